@@ -1,0 +1,110 @@
+//! The port between the conference's focus and what connects its legs: data, not traits (architecture, "The tree").
+//! Embedded, Janus, remote focus and Parlay X bridges all take `BridgeCommand`s and give `BridgeEvent`s.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Address, Cause, ConferenceId, LegKey};
+
+/// What the focus asks for. Every command is idempotent; commands for a leg that is over are ignored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "do")]
+pub enum BridgeCommand {
+    /// Call an address and, when it answers (and confirms, with `guard`), put it into the conference's mix.
+    Dial {
+        /// The leg to be.
+        leg: LegKey,
+        /// Whom to call.
+        to: Address,
+        /// The trunk that the focus took a line on; `None` for SIP addresses called directly.
+        trunk: Option<String>,
+        /// Ask for key 1 before joining (voicemail guard).
+        guard: bool,
+        /// Name of who invites, spoken or shown to the called person.
+        inviter: String,
+        /// Language of prompts, a BCP 47 tag (`en`, `de`).
+        language: String,
+        /// How long it may ring, in milliseconds.
+        ring_timeout_ms: u64,
+    },
+    /// End the leg: CANCEL or BYE, whichever fits; always answered by `BridgeEvent::Ended`.
+    Release {
+        /// The leg.
+        leg: LegKey,
+    },
+    /// Stop or let pass what this leg says into the mix.
+    Mute {
+        /// The leg.
+        leg: LegKey,
+        /// True: nobody hears it.
+        on: bool,
+    },
+    /// The conference is over; free what belongs to it. All its legs have ended before.
+    Close {
+        /// The conference.
+        conference: ConferenceId,
+    },
+}
+
+/// What happened to a leg.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "is")]
+pub enum LegEvent {
+    /// The INVITE is on the wire.
+    Dialling,
+    /// 180, or 183 with or without early media.
+    Ringing {
+        /// The status, 180 or 183.
+        sip: u16,
+    },
+    /// 200 OK arrived.
+    Answered,
+    /// The prompt asks for key 1.
+    Confirming,
+    /// In the mix: the answer is negotiated and the first mixed packet was sent.
+    Joined,
+    /// Put on hold, or taken back.
+    Held {
+        /// True: on hold.
+        on: bool,
+    },
+    /// Started or stopped talking (voice activity with hysteresis).
+    Talking {
+        /// True: talks.
+        on: bool,
+    },
+    /// No RTP from this leg for five seconds, or again some.
+    Silent {
+        /// True: nothing arrives.
+        on: bool,
+    },
+    /// A key was pressed in the conference.
+    Key {
+        /// `0`–`9`, `*`, `#`, `A`–`D`.
+        key: char,
+    },
+    /// The leg is over. Exactly one for every `Dial`, and the last event of the leg.
+    Ended {
+        /// The end state: `Left` after an answer that was confirmed, otherwise as the far end answered.
+        state: crate::LegState,
+        /// Why.
+        cause: Cause,
+    },
+}
+
+/// What the bridge tells the focus.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "event")]
+pub enum BridgeEvent {
+    /// Something happened to one leg.
+    Leg {
+        /// The leg.
+        leg: LegKey,
+        /// What.
+        event: LegEvent,
+    },
+    /// The bridge is gone with all media; legs that it carried are lost unless they are placed anew.
+    Lost {
+        /// What a person reads.
+        words: String,
+    },
+}

@@ -1,0 +1,16 @@
+//! Words that every part of Convoke shares: identifiers, addresses, leg states, end causes, the public error codes,
+//! and the data that crosses the ports between parts. No behaviour beyond parsing and printing; no clock, no I/O.
+
+pub mod address;
+pub mod bridge;
+pub mod fault;
+pub mod ids;
+pub mod leg;
+pub mod limits;
+pub mod media;
+pub mod report;
+
+pub use address::{Address, Aor, E164, Mode};
+pub use fault::{Fault, FaultCode};
+pub use ids::{CommandId, ConferenceId, LegId, LegKey, ParticipantId, RequestId};
+pub use leg::{Cause, EndReason, LegState, Role};

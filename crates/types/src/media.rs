@@ -1,0 +1,169 @@
+//! The port between who owns the telephone dialogs and who owns the media (architecture, decision 8): a media bridge
+//! allocates ports, sends and receives RTP, mixes, plays prompts, hears keys; it knows no SIP.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ConferenceId, LegKey};
+
+/// Audio codecs of the telephone network that this build mixes (RFC 3551 §4.5.14, static payload types 0 and 8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Codec {
+    /// G.711 µ-law, payload type 0.
+    Pcmu,
+    /// G.711 A-law, payload type 8.
+    Pcma,
+}
+
+/// What was negotiated for one leg.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamParams {
+    /// Where to send RTP; symmetric RTP may move it to where packets come from.
+    pub remote: SocketAddr,
+    /// The codec in both directions.
+    pub codec: Codec,
+    /// The RTP payload type agreed for it.
+    pub payload_type: u8,
+    /// Payload type of telephone-event (RFC 4733), if agreed.
+    pub dtmf_payload_type: Option<u8>,
+    /// Packet time that we send, in milliseconds (20 unless the peer asked for another multiple of 10).
+    pub ptime_ms: u8,
+    /// Whether we may send (false while the peer holds us or offers recvonly/inactive on its side).
+    pub send: bool,
+    /// Whether we expect to receive.
+    pub receive: bool,
+}
+
+/// Short sounds and sentences shipped with the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Prompt {
+    /// "You are invited to a conference. Press 1 to join."
+    PressOneToJoin,
+    /// "Goodbye."
+    Goodbye,
+}
+
+/// What the dialog owner asks of the media bridge. Commands for unknown legs are ignored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "do")]
+pub enum MediaCommand {
+    /// Reserve an RTP port; answered by `Opened` or `Failed`.
+    Open {
+        /// The leg.
+        leg: LegKey,
+    },
+    /// Start (or, again, change) the stream. The leg is in no mix yet.
+    Connect {
+        /// The leg.
+        leg: LegKey,
+        /// What was negotiated.
+        params: StreamParams,
+    },
+    /// Play a prompt to this leg alone, `repeat` times with a pause; ends by `PromptDone`. A new one replaces it.
+    Play {
+        /// The leg.
+        leg: LegKey,
+        /// Which sentence.
+        prompt: Prompt,
+        /// BCP 47 tag.
+        language: String,
+        /// How many times.
+        repeat: u8,
+    },
+    /// Put the leg into its conference's mix; stops a prompt; answered by `Joined` when the first mixed packet is out.
+    Join {
+        /// The leg.
+        leg: LegKey,
+    },
+    /// Take what this leg says out of the mix, or let it in again.
+    Mute {
+        /// The leg.
+        leg: LegKey,
+        /// True: not heard.
+        on: bool,
+    },
+    /// Stop the stream and free the port.
+    Close {
+        /// The leg.
+        leg: LegKey,
+    },
+    /// Free the mix of a conference.
+    CloseMix {
+        /// The conference.
+        conference: ConferenceId,
+    },
+}
+
+/// What a leg's stream amounted to, for its call detail record.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct StreamStats {
+    /// RTP packets received.
+    pub received: u64,
+    /// RTP packets sent.
+    pub sent: u64,
+    /// Packets lost, by sequence numbers (RFC 3550 §A.3).
+    pub lost: u64,
+    /// Interarrival jitter in milliseconds (RFC 3550 §A.8).
+    pub jitter_ms: f32,
+}
+
+/// What the media bridge tells.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "is")]
+pub enum MediaEvent {
+    /// The port is reserved.
+    Opened {
+        /// The leg.
+        leg: LegKey,
+        /// Where the peer shall send RTP (the advertised address).
+        local: SocketAddr,
+    },
+    /// The port could not be reserved.
+    Failed {
+        /// The leg.
+        leg: LegKey,
+        /// What a person reads.
+        words: String,
+    },
+    /// The first mixed packet was sent to this leg.
+    Joined {
+        /// The leg.
+        leg: LegKey,
+    },
+    /// The prompt was played to its end.
+    PromptDone {
+        /// The leg.
+        leg: LegKey,
+    },
+    /// A key, by RFC 4733, once per press.
+    Key {
+        /// The leg.
+        leg: LegKey,
+        /// `0`–`9`, `*`, `#`, `A`–`D`.
+        key: char,
+    },
+    /// Talks, or stopped.
+    Talking {
+        /// The leg.
+        leg: LegKey,
+        /// True: talks.
+        on: bool,
+    },
+    /// No RTP for five seconds, or again some.
+    Silent {
+        /// The leg.
+        leg: LegKey,
+        /// True: nothing arrives.
+        on: bool,
+    },
+    /// The stream is closed.
+    Closed {
+        /// The leg.
+        leg: LegKey,
+        /// What it amounted to.
+        stats: StreamStats,
+    },
+}

@@ -1,0 +1,114 @@
+//! What the conference service reports (requirement C6): one entry a change, numbered without gaps within a conference.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Cause, CommandId, ConferenceId, LegId, LegState, ParticipantId, Role};
+
+/// One change of a conference. `version` starts at 1 and grows by 1; a client that misses one asks `get` from the last it has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The conference.
+    pub conference: ConferenceId,
+    /// Number of this change within the conference.
+    pub version: u64,
+    /// Whom it concerns; `None` for the conference as a whole.
+    pub participant: Option<ParticipantRef>,
+    /// What changed.
+    pub change: Change,
+    /// The command that led to it, if one did.
+    pub command: Option<CommandId>,
+}
+
+/// A participant as others may see them: the number itself is never here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParticipantRef {
+    /// Id on the roster.
+    pub id: ParticipantId,
+    /// Name to show.
+    pub name: String,
+    /// Account, `user@domain`, if the participant has one.
+    pub user: Option<String>,
+    /// The place that is called: `mobile`, `work`, `number …07`.
+    pub place: String,
+    /// Role in the conference.
+    pub role: Role,
+}
+
+/// The changes, in the words of requirement C6.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "what")]
+pub enum Change {
+    /// The conference exists and its creation is under way.
+    Created,
+    /// On the roster.
+    Added,
+    /// The leg's state: `queued` … `joined`, `held`, and the ends with their cause.
+    Leg {
+        /// The leg.
+        leg: LegId,
+        /// The new state.
+        state: LegState,
+        /// Why, at an end.
+        cause: Option<Cause>,
+    },
+    /// Muted or unmuted.
+    Muted {
+        /// True: muted.
+        on: bool,
+    },
+    /// Talks or stopped.
+    Talking {
+        /// True: talks.
+        on: bool,
+    },
+    /// No sound arrives from them, or again some.
+    Silent {
+        /// True: none.
+        on: bool,
+    },
+    /// Off the roster.
+    Removed,
+    /// The conference is over; the last report.
+    Ended {
+        /// Why.
+        cause: ConferenceEnd,
+    },
+}
+
+/// Why a conference ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConferenceEnd {
+    /// For programs.
+    pub reason: ConferenceEndReason,
+    /// For people.
+    pub words: String,
+}
+
+/// Why a conference ended, for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConferenceEndReason {
+    /// Somebody with the right to do so ended it.
+    ByCommand,
+    /// The owner hung up or was never reached.
+    OwnerLeft,
+    /// The last leg left.
+    Empty,
+    /// A fatal error; the words say which.
+    Error,
+    /// The server is going down.
+    Shutdown,
+}
+
+impl ConferenceEndReason {
+    /// The identifier, as in SOAP, REST and records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ConferenceEndReason::ByCommand => "by-command",
+            ConferenceEndReason::OwnerLeft => "owner-left",
+            ConferenceEndReason::Empty => "empty",
+            ConferenceEndReason::Error => "error",
+            ConferenceEndReason::Shutdown => "shutdown",
+        }
+    }
+}
