@@ -18,50 +18,82 @@ pub struct BadAddress {
 }
 
 fn bad(expected: &'static str, came: &str) -> BadAddress {
-    BadAddress { expected, came: came.chars().take(128).collect() }
+    BadAddress {
+        expected,
+        came: came.chars().take(128).collect(),
+    }
 }
 
 /// An address of record (RFC 3261 §6): one person or service of a domain, `user@domain`, lower-cased domain, without scheme.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Aor { user: String, domain: String }
+pub struct Aor {
+    user: String,
+    domain: String,
+}
 
 impl Aor {
     /// Checks and joins the two halves.
     pub fn new(user: &str, domain: &str) -> Result<Self, BadAddress> {
         let user_ok = (1..=64).contains(&user.len())
-            && user.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.!~*'+&=$".contains(&b));
+            && user
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_.!~*'+&=$".contains(&b));
         let domain_ok = (1..=253).contains(&domain.len())
-            && domain.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.:[]".contains(&b));
+            && domain
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-.:[]".contains(&b));
         if !user_ok || !domain_ok {
             return Err(bad("user@domain", &format!("{user}@{domain}")));
         }
-        Ok(Self { user: user.to_owned(), domain: domain.to_ascii_lowercase() })
+        Ok(Self {
+            user: user.to_owned(),
+            domain: domain.to_ascii_lowercase(),
+        })
     }
     /// The part before the @ sign.
-    pub fn user(&self) -> &str { &self.user }
+    pub fn user(&self) -> &str {
+        &self.user
+    }
     /// The part after the @ sign.
-    pub fn domain(&self) -> &str { &self.domain }
+    pub fn domain(&self) -> &str {
+        &self.domain
+    }
     /// `sip:user@domain`.
-    pub fn to_uri(&self) -> String { format!("sip:{}@{}", self.user, self.domain) }
+    pub fn to_uri(&self) -> String {
+        format!("sip:{}@{}", self.user, self.domain)
+    }
 }
 
 impl FromStr for Aor {
     type Err = BadAddress;
     /// Accepts `user@domain`, `sip:user@domain` and `sips:user@domain`.
     fn from_str(text: &str) -> Result<Self, BadAddress> {
-        let bare = text.strip_prefix("sip:").or_else(|| text.strip_prefix("sips:")).unwrap_or(text);
-        let (user, domain) = bare.split_once('@').ok_or_else(|| bad("user@domain", text))?;
+        let bare = text
+            .strip_prefix("sip:")
+            .or_else(|| text.strip_prefix("sips:"))
+            .unwrap_or(text);
+        let (user, domain) = bare
+            .split_once('@')
+            .ok_or_else(|| bad("user@domain", text))?;
         Self::new(user, domain)
     }
 }
 impl TryFrom<String> for Aor {
     type Error = BadAddress;
-    fn try_from(text: String) -> Result<Self, BadAddress> { text.parse() }
+    fn try_from(text: String) -> Result<Self, BadAddress> {
+        text.parse()
+    }
 }
-impl From<Aor> for String { fn from(aor: Aor) -> String { aor.to_string() } }
+impl From<Aor> for String {
+    fn from(aor: Aor) -> String {
+        aor.to_string()
+    }
+}
 impl fmt::Display for Aor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { write!(f, "{}@{}", self.user, self.domain) }
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.user, self.domain)
+    }
 }
 
 /// A telephone number in international form (ITU-T E.164): a plus sign and 7 to 15 digits.
@@ -71,14 +103,22 @@ pub struct E164(String);
 
 impl E164 {
     /// `+` and the digits.
-    pub fn as_str(&self) -> &str { &self.0 }
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
     /// The digits without the plus sign.
-    pub fn digits(&self) -> &str { self.0.trim_start_matches('+') }
+    pub fn digits(&self) -> &str {
+        self.0.trim_start_matches('+')
+    }
     /// The number as others may see it: all but the last two digits hidden.
     pub fn masked(&self) -> String {
         let digits = self.digits();
         let shown = digits.len().saturating_sub(2);
-        digits.chars().enumerate().map(|(i, c)| if i < shown { '•' } else { c }).collect()
+        digits
+            .chars()
+            .enumerate()
+            .map(|(i, c)| if i < shown { '•' } else { c })
+            .collect()
     }
 }
 
@@ -88,7 +128,9 @@ impl FromStr for E164 {
     fn from_str(text: &str) -> Result<Self, BadAddress> {
         let expected = "a number in international form, + and 7 to 15 digits";
         let trimmed = text.strip_prefix("tel:").unwrap_or(text).trim();
-        let rest = trimmed.strip_prefix('+').ok_or_else(|| bad(expected, text))?;
+        let rest = trimmed
+            .strip_prefix('+')
+            .ok_or_else(|| bad(expected, text))?;
         let digits: String = rest.chars().filter(|c| !" -.()".contains(*c)).collect();
         let count_ok = (E164_MIN_DIGITS..=E164_MAX_DIGITS).contains(&digits.len());
         if !count_ok || !digits.bytes().all(|b| b.is_ascii_digit()) || digits.starts_with('0') {
@@ -99,11 +141,19 @@ impl FromStr for E164 {
 }
 impl TryFrom<String> for E164 {
     type Error = BadAddress;
-    fn try_from(text: String) -> Result<Self, BadAddress> { text.parse() }
+    fn try_from(text: String) -> Result<Self, BadAddress> {
+        text.parse()
+    }
 }
-impl From<E164> for String { fn from(number: E164) -> String { number.0 } }
+impl From<E164> for String {
+    fn from(number: E164) -> String {
+        number.0
+    }
+}
 impl fmt::Display for E164 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(&self.0) }
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 /// How an address is reached (architecture, decision 14). This build dials `Pstn`, `Mobile` and `Sip`.
@@ -143,15 +193,28 @@ mod tests {
 
     #[test]
     fn numbers_lose_their_separators_and_keep_their_plus() {
-        assert_eq!("+1 (555) 010-7".parse::<E164>().unwrap().as_str(), "+15550107");
-        for refused in ["15550107", "+", "+0123456789", "+123456", "+1234567890123456", "+1555o107"] {
+        assert_eq!(
+            "+1 (555) 010-7".parse::<E164>().unwrap().as_str(),
+            "+15550107"
+        );
+        for refused in [
+            "15550107",
+            "+",
+            "+0123456789",
+            "+123456",
+            "+1234567890123456",
+            "+1555o107",
+        ] {
             assert!(refused.parse::<E164>().is_err(), "{refused}");
         }
     }
 
     #[test]
     fn an_address_of_record_needs_both_halves() {
-        assert_eq!("sip:alice@Example.ORG".parse::<Aor>().unwrap().to_string(), "alice@example.org");
+        assert_eq!(
+            "sip:alice@Example.ORG".parse::<Aor>().unwrap().to_string(),
+            "alice@example.org"
+        );
         for refused in ["alice", "@x", "alice@", "al ice@x", "alice@x>y"] {
             assert!(refused.parse::<Aor>().is_err(), "{refused}");
         }

@@ -93,7 +93,7 @@ pub enum LegEvent {
 
 /// What the bridge tells the focus.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "event")]
+#[serde(rename_all = "kebab-case", tag = "is")]
 pub enum BridgeEvent {
     /// Something happened to one leg.
     Leg {

@@ -47,18 +47,37 @@ pub enum FaultCode {
 impl FaultCode {
     /// Every code.
     pub const ALL: [FaultCode; 17] = [
-        FaultCode::BadRequest, FaultCode::UnknownOperation, FaultCode::Unauthenticated, FaultCode::NotAllowed,
-        FaultCode::UnknownConference, FaultCode::UnknownParticipant, FaultCode::UnknownPerson, FaultCode::NoTelephone,
-        FaultCode::NumberRefused, FaultCode::Expired, FaultCode::CommandIdReused, FaultCode::WrongState,
-        FaultCode::LimitReached, FaultCode::NoReplyTo, FaultCode::Overloaded, FaultCode::ShuttingDown, FaultCode::Internal,
+        FaultCode::BadRequest,
+        FaultCode::UnknownOperation,
+        FaultCode::Unauthenticated,
+        FaultCode::NotAllowed,
+        FaultCode::UnknownConference,
+        FaultCode::UnknownParticipant,
+        FaultCode::UnknownPerson,
+        FaultCode::NoTelephone,
+        FaultCode::NumberRefused,
+        FaultCode::Expired,
+        FaultCode::CommandIdReused,
+        FaultCode::WrongState,
+        FaultCode::LimitReached,
+        FaultCode::NoReplyTo,
+        FaultCode::Overloaded,
+        FaultCode::ShuttingDown,
+        FaultCode::Internal,
     ];
 
     /// The identifier, as in SOAP faults and REST errors.
-    pub fn as_str(self) -> &'static str { self.row().0 }
+    pub fn as_str(self) -> &'static str {
+        self.row().0
+    }
     /// The SIP status that answers it.
-    pub fn sip_status(self) -> u16 { self.row().1 }
+    pub fn sip_status(self) -> u16 {
+        self.row().1
+    }
     /// The HTTP status that answers it on REST. (SOAP 1.1 faults always travel with 500, SOAP 1.1 §6.2.)
-    pub fn http_status(self) -> u16 { self.row().2 }
+    pub fn http_status(self) -> u16 {
+        self.row().2
+    }
 
     fn row(self) -> (&'static str, u16, u16) {
         match self {
@@ -84,7 +103,9 @@ impl FaultCode {
 }
 
 impl fmt::Display for FaultCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(self.as_str()) }
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// A refusal: the code, what would have been accepted, and what came.
@@ -102,6 +123,10 @@ pub struct Fault {
 impl Fault {
     /// A fault of this code.
     pub fn new(code: FaultCode, expected: impl Into<String>, came: impl Into<String>) -> Self {
-        Self { code, expected: expected.into(), came: came.into() }
+        Self {
+            code,
+            expected: expected.into(),
+            came: came.into(),
+        }
     }
 }

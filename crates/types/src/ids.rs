@@ -17,8 +17,16 @@ pub struct BadId {
 
 fn check(text: &str) -> Result<(), BadId> {
     let fits = (1..=ID_MAX_CHARS).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~:+-@".contains(&b));
-    if fits { Ok(()) } else { Err(BadId { came: text.chars().take(ID_MAX_CHARS).collect() }) }
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"._~:+-@".contains(&b));
+    if fits {
+        Ok(())
+    } else {
+        Err(BadId {
+            came: text.chars().take(ID_MAX_CHARS).collect(),
+        })
+    }
 }
 
 macro_rules! id {
@@ -78,5 +86,7 @@ pub struct LegKey {
 }
 
 impl fmt::Display for LegKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { write!(f, "{}/{}", self.conference, self.leg) }
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.conference, self.leg)
+    }
 }

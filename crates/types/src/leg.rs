@@ -39,16 +39,31 @@ pub enum LegState {
 impl LegState {
     /// Every state, in the order of a call's life.
     pub const ALL: [LegState; 13] = [
-        LegState::Queued, LegState::Dialling, LegState::Ringing, LegState::Answered, LegState::Confirming,
-        LegState::Joined, LegState::Held, LegState::Left, LegState::Busy, LegState::NoAnswer, LegState::Declined,
-        LegState::Unreachable, LegState::Failed,
+        LegState::Queued,
+        LegState::Dialling,
+        LegState::Ringing,
+        LegState::Answered,
+        LegState::Confirming,
+        LegState::Joined,
+        LegState::Held,
+        LegState::Left,
+        LegState::Busy,
+        LegState::NoAnswer,
+        LegState::Declined,
+        LegState::Unreachable,
+        LegState::Failed,
     ];
 
     /// Whether the leg is over for good.
     pub fn is_end(self) -> bool {
         matches!(
             self,
-            LegState::Left | LegState::Busy | LegState::NoAnswer | LegState::Declined | LegState::Unreachable | LegState::Failed
+            LegState::Left
+                | LegState::Busy
+                | LegState::NoAnswer
+                | LegState::Declined
+                | LegState::Unreachable
+                | LegState::Failed
         )
     }
 
@@ -92,7 +107,9 @@ impl LegState {
 }
 
 impl fmt::Display for LegState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(self.as_str()) }
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// Why a leg ended, beyond its end state.
@@ -157,10 +174,22 @@ impl EndReason {
     }
     /// Every reason.
     pub const ALL: [EndReason; 16] = [
-        EndReason::HungUp, EndReason::ByModerator, EndReason::JoinedElsewhere, EndReason::ConferenceEnded,
-        EndReason::Busy, EndReason::RingTimeout, EndReason::Voicemail, EndReason::Declined, EndReason::Unreachable,
-        EndReason::NotPermitted, EndReason::NoLine, EndReason::Trunk, EndReason::Media, EndReason::Bridge,
-        EndReason::Shutdown, EndReason::Network,
+        EndReason::HungUp,
+        EndReason::ByModerator,
+        EndReason::JoinedElsewhere,
+        EndReason::ConferenceEnded,
+        EndReason::Busy,
+        EndReason::RingTimeout,
+        EndReason::Voicemail,
+        EndReason::Declined,
+        EndReason::Unreachable,
+        EndReason::NotPermitted,
+        EndReason::NoLine,
+        EndReason::Trunk,
+        EndReason::Media,
+        EndReason::Bridge,
+        EndReason::Shutdown,
+        EndReason::Network,
     ];
 }
 
