@@ -1,1 +1,5 @@
-//! (being written)
+//! SIP without sockets, clocks or tasks: messages, digest, SDP, transactions, dialogs, calls and a user agent.
+
+pub mod flow;
+
+pub use flow::{FlowId, Source, Target, Transport};

@@ -1,0 +1,144 @@
+//! Where a message came from and where one shall go: transports, connections ("flows", RFC 5626 §2) and addresses.
+//! The core names them; only `runtime` opens them.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::str::FromStr;
+
+/// How SIP travels (RFC 3261 §18, RFC 7118).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Transport {
+    /// Datagrams; messages over 1,300 bytes do not fit (RFC 3261 §18.1.1).
+    Udp,
+    /// A byte stream.
+    Tcp,
+    /// A byte stream under TLS.
+    Tls,
+}
+
+impl Transport {
+    /// The word in a Via header (RFC 3261 §20.42): `UDP`, `TCP`, `TLS`.
+    pub fn via_word(self) -> &'static str {
+        match self {
+            Transport::Udp => "UDP",
+            Transport::Tcp => "TCP",
+            Transport::Tls => "TLS",
+        }
+    }
+    /// The value of a URI's `transport` parameter (RFC 3261 §19.1.1): `udp`, `tcp`, `tls`.
+    pub fn param_word(self) -> &'static str {
+        match self {
+            Transport::Udp => "udp",
+            Transport::Tcp => "tcp",
+            Transport::Tls => "tls",
+        }
+    }
+    /// Whether the transport itself retransmits (RFC 3261 §17.1.1.1 "reliable transport").
+    pub fn is_reliable(self) -> bool {
+        match self {
+            Transport::Udp => false,
+            Transport::Tcp | Transport::Tls => true,
+        }
+    }
+    /// Whether what passes cannot be read on the way.
+    pub fn is_secure(self) -> bool {
+        self == Transport::Tls
+    }
+    /// The port used where none is named (RFC 3261 §19.1.2).
+    pub fn default_port(self) -> u16 {
+        match self {
+            Transport::Udp | Transport::Tcp => 5060,
+            Transport::Tls => 5061,
+        }
+    }
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.param_word())
+    }
+}
+
+/// Not the name of a transport that this build speaks.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected udp, tcp or tls, came another transport")]
+pub struct UnknownTransport;
+
+impl FromStr for Transport {
+    type Err = UnknownTransport;
+    /// Case-insensitive, as in Via headers and URI parameters.
+    fn from_str(text: &str) -> Result<Self, UnknownTransport> {
+        [Transport::Udp, Transport::Tcp, Transport::Tls]
+            .into_iter()
+            .find(|transport| text.eq_ignore_ascii_case(transport.param_word()))
+            .ok_or(UnknownTransport)
+    }
+}
+
+/// One connection, or one bound datagram socket: given by `runtime`, never used twice within a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FlowId(pub u64);
+
+/// Where a message came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Source {
+    /// How it came.
+    pub transport: Transport,
+    /// The peer's address as the kernel saw it.
+    pub remote: SocketAddr,
+    /// Our address that it came to.
+    pub local: SocketAddr,
+    /// The connection, or for UDP the socket.
+    pub flow: FlowId,
+}
+
+impl Source {
+    /// Back to where this came from, over the same flow.
+    pub fn reply_target(&self) -> Target {
+        Target {
+            transport: self.transport,
+            addr: self.remote,
+            flow: Some(self.flow),
+            server_name: None,
+        }
+    }
+}
+
+/// Where a message shall go.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Target {
+    /// How to send it.
+    pub transport: Transport,
+    /// To whom, and where to connect to when `flow` is closed or absent.
+    pub addr: SocketAddr,
+    /// Use this connection (or UDP socket) if it is still open.
+    pub flow: Option<FlowId>,
+    /// The name that the peer's TLS certificate must carry (RFC 5922); `None`: its address.
+    pub server_name: Option<String>,
+}
+
+impl Target {
+    /// A target without flow or name.
+    pub fn new(transport: Transport, addr: SocketAddr) -> Self {
+        Self {
+            transport,
+            addr,
+            flow: None,
+            server_name: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn transports_are_read_in_any_case_and_printed_in_theirs() {
+        for transport in [Transport::Udp, Transport::Tcp, Transport::Tls] {
+            assert_eq!(transport.via_word().parse(), Ok(transport));
+            assert_eq!(transport.param_word().parse(), Ok(transport));
+        }
+        assert_eq!("sctp".parse::<Transport>(), Err(UnknownTransport));
+    }
+}
