@@ -1,1 +1,8 @@
-//! (being written)
+//! The edges: with `media`'s threads the only place that reads the clock, opens sockets and spawns tasks. Pure cores
+//! are run here (`driver`), fed by SIP's transports (`sip`).
+
+pub mod clock;
+pub mod dns;
+pub mod seed;
+pub mod tasks;
+pub mod tls;
