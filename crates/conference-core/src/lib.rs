@@ -1,1 +1,16 @@
-//! (being written)
+//! The focus: what a conference is and does, without clock, socket or thread.
+//!
+//! Commands and bridge events go in with the time they came at; replies, reports, bridge commands and call records come
+//! out in an order that matters. Who may do what is one table; how a leg lives is one machine.
+
+pub mod command;
+pub mod config;
+pub mod limits;
+pub mod record;
+
+pub use command::{
+    Actor, Changes, Command, ConferenceState, Create, LegView, Operation, Output, Party, Reply,
+    RosterEntry, Snapshot,
+};
+pub use config::{Config, OnOwnerLeft, Policy, PolicyOverrides, Route, TrunkConfig};
+pub use record::LegRecord;
