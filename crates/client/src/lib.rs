@@ -1,0 +1,1 @@
+//! An instant-messaging client that commands conferences: what the CLI, the selftest and the tests speak through.
