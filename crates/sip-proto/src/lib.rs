@@ -2,5 +2,6 @@
 
 pub mod auth;
 pub mod flow;
+pub mod sdp;
 
 pub use flow::{FlowId, Source, Target, Transport};
