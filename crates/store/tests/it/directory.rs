@@ -1,0 +1,68 @@
+//! The data directory: private, and for one process at a time.
+
+use std::os::unix::fs::PermissionsExt;
+
+use store::{Store, StoreError};
+
+use crate::{Bench, chat};
+
+#[test]
+fn the_directory_is_private_and_locked() {
+    let bench = Bench::new();
+    let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(bench.path()), 0o700);
+    bench
+        .ask(bench.store.log_message(chat("a@x", "b@x", 1, "hello")))
+        .unwrap();
+    for file in std::fs::read_dir(bench.path()).unwrap() {
+        assert_eq!(mode(&file.unwrap().path()) & 0o077, 0);
+    }
+    let second = Store::open(bench.path());
+    assert!(matches!(second, Err(StoreError::InUse { .. })));
+    let bench = bench.reopen();
+    assert_eq!(bench.ask(bench.store.log_from(None, 10)).unwrap().len(), 1);
+}
+
+#[test]
+fn a_directory_is_made_where_there_was_none() {
+    let parent = tempfile::tempdir().unwrap();
+    let path = parent.path().join("deep/data");
+    let store = Store::open(&path).unwrap();
+    store.close();
+    assert!(path.join("convoke.db").exists());
+}
+
+#[test]
+fn a_newer_schema_is_left_alone() {
+    let bench = Bench::new();
+    let path = bench.path().to_owned();
+    bench.store.close();
+    let Bench {
+        store, directory, ..
+    } = bench;
+    drop(store);
+    let conn = rusqlite::Connection::open(path.join("convoke.db")).unwrap();
+    conn.execute("INSERT INTO schema_version (version) VALUES (99)", [])
+        .unwrap();
+    drop(conn);
+    assert_eq!(
+        Store::open(&path).err(),
+        Some(StoreError::NewerSchema {
+            expected: 1,
+            came: 99
+        })
+    );
+    drop(directory);
+}
+
+#[test]
+fn a_closed_store_says_so() {
+    let bench = Bench::new();
+    bench.store.close();
+    let late = bench.ask(bench.store.log_message(chat("a@x", "b@x", 1, "late")));
+    assert_eq!(late, Err(StoreError::Closed));
+    assert_eq!(
+        bench.ask(bench.store.log_from(None, 10)),
+        Err(StoreError::Closed)
+    );
+}
