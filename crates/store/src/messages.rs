@@ -102,7 +102,7 @@ impl Store {
     }
 
     /// Like `log_message`, but calls `done` from the writer's thread after the COMMIT (or at once with `Overloaded`): one
-    /// queue can so take the answers of a whole group without a wake-up for each. `done` must not block.
+    /// queue can so take the answers of a whole group without a wake-up for each. `done` must neither block nor panic.
     pub fn log_message_then(
         &self,
         message: NewMessage,
@@ -123,7 +123,7 @@ impl Store {
             .await
     }
 
-    /// Like `mark_delivered`, but calls `done` from the writer's thread after the COMMIT. `done` must not block.
+    /// Like `mark_delivered`, but calls `done` from the writer's thread after the COMMIT. `done` must neither block nor panic.
     pub fn mark_delivered_then(
         &self,
         id: MessageId,
