@@ -1,1 +1,29 @@
-//! (being written)
+//! The pure half of the media bridge: G.711, RTP, jitter buffer with loss concealment, RFC 4733 keys, voice activity
+//! and the mixer. No clock, socket, thread or log inside; nothing allocates between two ticks.
+//!
+//! Time is a count of samples at 8 kHz ([`SampleClock`]) handed in by the caller; a tick is [`FRAME_SAMPLES`] long.
+
+pub mod dtmf;
+pub mod g711;
+pub mod jitter;
+pub mod mixer;
+mod plc;
+pub mod prompt;
+pub mod rtp;
+pub mod stats;
+pub mod vad;
+
+/// Samples a second on the bus: all legs are G.711.
+pub const SAMPLE_RATE_HZ: u32 = 8_000;
+
+/// Samples in one tick of 20 ms.
+pub const FRAME_SAMPLES: usize = 160;
+
+/// The same, as a step of the RTP timestamp.
+pub const FRAME_STEP: u32 = 160;
+
+/// One tick in milliseconds.
+pub const FRAME_MS: u32 = 20;
+
+/// A local clock in samples (1/8000 s), wrapping, of any origin.
+pub type SampleClock = u32;

@@ -1,0 +1,354 @@
+//! The mix of one conference, 20 ms at a time.
+//!
+//! Of all legs only the loudest few are decoded, chosen by the energy of their codes. Everybody who is not among them
+//! hears the same mix, coded once per codec; each of the few hears the mix without himself. Whoever is alone with his
+//! voice hears silence. Nothing is gated by level: a single quiet speaker is heard as he is.
+
+use convoke_types::media::Codec;
+
+use crate::rtp::HEADER_BYTES;
+use crate::vad::Vad;
+use crate::{FRAME_SAMPLES, g711};
+
+/// Legs heard at the same time.
+pub const MAX_HEARD: usize = 5;
+/// Talking changes reported a second (and conference).
+pub const MAX_CHANGES_PER_SECOND: usize = 5;
+
+/// Bytes of an outgoing frame: room for the RTP header, then 20 ms of codes.
+pub const PACKET_BYTES: usize = HEADER_BYTES + FRAME_SAMPLES;
+/// Ticks in a second.
+const TICKS_PER_SECOND: u64 = 50;
+/// What stays of a leg's score with each quieter frame: it halves in 130 ms, so that syllables do not swap places.
+const SCORE_DECAY: f32 = 0.9;
+/// How much louder a leg must be to push out one that is heard (3 dB).
+const SCORE_HYSTERESIS: f32 = 2.0;
+
+/// A leg's place in the mixer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SlotId(usize);
+
+/// An outgoing packet: the codes lie behind room for the RTP header, which each leg fills with its own.
+pub type Packet = [u8; PACKET_BYTES];
+
+#[derive(Debug)]
+struct Slot {
+    used: bool,
+    codec: Codec,
+    muted: bool,
+    isolated: bool,
+    present: bool,
+    score: f32,
+    heard: Option<usize>,
+    was_heard: bool,
+    vad: Vad,
+    reported: bool,
+}
+
+/// One conference's mix. All buffers are made when legs are added; a tick allocates nothing.
+#[derive(Debug)]
+pub struct Mixer {
+    slots: Vec<Slot>,
+    inputs: Vec<[u8; FRAME_SAMPLES]>,
+    free: Vec<usize>,
+    /// The heard, loudest first.
+    heard: [(usize, f32); MAX_HEARD],
+    heard_count: usize,
+    samples: [[i16; FRAME_SAMPLES]; MAX_HEARD],
+    bus: [i32; FRAME_SAMPLES],
+    /// For listeners, by codec; coded when first asked for.
+    shared: [Packet; 2],
+    shared_ready: [bool; 2],
+    /// For each of the heard, without himself.
+    own: [Packet; MAX_HEARD],
+    own_ready: [bool; MAX_HEARD],
+    silence: [Packet; 2],
+    tick: u64,
+    /// Ticks of the last changes told, oldest at `next_change`.
+    changes: [Option<u64>; MAX_CHANGES_PER_SECOND],
+    next_change: usize,
+    differing: usize,
+    search_from: usize,
+}
+
+impl Default for Mixer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Mixer {
+    /// A mix without legs.
+    #[must_use]
+    pub fn new() -> Self {
+        let packet = |codec| {
+            let mut packet = [g711::silence(codec); PACKET_BYTES];
+            packet[..HEADER_BYTES].fill(0);
+            packet
+        };
+        Self {
+            slots: Vec::new(),
+            inputs: Vec::new(),
+            free: Vec::new(),
+            heard: [(0, 0.0); MAX_HEARD],
+            heard_count: 0,
+            samples: [[0; FRAME_SAMPLES]; MAX_HEARD],
+            bus: [0; FRAME_SAMPLES],
+            shared: [[0; PACKET_BYTES]; 2],
+            shared_ready: [false; 2],
+            own: [[0; PACKET_BYTES]; MAX_HEARD],
+            own_ready: [false; MAX_HEARD],
+            silence: [packet(Codec::Pcmu), packet(Codec::Pcma)],
+            tick: 0,
+            changes: [None; MAX_CHANGES_PER_SECOND],
+            next_change: 0,
+            differing: 0,
+            search_from: 0,
+        }
+    }
+
+    /// Adds a leg, isolated: it hears nobody and nobody hears it.
+    pub fn add(&mut self, codec: Codec) -> SlotId {
+        let slot = Slot {
+            used: true,
+            codec,
+            muted: false,
+            isolated: true,
+            present: false,
+            score: 0.0,
+            heard: None,
+            was_heard: false,
+            vad: Vad::new(),
+            reported: false,
+        };
+        if let Some(index) = self.free.pop() {
+            self.slots[index] = slot;
+            return SlotId(index);
+        }
+        self.slots.push(slot);
+        self.inputs.push([0; FRAME_SAMPLES]);
+        self.free.reserve(1);
+        SlotId(self.slots.len() - 1)
+    }
+
+    /// Takes a leg out; its id is void.
+    pub fn remove(&mut self, id: SlotId) {
+        let Some(slot) = self.slots.get_mut(id.0).filter(|s| s.used) else {
+            return;
+        };
+        slot.used = false;
+        slot.present = false;
+        slot.heard = None;
+        slot.reported = false;
+        slot.vad.hush();
+        self.heard_count = 0;
+        self.free.push(id.0);
+    }
+
+    /// Sets what the leg receives and sends.
+    pub fn set_codec(&mut self, id: SlotId, codec: Codec) {
+        if let Some(slot) = self.slots.get_mut(id.0) {
+            slot.codec = codec;
+            slot.present = false;
+        }
+    }
+
+    /// Takes a leg's voice out of the mix, or lets it in again.
+    pub fn set_muted(&mut self, id: SlotId, muted: bool) {
+        if let Some(slot) = self.slots.get_mut(id.0) {
+            slot.muted = muted;
+            slot.score = 0.0;
+        }
+    }
+
+    /// Cuts a leg off from the mix in both directions, or lets it in.
+    pub fn set_isolated(&mut self, id: SlotId, isolated: bool) {
+        if let Some(slot) = self.slots.get_mut(id.0) {
+            slot.isolated = isolated;
+            slot.score = 0.0;
+        }
+    }
+
+    /// Lets the caller fill a leg's frame of this tick; `fill` returns whether it did. Legs that are not asked, or are
+    /// not filled, are silent.
+    pub fn input(&mut self, id: SlotId, fill: impl FnOnce(&mut [u8; FRAME_SAMPLES]) -> bool) {
+        if let (Some(slot), Some(frame)) = (self.slots.get_mut(id.0), self.inputs.get_mut(id.0)) {
+            slot.present = fill(frame);
+        }
+    }
+
+    /// Mixes what was put in, and begins the next tick.
+    pub fn mix(&mut self) {
+        self.tick += 1;
+        self.choose();
+        self.shared_ready = [false; 2];
+        self.own_ready = [false; MAX_HEARD];
+        self.bus = [0; FRAME_SAMPLES];
+        for place in 0..self.heard_count {
+            let index = self.heard[place].0;
+            self.slots[index].heard = Some(place);
+            let samples = &mut self.samples[place];
+            if self.slots[index].present {
+                g711::decode_into(self.slots[index].codec, &self.inputs[index], samples);
+                for (sum, &sample) in self.bus.iter_mut().zip(samples.iter()) {
+                    *sum += i32::from(sample);
+                }
+            } else {
+                samples.fill(0);
+            }
+        }
+        for slot in &mut self.slots {
+            slot.present = false;
+        }
+    }
+
+    /// What a leg hears in this tick. Legs that hear the same get the same packet: fill in the header and send it
+    /// before asking for the next.
+    pub fn output(&mut self, id: SlotId) -> &mut Packet {
+        let Some(slot) = self.slots.get(id.0) else {
+            return &mut self.silence[0];
+        };
+        let law = law_index(slot.codec);
+        if slot.isolated || self.heard_count == 0 {
+            return &mut self.silence[law];
+        }
+        let Some(place) = slot.heard else {
+            if !self.shared_ready[law] {
+                encode_mix(slot.codec, &self.bus, None, &mut self.shared[law]);
+                self.shared_ready[law] = true;
+            }
+            return &mut self.shared[law];
+        };
+        if self.heard_count == 1 {
+            return &mut self.silence[law];
+        }
+        if !self.own_ready[place] {
+            let without = Some(&self.samples[place]);
+            encode_mix(slot.codec, &self.bus, without, &mut self.own[place]);
+            self.own_ready[place] = true;
+        }
+        &mut self.own[place]
+    }
+
+    /// A silent packet of a codec.
+    pub fn silent(&mut self, codec: Codec) -> &mut Packet {
+        &mut self.silence[law_index(codec)]
+    }
+
+    /// The next change of who talks, if there is one and this second's number is not used up. What is held back is
+    /// told later, if it still holds.
+    pub fn poll_talking(&mut self) -> Option<(SlotId, bool)> {
+        if self.differing == 0 {
+            return None;
+        }
+        if self.changes[self.next_change].is_some_and(|at| self.tick < at + TICKS_PER_SECOND) {
+            return None;
+        }
+        // Whoever was found last time comes last this time.
+        let count = self.slots.len();
+        let index = (0..count)
+            .map(|i| (self.search_from + i) % count)
+            .find(|&i| {
+                let slot = &self.slots[i];
+                slot.used && slot.vad.talking() != slot.reported
+            })?;
+        self.search_from = index + 1;
+        self.differing -= 1;
+        self.changes[self.next_change] = Some(self.tick);
+        self.next_change = (self.next_change + 1) % MAX_CHANGES_PER_SECOND;
+        let slot = &mut self.slots[index];
+        slot.reported = slot.vad.talking();
+        Some((SlotId(index), slot.reported))
+    }
+
+    /// Weighs all legs and keeps the loudest; those that are heard already weigh double.
+    fn choose(&mut self) {
+        self.heard_count = 0;
+        self.differing = 0;
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            slot.was_heard = slot.heard.take().is_some();
+            if !slot.used {
+                continue;
+            }
+            if slot.isolated || slot.muted {
+                slot.vad.hush();
+                slot.score = 0.0;
+            } else {
+                let power = if slot.present {
+                    g711::mean_square(slot.codec, &self.inputs[index])
+                } else {
+                    0
+                };
+                slot.vad.frame(power);
+                #[expect(clippy::cast_precision_loss, reason = "a level")]
+                let power = power as f32;
+                // Under the least power that any sound has, the score is over.
+                let faded = slot.score * SCORE_DECAY;
+                slot.score = power.max(if faded < 1.0 { 0.0 } else { faded });
+            }
+            self.differing += usize::from(slot.vad.talking() != slot.reported);
+            if slot.score > 0.0 {
+                let weight = slot.score
+                    * if slot.was_heard {
+                        SCORE_HYSTERESIS
+                    } else {
+                        1.0
+                    };
+                insert(&mut self.heard, &mut self.heard_count, index, weight);
+            }
+        }
+    }
+}
+
+/// Keeps `heard` sorted, loudest first, and at most as many as fit.
+fn insert(heard: &mut [(usize, f32); MAX_HEARD], count: &mut usize, index: usize, weight: f32) {
+    let place = heard[..*count]
+        .iter()
+        .position(|h| weight > h.1)
+        .unwrap_or(*count);
+    if place == MAX_HEARD {
+        return;
+    }
+    *count = (*count + 1).min(MAX_HEARD);
+    heard[place..*count].rotate_right(1);
+    heard[place] = (index, weight);
+}
+
+fn encode_mix(
+    codec: Codec,
+    bus: &[i32; FRAME_SAMPLES],
+    without: Option<&[i16; FRAME_SAMPLES]>,
+    packet: &mut Packet,
+) {
+    let mut samples = [0_i16; FRAME_SAMPLES];
+    match without {
+        Some(own) => {
+            for ((sample, &sum), &own) in samples.iter_mut().zip(bus).zip(own) {
+                *sample = saturate(sum - i32::from(own));
+            }
+        }
+        None => {
+            for (sample, &sum) in samples.iter_mut().zip(bus) {
+                *sample = saturate(sum);
+            }
+        }
+    }
+    g711::encode_into(codec, &samples, &mut packet[HEADER_BYTES..]);
+}
+
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "clamped")]
+fn saturate(sum: i32) -> i16 {
+    sum.clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16
+}
+
+const fn law_index(codec: Codec) -> usize {
+    match codec {
+        Codec::Pcmu => 0,
+        Codec::Pcma => 1,
+    }
+}
+
+#[cfg(test)]
+#[path = "mixer_tests.rs"]
+mod tests;
