@@ -1,0 +1,368 @@
+//! Responses, faults and reports from bytes.
+
+use convoke_types::limits::PARTIES_MAX;
+use convoke_types::report::{Change, ConferenceEnd, ConferenceEndReason, ParticipantRef, Report};
+use convoke_types::{Cause, EndReason, Fault, FaultCode, LegState, Role};
+
+use crate::cursor::Cursor;
+use crate::decode::{count, envelope, unknown_operation, version, with_headers};
+use crate::error::SoapError;
+use crate::model::{
+    Answer, ConferenceState, LegSnapshot, OperationName, ParticipantSnapshot, ReportAck,
+    ReportMessage, Response, Snapshot,
+};
+use crate::names::{LIST_MAX, Ns, REPORTS_MAX};
+use crate::text;
+use crate::time::UtcMillis;
+use crate::xml::{self, Element};
+
+/// Reads what the conference service answered: a response element or a SOAP Fault.
+pub fn parse_response(bytes: &[u8]) -> Result<Response, SoapError> {
+    let root = xml::read(bytes)?;
+    let (headers, body, path) = envelope(&root)?;
+    let outcome = outcome(body, &path).map_err(|e| with_headers(e, &headers))?;
+    Ok(Response { headers, outcome })
+}
+
+/// Reads a `report` to the reporting service.
+pub fn parse_report(bytes: &[u8]) -> Result<ReportMessage, SoapError> {
+    let root = xml::read(bytes)?;
+    let (headers, body, path) = envelope(&root)?;
+    let read = || {
+        if body.ns != Ns::Report || body.local != "report" {
+            return Err(unknown_operation(body, "r:report"));
+        }
+        let mut c = Cursor::new(body, &path)?;
+        let user = c.named_leaf(&Ns::Report, "user", "user@domain", text::aor)?;
+        let address = c.named_leaf(&Ns::Report, "address", "a URI", text::uri)?;
+        let mut reports = Vec::new();
+        while let Some(entry) = c.take(&Ns::Report, "entry") {
+            push_report(&mut reports, Cursor::new(entry, &c.below(entry))?)?;
+        }
+        if reports.is_empty() {
+            return Err(c.missing("r:entry"));
+        }
+        c.finish()?;
+        Ok((user, address, reports))
+    };
+    let (user, address, reports) = read().map_err(|e| with_headers(e, &headers))?;
+    Ok(ReportMessage {
+        headers,
+        user,
+        address,
+        reports,
+    })
+}
+
+/// Reads the reporting service's answer.
+pub fn parse_report_ack(bytes: &[u8]) -> Result<ReportAck, SoapError> {
+    let root = xml::read(bytes)?;
+    let (headers, body, path) = envelope(&root)?;
+    if body.ns == Ns::Soap && body.local == "Fault" {
+        return Ok(ReportAck {
+            headers,
+            outcome: Err(fault(body, &path)?),
+        });
+    }
+    if body.ns != Ns::Report || body.local != "reportAck" {
+        return Err(unknown_operation(body, "r:reportAck"));
+    }
+    let mut c = Cursor::new(body, &path)?;
+    let accepted = c
+        .named_leaf(&Ns::Report, "accepted", "a number", count)?
+        .ok_or_else(|| c.missing("r:accepted"))?;
+    c.finish()?;
+    Ok(ReportAck {
+        headers,
+        outcome: Ok(accepted),
+    })
+}
+
+fn outcome(body: &Element, path: &str) -> Result<Result<Answer, Fault>, SoapError> {
+    if body.ns == Ns::Soap && body.local == "Fault" {
+        return fault(body, path).map(Err);
+    }
+    let operation = body
+        .local
+        .strip_suffix("Response")
+        .and_then(|name| OperationName::ALL.into_iter().find(|o| o.as_str() == name));
+    let operation = match operation {
+        Some(operation) if body.ns == Ns::Conference => operation,
+        _ => return Err(unknown_operation(body, "a response of ours or s:Fault")),
+    };
+    let mut c = Cursor::new(body, path)?;
+    let answer = match operation {
+        OperationName::List => {
+            let mut conferences = Vec::new();
+            while let Some(mut block) = c.optional_block("conference")? {
+                if conferences.len() >= LIST_MAX {
+                    let expected = format!("at most {LIST_MAX} conferences");
+                    return Err(SoapError::new(block.path(), expected, "more"));
+                }
+                conferences.push(snapshot(&mut block)?);
+            }
+            Answer::List { conferences }
+        }
+        OperationName::Get => {
+            let conference = snapshot(&mut c.block("conference")?)?;
+            let mut reports = Vec::new();
+            while let Some(block) = c.optional_block("report")? {
+                push_report(&mut reports, block)?;
+            }
+            Answer::Get {
+                conference,
+                reports,
+            }
+        }
+        _ => Answer::Done {
+            operation,
+            conference: snapshot(&mut c.block("conference")?)?,
+        },
+    };
+    c.finish()?;
+    Ok(Ok(answer))
+}
+
+fn push_report(reports: &mut Vec<Report>, mut block: Cursor<'_>) -> Result<(), SoapError> {
+    if reports.len() >= REPORTS_MAX {
+        let expected = format!("at most {REPORTS_MAX} reports");
+        return Err(SoapError::new(block.path(), expected, "more"));
+    }
+    reports.push(report(&mut block)?);
+    Ok(())
+}
+
+/// SOAP 1.1 §4.4; its children are without namespace.
+fn fault(body: &Element, path: &str) -> Result<Fault, SoapError> {
+    let mut c = Cursor::new(body, path)?;
+    c.named_leaf(
+        &Ns::None,
+        "faultcode",
+        "Client or Server, qualified",
+        faultcode,
+    )?
+    .ok_or_else(|| c.missing("faultcode"))?;
+    let words = c
+        .named_leaf(
+            &Ns::None,
+            "faultstring",
+            "at most 512 characters",
+            text::words,
+        )?
+        .ok_or_else(|| c.missing("faultstring"))?;
+    c.named_leaf(&Ns::None, "faultactor", "a URI", text::uri)?;
+    let found = match c.take(&Ns::None, "detail") {
+        Some(detail) => {
+            let mut d = Cursor::new(detail, &c.below(detail))?;
+            let mut f = d.block("fault")?;
+            let code = f.leaf("code", "a code of ours", |t| {
+                one_of(t, FaultCode::ALL, FaultCode::as_str)
+            })?;
+            let expected = f.leaf("expected", "at most 512 characters", text::words)?;
+            let came = f.leaf("came", "at most 512 characters", text::words)?;
+            f.finish()?;
+            d.finish()?;
+            Fault::new(code, expected, came)
+        }
+        None => Fault::new(FaultCode::Internal, "an answer", words),
+    };
+    c.finish()?;
+    Ok(found)
+}
+
+/// Schema type `FaultCodeName`: `([A-Za-z_][A-Za-z0-9_.-]*:)?` and one of SOAP 1.1 §4.4.1.
+fn faultcode(text: &str) -> Option<()> {
+    let text = text::collapse(text);
+    let (prefix, local) = match text.split_once(':') {
+        Some((prefix, local)) => (Some(prefix), local),
+        None => (None, text.as_str()),
+    };
+    let prefix_ok = prefix.is_none_or(|p| {
+        p.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && p.chars()
+                .all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c))
+    });
+    let known = ["Client", "Server", "VersionMismatch", "MustUnderstand"];
+    (prefix_ok && known.contains(&local)).then_some(())
+}
+
+fn snapshot(c: &mut Cursor<'_>) -> Result<Snapshot, SoapError> {
+    let mut found = Snapshot {
+        id: c.leaf("id", "an identifier", text::id)?,
+        title: c.leaf("title", "at most 64 characters", text::name)?,
+        state: c.leaf("state", "a conference state", |t| {
+            one_of(t, ConferenceState::ALL, ConferenceState::as_str)
+        })?,
+        version: c.leaf("version", "a version", version)?,
+        count: c.leaf("count", "a number", count)?,
+        first: c.leaf("first", "a number", count)?,
+        participants: Vec::new(),
+    };
+    while let Some(mut block) = c.optional_block("participant")? {
+        if found.participants.len() >= PARTIES_MAX {
+            let expected = format!("at most {PARTIES_MAX} participants");
+            return Err(SoapError::new(block.path(), expected, "more"));
+        }
+        found.participants.push(participant(&mut block)?);
+    }
+    c.finish()?;
+    Ok(found)
+}
+
+fn participant(c: &mut Cursor<'_>) -> Result<ParticipantSnapshot, SoapError> {
+    let found = ParticipantSnapshot {
+        id: c.leaf("id", "an identifier", text::id)?,
+        name: c.leaf("name", "at most 64 characters", text::name)?,
+        user: c.optional("user", "user@domain", text::aor)?,
+        place: c.leaf("place", "at most 64 characters", text::name)?,
+        role: c.leaf("role", "a role", role)?,
+        muted: c.leaf("muted", "true or false", text::boolean)?,
+        talking: c.leaf("talking", "true or false", text::boolean)?,
+        silent: c.leaf("silent", "true or false", text::boolean)?,
+        leg: match c.optional_block("leg")? {
+            Some(mut block) => {
+                let leg = LegSnapshot {
+                    id: block.leaf("id", "an identifier", text::id)?,
+                    state: leg_state(&mut block)?,
+                    cause: cause(&mut block)?,
+                    since: block.leaf("since", "a UTC dateTime", UtcMillis::parse_token)?,
+                };
+                block.finish()?;
+                Some(leg)
+            }
+            None => None,
+        },
+    };
+    c.finish()?;
+    Ok(found)
+}
+
+/// The state for programs; its words, for people, are those of `LegState::words` and are not kept.
+fn leg_state(c: &mut Cursor<'_>) -> Result<LegState, SoapError> {
+    let state = c.leaf("state", "a leg state", |t| {
+        one_of(t, LegState::ALL, LegState::as_str)
+    })?;
+    c.leaf("words", "at most 512 characters", text::words)?;
+    Ok(state)
+}
+
+fn cause(c: &mut Cursor<'_>) -> Result<Option<Cause>, SoapError> {
+    let Some(mut block) = c.optional_block("cause")? else {
+        return Ok(None);
+    };
+    let found = Cause {
+        reason: block.leaf("reason", "an end reason", |t| {
+            one_of(t, EndReason::ALL, EndReason::as_str)
+        })?,
+        sip: block.optional("sip", "100 to 699", |t| {
+            text::integer(t, 3, 100, 699).and_then(|n| u16::try_from(n).ok())
+        })?,
+        q850: block.optional("q850", "0 to 127", |t| {
+            text::integer(t, 3, 0, 127).and_then(|n| u8::try_from(n).ok())
+        })?,
+        words: block.leaf("words", "at most 512 characters", text::words)?,
+    };
+    block.finish()?;
+    Ok(Some(found))
+}
+
+fn report(c: &mut Cursor<'_>) -> Result<Report, SoapError> {
+    let conference = c.leaf("conference", "an identifier", text::id)?;
+    let version = c.leaf("version", "a version", version)?;
+    let participant = match c.optional_block("participant")? {
+        Some(mut block) => {
+            let found = ParticipantRef {
+                id: block.leaf("id", "an identifier", text::id)?,
+                name: block.leaf("name", "at most 64 characters", text::name)?,
+                user: block
+                    .optional("user", "user@domain", text::aor)?
+                    .map(|user| user.to_string()),
+                place: block.leaf("place", "at most 64 characters", text::name)?,
+                role: block.leaf("role", "a role", role)?,
+            };
+            block.finish()?;
+            Some(found)
+        }
+        None => None,
+    };
+    let change = change(c)?;
+    let command = c.optional("command", "an identifier", text::id)?;
+    c.finish()?;
+    Ok(Report {
+        conference,
+        version,
+        participant,
+        change,
+        command,
+    })
+}
+
+fn change(c: &mut Cursor<'_>) -> Result<Change, SoapError> {
+    for (name, change) in [
+        ("created", Change::Created),
+        ("added", Change::Added),
+        ("removed", Change::Removed),
+    ] {
+        if let Some(child) = c.take(&Ns::Conference, name) {
+            Cursor::empty(child, &c.below(child))?;
+            return Ok(change);
+        }
+    }
+    if let Some(mut block) = c.optional_block("leg")? {
+        let change = Change::Leg {
+            leg: block.leaf("id", "an identifier", text::id)?,
+            state: leg_state(&mut block)?,
+            cause: cause(&mut block)?,
+        };
+        block.finish()?;
+        return Ok(change);
+    }
+    if let Some(on) = c.optional("muted", "true or false", text::boolean)? {
+        return Ok(Change::Muted { on });
+    }
+    if let Some(on) = c.optional("talking", "true or false", text::boolean)? {
+        return Ok(Change::Talking { on });
+    }
+    if let Some(on) = c.optional("silent", "true or false", text::boolean)? {
+        return Ok(Change::Silent { on });
+    }
+    if let Some(mut block) = c.optional_block("ended")? {
+        let cause = ConferenceEnd {
+            reason: block.leaf("reason", "why a conference ended", |t| {
+                one_of(t, END_REASONS, ConferenceEndReason::as_str)
+            })?,
+            words: block.leaf("words", "at most 512 characters", text::words)?,
+        };
+        block.finish()?;
+        return Ok(Change::Ended { cause });
+    }
+    Err(c.missing("c:created, added, removed, leg, muted, talking, silent or ended"))
+}
+
+const END_REASONS: [ConferenceEndReason; 5] = [
+    ConferenceEndReason::ByCommand,
+    ConferenceEndReason::OwnerLeft,
+    ConferenceEndReason::Empty,
+    ConferenceEndReason::Error,
+    ConferenceEndReason::Shutdown,
+];
+
+fn role(text: &str) -> Option<Role> {
+    let roles = [
+        Role::Owner,
+        Role::Moderator,
+        Role::Participant,
+        Role::Outsider,
+        Role::Administrator,
+    ];
+    one_of(text, roles, Role::as_str)
+}
+
+fn one_of<T: Copy, const N: usize>(
+    text: &str,
+    all: [T; N],
+    name: fn(T) -> &'static str,
+) -> Option<T> {
+    let text = text::collapse(text);
+    all.into_iter().find(|t| name(*t) == text)
+}

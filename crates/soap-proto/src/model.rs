@@ -1,0 +1,448 @@
+//! What the services say to each other, as Rust types. The schema's names are the fields' names in camel case.
+
+use std::fmt;
+
+use convoke_types::report::Report;
+use convoke_types::{
+    Aor, Cause, CommandId, ConferenceId, Fault, LegId, LegState, ParticipantId, Role,
+};
+
+use crate::headers::Headers;
+use crate::time::UtcMillis;
+
+/// A request to the conference service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Command id, reply address, expiry, user.
+    pub headers: Headers,
+    /// What is asked.
+    pub operation: Operation,
+}
+
+/// The operations of the conference service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Operation {
+    /// Start a conference.
+    Create(Create),
+    /// Put more people on the roster and call them.
+    Add {
+        /// Which conference.
+        conference: ConferenceId,
+        /// Whom; 1 to 500.
+        participants: Vec<Party>,
+    },
+    /// Call somebody on the roster again.
+    Call {
+        /// Which conference.
+        conference: ConferenceId,
+        /// Whom.
+        participant: ParticipantId,
+        /// On which of their telephones (`mobile`, `work` …), if not the same as before.
+        place: Option<String>,
+    },
+    /// Hang up one participant's leg; they stay on the roster.
+    Disconnect {
+        /// Which conference.
+        conference: ConferenceId,
+        /// Whom.
+        participant: ParticipantId,
+    },
+    /// Hang up and take off the roster.
+    Remove {
+        /// Which conference.
+        conference: ConferenceId,
+        /// Whom.
+        participant: ParticipantId,
+    },
+    /// Nobody hears them any more.
+    Mute {
+        /// Which conference.
+        conference: ConferenceId,
+        /// Whom.
+        participant: ParticipantId,
+    },
+    /// They are heard again.
+    Unmute {
+        /// Which conference.
+        conference: ConferenceId,
+        /// Whom.
+        participant: ParticipantId,
+    },
+    /// End the conference for all.
+    End {
+        /// Which conference.
+        conference: ConferenceId,
+    },
+    /// The state now, and the reports after `since`.
+    Get {
+        /// Which conference.
+        conference: ConferenceId,
+        /// The last version that the asker has.
+        since: Option<u64>,
+        /// Wait up to so long for a report after `since`, 0 to 25000 ms.
+        wait_ms: Option<u32>,
+        /// Skip so many participants of the roster: a roster over 64 kB is answered in pages.
+        first: Option<u32>,
+    },
+    /// The running conferences in which the asker owns or takes part.
+    List,
+}
+
+/// Names of the operations, for logs, dispatch and the authority table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the names are documented at `Operation`")]
+pub enum OperationName {
+    Create,
+    Add,
+    Call,
+    Disconnect,
+    Remove,
+    Mute,
+    Unmute,
+    End,
+    Get,
+    List,
+}
+
+impl OperationName {
+    /// Every operation, in the order of the WSDL.
+    pub const ALL: [OperationName; 10] = [
+        OperationName::Create,
+        OperationName::Add,
+        OperationName::Call,
+        OperationName::Disconnect,
+        OperationName::Remove,
+        OperationName::Mute,
+        OperationName::Unmute,
+        OperationName::End,
+        OperationName::Get,
+        OperationName::List,
+    ];
+    /// The local name of the request element.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            OperationName::Create => "create",
+            OperationName::Add => "add",
+            OperationName::Call => "call",
+            OperationName::Disconnect => "disconnect",
+            OperationName::Remove => "remove",
+            OperationName::Mute => "mute",
+            OperationName::Unmute => "unmute",
+            OperationName::End => "end",
+            OperationName::Get => "get",
+            OperationName::List => "list",
+        }
+    }
+    /// Whether it changes anything; such a command needs an id and an expiry on its way through the IM server.
+    pub fn is_command(self) -> bool {
+        !matches!(self, OperationName::Get | OperationName::List)
+    }
+}
+
+impl fmt::Display for OperationName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Operation {
+    /// Which one it is.
+    pub fn name(&self) -> OperationName {
+        match self {
+            Operation::Create(_) => OperationName::Create,
+            Operation::Add { .. } => OperationName::Add,
+            Operation::Call { .. } => OperationName::Call,
+            Operation::Disconnect { .. } => OperationName::Disconnect,
+            Operation::Remove { .. } => OperationName::Remove,
+            Operation::Mute { .. } => OperationName::Mute,
+            Operation::Unmute { .. } => OperationName::Unmute,
+            Operation::End { .. } => OperationName::End,
+            Operation::Get { .. } => OperationName::Get,
+            Operation::List => OperationName::List,
+        }
+    }
+    /// The conference it is about, if it exists already.
+    pub fn conference(&self) -> Option<&ConferenceId> {
+        match self {
+            Operation::Create(_) | Operation::List => None,
+            Operation::Add { conference, .. }
+            | Operation::Call { conference, .. }
+            | Operation::Disconnect { conference, .. }
+            | Operation::Remove { conference, .. }
+            | Operation::Mute { conference, .. }
+            | Operation::Unmute { conference, .. }
+            | Operation::End { conference }
+            | Operation::Get { conference, .. } => Some(conference),
+        }
+    }
+}
+
+/// What `create` carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Create {
+    /// Title of the conference.
+    pub title: Option<String>,
+    /// Who owns it and is called first.
+    pub initiator: Party,
+    /// The others; 0 to 500.
+    pub participants: Vec<Party>,
+    /// Departures from the usual rules.
+    pub policy: Option<Policy>,
+    /// Who pays, for the call detail records (C14).
+    pub payer: Option<String>,
+    /// Which bridge account to use, for the call detail records (C14).
+    pub account: Option<String>,
+}
+
+/// Somebody to be called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Party {
+    /// Who it is, or only where.
+    pub who: Who,
+    /// Name to show, if not the account's or the number's.
+    pub name: Option<String>,
+    /// Which of their telephones: `mobile`, `work` …
+    pub place: Option<String>,
+}
+
+/// How a request names somebody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Who {
+    /// A name of an account or address-book entry, or `user@domain`.
+    Person(String),
+    /// A number, E.164 or as one dials it in the home country.
+    Number(String),
+    /// A SIP URI that is called directly.
+    Sip(String),
+}
+
+impl Party {
+    /// A party of this kind without name or place.
+    pub fn of(who: Who) -> Self {
+        Self {
+            who,
+            name: None,
+            place: None,
+        }
+    }
+}
+
+/// Departures from the usual rules of a conference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Policy {
+    /// Call everybody at once instead of the initiator first.
+    pub call_all_at_once: Option<bool>,
+    /// What happens when the owner leaves; the usual rule is `End`.
+    pub on_owner_left: Option<OnOwnerLeft>,
+}
+
+/// What happens when the owner leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnOwnerLeft {
+    /// The conference ends.
+    End,
+    /// Somebody else becomes the owner.
+    HandOver,
+}
+
+impl OnOwnerLeft {
+    /// The identifier.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            OnOwnerLeft::End => "end",
+            OnOwnerLeft::HandOver => "hand-over",
+        }
+    }
+}
+
+/// What the conference service answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    /// RelatesTo and so on.
+    pub headers: Headers,
+    /// The answer, or a SOAP Fault.
+    pub outcome: Result<Answer, Fault>,
+}
+
+/// A good answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// To every operation but `get` and `list`: the conference as the command left it.
+    Done {
+        /// The operation; never `Get` or `List`.
+        operation: OperationName,
+        /// The state.
+        conference: Snapshot,
+    },
+    /// To `get`.
+    Get {
+        /// The state.
+        conference: Snapshot,
+        /// The changes after `since`, as many as fit; the next `get` goes on from the last one.
+        reports: Vec<Report>,
+    },
+    /// To `list`.
+    List {
+        /// The running conferences, at most 32.
+        conferences: Vec<Snapshot>,
+    },
+}
+
+impl Answer {
+    /// The operation that it answers.
+    pub fn operation(&self) -> OperationName {
+        match self {
+            Answer::Done { operation, .. } => *operation,
+            Answer::Get { .. } => OperationName::Get,
+            Answer::List { .. } => OperationName::List,
+        }
+    }
+}
+
+/// A conference at one version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The conference.
+    pub id: ConferenceId,
+    /// Its title; may be empty.
+    pub title: String,
+    /// Where it stands.
+    pub state: ConferenceState,
+    /// The number of the last report that is in this state.
+    pub version: u64,
+    /// Participants on the whole roster.
+    pub count: u32,
+    /// How many of them come before the ones here.
+    pub first: u32,
+    /// The participants from `first` on, as many as fit.
+    pub participants: Vec<ParticipantSnapshot>,
+}
+
+/// Where a conference stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ConferenceState {
+    /// Nobody has joined yet.
+    Starting,
+    /// Somebody is or was in.
+    Running,
+    /// Legs are being released.
+    Ending,
+    /// Over.
+    Ended,
+}
+
+impl ConferenceState {
+    /// Every state.
+    pub const ALL: [ConferenceState; 4] = [
+        ConferenceState::Starting,
+        ConferenceState::Running,
+        ConferenceState::Ending,
+        ConferenceState::Ended,
+    ];
+    /// The identifier.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ConferenceState::Starting => "starting",
+            ConferenceState::Running => "running",
+            ConferenceState::Ending => "ending",
+            ConferenceState::Ended => "ended",
+        }
+    }
+}
+
+/// One participant as others may see them: never a whole number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParticipantSnapshot {
+    /// Id on the roster.
+    pub id: ParticipantId,
+    /// Name to show.
+    pub name: String,
+    /// Account, if they have one.
+    pub user: Option<Aor>,
+    /// The place that is called.
+    pub place: String,
+    /// Role in the conference.
+    pub role: Role,
+    /// Muted by somebody.
+    pub muted: bool,
+    /// Talks now.
+    pub talking: bool,
+    /// No sound arrives from them.
+    pub silent: bool,
+    /// The last leg, if there was one.
+    pub leg: Option<LegSnapshot>,
+}
+
+/// The last attempt to connect a participant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LegSnapshot {
+    /// The leg.
+    pub id: LegId,
+    /// Where it stands. (On the wire with its words, `LegState::words`.)
+    pub state: LegState,
+    /// Why, at an end.
+    pub cause: Option<Cause>,
+    /// Since when it is in this state.
+    pub since: UtcMillis,
+}
+
+/// What the conference service tells the reporting service: changes of one or more conferences for one subscriber.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportMessage {
+    /// `relates_to` is the MessageID of the `create`.
+    pub headers: Headers,
+    /// The subscriber.
+    pub user: Option<Aor>,
+    /// The ReplyTo of the subscriber's `create`.
+    pub address: Option<String>,
+    /// The changes, in order; 1 to 100.
+    pub reports: Vec<Report>,
+}
+
+/// The reporting service's answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportAck {
+    /// `relates_to` is the MessageID of the report.
+    pub headers: Headers,
+    /// How many reports were taken, or why none were.
+    pub outcome: Result<u32, Fault>,
+}
+
+/// The URI of `wsa:Action` for an operation.
+pub(crate) fn action(operation: OperationName) -> String {
+    format!("{}/{}", crate::names::CONFERENCE_NS, operation.as_str())
+}
+
+impl Request {
+    /// A request with a command id and its action.
+    pub fn new(operation: Operation, message_id: CommandId) -> Self {
+        Self {
+            headers: Headers {
+                message_id: Some(message_id),
+                action: Some(action(operation.name())),
+                ..Headers::default()
+            },
+            operation,
+        }
+    }
+}
+
+impl Response {
+    /// The response to a request: RelatesTo and To are set from it.
+    pub fn to(request: &Headers, outcome: Result<Answer, Fault>) -> Self {
+        let action = match &outcome {
+            Ok(answer) => format!("{}Response", action(answer.operation())),
+            // WS-Addressing SOAP binding §6: the action of faults that are not its own.
+            Err(_) => format!("{}/soap/fault", crate::names::WSA_NS),
+        };
+        Self {
+            headers: Headers {
+                relates_to: request.message_id.clone(),
+                to: request.reply_to.clone(),
+                action: Some(action),
+                ..Headers::default()
+            },
+            outcome,
+        }
+    }
+}

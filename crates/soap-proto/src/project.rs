@@ -1,0 +1,165 @@
+//! A snapshot brought forward by reports: what a client's board, and the service's memory of ended conferences, are made of.
+
+use convoke_types::report::{Change, ParticipantRef, Report};
+use convoke_types::{ConferenceId, LegState};
+
+use crate::model::{ConferenceState, LegSnapshot, ParticipantSnapshot, Snapshot};
+use crate::time::UtcMillis;
+
+/// What `Snapshot::apply` did with a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    /// The snapshot is now at the report's version.
+    New,
+    /// The snapshot had it already; nothing changed.
+    Known,
+    /// Reports are missing in between: ask `get` with the snapshot's version. Nothing changed.
+    Gap,
+}
+
+impl Snapshot {
+    /// A conference before its first report.
+    pub fn begin(id: ConferenceId, title: String) -> Self {
+        Self {
+            id,
+            title,
+            state: ConferenceState::Starting,
+            version: 0,
+            count: 0,
+            first: 0,
+            participants: Vec::new(),
+        }
+    }
+
+    /// Brings the snapshot to the report's version. `at` is the time of day of the change, as far as known.
+    pub fn apply(&mut self, report: &Report, at: UtcMillis) -> Applied {
+        if report.version <= self.version {
+            return Applied::Known;
+        }
+        if report.version > self.version + 1 {
+            return Applied::Gap;
+        }
+        self.version = report.version;
+        if let Change::Ended { .. } = report.change {
+            self.state = ConferenceState::Ended;
+        }
+        if let Some(whom) = &report.participant {
+            self.apply_to(whom, &report.change, at);
+        }
+        self.count = u32::try_from(self.participants.len()).unwrap_or(u32::MAX);
+        Applied::New
+    }
+
+    fn apply_to(&mut self, whom: &ParticipantRef, change: &Change, at: UtcMillis) {
+        if *change == Change::Removed {
+            self.participants
+                .retain(|participant| participant.id != whom.id);
+            return;
+        }
+        let position = match self
+            .participants
+            .iter()
+            .position(|participant| participant.id == whom.id)
+        {
+            Some(position) => position,
+            None => {
+                self.participants.push(ParticipantSnapshot {
+                    id: whom.id.clone(),
+                    name: whom.name.clone(),
+                    user: None,
+                    place: whom.place.clone(),
+                    role: whom.role,
+                    muted: false,
+                    talking: false,
+                    silent: false,
+                    leg: None,
+                });
+                self.participants.len() - 1
+            }
+        };
+        let Some(participant) = self.participants.get_mut(position) else {
+            return;
+        };
+        participant.name.clone_from(&whom.name);
+        participant.user = whom.user.as_deref().and_then(|user| user.parse().ok());
+        participant.place.clone_from(&whom.place);
+        participant.role = whom.role;
+        match change {
+            Change::Leg { leg, state, cause } => {
+                if state.is_end() {
+                    participant.talking = false;
+                    participant.silent = false;
+                }
+                participant.leg = Some(LegSnapshot {
+                    id: leg.clone(),
+                    state: *state,
+                    cause: cause.clone(),
+                    since: at,
+                });
+                if *state == LegState::Joined && self.state == ConferenceState::Starting {
+                    self.state = ConferenceState::Running;
+                }
+            }
+            Change::Muted { on } => participant.muted = *on,
+            Change::Talking { on } => participant.talking = *on,
+            Change::Silent { on } => participant.silent = *on,
+            Change::Created | Change::Added | Change::Removed | Change::Ended { .. } => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use convoke_types::Role;
+
+    fn report(version: u64, change: Change) -> Report {
+        Report {
+            conference: "c1".parse().unwrap(),
+            version,
+            participant: Some(ParticipantRef {
+                id: "p1".parse().unwrap(),
+                name: "Bob".into(),
+                user: Some("bob@x".into()),
+                place: "mobile".into(),
+                role: Role::Participant,
+            }),
+            change,
+            command: None,
+        }
+    }
+
+    #[test]
+    fn reports_bring_a_snapshot_forward_and_gaps_are_seen() {
+        let mut board = Snapshot::begin("c1".parse().unwrap(), "Plan".into());
+        let joined = Change::Leg {
+            leg: "l1".parse().unwrap(),
+            state: LegState::Joined,
+            cause: None,
+        };
+        assert_eq!(
+            board.apply(&report(1, Change::Added), UtcMillis(5)),
+            Applied::New
+        );
+        assert_eq!(
+            board.apply(&report(3, joined.clone()), UtcMillis(6)),
+            Applied::Gap
+        );
+        assert_eq!(board.apply(&report(2, joined), UtcMillis(7)), Applied::New);
+        assert_eq!(
+            board.apply(&report(2, Change::Removed), UtcMillis(8)),
+            Applied::Known
+        );
+        assert_eq!(
+            (board.state, board.version, board.count),
+            (ConferenceState::Running, 2, 1)
+        );
+        let bob = &board.participants[0];
+        assert_eq!(
+            bob.leg.as_ref().map(|leg| (leg.state, leg.since)),
+            Some((LegState::Joined, UtcMillis(7)))
+        );
+        board.apply(&report(3, Change::Removed), UtcMillis(9));
+        assert!(board.participants.is_empty());
+    }
+}

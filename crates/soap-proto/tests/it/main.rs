@@ -1,0 +1,6 @@
+//! What the crate promises: what is written is read again; nothing from the network panics; the descriptions are fresh.
+
+mod descriptions;
+mod round_trip;
+mod samples;
+mod strict;
