@@ -114,7 +114,14 @@ fn outcome(body: &Element, path: &str) -> Result<Result<Answer, Fault>, SoapErro
                 reports,
             }
         }
-        _ => Answer::Done {
+        OperationName::Create
+        | OperationName::Add
+        | OperationName::Call
+        | OperationName::Disconnect
+        | OperationName::Remove
+        | OperationName::Mute
+        | OperationName::Unmute
+        | OperationName::End => Answer::Done {
             operation,
             conference: snapshot(&mut c.block("conference")?)?,
         },

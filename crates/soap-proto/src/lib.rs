@@ -49,13 +49,11 @@ pub use time::UtcMillis;
 /// # Panics
 /// When a document that was accepted is refused after it was written again, which is a fault of this crate.
 pub fn fuzz(bytes: &[u8]) {
-    if let Ok(request) = parse_request(bytes) {
-        if let Ok(again) = write_request(&request) {
-            assert!(
-                parse_request(&again) == Ok(request),
-                "a request changed on its way"
-            );
-        }
+    if let Ok(request) = parse_request(bytes)
+        && let Ok(again) = write_request(&request)
+    {
+        let same = parse_request(&again) == Ok(request);
+        assert!(same, "a request changed on its way");
     }
     if let Ok(response) = parse_response(bytes) {
         let again = write_response(&response);
@@ -64,13 +62,11 @@ pub fn fuzz(bytes: &[u8]) {
             "a response was lost on its way"
         );
     }
-    if let Ok(report) = parse_report(bytes) {
-        if let Ok(again) = write_report(&report) {
-            assert!(
-                parse_report(&again) == Ok(report),
-                "a report changed on its way"
-            );
-        }
+    if let Ok(report) = parse_report(bytes)
+        && let Ok(again) = write_report(&report)
+    {
+        let same = parse_report(&again) == Ok(report);
+        assert!(same, "a report changed on its way");
     }
     // Parsing has no effect of its own; only a panic would count.
     drop(parse_report_ack(bytes));

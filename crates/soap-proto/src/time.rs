@@ -76,7 +76,7 @@ fn fraction(tail: &[u8]) -> Option<u64> {
 
 fn is_leap(year: u64) -> bool {
     // Within 2000 to 2099 every fourth year is one, 2000 included.
-    year % 4 == 0
+    year.is_multiple_of(4)
 }
 fn year_days(year: u64) -> u64 {
     if is_leap(year) { 366 } else { 365 }
