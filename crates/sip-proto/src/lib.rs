@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod build;
 pub mod edit;
+pub mod endpoint;
 pub mod error;
 pub mod flow;
 pub mod message;
@@ -13,12 +14,14 @@ pub mod sdp;
 pub mod stream;
 pub mod text;
 pub mod token;
+mod transaction;
 pub mod uri;
 pub mod via;
 mod write;
 
 pub use build::{RequestBuilder, ResponseBuilder};
 pub use edit::Edit;
+pub use endpoint::{ClientTx, Endpoint, ServerTx};
 pub use error::{ErrorKind, ParseError};
 pub use flow::{FlowId, Source, Target, Transport};
 pub use message::{CSeq, Message};

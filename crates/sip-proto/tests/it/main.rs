@@ -1,0 +1,4 @@
+//! Two sides of a conversation in virtual time.
+
+mod net;
+mod transactions;
