@@ -12,7 +12,6 @@ use soap_proto::{
     write_request, write_response,
 };
 
-#[expect(clippy::unwrap_used, reason = "the tests' samples")]
 #[path = "../tests/it/samples.rs"]
 mod samples;
 

@@ -1,4 +1,5 @@
 //! Random documents of every kind, as they come out of the writer.
+#![expect(clippy::unwrap_used, reason = "what is parsed here was made to fit")]
 
 use convoke_types::report::{Change, ConferenceEnd, ConferenceEndReason, ParticipantRef, Report};
 use convoke_types::{Aor, Cause, EndReason, Fault, FaultCode, LegState, Role};
