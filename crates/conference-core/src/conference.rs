@@ -1,0 +1,332 @@
+//! One conference: its roster, its reports, its state. How legs live, how it ends and what is heard stand in the modules below.
+
+mod ending;
+mod legs;
+mod sound;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
+
+use convoke_types::report::{Change, ConferenceEnd, ParticipantRef, Report};
+use convoke_types::{Aor, CommandId, ConferenceId, LegId, ParticipantId, Role};
+
+use crate::command::{Changes, ConferenceState, LegView, Party, RosterEntry, Snapshot};
+use crate::config::Policy;
+use crate::context::Context;
+use crate::leg::Stage;
+use crate::limits::REPORTS_KEPT;
+use crate::talking::TalkingPace;
+use crate::timers::TimerId;
+use crate::trunks::{Path, Ticket, TrunkIndex};
+
+/// A participant's number: the `1` of `p1`.
+pub(crate) type Number = u32;
+
+/// One conference.
+#[derive(Debug)]
+pub(crate) struct Conference {
+    pub(crate) id: ConferenceId,
+    pub(crate) policy: Policy,
+    pub(crate) state: ConferenceState,
+    pub(crate) roster: BTreeMap<Number, Participant>,
+    pub(crate) owner: Number,
+    title: String,
+    payer: Option<String>,
+    account: Option<String>,
+    created: Instant,
+    version: u64,
+    reports: VecDeque<Report>,
+    /// Legs that are not over: the leg's number and its participant's.
+    live: BTreeMap<u32, Number>,
+    last_participant: Number,
+    last_leg: u32,
+    /// Whether legs of others than the owner may be dialled.
+    others_due: bool,
+    /// The owner's leg ended and nothing has been made of it yet.
+    owner_left: bool,
+    ending: Option<Ending>,
+    idle: Option<TimerId>,
+    linger: Option<TimerId>,
+    talking: TalkingPace,
+}
+
+#[derive(Debug)]
+struct Ending {
+    end: ConferenceEnd,
+    command: Option<CommandId>,
+    /// Set while the owner's leg waits for the others' end.
+    owner_wait: Option<TimerId>,
+    owner_may_go: bool,
+}
+
+/// Somebody on the roster, with their current or last leg.
+#[derive(Debug)]
+pub(crate) struct Participant {
+    pub(crate) id: ParticipantId,
+    pub(crate) party: Party,
+    pub(crate) role: Role,
+    pub(crate) muted: Muted,
+    pub(crate) leg: Leg,
+    /// The command that takes them off the roster once their leg has ended.
+    pub(crate) removing: Option<CommandId>,
+    inviter: String,
+    /// As last reported.
+    talking: bool,
+    silent: bool,
+}
+
+/// Who muted somebody; either makes them unheard.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Muted {
+    pub(crate) by_themselves: bool,
+    pub(crate) by_moderator: bool,
+}
+
+impl Muted {
+    pub(crate) fn is_muted(self) -> bool {
+        self.by_themselves || self.by_moderator
+    }
+}
+
+/// One attempt to connect a participant.
+#[derive(Debug)]
+pub(crate) struct Leg {
+    pub(crate) stage: Stage,
+    number: u32,
+    id: LegId,
+    path: Path,
+    /// Trunks that failed on earlier legs of the same call.
+    tried: Vec<TrunkIndex>,
+    /// The command that had it called.
+    command: CommandId,
+    /// The command that had it released, if one did.
+    released_by: Option<CommandId>,
+    ticket: Option<Ticket>,
+    trunk: Option<TrunkIndex>,
+    timer: Option<TimerId>,
+    /// As the bridge last said.
+    talking: bool,
+    since: Instant,
+    queued: Instant,
+    dialled: Option<Instant>,
+    answered: Option<Instant>,
+    joined: Option<Instant>,
+}
+
+/// What a conference is made of, checked by the caller.
+pub(crate) struct Founding {
+    pub(crate) id: ConferenceId,
+    pub(crate) title: String,
+    pub(crate) policy: Policy,
+    pub(crate) payer: Option<String>,
+    pub(crate) account: Option<String>,
+    pub(crate) initiator: (Party, Path),
+    pub(crate) participants: Vec<(Party, Path)>,
+    pub(crate) command: CommandId,
+}
+
+impl Conference {
+    /// Reports the conference and its roster as queued; the initiator is due, the others with it or once they have joined.
+    pub(crate) fn found(cx: &mut Context, founding: Founding) -> Self {
+        let inviter = founding.initiator.0.name.clone();
+        let mut conference = Self {
+            id: founding.id,
+            others_due: founding.policy.call_all_at_once,
+            policy: founding.policy,
+            state: ConferenceState::Starting,
+            roster: BTreeMap::new(),
+            owner: 1,
+            title: founding.title,
+            payer: founding.payer,
+            account: founding.account,
+            created: cx.now,
+            version: 0,
+            reports: VecDeque::new(),
+            live: BTreeMap::new(),
+            last_participant: 0,
+            last_leg: 0,
+            owner_left: false,
+            ending: None,
+            idle: None,
+            linger: None,
+            talking: TalkingPace::default(),
+        };
+        let command = Some(founding.command.clone());
+        conference.report(cx, None, Change::Created, command);
+        let (initiator, path) = founding.initiator;
+        conference.enlist(
+            cx,
+            initiator,
+            path,
+            Role::Owner,
+            &inviter,
+            &founding.command,
+        );
+        for (party, path) in founding.participants {
+            let role = role_of(&party);
+            conference.enlist(cx, party, path, role, &inviter, &founding.command);
+        }
+        conference
+    }
+
+    /// Puts somebody on the roster and queues their first leg.
+    pub(crate) fn enlist(
+        &mut self,
+        cx: &mut Context,
+        party: Party,
+        path: Path,
+        role: Role,
+        inviter: &str,
+        command: &CommandId,
+    ) -> Number {
+        self.last_participant += 1;
+        let number = self.last_participant;
+        let leg = self.new_leg(cx.now, path, Vec::new(), command.clone());
+        let participant = Participant {
+            id: id(format!("p{number}")),
+            party,
+            role,
+            muted: Muted::default(),
+            leg,
+            removing: None,
+            inviter: inviter.to_owned(),
+            talking: false,
+            silent: false,
+        };
+        self.roster.insert(number, participant);
+        self.report(cx, Some(number), Change::Added, Some(command.clone()));
+        self.queued(cx, number);
+        number
+    }
+
+    /// The participant of this id.
+    pub(crate) fn find(&self, wanted: &ParticipantId) -> Option<(Number, &Participant)> {
+        let number = wanted.as_str().strip_prefix('p')?.parse().ok()?;
+        let found = self.roster.get(&number)?;
+        (found.id == *wanted).then_some((number, found))
+    }
+
+    /// The participant with this account.
+    pub(crate) fn find_user(&self, user: &Aor) -> Option<(Number, &Participant)> {
+        let mut all = self.roster.iter();
+        let found = all.find(|(_, participant)| participant.party.user.as_ref() == Some(user));
+        found.map(|(number, participant)| (*number, participant))
+    }
+
+    /// Somebody on the roster is to be called at another place, as it is named now.
+    pub(crate) fn readdress(&mut self, number: Number, party: Party) {
+        if let Some(known) = self.roster.get_mut(&number) {
+            let user = party.user.clone().or_else(|| known.party.user.take());
+            if party.moderator && known.role == Role::Participant {
+                known.role = Role::Moderator;
+            }
+            known.party = Party { user, ..party };
+        }
+    }
+
+    /// The conference as it is now.
+    pub(crate) fn snapshot(&self, now: Instant) -> Snapshot {
+        Snapshot {
+            conference: self.id.clone(),
+            title: self.title.clone(),
+            state: self.state,
+            version: self.version,
+            owner: id(format!("p{}", self.owner)),
+            age_ms: ms_since(now, self.created),
+            roster: self.roster.values().map(|one| one.entry(now)).collect(),
+        }
+    }
+
+    /// What was reported after a version.
+    pub(crate) fn changes(&self, since: Option<u64>) -> Changes {
+        let Some(since) = since else {
+            return Changes::NotAsked;
+        };
+        let Some(missing) = self.version.checked_sub(since) else {
+            return Changes::TooOld;
+        };
+        match usize::try_from(missing) {
+            Ok(missing) if missing <= self.reports.len() => {
+                let known = self.reports.len() - missing;
+                Changes::Since(self.reports.iter().skip(known).cloned().collect())
+            }
+            _ => Changes::TooOld,
+        }
+    }
+
+    /// Numbers a change and gives it out.
+    fn report(
+        &mut self,
+        cx: &mut Context,
+        number: Option<Number>,
+        change: Change,
+        command: Option<CommandId>,
+    ) {
+        self.version += 1;
+        let report = Report {
+            conference: self.id.clone(),
+            version: self.version,
+            participant: number
+                .and_then(|number| self.roster.get(&number))
+                .map(Participant::reference),
+            change,
+            command,
+        };
+        if self.reports.len() == REPORTS_KEPT {
+            self.reports.pop_front();
+        }
+        self.reports.push_back(report.clone());
+        cx.report(report);
+    }
+}
+
+impl Participant {
+    fn reference(&self) -> ParticipantRef {
+        ParticipantRef {
+            id: self.id.clone(),
+            name: self.party.name.clone(),
+            user: self.party.user.as_ref().map(Aor::to_string),
+            place: self.party.place.clone(),
+            role: self.role,
+        }
+    }
+
+    fn entry(&self, now: Instant) -> RosterEntry {
+        RosterEntry {
+            participant: self.reference(),
+            muted: self.muted.is_muted(),
+            talking: self.talking,
+            silent: self.silent,
+            leg: LegView {
+                id: self.leg.id.clone(),
+                state: self.leg.stage.shown(),
+                cause: self.leg.stage.outcome().map(|how| how.cause.clone()),
+                since_ms: ms_since(now, self.leg.since),
+                joined_ms: self.leg.joined.map(|at| ms_since(now, at)),
+            },
+        }
+    }
+
+    /// Talks so that the others can hear it.
+    fn is_heard(&self) -> bool {
+        self.leg.talking && !self.muted.is_muted() && !self.leg.stage.is_over()
+    }
+}
+
+/// The role that somebody is added with.
+pub(crate) fn role_of(party: &Party) -> Role {
+    if party.moderator {
+        Role::Moderator
+    } else {
+        Role::Participant
+    }
+}
+
+/// Makes an identifier of our own: a letter and a number, which every identifier's rules allow.
+fn id<T: TryFrom<String, Error: std::fmt::Debug>>(text: String) -> T {
+    T::try_from(text).expect("a letter and a number are a valid identifier")
+}
+
+fn ms_since(now: Instant, then: Instant) -> u64 {
+    u64::try_from(now.saturating_duration_since(then).as_millis()).unwrap_or(u64::MAX)
+}

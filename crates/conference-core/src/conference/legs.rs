@@ -1,0 +1,489 @@
+//! How a leg comes to be, is dialled, follows what the bridge says, is released, and is over.
+
+use std::time::Instant;
+
+use convoke_types::bridge::{BridgeCommand, LegEvent};
+use convoke_types::report::Change;
+use convoke_types::{Cause, CommandId, EndReason, LegId, LegKey, LegState, Role};
+
+use super::{Conference, Leg, Number, Participant, id};
+use crate::causes;
+use crate::command::ConferenceState;
+use crate::context::Context;
+use crate::leg::{Outcome, Stage, Step};
+use crate::limits::{JOIN_WAIT, NO_LINE_WAIT, RELEASE_WAIT, SETUP_GRACE};
+use crate::record::LegRecord;
+use crate::timers::Timer;
+use crate::trunks::{Path, Priority, TrunkIndex};
+
+impl Conference {
+    /// A leg that waits, not yet on anybody.
+    pub(super) fn new_leg(
+        &mut self,
+        now: Instant,
+        path: Path,
+        tried: Vec<TrunkIndex>,
+        command: CommandId,
+    ) -> Leg {
+        self.last_leg += 1;
+        let number = self.last_leg;
+        Leg {
+            stage: Stage::Waiting,
+            number,
+            id: id(format!("l{number}")),
+            path,
+            tried,
+            command,
+            released_by: None,
+            ticket: None,
+            trunk: None,
+            timer: None,
+            talking: false,
+            since: now,
+            queued: now,
+            dialled: None,
+            answered: None,
+            joined: None,
+        }
+    }
+
+    /// Reports a participant's new leg as queued, and makes it due if it is its time.
+    pub(super) fn queued(&mut self, cx: &mut Context, number: Number) {
+        let Some(participant) = self.roster.get(&number) else {
+            return;
+        };
+        let command = Some(participant.leg.command.clone());
+        self.live.insert(participant.leg.number, number);
+        cx.timers.cancel(&mut self.linger);
+        self.report_leg(cx, number, command);
+        if self.others_due || number == self.owner {
+            self.make_due(cx, number);
+        }
+    }
+
+    /// Calls somebody whose last leg is over.
+    pub(crate) fn redial(
+        &mut self,
+        cx: &mut Context,
+        number: Number,
+        path: Path,
+        tried: Vec<TrunkIndex>,
+        command: CommandId,
+    ) {
+        let leg = self.new_leg(cx.now, path, tried, command);
+        if let Some(participant) = self.roster.get_mut(&number) {
+            participant.leg = leg;
+            self.queued(cx, number);
+        }
+    }
+
+    /// From now on the leg waits for nothing but its trunk.
+    fn make_due(&mut self, cx: &mut Context, number: Number) {
+        let Some(participant) = self.roster.get_mut(&number) else {
+            return;
+        };
+        let priority = match participant.role {
+            Role::Owner | Role::Moderator => Priority::First,
+            Role::Participant | Role::Outsider | Role::Administrator => Priority::Then,
+        };
+        let leg = &mut participant.leg;
+        if leg.stage != Stage::Waiting || leg.ticket.is_some() {
+            return;
+        }
+        let mut trunks = match &leg.path {
+            Path::Direct => return self.dial(cx, number, None),
+            Path::Trunks(trunks) => trunks.clone(),
+        };
+        trunks.retain(|trunk| !leg.tried.contains(trunk));
+        let key = LegKey {
+            conference: self.id.clone(),
+            leg: leg.id.clone(),
+        };
+        let ticket = cx.trunks.wait(key.clone(), trunks, priority, cx.now);
+        leg.ticket = Some(ticket);
+        leg.timer = Some(cx.timers.after(cx.now, NO_LINE_WAIT, Timer::Leg(key)));
+    }
+
+    /// The owner is in: everybody else becomes due at this moment (C7).
+    fn make_others_due(&mut self, cx: &mut Context) {
+        self.others_due = true;
+        let waiting: Vec<Number> = self.live.values().copied().collect();
+        for number in waiting {
+            self.make_due(cx, number);
+        }
+    }
+
+    /// The trunks' dispatcher gave this leg its line.
+    pub(crate) fn dispatched(&mut self, cx: &mut Context, leg: &LegId, trunk: TrunkIndex) {
+        match self.owner_of(leg) {
+            Some(number) => self.dial(cx, number, Some(trunk)),
+            None => cx.trunks.free(trunk),
+        }
+    }
+
+    fn dial(&mut self, cx: &mut Context, number: Number, trunk: Option<TrunkIndex>) {
+        let policy_ring = self.policy.ring_timeout;
+        let Some(participant) = self.roster.get_mut(&number) else {
+            return;
+        };
+        let leg = &mut participant.leg;
+        if !leg.step(Step::Order) {
+            return;
+        }
+        leg.ticket = None;
+        leg.trunk = trunk;
+        let key = LegKey {
+            conference: self.id.clone(),
+            leg: leg.id.clone(),
+        };
+        cx.timers.cancel(&mut leg.timer);
+        let watch = Timer::Leg(key.clone());
+        leg.timer = Some(cx.timers.after(cx.now, policy_ring + SETUP_GRACE, watch));
+        cx.bridge(BridgeCommand::Dial {
+            leg: key.clone(),
+            to: participant.party.address.clone(),
+            trunk: trunk.and_then(|trunk| cx.trunks.name(trunk)),
+            guard: participant.party.guard,
+            inviter: participant.inviter.clone(),
+            language: participant.party.language.clone(),
+            ring_timeout_ms: u64::try_from(policy_ring.as_millis()).unwrap_or(u64::MAX),
+        });
+        if participant.muted.is_muted() {
+            cx.bridge(BridgeCommand::Mute { leg: key, on: true });
+        }
+    }
+
+    /// The participant whose live leg this is.
+    pub(crate) fn owner_of(&self, leg: &LegId) -> Option<Number> {
+        let number: u32 = leg.as_str().strip_prefix('l')?.parse().ok()?;
+        let owner = *self.live.get(&number)?;
+        let current = &self.roster.get(&owner)?.leg;
+        (current.id == *leg).then_some(owner)
+    }
+
+    /// The bridge says what happened to a live leg.
+    pub(crate) fn leg_event(&mut self, cx: &mut Context, number: Number, event: LegEvent) {
+        match event {
+            LegEvent::Dialling => self.progress(cx, number, Step::Dialling),
+            LegEvent::Ringing { .. } => self.progress(cx, number, Step::Ringing),
+            LegEvent::Answered => self.progress(cx, number, Step::Answered),
+            LegEvent::Confirming => self.progress(cx, number, Step::Confirming),
+            LegEvent::Joined => self.progress(cx, number, Step::Joined),
+            LegEvent::Held { on: true } => self.progress(cx, number, Step::Hold),
+            LegEvent::Held { on: false } => self.progress(cx, number, Step::Resume),
+            LegEvent::Talking { on } => self.bridge_says_talking(cx, number, on),
+            LegEvent::Silent { on } => self.bridge_says_silent(cx, number, on),
+            // Keys have no meaning in a conference yet; the guard's key is the bridge's own business.
+            LegEvent::Key { .. } => {}
+            LegEvent::Ended { state, cause } => self.bridge_says_ended(cx, number, state, cause),
+        }
+    }
+
+    fn progress(&mut self, cx: &mut Context, number: Number, step: Step) {
+        let Some(participant) = self.roster.get_mut(&number) else {
+            return;
+        };
+        let leg = &mut participant.leg;
+        if !leg.step(step) {
+            return;
+        }
+        leg.since = cx.now;
+        leg.dialled.get_or_insert(cx.now);
+        let key = LegKey {
+            conference: self.id.clone(),
+            leg: leg.id.clone(),
+        };
+        let state = leg.stage.shown();
+        if state == LegState::Answered || state == LegState::Confirming {
+            cx.timers.cancel(&mut leg.timer);
+            leg.timer = Some(cx.timers.after(cx.now, JOIN_WAIT, Timer::Leg(key.clone())));
+        }
+        if matches!(
+            state,
+            LegState::Answered | LegState::Confirming | LegState::Joined
+        ) {
+            leg.answered.get_or_insert(cx.now);
+        }
+        let joins = state == LegState::Joined && leg.joined.is_none();
+        if joins {
+            cx.timers.cancel(&mut leg.timer);
+            leg.joined = Some(cx.now);
+            if participant.muted.is_muted() {
+                cx.bridge(BridgeCommand::Mute { leg: key, on: true });
+            }
+        }
+        let command = Some(leg.command.clone());
+        self.report_leg(cx, number, command);
+        if joins {
+            self.joined(cx, number);
+        }
+    }
+
+    fn joined(&mut self, cx: &mut Context, number: Number) {
+        if self.state == ConferenceState::Starting {
+            self.state = ConferenceState::Running;
+            self.watch_idle(cx);
+        }
+        if number == self.owner && !self.others_due {
+            self.make_others_due(cx);
+        }
+    }
+
+    fn bridge_says_ended(
+        &mut self,
+        cx: &mut Context,
+        number: Number,
+        state: LegState,
+        cause: Cause,
+    ) {
+        let Some(participant) = self.roster.get_mut(&number) else {
+            return;
+        };
+        let leg = &mut participant.leg;
+        let was_in = leg.stage.is_in();
+        let next = leg.next_trunks(state, &cause);
+        let state = end_state(state, was_in);
+        if !leg.step(Step::End(Outcome { state, cause })) {
+            return;
+        }
+        let failover = next.filter(|_| self.ending.is_none());
+        let again = failover.map(|tried| (leg.path.clone(), tried, leg.command.clone()));
+        self.over(cx, number, again.is_some());
+        if let Some((path, tried, command)) = again {
+            self.redial(cx, number, path, tried, command);
+        }
+    }
+
+    /// Has a leg end like this; at once, if the bridge does not know of it yet. False if it is over or released already.
+    pub(crate) fn release(
+        &mut self,
+        cx: &mut Context,
+        number: Number,
+        outcome: Outcome,
+        command: Option<CommandId>,
+    ) -> bool {
+        let Some(participant) = self.roster.get_mut(&number) else {
+            return false;
+        };
+        let leg = &mut participant.leg;
+        if !leg.step(Step::Release(outcome)) {
+            return false;
+        }
+        leg.released_by = command;
+        if leg.stage.is_over() {
+            self.over(cx, number, false);
+            return true;
+        }
+        let key = LegKey {
+            conference: self.id.clone(),
+            leg: leg.id.clone(),
+        };
+        cx.timers.cancel(&mut leg.timer);
+        let watch = Timer::Leg(key.clone());
+        leg.timer = Some(cx.timers.after(cx.now, RELEASE_WAIT, watch));
+        cx.bridge(BridgeCommand::Release { leg: key });
+        true
+    }
+
+    /// Ends a leg without waiting for the bridge's word.
+    pub(super) fn give_up(&mut self, cx: &mut Context, number: Number, outcome: Outcome) {
+        if let Some(participant) = self.roster.get_mut(&number)
+            && participant.leg.step(Step::GiveUp(outcome))
+        {
+            self.over(cx, number, false);
+        }
+    }
+
+    /// A leg has been long enough where it is.
+    pub(crate) fn leg_timeout(&mut self, cx: &mut Context, number: Number) {
+        let Some(participant) = self.roster.get_mut(&number) else {
+            return;
+        };
+        let leg = &mut participant.leg;
+        leg.timer = None;
+        match &leg.stage {
+            Stage::Waiting => self.line_wait_over(cx, number),
+            Stage::Ordered | Stage::Dialling | Stage::Ringing => {
+                self.release(cx, number, causes::rang_out(), None);
+            }
+            Stage::Answered => {
+                self.release(cx, number, causes::never_joined(), None);
+            }
+            Stage::Confirming => {
+                self.release(cx, number, causes::not_confirmed(), None);
+            }
+            Stage::Releasing { .. } => self.give_up(cx, number, causes::not_confirmed_end()),
+            Stage::Joined | Stage::Held | Stage::Over(_) => {}
+        }
+    }
+
+    /// Fails a leg that has had no free line for `NO_LINE_WAIT`, or looks again at the earliest time that this can be so.
+    fn line_wait_over(&mut self, cx: &mut Context, number: Number) {
+        let Some(participant) = self.roster.get_mut(&number) else {
+            return;
+        };
+        let leg = &mut participant.leg;
+        let Some(ticket) = leg.ticket else {
+            return;
+        };
+        let since = cx.trunks.lineless_since(ticket).unwrap_or(cx.now);
+        let waited = cx.now.saturating_duration_since(since);
+        if let Some(rest) = NO_LINE_WAIT
+            .checked_sub(waited)
+            .filter(|rest| !rest.is_zero())
+        {
+            let key = LegKey {
+                conference: self.id.clone(),
+                leg: leg.id.clone(),
+            };
+            leg.timer = Some(cx.timers.after(cx.now, rest, Timer::Leg(key)));
+            return;
+        }
+        let lines = match &leg.path {
+            Path::Direct => 0,
+            Path::Trunks(all) => {
+                let untried = all.iter().filter(|trunk| !leg.tried.contains(trunk));
+                cx.trunks.lines(untried)
+            }
+        };
+        self.give_up(cx, number, causes::no_line(lines));
+    }
+
+    /// What every end of a leg leads to: line, place in the queue and timer given back, end reported and recorded.
+    /// `again`: the same call goes on with another leg.
+    fn over(&mut self, cx: &mut Context, number: Number, again: bool) {
+        let Some(participant) = self.roster.get_mut(&number) else {
+            return;
+        };
+        participant.talking = false;
+        participant.silent = false;
+        let leg = &mut participant.leg;
+        leg.talking = false;
+        leg.since = cx.now;
+        self.live.remove(&leg.number);
+        cx.timers.cancel(&mut leg.timer);
+        if let Some(ticket) = leg.ticket.take() {
+            cx.trunks.leave(ticket);
+        }
+        if let Some(trunk) = leg.trunk {
+            cx.trunks.free(trunk);
+        }
+        let command = leg.released_by.clone().or(Some(leg.command.clone()));
+        self.report_leg(cx, number, command);
+        self.record(cx, number);
+        if number == self.owner && !again {
+            self.owner_left = true;
+        }
+        self.strike_removed(cx, number);
+        self.watch_idle(cx);
+    }
+
+    /// Takes somebody off the roster who is to be removed and has no leg any more.
+    pub(crate) fn strike_removed(&mut self, cx: &mut Context, number: Number) {
+        if let Some(participant) = self.roster.get(&number)
+            && participant.leg.stage.is_over()
+            && let Some(command) = participant.removing.clone()
+            && number != self.owner
+        {
+            self.report(cx, Some(number), Change::Removed, Some(command));
+            self.roster.remove(&number);
+        }
+    }
+
+    fn report_leg(&mut self, cx: &mut Context, number: Number, command: Option<CommandId>) {
+        if let Some(participant) = self.roster.get(&number) {
+            let leg = &participant.leg;
+            let change = Change::Leg {
+                leg: leg.id.clone(),
+                state: leg.stage.shown(),
+                cause: leg.stage.outcome().map(|how| how.cause.clone()),
+            };
+            self.report(cx, Some(number), change, command);
+        }
+    }
+
+    fn record(&self, cx: &mut Context, number: Number) {
+        if let Some(participant) = self.roster.get(&number)
+            && let Some(outcome) = participant.leg.stage.outcome()
+        {
+            let owner = self.roster.get(&self.owner);
+            let record = LegRecord {
+                conference: self.id.clone(),
+                leg: participant.leg.id.clone(),
+                participant: participant.id.clone(),
+                name: participant.party.name.clone(),
+                user: participant.party.user.clone(),
+                owner: owner.and_then(|owner| owner.party.user.clone()),
+                whom: participant.party.address.clone(),
+                place: participant.party.place.clone(),
+                mode: participant.party.mode,
+                trunk: participant
+                    .leg
+                    .trunk
+                    .and_then(|index| cx.trunks.name(index)),
+                account: self.account.clone(),
+                payer: self.payer.clone(),
+                command: participant.leg.command.clone(),
+                queued: participant.leg.queued,
+                dialled: participant.leg.dialled,
+                answered: participant.leg.answered,
+                joined: participant.leg.joined,
+                ended: cx.now,
+                state: outcome.state,
+                cause: outcome.cause.clone(),
+            };
+            cx.record(record);
+        }
+    }
+}
+
+/// The end state that a bridge's word stands for: who was in can only have left or been lost, and an end has to be one.
+fn end_state(said: LegState, was_in: bool) -> LegState {
+    let fits = said == LegState::Left || said == LegState::Failed || !was_in;
+    match (said.is_end(), fits) {
+        (true, true) => said,
+        (true, false) => LegState::Left,
+        (false, _) => LegState::Failed,
+    }
+}
+
+impl Participant {
+    /// How their last leg ended, and whether it had been in.
+    pub(super) fn last_end(&self) -> Option<(&Outcome, bool)> {
+        let outcome = self.leg.stage.outcome()?;
+        Some((outcome, self.leg.joined.is_some()))
+    }
+}
+
+impl Leg {
+    /// Takes a step; false, and nothing changed, if it is illegal.
+    fn step(&mut self, step: Step) -> bool {
+        let stage = std::mem::replace(&mut self.stage, Stage::Waiting);
+        match stage.next(step) {
+            Ok(next) => {
+                self.stage = next;
+                true
+            }
+            Err(same) => {
+                self.stage = same;
+                false
+            }
+        }
+    }
+
+    /// When a trunk failed before the telephone rang and another one is left: those tried by now.
+    fn next_trunks(&self, state: LegState, cause: &Cause) -> Option<Vec<TrunkIndex>> {
+        let trunk_failed = state == LegState::Failed
+            && cause.reason == EndReason::Trunk
+            && matches!(self.stage, Stage::Ordered | Stage::Dialling);
+        let mut tried = self.tried.clone();
+        tried.extend(self.trunk.filter(|_| trunk_failed));
+        match &self.path {
+            Path::Trunks(trunks) if trunk_failed => trunks
+                .iter()
+                .any(|trunk| !tried.contains(trunk))
+                .then_some(tried),
+            Path::Trunks(_) | Path::Direct => None,
+        }
+    }
+}

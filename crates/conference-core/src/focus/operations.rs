@@ -1,0 +1,610 @@
+//! Commands: who they come from, whether they are allowed and fit the state, and what they do.
+
+use convoke_types::limits::{NAME_MAX_BYTES, PARTIES_MAX};
+use convoke_types::{Address, Aor, CommandId, ConferenceId, Fault, FaultCode, ParticipantId, Role};
+
+use super::Focus;
+use crate::authority::{Right, may};
+use crate::causes;
+use crate::command::{Actor, Changes, Command, ConferenceState, Create, Operation, Party, Reply};
+use crate::conference::{Conference, Founding, Muted, Number, role_of};
+use crate::limits::{CONFERENCES_MAX, OUTPUTS_MAX, PARTICIPANTS_MAX};
+use crate::trunks::Path;
+
+/// Longest URI of an address, in bytes.
+const URI_MAX_BYTES: usize = 1_024;
+/// Longest language tag, in bytes.
+const LANGUAGE_MAX_BYTES: usize = 35;
+
+impl Focus {
+    /// Checks a command and carries it out, or refuses it and changes nothing.
+    pub(super) fn operate(&mut self, command: Command) -> Result<Reply, Fault> {
+        let Command {
+            id,
+            actor,
+            operation,
+        } = command;
+        if actor.user.is_none() && !actor.administrator {
+            let expected = "an authenticated account or an administrator";
+            return Err(Fault::new(FaultCode::Unauthenticated, expected, "nobody"));
+        }
+        let harmless = matches!(operation, Operation::Get { .. } | Operation::End { .. });
+        if self.shutting_down && !harmless {
+            let expected = "a server that is not going down";
+            return Err(Fault::new(FaultCode::ShuttingDown, expected, "a command"));
+        }
+        if self.cx.outputs_waiting() > OUTPUTS_MAX {
+            let expected = "fewer results waiting to be carried out";
+            return Err(Fault::new(FaultCode::Overloaded, expected, "a command"));
+        }
+        match operation {
+            Operation::Create(create) => self.create(&id, &actor, create),
+            Operation::Add {
+                conference,
+                parties,
+            } => self.add(&id, &actor, &conference, parties),
+            Operation::Call {
+                conference,
+                participant,
+            } => self.call(&id, &actor, &conference, &participant),
+            Operation::Disconnect {
+                conference,
+                participant,
+            } => self.disconnect(&id, &actor, &conference, &participant),
+            Operation::Remove {
+                conference,
+                participant,
+            } => self.remove(&id, &actor, &conference, &participant),
+            Operation::Mute {
+                conference,
+                participant,
+            } => self.mute(&id, &actor, &conference, &participant),
+            Operation::Unmute {
+                conference,
+                participant,
+            } => self.unmute(&id, &actor, &conference, &participant),
+            Operation::End { conference } => self.end(&id, &actor, &conference),
+            Operation::Get { conference, since } => {
+                let role = self.role_in(&conference, &actor)?;
+                let found = self.conference(&conference)?;
+                allow(found, role, Right::Get, false)?;
+                let changes = found.changes(since);
+                Ok(Reply {
+                    snapshot: found.snapshot(self.cx.now),
+                    participants: Vec::new(),
+                    changes,
+                })
+            }
+        }
+    }
+
+    fn create(&mut self, id: &CommandId, actor: &Actor, create: Create) -> Result<Reply, Fault> {
+        let role = match actor.administrator {
+            true => Role::Administrator,
+            false => Role::Outsider,
+        };
+        let own = actor.user.is_some() && actor.user == create.initiator.user;
+        if !may(role, Right::Create, own, false) {
+            return Err(not_allowed(role, Right::Create));
+        }
+        if self.conferences.contains_key(&create.conference) {
+            let expected = "a conference id that is not in use";
+            return Err(Fault::new(
+                FaultCode::WrongState,
+                expected,
+                create.conference.as_str(),
+            ));
+        }
+        let limit = self.config.conferences_max.min(CONFERENCES_MAX);
+        if self.conferences.len() >= limit {
+            return Err(limit_reached(
+                limit,
+                "conferences",
+                self.conferences.len() + 1,
+            ));
+        }
+        if create.title.len() > NAME_MAX_BYTES {
+            return Err(too_long("a title", NAME_MAX_BYTES, create.title.len()));
+        }
+        let everybody = std::iter::once(&create.initiator).chain(&create.participants);
+        self.check_parties(0, create.participants.len() + 1, everybody)?;
+        let initiator = self.routed(create.initiator)?;
+        let participants = create.participants.into_iter();
+        let participants = participants
+            .map(|party| self.routed(party))
+            .collect::<Result<Vec<_>, _>>()?;
+        let conference = Conference::found(
+            &mut self.cx,
+            Founding {
+                id: create.conference.clone(),
+                title: create.title,
+                policy: create.policy.over(&self.config.policy),
+                payer: create.payer,
+                account: create.account,
+                initiator,
+                participants,
+                command: id.clone(),
+            },
+        );
+        let named = conference.roster.keys().copied().collect();
+        let reply = self.done(&conference, named);
+        self.conferences.insert(create.conference, conference);
+        Ok(reply)
+    }
+
+    fn add(
+        &mut self,
+        id: &CommandId,
+        actor: &Actor,
+        conference: &ConferenceId,
+        parties: Vec<Party>,
+    ) -> Result<Reply, Fault> {
+        let role = self.role_in(conference, actor)?;
+        let found = self.conference(conference)?;
+        let alone = parties.iter().all(|party| is_actor(actor, &party.user));
+        allow(found, role, Right::Add, alone)?;
+        if parties.iter().any(|party| party.moderator) {
+            allow(found, role, Right::Appoint, alone)?;
+        }
+        still_going_on(found)?;
+        if parties.is_empty() {
+            let expected = "at least one person";
+            return Err(Fault::new(FaultCode::BadRequest, expected, "none"));
+        }
+        let mut plan = Vec::new();
+        let mut fresh = 0;
+        for party in &parties {
+            let known = match_party(found, party)?;
+            if known.is_some() && plan.contains(&known) {
+                return Err(twice(party));
+            }
+            fresh += usize::from(known.is_none());
+            plan.push(known);
+        }
+        self.check_parties(found.roster.len(), fresh, &parties)?;
+        let routed = parties.into_iter().map(|party| self.routed(party));
+        let routed = routed.collect::<Result<Vec<_>, _>>()?;
+        let inviter = self.inviter(conference, actor);
+        let Self {
+            cx, conferences, ..
+        } = self;
+        let Some(found) = conferences.get_mut(conference) else {
+            return Err(unknown_conference(conference));
+        };
+        let mut named = Vec::new();
+        for (known, (party, path)) in plan.into_iter().zip(routed) {
+            let number = match known {
+                None => {
+                    let role = role_of(&party);
+                    found.enlist(cx, party, path, role, &inviter, id)
+                }
+                Some(number) => {
+                    found.readdress(number, party);
+                    found.redial(cx, number, path, Vec::new(), id.clone());
+                    number
+                }
+            };
+            named.push(number);
+        }
+        self.done_in(conference, named)
+    }
+
+    fn call(
+        &mut self,
+        id: &CommandId,
+        actor: &Actor,
+        conference: &ConferenceId,
+        participant: &ParticipantId,
+    ) -> Result<Reply, Fault> {
+        let (number, _) = self.permitted(actor, conference, participant, Right::Call)?;
+        let found = self.conference(conference)?;
+        let target = target(found, participant)?;
+        if !target.leg.stage.is_over() || target.removing.is_some() {
+            let expected = "somebody who is not being called or in";
+            return Err(wrong_state(expected, found, number));
+        }
+        let address = target.party.address.clone();
+        let path = self.path(&address)?;
+        let Self {
+            cx, conferences, ..
+        } = self;
+        if let Some(found) = conferences.get_mut(conference) {
+            found.redial(cx, number, path, Vec::new(), id.clone());
+        }
+        self.done_in(conference, vec![number])
+    }
+
+    fn disconnect(
+        &mut self,
+        id: &CommandId,
+        actor: &Actor,
+        conference: &ConferenceId,
+        participant: &ParticipantId,
+    ) -> Result<Reply, Fault> {
+        let (number, own) = self.permitted(actor, conference, participant, Right::Disconnect)?;
+        let outcome = match own {
+            true => causes::by_themselves(),
+            false => causes::by_moderator(&self.who(conference, actor)),
+        };
+        let Self {
+            cx, conferences, ..
+        } = self;
+        if let Some(found) = conferences.get_mut(conference)
+            && !found.release(cx, number, outcome, Some(id.clone()))
+        {
+            let expected = "somebody who is being called or in";
+            return Err(wrong_state(expected, found, number));
+        }
+        self.done_in(conference, vec![number])
+    }
+
+    fn remove(
+        &mut self,
+        id: &CommandId,
+        actor: &Actor,
+        conference: &ConferenceId,
+        participant: &ParticipantId,
+    ) -> Result<Reply, Fault> {
+        let (number, own) = self.permitted(actor, conference, participant, Right::Remove)?;
+        let outcome = match own {
+            true => causes::by_themselves(),
+            false => causes::by_moderator(&self.who(conference, actor)),
+        };
+        let Self {
+            cx, conferences, ..
+        } = self;
+        if let Some(found) = conferences.get_mut(conference)
+            && let Some(leaving) = found.roster.get_mut(&number)
+        {
+            if leaving.removing.is_some() {
+                let expected = "somebody who is not being removed already";
+                return Err(wrong_state(expected, found, number));
+            }
+            leaving.removing = Some(id.clone());
+            if leaving.leg.stage.is_over() {
+                found.strike_removed(cx, number);
+            } else {
+                found.release(cx, number, outcome, Some(id.clone()));
+            }
+        }
+        let mut reply = self.done_in(conference, Vec::new())?;
+        reply.participants.push(participant.clone());
+        Ok(reply)
+    }
+
+    fn mute(
+        &mut self,
+        id: &CommandId,
+        actor: &Actor,
+        conference: &ConferenceId,
+        participant: &ParticipantId,
+    ) -> Result<Reply, Fault> {
+        let (number, own) = self.permitted(actor, conference, participant, Right::Mute)?;
+        let muted = target(self.conference(conference)?, participant)?.muted;
+        let muted = match own {
+            true => Muted {
+                by_themselves: true,
+                ..muted
+            },
+            false => Muted {
+                by_moderator: true,
+                ..muted
+            },
+        };
+        self.set_muted(id, conference, number, muted)
+    }
+
+    /// Their own mute is theirs to lift, a moderator's any moderator's; whoever is both lifts both.
+    fn unmute(
+        &mut self,
+        id: &CommandId,
+        actor: &Actor,
+        conference: &ConferenceId,
+        participant: &ParticipantId,
+    ) -> Result<Reply, Fault> {
+        let (number, own) = self.permitted(actor, conference, participant, Right::Unmute)?;
+        let found = self.conference(conference)?;
+        let moderates = may(
+            self.role_in(conference, actor)?,
+            Right::Unmute,
+            false,
+            false,
+        );
+        let muted = target(found, participant)?.muted;
+        if muted.by_moderator && !moderates {
+            let came = "somebody whom a moderator muted";
+            return Err(Fault::new(FaultCode::NotAllowed, "a moderator", came));
+        }
+        if muted.by_themselves && !muted.by_moderator && !own {
+            let came = "somebody who muted themselves; only they can unmute";
+            let expected = "somebody whom a moderator muted";
+            return Err(Fault::new(FaultCode::NotAllowed, expected, came));
+        }
+        let muted = Muted {
+            by_themselves: muted.by_themselves && !own,
+            by_moderator: false,
+        };
+        self.set_muted(id, conference, number, muted)
+    }
+
+    fn set_muted(
+        &mut self,
+        id: &CommandId,
+        conference: &ConferenceId,
+        number: Number,
+        muted: Muted,
+    ) -> Result<Reply, Fault> {
+        let Self {
+            cx, conferences, ..
+        } = self;
+        if let Some(found) = conferences.get_mut(conference) {
+            found.set_muted(cx, number, muted, id.clone());
+        }
+        self.done_in(conference, vec![number])
+    }
+
+    fn end(
+        &mut self,
+        id: &CommandId,
+        actor: &Actor,
+        conference: &ConferenceId,
+    ) -> Result<Reply, Fault> {
+        let role = self.role_in(conference, actor)?;
+        allow(self.conference(conference)?, role, Right::End, false)?;
+        let end = causes::conference_by_command(&self.who(conference, actor));
+        let Self {
+            cx, conferences, ..
+        } = self;
+        if let Some(found) = conferences.get_mut(conference) {
+            found.end(cx, end, Some(id.clone()));
+        }
+        self.done_in(conference, Vec::new())
+    }
+
+    /// The target's number and whether it is the actor, where this right is theirs and the conference goes on.
+    fn permitted(
+        &self,
+        actor: &Actor,
+        conference: &ConferenceId,
+        participant: &ParticipantId,
+        right: Right,
+    ) -> Result<(Number, bool), Fault> {
+        let role = self.role_in(conference, actor)?;
+        let found = self.conference(conference)?;
+        let Some((number, target)) = found.find(participant) else {
+            return Err(unknown_participant(participant));
+        };
+        let own = is_actor(actor, &target.party.user);
+        allow(found, role, right, own)?;
+        still_going_on(found)?;
+        Ok((number, own))
+    }
+
+    fn conference(&self, id: &ConferenceId) -> Result<&Conference, Fault> {
+        self.conferences
+            .get(id)
+            .ok_or_else(|| unknown_conference(id))
+    }
+
+    /// The actor's role; outsiders get the answer that they would get if there were no such conference.
+    fn role_in(&self, id: &ConferenceId, actor: &Actor) -> Result<Role, Fault> {
+        let found = self.conference(id)?;
+        if actor.administrator {
+            return Ok(Role::Administrator);
+        }
+        let user = actor.user.as_ref();
+        match user.and_then(|user| found.find_user(user)) {
+            Some((_, participant)) => Ok(participant.role),
+            None => Err(unknown_conference(id)),
+        }
+    }
+
+    /// The actor by name.
+    fn who(&self, id: &ConferenceId, actor: &Actor) -> String {
+        let Some(user) = &actor.user else {
+            return "the administrator".to_owned();
+        };
+        let found = self.conferences.get(id);
+        match found.and_then(|found| found.find_user(user)) {
+            Some((_, participant)) => participant.party.name.clone(),
+            None => user.to_string(),
+        }
+    }
+
+    /// In whose name people are added by this actor: their own, or (administrators) the owner's.
+    fn inviter(&self, id: &ConferenceId, actor: &Actor) -> String {
+        let Some(found) = self.conferences.get(id) else {
+            return String::new();
+        };
+        let user = actor.user.as_ref();
+        let owner = || Some((found.owner, found.roster.get(&found.owner)?));
+        let inviter = user.and_then(|user| found.find_user(user)).or_else(owner);
+        inviter.map_or_else(String::new, |(_, one)| one.party.name.clone())
+    }
+
+    /// Checks each of these, and that `fresh` of them still fit on a roster of `present`.
+    fn check_parties<'p>(
+        &self,
+        present: usize,
+        fresh: usize,
+        parties: impl IntoIterator<Item = &'p Party>,
+    ) -> Result<(), Fault> {
+        let mut users: Vec<&Aor> = Vec::new();
+        let mut addresses: Vec<&Address> = Vec::new();
+        for party in parties {
+            check_party(party)?;
+            let same_user = party
+                .user
+                .as_ref()
+                .is_some_and(|user| users.contains(&user));
+            if same_user || addresses.contains(&&party.address) {
+                return Err(twice(party));
+            }
+            users.extend(&party.user);
+            addresses.push(&party.address);
+        }
+        let named = addresses.len();
+        // The initiator does not count as one of the people named.
+        if named > PARTIES_MAX + 1 {
+            return Err(limit_reached(PARTIES_MAX, "people in one command", named));
+        }
+        let limit = self.config.participants_max.min(PARTICIPANTS_MAX);
+        if present + fresh > limit {
+            return Err(limit_reached(limit, "participants", present + fresh));
+        }
+        Ok(())
+    }
+
+    fn routed(&self, party: Party) -> Result<(Party, Path), Fault> {
+        let path = self.path(&party.address)?;
+        Ok((party, path))
+    }
+
+    fn path(&self, address: &Address) -> Result<Path, Fault> {
+        self.cx.trunks.path(address).ok_or_else(|| {
+            let masked = match address {
+                Address::Number(number) => number.masked(),
+                Address::Sip(uri) => uri.clone(),
+            };
+            let expected = "a number that a trunk's route leads to";
+            Fault::new(FaultCode::NumberRefused, expected, masked)
+        })
+    }
+
+    fn done_in(&self, id: &ConferenceId, named: Vec<Number>) -> Result<Reply, Fault> {
+        Ok(self.done(self.conference(id)?, named))
+    }
+
+    fn done(&self, conference: &Conference, named: Vec<Number>) -> Reply {
+        let ids = named
+            .iter()
+            .filter_map(|number| conference.roster.get(number));
+        Reply {
+            participants: ids.map(|participant| participant.id.clone()).collect(),
+            snapshot: conference.snapshot(self.cx.now),
+            changes: Changes::NotAsked,
+        }
+    }
+}
+
+fn is_actor(actor: &Actor, user: &Option<Aor>) -> bool {
+    actor.user.is_some() && actor.user == *user
+}
+
+fn allow(conference: &Conference, role: Role, right: Right, own: bool) -> Result<(), Fault> {
+    if may(role, right, own, conference.policy.participants_may_add) {
+        Ok(())
+    } else {
+        Err(not_allowed(role, right))
+    }
+}
+
+fn still_going_on(conference: &Conference) -> Result<(), Fault> {
+    match conference.state {
+        ConferenceState::Starting | ConferenceState::Running => Ok(()),
+        ConferenceState::Ending | ConferenceState::Ended => {
+            let expected = "a conference that is not ending";
+            let came = conference.state.as_str();
+            Err(Fault::new(FaultCode::WrongState, expected, came))
+        }
+    }
+}
+
+/// The participant that a party is, if on the roster; a fault if they, or their number, are being called or in.
+fn match_party(conference: &Conference, party: &Party) -> Result<Option<Number>, Fault> {
+    let mut same_user = None;
+    let mut same_address = None;
+    for (number, one) in &conference.roster {
+        let user = party.user.is_some() && one.party.user == party.user;
+        let address = one.party.address == party.address;
+        let busy = !one.leg.stage.is_over() || one.removing.is_some();
+        if (user || address) && busy {
+            let expected = "somebody who is not being called or in";
+            return Err(wrong_state(expected, conference, *number));
+        }
+        if user {
+            same_user = Some(*number);
+        }
+        let nobody_else = one.party.user.is_none() || party.user.is_none();
+        if address && nobody_else && same_address.is_none() {
+            same_address = Some(*number);
+        }
+    }
+    Ok(same_user.or(same_address))
+}
+
+fn check_party(party: &Party) -> Result<(), Fault> {
+    if party.name.is_empty() {
+        let expected = "a person's name";
+        return Err(Fault::new(FaultCode::BadRequest, expected, "an empty one"));
+    }
+    let uri = match &party.address {
+        Address::Number(_) => 0,
+        Address::Sip(uri) => uri.len(),
+    };
+    let lengths = [
+        ("a name", NAME_MAX_BYTES, party.name.len()),
+        ("a place", NAME_MAX_BYTES, party.place.len()),
+        ("a language tag", LANGUAGE_MAX_BYTES, party.language.len()),
+        ("a SIP URI", URI_MAX_BYTES, uri),
+    ];
+    match lengths.into_iter().find(|(_, max, came)| came > max) {
+        Some((what, max, came)) => Err(too_long(what, max, came)),
+        None => Ok(()),
+    }
+}
+
+fn target<'c>(
+    conference: &'c Conference,
+    id: &ParticipantId,
+) -> Result<&'c crate::conference::Participant, Fault> {
+    let found = conference.find(id).map(|(_, participant)| participant);
+    found.ok_or_else(|| unknown_participant(id))
+}
+
+fn unknown_conference(id: &ConferenceId) -> Fault {
+    let expected = "a conference that is going on and that you are part of";
+    Fault::new(FaultCode::UnknownConference, expected, id.as_str())
+}
+
+fn unknown_participant(id: &ParticipantId) -> Fault {
+    let expected = "somebody on the roster";
+    Fault::new(FaultCode::UnknownParticipant, expected, id.as_str())
+}
+
+fn not_allowed(role: Role, right: Right) -> Fault {
+    let expected = format!("somebody who may {}", right.words());
+    let came = match role {
+        Role::Owner => "the owner",
+        Role::Moderator => "a moderator",
+        Role::Participant => "a participant",
+        Role::Outsider => "an account",
+        Role::Administrator => "the administrator",
+    };
+    Fault::new(FaultCode::NotAllowed, expected, came)
+}
+
+fn wrong_state(expected: &str, conference: &Conference, number: Number) -> Fault {
+    let came = conference
+        .roster
+        .get(&number)
+        .map_or_else(String::new, |one| {
+            format!("{}, {}", one.party.name, one.leg.stage.shown().words())
+        });
+    Fault::new(FaultCode::WrongState, expected, came)
+}
+
+fn limit_reached(limit: usize, what: &str, came: usize) -> Fault {
+    let expected = format!("at most {limit} {what}");
+    Fault::new(FaultCode::LimitReached, expected, came.to_string())
+}
+
+fn twice(party: &Party) -> Fault {
+    let expected = "each person and each number once";
+    Fault::new(FaultCode::BadRequest, expected, party.name.as_str())
+}
+
+fn too_long(what: &str, max: usize, came: usize) -> Fault {
+    let expected = format!("{what} of at most {max} bytes");
+    Fault::new(FaultCode::BadRequest, expected, format!("{came} bytes"))
+}

@@ -1,0 +1,7 @@
+//! The focus in virtual time.
+
+mod authority;
+mod conduct;
+mod ends;
+mod pacing;
+mod support;

@@ -1,0 +1,315 @@
+//! A focus with a clock of its own, a command line for tests, and readers of what comes out.
+
+use std::time::{Duration, Instant};
+
+use conference_core::{
+    Actor, Command, Config, Create, Focus, LegRecord, Operation, Output, Party, PolicyOverrides,
+    Reply, Route, TrunkConfig,
+};
+use convoke_types::bridge::{BridgeCommand, BridgeEvent, LegEvent};
+use convoke_types::report::{Change, Report};
+use convoke_types::{
+    Address, Aor, Cause, CommandId, ConferenceId, EndReason, Fault, LegKey, LegState, Mode,
+    ParticipantId,
+};
+
+/// Where virtual time begins.
+pub fn epoch() -> Instant {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "an Instant can only be had from the clock; the tests never look at it again"
+    )]
+    Instant::now()
+}
+
+pub fn aor(user: &str) -> Aor {
+    Aor::new(user, "example.org").unwrap()
+}
+
+pub fn user(name: &str) -> Actor {
+    Actor::user(aor(name))
+}
+
+pub fn conference(name: &str) -> ConferenceId {
+    name.parse().unwrap()
+}
+
+pub fn participant(id: &str) -> ParticipantId {
+    id.parse().unwrap()
+}
+
+pub fn number(digits: &str) -> Address {
+    Address::Number(digits.parse().unwrap())
+}
+
+/// Somebody with an account, at a number of their own.
+pub fn party(name: &str) -> Party {
+    let sum: u32 = name.bytes().map(u32::from).sum();
+    Party {
+        name: name.to_owned(),
+        user: Some(aor(name)),
+        address: number(&format!("+1555{sum:07}")),
+        mode: Mode::Mobile,
+        place: "mobile".to_owned(),
+        guard: false,
+        language: "en".to_owned(),
+        moderator: false,
+    }
+}
+
+pub fn moderator(name: &str) -> Party {
+    Party {
+        moderator: true,
+        ..party(name)
+    }
+}
+
+/// A number without an account, guarded.
+pub fn outside(digits: &str) -> Party {
+    Party {
+        name: format!("guest {digits}"),
+        user: None,
+        address: number(digits),
+        guard: true,
+        ..party("guest")
+    }
+}
+
+/// A trunk fast and wide enough not to matter.
+pub fn wide_trunk(name: &str) -> TrunkConfig {
+    TrunkConfig {
+        name: name.to_owned(),
+        calls_per_second: 1_000.0,
+        lines: 1_000,
+    }
+}
+
+pub fn trunk(name: &str, calls_per_second: f64, lines: u32) -> TrunkConfig {
+    TrunkConfig {
+        name: name.to_owned(),
+        calls_per_second,
+        lines,
+    }
+}
+
+pub fn route(prefix: &str, trunks: &[&str]) -> Route {
+    Route {
+        prefix: prefix.to_owned(),
+        trunks: trunks.iter().map(|name| (*name).to_owned()).collect(),
+    }
+}
+
+pub fn create(name: &str, initiator: Party, participants: Vec<Party>) -> Create {
+    Create {
+        conference: conference(name),
+        title: String::new(),
+        initiator,
+        participants,
+        policy: PolicyOverrides::default(),
+        payer: None,
+        account: None,
+    }
+}
+
+pub fn cause(reason: EndReason, sip: u16) -> Cause {
+    Cause {
+        reason,
+        sip: Some(sip),
+        q850: None,
+        words: format!("{} ({sip})", reason.as_str()),
+    }
+}
+
+pub fn hung_up() -> LegEvent {
+    LegEvent::Ended {
+        state: LegState::Left,
+        cause: cause(EndReason::HungUp, 200),
+    }
+}
+
+pub fn busy() -> LegEvent {
+    LegEvent::Ended {
+        state: LegState::Busy,
+        cause: cause(EndReason::Busy, 486),
+    }
+}
+
+pub fn trunk_failed() -> LegEvent {
+    LegEvent::Ended {
+        state: LegState::Failed,
+        cause: cause(EndReason::Trunk, 503),
+    }
+}
+
+/// A focus, its clock, and what came out of the last input.
+pub struct World {
+    pub focus: Focus,
+    pub now: Instant,
+    pub start: Instant,
+    pub out: Vec<Output>,
+    commands: u32,
+}
+
+impl World {
+    pub fn new(config: Config) -> Self {
+        let now = epoch();
+        Self {
+            focus: Focus::new(config, now),
+            now,
+            start: now,
+            out: Vec::new(),
+            commands: 0,
+        }
+    }
+
+    pub fn wide() -> Self {
+        Self::new(Config::new(vec![wide_trunk("main")]))
+    }
+
+    fn take(&mut self) -> &[Output] {
+        self.out = std::iter::from_fn(|| self.focus.poll_output()).collect();
+        &self.out
+    }
+
+    pub fn command(&mut self, actor: Actor, operation: Operation) -> Result<Reply, Fault> {
+        self.commands += 1;
+        let id: CommandId = format!("c{}", self.commands).parse().unwrap();
+        let command = Command {
+            id: id.clone(),
+            actor,
+            operation,
+        };
+        self.focus.handle_command(command, self.now);
+        match self.take().first() {
+            Some(Output::Reply { command, result }) if *command == id => result.clone(),
+            other => panic!("expected the reply first, came {other:?}"),
+        }
+    }
+
+    pub fn create(&mut self, create: Create) -> Reply {
+        let actor = user(&create.initiator.name);
+        self.command(actor, Operation::Create(create)).unwrap()
+    }
+
+    pub fn leg(&mut self, key: &str, event: LegEvent) -> &[Output] {
+        let leg = leg_key(key);
+        let event = BridgeEvent::Leg { leg, event };
+        self.focus.handle_bridge(event, self.now);
+        self.take()
+    }
+
+    pub fn lost(&mut self, words: &str) -> &[Output] {
+        let words = words.to_owned();
+        self.focus
+            .handle_bridge(BridgeEvent::Lost { words }, self.now);
+        self.take()
+    }
+
+    /// Everything a telephone does that is picked up.
+    pub fn join(&mut self, key: &str) -> Vec<Output> {
+        let mut all = Vec::new();
+        for event in [
+            LegEvent::Dialling,
+            LegEvent::Ringing { sip: 180 },
+            LegEvent::Answered,
+            LegEvent::Joined,
+        ] {
+            all.extend_from_slice(self.leg(key, event));
+        }
+        self.out = all.clone();
+        all
+    }
+
+    pub fn shutdown(&mut self) -> &[Output] {
+        self.focus.shutdown(self.now);
+        self.take()
+    }
+
+    /// Lets time pass, with every timer at its own moment; what came out, with when.
+    pub fn pass(&mut self, time: Duration) -> Vec<(Duration, Output)> {
+        let until = self.now + time;
+        let mut all = Vec::new();
+        while let Some(at) = self.focus.poll_timeout().filter(|at| *at <= until) {
+            self.now = self.now.max(at);
+            self.focus.handle_timeout(self.now);
+            let now = self.now - self.start;
+            all.extend(self.take().iter().map(|output| (now, output.clone())));
+        }
+        self.now = until;
+        self.out = all.iter().map(|(_, output)| output.clone()).collect();
+        all
+    }
+}
+
+pub fn leg_key(key: &str) -> LegKey {
+    let (conference, leg) = key.split_once('/').unwrap();
+    LegKey {
+        conference: conference.parse().unwrap(),
+        leg: leg.parse().unwrap(),
+    }
+}
+
+/// Outputs in a few words each: `p1 l1 joined`, `dial l1`, `record l1 busy`, `ended by-command`.
+pub fn words(outputs: &[Output]) -> Vec<String> {
+    outputs.iter().map(word).collect()
+}
+
+fn word(output: &Output) -> String {
+    match output {
+        Output::Reply { result: Ok(_), .. } => "reply".to_owned(),
+        Output::Reply {
+            result: Err(fault), ..
+        } => format!("fault {}", fault.code),
+        Output::Report(report) => report_word(report),
+        Output::Bridge(BridgeCommand::Dial { leg, trunk, .. }) => match trunk.as_deref() {
+            Some("main") | None => format!("dial {}", leg.leg),
+            Some(trunk) => format!("dial {} {trunk}", leg.leg),
+        },
+        Output::Bridge(BridgeCommand::Release { leg }) => format!("release {}", leg.leg),
+        Output::Bridge(BridgeCommand::Mute { leg, on }) => format!("mute {} {on}", leg.leg),
+        Output::Bridge(BridgeCommand::Close { conference }) => format!("close {conference}"),
+        Output::Record(LegRecord { leg, state, .. }) => format!("record {leg} {state}"),
+    }
+}
+
+fn report_word(report: &Report) -> String {
+    let who = match &report.participant {
+        Some(participant) => format!("{} ", participant.id),
+        None => String::new(),
+    };
+    let what = match &report.change {
+        Change::Created => "created".to_owned(),
+        Change::Added => "added".to_owned(),
+        Change::Leg { leg, state, cause } => match cause {
+            Some(cause) => format!("{leg} {state} {}", cause.reason.as_str()),
+            None => format!("{leg} {state}"),
+        },
+        Change::Muted { on } => format!("muted {on}"),
+        Change::Talking { on } => format!("talking {on}"),
+        Change::Silent { on } => format!("silent {on}"),
+        Change::Removed => "removed".to_owned(),
+        Change::Ended { cause } => format!("ended {}", cause.reason.as_str()),
+    };
+    format!("{who}{what}")
+}
+
+/// Asserts what came out, in words.
+#[track_caller]
+pub fn check(outputs: &[Output], expected: &[&str]) {
+    assert_eq!(words(outputs), expected);
+}
+
+/// When which leg was dialled over which trunk, in milliseconds since the start.
+pub fn dials(timed: &[(Duration, Output)]) -> Vec<(u128, String, String)> {
+    timed
+        .iter()
+        .filter_map(|(at, output)| match output {
+            Output::Bridge(BridgeCommand::Dial { leg, trunk, .. }) => Some((
+                at.as_millis(),
+                leg.leg.to_string(),
+                trunk.clone().unwrap_or_default(),
+            )),
+            _ => None,
+        })
+        .collect()
+}
