@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod build;
+pub mod dialog;
 pub mod edit;
 pub mod endpoint;
 pub mod error;
