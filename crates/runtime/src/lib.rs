@@ -3,6 +3,9 @@
 
 pub mod clock;
 pub mod dns;
+pub mod driver;
+pub mod probe;
 pub mod seed;
+pub mod sip;
 pub mod tasks;
 pub mod tls;
