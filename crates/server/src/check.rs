@@ -1,0 +1,220 @@
+//! `convoke check`: what is wrong with a configuration on this machine, in words, with what to do about it.
+
+mod machine;
+mod sense;
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::config::Config;
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Good to know.
+    Note,
+    /// It runs, but not as one would want.
+    Warning,
+    /// It does not run.
+    Error,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Severity::Note => "note",
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        })
+    }
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// How bad.
+    pub severity: Severity,
+    /// Where in the file: `im.tls_key`, `trunk[carrier].server`; empty for the file as a whole.
+    pub key: String,
+    /// What is wrong.
+    pub words: String,
+    /// What to do.
+    pub fix: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.severity)?;
+        if !self.key.is_empty() {
+            write!(f, "{}: ", self.key)?;
+        }
+        write!(f, "{}", self.words)?;
+        if !self.fix.is_empty() {
+            write!(f, "; {}", self.fix)?;
+        }
+        Ok(())
+    }
+}
+
+/// Everything that is wrong, worst first. Looks at files and ports of this machine; sends nothing.
+pub fn check(config: &Config) -> Vec<Finding> {
+    let mut findings = Findings::default();
+    sense::check(config, &mut findings);
+    machine::check(config, &mut findings);
+    findings.sorted()
+}
+
+/// What is wrong with the configuration by itself, on any machine.
+pub fn check_sense(config: &Config) -> Vec<Finding> {
+    let mut findings = Findings::default();
+    sense::check(config, &mut findings);
+    findings.sorted()
+}
+
+#[derive(Default)]
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn add(
+        &mut self,
+        severity: Severity,
+        key: impl Into<String>,
+        words: impl Into<String>,
+        fix: impl Into<String>,
+    ) {
+        self.0.push(Finding {
+            severity,
+            key: key.into(),
+            words: words.into(),
+            fix: fix.into(),
+        });
+    }
+    fn error(&mut self, key: impl Into<String>, words: impl Into<String>, fix: impl Into<String>) {
+        self.add(Severity::Error, key, words, fix);
+    }
+    fn warn(&mut self, key: impl Into<String>, words: impl Into<String>, fix: impl Into<String>) {
+        self.add(Severity::Warning, key, words, fix);
+    }
+    fn sorted(mut self) -> Vec<Finding> {
+        self.0
+            .sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::parse;
+    use std::path::Path;
+
+    /// The lines that are said about a file in an empty directory.
+    fn said(text: &str, directory: &Path) -> Vec<String> {
+        let config = parse(text, directory).unwrap();
+        check(&config).iter().map(ToString::to_string).collect()
+    }
+
+    /// Listeners that are free on every machine.
+    const FREE: &str = "[im]\nudp = [\"127.0.0.1:0\"]\ntcp = [\"127.0.0.1:0\"]\ntls = [\"127.0.0.1:0\"]\n\
+                        [http]\nlisten = \"127.0.0.1:0\"\n[sip]\nudp = [\"127.0.0.1:0\"]\ntcp = [\"127.0.0.1:0\"]\n";
+
+    #[track_caller]
+    fn expect(rest: &str, expected: &[&str]) {
+        let directory = tempfile::tempdir().unwrap();
+        let lines = said(&format!("{FREE}{rest}"), directory.path());
+        for words in expected {
+            assert!(
+                lines.iter().any(|line| line.contains(words)),
+                "expected {words:?} in {lines:#?}"
+            );
+        }
+        if expected.is_empty() {
+            assert!(lines.is_empty(), "{lines:#?}");
+        }
+    }
+
+    #[test]
+    fn the_defaults_on_free_ports_are_right() {
+        expect("", &[]);
+    }
+
+    #[test]
+    fn a_trunk_needs_a_home_country_a_server_and_a_name() {
+        expect(
+            "[[trunk]]\n",
+            &[
+                "error: dialplan.home_country: a trunk is configured, but no home country",
+                "error: trunk[1].name:",
+                "error: trunk[1].server:",
+            ],
+        );
+        expect(
+            "[dialplan]\nhome_country = \"+49\"\n[[trunk]]\nname = \"a\"\nserver = \"x\"\nlines = 0\n\
+             [[trunk]]\nname = \"a\"\nserver = \"y\"\nusername = \"u\"\nfrom_number = \"030123\"\n",
+            &[
+                "dialplan.home_country: expected a country code without plus sign",
+                "trunk[a].name: two trunks have this name",
+                "trunk[a].lines:",
+                "trunk[a].password: there is a username",
+                "trunk[a].from_number:",
+            ],
+        );
+    }
+
+    #[test]
+    fn files_that_are_missing_are_named() {
+        expect(
+            "[gateway]\npassword = \"file:nowhere.secret\"\ntls_pin = \"pin.pem\"\n",
+            &["error: gateway.password:", "nowhere.secret", "pin.pem"],
+        );
+        let directory = tempfile::tempdir().unwrap();
+        let text = FREE.replace(
+            "[http]",
+            "tls_certificate = \"c.pem\"\ntls_key = \"k.pem\"\n[http]",
+        );
+        let lines = said(&text, directory.path());
+        let line = lines.first().unwrap();
+        assert!(
+            line.contains("im.tls_certificate") && line.contains("c.pem"),
+            "{lines:?}"
+        );
+    }
+
+    #[test]
+    fn a_port_in_use_is_told_with_its_address() {
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = taken.local_addr().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let text = FREE.replace(
+            "[http]\nlisten = \"127.0.0.1:0\"",
+            &format!("[http]\nlisten = \"{addr}\""),
+        );
+        let lines = said(&text, directory.path());
+        assert!(
+            lines.iter().any(|line| line.contains("http.listen")
+                && line.contains("in use")
+                && line.contains(&addr.to_string())),
+            "{lines:?}"
+        );
+    }
+
+    #[test]
+    fn an_open_gateway_is_an_error() {
+        expect(
+            "[gateway]\nim_server = \"im.example.org\"\ntrusted_servers = [\"0.0.0.0/0\"]\n",
+            &["gateway.trusted_servers:", "whole internet"],
+        );
+        expect(
+            "[gateway]\nim_server = \"im.example.org\"\nforeign = true\n",
+            &["gateway.password:"],
+        );
+        expect(
+            "[media]\nport_min = 30000\nport_max = 29999\n",
+            &["media.port_max"],
+        );
+        expect("[log]\nlevel = \"loud\"\n", &["log.level"]);
+        expect("[server]\ndomain = \"not a domain\"\n", &["server.domain"]);
+    }
+}

@@ -1,0 +1,305 @@
+//! Faults that show in the file alone.
+
+use convoke_types::E164;
+
+use super::Findings;
+use crate::config::{Config, Part, SipTransport, TrunkSettings};
+
+pub(super) fn check(config: &Config, findings: &mut Findings) {
+    server(config, findings);
+    im(config, findings);
+    conference(config, findings);
+    gateway(config, findings);
+    media(config, findings);
+    dial_plan(config, findings);
+    trunks(config, findings);
+    if let Err(words) = crate::logging::check_level(&config.log.level) {
+        findings.error(
+            "log.level",
+            words,
+            "write error, warn, info, debug or trace, or a list like info,runtime=debug",
+        );
+    }
+}
+
+fn server(config: &Config, findings: &mut Findings) {
+    let server = &config.server;
+    if convoke_types::Aor::new("user", &server.domain).is_err() {
+        let words = format!("expected a domain name, came {:?}", server.domain);
+        findings.error("server.domain", words, "write a name like example.org");
+    }
+    if server.roles.is_empty() {
+        let fix = "write roles = [\"im\", \"gateway\", \"conference\"] or leave the key away";
+        findings.error("server.roles", "no part runs in this process", fix);
+    }
+}
+
+fn im(config: &Config, findings: &mut Findings) {
+    let im = &config.im;
+    if !config.runs(Part::Im) {
+        return;
+    }
+    if im.udp.is_empty() && im.tcp.is_empty() && im.tls.is_empty() {
+        findings.error("im", "nobody can connect", "set udp, tcp or tls");
+    }
+    let has_stream = !im.tcp.is_empty() || !im.tls.is_empty();
+    if !has_stream && config.runs(Part::Gateway) && config.gateway.im_server.is_none() {
+        let words =
+            "commands and reports do not fit into datagrams, and there is no tcp or tls address";
+        findings.error("im.tcp", words, "set im.tcp or im.tls");
+    }
+    if im.tls_certificate.is_some() != im.tls_key.is_some() {
+        let words = "a certificate and its key belong together, only one is set";
+        findings.error(
+            "im.tls_certificate",
+            words,
+            "set tls_certificate and tls_key",
+        );
+    }
+    let open = im.udp.iter().chain(&im.tcp);
+    if let Some(addr) = open.into_iter().find(|addr| !addr.ip().is_loopback()) {
+        let words =
+            format!("{addr} is open to others, and what passes there can be read on the way");
+        findings.add(
+            super::Severity::Note,
+            "im.tcp",
+            words,
+            "prefer im.tls outside of trusted networks",
+        );
+    }
+}
+
+fn conference(config: &Config, findings: &mut Findings) {
+    let conference = &config.conference;
+    if !["en", "de"].contains(&conference.language.as_str()) {
+        let words = format!("there are no prompts in {:?}", conference.language);
+        findings.error("conference.language", words, "write \"en\" or \"de\"");
+    }
+    let limits = [
+        ("conference.ring_timeout_s", conference.ring_timeout_s == 0),
+        (
+            "conference.participants_max",
+            conference.participants_max == 0,
+        ),
+        (
+            "conference.conferences_max",
+            conference.conferences_max == 0,
+        ),
+    ];
+    for (key, is_zero) in limits {
+        if is_zero {
+            findings.error(key, "0 allows nothing", "write a number above 0");
+        }
+    }
+}
+
+fn gateway(config: &Config, findings: &mut Findings) {
+    let gateway = &config.gateway;
+    if !config.runs(Part::Gateway) {
+        return;
+    }
+    if convoke_types::Aor::new(&gateway.user, "example.org").is_err() {
+        let words = format!("{:?} cannot be the user of a SIP address", gateway.user);
+        findings.error("gateway.user", words, "write letters and digits");
+    }
+    for net in &gateway.trusted_servers {
+        if net.parts().1 == 0 {
+            findings.error(
+                "gateway.trusted_servers",
+                "identities asserted by the whole internet would be believed",
+                "name the IM server's address",
+            );
+        }
+    }
+    if gateway.transport == SipTransport::Udp {
+        findings.error(
+            "gateway.transport",
+            "commands and reports do not fit into datagrams",
+            "write \"tcp\" or \"tls\"",
+        );
+    }
+    if gateway.im_server.is_some() && gateway.password.is_none() {
+        findings.error(
+            "gateway.password",
+            "the gateway registers at an IM server elsewhere, and has no password",
+            "make an account for it there and write its password to a file",
+        );
+    }
+    if gateway.im_server.is_none() && !config.runs(Part::Im) {
+        findings.error(
+            "gateway.im_server",
+            "no IM server runs in this process, and none is named",
+            "name it, or add \"im\" to server.roles",
+        );
+    }
+    if gateway.conference_url.is_none() && !config.runs(Part::Conference) {
+        findings.error(
+            "gateway.conference_url",
+            "no conference service runs in this process, and none is named",
+            "name its URL, or add \"conference\" to server.roles",
+        );
+    }
+    for (key, url) in [
+        ("gateway.conference_url", &gateway.conference_url),
+        ("gateway.reporting_url", &gateway.reporting_url),
+        ("http.url", &config.http.url),
+    ] {
+        if let Some(url) = url
+            && !url.starts_with("http://")
+            && !url.starts_with("https://")
+        {
+            let words = format!("expected http://… or https://…, came {url:?}");
+            findings.error(key, words, "write the whole URL");
+        }
+    }
+}
+
+fn media(config: &Config, findings: &mut Findings) {
+    let media = &config.media;
+    if media.port_max <= media.port_min {
+        let words = format!(
+            "{} is not above port_min, {}",
+            media.port_max, media.port_min
+        );
+        findings.error("media.port_max", words, "leave room, two ports a leg");
+        return;
+    }
+    let legs = usize::from(media.port_max - media.port_min).div_ceil(2);
+    let lines: usize = config.trunk.iter().map(|trunk| trunk.lines).sum();
+    if legs < lines {
+        let words = format!("ports for {legs} legs, but the trunks have {lines} lines");
+        findings.warn("media.port_max", words, "widen port_min to port_max");
+    }
+    let has_trunk_elsewhere = config.trunk.iter().any(|trunk| !is_local(&trunk.server));
+    if has_trunk_elsewhere && media.bind.is_loopback() {
+        findings.error(
+            "media.bind",
+            format!("sound is bound to {}, which no carrier reaches", media.bind),
+            "write this machine's address, and behind NAT the outer one as media.advertised",
+        );
+    }
+    if media.bind.is_unspecified() && media.advertised.is_none() && !config.trunk.is_empty() {
+        findings.error(
+            "media.advertised",
+            format!(
+                "{} is no address that a telephone could send to",
+                media.bind
+            ),
+            "write the address under which this machine is reached",
+        );
+    }
+}
+
+fn is_local(host: &str) -> bool {
+    let ip: Result<std::net::IpAddr, _> = host.parse();
+    host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
+}
+
+fn dial_plan(config: &Config, findings: &mut Findings) {
+    let plan = &config.dialplan;
+    match &plan.home_country {
+        None if !config.trunk.is_empty() => findings.error(
+            "dialplan.home_country",
+            "a trunk is configured, but no home country, so nobody knows what is abroad",
+            "write the country code, for example home_country = \"49\"",
+        ),
+        Some(code)
+            if !(1..=3).contains(&code.len())
+                || !code.bytes().all(|byte| byte.is_ascii_digit())
+                || code.starts_with('0') =>
+        {
+            findings.error(
+                "dialplan.home_country",
+                format!("expected a country code without plus sign, 1 to 3 digits, came {code:?}"),
+                "write for example \"49\"",
+            );
+        }
+        None | Some(_) => {}
+    }
+    for (key, prefixes) in [
+        ("dialplan.abroad", &plan.abroad),
+        ("dialplan.refused", &plan.refused),
+    ] {
+        prefixes_are_prefixes(key, prefixes, findings);
+    }
+}
+
+fn prefixes_are_prefixes(key: &str, prefixes: &[String], findings: &mut Findings) {
+    for prefix in prefixes {
+        let digits = prefix.strip_prefix('+');
+        let is_prefix = digits.is_some_and(|digits| {
+            (1..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
+        });
+        if !is_prefix {
+            let words = format!("expected a plus sign and digits, came {prefix:?}");
+            findings.error(key, words, "write prefixes like \"+43\"");
+        }
+    }
+}
+
+fn trunks(config: &Config, findings: &mut Findings) {
+    let mut names: Vec<&str> = Vec::new();
+    for (index, trunk) in config.trunk.iter().enumerate() {
+        let label = if trunk.name.is_empty() {
+            (index + 1).to_string()
+        } else {
+            trunk.name.clone()
+        };
+        if names.contains(&trunk.name.as_str()) {
+            let key = format!("trunk[{label}].name");
+            findings.error(key, "two trunks have this name", "give each its own");
+        }
+        names.push(&trunk.name);
+        one_trunk(&label, trunk, findings);
+    }
+}
+
+fn one_trunk(label: &str, trunk: &TrunkSettings, findings: &mut Findings) {
+    let key = |name: &str| format!("trunk[{label}].{name}");
+    let name_is_word = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if trunk.name.is_empty() || !trunk.name.bytes().all(name_is_word) {
+        let words = format!(
+            "expected a name of letters, digits, - _ ., came {:?}",
+            trunk.name
+        );
+        findings.error(key("name"), words, "write for example name = \"carrier\"");
+    }
+    if trunk.server.is_empty() || trunk.server.contains([' ', '/', '@']) {
+        let words = format!("expected a host name or address, came {:?}", trunk.server);
+        findings.error(key("server"), words, "write the carrier's SIP server");
+    }
+    if trunk.lines == 0 {
+        findings.error(
+            key("lines"),
+            "no line, no call",
+            "write the contract's number",
+        );
+    }
+    if !(trunk.calls_per_second > 0.0 && trunk.calls_per_second.is_finite()) {
+        let words = format!("expected a number above 0, came {}", trunk.calls_per_second);
+        findings.error(key("calls_per_second"), words, "1.0 suits most carriers");
+    }
+    match (&trunk.username, &trunk.password) {
+        (Some(_), None) => findings.error(
+            key("password"),
+            "there is a username, but no password",
+            "write password = \"file:PATH\"",
+        ),
+        (None, Some(_)) => findings.error(
+            key("username"),
+            "there is a password, but no username",
+            "write the user name that the carrier gave",
+        ),
+        (Some(_), Some(_)) | (None, None) => {}
+    }
+    if let Some(number) = &trunk.from_number
+        && let Err(error) = number.parse::<E164>()
+    {
+        findings.error(
+            key("from_number"),
+            error.to_string(),
+            "write it like +4930123456",
+        );
+    }
+    prefixes_are_prefixes(&key("prefixes"), &trunk.prefixes, findings);
+}

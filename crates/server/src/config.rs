@@ -1,0 +1,436 @@
+//! The configuration: one TOML file, one tree of structs. Their doc comments are the words of the example file
+//! (`convoke.example.toml`), which `example::text` writes.
+
+mod describe;
+pub mod example;
+mod load;
+mod secret;
+mod suggest;
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+pub use describe::Key;
+pub use load::{ConfigError, load, parse};
+pub use secret::{Secret, SecretError};
+
+use describe::settings;
+
+settings! {
+    /// What concerns the whole process.
+    pub struct ServerSettings {
+        /// The domain of all accounts: `alice@DOMAIN`.
+        pub domain: String = "localhost".into();
+        /// Where the database, the development certificate and the administrator's key are kept.
+        pub data_dir: PathBuf = "data".into();
+        /// Which parts run in this process: "im" (registrar, relay, log), "gateway" (SIP to SOAP), "conference" (focus, telephones, media).
+        pub roles: Vec<Part> = vec![Part::Im, Part::Gateway, Part::Conference];
+        /// Seconds that calls and messages may take to end after SIGTERM.
+        pub drain_s: u64 = 10;
+    }
+}
+
+settings! {
+    /// The IM server: where clients connect, by SIP.
+    pub struct ImSettings {
+        /// Addresses for SIP over UDP; messages over 1,300 bytes do not fit there.
+        pub udp: Vec<SocketAddr> = vec![SocketAddr::from(([127, 0, 0, 1], 5060))];
+        /// Addresses for SIP over TCP.
+        pub tcp: Vec<SocketAddr> = vec![SocketAddr::from(([127, 0, 0, 1], 5060))];
+        /// Addresses for SIP over TLS.
+        pub tls: Vec<SocketAddr> = vec![SocketAddr::from(([127, 0, 0, 1], 5061))];
+        /// Certificate chain (PEM). Without it a self-signed one for development is made in the data directory.
+        pub tls_certificate: Option<PathBuf> = None, like "\"/etc/convoke/cert.pem\"";
+        /// Private key of the certificate (PEM).
+        pub tls_key: Option<PathBuf> = None, like "\"/etc/convoke/key.pem\"";
+        /// Most connections at once.
+        pub connections_max: usize = 20_000;
+        /// Most connections from one IP address.
+        pub connections_per_ip_max: usize = 1_000;
+        /// Longest registration that is granted, in seconds.
+        pub registration_max_s: u32 = 3600;
+        /// How many days chat for an absent person is kept.
+        pub keep_days: u32 = 30;
+    }
+}
+
+settings! {
+    /// HTTP: the conference web service, its WSDL, and the reporting web service.
+    pub struct HttpSettings {
+        /// Address for HTTP. Keep it on the loopback, or behind a proxy that speaks TLS.
+        pub listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8060));
+        /// The base URL under which others reach this HTTP address; without it http:// and the address.
+        pub url: Option<String> = None, like "\"https://convoke.example.org\"";
+    }
+}
+
+settings! {
+    /// Conferences: how people are called.
+    pub struct ConferenceSettings {
+        /// Call the initiator first and the others once they have joined; false calls all at once.
+        pub initiator_first: bool = true;
+        /// The conference ends when its owner hangs up.
+        pub ends_with_owner: bool = true;
+        /// Any participant may add people, not only the owner and moderators.
+        pub participants_may_add: bool = true;
+        /// Who must press 1 before joining, so that no voicemail does: "outside" (numbers that belong to no account), "all" or "none".
+        pub guard: GuardPolicy = GuardPolicy::Outside;
+        /// How long a telephone rings, in seconds.
+        pub ring_timeout_s: u64 = 45;
+        /// How long a call waits for a free line of its trunk, in seconds.
+        pub line_wait_s: u64 = 30;
+        /// Language of spoken prompts: "en" or "de".
+        pub language: String = "en".into();
+        /// Most participants of one conference.
+        pub participants_max: usize = 500;
+        /// Most conferences at once.
+        pub conferences_max: usize = 2_000;
+    }
+}
+
+settings! {
+    /// The gateway: the IM user through whom conferences are commanded.
+    pub struct GatewaySettings {
+        /// Its account at the IM server: sip:USER@DOMAIN.
+        pub user: String = "conference".into();
+        /// The IM server as host or host:port; without it, ours.
+        pub im_server: Option<String> = None, like "\"im.example.org:5061\"";
+        /// How the IM server is reached: "tcp", "tls" or "udp". Commands and reports are too long for udp.
+        pub transport: SipTransport = SipTransport::Tcp;
+        /// The domain at the IM server; without it, server.domain.
+        pub domain: Option<String> = None, like "\"im.example.org\"";
+        /// Password of its account; our own IM server needs none, the gateway then makes its own.
+        pub password: Option<Secret> = None, like "\"file:gateway.secret\"";
+        /// The IM server is not ours (Kamailio …): the gateway keeps the log of its traffic itself.
+        pub foreign: bool = false;
+        /// Networks whose P-Asserted-Identity is believed over TLS, or on the loopback: the IM server's addresses.
+        pub trusted_servers: Vec<Cidr> = vec![Cidr::loopback_v4(), Cidr::loopback_v6()];
+        /// Root certificates (PEM) that the IM server's certificate must lead to; without it the machine's own.
+        pub tls_roots: Vec<PathBuf> = vec![], like "[\"/etc/convoke/im-roots.pem\"]";
+        /// The IM server's certificate itself (PEM), trusted whatever name it carries.
+        pub tls_pin: Option<PathBuf> = None, like "\"/etc/convoke/im-server.pem\"";
+        /// Secret that gateway and conference service share; without it one is made in the data directory, which both must then have.
+        pub shared_secret: Option<Secret> = None, like "\"file:gateway-conference.secret\"";
+        /// URL of the conference web service, when it runs elsewhere.
+        pub conference_url: Option<String> = None, like "\"https://conference.example.org/soap\"";
+        /// URL under which the conference service reaches this gateway's reporting web service, when it runs elsewhere.
+        pub reporting_url: Option<String> = None, like "\"https://gateway.example.org/reporting\"";
+    }
+}
+
+settings! {
+    /// Sound: RTP to the telephone network.
+    pub struct MediaSettings {
+        /// Address that RTP sockets are bound to.
+        pub bind: IpAddr = IpAddr::from([127, 0, 0, 1]);
+        /// Address that telephones are told to send to, if another (NAT).
+        pub advertised: Option<IpAddr> = None, like "\"203.0.113.7\"";
+        /// First port for RTP.
+        pub port_min: u16 = 20_000;
+        /// Last port for RTP; a leg needs two.
+        pub port_max: u16 = 39_999;
+        /// Media threads; 0: one for each core.
+        pub threads: usize = 0;
+    }
+}
+
+settings! {
+    /// The conference role's own SIP address, where trunks send their answers.
+    pub struct SipSettings {
+        /// Addresses for SIP over UDP towards trunks; port 0 lets the system choose.
+        pub udp: Vec<SocketAddr> = vec![SocketAddr::from(([127, 0, 0, 1], 5070))];
+        /// Addresses for SIP over TCP towards trunks.
+        pub tcp: Vec<SocketAddr> = vec![SocketAddr::from(([127, 0, 0, 1], 5070))];
+        /// Host or address that trunks see in Contact, if another (NAT).
+        pub advertised: Option<String> = None, like "\"203.0.113.7\"";
+        /// Root certificates (PEM) for trunks over TLS; without it the machine's own.
+        pub tls_roots: Vec<PathBuf> = vec![], like "[\"/etc/convoke/trunk-roots.pem\"]";
+    }
+}
+
+settings! {
+    /// Which numbers are dialled at all. Numbers are in international form.
+    pub struct DialPlanSettings {
+        /// Country code of home, without plus sign; required as soon as there is a trunk. Numbers of other countries are *abroad*.
+        pub home_country: Option<String> = None, like "\"49\"";
+        /// Prefixes abroad that may be dialled; all others are refused.
+        pub abroad: Vec<String> = vec![], like "[\"+43\", \"+4144\"]";
+        /// Prefixes that are never dialled, at home or abroad: premium rates.
+        pub refused: Vec<String> = default_refused();
+        /// SIP domains that may be called directly, without a trunk.
+        pub sip_domains: Vec<String> = vec![], like "[\"sip.example.org\"]";
+    }
+}
+
+settings! {
+    /// A way into the telephone network; repeat the section for each.
+    pub struct TrunkSettings {
+        /// Its name, in commands, logs and records.
+        pub name: String = String::new(), like "\"carrier\"";
+        /// The carrier's server: host name or address.
+        pub server: String = String::new(), like "\"sip.carrier.example\"";
+        /// Its port; without it by DNS (RFC 3263), or 5060.
+        pub port: Option<u16> = None, like "5060";
+        /// "udp", "tcp" or "tls".
+        pub transport: SipTransport = SipTransport::Udp;
+        /// User name for the carrier's digest challenge.
+        pub username: Option<String> = None, like "\"convoke\"";
+        /// Password for the carrier's digest challenge.
+        pub password: Option<Secret> = None, like "\"file:carrier.secret\"";
+        /// Number that called people see, in international form.
+        pub from_number: Option<String> = None, like "\"+4930123456\"";
+        /// Domain in From and To; without it the server's name.
+        pub domain: Option<String> = None, like "\"carrier.example\"";
+        /// Calls started a second.
+        pub calls_per_second: f64 = 1.0;
+        /// Calls in progress at once.
+        pub lines: usize = 10;
+        /// Prefixes that go over this trunk; empty: all. The longest one wins, then the order of the trunks.
+        pub prefixes: Vec<String> = vec![], like "[\"+49\"]";
+        /// The carrier's certificate itself (PEM), for "tls".
+        pub tls_pin: Option<PathBuf> = None, like "\"/etc/convoke/carrier.pem\"";
+    }
+}
+
+settings! {
+    /// What is written to the standard error.
+    pub struct LogSettings {
+        /// "text" or "json".
+        pub format: LogFormat = LogFormat::Text;
+        /// "error", "warn", "info", "debug" or "trace", also for a part alone: "info,runtime=debug". Bodies, PINs and passwords are never written.
+        pub level: String = "info".into();
+    }
+}
+
+/// The whole configuration.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// `[server]`
+    pub server: ServerSettings,
+    /// `[im]`
+    pub im: ImSettings,
+    /// `[http]`
+    pub http: HttpSettings,
+    /// `[conference]`
+    pub conference: ConferenceSettings,
+    /// `[gateway]`
+    pub gateway: GatewaySettings,
+    /// `[sip]`
+    pub sip: SipSettings,
+    /// `[media]`
+    pub media: MediaSettings,
+    /// `[dialplan]`
+    pub dialplan: DialPlanSettings,
+    /// `[[trunk]]`
+    pub trunk: Vec<TrunkSettings>,
+    /// `[log]`
+    pub log: LogSettings,
+    /// The directory that relative paths start from: that of the file.
+    #[serde(skip)]
+    pub base: PathBuf,
+}
+
+impl Config {
+    /// A path of the configuration, seen from the file's directory.
+    pub fn path(&self, path: &std::path::Path) -> PathBuf {
+        self.base.join(path)
+    }
+    /// The data directory.
+    pub fn data_dir(&self) -> PathBuf {
+        self.path(&self.server.data_dir)
+    }
+    /// Whether a part runs in this process.
+    pub fn runs(&self, part: Part) -> bool {
+        self.server.roles.contains(&part)
+    }
+    /// Every section: its header, and its keys.
+    pub fn sections() -> Vec<describe::Section> {
+        use describe::Section;
+        vec![
+            Section::table::<ServerSettings>("server"),
+            Section::table::<ImSettings>("im"),
+            Section::table::<HttpSettings>("http"),
+            Section::table::<ConferenceSettings>("conference"),
+            Section::table::<GatewaySettings>("gateway"),
+            Section::table::<SipSettings>("sip"),
+            Section::table::<MediaSettings>("media"),
+            Section::table::<DialPlanSettings>("dialplan"),
+            Section::list::<TrunkSettings>("trunk"),
+            Section::table::<LogSettings>("log"),
+        ]
+    }
+}
+
+/// A part that can run in a process of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Part {
+    /// Registrar, relay, kept messages, log.
+    Im,
+    /// SIP MESSAGE to SOAP and back.
+    Gateway,
+    /// Focus, telephone dialogs, media, conference web service.
+    Conference,
+}
+
+/// Who must press 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GuardPolicy {
+    /// Numbers that are not a known telephone of an account.
+    Outside,
+    /// Everybody.
+    All,
+    /// Nobody.
+    None,
+}
+
+/// A transport by its name in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SipTransport {
+    /// Datagrams.
+    Udp,
+    /// Streams.
+    Tcp,
+    /// Streams under TLS.
+    Tls,
+}
+
+impl From<SipTransport> for sip_proto::Transport {
+    fn from(transport: SipTransport) -> Self {
+        match transport {
+            SipTransport::Udp => sip_proto::Transport::Udp,
+            SipTransport::Tcp => sip_proto::Transport::Tcp,
+            SipTransport::Tls => sip_proto::Transport::Tls,
+        }
+    }
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One object a line.
+    Json,
+}
+
+/// An IP network, `192.0.2.0/24`; a bare address is a network of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Cidr {
+    address: IpAddr,
+    bits: u8,
+}
+
+impl Cidr {
+    /// 127.0.0.0/8
+    pub fn loopback_v4() -> Self {
+        Self {
+            address: IpAddr::from([127, 0, 0, 0]),
+            bits: 8,
+        }
+    }
+    /// ::1/128
+    pub fn loopback_v6() -> Self {
+        Self {
+            address: IpAddr::from(std::net::Ipv6Addr::LOCALHOST),
+            bits: 128,
+        }
+    }
+    /// Whether an address lies in the network. IPv4 written as IPv6 counts as IPv4.
+    pub fn contains(&self, ip: IpAddr) -> bool {
+        fn left(bits: u128, width: u32, keep: u8) -> u128 {
+            bits.checked_shr(width.saturating_sub(u32::from(keep)))
+                .unwrap_or(0)
+        }
+        match (self.address, ip.to_canonical()) {
+            (IpAddr::V4(net), IpAddr::V4(ip)) => {
+                let (net, ip) = (u128::from(net.to_bits()), u128::from(ip.to_bits()));
+                left(net, 32, self.bits) == left(ip, 32, self.bits)
+            }
+            (IpAddr::V6(net), IpAddr::V6(ip)) => {
+                left(net.to_bits(), 128, self.bits) == left(ip.to_bits(), 128, self.bits)
+            }
+            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
+        }
+    }
+    /// The address before the slash and the number after it.
+    pub fn parts(&self) -> (IpAddr, u8) {
+        (self.address, self.bits)
+    }
+}
+
+impl TryFrom<String> for Cidr {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        let wrong = || {
+            format!(
+                "expected a network like 192.0.2.0/24 or an address like 192.0.2.7, came {text:?}"
+            )
+        };
+        let (address, bits) = match text.split_once('/') {
+            Some((address, bits)) => (address, Some(bits)),
+            None => (text.as_str(), None),
+        };
+        let address: IpAddr = address.parse().map_err(|_| wrong())?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let bits = match bits {
+            Some(bits) => bits.parse().map_err(|_| wrong())?,
+            None => most,
+        };
+        if bits > most {
+            return Err(wrong());
+        }
+        Ok(Self { address, bits })
+    }
+}
+impl From<Cidr> for String {
+    fn from(cidr: Cidr) -> String {
+        format!("{}/{}", cidr.address, cidr.bits)
+    }
+}
+
+/// Premium-rate ranges of the countries most often abused in toll fraud, and satellite networks: nobody dials them by accident.
+fn default_refused() -> Vec<String> {
+    [
+        "+1900", "+49900", "+43900", "+41900", "+44909", "+33899", "+870", "+881", "+882", "+883",
+        "+979",
+    ]
+    .map(String::from)
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_contain_their_addresses() {
+        let check = |net: &str, ip: &str, expected: bool| {
+            let net = Cidr::try_from(net.to_owned()).unwrap();
+            assert_eq!(net.contains(ip.parse().unwrap()), expected, "{net:?} {ip}");
+        };
+        check("192.0.2.0/24", "192.0.2.200", true);
+        check("192.0.2.0/24", "192.0.3.1", false);
+        check("192.0.2.7", "192.0.2.7", true);
+        check("192.0.2.7", "::ffff:192.0.2.7", true);
+        check("0.0.0.0/0", "203.0.113.1", true);
+        check("::/0", "203.0.113.1", false);
+        check("2001:db8::/32", "2001:db8:1::1", true);
+        for refused in [
+            "192.0.2.0/33",
+            "192.0.2/24",
+            "example.org",
+            "::1/129",
+            "1.2.3.4/",
+        ] {
+            assert!(Cidr::try_from(refused.to_owned()).is_err(), "{refused}");
+        }
+    }
+}
