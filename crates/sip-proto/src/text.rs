@@ -246,8 +246,9 @@ impl<'a> Params<'a> {
                 Some(_) => closes_quote(value),
                 None => {
                     !value.is_empty()
-                        && !value
-                            .contains(|c: char| is_lws(c) || matches!(c, '"' | '<' | '>' | ','))
+                        && !value.contains(|c: char| {
+                            is_lws(c) || c.is_ascii_control() || matches!(c, '"' | '<' | '>' | ',')
+                        })
                 }
             });
             if !is_token(name.as_bytes()) || !value_fine {

@@ -133,11 +133,11 @@ impl Writer {
     }
 }
 
-/// The value on one line: trimmed, each CR, LF and NUL a space.
+/// The value on one line: trimmed, each CR and LF a space.
 fn one_line(value: &str) -> std::borrow::Cow<'_, str> {
     let value = crate::text::trim(value);
-    match value.contains(['\r', '\n', '\0']) {
-        true => value.replace(['\r', '\n', '\0'], " ").into(),
+    match value.contains(['\r', '\n']) {
+        true => value.replace(['\r', '\n'], " ").into(),
         false => value.into(),
     }
 }
