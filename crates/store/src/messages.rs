@@ -177,6 +177,12 @@ impl Store {
         .await
     }
 
+    /// The newest entries of the whole log, newest first, up to `limit`.
+    pub async fn log_newest(&self, limit: usize) -> Result<Vec<Message>, StoreError> {
+        self.read(move |conn| select(conn, "1 ORDER BY m.id DESC LIMIT ?1", params![page(limit)]))
+            .await
+    }
+
     /// One message.
     pub async fn message(&self, id: MessageId) -> Result<Option<Message>, StoreError> {
         self.read(move |conn| Ok(select(conn, "m.id = ?1", [id.0])?.pop()))

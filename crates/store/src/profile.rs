@@ -1,7 +1,7 @@
 //! The telephone profile (requirement T11): each person's telephones, in the order in which they are to be tried.
 
-use convoke_types::{Address, Aor};
-use rusqlite::{Connection, params};
+use convoke_types::{Address, Aor, E164};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{Store, StoreError};
 
@@ -82,6 +82,21 @@ impl Store {
     pub async fn telephones(&self, aor: &Aor) -> Result<Vec<Telephone>, StoreError> {
         let aor = aor.to_string();
         self.read(move |conn| telephones(conn, &aor)).await
+    }
+
+    /// An account that has this number among its telephones; the first by address when several share it.
+    pub async fn owner_of(&self, number: &E164) -> Result<Option<Aor>, StoreError> {
+        let number = number.to_string();
+        self.read(move |conn| {
+            let owner: Option<String> = conn
+                .prepare_cached("SELECT aor FROM telephones WHERE number = ?1 ORDER BY aor LIMIT 1")?
+                .query_row([number], |row| row.get(0))
+                .optional()?;
+            owner
+                .map(|aor| aor.parse().map_err(|_| StoreError::Corrupt { what: "address of record" }))
+                .transpose()
+        })
+        .await
     }
 }
 

@@ -90,3 +90,11 @@ impl fmt::Display for LegKey {
         write!(f, "{}/{}", self.conference, self.leg)
     }
 }
+
+/// A text from outside as it may stand in a fault or a log: at most 64 characters, controls replaced.
+pub fn loggable(text: &str) -> String {
+    text.chars()
+        .take(64)
+        .map(|c| if c.is_control() { '?' } else { c })
+        .collect()
+}

@@ -12,5 +12,6 @@ pub mod report;
 
 pub use address::{Address, Aor, E164, Mode};
 pub use fault::{Fault, FaultCode};
+pub use ids::loggable;
 pub use ids::{CommandId, ConferenceId, LegId, LegKey, ParticipantId, RequestId};
 pub use leg::{Cause, EndReason, LegState, Role};

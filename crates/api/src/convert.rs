@@ -1,0 +1,94 @@
+//! From the focus's types to those of the SOAP schema. The focus counts spans, the schema carries times of day.
+
+use conference_core as core;
+use convoke_types::{Fault, FaultCode};
+use soap_proto::{self as soap, UtcMillis};
+
+/// A snapshot as the schema has it. `wall_ms` is the time of day at which the snapshot was made.
+pub(crate) fn snapshot(of: &core::Snapshot, wall_ms: u64) -> soap::Snapshot {
+    let participants = of
+        .roster
+        .iter()
+        .map(|entry| soap::ParticipantSnapshot {
+            id: entry.participant.id.clone(),
+            name: entry.participant.name.clone(),
+            user: entry
+                .participant
+                .user
+                .as_deref()
+                .and_then(|user| user.parse().ok()),
+            place: entry.participant.place.clone(),
+            role: entry.participant.role,
+            muted: entry.muted,
+            talking: entry.talking,
+            silent: entry.silent,
+            leg: Some(soap::LegSnapshot {
+                id: entry.leg.id.clone(),
+                state: entry.leg.state,
+                cause: entry.leg.cause.clone(),
+                since: UtcMillis(wall_ms.saturating_sub(entry.leg.since_ms)),
+            }),
+        })
+        .collect();
+    soap::Snapshot {
+        id: of.conference.clone(),
+        title: of.title.clone(),
+        state: state(of.state),
+        version: of.version,
+        count: u32::try_from(of.roster.len()).unwrap_or(u32::MAX),
+        first: 0,
+        participants,
+    }
+}
+
+fn state(state: core::ConferenceState) -> soap::ConferenceState {
+    match state {
+        core::ConferenceState::Starting => soap::ConferenceState::Starting,
+        core::ConferenceState::Running => soap::ConferenceState::Running,
+        core::ConferenceState::Ending => soap::ConferenceState::Ending,
+        core::ConferenceState::Ended => soap::ConferenceState::Ended,
+    }
+}
+
+/// What a request wants different from the usual policy.
+pub(crate) fn policy(asked: Option<soap::Policy>) -> core::PolicyOverrides {
+    let asked = asked.unwrap_or_default();
+    core::PolicyOverrides {
+        call_all_at_once: asked.call_all_at_once,
+        on_owner_left: asked.on_owner_left.map(|what| match what {
+            soap::OnOwnerLeft::End => core::OnOwnerLeft::End,
+            soap::OnOwnerLeft::HandOver => core::OnOwnerLeft::HandOver,
+        }),
+        ..core::PolicyOverrides::default()
+    }
+}
+
+/// The answer of a good reply.
+pub(crate) fn answer(
+    operation: soap::OperationName,
+    reply: &core::Reply,
+    wall_ms: u64,
+) -> soap::Answer {
+    let conference = snapshot(&reply.snapshot, wall_ms);
+    match operation {
+        soap::OperationName::Get => soap::Answer::Get {
+            conference,
+            reports: match &reply.changes {
+                core::Changes::Since(reports) => reports.clone(),
+                core::Changes::NotAsked | core::Changes::TooOld => Vec::new(),
+            },
+        },
+        _ => soap::Answer::Done {
+            operation,
+            conference,
+        },
+    }
+}
+
+/// Whether a fault comes from the moment and not from the command: it is not remembered, a repeat is tried anew.
+pub(crate) fn is_passing(fault: &Fault) -> bool {
+    matches!(
+        fault.code,
+        FaultCode::Overloaded | FaultCode::ShuttingDown | FaultCode::Internal | FaultCode::Expired
+    )
+}

@@ -1,0 +1,242 @@
+//! From how a request names somebody to where they are called: accounts, their telephones (T11), the dial plan.
+
+use conference_core::Party;
+use convoke_types::{Address, Aor, E164, Fault, FaultCode, Mode};
+use soap_proto::Who;
+use store::{Account, AccountKind, Store, StoreError, Telephone, TelephoneKind};
+
+use crate::dialplan::DialPlan;
+
+/// Most accounts that are read to find one by its display name.
+const NAME_SEARCH_MAX: usize = 10_000;
+
+/// Resolves parties.
+#[derive(Clone)]
+pub struct Directory {
+    /// Where accounts and telephones are.
+    pub store: Store,
+    /// What may be dialled.
+    pub dialplan: DialPlan,
+    /// Our domain, for bare user names.
+    pub domain: String,
+    /// Ask numbers that belong to no account to press 1 (voicemail guard).
+    pub guard_outside: bool,
+    /// Language of prompts to numbers that belong to no account, a BCP 47 tag.
+    pub language: String,
+}
+
+impl Directory {
+    /// Resolves somebody who is to be called.
+    ///
+    /// # Errors
+    /// `unknown-person`, `no-telephone`, `number-refused`; `overloaded` and `internal` from the store.
+    pub async fn party(&self, asked: &soap_proto::Party) -> Result<Party, Fault> {
+        match &asked.who {
+            Who::Person(name) => {
+                let account = self.person(name).await?;
+                self.telephone_of(&account, asked).await
+            }
+            Who::Number(text) => {
+                let number = self.dialplan.number(text)?;
+                self.number(number, asked).await
+            }
+            Who::Sip(uri) => Err(Fault::new(
+                FaultCode::NumberRefused,
+                "a person or a number (SIP addresses are not called directly in this version)",
+                convoke_types::loggable(uri),
+            )),
+        }
+    }
+
+    /// Resolves the initiator of a conference: whatever is called is theirs (T14).
+    ///
+    /// # Errors
+    /// As `party`; `not-allowed` when another person is named.
+    pub async fn initiator(&self, asked: &soap_proto::Party, actor: &Aor) -> Result<Party, Fault> {
+        let mut party = self.party(asked).await?;
+        if let Who::Person(_) = asked.who {
+            if party.user.as_ref() != Some(actor) {
+                return Err(Fault::new(
+                    FaultCode::NotAllowed,
+                    "yourself as the initiator",
+                    "somebody else",
+                ));
+            }
+            return Ok(party);
+        }
+        let account = self.account(actor).await?;
+        party.user = Some(actor.clone());
+        party.name = asked.name.clone().unwrap_or(account.display_name);
+        party.language = account.language;
+        Ok(party)
+    }
+
+    async fn account(&self, aor: &Aor) -> Result<Account, Fault> {
+        self.store
+            .account(aor)
+            .await
+            .map_err(store_fault)?
+            .ok_or_else(|| unknown_person("an account"))
+    }
+
+    async fn person(&self, name: &str) -> Result<Account, Fault> {
+        let aor = if name.contains('@') {
+            name.parse().ok()
+        } else {
+            Aor::new(&name.to_lowercase(), &self.domain).ok()
+        };
+        if let Some(aor) = aor
+            && let Some(account) = self.store.account(&aor).await.map_err(store_fault)?
+        {
+            return Ok(account);
+        }
+        let mut named = Vec::new();
+        let mut after: Option<Aor> = None;
+        let mut read = 0;
+        while read < NAME_SEARCH_MAX {
+            let page = self
+                .store
+                .accounts(after.as_ref(), store::PAGE_MAX)
+                .await
+                .map_err(store_fault)?;
+            let Some(last) = page.last() else { break };
+            read += page.len();
+            after = Some(last.aor.clone());
+            named.extend(page.into_iter().filter(|account| {
+                account.kind != AccountKind::Service
+                    && account.display_name.to_lowercase() == name.to_lowercase()
+            }));
+        }
+        match named.len() {
+            1 => named.pop().ok_or_else(|| unknown_person("a name")),
+            0 => Err(unknown_person(
+                "a name, user@domain or number that is known here",
+            )),
+            _ => Err(Fault::new(
+                FaultCode::UnknownPerson,
+                "a name that only one person has; write user@domain",
+                format!("a name of {} people", named.len()),
+            )),
+        }
+    }
+
+    async fn telephone_of(
+        &self,
+        account: &Account,
+        asked: &soap_proto::Party,
+    ) -> Result<Party, Fault> {
+        let telephones = self
+            .store
+            .telephones(&account.aor)
+            .await
+            .map_err(store_fault)?;
+        let telephone = match &asked.place {
+            Some(place) => telephones.iter().find(|t| is_place(t, place)),
+            None => telephones
+                .iter()
+                .find(|t| t.is_default)
+                .or(telephones.first()),
+        };
+        let Some(telephone) = telephone else {
+            let came = asked.place.as_ref().map_or_else(
+                || format!("{} without one", account.aor),
+                |place| {
+                    format!(
+                        "{} without a telephone called {}",
+                        account.aor,
+                        convoke_types::loggable(place)
+                    )
+                },
+            );
+            return Err(Fault::new(
+                FaultCode::NoTelephone,
+                "a person with a telephone in their profile",
+                came,
+            ));
+        };
+        if let Address::Number(number) = &telephone.address {
+            self.dialplan.permit(number)?;
+        }
+        Ok(Party {
+            name: asked
+                .name
+                .clone()
+                .unwrap_or_else(|| account.display_name.clone()),
+            user: Some(account.aor.clone()),
+            address: telephone.address.clone(),
+            mode: mode(telephone),
+            place: telephone.label.clone(),
+            guard: telephone.guard.unwrap_or(false),
+            language: account.language.clone(),
+            moderator: false,
+        })
+    }
+
+    async fn number(&self, number: E164, asked: &soap_proto::Party) -> Result<Party, Fault> {
+        let owner = self.store.owner_of(&number).await.map_err(store_fault)?;
+        let ending: String = number
+            .digits()
+            .chars()
+            .skip(number.digits().len().saturating_sub(2))
+            .collect();
+        Ok(Party {
+            name: asked
+                .name
+                .clone()
+                .unwrap_or_else(|| format!("Number …{ending}")),
+            user: None,
+            address: Address::Number(number),
+            mode: Mode::Pstn,
+            place: asked
+                .place
+                .clone()
+                .unwrap_or_else(|| format!("number …{ending}")),
+            guard: owner.is_none() && self.guard_outside,
+            language: self.language.clone(),
+            moderator: false,
+        })
+    }
+}
+
+fn is_place(telephone: &Telephone, place: &str) -> bool {
+    telephone.label.eq_ignore_ascii_case(place)
+        || telephone.kind.as_str().eq_ignore_ascii_case(place)
+}
+
+fn mode(telephone: &Telephone) -> Mode {
+    match (&telephone.address, telephone.kind) {
+        (Address::Sip(_), _) => Mode::Sip,
+        (Address::Number(_), TelephoneKind::Mobile) => Mode::Mobile,
+        (Address::Number(_), TelephoneKind::Work | TelephoneKind::Home | TelephoneKind::Other) => {
+            Mode::Pstn
+        }
+    }
+}
+
+fn unknown_person(expected: &str) -> Fault {
+    Fault::new(FaultCode::UnknownPerson, expected, "somebody unknown")
+}
+
+/// What a caller is told when the store did not do its work.
+pub(crate) fn store_fault(error: StoreError) -> Fault {
+    match error {
+        StoreError::Overloaded => Fault::new(
+            FaultCode::Overloaded,
+            "a request in a quieter moment",
+            "a full queue",
+        ),
+        StoreError::Closed => Fault::new(
+            FaultCode::ShuttingDown,
+            "a running server",
+            "one that is going down",
+        ),
+        other => {
+            tracing::error!(error = %other, "the store failed");
+            Fault::new(
+                FaultCode::Internal,
+                "a working database",
+                "a failure of ours; the log says which",
+            )
+        }
+    }
+}

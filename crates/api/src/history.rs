@@ -1,0 +1,160 @@
+//! What the service remembers of conferences beside the focus: the last reports and the state that they add up to, also
+//! for some time after the end, so that `get` shows how it ended and can wait for what comes next.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use convoke_types::report::Report;
+use convoke_types::{Aor, ConferenceId};
+use runtime::clock;
+use soap_proto::{ConferenceState, Snapshot, UtcMillis};
+use tokio::sync::watch;
+
+/// Reports kept of one conference.
+const REPORTS_MAX: usize = 1_000;
+/// Ended conferences remembered; the oldest is forgotten first.
+const ENDED_MAX: usize = 256;
+
+/// The memory. Locked for a few instructions at a time, never across an await.
+#[derive(Default)]
+pub(crate) struct History {
+    book: Mutex<Book>,
+}
+
+#[derive(Default)]
+struct Book {
+    pages: BTreeMap<ConferenceId, Page>,
+    ended: VecDeque<ConferenceId>,
+}
+
+struct Page {
+    owner: Aor,
+    created_at: i64,
+    /// Everybody who was ever on the roster: who may ask how it ended.
+    members: Vec<Aor>,
+    snapshot: Snapshot,
+    reports: VecDeque<Report>,
+    version: watch::Sender<u64>,
+}
+
+impl History {
+    fn lock(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A conference is about to be created.
+    pub fn begin(&self, id: &ConferenceId, title: &str, owner: &Aor) {
+        let page = Page {
+            owner: owner.clone(),
+            created_at: clock::unix_ms(clock::wall()),
+            members: vec![owner.clone()],
+            snapshot: Snapshot::begin(id.clone(), title.to_owned()),
+            reports: VecDeque::new(),
+            version: watch::Sender::new(0),
+        };
+        self.lock().pages.insert(id.clone(), page);
+    }
+
+    /// It was not created after all.
+    pub fn forget(&self, id: &ConferenceId) {
+        self.lock().pages.remove(id);
+    }
+
+    /// A change.
+    pub fn see(&self, report: &Report) {
+        let mut book = self.lock();
+        let Some(page) = book.pages.get_mut(&report.conference) else {
+            return;
+        };
+        page.snapshot.apply(report, now());
+        if let Some(user) = report
+            .participant
+            .as_ref()
+            .and_then(|whom| whom.user.as_deref()?.parse().ok())
+            && !page.members.contains(&user)
+        {
+            page.members.push(user);
+        }
+        if page.reports.len() == REPORTS_MAX {
+            page.reports.pop_front();
+        }
+        page.reports.push_back(report.clone());
+        page.version.send_replace(report.version);
+        if page.snapshot.state == ConferenceState::Ended {
+            book.ended.push_back(report.conference.clone());
+            if book.ended.len() > ENDED_MAX
+                && let Some(oldest) = book.ended.pop_front()
+            {
+                book.pages.remove(&oldest);
+            }
+        }
+    }
+
+    /// To wait on for versions; `None` for a conference that is not remembered.
+    pub fn versions(&self, id: &ConferenceId) -> Option<watch::Receiver<u64>> {
+        self.lock()
+            .pages
+            .get(id)
+            .map(|page| page.version.subscribe())
+    }
+
+    /// An ended conference and its reports after `since`, for who was in it.
+    pub fn ended(
+        &self,
+        id: &ConferenceId,
+        since: Option<u64>,
+        asker: Option<&Aor>,
+    ) -> Option<(Snapshot, Vec<Report>)> {
+        let book = self.lock();
+        let page = book.pages.get(id)?;
+        let may = asker.is_none_or(|aor| page.members.contains(aor));
+        if page.snapshot.state != ConferenceState::Ended || !may {
+            return None;
+        }
+        let reports = since.map_or_else(Vec::new, |since| {
+            page.reports
+                .iter()
+                .filter(|report| report.version > since)
+                .cloned()
+                .collect()
+        });
+        Some((page.snapshot.clone(), reports))
+    }
+
+    /// The running conferences that somebody owns or takes part in, at most `limit`.
+    pub fn running_of(&self, asker: &Aor, limit: usize) -> Vec<Snapshot> {
+        self.lock()
+            .pages
+            .values()
+            .filter(|page| {
+                page.snapshot.state != ConferenceState::Ended && page.snapshot.version > 0
+            })
+            .filter(|page| {
+                page.owner == *asker
+                    || page
+                        .snapshot
+                        .participants
+                        .iter()
+                        .any(|participant| participant.user.as_ref() == Some(asker))
+            })
+            .take(limit)
+            .map(|page| page.snapshot.clone())
+            .collect()
+    }
+
+    /// Who started it, its title, and when (milliseconds since 1970).
+    pub fn heading(&self, id: &ConferenceId) -> Option<(Aor, String, i64)> {
+        let book = self.lock();
+        let page = book.pages.get(id)?;
+        Some((
+            page.owner.clone(),
+            page.snapshot.title.clone(),
+            page.created_at,
+        ))
+    }
+}
+
+/// The time of day for snapshots.
+pub(crate) fn now() -> UtcMillis {
+    UtcMillis(u64::try_from(clock::unix_ms(clock::wall())).unwrap_or(0))
+}

@@ -1,0 +1,133 @@
+//! The HTTP face: SOAP with its WSDL, REST for administration, and a word for those who open `/`.
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Path, RawQuery, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use convoke_types::limits::SOAP_MAX_BYTES;
+use convoke_types::{Fault, FaultCode};
+
+use crate::admin::{self, Accounts};
+use crate::caller::Keys;
+use crate::role::Given;
+use crate::service::ConferenceService;
+
+/// What the routes work with.
+#[derive(Clone)]
+pub struct Http {
+    /// Who may call.
+    pub keys: Keys,
+    /// The conference service; absent where another machine runs it.
+    pub conference: Option<ConferenceService>,
+    /// Accounts, for the administrator.
+    pub accounts: Accounts,
+    /// The URL under which clients reach this server, without a slash at the end.
+    pub public_url: String,
+}
+
+/// The routes.
+pub fn router(http: Http) -> Router {
+    Router::new()
+        .route("/", get(root))
+        .route("/soap/conference", post(conference).get(conference_wsdl))
+        .route("/soap/{schema}", get(schema))
+        .merge(admin::routes())
+        .with_state(http)
+}
+
+async fn root() -> Response {
+    let page = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Convoke</title>\
+        <h1>Convoke runs</h1><p>This build has no window yet: use <code>convoke call bob carol --as alice</code>, any \
+        SIP client, or the <a href=\"/soap/conference?wsdl\">conference web service</a>.</p></html>";
+    (
+        [
+            (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+            (header::CONTENT_SECURITY_POLICY, "default-src 'none'"),
+        ],
+        page,
+    )
+        .into_response()
+}
+
+async fn conference(State(http): State<Http>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let Some(service) = &http.conference else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    // One byte more than allowed is enough to know that it is too much; the parser says so in a fault.
+    let body = match to_bytes(body, SOAP_MAX_BYTES + 1).await {
+        Ok(body) => body,
+        Err(_) => {
+            return (StatusCode::PAYLOAD_TOO_LARGE, "expected at most 64 kB\n").into_response();
+        }
+    };
+    let caller = http.keys.caller(authorization(&parts.headers)).await;
+    let unauthenticated = matches!(&caller, Err(fault) if fault.code == FaultCode::Unauthenticated);
+    let given = service.handle(&body, caller).await;
+    let mut response = envelope(given);
+    if unauthenticated {
+        // SOAP 1.1 §6.2 wants 500 for faults, but a caller without credentials is HTTP's own affair (RFC 9110 §15.5.2).
+        *response.status_mut() = StatusCode::UNAUTHORIZED;
+        response.headers_mut().insert(
+            header::WWW_AUTHENTICATE,
+            header::HeaderValue::from_static("Bearer realm=\"convoke\""),
+        );
+    }
+    response
+}
+
+fn envelope(given: Given) -> Response {
+    let status = if given.is_fault {
+        StatusCode::INTERNAL_SERVER_ERROR
+    } else {
+        StatusCode::OK
+    };
+    (
+        status,
+        [(header::CONTENT_TYPE, "text/xml; charset=utf-8")],
+        Body::from(given.envelope),
+    )
+        .into_response()
+}
+
+async fn conference_wsdl(State(http): State<Http>, RawQuery(query): RawQuery) -> Response {
+    if !query.unwrap_or_default().eq_ignore_ascii_case("wsdl") {
+        return (
+            StatusCode::METHOD_NOT_ALLOWED,
+            "expected POST with an envelope, or GET with ?wsdl\n",
+        )
+            .into_response();
+    }
+    xml(soap_proto::wsdl::conference_wsdl(&format!(
+        "{}/soap/conference",
+        http.public_url
+    )))
+}
+
+async fn schema(Path(name): Path<String>) -> Response {
+    match soap_proto::wsdl::SCHEMAS
+        .iter()
+        .find(|file| file.name == name)
+    {
+        Some(file) => xml(file.text.to_owned()),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+fn xml(text: String) -> Response {
+    ([(header::CONTENT_TYPE, "text/xml; charset=utf-8")], text).into_response()
+}
+
+pub(crate) fn authorization(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::AUTHORIZATION)?.to_str().ok()
+}
+
+/// A REST error: the fault as JSON `{"error":{"code","expected","came"}}` with its HTTP status.
+#[must_use]
+pub fn fault_response(fault: &Fault) -> Response {
+    let status =
+        StatusCode::from_u16(fault.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, axum::Json(serde_json::json!({ "error": fault }))).into_response()
+}

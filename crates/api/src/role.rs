@@ -1,0 +1,389 @@
+//! The conference role's loop: one task owns the focus; a second one, the *sequencer*, carries its outputs out in order,
+//! so that a command's answer is durable before its first INVITE while the focus goes on.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use conference_core::{Actor, Command, Focus, Operation, Output, Reply};
+use convoke_types::bridge::{BridgeCommand, BridgeEvent};
+use convoke_types::report::{Change, Report};
+use convoke_types::{Aor, CommandId, ConferenceId, Fault, FaultCode};
+use runtime::clock;
+use runtime::tasks::Tasks;
+use store::{Answered, CommandAnswer, Store};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::convert;
+use crate::directory::store_fault;
+use crate::history::History;
+use crate::records::Records;
+use crate::reporter::Reporter;
+
+/// Commands that may wait for the focus; more are refused with `overloaded`.
+const COMMANDS_MAX: usize = 4_096;
+/// Outputs that may wait for the sequencer. A full queue stops the focus until the disk has caught up; the bridge's events
+/// wait in their own queue meanwhile.
+const OUTPUTS_MAX: usize = 65_536;
+/// How long conferences may take to end when the server goes down.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// An encoded answer.
+#[derive(Debug, Clone)]
+pub struct Given {
+    /// The envelope.
+    pub envelope: Bytes,
+    /// Whether it is a SOAP Fault (HTTP status 500, SOAP 1.1 §6.2).
+    pub is_fault: bool,
+}
+
+/// What makes an answer: the focus's reply in the words of the request's protocol, and the moment it was made at.
+pub(crate) type Encode = Box<dyn Fn(&Result<Reply, Fault>) -> Bytes + Send>;
+
+/// A command on its way to the focus.
+pub(crate) struct Ask {
+    pub id: CommandId,
+    pub actor: Actor,
+    pub operation: Operation,
+    pub encode: Encode,
+    /// Present where the answer has to be durable before anything happens.
+    pub durable: Option<Durable>,
+    pub answer: oneshot::Sender<Given>,
+}
+
+/// Under which key an answer is kept for repeats.
+pub(crate) struct Durable {
+    pub actor: Aor,
+    pub fingerprint: Vec<u8>,
+}
+
+/// The way into the loop.
+#[derive(Clone)]
+pub(crate) struct FocusHandle {
+    asks: mpsc::Sender<Ask>,
+}
+
+impl FocusHandle {
+    /// Hands a command to the focus and waits for its encoded answer.
+    ///
+    /// # Errors
+    /// `overloaded` when too many wait, `shutting-down` when the loop is gone.
+    pub async fn ask(
+        &self,
+        make: impl FnOnce(oneshot::Sender<Given>) -> Ask,
+    ) -> Result<Given, Fault> {
+        let (answer, answered) = oneshot::channel();
+        self.asks
+            .try_send(make(answer))
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => Fault::new(
+                    FaultCode::Overloaded,
+                    "a command in a quieter moment",
+                    "a full queue",
+                ),
+                mpsc::error::TrySendError::Closed(_) => going_down(),
+            })?;
+        answered.await.map_err(|_| going_down())
+    }
+}
+
+fn going_down() -> Fault {
+    Fault::new(
+        FaultCode::ShuttingDown,
+        "a running server",
+        "one that is going down",
+    )
+}
+
+/// What the loop works with.
+pub(crate) struct Parts {
+    pub focus: Focus,
+    pub store: Store,
+    pub history: Arc<History>,
+    pub reporter: Reporter,
+    pub records: Records,
+    pub bridge_commands: mpsc::Sender<BridgeCommand>,
+    pub bridge_events: mpsc::Receiver<BridgeEvent>,
+}
+
+/// Starts the loop and its sequencer.
+pub(crate) fn start(tasks: &Tasks, parts: Parts) -> FocusHandle {
+    let (asks, asked) = mpsc::channel(COMMANDS_MAX);
+    let (steps, to_do) = mpsc::channel(OUTPUTS_MAX);
+    let shutdown = tasks.shutdown_token().clone();
+    let sequencer = Sequencer {
+        store: parts.store,
+        history: parts.history,
+        reporter: parts.reporter,
+        records: parts.records,
+        bridge: parts.bridge_commands,
+        asks: asks.downgrade(),
+        refused: HashSet::new(),
+    };
+    tasks.spawn_vital("conference.sequencer", sequencer.run(to_do));
+    tasks.spawn_vital(
+        "conference.focus",
+        FocusLoop {
+            focus: parts.focus,
+            steps,
+        }
+        .run(asked, parts.bridge_events, shutdown),
+    );
+    FocusHandle { asks }
+}
+
+/// One output on its way to the world.
+enum Step {
+    Answer(Box<Answer>),
+    Report(Report),
+    Bridge(BridgeCommand),
+    Record(Box<conference_core::LegRecord>),
+}
+
+struct Answer {
+    id: CommandId,
+    result: Result<Reply, Fault>,
+    encode: Encode,
+    durable: Option<Durable>,
+    to: oneshot::Sender<Given>,
+}
+
+/// What an `Ask` leaves behind while the focus has it.
+struct Pending {
+    id: CommandId,
+    encode: Encode,
+    durable: Option<Durable>,
+    to: oneshot::Sender<Given>,
+}
+
+struct FocusLoop {
+    focus: Focus,
+    steps: mpsc::Sender<Step>,
+}
+
+impl FocusLoop {
+    async fn run(
+        mut self,
+        mut asked: mpsc::Receiver<Ask>,
+        mut events: mpsc::Receiver<BridgeEvent>,
+        shutdown: runtime::tasks::Shutdown,
+    ) {
+        let mut draining: Option<Instant> = None;
+        loop {
+            let wake = self.focus.poll_timeout().into_iter().chain(draining).min();
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled(), if draining.is_none() => {
+                    draining = Some(clock::now() + DRAIN);
+                    self.focus.shutdown(clock::now());
+                }
+                Some(event) = events.recv() => self.focus.handle_bridge(event, clock::now()),
+                Some(ask) = asked.recv() => {
+                    self.command(ask).await;
+                }
+                () = wait(wake) => self.focus.handle_timeout(clock::now()),
+                else => break,
+            }
+            self.drain(None).await;
+            let overdue = draining.is_some_and(|end| clock::now() >= end);
+            if draining.is_some() && (self.focus.is_empty() || overdue) {
+                break;
+            }
+        }
+    }
+
+    async fn command(&mut self, ask: Ask) {
+        let Ask {
+            id,
+            actor,
+            operation,
+            encode,
+            durable,
+            answer: to,
+        } = ask;
+        self.focus.handle_command(
+            Command {
+                id: id.clone(),
+                actor,
+                operation,
+            },
+            clock::now(),
+        );
+        self.drain(Some(Pending {
+            id,
+            encode,
+            durable,
+            to,
+        }))
+        .await;
+    }
+
+    /// Hands the outputs of one input to the sequencer. A command's reply is the first of them.
+    async fn drain(&mut self, mut pending: Option<Pending>) {
+        while let Some(output) = self.focus.poll_output() {
+            let step = match output {
+                Output::Reply { result, .. } => match pending.take() {
+                    Some(Pending {
+                        id,
+                        encode,
+                        durable,
+                        to,
+                    }) => Step::Answer(Box::new(Answer {
+                        id,
+                        result,
+                        encode,
+                        durable,
+                        to,
+                    })),
+                    None => continue,
+                },
+                Output::Report(report) => Step::Report(report),
+                Output::Bridge(command) => Step::Bridge(command),
+                Output::Record(record) => Step::Record(Box::new(record)),
+            };
+            if self.steps.send(step).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+async fn wait(until: Option<Instant>) {
+    match until {
+        Some(at) => clock::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A kept answer as it was given.
+pub(crate) fn remembered(envelope: Vec<u8>) -> Given {
+    let is_fault =
+        soap_proto::parse_response(&envelope).is_ok_and(|response| response.outcome.is_err());
+    Given {
+        envelope: envelope.into(),
+        is_fault,
+    }
+}
+
+struct Sequencer {
+    store: Store,
+    history: Arc<History>,
+    reporter: Reporter,
+    records: Records,
+    bridge: mpsc::Sender<BridgeCommand>,
+    asks: mpsc::WeakSender<Ask>,
+    /// Conferences with a command whose answer could not be stored: nothing more of them may reach a telephone.
+    refused: HashSet<ConferenceId>,
+}
+
+impl Sequencer {
+    async fn run(mut self, mut steps: mpsc::Receiver<Step>) {
+        while let Some(step) = steps.recv().await {
+            match step {
+                Step::Answer(answer) => self.answer(*answer).await,
+                Step::Report(report) => {
+                    // The history first: the record's heading and whoever waits for this version read it there.
+                    self.history.see(&report);
+                    self.records.see(&report).await;
+                    if matches!(report.change, Change::Ended { .. }) {
+                        self.refused.remove(&report.conference);
+                    }
+                    self.reporter.report(report);
+                }
+                Step::Bridge(command) => self.bridge(command).await,
+                Step::Record(record) => self.records.leg(*record).await,
+            }
+        }
+    }
+
+    async fn bridge(&mut self, command: BridgeCommand) {
+        if let BridgeCommand::Dial { leg, .. } = &command {
+            if self.refused.contains(&leg.conference) {
+                tracing::error!(%leg, "not dialled: its command could not be stored");
+                return;
+            }
+            self.records.dialled(&command).await;
+        }
+        if self.bridge.send(command).await.is_err() {
+            tracing::error!("the bridge is gone");
+        }
+    }
+
+    /// Makes an answer durable, then gives it; a command that cannot be made durable ends its conference undialled.
+    async fn answer(&mut self, answer: Answer) {
+        let envelope = (answer.encode)(&answer.result);
+        let passing = answer.result.as_ref().is_err_and(convert::is_passing);
+        let durable = answer.durable.filter(|_| !passing);
+        let given = match keep(&self.store, &answer.id, durable, &envelope).await {
+            Ok(None) => Given {
+                envelope,
+                is_fault: answer.result.is_err(),
+            },
+            Ok(Some(before)) => before,
+            Err(fault) => {
+                if let Ok(reply) = &answer.result {
+                    let conference = reply.snapshot.conference.clone();
+                    self.refused.insert(conference.clone());
+                    self.end(conference);
+                }
+                Given {
+                    envelope: (answer.encode)(&Err(fault)),
+                    is_fault: true,
+                }
+            }
+        };
+        // An asker that is gone asks `get` later.
+        let _ = answer.to.send(given);
+    }
+
+    fn end(&self, conference: ConferenceId) {
+        let Some(asks) = self.asks.upgrade() else {
+            return;
+        };
+        let (to, _) = oneshot::channel();
+        let Ok(id) = format!("end-{conference}").parse() else {
+            return;
+        };
+        let ask = Ask {
+            id,
+            actor: Actor::administrator(),
+            operation: Operation::End { conference },
+            encode: Box::new(|_| Bytes::new()),
+            durable: None,
+            answer: to,
+        };
+        if asks.try_send(ask).is_err() {
+            tracing::error!("a conference that could not be stored could not be ended either");
+        }
+    }
+}
+
+/// Makes an answer durable; gives the first one back where the command was answered before.
+pub(crate) async fn keep(
+    store: &Store,
+    id: &CommandId,
+    durable: Option<Durable>,
+    envelope: &Bytes,
+) -> Result<Option<Given>, Fault> {
+    let Some(durable) = durable else {
+        return Ok(None);
+    };
+    let saved = store
+        .save_answer(CommandAnswer {
+            command: id.clone(),
+            actor: durable.actor,
+            fingerprint: durable.fingerprint,
+            answer: envelope.to_vec(),
+            at: clock::unix_ms(clock::wall()),
+        })
+        .await;
+    match saved {
+        Ok(Answered::First) => Ok(None),
+        Ok(Answered::Before(before)) => Ok(Some(remembered(before.answer))),
+        Err(error) => {
+            tracing::error!(%error, command = %id, "an answer could not be stored");
+            Err(store_fault(error))
+        }
+    }
+}

@@ -1,0 +1,566 @@
+//! The conference web service: one request in, one answer out, the same over HTTP from the gateway and from SOAP toolkits.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use conference_core::{Actor, Create, Focus, Operation};
+use convoke_types::bridge::{BridgeCommand, BridgeEvent};
+use convoke_types::{Aor, CommandId, ConferenceId, Fault, FaultCode};
+use runtime::clock;
+use runtime::tasks::Tasks;
+use sha2::{Digest, Sha256};
+use soap_proto::{self as soap, Request, Response};
+use store::Store;
+use tokio::sync::{mpsc, watch};
+
+use crate::caller::{Acting, Caller};
+use crate::convert;
+use crate::directory::{Directory, store_fault};
+use crate::history::{self, History};
+use crate::records::Records;
+use crate::reporter::{Reporter, ReportingService, Subscriber};
+use crate::role::{self, Ask, Durable, FocusHandle, Given};
+
+/// Most conferences in the answer to `list` (the schema's bound).
+const LIST_MAX: usize = 32;
+/// Longest wait of a `get`, as the schema has it.
+const WAIT_MAX: Duration = Duration::from_secs(25);
+/// Commands whose first answer is still being made.
+const IN_FLIGHT_MAX: usize = 4_096;
+
+/// What the service is made of.
+pub struct Config {
+    /// The focus's own.
+    pub focus: conference_core::Config,
+    /// Names to numbers.
+    pub directory: Directory,
+    /// Where reports go.
+    pub reporting: Option<ReportingService>,
+}
+
+/// The port to what connects the legs.
+pub struct BridgePort {
+    /// What the focus asks for.
+    pub commands: mpsc::Sender<BridgeCommand>,
+    /// What happens.
+    pub events: mpsc::Receiver<BridgeEvent>,
+}
+
+/// The running service. Clones are one.
+#[derive(Clone)]
+pub struct ConferenceService {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    focus: FocusHandle,
+    directory: Directory,
+    store: Store,
+    history: Arc<History>,
+    reporter: Reporter,
+    in_flight: Mutex<HashMap<(CommandId, Aor), InFlight>>,
+}
+
+struct InFlight {
+    fingerprint: Vec<u8>,
+    answer: watch::Receiver<Option<Given>>,
+}
+
+impl ConferenceService {
+    /// Starts the conference role's tasks in the group. They end conferences and then themselves when it is shut down.
+    #[must_use]
+    pub fn start(tasks: &Tasks, config: Config, bridge: BridgePort) -> Self {
+        let store = config.directory.store.clone();
+        let history = Arc::new(History::default());
+        let reporter = Reporter::start(tasks, config.reporting);
+        let focus = role::start(
+            tasks,
+            role::Parts {
+                focus: Focus::new(config.focus, clock::now()),
+                store: store.clone(),
+                history: history.clone(),
+                reporter: reporter.clone(),
+                records: Records::new(store.clone(), history.clone()),
+                bridge_commands: bridge.commands,
+                bridge_events: bridge.events,
+            },
+        );
+        let shared = Shared {
+            focus,
+            directory: config.directory,
+            store,
+            history,
+            reporter,
+            in_flight: Mutex::default(),
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// Answers one envelope; the answer is an envelope too, a SOAP Fault where the request is refused.
+    pub async fn handle(&self, body: &[u8], caller: Result<Caller, Fault>) -> Given {
+        let request = match soap::parse_request(body) {
+            Ok(request) => request,
+            Err(error) => {
+                let headers = error
+                    .headers
+                    .clone()
+                    .map(|headers| *headers)
+                    .unwrap_or_default();
+                return refusal(&headers, error.into());
+            }
+        };
+        let acting = caller.and_then(|caller| caller.acting(&request.headers));
+        let answered = match acting {
+            Ok(acting) => self.operate(&request, acting).await,
+            Err(fault) => Err(fault),
+        };
+        answered.unwrap_or_else(|fault| refusal(&request.headers, fault))
+    }
+
+    async fn operate(&self, request: &Request, acting: Acting) -> Result<Given, Fault> {
+        let late = request
+            .headers
+            .expires
+            .is_some_and(|expires| expires.is_over(history::now()));
+        if late {
+            return Err(Fault::new(
+                FaultCode::Expired,
+                "a command within its time",
+                "one that is too late",
+            ));
+        }
+        match &request.operation {
+            soap::Operation::List => Ok(self.list(request, &acting)),
+            soap::Operation::Get {
+                conference,
+                since,
+                wait_ms,
+                ..
+            } => {
+                let wait = Duration::from_millis(u64::from(wait_ms.unwrap_or(0))).min(WAIT_MAX);
+                self.get(request, &acting, conference, *since, wait).await
+            }
+            _ => self.command(request, acting).await,
+        }
+    }
+
+    fn list(&self, request: &Request, acting: &Acting) -> Given {
+        let conferences = acting.user.as_ref().map_or_else(Vec::new, |user| {
+            self.shared.history.running_of(user, LIST_MAX)
+        });
+        good(request, soap::Answer::List { conferences })
+    }
+
+    async fn get(
+        &self,
+        request: &Request,
+        acting: &Acting,
+        conference: &ConferenceId,
+        since: Option<u64>,
+        wait: Duration,
+    ) -> Result<Given, Fault> {
+        if let (Some(since), Some(mut versions)) = (since, self.shared.history.versions(conference))
+        {
+            // Too long a wait is answered with the state as it is.
+            let _ = clock::within(wait, versions.wait_for(|version| *version > since)).await;
+        }
+        if let Some(ended) = self.get_ended(request, acting, conference, since) {
+            return Ok(ended);
+        }
+        let operation = Operation::Get {
+            conference: conference.clone(),
+            since,
+        };
+        let id = request
+            .headers
+            .message_id
+            .clone()
+            .map_or_else(|| new_id("get-"), Ok)?;
+        let answer = self.ask(request, acting, id, operation, None).await?;
+        if answer.is_fault {
+            // It may have ended just now: the answer came after the last reports, so the history has them.
+            return Ok(self
+                .get_ended(request, acting, conference, since)
+                .unwrap_or(answer));
+        }
+        self.follow(request, acting, conference);
+        Ok(answer)
+    }
+
+    fn get_ended(
+        &self,
+        request: &Request,
+        acting: &Acting,
+        conference: &ConferenceId,
+        since: Option<u64>,
+    ) -> Option<Given> {
+        let (conference, reports) =
+            self.shared
+                .history
+                .ended(conference, since, acting.user.as_ref())?;
+        Some(good(
+            request,
+            soap::Answer::Get {
+                conference,
+                reports,
+            },
+        ))
+    }
+
+    /// A device that created or asks for a conference gets its reports from now on.
+    fn follow(&self, request: &Request, acting: &Acting, conference: &ConferenceId) {
+        if let (Some(user), Some(address)) = (&acting.user, &request.headers.reply_to)
+            && address.starts_with("sip")
+        {
+            let subscriber = Subscriber {
+                user: user.clone(),
+                address: address.clone(),
+                request: request.headers.message_id.clone(),
+            };
+            self.shared.reporter.subscribe(conference, subscriber);
+        }
+    }
+
+    async fn command(&self, request: &Request, acting: Acting) -> Result<Given, Fault> {
+        let Some(actor) = acting.user.clone() else {
+            // The administrator's commands have no account to keep answers under.
+            return self.first_answer(request, &acting, None).await;
+        };
+        let Some(id) = request.headers.message_id.clone() else {
+            return self.first_answer(request, &acting, None).await;
+        };
+        let fingerprint = fingerprint(request);
+        let key = (id.clone(), actor.clone());
+        let publish = match self.enter(&key, &fingerprint)? {
+            Entered::First(publish) => publish,
+            Entered::Repeat(mut answer) => {
+                let ready = answer.wait_for(Option::is_some).await;
+                return ready
+                    .ok()
+                    .and_then(|bytes| bytes.clone())
+                    .ok_or_else(interrupted);
+            }
+        };
+        let answer = self
+            .remembered_or_first(request, &acting, &id, fingerprint)
+            .await;
+        if let Ok(bytes) = &answer {
+            publish.send_replace(Some(bytes.clone()));
+        }
+        self.in_flight().remove(&key);
+        answer
+    }
+
+    async fn remembered_or_first(
+        &self,
+        request: &Request,
+        acting: &Acting,
+        id: &CommandId,
+        fingerprint: Vec<u8>,
+    ) -> Result<Given, Fault> {
+        let Some(actor) = &acting.user else {
+            return Err(interrupted());
+        };
+        let now = clock::unix_ms(clock::wall());
+        if let Some(before) = self
+            .shared
+            .store
+            .answer(id, actor, now)
+            .await
+            .map_err(store_fault)?
+        {
+            if before.fingerprint != fingerprint {
+                return Err(reused());
+            }
+            tracing::info!(command = %id, "a repeated command gets its first answer");
+            return Ok(role::remembered(before.answer));
+        }
+        self.first_answer(
+            request,
+            acting,
+            Some(Durable {
+                actor: actor.clone(),
+                fingerprint,
+            }),
+        )
+        .await
+    }
+
+    async fn first_answer(
+        &self,
+        request: &Request,
+        acting: &Acting,
+        durable: Option<Durable>,
+    ) -> Result<Given, Fault> {
+        let id = request
+            .headers
+            .message_id
+            .clone()
+            .map_or_else(|| new_id("command-"), Ok)?;
+        let operation = match self.resolve(request, acting).await {
+            Ok(operation) => operation,
+            Err(fault) => return self.refused_by_names(request, fault, id, durable).await,
+        };
+        let created = match &operation {
+            Operation::Create(create) => {
+                let owner = create
+                    .initiator
+                    .user
+                    .clone()
+                    .or(acting.user.clone())
+                    .ok_or_else(|| {
+                        Fault::new(
+                            FaultCode::UnknownPerson,
+                            "an initiator with an account",
+                            "a bare number",
+                        )
+                    })?;
+                self.shared
+                    .history
+                    .begin(&create.conference, &create.title, &owner);
+                self.follow(request, acting, &create.conference);
+                Some(create.conference.clone())
+            }
+            _ => None,
+        };
+        let answer = self.ask(request, acting, id, operation, durable).await;
+        if let Some(conference) = created
+            && answer.as_ref().map_or(true, |given| given.is_fault)
+        {
+            self.shared.history.forget(&conference);
+            self.shared.reporter.forget(&conference);
+        }
+        answer
+    }
+
+    /// A refusal before the focus saw the command is an answer as well: a repeat gets it again.
+    async fn refused_by_names(
+        &self,
+        request: &Request,
+        fault: Fault,
+        id: CommandId,
+        durable: Option<Durable>,
+    ) -> Result<Given, Fault> {
+        let durable = durable.filter(|_| !convert::is_passing(&fault));
+        let envelope = encode(request, Err(fault));
+        let before = role::keep(&self.shared.store, &id, durable, &envelope).await?;
+        Ok(before.unwrap_or(Given {
+            envelope,
+            is_fault: true,
+        }))
+    }
+
+    async fn ask(
+        &self,
+        request: &Request,
+        acting: &Acting,
+        id: CommandId,
+        operation: Operation,
+        durable: Option<Durable>,
+    ) -> Result<Given, Fault> {
+        let actor = Actor {
+            user: acting.user.clone(),
+            administrator: acting.administrator,
+        };
+        let answered = request.clone();
+        let name = request.operation.name();
+        let encode = Box::new(move |result: &Result<conference_core::Reply, Fault>| {
+            let outcome = result
+                .as_ref()
+                .map(|reply| convert::answer(name, reply, history::now().0));
+            encode(&answered, outcome.map_err(Clone::clone))
+        });
+        self.shared
+            .focus
+            .ask(|answer| Ask {
+                id,
+                actor,
+                operation,
+                encode,
+                durable,
+                answer,
+            })
+            .await
+    }
+
+    async fn resolve(&self, request: &Request, acting: &Acting) -> Result<Operation, Fault> {
+        let directory = &self.shared.directory;
+        Ok(match &request.operation {
+            soap::Operation::Create(create) => {
+                let initiator = match &acting.user {
+                    Some(actor) => directory.initiator(&create.initiator, actor).await?,
+                    None => directory.party(&create.initiator).await?,
+                };
+                Operation::Create(Create {
+                    conference: new_id("")?,
+                    title: create.title.clone().unwrap_or_default(),
+                    initiator,
+                    participants: self.parties(&create.participants).await?,
+                    policy: convert::policy(create.policy),
+                    payer: create.payer.clone(),
+                    account: create.account.clone(),
+                })
+            }
+            soap::Operation::Add {
+                conference,
+                participants,
+            } => Operation::Add {
+                conference: conference.clone(),
+                parties: self.parties(participants).await?,
+            },
+            soap::Operation::Call {
+                conference,
+                participant,
+                ..
+            } => Operation::Call {
+                conference: conference.clone(),
+                participant: participant.clone(),
+            },
+            soap::Operation::Disconnect {
+                conference,
+                participant,
+            } => Operation::Disconnect {
+                conference: conference.clone(),
+                participant: participant.clone(),
+            },
+            soap::Operation::Remove {
+                conference,
+                participant,
+            } => Operation::Remove {
+                conference: conference.clone(),
+                participant: participant.clone(),
+            },
+            soap::Operation::Mute {
+                conference,
+                participant,
+            } => Operation::Mute {
+                conference: conference.clone(),
+                participant: participant.clone(),
+            },
+            soap::Operation::Unmute {
+                conference,
+                participant,
+            } => Operation::Unmute {
+                conference: conference.clone(),
+                participant: participant.clone(),
+            },
+            soap::Operation::End { conference } => Operation::End {
+                conference: conference.clone(),
+            },
+            soap::Operation::Get {
+                conference, since, ..
+            } => Operation::Get {
+                conference: conference.clone(),
+                since: *since,
+            },
+            soap::Operation::List => {
+                return Err(Fault::new(FaultCode::Internal, "a command", "list"));
+            }
+        })
+    }
+
+    async fn parties(&self, asked: &[soap::Party]) -> Result<Vec<conference_core::Party>, Fault> {
+        let mut parties = Vec::with_capacity(asked.len());
+        for party in asked {
+            parties.push(self.shared.directory.party(party).await?);
+        }
+        Ok(parties)
+    }
+
+    fn in_flight(&self) -> std::sync::MutexGuard<'_, HashMap<(CommandId, Aor), InFlight>> {
+        self.shared
+            .in_flight
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Marks a command as being answered, or finds the answer that is being made for its twin.
+    fn enter(&self, key: &(CommandId, Aor), fingerprint: &[u8]) -> Result<Entered, Fault> {
+        let mut in_flight = self.in_flight();
+        if let Some(twin) = in_flight.get(key) {
+            return if twin.fingerprint == fingerprint {
+                Ok(Entered::Repeat(twin.answer.clone()))
+            } else {
+                Err(reused())
+            };
+        }
+        if in_flight.len() >= IN_FLIGHT_MAX {
+            return Err(Fault::new(
+                FaultCode::Overloaded,
+                "a command in a quieter moment",
+                "too many at once",
+            ));
+        }
+        let (publish, answer) = watch::channel(None);
+        in_flight.insert(
+            key.clone(),
+            InFlight {
+                fingerprint: fingerprint.to_vec(),
+                answer,
+            },
+        );
+        Ok(Entered::First(publish))
+    }
+}
+
+enum Entered {
+    First(watch::Sender<Option<Given>>),
+    Repeat(watch::Receiver<Option<Given>>),
+}
+
+fn refusal(headers: &soap::Headers, fault: Fault) -> Given {
+    tracing::info!(code = %fault.code, "a request was refused");
+    let envelope = soap::write_response(&Response::to(headers, Err(fault))).into();
+    Given {
+        envelope,
+        is_fault: true,
+    }
+}
+
+fn good(request: &Request, answer: soap::Answer) -> Given {
+    Given {
+        envelope: encode(request, Ok(answer)),
+        is_fault: false,
+    }
+}
+
+fn encode(request: &Request, outcome: Result<soap::Answer, Fault>) -> Bytes {
+    soap::write_response(&Response::to(&request.headers, outcome)).into()
+}
+
+/// What makes two requests the same command: everything but when it was sent.
+fn fingerprint(request: &Request) -> Vec<u8> {
+    let mut bare = request.clone();
+    bare.headers.expires = None;
+    let written = soap::write_request(&bare).unwrap_or_default();
+    Sha256::digest(&written).to_vec()
+}
+
+/// A fresh random id.
+fn new_id<T: std::str::FromStr>(prefix: &str) -> Result<T, Fault> {
+    let internal = || Fault::new(FaultCode::Internal, "random bytes", "none from the system");
+    let mut random = [0_u8; 8];
+    getrandom::fill(&mut random).map_err(|_| internal())?;
+    let hex: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{prefix}{hex}").parse().map_err(|_| internal())
+}
+
+fn reused() -> Fault {
+    Fault::new(
+        FaultCode::CommandIdReused,
+        "a new MessageID for a new command",
+        "one used within ten minutes for another",
+    )
+}
+
+fn interrupted() -> Fault {
+    Fault::new(
+        FaultCode::Internal,
+        "the first answer of this command",
+        "an interruption; ask again",
+    )
+}

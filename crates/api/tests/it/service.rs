@@ -1,0 +1,208 @@
+//! Commands, their repeats, refusals, and what is left after the end.
+
+use api::Caller;
+use convoke_types::bridge::{BridgeCommand, LegEvent};
+use convoke_types::{Cause, EndReason, FaultCode, LegState};
+use soap_proto::{Answer, ConferenceState, Expires, Operation, Request, UtcMillis};
+use store::Store;
+
+use crate::stage::{Stage, aor, create, people, snapshot};
+
+fn hung_up() -> LegEvent {
+    let cause = Cause {
+        reason: EndReason::HungUp,
+        sip: None,
+        q850: None,
+        words: "Hung up.".into(),
+    };
+    LegEvent::Ended {
+        state: LegState::Left,
+        cause,
+    }
+}
+
+#[tokio::test]
+async fn a_conference_runs_from_creation_to_its_remembered_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    people(&store).await;
+    let mut stage = Stage::start(&store);
+
+    let made = snapshot(stage.ask(&create("m1", &["bob", "carol"]), "alice").await);
+    assert_eq!(
+        (made.state, made.participants.len()),
+        (ConferenceState::Starting, 3)
+    );
+    let (alice, number) = stage.next_dial().await;
+    assert_eq!(number, "+15550101", "the initiator first");
+    assert!(
+        stage.dialled.try_recv().is_err(),
+        "nobody else before she has joined"
+    );
+    stage.join(&alice).await;
+    let (bob, _) = stage.next_dial().await;
+    let (carol, _) = stage.next_dial().await;
+    stage.happen(&carol, LegEvent::Dialling).await;
+    stage.join(&bob).await;
+
+    let wait = Operation::Get {
+        conference: made.id.clone(),
+        since: Some(made.version),
+        wait_ms: Some(25_000),
+        first: None,
+    };
+    let news = stage
+        .ask(&Request::new(wait, "g1".parse().unwrap()), "alice")
+        .await;
+    let Answer::Get { reports, .. } = news.outcome.unwrap() else {
+        panic!("expected the answer to get")
+    };
+    assert_eq!(
+        reports.first().map(|report| report.version),
+        Some(made.version + 1)
+    );
+
+    stage.happen(&alice, hung_up()).await;
+    let mut released = Vec::new();
+    while released.len() < 2 {
+        if let BridgeCommand::Release { leg } = stage.dialled.recv().await.unwrap() {
+            released.push(leg);
+        }
+    }
+    assert!(released.contains(&bob) && released.contains(&carol));
+    for leg in released {
+        stage.happen(&leg, hung_up()).await;
+    }
+    let mut since = made.version;
+    let last = loop {
+        let get = Operation::Get {
+            conference: made.id.clone(),
+            since: Some(since),
+            wait_ms: Some(25_000),
+            first: None,
+        };
+        let answer = stage
+            .ask(&Request::new(get, "g2".parse().unwrap()), "bob")
+            .await;
+        let Answer::Get {
+            conference,
+            reports,
+        } = answer.outcome.unwrap()
+        else {
+            panic!("expected the answer to get")
+        };
+        for report in reports {
+            assert_eq!(report.version, since + 1, "no gap");
+            since = report.version;
+        }
+        if conference.state == ConferenceState::Ended {
+            break conference;
+        }
+    };
+    assert!(
+        last.participants
+            .iter()
+            .all(|p| p.leg.as_ref().is_some_and(|leg| leg.state.is_end()))
+    );
+    let outsider = Operation::Get {
+        conference: made.id.clone(),
+        since: None,
+        wait_ms: None,
+        first: None,
+    };
+    let refused = stage
+        .ask(&Request::new(outsider, "g3".parse().unwrap()), "dave")
+        .await;
+    assert_eq!(
+        refused.outcome.unwrap_err().code,
+        FaultCode::UnknownConference
+    );
+
+    stage.tasks.shutdown_token().cancel();
+    let record = store.conference(&made.id).await.unwrap().unwrap();
+    assert_eq!(record.owner, aor("alice"));
+    assert!(record.ended.is_some());
+    let legs = store.legs(&made.id).await.unwrap();
+    assert_eq!(legs.len(), 3);
+    assert!(
+        legs.iter()
+            .all(|leg| leg.ended.is_some() && leg.times.dialled.is_some())
+    );
+}
+
+#[tokio::test]
+async fn a_repeated_command_gets_the_first_answer_and_dials_nobody_twice_also_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    people(&store).await;
+    let mut stage = Stage::start(&store);
+    let command = create("m1", &["bob"]);
+    let (first, twin) = tokio::join!(stage.ask(&command, "alice"), stage.ask(&command, "alice"));
+    assert_eq!(first, twin, "two at the same moment");
+    assert_eq!(stage.ask(&command, "alice").await, first);
+    stage.next_dial().await;
+
+    let other = stage.ask(&create("m1", &["carol"]), "alice").await;
+    assert_eq!(other.outcome.unwrap_err().code, FaultCode::CommandIdReused);
+    let anothers = stage.ask(&create("m1", &[]), "bob").await;
+    assert_eq!(
+        anothers.outcome.unwrap_err().code,
+        FaultCode::NotAllowed,
+        "bob's m1 is another command"
+    );
+    stage.tasks.shutdown_token().cancel();
+
+    let mut again = Stage::start(&store);
+    assert_eq!(again.ask(&command, "alice").await, first, "after a restart");
+    assert!(again.dialled.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn what_is_late_unknown_or_not_asserted_is_refused_and_dials_nobody() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    people(&store).await;
+    let mut stage = Stage::start(&store);
+
+    let mut late = create("late", &["bob"]);
+    late.headers.expires = Some(Expires {
+        sent: UtcMillis(1_000),
+        seconds: 30,
+    });
+    assert_eq!(
+        stage.ask(&late, "alice").await.outcome.unwrap_err().code,
+        FaultCode::Expired
+    );
+    let nobody = stage.ask(&create("x1", &["zoe"]), "alice").await;
+    assert_eq!(nobody.outcome.unwrap_err().code, FaultCode::UnknownPerson);
+
+    let unasserted = stage.raw(&create("x2", &["bob"]), Caller::Gateway).await;
+    let fault = soap_proto::parse_response(&unasserted.envelope)
+        .unwrap()
+        .outcome
+        .unwrap_err();
+    assert_eq!(fault.code, FaultCode::Unauthenticated);
+    let mut forged = create("x3", &["bob"]);
+    forged.headers.asserted = Some(aor("alice"));
+    let eve = Caller::Person {
+        aor: aor("bob"),
+        scopes: vec![api::SCOPE_CONFERENCE.into()],
+    };
+    let refused = stage.raw(&forged, eve).await;
+    let fault = soap_proto::parse_response(&refused.envelope)
+        .unwrap()
+        .outcome
+        .unwrap_err();
+    assert_eq!(fault.code, FaultCode::NotAllowed);
+
+    let broken = stage
+        .service
+        .handle(b"<nonsense", Ok(Caller::Gateway))
+        .await;
+    let fault = soap_proto::parse_response(&broken.envelope)
+        .unwrap()
+        .outcome
+        .unwrap_err();
+    assert_eq!(fault.code, FaultCode::BadRequest);
+    assert!(stage.dialled.try_recv().is_err());
+}
