@@ -28,6 +28,14 @@ const SCORE_HYSTERESIS: f32 = 2.0;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SlotId(usize);
 
+impl SlotId {
+    /// A small number, used again after a leg is gone.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.0
+    }
+}
+
 /// An outgoing packet: the codes lie behind room for the RTP header, which each leg fills with its own.
 pub type Packet = [u8; PACKET_BYTES];
 

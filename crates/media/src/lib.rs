@@ -1,1 +1,29 @@
-//! (being written)
+//! The media bridge: threads that receive, mix and send RTP for telephone legs.
+//!
+//! ```text
+//!  tokio side                         a media thread (one per core, pinned)
+//!  ──────────                         ─────────────────────────────────────
+//!  Engine::command ──rtrb + eventfd──► Shard: timerfd every 2.5 ms while any leg is connected
+//!  (names → numbers,                    · reads the sockets that have something (epoll)
+//!   binds sockets)                      · ticks the conferences of this phase (each every 20 ms)
+//!  Events::next   ◄──rtrb + eventfd──
+//!  (numbers → names, drops what is closed)
+//! ```
+//!
+//! A media thread takes no lock, does not allocate in a tick, and never waits for a socket. Everything that costs time
+//! (binding and closing sockets, names, making and freeing legs) happens on the other side of the queues.
+
+mod conference;
+mod config;
+mod directory;
+mod engine;
+mod events;
+mod leg;
+mod ports;
+mod prompts;
+mod queue;
+mod shard;
+
+pub use config::{Config, CountersSnapshot, StartError};
+pub use engine::{CommandError, Engine};
+pub use events::{AsyncEvents, Events};

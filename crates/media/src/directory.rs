@@ -1,0 +1,143 @@
+//! Names of legs and conferences, their numbers, and the media thread that owns them. Only the tokio side looks here.
+
+use std::collections::{HashMap, VecDeque};
+
+use convoke_types::media::MediaEvent;
+use convoke_types::{ConferenceId, LegKey};
+
+use crate::queue::{ConferenceNumber, LegNumber};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LegPlace {
+    pub leg: LegNumber,
+    pub shard: usize,
+}
+
+#[derive(Debug)]
+struct ConferencePlace {
+    number: ConferenceNumber,
+    shard: usize,
+    legs: Vec<LegKey>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Directory {
+    legs: HashMap<LegKey, LegPlace>,
+    names: HashMap<LegNumber, LegKey>,
+    conferences: HashMap<ConferenceId, ConferencePlace>,
+    /// Legs and conferences of each media thread.
+    load: Vec<(usize, usize)>,
+    next_number: u64,
+    /// Events that come from this side of the queues.
+    pub own_events: VecDeque<MediaEvent>,
+}
+
+impl Directory {
+    pub(crate) fn new(shards: usize) -> Self {
+        Self {
+            load: vec![(0, 0); shards],
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn find(&self, key: &LegKey) -> Option<LegPlace> {
+        self.legs.get(key).copied()
+    }
+
+    pub(crate) fn name(&self, leg: LegNumber) -> Option<LegKey> {
+        self.names.get(&leg).cloned()
+    }
+
+    pub(crate) fn legs_of(&self, conference: &ConferenceId) -> &[LegKey] {
+        self.conferences.get(conference).map_or(&[], |c| &c.legs)
+    }
+
+    /// The media thread that has or would get the conference: that of the others, else the one with the least to do.
+    pub(crate) fn shard_for(&self, conference: &ConferenceId) -> usize {
+        let least = || {
+            let loads = self.load.iter().enumerate();
+            loads
+                .min_by_key(|(_, load)| **load)
+                .map_or(0, |(shard, _)| shard)
+        };
+        self.conferences
+            .get(conference)
+            .map_or_else(least, |c| c.shard)
+    }
+
+    /// Notes a new leg of a thread; gives its number and its conference's.
+    pub(crate) fn insert(&mut self, key: &LegKey, shard: usize) -> (LegNumber, ConferenceNumber) {
+        self.next_number += 2;
+        let leg = self.next_number;
+        let fresh = leg + 1;
+        let load = &mut self.load[shard];
+        let conference = self
+            .conferences
+            .entry(key.conference.clone())
+            .or_insert_with(|| {
+                load.1 += 1;
+                ConferencePlace {
+                    number: fresh,
+                    shard,
+                    legs: Vec::new(),
+                }
+            });
+        conference.legs.push(key.clone());
+        load.0 += 1;
+        self.legs.insert(key.clone(), LegPlace { leg, shard });
+        self.names.insert(leg, key.clone());
+        (leg, conference.number)
+    }
+
+    /// Forgets a closed leg, and its conference with the last of them; gives its name.
+    pub(crate) fn remove(&mut self, leg: LegNumber) -> Option<LegKey> {
+        let key = self.names.remove(&leg)?;
+        let place = self.legs.remove(&key)?;
+        let load = &mut self.load[place.shard];
+        load.0 -= 1;
+        if let Some(conference) = self.conferences.get_mut(&key.conference) {
+            conference.legs.retain(|k| *k != key);
+            if conference.legs.is_empty() {
+                self.conferences.remove(&key.conference);
+                load.1 -= 1;
+            }
+        }
+        Some(key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(conference: &str, leg: &str) -> LegKey {
+        LegKey {
+            conference: conference.parse().unwrap(),
+            leg: leg.parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn conferences_stay_together_and_spread_over_threads() {
+        let mut directory = Directory::new(2);
+        let mut add = |k: &LegKey| {
+            let shard = directory.shard_for(&k.conference);
+            let (leg, conference) = directory.insert(k, shard);
+            (shard, leg, conference)
+        };
+        let (a1, b1, a2) = (
+            add(&key("a", "l1")),
+            add(&key("b", "l1")),
+            add(&key("a", "l2")),
+        );
+        assert_eq!((a1.0, a1.2), (a2.0, a2.2));
+        assert_ne!(a1.0, b1.0);
+        assert_eq!(add(&key("c", "l1")).0, b1.0);
+        assert_eq!(directory.remove(a1.1), Some(key("a", "l1")));
+        assert_eq!(directory.remove(a1.1), None);
+        assert_eq!(directory.legs_of(&"a".parse().unwrap()), [key("a", "l2")]);
+        directory.remove(a2.1);
+        assert!(directory.legs_of(&"a".parse().unwrap()).is_empty());
+        assert_eq!(directory.load[a1.0], (0, 0));
+    }
+}

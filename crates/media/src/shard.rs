@@ -1,0 +1,411 @@
+//! A media thread: its conferences, sockets and timer.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use media_core::SampleClock;
+use media_core::rtp::MAX_PACKET_BYTES;
+use rtrb::{Consumer, Producer};
+use rustix::event::{PollFd, PollFlags, epoll, poll};
+use rustix::time::{
+    ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime,
+    timerfd_create, timerfd_settime,
+};
+
+use crate::conference::Conference;
+use crate::config::{Counters, StartError};
+use crate::leg::{Heard, Leg};
+use crate::queue::{Bell, ConferenceNumber, LegNumber, Notice, Order, Stream};
+
+/// Conferences tick in this many phases of the 20 ms, and sockets are read as often.
+const PHASES: usize = 8;
+/// One phase: 2.5 ms.
+const PHASE_NS: i64 = 2_500_000;
+/// The same in samples.
+const PHASE_SAMPLES: u32 = 20;
+/// Phases that are made up for when the thread was held up (100 ms); older ones are left out.
+const MAX_CATCH_UP: u64 = 40;
+/// Sockets asked for at a time.
+const BATCH: usize = 256;
+/// Room kept in the notice queue for the answer to each order.
+const ORDER_ROOM: usize = 2;
+/// How soon a thread looks again whether its notices were taken: 10 ms.
+const STALLED_WAIT: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 10_000_000,
+};
+const NO_WAIT: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 0,
+};
+
+pub(crate) struct Shard {
+    pub orders: Consumer<Order>,
+    pub order_bell: Bell,
+    pub notices: Producer<Notice>,
+    pub notice_bell: Bell,
+    pub stop: Arc<AtomicBool>,
+    pub counters: Arc<Counters>,
+    epoll: OwnedFd,
+    timer: OwnedFd,
+    ticking: bool,
+    /// Local time in samples, and the phase that comes next.
+    clock: SampleClock,
+    phase: usize,
+    legs: Vec<Option<Box<Leg>>>,
+    free_legs: Vec<usize>,
+    leg_places: HashMap<LegNumber, usize>,
+    conferences: Vec<Option<Box<Conference>>>,
+    free_conferences: Vec<usize>,
+    conference_places: HashMap<ConferenceNumber, usize>,
+    phases: [Vec<usize>; PHASES],
+    phase_legs: [usize; PHASES],
+    connected: usize,
+    told: bool,
+}
+
+impl Shard {
+    pub(crate) fn new(
+        orders: Consumer<Order>,
+        order_bell: Bell,
+        notices: Producer<Notice>,
+        notice_bell: Bell,
+        stop: Arc<AtomicBool>,
+        counters: Arc<Counters>,
+    ) -> Result<Self, StartError> {
+        let failed = |what| {
+            move |error: rustix::io::Errno| StartError::System {
+                what,
+                error: error.into(),
+            }
+        };
+        Ok(Self {
+            orders,
+            order_bell,
+            notices,
+            notice_bell,
+            stop,
+            counters,
+            epoll: epoll::create(epoll::CreateFlags::CLOEXEC).map_err(failed("an epoll"))?,
+            timer: timerfd_create(
+                TimerfdClockId::Monotonic,
+                TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC,
+            )
+            .map_err(failed("a timerfd"))?,
+            ticking: false,
+            clock: 0,
+            phase: 0,
+            legs: Vec::new(),
+            free_legs: Vec::new(),
+            leg_places: HashMap::new(),
+            conferences: Vec::new(),
+            free_conferences: Vec::new(),
+            conference_places: HashMap::new(),
+            phases: std::array::from_fn(|_| Vec::new()),
+            phase_legs: [0; PHASES],
+            connected: 0,
+            told: false,
+        })
+    }
+
+    /// Runs until told to stop.
+    pub(crate) fn run(mut self) {
+        while !self.stop.load(Ordering::Acquire) {
+            // Without room for answers no order is taken; the queue then fills and commands are refused.
+            let stalled = !self.take_orders();
+            if std::mem::take(&mut self.told) {
+                self.notice_bell.ring();
+            }
+            let (rung, due) = self.wait(stalled);
+            if rung {
+                self.order_bell.quiet();
+            }
+            if due {
+                self.pass_time();
+            }
+        }
+    }
+
+    /// Waits for an order or the timer.
+    fn wait(&self, stalled: bool) -> (bool, bool) {
+        let mut fds = [
+            PollFd::new(&self.timer, PollFlags::IN),
+            PollFd::from_borrowed_fd(
+                std::os::fd::AsFd::as_fd(&**self.order_bell.fd()),
+                PollFlags::IN,
+            ),
+        ];
+        match poll(&mut fds, stalled.then_some(&STALLED_WAIT)) {
+            Ok(_) => (!fds[1].revents().is_empty(), !fds[0].revents().is_empty()),
+            // Interrupted by a signal: look again.
+            Err(_) => (true, false),
+        }
+    }
+
+    /// Runs the phases that are due.
+    fn pass_time(&mut self) {
+        let mut count = [0_u8; 8];
+        let Ok(8) = rustix::io::read(&self.timer, &mut count) else {
+            return;
+        };
+        let due = u64::from_ne_bytes(count);
+        Counters::add(&self.counters.timer_wakes, 1);
+        if due > 1 {
+            self.counters
+                .latest_ms
+                .fetch_max((due - 1) * 5 / 2, Ordering::Relaxed);
+        }
+        if due > MAX_CATCH_UP {
+            Counters::add(&self.counters.skipped_ticks, due - MAX_CATCH_UP);
+        }
+        for _ in 0..due.min(MAX_CATCH_UP) {
+            self.clock = self.clock.wrapping_add(PHASE_SAMPLES);
+            self.phase = (self.phase + 1) % PHASES;
+            self.read_sockets();
+            self.tick_phase();
+        }
+    }
+
+    fn read_sockets(&mut self) {
+        let mut buffer = [0; MAX_PACKET_BYTES];
+        let nothing = epoll::Event {
+            flags: epoll::EventFlags::empty(),
+            data: epoll::EventData::new_u64(0),
+        };
+        let mut ready = [nothing; BATCH];
+        // Each socket is read once in each phase, so a flood on one of them cannot hold up the others; the number of
+        // rounds is bounded as well, since sockets with more to read come back at once.
+        for _ in 0..self.connected.div_ceil(BATCH) {
+            let Ok(count) = epoll::wait(&self.epoll, &mut ready[..], Some(&NO_WAIT)) else {
+                return;
+            };
+            for event in &ready[..count] {
+                let place = usize::try_from(event.data.u64()).unwrap_or(usize::MAX);
+                let Some(leg) = self.legs.get_mut(place).and_then(Option::as_deref_mut) else {
+                    continue;
+                };
+                if let Heard::Key(key) = leg.receive(self.clock, &mut buffer, &self.counters) {
+                    if self.notices.push(Notice::Key(leg.number, key)).is_ok() {
+                        self.told = true;
+                    } else {
+                        Counters::add(&self.counters.keys_dropped, 1);
+                    }
+                }
+            }
+            if count < BATCH {
+                return;
+            }
+        }
+    }
+
+    fn tick_phase(&mut self) {
+        for &place in &self.phases[self.phase] {
+            if let Some(conference) = self.conferences[place].as_deref_mut() {
+                self.told |= conference.tick(
+                    &mut self.legs,
+                    self.clock,
+                    &mut self.notices,
+                    &self.counters,
+                );
+            }
+        }
+    }
+
+    /// Takes orders while their answers have room; false if some had to wait.
+    fn take_orders(&mut self) -> bool {
+        loop {
+            if self.notices.slots() < ORDER_ROOM {
+                return self.orders.is_empty();
+            }
+            let Ok(order) = self.orders.pop() else {
+                return true;
+            };
+            match order {
+                Order::Open(leg) => self.open(leg),
+                Order::Connect(leg, stream) => self.connect(leg, stream),
+                Order::Play(leg, player) => self.with_leg(leg, |leg, _| leg.play(player)),
+                Order::Join(leg) => self.with_leg(leg, |leg, conference| {
+                    leg.join();
+                    if let Some(slot) = leg.slot {
+                        conference.mixer.set_isolated(slot, false);
+                    }
+                }),
+                Order::Mute(leg, on) => self.with_leg(leg, |leg, conference| {
+                    leg.muted = on;
+                    if let Some(slot) = leg.slot {
+                        conference.mixer.set_muted(slot, on);
+                    }
+                }),
+                Order::Close(leg) => self.close(leg),
+            }
+        }
+    }
+
+    fn tell(&mut self, notice: Notice) {
+        if self.notices.push(notice).is_err() {
+            tracing::error!("an answer found no room in the queue of media events");
+        }
+        self.told = true;
+    }
+
+    fn with_leg(&mut self, leg: LegNumber, act: impl FnOnce(&mut Leg, &mut Conference)) {
+        let Some(&place) = self.leg_places.get(&leg) else {
+            return;
+        };
+        let Some(leg) = self.legs[place].as_deref_mut() else {
+            return;
+        };
+        let Some(&conference) = self.conference_places.get(&leg.conference) else {
+            return;
+        };
+        if let Some(conference) = self.conferences[conference].as_deref_mut() {
+            act(leg, conference);
+        }
+    }
+
+    fn open(&mut self, leg: Box<Leg>) {
+        let (number, port) = (leg.number, leg.port());
+        let conference = self.conference_place(leg.conference);
+        if let Some(conference) = self.conferences[conference].as_deref_mut() {
+            conference.opened += 1;
+        }
+        let place = put(&mut self.legs, &mut self.free_legs, leg);
+        self.leg_places.insert(number, place);
+        self.tell(Notice::Opened(number, port));
+    }
+
+    fn conference_place(&mut self, number: ConferenceNumber) -> usize {
+        if let Some(&place) = self.conference_places.get(&number) {
+            return place;
+        }
+        let fresh = Box::new(Conference::new());
+        let place = put(&mut self.conferences, &mut self.free_conferences, fresh);
+        self.conference_places.insert(number, place);
+        place
+    }
+
+    fn connect(&mut self, number: LegNumber, stream: Stream) {
+        let Some(&place) = self.leg_places.get(&number) else {
+            return;
+        };
+        let Some(leg) = self.legs[place].as_deref_mut() else {
+            return;
+        };
+        let Some(&conference_place) = self.conference_places.get(&leg.conference) else {
+            return;
+        };
+        let Some(conference) = self.conferences[conference_place].as_deref_mut() else {
+            return;
+        };
+        leg.connect(stream);
+        if let Some(slot) = leg.slot {
+            conference.mixer.set_codec(slot, stream.codec);
+            return;
+        }
+        let slot = conference.mixer.add(stream.codec);
+        conference.mixer.set_muted(slot, leg.muted);
+        conference.mixer.set_isolated(slot, !leg.joined);
+        leg.slot = Some(slot);
+        if conference.by_slot.len() <= slot.index() {
+            conference.by_slot.resize(slot.index() + 1, 0);
+        }
+        conference.by_slot[slot.index()] = number;
+        let data = epoll::EventData::new_u64(place as u64);
+        if let Err(error) = epoll::add(&self.epoll, leg.socket(), data, epoll::EventFlags::IN) {
+            tracing::error!(%error, "a leg's socket cannot be watched; nothing will be heard of it");
+        }
+        if conference.legs.is_empty() {
+            let loads = self.phase_legs.iter().enumerate();
+            conference.phase = loads
+                .min_by_key(|(_, legs)| **legs)
+                .map_or(0, |(phase, _)| phase);
+            self.phases[conference.phase].push(conference_place);
+        }
+        conference.legs.push(place);
+        self.phase_legs[conference.phase] += 1;
+        self.connected += 1;
+        self.set_timer();
+    }
+
+    fn close(&mut self, number: LegNumber) {
+        let Some(place) = self.leg_places.remove(&number) else {
+            return;
+        };
+        let Some(leg) = self.legs[place].take() else {
+            return;
+        };
+        self.free_legs.push(place);
+        if let Some(&conference_place) = self.conference_places.get(&leg.conference)
+            && let Some(conference) = self.conferences[conference_place].as_deref_mut()
+        {
+            if let Some(slot) = leg.slot {
+                if let Err(error) = epoll::delete(&self.epoll, leg.socket()) {
+                    tracing::debug!(%error, "a leg's socket was not watched");
+                }
+                conference.mixer.remove(slot);
+                conference.legs.retain(|&p| p != place);
+                self.phase_legs[conference.phase] -= 1;
+                self.connected -= 1;
+                if conference.legs.is_empty() {
+                    self.phases[conference.phase].retain(|&p| p != conference_place);
+                }
+            }
+            conference.opened -= 1;
+            if conference.opened == 0 {
+                self.conference_places.remove(&leg.conference);
+                self.conferences[conference_place] = None;
+                self.free_conferences.push(conference_place);
+            }
+        }
+        let stats = leg.summary();
+        self.tell(Notice::Closed(leg, stats));
+        self.set_timer();
+    }
+
+    /// The timer runs while a leg is connected, and only then.
+    fn set_timer(&mut self) {
+        let wanted = self.connected > 0;
+        if wanted == self.ticking {
+            return;
+        }
+        let zero = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        let spec = if wanted {
+            let now = clock_gettime(ClockId::Monotonic);
+            let step = Timespec {
+                tv_sec: 0,
+                tv_nsec: PHASE_NS,
+            };
+            Itimerspec {
+                it_interval: step,
+                it_value: now + step,
+            }
+        } else {
+            Itimerspec {
+                it_interval: zero,
+                it_value: zero,
+            }
+        };
+        match timerfd_settime(&self.timer, TimerfdTimerFlags::ABSTIME, &spec) {
+            Ok(_) => self.ticking = wanted,
+            Err(error) => {
+                let error = io::Error::from(error);
+                tracing::error!(%error, "the timer of a media thread cannot be set");
+            }
+        }
+    }
+}
+
+fn put<T>(table: &mut Vec<Option<T>>, free: &mut Vec<usize>, value: T) -> usize {
+    if let Some(place) = free.pop() {
+        table[place] = Some(value);
+        return place;
+    }
+    table.push(Some(value));
+    table.len() - 1
+}
