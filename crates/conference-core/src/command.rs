@@ -129,7 +129,7 @@ impl Operation {
 /// A conference to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Create {
-    /// Its id, made by the caller and not in use.
+    /// Its id, made by the caller and never used before (the focus refuses one that is in use and forgets those that ended).
     pub conference: ConferenceId,
     /// What to call it; may be empty.
     pub title: String,

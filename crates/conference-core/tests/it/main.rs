@@ -4,4 +4,5 @@ mod authority;
 mod conduct;
 mod ends;
 mod pacing;
+mod property;
 mod support;

@@ -1,0 +1,669 @@
+//! What must hold, judged from the outputs alone: a model of every conference is replayed from its reports, beside the
+//! focus and without looking into it.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use conference_core::limits::{OWNER_RELEASE_WAIT, TALKING_CHANGES_MAX, TALKING_WINDOW};
+use conference_core::{Changes, LegRecord, Output, Reply};
+use convoke_types::bridge::BridgeCommand;
+use convoke_types::report::{Change, ConferenceEndReason, Report};
+use convoke_types::{Address, Cause, CommandId, EndReason, Fault, LegKey, LegState, Role};
+
+pub type Verdict<T = ()> = Result<T, String>;
+
+macro_rules! hold {
+    ($holds:expr, $($words:tt)*) => {
+        if !$holds {
+            return Err(format!($($words)*));
+        }
+    };
+}
+
+/// What the focus was given.
+pub enum Input<'i> {
+    /// A command, with the operation's name and whether the conference was ending before.
+    Command {
+        id: &'i CommandId,
+        name: &'i str,
+        was_ending: bool,
+    },
+    /// An event of one leg.
+    Leg(&'i LegKey),
+    Lost,
+    Timeout,
+    Shutdown,
+}
+
+/// A trunk as configured, and what is seen of it.
+pub struct SeenTrunk {
+    pub name: &'static str,
+    pub lines: u32,
+    pub interval: Duration,
+    last_dial: Option<Instant>,
+    used: u32,
+}
+
+impl SeenTrunk {
+    pub fn new(name: &'static str, lines: u32, interval: Duration) -> Self {
+        Self {
+            name,
+            lines,
+            interval,
+            last_dial: None,
+            used: 0,
+        }
+    }
+}
+
+#[derive(Default)]
+pub struct Seen {
+    pub log: Vec<Report>,
+    pub roster: BTreeMap<String, SeenParticipant>,
+    pub legs: BTreeMap<String, SeenLeg>,
+    pub all_at_once: bool,
+    pub ended: bool,
+    closed: bool,
+    owner_joined: bool,
+    end_commanded: Option<(Instant, String)>,
+    talking: Vec<Instant>,
+}
+
+#[derive(Default)]
+pub struct SeenParticipant {
+    pub leg: String,
+    pub user: Option<String>,
+    pub muted: bool,
+    pub talking: bool,
+    silent: bool,
+}
+
+pub struct SeenLeg {
+    participant: String,
+    pub state: LegState,
+    cause: Option<Cause>,
+    pub dialled: bool,
+    pub released: bool,
+    trunk: Option<String>,
+    recorded: bool,
+}
+
+impl SeenLeg {
+    pub fn is_live(&self) -> bool {
+        !self.state.is_end()
+    }
+}
+
+pub struct Oracle {
+    pub trunks: Vec<SeenTrunk>,
+    pub conferences: BTreeMap<String, Seen>,
+    pub happened: BTreeMap<String, u64>,
+}
+
+impl Oracle {
+    pub fn new(trunks: Vec<SeenTrunk>) -> Self {
+        Self {
+            trunks,
+            conferences: BTreeMap::new(),
+            happened: BTreeMap::new(),
+        }
+    }
+
+    pub fn note(&mut self, what: &str) {
+        match self.happened.get_mut(what) {
+            Some(count) => *count += 1,
+            None => {
+                self.happened.insert(what.to_owned(), 1);
+            }
+        }
+    }
+
+    /// Judges everything that came out of one input.
+    pub fn judge(&mut self, now: Instant, input: &Input, outputs: &[Output]) -> Verdict {
+        if matches!(input, Input::Lost) {
+            // A lost bridge takes everybody at once; there is no order of releases any more.
+            for seen in self.conferences.values_mut() {
+                seen.end_commanded = None;
+            }
+        }
+        let mut reply = None;
+        let mut rank = 0;
+        for (index, output) in outputs.iter().enumerate() {
+            let this = match output {
+                Output::Reply { .. } => 0,
+                Output::Report(_) | Output::Record(_) => 1,
+                Output::Bridge(_) => 2,
+            };
+            hold!(this >= rank, "outputs out of order: {output:?}");
+            rank = this;
+            match output {
+                Output::Reply { command, result } => {
+                    let Input::Command {
+                        id,
+                        name,
+                        was_ending,
+                    } = input
+                    else {
+                        return Err("a reply to no command".to_owned());
+                    };
+                    hold!(index == 0 && command == *id, "a reply to {command}");
+                    self.replied(now, name, *was_ending, result);
+                    reply = Some(result);
+                }
+                Output::Report(report) => self.report(now, report)?,
+                Output::Record(record) => self.record(now, record)?,
+                Output::Bridge(command) => self.bridge(now, input, command)?,
+            }
+        }
+        let wants_reply = matches!(input, Input::Command { .. });
+        hold!(reply.is_some() == wants_reply, "a command without a reply");
+        if let Some(Ok(reply)) = reply {
+            self.snapshot(reply)?;
+        }
+        Ok(())
+    }
+
+    /// Judges the end of a case.
+    pub fn drained(&self) -> Verdict {
+        for (name, seen) in &self.conferences {
+            hold!(seen.ended, "conference {name} never ended");
+            hold!(seen.closed, "the bridge was never told that {name} is over");
+            for (id, leg) in &seen.legs {
+                hold!(leg.recorded, "leg {name}/{id} has no record");
+            }
+        }
+        for trunk in &self.trunks {
+            hold!(
+                trunk.used == 0,
+                "{} lines of {} leaked",
+                trunk.used,
+                trunk.name
+            );
+        }
+        Ok(())
+    }
+
+    fn replied(
+        &mut self,
+        now: Instant,
+        name: &str,
+        was_ending: bool,
+        result: &Result<Reply, Fault>,
+    ) {
+        match result {
+            Ok(reply) => {
+                self.note(&format!("reply {name}"));
+                let snapshot = &reply.snapshot;
+                if name == "create" {
+                    self.conferences
+                        .entry(snapshot.conference.to_string())
+                        .or_default();
+                }
+                if name == "end"
+                    && !was_ending
+                    && let Some(seen) = self.conferences.get_mut(snapshot.conference.as_str())
+                {
+                    let owner = snapshot.owner.to_string();
+                    seen.end_commanded.get_or_insert((now, owner));
+                }
+                if matches!(&reply.changes, Changes::Since(changes) if !changes.is_empty()) {
+                    self.note("get since");
+                }
+            }
+            Err(fault) => self.note(&format!("fault {}", fault.code)),
+        }
+    }
+
+    fn report(&mut self, now: Instant, report: &Report) -> Verdict {
+        let name = report.conference.to_string();
+        let Some(seen) = self.conferences.get_mut(&name) else {
+            return Err(format!("a report of an unknown conference: {report:?}"));
+        };
+        hold!(!seen.ended, "a report after the end: {report:?}");
+        let due = u64::try_from(seen.log.len()).unwrap() + 1;
+        hold!(report.version == due, "version {due} expected: {report:?}");
+        let is_first = matches!(report.change, Change::Created);
+        hold!(is_first == (due == 1), "created is first, once: {report:?}");
+        seen.log.push(report.clone());
+        let Some(reference) = &report.participant else {
+            return match &report.change {
+                Change::Created => Ok(()),
+                Change::Ended { cause } => {
+                    seen.end(cause.reason)?;
+                    hold!(!cause.words.is_empty(), "an end without words");
+                    self.note(&format!("ended {}", cause.reason.as_str()));
+                    Ok(())
+                }
+                other => Err(format!("nobody's change: {other:?}")),
+            };
+        };
+        let id = reference.id.to_string();
+        if let Change::Added = &report.change {
+            hold!(!seen.roster.contains_key(&id), "{id} added twice");
+            let participant = SeenParticipant {
+                user: reference.user.clone(),
+                ..SeenParticipant::default()
+            };
+            seen.roster.insert(id, participant);
+            return Ok(());
+        }
+        let Some(participant) = seen.roster.get_mut(&id) else {
+            return Err(format!("somebody not on the roster: {report:?}"));
+        };
+        match &report.change {
+            Change::Leg { leg, state, cause } => {
+                let leg = leg.to_string();
+                let is_owner = reference.role == Role::Owner;
+                let what = seen.leg(now, &id, is_owner, &leg, *state, cause.as_ref())?;
+                if let Some(trunk) = what.freed {
+                    let trunk = self
+                        .trunks
+                        .iter_mut()
+                        .find(|one| one.name == trunk)
+                        .unwrap();
+                    hold!(trunk.used > 0, "a line of {} freed twice", trunk.name);
+                    trunk.used -= 1;
+                }
+                if reference.role == Role::Owner && id != "p1" {
+                    self.note("handed over");
+                }
+                match cause {
+                    Some(cause) => self.note(&format!("leg {state} {}", cause.reason.as_str())),
+                    None => self.note(&format!("leg {state}")),
+                }
+                if what.over_another_trunk {
+                    self.note("called over another trunk");
+                }
+            }
+            Change::Muted { on } => {
+                hold!(participant.muted != *on, "muted {on} twice");
+                participant.muted = *on;
+            }
+            Change::Talking { on } => {
+                hold!(participant.talking != *on, "talking {on} twice");
+                participant.talking = *on;
+                seen.talked(now)?;
+                self.note("talking");
+            }
+            Change::Silent { on } => {
+                hold!(participant.silent != *on, "silent {on} twice");
+                participant.silent = *on;
+            }
+            Change::Removed => {
+                let live = seen
+                    .legs
+                    .get(&participant.leg)
+                    .is_some_and(SeenLeg::is_live);
+                hold!(!live, "removed with a live leg");
+                seen.roster.remove(&id);
+                self.note("removed");
+            }
+            Change::Created | Change::Added | Change::Ended { .. } => {
+                return Err(format!("not a participant's change: {report:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, now: Instant, record: &LegRecord) -> Verdict {
+        let seen = self.conferences.get_mut(record.conference.as_str());
+        let leg = seen.and_then(|seen| seen.legs.get_mut(record.leg.as_str()));
+        let Some(leg) = leg else {
+            return Err(format!("a record of an unknown leg: {record:?}"));
+        };
+        hold!(!leg.recorded, "a second record: {record:?}");
+        leg.recorded = true;
+        hold!(
+            leg.state == record.state,
+            "recorded {}, told {}",
+            record.state,
+            leg.state
+        );
+        hold!(
+            leg.cause.as_ref() == Some(&record.cause),
+            "another cause: {record:?}"
+        );
+        hold!(leg.trunk == record.trunk, "another trunk: {record:?}");
+        hold!(record.ended == now, "ended at another time: {record:?}");
+        let times = [
+            Some(record.queued),
+            record.dialled,
+            record.answered,
+            record.joined,
+            Some(record.ended),
+        ];
+        let known: Vec<Instant> = times.into_iter().flatten().collect();
+        hold!(known.is_sorted(), "times out of order: {record:?}");
+        Ok(())
+    }
+
+    fn bridge(&mut self, now: Instant, input: &Input, command: &BridgeCommand) -> Verdict {
+        match command {
+            BridgeCommand::Dial { leg, to, trunk, .. } => self.dial(now, leg, to, trunk.as_deref()),
+            BridgeCommand::Release { leg: key } => {
+                let seen = self.conferences.get_mut(key.conference.as_str());
+                let Some(seen) = seen else {
+                    let ghost = matches!(input, Input::Leg(said) if *said == key);
+                    hold!(ghost, "{key} of no conference released");
+                    return Ok(());
+                };
+                seen.release(now, input, key)
+            }
+            BridgeCommand::Mute { leg: key, .. } => {
+                let seen = self.conferences.get(key.conference.as_str());
+                let leg = seen.and_then(|seen| seen.legs.get(key.leg.as_str()));
+                let known = leg.is_some_and(|leg| leg.dialled && leg.is_live());
+                hold!(known, "{key} is not there to be muted");
+                Ok(())
+            }
+            BridgeCommand::Close { conference } => {
+                let Some(seen) = self.conferences.get_mut(conference.as_str()) else {
+                    return Err(format!("unknown {conference} closed"));
+                };
+                hold!(
+                    seen.ended && !seen.closed,
+                    "{conference} closed at the wrong time"
+                );
+                seen.closed = true;
+                Ok(())
+            }
+        }
+    }
+
+    fn dial(&mut self, now: Instant, key: &LegKey, to: &Address, trunk: Option<&str>) -> Verdict {
+        let seen = self.conferences.get_mut(key.conference.as_str());
+        let Some(seen) = seen.filter(|seen| !seen.ended) else {
+            return Err(format!("{key} dialled in no conference"));
+        };
+        let may_go = seen.all_at_once || seen.owner_joined;
+        let Some(leg) = seen.legs.get_mut(key.leg.as_str()) else {
+            return Err(format!("{key} dialled, but never queued"));
+        };
+        hold!(!leg.dialled, "{key} dialled twice");
+        hold!(
+            leg.state == LegState::Queued,
+            "{key} dialled while {}",
+            leg.state
+        );
+        hold!(
+            may_go || leg.participant == "p1",
+            "{key} dialled before the owner joined"
+        );
+        leg.dialled = true;
+        leg.trunk = trunk.map(str::to_owned);
+        let Some(trunk) = trunk else {
+            hold!(
+                matches!(to, Address::Sip(_)),
+                "{to} dialled without a trunk"
+            );
+            return Ok(());
+        };
+        let trunk = self
+            .trunks
+            .iter_mut()
+            .find(|one| one.name == trunk)
+            .unwrap();
+        trunk.used += 1;
+        hold!(
+            trunk.used <= trunk.lines,
+            "more calls than lines on {}",
+            trunk.name
+        );
+        if let Some(last) = trunk.last_dial.replace(now) {
+            let gap = now - last;
+            hold!(
+                gap >= trunk.interval,
+                "{} dialled again after {gap:?}",
+                trunk.name
+            );
+        }
+        Ok(())
+    }
+
+    fn snapshot(&self, reply: &Reply) -> Verdict {
+        let snapshot = &reply.snapshot;
+        let Some(seen) = self.conferences.get(snapshot.conference.as_str()) else {
+            return Err("a snapshot of an unknown conference".to_owned());
+        };
+        let version = u64::try_from(seen.log.len()).unwrap();
+        hold!(
+            snapshot.version == version,
+            "version {} of {version}",
+            snapshot.version
+        );
+        let ids = snapshot
+            .roster
+            .iter()
+            .map(|entry| entry.participant.id.to_string());
+        let mut ids: Vec<String> = ids.collect();
+        ids.sort();
+        // A removed owner stays in the last snapshot, since the conference ends with their removal.
+        if !seen.ended {
+            let known: Vec<String> = seen.roster.keys().cloned().collect();
+            hold!(ids == known, "roster {ids:?}, told {known:?}");
+        }
+        for entry in &snapshot.roster {
+            let id = entry.participant.id.as_str();
+            let Some(known) = seen.roster.get(id) else {
+                continue;
+            };
+            hold!(entry.muted == known.muted, "{id} muted {}", entry.muted);
+            hold!(
+                entry.talking == known.talking,
+                "{id} talking {}",
+                entry.talking
+            );
+            hold!(entry.silent == known.silent, "{id} silent {}", entry.silent);
+            hold!(
+                entry.leg.id.as_str() == known.leg,
+                "{id} has {}",
+                entry.leg.id
+            );
+            let leg = &seen.legs[&known.leg];
+            hold!(
+                entry.leg.state == leg.state,
+                "{id} shown {}",
+                entry.leg.state
+            );
+            hold!(
+                entry.leg.cause == leg.cause,
+                "{id} shown {:?}",
+                entry.leg.cause
+            );
+        }
+        if let Changes::Since(changes) = &reply.changes {
+            let from = seen.log.len() - changes.len();
+            hold!(
+                seen.log[from..] == changes[..],
+                "changes that were not told so"
+            );
+        }
+        Ok(())
+    }
+}
+
+struct LegNews {
+    freed: Option<String>,
+    over_another_trunk: bool,
+}
+
+impl Seen {
+    fn leg(
+        &mut self,
+        now: Instant,
+        id: &str,
+        is_owner: bool,
+        key: &str,
+        state: LegState,
+        cause: Option<&Cause>,
+    ) -> Verdict<LegNews> {
+        hold!(
+            cause.is_some() == state.is_end(),
+            "{key} {state}: cause {cause:?}"
+        );
+        hold!(
+            cause.is_none_or(|cause| !cause.words.is_empty()),
+            "{key} ends without words"
+        );
+        if state == LegState::Queued {
+            return self.new_leg(id, key);
+        }
+        let Some(leg) = self.legs.get_mut(key) else {
+            return Err(format!("{key} {state} before it was queued"));
+        };
+        hold!(
+            leg.participant == id,
+            "{key} is {}'s, not {id}'s",
+            leg.participant
+        );
+        hold!(leg.is_live(), "{key} {state} after it ended {}", leg.state);
+        hold!(
+            follows(leg.state, state),
+            "{key} {state} after {}",
+            leg.state
+        );
+        let needs_dial = !state.is_end();
+        hold!(
+            leg.dialled || !needs_dial,
+            "{key} {state} and never dialled"
+        );
+        leg.state = state;
+        leg.cause = cause.cloned();
+        let freed = leg.trunk.clone().filter(|_| state.is_end());
+        if is_owner && state == LegState::Joined {
+            self.owner_joined = true;
+        }
+        if let Some(cause) = cause {
+            if let Some(participant) = self.roster.get_mut(id) {
+                participant.talking = false;
+                participant.silent = false;
+            }
+            if cause.reason == EndReason::ConferenceEnded {
+                self.owner_goes_last(now, id, key)?;
+            }
+        }
+        Ok(LegNews {
+            freed,
+            over_another_trunk: false,
+        })
+    }
+
+    fn new_leg(&mut self, id: &str, key: &str) -> Verdict<LegNews> {
+        hold!(!self.legs.contains_key(key), "{key} queued twice");
+        let participant = self.roster.get_mut(id).unwrap();
+        let last = self.legs.get(&participant.leg);
+        hold!(
+            last.is_none_or(|last| !last.is_live()),
+            "{id} called while being called"
+        );
+        let reason = last
+            .and_then(|last| last.cause.as_ref())
+            .map(|cause| cause.reason);
+        participant.leg = key.to_owned();
+        let leg = SeenLeg {
+            participant: id.to_owned(),
+            state: LegState::Queued,
+            cause: None,
+            dialled: false,
+            released: false,
+            trunk: None,
+            recorded: false,
+        };
+        self.legs.insert(key.to_owned(), leg);
+        Ok(LegNews {
+            freed: None,
+            over_another_trunk: reason == Some(EndReason::Trunk),
+        })
+    }
+
+    /// C11: ended by command, the owner's leg neither is released nor ends for it while others are still there.
+    fn owner_goes_last(&self, now: Instant, id: &str, key: &str) -> Verdict {
+        if let Some((since, owner)) = &self.end_commanded
+            && owner == id
+            && now - *since < OWNER_RELEASE_WAIT
+        {
+            let mut others = self.legs.iter();
+            let left = others.find(|(other, leg)| *other != key && leg.is_live());
+            hold!(
+                left.is_none(),
+                "the owner goes before {:?}",
+                left.map(|(other, _)| other)
+            );
+        }
+        Ok(())
+    }
+
+    fn release(&mut self, now: Instant, input: &Input, key: &LegKey) -> Verdict {
+        let said = matches!(input, Input::Leg(said) if *said == key);
+        let lost = matches!(input, Input::Lost);
+        let participant = match self.legs.get_mut(key.leg.as_str()) {
+            Some(leg) if leg.is_live() => {
+                hold!(leg.dialled, "{key} released, but never dialled");
+                hold!(!leg.released, "{key} released twice");
+                leg.released = true;
+                leg.participant.clone()
+            }
+            _ => {
+                hold!(said || lost, "{key} released after its end");
+                return Ok(());
+            }
+        };
+        self.owner_goes_last(now, &participant, key.leg.as_str())
+    }
+
+    fn talked(&mut self, now: Instant) -> Verdict {
+        self.talking.push(now);
+        let count = self.talking.len();
+        if let Some(before) = count.checked_sub(TALKING_CHANGES_MAX + 1) {
+            let gap = now - self.talking[before];
+            hold!(gap >= TALKING_WINDOW, "six changes of talking in {gap:?}");
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, reason: ConferenceEndReason) -> Verdict {
+        let live = self.legs.iter().find(|(_, leg)| leg.is_live());
+        hold!(
+            live.is_none(),
+            "ended while {:?} is there",
+            live.map(|(id, _)| id)
+        );
+        self.ended = true;
+        if reason == ConferenceEndReason::OwnerLeft {
+            let ends_for_it = |report: &Report| {
+                matches!(&report.change,
+                Change::Leg { cause: Some(cause), .. } if cause.reason == EndReason::ConferenceEnded)
+            };
+            let owner_ends = |report: &Report| {
+                let is_owner =
+                    |one: &convoke_types::report::ParticipantRef| one.role == Role::Owner;
+                let is_end = matches!(&report.change, Change::Leg { state, .. } if state.is_end());
+                report.participant.as_ref().is_some_and(is_owner) && is_end
+            };
+            let owner = self.log.iter().rposition(owner_ends);
+            let others = self.log.iter().position(ends_for_it);
+            hold!(owner.is_some(), "the owner left, but nobody was told");
+            hold!(
+                others.is_none_or(|at| Some(at) > owner),
+                "others went before the owner left"
+            );
+        }
+        Ok(())
+    }
+}
+
+/// The legal paths, written out once more and apart from the focus.
+fn follows(before: LegState, after: LegState) -> bool {
+    use LegState::{Answered, Confirming, Dialling, Held, Joined, Queued, Ringing};
+    let next: &[LegState] = match before {
+        Queued => &[Dialling, Ringing, Answered, Confirming, Joined],
+        Dialling => &[Ringing, Answered, Confirming, Joined],
+        Ringing => &[Answered, Confirming, Joined],
+        Answered => &[Confirming, Joined],
+        Confirming => &[Joined],
+        Joined => &[Held],
+        Held => &[Joined],
+        _ => return false,
+    };
+    after.is_end() || next.contains(&after)
+}
