@@ -8,8 +8,11 @@ use sip_proto::{
     Via,
 };
 
-/// Every target by its name.
-pub const TARGETS: [(&str, fn(&[u8])); 5] = [
+/// A target and its name.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target.
+pub const TARGETS: [Target; 5] = [
     ("sip_message", sip_message),
     ("sip_stream", sip_stream),
     ("sip_uri", sip_uri),

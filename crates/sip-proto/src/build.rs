@@ -1,7 +1,7 @@
 //! Puts requests and responses together.
 
 use crate::message::Message;
-use crate::name::{HeaderName, Method};
+use crate::name::{HeaderName, Known, Method};
 use crate::uri::{NameAddr, Uri};
 use crate::via::Via;
 use crate::write::Writer;
@@ -149,22 +149,21 @@ impl ResponseBuilder {
         let mut writer = Writer::response(self.status, &self.reason, self.body.len());
         let tagged = self.tagged_to();
         for line in &self.request.index().lines {
-            let Some(known) = line.known else { continue };
-            match HeaderName::from(known) {
-                HeaderName::To => match &tagged {
-                    Some(to) => writer.header(&HeaderName::To, to),
-                    None => writer.copy(&self.request, line),
-                },
-                HeaderName::Via | HeaderName::From | HeaderName::CallId | HeaderName::CSeq => {
-                    writer.copy(&self.request, line);
-                }
-                HeaderName::Timestamp if self.status == 100 => writer.copy(&self.request, line),
-                HeaderName::RecordRoute if self.record_route => writer.copy(&self.request, line),
-                _ => {}
+            match (line.known, &tagged) {
+                (Some(Known::To), Some(to)) => writer.header(&HeaderName::To, to),
+                (Some(known), _) if self.takes(known) => writer.copy(&self.request, line),
+                (Some(_) | None, _) => {}
             }
         }
         write_headers(&mut writer, &self.headers, self.body.len());
         writer.finish(&self.body)
+    }
+
+    fn takes(&self, known: Known) -> bool {
+        use Known::{CSeq, CallId, From, RecordRoute, Timestamp, To, Via};
+        matches!(known, Via | From | To | CallId | CSeq)
+            || (known == Timestamp && self.status == 100)
+            || (known == RecordRoute && self.record_route)
     }
 
     /// The To to send when it is not the request's own: with our tag. A To that cannot be read goes back as it came.

@@ -116,7 +116,7 @@ macro_rules! header_names {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub(crate) enum Known { $($variant,)* }
 
-        const KNOWN: &[(Known, &str, &str, Shape)] = &[$((Known::$variant, $name, $compact, Shape::$shape),)*];
+        const KNOWN: &[(Known, &str, &str)] = &[$((Known::$variant, $name, $compact),)*];
 
         impl HeaderName {
             pub(crate) fn known(&self) -> Option<Known> {
@@ -151,7 +151,6 @@ macro_rules! header_names {
     };
 }
 
-// The most frequent first: the look-up goes from the top.
 header_names! {
     Via "Via" "v" List;
     From "From" "f" One;
@@ -232,17 +231,64 @@ header_names! {
     Warning "Warning" "" List;
 }
 
+/// Places of the look-up table: over twice as many as there are names, so that few names share one.
+const SLOT_COUNT: usize = 256;
+/// An empty place.
+const NOTHING: u8 = u8::MAX;
+
+/// For each place the number of a name in `KNOWN`; names that share a place stand in the next free ones.
+static SLOTS: [u8; SLOT_COUNT] = slots();
+
+/// Where a name is looked for first, whatever its case.
+const fn slot_of(name: &[u8]) -> usize {
+    match name {
+        [] => 0,
+        [one] => (*one | 0x20) as usize,
+        [first, .., last] => {
+            let (first, last) = ((*first | 0x20) as usize, (*last | 0x20) as usize);
+            (first * 7 + last * 31 + name.len() * 13) % SLOT_COUNT
+        }
+    }
+}
+
+const fn slots() -> [u8; SLOT_COUNT] {
+    let mut slots = [NOTHING; SLOT_COUNT];
+    let mut at = 0;
+    let mut number = 0;
+    while at < KNOWN.len() {
+        let (_, full, compact) = KNOWN[at];
+        put(&mut slots, full.as_bytes(), number);
+        if !compact.is_empty() {
+            put(&mut slots, compact.as_bytes(), number);
+        }
+        at += 1;
+        number += 1;
+    }
+    slots
+}
+
+const fn put(slots: &mut [u8; SLOT_COUNT], name: &[u8], number: u8) {
+    let mut slot = slot_of(name);
+    while slots[slot] != NOTHING {
+        slot = (slot + 1) % SLOT_COUNT;
+    }
+    slots[slot] = number;
+}
+
 impl Known {
     /// Finds the known name, in either form and any case.
     pub(crate) fn find(name: &[u8]) -> Option<Known> {
-        let long = name.len() != 1;
-        KNOWN
-            .iter()
-            .find(|(_, full, compact, _)| {
-                let ours = if long { full } else { compact };
-                ours.len() == name.len() && ours.as_bytes().eq_ignore_ascii_case(name)
-            })
-            .map(|(known, ..)| *known)
+        let mut slot = slot_of(name);
+        while let Some((known, full, compact)) =
+            SLOTS.get(slot).and_then(|at| KNOWN.get(usize::from(*at)))
+        {
+            let ours = if name.len() == 1 { compact } else { full };
+            if ours.as_bytes().eq_ignore_ascii_case(name) {
+                return Some(*known);
+            }
+            slot = (slot + 1) % SLOT_COUNT;
+        }
+        None
     }
 }
 
@@ -325,7 +371,7 @@ mod tests {
 
     #[test]
     fn every_known_name_finds_itself() {
-        for (known, full, compact, _) in KNOWN {
+        for (known, full, compact) in KNOWN {
             assert_eq!(Known::find(full.as_bytes()), Some(*known));
             assert!(compact.is_empty() || Known::find(compact.as_bytes()) == Some(*known));
         }

@@ -124,8 +124,25 @@ impl Span {
 
 /// Whether the byte may stand in a token (RFC 3261 §25.1).
 pub(crate) fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte)
+    TOKEN_BYTES
+        .get(usize::from(byte))
+        .copied()
+        .unwrap_or_default()
 }
+
+static TOKEN_BYTES: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        let mark = matches!(
+            byte,
+            b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~'
+        );
+        table[byte as usize] = byte.is_ascii_alphanumeric() || mark;
+        byte += 1;
+    }
+    table
+};
 
 /// Whether the text is a token: at least one byte, all of them of the token set.
 pub(crate) fn is_token(bytes: &[u8]) -> bool {
