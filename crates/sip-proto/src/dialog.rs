@@ -78,6 +78,27 @@ impl Dialog {
         })
     }
 
+    /// The caller's, from a further 2xx alone (another fork's, §13.2.2.4), when the request is no longer at hand.
+    ///
+    /// # Errors
+    /// See [`DialogError`].
+    pub fn of_fork(response: &Message) -> Result<Self, DialogError> {
+        let contacts = response.contacts()?;
+        let contact = contacts.first().ok_or(DialogError::Missing("Contact"))?;
+        let mut route_set = route_set(response)?;
+        route_set.reverse();
+        Ok(Self {
+            call_id: response.call_id().unwrap_or_default().into(),
+            local: response.from()?,
+            remote: response.to()?,
+            local_seq: response.cseq()?.seq,
+            remote_seq: None,
+            remote_target: contact.uri().clone(),
+            route_set,
+            secure: contact.uri().scheme() == Scheme::Sips,
+        })
+    }
+
     /// The callee's: from the request and the tag that we give (§12.1.1).
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod build;
+pub mod call;
 pub mod dialog;
 pub mod edit;
 pub mod endpoint;
