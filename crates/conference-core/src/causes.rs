@@ -135,7 +135,7 @@ pub(crate) fn conference_empty() -> ConferenceEnd {
 /// The end of a conference in which nobody speaks.
 pub(crate) fn conference_idle(idle: Duration) -> ConferenceEnd {
     let minutes = idle.as_secs() / 60;
-    let words = if minutes > 0 && idle.as_secs() % 60 == 0 {
+    let words = if minutes > 0 && idle.as_secs().is_multiple_of(60) {
         format!("nobody spoke for {minutes} min")
     } else {
         format!("nobody spoke for {} s", idle.as_secs())

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 use convoke_types::report::{Change, ConferenceEnd, ParticipantRef, Report};
-use convoke_types::{Aor, CommandId, ConferenceId, LegId, ParticipantId, Role};
+use convoke_types::{Address, Aor, CommandId, ConferenceId, LegId, ParticipantId, Role};
 
 use crate::command::{Changes, ConferenceState, LegView, Party, RosterEntry, Snapshot};
 use crate::config::Policy;
@@ -211,6 +211,15 @@ impl Conference {
         let mut all = self.roster.iter();
         let found = all.find(|(_, participant)| participant.party.user.as_ref() == Some(user));
         found.map(|(number, participant)| (*number, participant))
+    }
+
+    /// Who is being called or in at an address.
+    pub(crate) fn live_at(&self, address: &Address) -> Option<Number> {
+        let mut all = self.live.values().copied();
+        all.find(|number| {
+            let one = self.roster.get(number);
+            one.is_some_and(|one| one.party.address == *address)
+        })
     }
 
     /// Somebody on the roster is to be called at another place, as it is named now.

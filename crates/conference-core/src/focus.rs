@@ -1,5 +1,6 @@
 //! The focus: all conferences, and the three calls that drive them.
 
+mod checks;
 mod operations;
 
 use std::collections::HashMap;

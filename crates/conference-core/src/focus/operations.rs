@@ -4,17 +4,16 @@ use convoke_types::limits::{NAME_MAX_BYTES, PARTIES_MAX};
 use convoke_types::{Address, Aor, CommandId, ConferenceId, Fault, FaultCode, ParticipantId, Role};
 
 use super::Focus;
+use super::checks::{
+    allow, check_party, is_actor, limit_reached, match_party, not_allowed, still_going_on, target,
+    too_long, twice, unknown_conference, unknown_participant, wrong_state,
+};
 use crate::authority::{Right, may};
 use crate::causes;
-use crate::command::{Actor, Changes, Command, ConferenceState, Create, Operation, Party, Reply};
+use crate::command::{Actor, Changes, Command, Create, Operation, Party, Reply};
 use crate::conference::{Conference, Founding, Muted, Number, role_of};
 use crate::limits::{CONFERENCES_MAX, OUTPUTS_MAX, PARTICIPANTS_MAX};
 use crate::trunks::Path;
-
-/// Longest URI of an address, in bytes.
-const URI_MAX_BYTES: usize = 1_024;
-/// Longest language tag, in bytes.
-const LANGUAGE_MAX_BYTES: usize = 35;
 
 impl Focus {
     /// Checks a command and carries it out, or refuses it and changes nothing.
@@ -204,6 +203,10 @@ impl Focus {
             return Err(wrong_state(expected, found, number));
         }
         let address = target.party.address.clone();
+        if let Some(other) = found.live_at(&address) {
+            let expected = "a number that is not being called or in";
+            return Err(wrong_state(expected, found, other));
+        }
         let path = self.path(&address)?;
         let Self {
             cx, conferences, ..
@@ -485,126 +488,4 @@ impl Focus {
             changes: Changes::NotAsked,
         }
     }
-}
-
-fn is_actor(actor: &Actor, user: &Option<Aor>) -> bool {
-    actor.user.is_some() && actor.user == *user
-}
-
-fn allow(conference: &Conference, role: Role, right: Right, own: bool) -> Result<(), Fault> {
-    if may(role, right, own, conference.policy.participants_may_add) {
-        Ok(())
-    } else {
-        Err(not_allowed(role, right))
-    }
-}
-
-fn still_going_on(conference: &Conference) -> Result<(), Fault> {
-    match conference.state {
-        ConferenceState::Starting | ConferenceState::Running => Ok(()),
-        ConferenceState::Ending | ConferenceState::Ended => {
-            let expected = "a conference that is not ending";
-            let came = conference.state.as_str();
-            Err(Fault::new(FaultCode::WrongState, expected, came))
-        }
-    }
-}
-
-/// The participant that a party is, if on the roster; a fault if they, or their number, are being called or in.
-fn match_party(conference: &Conference, party: &Party) -> Result<Option<Number>, Fault> {
-    let mut same_user = None;
-    let mut same_address = None;
-    for (number, one) in &conference.roster {
-        let user = party.user.is_some() && one.party.user == party.user;
-        let address = one.party.address == party.address;
-        let busy = !one.leg.stage.is_over() || one.removing.is_some();
-        if (user || address) && busy {
-            let expected = "somebody who is not being called or in";
-            return Err(wrong_state(expected, conference, *number));
-        }
-        if user {
-            same_user = Some(*number);
-        }
-        let nobody_else = one.party.user.is_none() || party.user.is_none();
-        if address && nobody_else && same_address.is_none() {
-            same_address = Some(*number);
-        }
-    }
-    Ok(same_user.or(same_address))
-}
-
-fn check_party(party: &Party) -> Result<(), Fault> {
-    if party.name.is_empty() {
-        let expected = "a person's name";
-        return Err(Fault::new(FaultCode::BadRequest, expected, "an empty one"));
-    }
-    let uri = match &party.address {
-        Address::Number(_) => 0,
-        Address::Sip(uri) => uri.len(),
-    };
-    let lengths = [
-        ("a name", NAME_MAX_BYTES, party.name.len()),
-        ("a place", NAME_MAX_BYTES, party.place.len()),
-        ("a language tag", LANGUAGE_MAX_BYTES, party.language.len()),
-        ("a SIP URI", URI_MAX_BYTES, uri),
-    ];
-    match lengths.into_iter().find(|(_, max, came)| came > max) {
-        Some((what, max, came)) => Err(too_long(what, max, came)),
-        None => Ok(()),
-    }
-}
-
-fn target<'c>(
-    conference: &'c Conference,
-    id: &ParticipantId,
-) -> Result<&'c crate::conference::Participant, Fault> {
-    let found = conference.find(id).map(|(_, participant)| participant);
-    found.ok_or_else(|| unknown_participant(id))
-}
-
-fn unknown_conference(id: &ConferenceId) -> Fault {
-    let expected = "a conference that is going on and that you are part of";
-    Fault::new(FaultCode::UnknownConference, expected, id.as_str())
-}
-
-fn unknown_participant(id: &ParticipantId) -> Fault {
-    let expected = "somebody on the roster";
-    Fault::new(FaultCode::UnknownParticipant, expected, id.as_str())
-}
-
-fn not_allowed(role: Role, right: Right) -> Fault {
-    let expected = format!("somebody who may {}", right.words());
-    let came = match role {
-        Role::Owner => "the owner",
-        Role::Moderator => "a moderator",
-        Role::Participant => "a participant",
-        Role::Outsider => "an account",
-        Role::Administrator => "the administrator",
-    };
-    Fault::new(FaultCode::NotAllowed, expected, came)
-}
-
-fn wrong_state(expected: &str, conference: &Conference, number: Number) -> Fault {
-    let came = conference
-        .roster
-        .get(&number)
-        .map_or_else(String::new, |one| {
-            format!("{}, {}", one.party.name, one.leg.stage.shown().words())
-        });
-    Fault::new(FaultCode::WrongState, expected, came)
-}
-
-fn limit_reached(limit: usize, what: &str, came: usize) -> Fault {
-    let expected = format!("at most {limit} {what}");
-    Fault::new(FaultCode::LimitReached, expected, came.to_string())
-}
-
-fn twice(party: &Party) -> Fault {
-    let expected = "each person and each number once";
-    Fault::new(FaultCode::BadRequest, expected, party.name.as_str())
-}
-
-fn too_long(what: &str, max: usize, came: usize) -> Fault {
-    let expected = format!("{what} of at most {max} bytes");
-    Fault::new(FaultCode::BadRequest, expected, format!("{came} bytes"))
 }

@@ -199,6 +199,21 @@ fn one_person_named_twice_is_refused() {
 }
 
 #[test]
+fn a_telephone_that_two_people_share_is_called_once_at_a_time() {
+    let mut world = three();
+    world.leg("x/l2", hung_up());
+    let at_bobs = conference_core::Party {
+        address: party("bob").address,
+        ..party("dave")
+    };
+    world.command(user("alice"), add(vec![at_bobs])).unwrap();
+    let fault = world.command(user("alice"), on!(Call, "p2")).unwrap_err();
+    assert_eq!(fault.code, FaultCode::WrongState);
+    world.leg("x/l4", busy());
+    assert!(world.command(user("alice"), on!(Call, "p2")).is_ok());
+}
+
+#[test]
 fn c9_who_hangs_up_has_left_and_stays_on_the_roster() {
     let mut world = three();
     check(

@@ -1,4 +1,8 @@
 //! The focus in virtual time.
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers of tests too may stop at what cannot be"
+)]
 
 mod authority;
 mod conduct;

@@ -4,9 +4,12 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use conference_core::limits::{OWNER_RELEASE_WAIT, TALKING_CHANGES_MAX, TALKING_WINDOW};
+use conference_core::limits::{
+    OWNER_RELEASE_WAIT, SETUP_GRACE, TALKING_CHANGES_MAX, TALKING_WINDOW,
+};
 use conference_core::{Changes, LegRecord, Output, Reply};
 use convoke_types::bridge::BridgeCommand;
+use convoke_types::limits::RING_TIMEOUT_MS;
 use convoke_types::report::{Change, ConferenceEndReason, Report};
 use convoke_types::{Address, Cause, CommandId, EndReason, Fault, LegKey, LegState, Role};
 
@@ -84,6 +87,8 @@ pub struct SeenLeg {
     cause: Option<Cause>,
     pub dialled: bool,
     pub released: bool,
+    at: Option<Address>,
+    since: Option<Instant>,
     trunk: Option<String>,
     recorded: bool,
 }
@@ -91,6 +96,12 @@ pub struct SeenLeg {
 impl SeenLeg {
     pub fn is_live(&self) -> bool {
         !self.state.is_end()
+    }
+
+    fn rang_out(&self, now: Instant) -> bool {
+        let is_in = matches!(self.state, LegState::Joined | LegState::Held);
+        let ring_time = Duration::from_millis(RING_TIMEOUT_MS) + SETUP_GRACE;
+        !is_in && self.since.is_some_and(|since| now - since >= ring_time)
     }
 }
 
@@ -376,9 +387,14 @@ impl Oracle {
             return Err(format!("{key} dialled in no conference"));
         };
         let may_go = seen.all_at_once || seen.owner_joined;
+        let mut others = seen.legs.values();
+        let same = others.any(|leg| leg.is_live() && leg.at.as_ref() == Some(to));
+        hold!(!same, "{key}: {to} is being called already");
         let Some(leg) = seen.legs.get_mut(key.leg.as_str()) else {
             return Err(format!("{key} dialled, but never queued"));
         };
+        leg.at = Some(to.clone());
+        leg.since = Some(now);
         hold!(!leg.dialled, "{key} dialled twice");
         hold!(
             leg.state == LegState::Queued,
@@ -566,6 +582,8 @@ impl Seen {
             cause: None,
             dialled: false,
             released: false,
+            at: None,
+            since: None,
             trunk: None,
             recorded: false,
         };
@@ -576,11 +594,13 @@ impl Seen {
         })
     }
 
-    /// C11: ended by command, the owner's leg neither is released nor ends for it while others are still there.
+    /// C11: ended by command, the owner's leg neither is released nor ends for it while others are still there
+    /// (unless it was never picked up and its own time is over).
     fn owner_goes_last(&self, now: Instant, id: &str, key: &str) -> Verdict {
         if let Some((since, owner)) = &self.end_commanded
             && owner == id
             && now - *since < OWNER_RELEASE_WAIT
+            && !self.legs[key].rang_out(now)
         {
             let mut others = self.legs.iter();
             let left = others.find(|(other, leg)| *other != key && leg.is_live());

@@ -112,6 +112,10 @@ impl Storm {
                 one.guard = true;
             }
         }
+        if index < 5 && self.random.percent(10) {
+            // Somebody at somebody else's telephone.
+            one.address = party(&format!("u{}", self.random.below(9))).address;
+        }
         one.moderator = self.random.percent(30);
         one
     }
