@@ -137,7 +137,7 @@ impl Focus {
     fn leg_event(&mut self, leg: LegKey, event: LegEvent) {
         let conference = self.conferences.get_mut(&leg.conference);
         let live = conference.and_then(|found| {
-            let number = found.owner_of(&leg.leg)?;
+            let number = found.holder_of(&leg.leg)?;
             Some((found, number))
         });
         if let Some((conference, number)) = live {
@@ -162,7 +162,7 @@ impl Focus {
         let cx = &mut self.cx;
         match timer {
             Timer::Leg(leg) => {
-                if let Some(number) = conference.owner_of(&leg.leg) {
+                if let Some(number) = conference.holder_of(&leg.leg) {
                     conference.leg_timeout(cx, number);
                 }
             }

@@ -115,7 +115,7 @@ impl Conference {
 
     /// The trunks' dispatcher gave this leg its line.
     pub(crate) fn dispatched(&mut self, cx: &mut Context, leg: &LegId, trunk: TrunkIndex) {
-        match self.owner_of(leg) {
+        match self.holder_of(leg) {
             Some(number) => self.dial(cx, number, Some(trunk)),
             None => cx.trunks.free(trunk),
         }
@@ -154,11 +154,11 @@ impl Conference {
     }
 
     /// The participant whose live leg this is.
-    pub(crate) fn owner_of(&self, leg: &LegId) -> Option<Number> {
+    pub(crate) fn holder_of(&self, leg: &LegId) -> Option<Number> {
         let number: u32 = leg.as_str().strip_prefix('l')?.parse().ok()?;
-        let owner = *self.live.get(&number)?;
-        let current = &self.roster.get(&owner)?.leg;
-        (current.id == *leg).then_some(owner)
+        let holder = *self.live.get(&number)?;
+        let current = &self.roster.get(&holder)?.leg;
+        (current.id == *leg).then_some(holder)
     }
 
     /// The bridge says what happened to a live leg.

@@ -103,6 +103,25 @@ fn c11_by_command_the_others_go_first_and_the_owner_last() {
 }
 
 #[test]
+fn reports_name_the_command_that_led_to_them() {
+    let commands = |world: &World| -> Vec<String> {
+        let reports = world.out.iter().filter_map(|output| match output {
+            Output::Report(report) => report.command.as_ref(),
+            _ => None,
+        });
+        reports.map(ToString::to_string).collect()
+    };
+    let mut world = three();
+    world.leg("x/l3", hung_up());
+    assert_eq!(commands(&world), ["c1"]);
+    world.command(user("alice"), end()).unwrap();
+    world.leg("x/l2", hung_up());
+    assert_eq!(commands(&world), ["c2"]);
+    world.leg("x/l1", hung_up());
+    assert_eq!(commands(&world), ["c2", "c2"]);
+}
+
+#[test]
 fn c11_the_owner_does_not_wait_for_ever() {
     let mut world = three();
     world.command(user("alice"), end()).unwrap();
