@@ -8,4 +8,5 @@ pub mod probe;
 pub mod seed;
 pub mod sip;
 pub mod tasks;
+pub mod tcp;
 pub mod tls;

@@ -175,6 +175,12 @@ pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
+/// Makes ring the choice of libraries that ask the process for one (the HTTP client). Calling it again changes nothing.
+pub fn install_provider() {
+    // An error says that a choice was made before, and there is only this one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 fn roots_of(trust: &ClientTrust) -> Result<Option<RootCertStore>, TlsError> {
     if !trust.roots.is_empty() {
         return read_roots(&trust.roots).map(Some);

@@ -75,12 +75,14 @@ settings! {
         pub ends_with_owner: bool = true;
         /// Any participant may add people, not only the owner and moderators.
         pub participants_may_add: bool = true;
-        /// Who must press 1 before joining, so that no voicemail does: "outside" (numbers that belong to no account), "all" or "none".
-        pub guard: GuardPolicy = GuardPolicy::Outside;
+        /// Numbers that belong to no account must press 1 before joining, so that no voicemail does. A person's telephones have a setting of their own.
+        pub guard_outside: bool = true;
         /// How long a telephone rings, in seconds.
         pub ring_timeout_s: u64 = 45;
-        /// How long a call waits for a free line of its trunk, in seconds.
-        pub line_wait_s: u64 = 30;
+        /// Minutes without anybody talking after which a conference ends; 0: never.
+        pub idle_end_min: u64 = 120;
+        /// Seconds that a conference without any telephone waits for a new one.
+        pub linger_s: u64 = 0;
         /// Language of spoken prompts: "en" or "de".
         pub language: String = "en".into();
         /// Most participants of one conference.
@@ -155,6 +157,10 @@ settings! {
     pub struct DialPlanSettings {
         /// Country code of home, without plus sign; required as soon as there is a trunk. Numbers of other countries are *abroad*.
         pub home_country: Option<String> = None, like "\"49\"";
+        /// What people dial before a national number: "0" in most of Europe, "1" in North America.
+        pub national_prefix: String = "0".into();
+        /// What people dial before an international number: "00" in most of Europe, "011" in North America.
+        pub international_prefix: String = "00".into();
         /// Prefixes abroad that may be dialled; all others are refused.
         pub abroad: Vec<String> = vec![], like "[\"+43\", \"+4144\"]";
         /// Prefixes that are never dialled, at home or abroad: premium rates.
@@ -274,18 +280,6 @@ pub enum Part {
     Gateway,
     /// Focus, telephone dialogs, media, conference web service.
     Conference,
-}
-
-/// Who must press 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum GuardPolicy {
-    /// Numbers that are not a known telephone of an account.
-    Outside,
-    /// Everybody.
-    All,
-    /// Nobody.
-    None,
 }
 
 /// A transport by its name in the file.

@@ -2,4 +2,10 @@
 
 pub mod check;
 pub mod config;
+pub mod files;
+mod http;
 pub mod logging;
+mod role_im;
+mod start;
+
+pub use start::{Server, StartError};

@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ServerConfig};
 use sip_proto::{FlowId, Frame, Side, Source, StreamParser, Transport};
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
@@ -22,6 +23,8 @@ use crate::clock;
 
 /// Bytes read at once.
 const READ_BYTES: usize = 8 * 1024;
+/// Silence after which the kernel probes whether the peer's host is still there.
+const PROBE_AFTER: Duration = Duration::from_secs(120);
 /// RFC 5626 §3.5.1: the ping is two CRLFs.
 const PING: &[u8] = b"\r\n\r\n";
 /// RFC 5626 §4.4.1: the pong is one.
@@ -182,6 +185,9 @@ async fn open(
 
 fn prepare(stream: &TcpStream) -> std::io::Result<SocketAddr> {
     stream.set_nodelay(true)?;
+    // A host that vanished is noticed by the kernel, also on connections that are kept.
+    let probes = TcpKeepalive::new().with_time(PROBE_AFTER);
+    SockRef::from(stream).set_tcp_keepalive(&probes)?;
     stream.local_addr()
 }
 

@@ -172,7 +172,9 @@ mod tests {
         };
         assert_eq!(batch, "12345678");
         queue.written(&batch);
-        queue.push(Bytes::from_static(b"1234567890"), Some(3)).unwrap();
+        queue
+            .push(Bytes::from_static(b"1234567890"), Some(3))
+            .unwrap();
         queue.close();
         assert_eq!(queue.push(Bytes::new(), Some(4)), Err(SendError::Closed));
         assert!(matches!(queue.next().await, Next::Batch(_)));
@@ -183,7 +185,9 @@ mod tests {
     #[tokio::test]
     async fn over_the_budget_the_connection_ends_at_once() {
         let queue = Outgoing::new(10);
-        queue.push(Bytes::from_static(b"12345678"), Some(1)).unwrap();
+        queue
+            .push(Bytes::from_static(b"12345678"), Some(1))
+            .unwrap();
         let pushed = queue.push(Bytes::from_static(b"90a"), Some(2));
         assert_eq!(pushed, Err(SendError::Overrun));
         queue.overrun().await;

@@ -22,6 +22,9 @@ pub(super) fn check(config: &Config, findings: &mut Findings) {
     }
 }
 
+/// Ring times that a carrier bears, in seconds.
+const RING_S: std::ops::RangeInclusive<u64> = 5..=180;
+
 fn server(config: &Config, findings: &mut Findings) {
     let server = &config.server;
     if convoke_types::Aor::new("user", &server.domain).is_err() {
@@ -75,8 +78,15 @@ fn conference(config: &Config, findings: &mut Findings) {
         let words = format!("there are no prompts in {:?}", conference.language);
         findings.error("conference.language", words, "write \"en\" or \"de\"");
     }
+    if !RING_S.contains(&conference.ring_timeout_s) {
+        let words = format!("{} s is not within {RING_S:?}", conference.ring_timeout_s);
+        findings.error(
+            "conference.ring_timeout_s",
+            words,
+            "45 suits most telephones",
+        );
+    }
     let limits = [
-        ("conference.ring_timeout_s", conference.ring_timeout_s == 0),
         (
             "conference.participants_max",
             conference.participants_max == 0,

@@ -1,0 +1,299 @@
+//! Starting and stopping: which parts run, in which order they begin and end.
+
+use std::time::Duration;
+
+use api::{Accounts, Keys, SecretDigest};
+use runtime::clock;
+use runtime::sip::BindError;
+use runtime::tasks::{Shutdown, Tasks};
+use runtime::tls::{self, TlsError};
+use sip_proto::Transport;
+use store::{Store, StoreError};
+
+use crate::check::{Finding, Severity, check_sense};
+use crate::config::{Config, Part, SecretError};
+use crate::files::{self, ADMINISTRATOR_KEY_FILE, Addresses, FileError, SHARED_SECRET_FILE};
+use crate::http;
+use crate::role_im::ImRole;
+
+/// How long each part may take to end after its work is done.
+const STAGE_END: Duration = Duration::from_secs(5);
+/// How often ended registrations and old answers are taken out of the database.
+const HOUSEKEEPING: Duration = Duration::from_secs(600);
+/// What the records of calls say that were under way when the process died.
+const CRASH_WORDS: &str = "the server stopped while the call was under way";
+
+/// Why the server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration is not right.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Config(Vec<Finding>),
+    /// A listener cannot be opened.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The HTTP address cannot be listened on.
+    #[error("cannot listen on {addr}/http: {error}")]
+    Http {
+        /// Which.
+        addr: std::net::SocketAddr,
+        /// Why not.
+        error: std::io::Error,
+    },
+    /// A certificate or key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A file of the data directory cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A secret cannot be read.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The system gave no randomness.
+    #[error(transparent)]
+    Randomness(#[from] runtime::seed::NoRandomness),
+    /// An account that the server needs for itself could not be made.
+    #[error("cannot make the account {account}: {words}")]
+    Account {
+        /// Which.
+        account: String,
+        /// Why not.
+        words: String,
+    },
+    /// A part says in words why it cannot start.
+    #[error("{part}: {words}")]
+    Part {
+        /// Which.
+        part: &'static str,
+        /// Why not.
+        words: String,
+    },
+}
+
+/// A running server.
+pub struct Server {
+    /// Where it listens.
+    pub addresses: Addresses,
+    /// The operations on accounts, as the administrator's key has them over REST.
+    pub accounts: Accounts,
+    /// What is stored.
+    pub store: Store,
+    config: Config,
+    /// In the order in which they end: who commands before who carries.
+    stages: Vec<(&'static str, Tasks)>,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server")
+            .field("addresses", &self.addresses)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// Starts the parts that the configuration names. Everything listens when this returns. Needs a tokio runtime.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let faults: Vec<Finding> = check_sense(&config)
+            .into_iter()
+            .filter(|finding| finding.severity == Severity::Error)
+            .collect();
+        if !faults.is_empty() {
+            return Err(StartError::Config(faults));
+        }
+        tls::install_provider();
+        let mut stages = Stages::default();
+        match Self::start_parts(config, &mut stages).await {
+            Ok(mut server) => {
+                server.stages = stages.0;
+                server.addresses.write(&server.config.data_dir())?;
+                Ok(server)
+            }
+            Err(error) => {
+                for (_, tasks) in stages.0 {
+                    // Nothing was under way yet.
+                    let _ = tasks.finish(STAGE_END).await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn start_parts(config: Config, stages: &mut Stages) -> Result<Self, StartError> {
+        let data_dir = config.data_dir();
+        let store = open_store(&config).await?;
+        let (administrator, _) = files::secret(&data_dir, ADMINISTRATOR_KEY_FILE)?;
+        let shared = match &config.gateway.shared_secret {
+            Some(secret) => secret.read(&config.base)?,
+            None => files::secret(&data_dir, SHARED_SECRET_FILE)?.0,
+        };
+        let listen = config.http.listen;
+        let http_error = |error| StartError::Http {
+            addr: listen,
+            error,
+        };
+        let listener = runtime::tcp::listen(listen).await.map_err(http_error)?;
+        let http_addr = listener.local_addr().map_err(http_error)?;
+        let url = match &config.http.url {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None => format!("http://{http_addr}"),
+        };
+
+        let im_tasks = stages.add("im");
+        let im = match config.runs(Part::Im) {
+            true => Some(ImRole::start(&config, &store, &im_tasks).await?),
+            false => None,
+        };
+        let domain = config.server.domain.clone();
+        let changed = match &im {
+            Some(im) => im.account_changed(),
+            None => std::sync::Arc::new(|_: &convoke_types::Aor| {}),
+        };
+        let accounts = Accounts::new(store.clone(), domain.clone(), domain.clone(), changed);
+
+        let http_tasks = stages.add("http");
+        let keys = Keys {
+            gateway: SecretDigest::of(&shared),
+            administrator: SecretDigest::of(&administrator),
+            store: store.clone(),
+        };
+        let router = api::router(api::Http {
+            keys,
+            conference: None,
+            accounts: accounts.clone(),
+            public_url: url.clone(),
+        });
+        http::serve(listener, router, &http_tasks);
+        housekeeping(&store, &http_tasks);
+
+        let bound = |transport| {
+            let im = im.iter().flat_map(|im| im.transports.bound());
+            im.filter(|bound| bound.transport == transport)
+                .map(|bound| bound.addr)
+                .collect()
+        };
+        let addresses = Addresses {
+            domain,
+            sip_udp: bound(Transport::Udp),
+            sip_tcp: bound(Transport::Tcp),
+            sip_tls: bound(Transport::Tls),
+            trunk_udp: vec![],
+            trunk_tcp: vec![],
+            http: Some(http_addr),
+            url,
+            certificate: im.and_then(|im| im.certificate).map(|files| files.chain),
+        };
+        Ok(Self {
+            addresses,
+            accounts,
+            store,
+            config,
+            stages: vec![],
+        })
+    }
+
+    /// Waits until a part without which the server makes no sense has failed.
+    pub async fn failed(&self) {
+        let mut waits = self
+            .stages
+            .iter()
+            .map(|(_, tasks)| Box::pin(tasks.shutdown_token().cancelled()))
+            .collect::<Vec<_>>();
+        std::future::poll_fn(|cx| {
+            use std::future::Future;
+            let ended = waits
+                .iter_mut()
+                .any(|wait| wait.as_mut().poll(cx).is_ready());
+            if ended {
+                std::task::Poll::Ready(())
+            } else {
+                std::task::Poll::Pending
+            }
+        })
+        .await;
+    }
+
+    /// Ends conferences, tells clients, and stops: each part after those that need it. Takes at most the configured
+    /// drain time and a few seconds; `false` when something did not end as it should (the log says what).
+    pub async fn shutdown(self) -> bool {
+        tracing::info!("going down");
+        Addresses::remove(&self.config.data_dir());
+        let mut clean = true;
+        let mut limit = Duration::from_secs(self.config.server.drain_s) + STAGE_END;
+        for (name, tasks) in self.stages.iter().rev() {
+            if let Err(error) = tasks.finish(limit).await {
+                tracing::error!(stage = name, %error, "did not end as it should");
+                clean = false;
+            }
+            limit = STAGE_END;
+        }
+        let store = self.store.clone();
+        // Closing waits for the disk, so it is done where waiting is allowed.
+        if tokio::task::spawn_blocking(move || store.close())
+            .await
+            .is_err()
+        {
+            clean = false;
+        }
+        tracing::info!(clean, "down");
+        clean
+    }
+}
+
+/// The groups of tasks, in the order of their start; they end in reverse.
+#[derive(Default)]
+struct Stages(Vec<(&'static str, Tasks)>);
+
+impl Stages {
+    fn add(&mut self, name: &'static str) -> Tasks {
+        let tasks = Tasks::new(Shutdown::new());
+        self.0.push((name, tasks.clone()));
+        tasks
+    }
+}
+
+async fn open_store(config: &Config) -> Result<Store, StartError> {
+    let directory = config.data_dir();
+    // Opening waits for the disk, so it is done where waiting is allowed.
+    let opened = tokio::task::spawn_blocking(move || Store::open(&directory));
+    let store = opened.await.map_err(|error| StartError::Part {
+        part: "store",
+        words: error.to_string(),
+    })??;
+    let now = clock::unix_ms(clock::wall());
+    let closed = store.close_open_records(now, CRASH_WORDS).await?;
+    if closed.conferences + closed.legs > 0 {
+        tracing::warn!(
+            conferences = closed.conferences,
+            legs = closed.legs,
+            "closed the records of calls that a former process left"
+        );
+    }
+    Ok(store)
+}
+
+fn housekeeping(store: &Store, tasks: &Tasks) {
+    let store = store.clone();
+    let shutdown = tasks.shutdown_token().clone();
+    tasks.spawn("housekeeping", async move {
+        while shutdown
+            .unless_cancelled(clock::sleep(HOUSEKEEPING))
+            .await
+            .is_some()
+        {
+            let now = clock::unix_ms(clock::wall());
+            for (what, purged) in [
+                ("bindings", store.purge_bindings(now).await),
+                ("answers", store.purge_answers(now).await),
+            ] {
+                match purged {
+                    Ok(count) => tracing::debug!(what, count, "purged"),
+                    Err(error) => tracing::warn!(what, %error, "not purged"),
+                }
+            }
+        }
+    });
+}
