@@ -5,6 +5,7 @@
 //! port 0, [`process`] runs them, [`peer`] is a SIP peer that says and expects exactly what a test tells it, and
 //! [`relay`] spoils RTP between two real sockets. Nothing here sleeps; every wait is for an event and has an end.
 
+pub mod call;
 pub mod clock;
 pub mod net;
 pub mod peer;

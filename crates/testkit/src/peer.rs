@@ -83,6 +83,8 @@ impl SipPeer {
     }
 
     fn new(wire: Wire, local: SocketAddr, identity: Identity, seed: u64) -> Self {
+        // The instance is the device's own, by the seed; branches and Call-IDs are of this socket, so that a second peer of
+        // the same seed does not repeat the transactions of the first.
         let mut rng = Rng::new(seed);
         let (a, b) = (rng.bits(), rng.bits());
         let instance = format!(
@@ -93,6 +95,7 @@ impl SipPeer {
             (b >> 48) & 0xfff,
             b & 0xffff_ffff_ffff
         );
+        let rng = Rng::new(rng.bits() ^ (u64::from(local.port()) << 32));
         Self {
             wire,
             local,
@@ -123,7 +126,20 @@ impl SipPeer {
         &self.instance
     }
 
-    fn transport(&self) -> &'static str {
+    pub(crate) fn random(&mut self) -> u64 {
+        self.rng.bits()
+    }
+
+    pub(crate) fn next_cseq(&mut self) -> u32 {
+        self.cseq += 1;
+        self.cseq
+    }
+
+    pub(crate) fn keep(&mut self, request: SipText) {
+        self.inbox.push(request);
+    }
+
+    pub(crate) fn transport(&self) -> &'static str {
         match self.wire {
             Wire::Udp(_) => "UDP",
             Wire::Tcp(_) => "TCP",
@@ -313,7 +329,12 @@ impl SipPeer {
         }
     }
 
-    fn authorize(&mut self, response: &SipText, method: &str, uri: &str) -> io::Result<String> {
+    pub(crate) fn authorize(
+        &mut self,
+        response: &SipText,
+        method: &str,
+        uri: &str,
+    ) -> io::Result<String> {
         let (asks, answers) = match response.status() {
             Some(407) => ("Proxy-Authenticate", "Proxy-Authorization"),
             _ => ("WWW-Authenticate", "Authorization"),

@@ -4,9 +4,13 @@
 //! test processes an abstract unix socket of the port's name is the lock, which the kernel drops with the process.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr as UnixAddr, UnixListener};
+use std::thread;
+use std::time::Duration;
+
+use crate::GIVE_UP;
 
 /// The first port that may be reserved.
 pub const FIRST_PORT: u16 = 20_000;
@@ -73,6 +77,52 @@ fn take(port: u16) -> io::Result<UnixListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
     UdpSocket::bind((Ipv4Addr::LOCALHOST, port))?;
     Ok(lock)
+}
+
+/// How a server is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// Datagrams.
+    Udp,
+    /// Connections.
+    Tcp,
+}
+
+/// How often a port is tried, at [`TRY_EVERY`], before giving up.
+const TRIES_MAX: u128 = GIVE_UP.as_millis() / TRY_EVERY.as_millis();
+const TRY_EVERY: Duration = Duration::from_millis(20);
+
+/// Waits until somebody has this port, for a server that does not say so itself. TCP is tried by connecting; UDP by a keep-alive
+/// (RFC 5626 §3.5.1), which a closed port refuses by ICMP.
+///
+/// # Errors
+/// [`io::ErrorKind::TimedOut`] after [`GIVE_UP`].
+pub fn await_listening(addr: SocketAddr, protocol: Protocol) -> io::Result<()> {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    socket.connect(addr)?;
+    socket.set_read_timeout(Some(TRY_EVERY))?;
+    let mut nothing = [0; 16];
+    for _ in 0..TRIES_MAX {
+        match protocol {
+            Protocol::Tcp if TcpStream::connect(addr).is_ok() => return Ok(()),
+            Protocol::Tcp => {
+                thread::park_timeout(TRY_EVERY);
+            }
+            Protocol::Udp => {
+                socket.send(b"\r\n\r\n").ok();
+                match socket.recv(&mut nothing) {
+                    Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                        thread::park_timeout(TRY_EVERY);
+                    }
+                    _ => return Ok(()),
+                }
+            }
+        }
+    }
+    Err(io::Error::new(
+        io::ErrorKind::TimedOut,
+        format!("nobody listens on {addr}"),
+    ))
 }
 
 #[cfg(test)]

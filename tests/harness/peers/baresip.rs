@@ -1,0 +1,239 @@
+//! baresip as a telephone of another make: answers, speaks a tone, records what it hears, sends keys. UDP, TCP and TLS.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use testkit::GIVE_UP;
+use testkit::ports::{self, Ports, Protocol};
+use testkit::process::Program;
+
+use super::{fill, write_certificate};
+use crate::audio::{Law, read_wav, tone, write_wav};
+
+/// Where Debian keeps the modules, by version.
+const MODULE_DIRS: [&str; 3] = [
+    "/usr/lib/baresip/modules",
+    "/usr/lib/x86_64-linux-gnu/baresip/modules",
+    "/usr/lib/aarch64-linux-gnu/baresip/modules",
+];
+const RTP_PORTS: u16 = 16;
+
+/// What the telephone is like.
+#[derive(Debug, Clone, Copy)]
+pub struct Telephone {
+    /// Answers by itself; otherwise [`Baresip::answer`].
+    pub answers: bool,
+    /// What it says: a tone of this frequency, at −10 dBFS.
+    pub tone_hz: f64,
+    /// The G.711 law it prefers.
+    pub law: Law,
+}
+
+impl Default for Telephone {
+    fn default() -> Self {
+        Self {
+            answers: true,
+            tone_hz: 700.0,
+            law: Law::A,
+        }
+    }
+}
+
+/// A running baresip.
+pub struct Baresip {
+    program: Program,
+    control: TcpStream,
+    buffer: Vec<u8>,
+    token: u32,
+    /// Events that arrived while something else was awaited, oldest first.
+    events: Vec<Value>,
+    sip: Ports,
+    _others: [Ports; 2],
+    dir: TempDir,
+}
+
+impl Baresip {
+    /// Starts one and waits until it takes calls.
+    pub fn start(telephone: Telephone) -> anyhow::Result<Self> {
+        let dir = tempfile::tempdir()?;
+        // TLS listens on the port after that of UDP and TCP.
+        let (sip, control, rtp) = (
+            ports::reserve_run(2)?,
+            ports::reserve()?,
+            ports::reserve_run(RTP_PORTS)?,
+        );
+        write_certificate(dir.path(), "telephone.test")?;
+        write_wav(
+            &dir.path().join("tone.wav"),
+            &tone(telephone.tone_hz, -10.0, 120),
+            Law::Linear,
+        )?;
+        let modules = MODULE_DIRS
+            .iter()
+            .find(|path| PathBuf::from(path).is_dir())
+            .context("baresip's modules are not installed: run `make setup`")?;
+        let place = dir.path().to_string_lossy().into_owned();
+        let words = [
+            ("SIP", &*sip.addr().to_string()),
+            ("CONTROL", &control.addr().to_string()),
+            ("RTP", &format!("{}-{}", rtp.first(), rtp.last())),
+            ("DIR", &place),
+            ("MODULES", modules),
+        ];
+        fill("baresip.config", &words, &dir.path().join("config"))?;
+        let codecs = if telephone.law == Law::Mu {
+            "pcmu,pcma"
+        } else {
+            "pcma,pcmu"
+        };
+        let mode = if telephone.answers { "auto" } else { "manual" };
+        let account = format!(
+            "<sip:telephone@{}>;regint=0;answermode={mode};audio_codecs={codecs}\n",
+            sip.addr()
+        );
+        std::fs::write(dir.path().join("accounts"), account)?;
+        let mut command = Command::new("baresip");
+        command.arg("-f").arg(dir.path());
+        let program = Program::start(command)?;
+        program.wait_line("baresip is ready", |line| {
+            line.text.contains("baresip is ready")
+        })?;
+        ports::await_listening(control.addr(), Protocol::Tcp)?;
+        let stream = TcpStream::connect(control.addr())?;
+        stream.set_read_timeout(Some(GIVE_UP))?;
+        Ok(Self {
+            program,
+            control: stream,
+            buffer: Vec::new(),
+            token: 0,
+            events: Vec::new(),
+            sip,
+            _others: [control, rtp],
+            dir,
+        })
+    }
+
+    /// Where it takes calls over UDP and TCP.
+    pub fn sip(&self) -> SocketAddr {
+        self.sip.addr()
+    }
+    /// Where it takes calls over TLS.
+    pub fn tls(&self) -> SocketAddr {
+        SocketAddr::new(self.sip.addr().ip(), self.sip.last())
+    }
+    /// The certificate to trust for TLS.
+    pub fn certificate(&self) -> PathBuf {
+        self.dir.path().join("cert.pem")
+    }
+    /// The program, for its lines.
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// Answers the incoming call.
+    pub fn answer(&mut self) -> anyhow::Result<()> {
+        self.command("accept", "")
+    }
+    /// Hangs up.
+    pub fn hang_up(&mut self) -> anyhow::Result<()> {
+        self.command("hangup", "")
+    }
+    /// Presses a key of the keypad (RFC 4733).
+    pub fn press(&mut self, key: char) -> anyhow::Result<()> {
+        self.command("sndcode", &key.to_string())
+    }
+    /// Calls this URI.
+    pub fn dial(&mut self, uri: &str) -> anyhow::Result<()> {
+        self.command("dial", uri)
+    }
+
+    /// Waits for an event of this type (`CALL_INCOMING`, `CALL_ESTABLISHED`, `CALL_RTPESTAB`, `CALL_CLOSED` …).
+    pub fn wait_event(&mut self, kind: &str) -> anyhow::Result<Value> {
+        if let Some(at) = self.events.iter().position(|event| event["type"] == kind) {
+            return Ok(self.events.remove(at));
+        }
+        loop {
+            let message = self
+                .next_message()
+                .with_context(|| self.program.unmet(&format!("no event {kind}")).to_string())?;
+            if message["type"] == kind {
+                return Ok(message);
+            }
+            self.events.push(message);
+        }
+    }
+
+    /// Everything it heard in its calls so far, at 8 kHz; whole after `CALL_CLOSED`.
+    pub fn heard(&self) -> anyhow::Result<Vec<i16>> {
+        let mut samples = Vec::new();
+        let mut files: Vec<_> = std::fs::read_dir(self.dir.path())?
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| path.to_string_lossy().ends_with("-dec.wav"))
+            .collect();
+        files.sort();
+        for file in files {
+            samples.extend(read_wav(&file)?);
+        }
+        Ok(samples)
+    }
+
+    fn command(&mut self, command: &str, params: &str) -> anyhow::Result<()> {
+        self.token += 1;
+        let token = self.token.to_string();
+        let text = json!({"command": command, "params": params, "token": token}).to_string();
+        write!(self.control, "{}:{text},", text.len())?;
+        loop {
+            let message = self.next_message()?;
+            if message["token"] == token {
+                if message["ok"] == true {
+                    return Ok(());
+                }
+                bail!("baresip refuses {command}: {message}");
+            }
+            self.events.push(message);
+        }
+    }
+
+    /// The next netstring of the control connection.
+    fn next_message(&mut self) -> anyhow::Result<Value> {
+        loop {
+            if let Some(colon) = self.buffer.iter().position(|byte| *byte == b':') {
+                let length: usize = std::str::from_utf8(&self.buffer[..colon])?.parse()?;
+                if self.buffer.len() > colon + 1 + length {
+                    let text: Vec<u8> = self
+                        .buffer
+                        .drain(..colon + 2 + length)
+                        .skip(colon + 1)
+                        .take(length)
+                        .collect();
+                    return Ok(serde_json::from_slice(&text)?);
+                }
+            }
+            let mut chunk = [0; 8192];
+            match self.control.read(&mut chunk) {
+                Ok(0) => bail!("baresip closed its control connection"),
+                Ok(length) => self.buffer.extend_from_slice(&chunk[..length]),
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
+                {
+                    bail!("baresip said nothing for {GIVE_UP:?}")
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// For tests that must show that nothing arrives: whether an event of this type comes within `limit`.
+    pub fn event_within(&mut self, kind: &str, limit: Duration) -> anyhow::Result<bool> {
+        self.control.set_read_timeout(Some(limit))?;
+        let came = self.wait_event(kind).is_ok();
+        self.control.set_read_timeout(Some(GIVE_UP))?;
+        Ok(came)
+    }
+}

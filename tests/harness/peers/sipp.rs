@@ -1,0 +1,203 @@
+//! sipp as a trunk with telephones of eight tempers (`tests/peers/sipp/telephones.xml`).
+
+use std::net::SocketAddr;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Context;
+use tempfile::TempDir;
+use testkit::ports::{self, Ports, Protocol};
+use testkit::process::Program;
+use testkit::sip_text::SipText;
+
+use super::fill;
+use crate::audio::{Law, tone, write_wav};
+
+/// How many neighbouring ports sipp may use for RTP.
+const RTP_PORTS: u16 = 64;
+
+/// The telephones of the trunk, named by how they behave; the last two digits of a number choose one.
+pub mod ending {
+    /// Answers, speaks, and stays until the other side hangs up.
+    pub const ANSWERS: &str = "01";
+    /// Is busy.
+    pub const BUSY: &str = "02";
+    /// Rings and is never answered.
+    pub const SILENT: &str = "03";
+    /// Declines.
+    pub const DECLINES: &str = "04";
+    /// Answers and hangs up after [`super::Trunk::hangup_after`].
+    pub const HANGS_UP: &str = "05";
+    /// Rings for [`super::Trunk::rings_for`], then answers.
+    pub const SLOW: &str = "06";
+    /// Wants the digest of user `trunk`, password `trunk-secret`.
+    pub const DIGEST: &str = "07";
+    /// Sends early media before it answers.
+    pub const EARLY: &str = "08";
+}
+
+/// What the trunk is like.
+#[derive(Debug, Clone, Copy)]
+pub struct Trunk {
+    /// The number of calls after which it ends by itself.
+    pub calls: u32,
+    /// Over which transport it takes calls.
+    pub protocol: Protocol,
+    /// Which G.711 law it answers with.
+    pub law: Law,
+    /// What its telephones say: a tone of this frequency.
+    pub tone_hz: f64,
+    /// How long number …05 stays.
+    pub hangup_after: Duration,
+    /// How long number …06 rings.
+    pub rings_for: Duration,
+}
+
+impl Default for Trunk {
+    fn default() -> Self {
+        Self {
+            calls: 1,
+            protocol: Protocol::Udp,
+            law: Law::A,
+            tone_hz: 1_000.0,
+            hangup_after: Duration::from_secs(2),
+            rings_for: Duration::from_millis(500),
+        }
+    }
+}
+
+/// A running sipp.
+pub struct Sipp {
+    program: Program,
+    sip: Ports,
+    _rtp: Ports,
+    dir: TempDir,
+}
+
+/// How a run of sipp went.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Every call went as its scenario wants (exit code 0).
+    pub ok: bool,
+    /// Calls that went as the scenario wants.
+    pub successful: u32,
+    /// Calls that did not.
+    pub failed: u32,
+    /// What sipp complained of.
+    pub errors: String,
+    /// Every message, oldest first: received (true) or sent, and the message.
+    pub messages: Vec<(bool, SipText)>,
+}
+
+impl Sipp {
+    /// Starts the trunk and waits until it takes calls.
+    pub fn start(trunk: Trunk) -> anyhow::Result<Self> {
+        let dir = tempfile::tempdir()?;
+        let (sip, rtp) = (ports::reserve()?, ports::reserve_run(RTP_PORTS)?);
+        let wav = dir.path().join("tone.wav");
+        write_wav(&wav, &tone(trunk.tone_hz, -10.0, 10), trunk.law)?;
+        let (payload_type, codec) = match trunk.law {
+            Law::Mu => ("0", "PCMU"),
+            Law::A | Law::Linear => ("8", "PCMA"),
+        };
+        let scenario = dir.path().join("telephones.xml");
+        let words = [
+            (
+                "TONE",
+                wav.to_str().context("a strange temporary directory")?,
+            ),
+            ("PT", payload_type),
+            ("CODEC", codec),
+            ("HANGUP_MS", &trunk.hangup_after.as_millis().to_string()),
+            ("RING_MS", &trunk.rings_for.as_millis().to_string()),
+        ];
+        fill("sipp/telephones.xml", &words, &scenario)?;
+        let mut command = Command::new("sipp");
+        command.current_dir(dir.path()).arg("-sf").arg(&scenario);
+        command.args([
+            "-i",
+            "127.0.0.1",
+            "-mi",
+            "127.0.0.1",
+            "-nostdin",
+            "-skip_rlimit",
+        ]);
+        command.args([
+            "-p",
+            &sip.first().to_string(),
+            "-mp",
+            &rtp.first().to_string(),
+        ]);
+        command.args(["-m", &trunk.calls.to_string()]);
+        command.args([
+            "-t",
+            if trunk.protocol == Protocol::Tcp {
+                "t1"
+            } else {
+                "u1"
+            },
+        ]);
+        command.args(["-trace_msg", "-message_file", "messages.log"]);
+        command.args(["-trace_err", "-error_file", "errors.log"]);
+        command.args(["-trace_stat", "-stf", "statistics.csv"]);
+        let program = Program::start(command)?;
+        ports::await_listening(sip.addr(), trunk.protocol)
+            .map_err(|error| anyhow::anyhow!(program.unmet(&error.to_string())))?;
+        Ok(Self {
+            program,
+            sip,
+            _rtp: rtp,
+            dir,
+        })
+    }
+
+    /// Where it takes calls.
+    pub fn addr(&self) -> SocketAddr {
+        self.sip.addr()
+    }
+
+    /// Waits until it has taken its calls, at most `limit`, and tells how it went.
+    pub fn finish(self, limit: Duration) -> anyhow::Result<Outcome> {
+        let status = self.program.wait_exit(limit).map_err(|error| {
+            let errors = self.read("errors.log");
+            anyhow::anyhow!("{error}\n{errors}")
+        })?;
+        let statistics = self.read("statistics.csv");
+        let mut lines = statistics.lines();
+        let names: Vec<_> = lines.next().unwrap_or_default().split(';').collect();
+        let values: Vec<_> = lines.next_back().unwrap_or_default().split(';').collect();
+        let count = |name: &str| {
+            let at = names.iter().position(|found| *found == name)?;
+            values.get(at)?.parse::<u32>().ok()
+        };
+        Ok(Outcome {
+            ok: status.success(),
+            successful: count("SuccessfulCall(C)").context("sipp's statistics lack a column")?,
+            failed: count("FailedCall(C)").context("sipp's statistics lack a column")?,
+            errors: self.read("errors.log"),
+            messages: messages(&self.read("messages.log")),
+        })
+    }
+
+    fn read(&self, name: &str) -> String {
+        std::fs::read(self.dir.path().join(name))
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .unwrap_or_default()
+    }
+}
+
+/// Reads sipp's message log: a line of dashes and a time, a line that says which way, an empty line, the message.
+fn messages(log: &str) -> Vec<(bool, SipText)> {
+    const RULE: &str = "-----------------------------------------------";
+    log.split(RULE)
+        .filter_map(|entry| {
+            let (head, message) = entry.split_once("\n\n")?;
+            let crlf = message
+                .replace("\r\n", "\n")
+                .trim_end_matches('\n')
+                .replace('\n', "\r\n");
+            let mut wire = format!("{crlf}\r\n\r\n").into_bytes();
+            Some((head.contains("received"), SipText::take(&mut wire)?))
+        })
+        .collect()
+}
