@@ -1,0 +1,74 @@
+//! The IM role: chat, kept chat, refusals, restart.
+
+use server::files::Addresses;
+use testkit::peer::{Identity, SipPeer};
+
+use crate::bench::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chat_is_relayed_to_who_is_there_and_logged() {
+    let mut bench = Bench::start("").await;
+    let mut alice = registered(bench.peer("alice").await).await;
+    let mut bob = registered(bench.peer("bob").await).await;
+    block(move || {
+        assert_eq!(say(&mut alice, "bob", "hello bob"), Some(202));
+        let message = bob.expect("MESSAGE").unwrap();
+        assert!(message.text().ends_with("hello bob"));
+        bob.reply(&message, 200, "OK", &[], b"").unwrap();
+    })
+    .await;
+    let log = bench.server.store.log_newest(10).await.unwrap();
+    assert_eq!(log.len(), 1);
+    assert_eq!(&*log[0].logged.from, "alice@test.example");
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chat_for_the_absent_survives_a_restart() {
+    let mut bench = Bench::start("").await;
+    let mut alice = registered(bench.peer("alice").await).await;
+    let carol = bench.identity("carol").await;
+    block(move || assert_eq!(say(&mut alice, "carol", "are you there?"), Some(202))).await;
+    let directory = bench.stop().await;
+    assert!(Addresses::read(&directory.path().join("data")).is_err());
+
+    let bench = Bench::start_in(directory, "").await;
+    let server = bench.tcp();
+    let read = Addresses::read(&bench.directory.path().join("data")).unwrap();
+    assert_eq!(read, bench.server.addresses);
+    let peer = block(move || SipPeer::tcp(carol, server, 9).unwrap()).await;
+    let mut carol = registered(peer).await;
+    block(move || {
+        let message = carol.expect("MESSAGE").unwrap();
+        assert!(message.text().ends_with("are you there?"));
+        carol.reply(&message, 200, "OK", &[], b"").unwrap();
+    })
+    .await;
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_and_a_stranger_are_refused() {
+    let bench = Bench::start("").await;
+    let mut alice = bench.identity("alice").await;
+    alice.password = "wrong".into();
+    let server = bench.tcp();
+    block(move || {
+        let mut peer = SipPeer::tcp(alice, server, 1).unwrap();
+        assert!(matches!(peer.register("").unwrap().status(), Some(401 | 403)));
+        let nobody = Identity::new("nobody", DOMAIN, "x");
+        let mut peer = SipPeer::tcp(nobody, server, 2).unwrap();
+        assert!(matches!(peer.register("").unwrap().status(), Some(401 | 403)));
+    })
+    .await;
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_server_on_the_same_data_does_not_start() {
+    let bench = Bench::start("").await;
+    let second = server::Server::start(config(bench.directory.path(), "")).await;
+    let words = second.unwrap_err().to_string();
+    assert!(words.contains("in use"), "{words}");
+    bench.stop().await;
+}

@@ -1,0 +1,4 @@
+//! The assembled server on the loopback, with scripted SIP peers.
+
+mod bench;
+mod im;
