@@ -75,3 +75,23 @@ proptest! {
         prop_assert!(big.participants.len() <= PARTIES_MAX);
     }
 }
+
+/// The corpus that the fuzz target starts from, replayed; `fuzz` panics when something is wrong.
+#[test]
+fn the_fuzzers_seeds() {
+    let seeds = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/seeds");
+    let mut judged = [0, 0];
+    for entry in std::fs::read_dir(seeds).unwrap() {
+        let path = entry.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap();
+        fuzz(&bytes);
+        let read = parse_request(&bytes).is_ok()
+            || parse_response(&bytes).is_ok()
+            || parse_report(&bytes).is_ok()
+            || parse_report_ack(&bytes).is_ok();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        assert!(read || !name.starts_with("good-"), "{name}");
+        judged[usize::from(read)] += 1;
+    }
+    assert!(judged[0] >= 5 && judged[1] >= 10, "{judged:?}");
+}

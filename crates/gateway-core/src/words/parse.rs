@@ -1,0 +1,404 @@
+//! `call bob "Carol Jones" (mobile) +1 555 0107` and the like, case-insensitive, in English and German.
+
+use soap_proto::{Party, Who};
+
+use super::Language;
+
+/// Most characters of a message that are read.
+pub const SAID_MAX_CHARS: usize = 8000;
+
+/// What somebody said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// What they want.
+    pub command: Command,
+    /// In which language.
+    pub language: Language,
+    /// `in 2`: the second of their conferences, counted as `who` counts them.
+    pub which: Option<usize>,
+}
+
+/// What can be said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Start a conference with these people.
+    Call(Vec<Party>),
+    /// Add people to it.
+    Add(Vec<Party>),
+    /// Call somebody in it again.
+    Redial(String),
+    /// Who is in it.
+    Who,
+    /// Nobody shall hear them.
+    Mute(String),
+    /// They shall be heard again.
+    Unmute(String),
+    /// Hang up their telephone.
+    Drop(String),
+    /// Hang up and take them off the list.
+    Remove(String),
+    /// End it for all.
+    End,
+    /// What can be said.
+    Help,
+}
+
+/// What was not understood, with what might have been meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Confusion {
+    /// The language to answer in.
+    pub language: Language,
+    /// What is wrong.
+    pub wrong: Wrong,
+}
+
+/// Kinds of misunderstanding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wrong {
+    /// The first word is none of ours.
+    UnknownWord {
+        /// The word.
+        word: String,
+        /// The nearest of ours.
+        meant: Option<&'static str>,
+    },
+    /// The word needs to know whom.
+    Whom {
+        /// The word.
+        word: &'static str,
+    },
+    /// More words than the command takes.
+    TooMuch {
+        /// The first word too many.
+        word: String,
+    },
+    /// A quotation mark is never closed.
+    OpenQuote,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verb {
+    Call,
+    Add,
+    Redial,
+    Who,
+    Mute,
+    Unmute,
+    Drop,
+    Remove,
+    End,
+    Help,
+}
+
+use Language::{English, German};
+
+/// Every word that begins a command. The first of a language is the one that help names.
+const VERBS: [(&str, Verb, Language); 47] = [
+    ("call", Verb::Call, English),
+    ("dial", Verb::Call, English),
+    ("ring", Verb::Call, English),
+    ("conference", Verb::Call, English),
+    ("ruf", Verb::Call, German),
+    ("rufe", Verb::Call, German),
+    ("anrufen", Verb::Call, German),
+    ("konferenz", Verb::Call, German),
+    ("add", Verb::Add, English),
+    ("invite", Verb::Add, English),
+    ("dazu", Verb::Add, German),
+    ("hinzufügen", Verb::Add, German),
+    ("hinzu", Verb::Add, German),
+    ("redial", Verb::Redial, English),
+    ("again", Verb::Redial, English),
+    ("nochmal", Verb::Redial, German),
+    ("who", Verb::Who, English),
+    ("list", Verb::Who, English),
+    ("status", Verb::Who, English),
+    ("wer", Verb::Who, German),
+    ("liste", Verb::Who, German),
+    ("mute", Verb::Mute, English),
+    ("silence", Verb::Mute, English),
+    ("stumm", Verb::Mute, German),
+    ("unmute", Verb::Unmute, English),
+    ("laut", Verb::Unmute, German),
+    ("drop", Verb::Drop, English),
+    ("disconnect", Verb::Drop, English),
+    ("hangup", Verb::Drop, English),
+    ("trenne", Verb::Drop, German),
+    ("trennen", Verb::Drop, German),
+    ("auflegen", Verb::Drop, German),
+    ("remove", Verb::Remove, English),
+    ("kick", Verb::Remove, English),
+    ("entferne", Verb::Remove, German),
+    ("entfernen", Verb::Remove, German),
+    ("raus", Verb::Remove, German),
+    ("end", Verb::End, English),
+    ("stop", Verb::End, English),
+    ("ende", Verb::End, German),
+    ("beende", Verb::End, German),
+    ("beenden", Verb::End, German),
+    ("schluss", Verb::End, German),
+    ("help", Verb::Help, English),
+    ("?", Verb::Help, English),
+    ("hilfe", Verb::Help, German),
+    ("was", Verb::Help, German),
+];
+
+/// Words between names that mean nothing.
+const FILLERS: [&str; 6] = ["and", "und", "with", "mit", "&", "to"];
+
+/// Understands a message.
+pub fn parse(text: &str) -> Result<Said, Confusion> {
+    let text: String = text.chars().take(SAID_MAX_CHARS).collect();
+    let mut words = words(&text).map_err(|wrong| Confusion {
+        language: Language::default(),
+        wrong,
+    })?;
+    if words.is_empty() {
+        return Ok(Said {
+            command: Command::Help,
+            language: Language::default(),
+            which: None,
+        });
+    }
+    let first = words.remove(0);
+    let bare = first.text.trim_start_matches('/').to_lowercase();
+    let Some((name, verb, language)) = VERBS
+        .into_iter()
+        .find(|(name, _, _)| *name == bare && !first.quoted)
+    else {
+        return Err(Confusion {
+            language: Language::default(),
+            wrong: Wrong::UnknownWord {
+                meant: nearest(&bare),
+                word: first.text,
+            },
+        });
+    };
+    let which = take_which(&mut words);
+    command(verb, name, words)
+        .map(|command| Said {
+            command,
+            language,
+            which,
+        })
+        .map_err(|wrong| Confusion { language, wrong })
+}
+
+fn command(verb: Verb, name: &'static str, mut words: Vec<Word>) -> Result<Command, Wrong> {
+    let whom = Wrong::Whom { word: name };
+    match verb {
+        Verb::Call | Verb::Add => {
+            // "ruf bob an"
+            if verb == Verb::Call && words.last().is_some_and(|w| w.is("an")) {
+                words.pop();
+            }
+            let parties = parties(words);
+            match (parties.is_empty(), verb == Verb::Call) {
+                (true, _) => Err(whom),
+                (false, true) => Ok(Command::Call(parties)),
+                (false, false) => Ok(Command::Add(parties)),
+            }
+        }
+        Verb::Who | Verb::End | Verb::Help => {
+            // "who is in the call?", "end the conference" are as good as the first word alone.
+            Ok(match verb {
+                Verb::Who => Command::Who,
+                Verb::End => match words.into_iter().find(|w| !w.is_small_talk()) {
+                    // "end bob" is more likely a slip than the wish to end it for all.
+                    Some(word) => return Err(Wrong::TooMuch { word: word.text }),
+                    None => Command::End,
+                },
+                _ => Command::Help,
+            })
+        }
+        Verb::Redial | Verb::Mute | Verb::Unmute | Verb::Drop | Verb::Remove => {
+            // A name of several words needs no quotes here: there is only one.
+            let name: Vec<String> = words.into_iter().map(|w| w.text).collect();
+            let name = name.join(" ");
+            if name.is_empty() {
+                return Err(whom);
+            }
+            Ok(match verb {
+                Verb::Redial => Command::Redial(name),
+                Verb::Mute => Command::Mute(name),
+                Verb::Unmute => Command::Unmute(name),
+                Verb::Drop => Command::Drop(name),
+                _ => Command::Remove(name),
+            })
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Word {
+    text: String,
+    quoted: bool,
+}
+
+impl Word {
+    fn is(&self, other: &str) -> bool {
+        !self.quoted && self.text.eq_ignore_ascii_case(other)
+    }
+    fn is_small_talk(&self) -> bool {
+        [
+            "the",
+            "call",
+            "conference",
+            "it",
+            "for",
+            "all",
+            "everybody",
+            "die",
+            "das",
+            "gespräch",
+            "konferenz",
+            "für",
+            "alle",
+            "now",
+            "jetzt",
+            "please",
+            "bitte",
+        ]
+        .iter()
+        .any(|w| self.text.to_lowercase() == **w)
+    }
+    fn is_number(&self) -> bool {
+        let mut chars = self.text.chars();
+        let first = chars
+            .next()
+            .is_some_and(|c| c.is_ascii_digit() || c == '+' || c == '(');
+        !self.quoted
+            && first
+            && self.text.chars().any(|c| c.is_ascii_digit())
+            && chars.all(|c| c.is_ascii_digit() || "-.()/".contains(c))
+    }
+    fn digits(&self) -> usize {
+        self.text.chars().filter(char::is_ascii_digit).count()
+    }
+}
+
+/// Splits at white space and commas; text in quotation marks of any kind is one word.
+fn words(text: &str) -> Result<Vec<Word>, Wrong> {
+    let mut out = Vec::new();
+    let mut rest = text;
+    loop {
+        rest = rest.trim_start_matches(|c: char| c.is_whitespace() || c == ',' || c == ';');
+        let Some(first) = rest.chars().next() else {
+            return Ok(out);
+        };
+        let closes: &[char] = match first {
+            '"' => &['"'],
+            '“' | '”' | '„' => &['“', '”', '"'],
+            '«' => &['»'],
+            '\'' => &['\''],
+            _ => &[],
+        };
+        if closes.is_empty() {
+            let end = rest
+                .find(|c: char| c.is_whitespace() || c == ',' || c == ';' || c == '"')
+                .unwrap_or(rest.len());
+            let (word, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
+            let trimmed = word.trim_end_matches(['.', '!', '?', ':']);
+            let word = if trimmed.is_empty() { word } else { trimmed };
+            out.push(Word {
+                text: word.to_owned(),
+                quoted: false,
+            });
+            rest = after;
+        } else {
+            let inner = rest.strip_prefix(first).unwrap_or_default();
+            let (word, after) = inner.split_once(closes).ok_or(Wrong::OpenQuote)?;
+            if !word.trim().is_empty() {
+                out.push(Word {
+                    text: word.trim().to_owned(),
+                    quoted: true,
+                });
+            }
+            rest = after;
+        }
+    }
+}
+
+/// Takes a trailing `in 2` off.
+fn take_which(words: &mut Vec<Word>) -> Option<usize> {
+    let [.., before, last] = words.as_slice() else {
+        return None;
+    };
+    let number = last.text.trim_start_matches('#').parse().ok()?;
+    if !before.is("in") || last.quoted || !(1..=99).contains(&number) {
+        return None;
+    }
+    words.truncate(words.len().saturating_sub(2));
+    Some(number)
+}
+
+/// Names, numbers and URIs; `(mobile)` behind a name says which telephone.
+fn parties(words: Vec<Word>) -> Vec<Party> {
+    let mut out: Vec<Party> = Vec::new();
+    let mut words = words.into_iter().peekable();
+    while let Some(word) = words.next() {
+        if FILLERS.iter().any(|filler| word.is(filler)) {
+            continue;
+        }
+        let place = word
+            .text
+            .strip_prefix('(')
+            .and_then(|w| w.strip_suffix(')'))
+            .filter(|w| !word.quoted && w.chars().any(char::is_alphabetic));
+        if let (Some(place), Some(party)) = (place, out.last_mut()) {
+            party.place = Some(place.to_lowercase());
+            continue;
+        }
+        if word.is_number() {
+            let mut number = word.text.clone();
+            let mut digits = word.digits();
+            // "+1 555 0107" and "(030) 123" are one number; a piece that is a whole number by itself begins the next.
+            while let Some(next) = words.peek() {
+                let whole = digits >= 7 || next.text.starts_with(['+', '(']);
+                if whole || !next.is_number() || digits + next.digits() > 15 {
+                    break;
+                }
+                digits += next.digits();
+                number.push(' ');
+                number.push_str(&next.text);
+                words.next();
+            }
+            out.push(Party::of(Who::Number(number)));
+        } else if word.text.starts_with("sip:") || word.text.starts_with("sips:") {
+            out.push(Party::of(Who::Sip(word.text)));
+        } else {
+            out.push(Party::of(Who::Person(word.text)));
+        }
+    }
+    out
+}
+
+/// The word of ours that is at most two slips away.
+fn nearest(word: &str) -> Option<&'static str> {
+    let slips_max = if word.chars().count() <= 3 { 1 } else { 2 };
+    VERBS
+        .iter()
+        .map(|(name, _, _)| (distance(word, name), *name))
+        .filter(|(slips, _)| *slips <= slips_max)
+        .min_by_key(|(slips, name)| (*slips, std::cmp::Reverse(name.len())))
+        .map(|(_, name)| name)
+}
+
+/// Levenshtein distance, of short words.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, ca) in a.chars().take(32).enumerate() {
+        let mut left = i + 1;
+        let mut diagonal = i;
+        let mut next = vec![left];
+        for (cb, above) in b.iter().zip(row.iter().skip(1)) {
+            let cost = usize::from(ca != *cb);
+            left = (diagonal + cost).min(above + 1).min(left + 1);
+            diagonal = *above;
+            next.push(left);
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or(0)
+}

@@ -1,0 +1,463 @@
+//! What people are told, in words.
+
+use std::fmt::Write as _;
+
+use convoke_types::report::{Change, ConferenceEndReason, Report};
+use convoke_types::{Aor, EndReason, Fault, FaultCode, LegState, Role};
+use soap_proto::{ParticipantSnapshot, Party, Snapshot, UtcMillis, Who};
+
+use super::Language;
+use super::parse::{Confusion, Wrong};
+
+/// Most people named in one answer.
+const NAMED_MAX: usize = 50;
+
+/// What was done, to be told in the past tense or as under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Did {
+    /// These are being called.
+    Added(Vec<Party>),
+    /// They are being called again.
+    Redialled(String),
+    /// They are not heard.
+    Muted(String),
+    /// They are heard.
+    Unmuted(String),
+    /// Their telephone is being hung up.
+    Dropped(String),
+    /// They are off the list.
+    Removed(String),
+    /// It is ending.
+    Ended,
+}
+
+/// The name to say for somebody.
+pub(crate) fn name(p: &ParticipantSnapshot) -> String {
+    if p.name.is_empty() {
+        p.place.clone()
+    } else {
+        p.name.clone()
+    }
+}
+
+fn named(p: &ParticipantSnapshot) -> String {
+    let name = name(p);
+    if p.place.is_empty() || p.place == name {
+        name
+    } else {
+        format!("{name} ({})", p.place)
+    }
+}
+
+fn join(names: &[String], language: Language) -> String {
+    let and = language.choose("and", "und");
+    match names {
+        [] => language.choose("nobody", "niemand").to_owned(),
+        [one] => one.clone(),
+        [all @ .., last] => format!("{} {and} {last}", all.join(", ")),
+    }
+}
+
+pub(crate) fn calling(conference: &Snapshot, user: &Aor, language: Language) -> String {
+    let others: Vec<String> = conference
+        .participants
+        .iter()
+        .filter(|p| p.role != Role::Owner || p.user.as_ref().is_some_and(|u| u != user))
+        .take(NAMED_MAX)
+        .map(named)
+        .collect();
+    let shown = u32::try_from(others.len())
+        .unwrap_or(u32::MAX)
+        .saturating_add(1);
+    let more = match conference.count.saturating_sub(shown) {
+        0 => String::new(),
+        n => language.choose(format!(" … {n} more"), format!(" … {n} weitere")),
+    };
+    let names = join(&others, language);
+    language.choose(
+        format!("Calling {names}{more}. I ring you first."),
+        format!("Ich rufe {names}{more} an. Zuerst klingelt es bei dir."),
+    )
+}
+
+pub(crate) fn did(did: &Did, language: Language) -> String {
+    match did {
+        Did::Added(parties) => {
+            let names: Vec<String> = parties.iter().take(NAMED_MAX).map(party).collect();
+            let names = join(&names, language);
+            language.choose(
+                format!("Calling {names} too."),
+                format!("Ich rufe auch {names} an."),
+            )
+        }
+        Did::Redialled(name) => language.choose(
+            format!("Calling {name} again."),
+            format!("Ich rufe {name} noch einmal an."),
+        ),
+        Did::Muted(name) => {
+            language.choose(format!("{name} is muted."), format!("{name} ist stumm."))
+        }
+        Did::Unmuted(name) => language.choose(
+            format!("{name} can be heard again."),
+            format!("{name} ist wieder zu hören."),
+        ),
+        Did::Dropped(name) => language.choose(
+            format!("Hanging up on {name}."),
+            format!("Ich trenne {name}."),
+        ),
+        Did::Removed(name) => language.choose(
+            format!("{name} is off the list."),
+            format!("{name} ist von der Liste."),
+        ),
+        Did::Ended => language
+            .choose("Ending the conference.", "Ich beende die Konferenz.")
+            .to_owned(),
+    }
+}
+
+fn party(party: &Party) -> String {
+    let who = match &party.who {
+        Who::Person(text) | Who::Number(text) | Who::Sip(text) => text,
+    };
+    match &party.place {
+        Some(place) => format!("{who} ({place})"),
+        None => who.clone(),
+    }
+}
+
+pub(crate) fn who(conferences: &[&Snapshot], now: UtcMillis, language: Language) -> String {
+    let mut text = String::new();
+    for (n, conference) in conferences.iter().enumerate() {
+        let title = if conference.title.is_empty() {
+            language.choose("Conference", "Konferenz").to_owned()
+        } else {
+            conference.title.clone()
+        };
+        if conferences.len() > 1 {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{}. {title}:", n + 1);
+        } else {
+            let _ = writeln!(text, "{title}:");
+        }
+        for p in conference.participants.iter().take(NAMED_MAX) {
+            let _ = writeln!(text, "  {}", line(p, now, language));
+        }
+        let listed = conference.participants.len().min(NAMED_MAX);
+        let listed = u32::try_from(listed).unwrap_or(u32::MAX);
+        if let Some(more @ 1..) = conference.count.checked_sub(listed) {
+            let _ = writeln!(text, "  … {more} {}", language.choose("more", "weitere"));
+        }
+    }
+    text.trim_end().to_owned()
+}
+
+fn line(p: &ParticipantSnapshot, now: UtcMillis, language: Language) -> String {
+    let mut text = named(p);
+    match &p.leg {
+        None => text.push_str(language.choose(": not called", ": nicht angerufen")),
+        Some(leg) => {
+            let seconds = now.0.saturating_sub(leg.since.0) / 1000;
+            let state = state(leg.state, leg.cause.as_ref().map(|c| c.reason), language);
+            let _ = write!(text, ": {state} {}:{:02}", seconds / 60, seconds % 60);
+        }
+    }
+    for (on, english, german) in [
+        (p.muted, ", muted", ", stumm"),
+        (p.talking, ", talking", ", spricht"),
+        (p.silent, ", no sound from them", ", kein Ton"),
+    ] {
+        if on {
+            text.push_str(language.choose(english, german));
+        }
+    }
+    text
+}
+
+fn state(state: LegState, reason: Option<EndReason>, language: Language) -> &'static str {
+    match (state, reason) {
+        (LegState::NoAnswer, Some(EndReason::Voicemail)) => {
+            language.choose("voicemail", "Anrufbeantworter")
+        }
+        (LegState::Queued, _) => language.choose("waiting", "wartet"),
+        (LegState::Dialling, _) => language.choose("calling", "wird gewählt"),
+        (LegState::Ringing, _) => language.choose("ringing", "es klingelt"),
+        (LegState::Answered, _) => language.choose("connecting", "verbindet"),
+        (LegState::Confirming, _) => language.choose("asked to press 1", "soll die 1 drücken"),
+        (LegState::Joined, _) => language.choose("in the call", "im Gespräch"),
+        (LegState::Held, _) => language.choose("on hold", "hält"),
+        (LegState::Left, _) => language.choose("left", "weg"),
+        (LegState::Busy, _) => language.choose("busy", "besetzt"),
+        (LegState::NoAnswer, _) => language.choose("no answer", "antwortet nicht"),
+        (LegState::Declined, _) => language.choose("declined", "hat abgelehnt"),
+        (LegState::Unreachable, _) => language.choose("unreachable", "nicht erreichbar"),
+        (LegState::Failed, _) => language.choose("failed", "gescheitert"),
+    }
+}
+
+/// One report in words; `None` for what would only be noise (talking; steps between ringing and being in). `told`: the
+/// receiver's own command led to it and its answer said so already.
+pub(crate) fn report(report: &Report, told: bool, language: Language) -> Option<String> {
+    let who = report.participant.as_ref().map_or_else(String::new, |p| {
+        if p.name.is_empty() {
+            p.place.clone()
+        } else {
+            p.name.clone()
+        }
+    });
+    match &report.change {
+        Change::Leg {
+            state: leg, cause, ..
+        } => leg_words(&who, *leg, cause.as_ref(), language),
+        Change::Added if !told => {
+            Some(language.choose(format!("{who} was added."), format!("{who} kam dazu.")))
+        }
+        Change::Removed if !told => Some(language.choose(
+            format!("{who} was removed."),
+            format!("{who} wurde entfernt."),
+        )),
+        Change::Muted { on: true } if !told => {
+            Some(language.choose(format!("{who} is muted."), format!("{who} ist stumm.")))
+        }
+        Change::Muted { on: false } if !told => {
+            let german = format!("{who} ist wieder zu hören.");
+            Some(language.choose(format!("{who} can be heard again."), german))
+        }
+        Change::Silent { on: true } => Some(language.choose(
+            format!("{who}: no sound from them."),
+            format!("{who}: kein Ton."),
+        )),
+        Change::Ended { cause } => {
+            let why = match cause.reason {
+                ConferenceEndReason::ByCommand => String::new(),
+                ConferenceEndReason::OwnerLeft => language
+                    .choose(": whoever started it left", ": wer sie begann, ist weg")
+                    .to_owned(),
+                ConferenceEndReason::Empty => language
+                    .choose(": everybody left", ": alle sind weg")
+                    .to_owned(),
+                ConferenceEndReason::Error | ConferenceEndReason::Shutdown => {
+                    format!(": {}", cause.words)
+                }
+            };
+            Some(language.choose(
+                format!("The conference has ended{why}."),
+                format!("Die Konferenz ist zu Ende{why}."),
+            ))
+        }
+        Change::Created
+        | Change::Added
+        | Change::Removed
+        | Change::Muted { .. }
+        | Change::Talking { .. }
+        | Change::Silent { on: false } => None,
+    }
+}
+
+fn leg_words(
+    who: &str,
+    leg: LegState,
+    cause: Option<&convoke_types::Cause>,
+    language: Language,
+) -> Option<String> {
+    match leg {
+        LegState::Queued | LegState::Dialling | LegState::Answered => None,
+        LegState::Joined => Some(language.choose(
+            format!("{who} is in the call."),
+            format!("{who} ist im Gespräch."),
+        )),
+        LegState::Left => Some(language.choose(
+            format!("{who} left{}.", left_why(cause, language)),
+            format!("{who} ist weg{}.", left_why(cause, language)),
+        )),
+        LegState::Failed => {
+            let why = cause.map_or_else(String::new, |c| format!(" ({})", c.words));
+            Some(format!("{who}: {}{why}", state(leg, None, language)))
+        }
+        LegState::Ringing
+        | LegState::Confirming
+        | LegState::Held
+        | LegState::Busy
+        | LegState::NoAnswer
+        | LegState::Declined
+        | LegState::Unreachable => Some(format!(
+            "{who}: {}",
+            state(leg, cause.map(|c| c.reason), language)
+        )),
+    }
+}
+
+fn left_why(cause: Option<&convoke_types::Cause>, language: Language) -> &'static str {
+    match cause.map(|c| c.reason) {
+        Some(EndReason::ByModerator) => language.choose(" (hung up by a moderator)", " (getrennt)"),
+        Some(EndReason::JoinedElsewhere) => {
+            language.choose(" (joined elsewhere)", " (anderswo im Gespräch)")
+        }
+        _ => "",
+    }
+}
+
+pub(crate) fn fault(fault: &Fault, language: Language) -> String {
+    let came = &fault.came;
+    let text = match fault.code {
+        FaultCode::UnknownPerson => language.choose(
+            format!("I know nobody called {came}. Try user@domain, or a number with +."),
+            format!("Ich kenne niemanden namens {came}. Versuch es mit name@domain oder einer Nummer mit +."),
+        ),
+        FaultCode::NoTelephone => language.choose(
+            format!("No telephone is known for {came}."),
+            format!("Für {came} ist kein Telefon bekannt."),
+        ),
+        FaultCode::NumberRefused => language.choose(
+            format!("I may not call {came}."),
+            format!("Ich darf {came} nicht anrufen."),
+        ),
+        FaultCode::NotAllowed => language
+            .choose("You may not do that in this conference.", "Das darfst du in dieser Konferenz nicht.")
+            .to_owned(),
+        FaultCode::UnknownConference => no_conference(language),
+        FaultCode::Expired => late(language),
+        FaultCode::LimitReached => language.choose(
+            format!("A limit is reached: {}.", fault.expected),
+            format!("Eine Grenze ist erreicht: {}.", fault.expected),
+        ),
+        FaultCode::Overloaded | FaultCode::ShuttingDown => language
+            .choose(
+                "The conference service does not answer just now. Nobody was called; try again soon.",
+                "Der Konferenzdienst antwortet gerade nicht. Versuch es gleich noch einmal.",
+            )
+            .to_owned(),
+        FaultCode::BadRequest
+        | FaultCode::UnknownOperation
+        | FaultCode::Unauthenticated
+        | FaultCode::UnknownParticipant
+        | FaultCode::CommandIdReused
+        | FaultCode::WrongState
+        | FaultCode::NoReplyTo
+        | FaultCode::Internal => language.choose(
+            format!("That did not work ({}): expected {}, came {came}.", fault.code, fault.expected),
+            format!("Das ging nicht ({}): erwartet {}, gekommen {came}.", fault.code, fault.expected),
+        ),
+    };
+    soap_proto::clean_words(&text)
+}
+
+pub(crate) fn confusion(confusion: &Confusion) -> String {
+    let language = confusion.language;
+    match &confusion.wrong {
+        Wrong::UnknownWord { word, meant } => {
+            let word = soap_proto::clean(word, 40);
+            match meant {
+                Some(meant) => format!(
+                    "I do not know \"{word}\". Did you mean \"{meant}\"? \"help\" lists what I know."
+                ),
+                None => format!(
+                    "I do not know \"{word}\". Say \"help\" to see what I know (auf Deutsch: \"hilfe\")."
+                ),
+            }
+        }
+        Wrong::Whom { word } => language.choose(
+            format!("Whom? Say for example: {word} bob"),
+            format!("Wen? Sag zum Beispiel: {word} bob"),
+        ),
+        Wrong::TooMuch { word } => {
+            let word = soap_proto::clean(word, 40);
+            language.choose(
+                format!("\"end\" ends it for all. To hang up one person: drop {word}"),
+                format!("\"ende\" beendet sie für alle. Um jemanden zu trennen: trenne {word}"),
+            )
+        }
+        Wrong::OpenQuote => {
+            "A quotation mark is never closed. Say for example: call \"Carol Jones\" bob".to_owned()
+        }
+    }
+}
+
+pub(crate) fn help(language: Language) -> String {
+    language
+        .choose(
+            "call bob \"Carol Jones\" (work) +15550107 – ring us all and join us\n\
+             add dave · redial bob\n\
+             who – who is in, who rings\n\
+             mute bob · unmute bob\n\
+             drop bob – hang up on bob · remove bob – and forget him\n\
+             end – end it for all\n\
+             With several conferences: mute bob in 2 (auf Deutsch: hilfe)",
+            "ruf bob \"Carla Jansen\" (work) +15550107 an – alle anrufen und verbinden\n\
+             dazu dave · nochmal bob\n\
+             wer – wer dabei ist, bei wem es klingelt\n\
+             stumm bob · laut bob\n\
+             trenne bob – bob auflegen · entferne bob – und von der Liste nehmen\n\
+             ende – für alle beenden\n\
+             Bei mehreren Konferenzen: stumm bob in 2 (in English: help)",
+        )
+        .to_owned()
+}
+
+pub(crate) fn not_text() -> String {
+    "I read words in UTF-8 only. Say \"help\" to see what I know.".to_owned()
+}
+
+pub(crate) fn late(language: Language) -> String {
+    language
+        .choose(
+            "That reached me too late, so I did nothing. Please say it again.",
+            "Das kam zu spät an, ich habe nichts getan. Bitte sag es noch einmal.",
+        )
+        .to_owned()
+}
+
+pub(crate) fn no_conference(language: Language) -> String {
+    language
+        .choose(
+            "You are in no conference. Start one: call bob",
+            "Du bist in keiner Konferenz. Beginne eine: ruf bob an",
+        )
+        .to_owned()
+}
+
+pub(crate) fn which(conferences: &[Snapshot], language: Language) -> String {
+    let mut text = language
+        .choose(
+            "You are in several conferences; say which, for example \"in 1\" at the end:",
+            "Du bist in mehreren Konferenzen; sag welche, zum Beispiel \"in 1\" am Ende:",
+        )
+        .to_owned();
+    for (n, conference) in conferences.iter().enumerate() {
+        let names: Vec<String> = conference.participants.iter().take(5).map(name).collect();
+        let _ = write!(
+            text,
+            "\n{}. {} ({})",
+            n + 1,
+            conference.title,
+            names.join(", ")
+        );
+    }
+    text
+}
+
+pub(crate) fn nobody(wanted: &str, conferences: &[&Snapshot], language: Language) -> String {
+    let names: Vec<String> = conferences
+        .iter()
+        .flat_map(|c| c.participants.iter())
+        .take(NAMED_MAX)
+        .map(name)
+        .collect();
+    let wanted = soap_proto::clean(wanted, 40);
+    let names = names.join(", ");
+    language.choose(
+        format!("Nobody here is called \"{wanted}\". There are: {names}"),
+        format!("Hier heißt niemand \"{wanted}\". Es gibt: {names}"),
+    )
+}
+
+pub(crate) fn several(wanted: &str, people: &[&ParticipantSnapshot], language: Language) -> String {
+    let wanted = soap_proto::clean(wanted, 40);
+    let mut text = language.choose(
+        format!("Several are called \"{wanted}\"; say one of these instead:"),
+        format!("Mehrere heißen \"{wanted}\"; sag stattdessen eins von diesen:"),
+    );
+    for p in people.iter().take(NAMED_MAX) {
+        let _ = write!(text, "\n{} – {}", p.id, named(p));
+    }
+    text
+}

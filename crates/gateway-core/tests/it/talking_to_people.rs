@@ -1,0 +1,389 @@
+//! People: words in, words back to the address of record.
+
+use convoke_types::report::{Change, ConferenceEnd, ConferenceEndReason};
+use convoke_types::{Fault, FaultCode, LegState};
+use gateway_core::words::Language;
+use gateway_core::words_address;
+use soap_proto::{Answer, Operation, OperationName, Snapshot, Who};
+
+use crate::scene::{Scene, conference, done, leg, report, with_leg};
+
+const ALICE: &str = "sip:alice@example.org";
+
+impl Scene {
+    /// What the gateway tells alice next.
+    fn hears(&mut self) -> String {
+        let (to, body) = self.delivered();
+        assert_eq!(to, ALICE);
+        body
+    }
+    /// Alice says something that is answered after her conferences are learnt.
+    fn says_with(&mut self, words: &str, conferences: Vec<Snapshot>) {
+        assert_eq!(self.says("alice", words), 202);
+        let (token, request) = self.call();
+        assert_eq!(request.operation, Operation::List);
+        self.service_answers(token, &request, Ok(Answer::List { conferences }));
+    }
+}
+
+#[test]
+fn a_conference_by_words_from_call_to_end() {
+    let mut scene = Scene::new();
+    assert_eq!(scene.says("alice", "call bob \"Carol Jones\""), 202);
+    let (token, request) = scene.call();
+    let Operation::Create(create) = &request.operation else {
+        panic!("{request:?}")
+    };
+    assert_eq!(
+        create.initiator.who,
+        Who::Person("alice@example.org".into())
+    );
+    assert_eq!(create.participants.len(), 2);
+    let address = words_address(&"alice@example.org".parse().unwrap(), Language::English);
+    assert_eq!(request.headers.reply_to.as_ref(), Some(&address));
+    assert_eq!(request.headers.expires.unwrap().seconds, 30);
+    let snapshot = conference("c1", &[("Bob", "mobile"), ("Carol Jones", "work")]);
+    scene.service_answers(token, &request, done(OperationName::Create, snapshot));
+    assert_eq!(
+        scene.hears(),
+        "Calling Bob (mobile) and Carol Jones (work). I ring you first."
+    );
+
+    let create_id = request.headers.message_id.clone();
+    let mut added = report(2, Some("Bob"), Change::Added);
+    added.command = create_id;
+    scene.reports(
+        Some(&address),
+        vec![report(1, None, Change::Created), added],
+    );
+    assert!(scene.sent.is_empty(), "the answer said so already");
+    for (state, words) in [
+        (LegState::Queued, None),
+        (LegState::Dialling, None),
+        (LegState::Ringing, Some("Bob: ringing")),
+        (LegState::Confirming, Some("Bob: asked to press 1")),
+        (LegState::Joined, Some("Bob is in the call.")),
+        (LegState::Busy, Some("Bob: busy")),
+        (LegState::Left, Some("Bob left.")),
+    ] {
+        scene.reports(Some(&address), vec![report(3, Some("Bob"), leg(state))]);
+        match words {
+            Some(words) => assert_eq!(scene.hears(), words),
+            None => assert!(scene.sent.is_empty(), "{state}"),
+        }
+    }
+    scene.reports(
+        Some(&address),
+        vec![report(9, Some("Bob"), Change::Talking { on: true })],
+    );
+    assert!(scene.sent.is_empty());
+    let ended = Change::Ended {
+        cause: ConferenceEnd {
+            reason: ConferenceEndReason::OwnerLeft,
+            words: "The owner left.".into(),
+        },
+    };
+    scene.reports(Some(&address), vec![report(10, None, ended)]);
+    assert_eq!(
+        scene.hears(),
+        "The conference has ended: whoever started it left."
+    );
+}
+
+#[test]
+fn reports_in_words_survive_a_restart_of_the_gateway() {
+    let address = words_address(&"alice@example.org".parse().unwrap(), Language::German);
+    let mut scene = Scene::new();
+    assert_eq!(
+        scene.reports(
+            Some(&address),
+            vec![report(3, Some("Bob"), leg(LegState::Joined))]
+        ),
+        200
+    );
+    assert_eq!(scene.hears(), "Bob ist im Gespräch.");
+}
+
+#[test]
+fn a_name_is_found_in_the_only_conference() {
+    let people = [
+        ("Bob Miller", "mobile"),
+        ("Carol", "work"),
+        ("number …07", "number …07"),
+    ];
+    for (words, operation, answer) in [
+        ("mute bob", OperationName::Mute, "Bob Miller is muted."),
+        (
+            "unmute Bob Miller",
+            OperationName::Unmute,
+            "Bob Miller can be heard again.",
+        ),
+        (
+            "drop carol@example.org",
+            OperationName::Disconnect,
+            "Hanging up on Carol.",
+        ),
+        (
+            "remove car",
+            OperationName::Remove,
+            "Carol is off the list.",
+        ),
+        (
+            "redial +15550107",
+            OperationName::Call,
+            "Calling number …07 again.",
+        ),
+        ("stumm mich", OperationName::Mute, "Alice ist stumm."),
+        (
+            "add dave (mobile)",
+            OperationName::Add,
+            "Calling dave (mobile) too.",
+        ),
+        ("end", OperationName::End, "Ending the conference."),
+    ] {
+        let mut scene = Scene::new();
+        let snapshot = conference("c1", &people);
+        scene.says_with(words, vec![snapshot.clone()]);
+        let (token, request) = scene.call();
+        assert_eq!(request.operation.name(), operation, "{words}");
+        assert_eq!(request.operation.conference().unwrap().as_str(), "c1");
+        assert!(request.headers.message_id.is_some() && request.headers.expires.is_some());
+        scene.service_answers(token, &request, done(operation, snapshot));
+        assert_eq!(scene.hears(), answer, "{words}");
+    }
+}
+
+#[test]
+fn ones_own_mute_is_told_once_and_another_persons_is_told_too() {
+    let mut scene = Scene::new();
+    let address = words_address(&"alice@example.org".parse().unwrap(), Language::English);
+    let snapshot = conference("c1", &[("Bob", "mobile")]);
+    for (user, heard_again) in [("alice", false), ("bob", true)] {
+        assert_eq!(scene.says(user, "mute bob"), 202);
+        let (token, request) = scene.call();
+        let conferences = vec![snapshot.clone()];
+        scene.service_answers(token, &request, Ok(Answer::List { conferences }));
+        let (token, request) = scene.call();
+        scene.service_answers(token, &request, done(OperationName::Mute, snapshot.clone()));
+        assert_eq!(scene.delivered().0, format!("sip:{user}@example.org"));
+        let mut muted = report(7, Some("Bob"), Change::Muted { on: true });
+        muted.command = request.headers.message_id;
+        scene.reports(Some(&address), vec![muted]);
+        assert_eq!(!scene.sent.is_empty(), heard_again, "{user}");
+    }
+}
+
+#[test]
+fn what_is_not_clear_is_asked_back() {
+    let one = || {
+        conference(
+            "c1",
+            &[
+                ("Bob", "mobile"),
+                ("Bob Miller", "work"),
+                ("Eva Miller", "home"),
+            ],
+        )
+    };
+    let two = || conference("c2", &[("Bob", "mobile"), ("Dave", "work")]);
+    for (words, conferences, answer) in [
+        ("mute bob", vec![], "You are in no conference."),
+        (
+            "mute zoe",
+            vec![one()],
+            "Nobody here is called \"zoe\". There are: Alice, Bob, Bob Miller, Eva Miller",
+        ),
+        (
+            "mute miller",
+            vec![one()],
+            "p3 – Bob Miller (work)\np4 – Eva Miller (home)",
+        ),
+        (
+            "mute bob",
+            vec![one(), two()],
+            "say which, for example \"in 1\"",
+        ),
+        ("end", vec![one(), two()], "say which"),
+        ("end in 3", vec![one(), two()], "say which"),
+        ("stumm bob", vec![], "Du bist in keiner Konferenz."),
+    ] {
+        let mut scene = Scene::new();
+        scene.says_with(words, conferences);
+        assert!(scene.calls.is_empty(), "{words}");
+        let heard = scene.hears();
+        assert!(heard.contains(answer), "{words}: {heard}");
+    }
+    // Clear after all: only one of them has a Dave; or it is said which.
+    for (words, id) in [
+        ("mute dave", "c2"),
+        ("mute bob in 2", "c2"),
+        ("end in 1", "c1"),
+    ] {
+        let mut scene = Scene::new();
+        scene.says_with(words, vec![one(), two()]);
+        assert_eq!(
+            scene.call().1.operation.conference().unwrap().as_str(),
+            id,
+            "{words}"
+        );
+    }
+}
+
+#[test]
+fn who_lists_states_and_times() {
+    let mut scene = Scene::new();
+    scene.wait(200_000);
+    let mut snapshot = conference("c1", &[("Bob", "mobile"), ("Carol", "")]);
+    snapshot.title = "Plan".to_owned();
+    let now = scene.wall();
+    let before = |ms: u64| soap_proto::UtcMillis(now.0 - ms);
+    snapshot.participants[0] = with_leg(
+        snapshot.participants[0].clone(),
+        LegState::Joined,
+        before(130_000),
+    );
+    snapshot.participants[0].talking = true;
+    snapshot.participants[1] = with_leg(
+        snapshot.participants[1].clone(),
+        LegState::Ringing,
+        before(5_000),
+    );
+    scene.says_with("who", vec![snapshot]);
+    assert_eq!(
+        scene.hears(),
+        "Plan:\n  Alice (mobile): in the call 2:10, talking\n  Bob (mobile): ringing 0:05\n  Carol: not called"
+    );
+}
+
+#[test]
+fn a_long_roster_is_fetched_in_pages_until_the_name_is_found() {
+    let people: Vec<(String, String)> = (0..40)
+        .map(|n| (format!("Person{n}"), "work".to_owned()))
+        .collect();
+    let people: Vec<(&str, &str)> = people
+        .iter()
+        .map(|(n, p)| (n.as_str(), p.as_str()))
+        .collect();
+    let whole = conference("c1", &people);
+    let mut first = whole.clone();
+    first.participants.truncate(15);
+    let mut scene = Scene::new();
+    scene.says_with("mute person39", vec![first]);
+    for from in [15, 30] {
+        let (token, request) = scene.call();
+        let Operation::Get { first, .. } = request.operation else {
+            panic!("{request:?}")
+        };
+        assert_eq!(first, Some(from));
+        let from_index = usize::try_from(from).unwrap();
+        let mut page = whole.clone();
+        page.first = from;
+        page.participants = whole
+            .participants
+            .iter()
+            .skip(from_index)
+            .take(15)
+            .cloned()
+            .collect();
+        let answer = Answer::Get {
+            conference: page,
+            reports: Vec::new(),
+        };
+        scene.service_answers(token, &request, Ok(answer));
+    }
+    let (_, request) = scene.call();
+    assert!(
+        matches!(request.operation, Operation::Mute { participant, .. } if participant.as_str() == "p41")
+    );
+}
+
+#[test]
+fn faults_are_told_in_words() {
+    let mut scene = Scene::new();
+    for (words, fault, answer) in [
+        (
+            "call zoe",
+            Fault::new(FaultCode::UnknownPerson, "a person", "zoe"),
+            "I know nobody called zoe.",
+        ),
+        (
+            "ruf zoe an",
+            Fault::new(FaultCode::NoTelephone, "a telephone", "zoe"),
+            "Für zoe ist kein Telefon bekannt.",
+        ),
+        (
+            "call +88212345678",
+            Fault::new(
+                FaultCode::NumberRefused,
+                "a country at home",
+                "+88212345678",
+            ),
+            "I may not call +88212345678.",
+        ),
+        (
+            "call bob",
+            Fault::new(FaultCode::Overloaded, "", ""),
+            "Nobody was called",
+        ),
+    ] {
+        scene.says("alice", words);
+        let (token, request) = scene.call();
+        scene.service_answers(token, &request, Err(fault));
+        let heard = scene.hears();
+        assert!(heard.contains(answer), "{words}: {heard}");
+    }
+    // What no schema takes is refused here, before anything is called.
+    scene.says("alice", &format!("call {}", "1".repeat(50)));
+    assert!(scene.calls.is_empty());
+    let heard = scene.hears();
+    assert!(heard.contains("expected a telephone number"), "{heard}");
+}
+
+#[test]
+fn words_that_a_foreign_server_kept_too_long_ring_nobody() {
+    let mut scene = Scene::new();
+    let wall = scene.wall();
+    let mut message = scene.message("alice", "text/plain", "call bob");
+    message.sent = Some(soap_proto::UtcMillis(wall.0 - 31_000));
+    assert_eq!(scene.give(message), 202);
+    assert!(scene.calls.is_empty());
+    assert!(scene.hears().contains("too late"));
+    let mut message = scene.message("alice", "text/plain", "call bob");
+    message.sent = Some(soap_proto::UtcMillis(wall.0 - 6_000));
+    message.expires_s = Some(5);
+    scene.give(message);
+    assert!(scene.hears().contains("too late"));
+    let mut message = scene.message("alice", "text/plain", "call bob");
+    message.sent = Some(soap_proto::UtcMillis(wall.0 - 2_000));
+    scene.give(message);
+    assert_eq!(scene.calls.len(), 1);
+}
+
+#[test]
+fn what_is_not_text_is_answered_kindly() {
+    let mut scene = Scene::new();
+    let message = scene.message("alice", "text/plain", vec![0xff, 0xfe]);
+    assert_eq!(scene.give(message), 202);
+    assert!(scene.hears().contains("UTF-8"));
+    scene.says("alice", "cal bob");
+    assert_eq!(
+        scene.hears(),
+        "I do not know \"cal\". Did you mean \"call\"? \"help\" lists what I know."
+    );
+    scene.says("alice", "hilfe");
+    assert!(scene.hears().contains("ruf bob"));
+}
+
+#[test]
+fn lines_that_wait_are_sent_together() {
+    let mut scene = Scene::new();
+    let address = words_address(&"alice@example.org".parse().unwrap(), Language::English);
+    for name in ["Bob", "Carol", "Dave"] {
+        scene.reports(
+            Some(&address),
+            vec![report(3, Some(name), leg(LegState::Ringing))],
+        );
+    }
+    assert_eq!(scene.hears(), "Bob: ringing");
+    assert_eq!(scene.hears(), "Carol: ringing\nDave: ringing");
+}
