@@ -1,0 +1,61 @@
+//! One leg on its way: from the reserved port to the end of its call.
+
+use std::time::Instant;
+
+use convoke_types::{Cause, LegKey, LegState};
+use sip_proto::call::CallKey;
+use sip_proto::sdp::{Sdp, SessionId};
+
+/// What `Dial` asked for, as far as it is needed later.
+#[derive(Debug)]
+pub(crate) struct Order {
+    pub number: String,
+    pub trunk: usize,
+    pub guard: bool,
+    pub inviter: String,
+    pub language: String,
+    pub ring_timeout_ms: u64,
+}
+
+/// Where a leg stands.
+#[derive(Debug)]
+pub(crate) enum Stage {
+    /// The media bridge reserves a port.
+    Opening,
+    /// The INVITE is out.
+    Calling,
+    /// Given up before an answer: the INVITE is being cancelled. The outcome is told when its final response is there.
+    Cancelling,
+    /// Answered; the prompt asks for key 1.
+    Guarding,
+    /// Answered; the first mixed packet is awaited.
+    Joining,
+    /// In the mix.
+    Joined,
+}
+
+/// One leg.
+#[derive(Debug)]
+pub(crate) struct Leg {
+    pub key: LegKey,
+    pub order: Order,
+    pub stage: Stage,
+    pub call: Option<CallKey>,
+    pub session: SessionId,
+    /// Our description in force: the offer, later the last answer.
+    pub ours: Option<Sdp>,
+    /// 18x was heard.
+    pub rang: bool,
+    pub held: bool,
+    /// How the leg will have ended when its call is over; set by whoever ends it.
+    pub outcome: Option<(LegState, Cause)>,
+    /// When the stage has lasted too long.
+    pub deadline: Option<Instant>,
+}
+
+impl Leg {
+    /// Whether the call was picked up.
+    pub fn is_answered(&self) -> bool {
+        matches!(self.stage, Stage::Guarding | Stage::Joining | Stage::Joined)
+    }
+}

@@ -1,0 +1,728 @@
+//! The legs of the telephone network.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use convoke_types::bridge::{BridgeCommand, BridgeEvent, LegEvent};
+use convoke_types::media::{MediaCommand, MediaEvent, Prompt};
+use convoke_types::{Address, Cause, EndReason, LegKey, LegState};
+use sip_proto::call::{CallEvent, CallKey, Calls, CallsConfig, Ended, EndedBy, Outgoing};
+use sip_proto::endpoint::{self, Endpoint, Event, SendToken};
+use sip_proto::sdp::{self, Direction, Sdp, SessionId, Side};
+use sip_proto::{FlowId, Message, NameAddr, ParseError, Source, Target, Uri};
+
+use crate::cause;
+use crate::config::{Config, GUARD_GRACE, GUARD_MAX, GUARD_REPEATS, MEDIA_MAX, Trunk};
+use crate::incoming;
+use crate::leg::{Leg, Order, Stage};
+
+/// What telephony wants done.
+#[derive(Debug)]
+pub enum Output {
+    /// Send a SIP message.
+    Send {
+        /// To where.
+        target: Target,
+        /// The message.
+        bytes: Bytes,
+        /// For `handle_send_failed`.
+        token: SendToken,
+    },
+    /// For the media bridge.
+    Media(MediaCommand),
+    /// For the focus.
+    Bridge(BridgeEvent),
+}
+
+/// See the module. After every call of a `handle_*` take outputs with `poll_output` until there is none.
+#[derive(Debug)]
+pub struct Telephony {
+    config: Config,
+    endpoint: Endpoint,
+    calls: Calls,
+    legs: HashMap<LegKey, Leg>,
+    by_call: HashMap<CallKey, LegKey>,
+    deadlines: BTreeSet<(Instant, LegKey)>,
+    sessions: u64,
+    outputs: VecDeque<Output>,
+}
+
+impl Telephony {
+    /// No legs yet. `seed` is fresh randomness for tags, branches and Call-IDs.
+    pub fn new(seed: [u8; 32], config: Config) -> Self {
+        let mut calls = CallsConfig::new(config.local.clone(), config.product.clone());
+        calls.max_calls = config.legs_max;
+        Self {
+            endpoint: Endpoint::new(seed, endpoint::Config::default()),
+            calls: Calls::new(calls),
+            legs: HashMap::new(),
+            by_call: HashMap::new(),
+            deadlines: BTreeSet::new(),
+            sessions: u64::from_be_bytes([
+                0, 0, seed[0], seed[1], seed[2], seed[3], seed[4], seed[5],
+            ]),
+            outputs: VecDeque::new(),
+            config,
+        }
+    }
+
+    /// Legs that are not over.
+    pub fn len(&self) -> usize {
+        self.legs.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.legs.is_empty()
+    }
+
+    /// Does what the focus asks for.
+    pub fn handle_command(&mut self, command: BridgeCommand, now: Instant) {
+        match command {
+            BridgeCommand::Dial {
+                leg,
+                to,
+                trunk,
+                guard,
+                inviter,
+                language,
+                ring_timeout_ms,
+            } => {
+                self.dial(
+                    leg,
+                    &to,
+                    trunk.as_deref(),
+                    (guard, inviter, language, ring_timeout_ms),
+                    now,
+                );
+            }
+            BridgeCommand::Release { leg } => {
+                let outcome = cause::own(LegState::Left, EndReason::ByModerator, "Disconnected.");
+                self.give_up(&leg, outcome, now);
+            }
+            BridgeCommand::Mute { leg, on } => self.media(MediaCommand::Mute { leg, on }),
+            BridgeCommand::Close { conference } => {
+                self.media(MediaCommand::CloseMix { conference })
+            }
+        }
+        self.settle(now);
+    }
+
+    /// Takes in what the media bridge tells.
+    pub fn handle_media(&mut self, event: MediaEvent, now: Instant) {
+        match event {
+            MediaEvent::Opened { leg, local } => self.opened(&leg, local, now),
+            MediaEvent::Failed { leg, words } => {
+                let outcome = (
+                    LegState::Failed,
+                    Cause {
+                        reason: EndReason::Media,
+                        sip: None,
+                        q850: None,
+                        words,
+                    },
+                );
+                self.give_up(&leg, outcome, now);
+            }
+            MediaEvent::Joined { leg } => self.joined(&leg),
+            MediaEvent::PromptDone { leg } => self.prompt_done(&leg, now),
+            MediaEvent::Key { leg, key } => self.key(&leg, key, now),
+            MediaEvent::Talking { leg, on } => self.in_the_mix(leg, LegEvent::Talking { on }),
+            MediaEvent::Silent { leg, on } => self.in_the_mix(leg, LegEvent::Silent { on }),
+            // What the stream amounted to goes to the leg's record with the quality figures, later.
+            MediaEvent::Closed { .. } => {}
+        }
+        self.settle(now);
+    }
+
+    /// The media bridge is gone: its legs end, their calls are hung up.
+    pub fn handle_media_lost(&mut self, words: &str, now: Instant) {
+        let legs: Vec<LegKey> = self.legs.keys().cloned().collect();
+        for leg in legs {
+            let cause = Cause {
+                reason: EndReason::Bridge,
+                sip: None,
+                q850: None,
+                words: words.to_owned(),
+            };
+            self.give_up(&leg, (LegState::Failed, cause), now);
+        }
+        self.settle(now);
+        self.bridge(BridgeEvent::Lost {
+            words: words.to_owned(),
+        });
+    }
+
+    /// A SIP message came.
+    pub fn handle_message(&mut self, source: Source, message: Message, now: Instant) {
+        self.endpoint.handle_message(source, message, now);
+        self.settle(now);
+    }
+
+    /// Something came that is not SIP, or not all of it.
+    pub fn handle_malformed(&mut self, source: Source, error: &ParseError, now: Instant) {
+        self.endpoint.handle_malformed(source, error);
+        self.settle(now);
+    }
+
+    /// A connection is gone.
+    pub fn handle_flow_closed(&mut self, flow: FlowId, now: Instant) {
+        self.endpoint.handle_flow_closed(flow, now);
+        self.settle(now);
+    }
+
+    /// A message could not be sent.
+    pub fn handle_send_failed(&mut self, token: SendToken, now: Instant) {
+        self.endpoint.handle_send_failed(token, now);
+        self.settle(now);
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.endpoint.handle_timeout(now);
+        self.calls.handle_timeout(&mut self.endpoint, now);
+        while let Some((at, key)) = self.deadlines.first().cloned() {
+            if at > now {
+                break;
+            }
+            self.deadlines.remove(&(at, key.clone()));
+            self.overdue(&key, now);
+        }
+        self.settle(now);
+    }
+
+    /// When `handle_timeout` is to be called at the latest.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let leg = self.deadlines.first().map(|(at, _)| *at);
+        self.endpoint
+            .poll_timeout()
+            .into_iter()
+            .chain(self.calls.poll_timeout())
+            .chain(leg)
+            .min()
+    }
+
+    /// The next thing to do, in order.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    // -- the stages, in the order of a leg's life
+
+    fn dial(
+        &mut self,
+        key: LegKey,
+        to: &Address,
+        trunk: Option<&str>,
+        (guard, inviter, language, ring_timeout_ms): (bool, String, String, u64),
+        now: Instant,
+    ) {
+        if self.legs.contains_key(&key) {
+            return; // a repeated command
+        }
+        let refuse = |reason, words: &str| {
+            (
+                LegState::Failed,
+                Cause {
+                    reason,
+                    sip: None,
+                    q850: None,
+                    words: words.to_owned(),
+                },
+            )
+        };
+        let trunk = self
+            .config
+            .trunks
+            .iter()
+            .position(|known| trunk == Some(known.name.as_str()));
+        let (Address::Number(number), Some(trunk)) = (to, trunk) else {
+            let (state, cause) =
+                refuse(EndReason::Trunk, "No trunk is configured for this address.");
+            return self.bridge(BridgeEvent::Leg {
+                leg: key,
+                event: LegEvent::Ended { state, cause },
+            });
+        };
+        if self.legs.len() >= self.config.legs_max {
+            let (state, cause) = refuse(
+                EndReason::NoLine,
+                "This server has no room for another call.",
+            );
+            return self.bridge(BridgeEvent::Leg {
+                leg: key,
+                event: LegEvent::Ended { state, cause },
+            });
+        }
+        self.sessions = self.sessions.wrapping_add(1);
+        let leg = Leg {
+            key: key.clone(),
+            order: Order {
+                number: number.to_string(),
+                trunk,
+                guard,
+                inviter,
+                language,
+                ring_timeout_ms,
+            },
+            stage: Stage::Opening,
+            call: None,
+            session: SessionId {
+                id: self.sessions,
+                version: 1,
+            },
+            ours: None,
+            rang: false,
+            held: false,
+            outcome: None,
+            deadline: None,
+        };
+        self.legs.insert(key.clone(), leg);
+        self.set_deadline(&key, Some(now + MEDIA_MAX));
+        self.media(MediaCommand::Open { leg: key });
+    }
+
+    fn opened(&mut self, key: &LegKey, local: std::net::SocketAddr, now: Instant) {
+        let Some(leg) = self
+            .legs
+            .get_mut(key)
+            .filter(|leg| matches!(leg.stage, Stage::Opening))
+        else {
+            return;
+        };
+        let Some(trunk) = self.config.trunks.get(leg.order.trunk) else {
+            return;
+        };
+        let offer = sdp::offer(local, leg.session, &trunk.codecs);
+        let Some(outgoing) = outgoing(trunk, &leg.order, &offer) else {
+            let outcome = cause::own(
+                LegState::Failed,
+                EndReason::Trunk,
+                "The trunk's configuration gives no usable address.",
+            );
+            return self.give_up(key, outcome, now);
+        };
+        match self.calls.invite(&mut self.endpoint, outgoing, now) {
+            Ok(call) => {
+                leg.ours = Some(offer);
+                leg.call = Some(call);
+                leg.stage = Stage::Calling;
+                let ring = Duration::from_millis(leg.order.ring_timeout_ms);
+                self.by_call.insert(call, key.clone());
+                self.set_deadline(key, Some(now + ring));
+                self.tell(key, LegEvent::Dialling);
+            }
+            Err(_) => {
+                let outcome = cause::own(
+                    LegState::Failed,
+                    EndReason::NoLine,
+                    "This server has no room for another call.",
+                );
+                self.give_up(key, outcome, now);
+            }
+        }
+    }
+
+    fn ringing(&mut self, key: &LegKey, status: u16) {
+        let Some(leg) = self
+            .legs
+            .get_mut(key)
+            .filter(|leg| matches!(leg.stage, Stage::Calling))
+        else {
+            return;
+        };
+        leg.rang = true;
+        self.tell(key, LegEvent::Ringing { sip: status });
+    }
+
+    fn answered(&mut self, key: &LegKey, answer: Option<&Bytes>, now: Instant) {
+        let Some(leg) = self
+            .legs
+            .get_mut(key)
+            .filter(|leg| matches!(leg.stage, Stage::Calling))
+        else {
+            return;
+        };
+        let params = answer
+            .and_then(|body| Sdp::parse(body).ok())
+            .zip(leg.ours.as_ref())
+            .and_then(|(answer, offer)| sdp::negotiated(offer, &answer, Side::Offerer).ok());
+        let Some(params) = params else {
+            let outcome = cause::own(
+                LegState::Failed,
+                EndReason::Media,
+                "The telephone answered without an audio format in common with us.",
+            );
+            return self.give_up(key, outcome, now);
+        };
+        let (guard, language) = (leg.order.guard, leg.order.language.clone());
+        leg.stage = if guard {
+            Stage::Guarding
+        } else {
+            Stage::Joining
+        };
+        self.tell(key, LegEvent::Answered);
+        self.media(MediaCommand::Connect {
+            leg: key.clone(),
+            params,
+        });
+        if guard {
+            self.set_deadline(key, Some(now + GUARD_MAX));
+            self.media(MediaCommand::Play {
+                leg: key.clone(),
+                prompt: Prompt::PressOneToJoin,
+                language,
+                repeat: GUARD_REPEATS,
+            });
+            self.tell(key, LegEvent::Confirming);
+        } else {
+            self.join(key, now);
+        }
+    }
+
+    fn join(&mut self, key: &LegKey, now: Instant) {
+        if let Some(leg) = self.legs.get_mut(key) {
+            leg.stage = Stage::Joining;
+            self.set_deadline(key, Some(now + MEDIA_MAX));
+            self.media(MediaCommand::Join { leg: key.clone() });
+        }
+    }
+
+    fn joined(&mut self, key: &LegKey) {
+        let Some(leg) = self
+            .legs
+            .get_mut(key)
+            .filter(|leg| matches!(leg.stage, Stage::Joining))
+        else {
+            return;
+        };
+        leg.stage = Stage::Joined;
+        self.set_deadline(key, None);
+        self.tell(key, LegEvent::Joined);
+    }
+
+    fn prompt_done(&mut self, key: &LegKey, now: Instant) {
+        if self
+            .legs
+            .get(key)
+            .is_some_and(|leg| matches!(leg.stage, Stage::Guarding))
+        {
+            self.set_deadline(key, Some(now + GUARD_GRACE));
+        }
+    }
+
+    fn key(&mut self, key: &LegKey, pressed: char, now: Instant) {
+        let Some(leg) = self.legs.get(key) else {
+            return;
+        };
+        match leg.stage {
+            Stage::Guarding if pressed == '1' => self.join(key, now),
+            Stage::Joined => self.tell(key, LegEvent::Key { key: pressed }),
+            _ => {}
+        }
+    }
+
+    fn in_the_mix(&mut self, key: LegKey, event: LegEvent) {
+        if self
+            .legs
+            .get(&key)
+            .is_some_and(|leg| matches!(leg.stage, Stage::Joined))
+        {
+            self.tell(&key, event);
+        }
+    }
+
+    /// The other side puts us on hold, takes us back, or moves its media (RFC 3264 §8).
+    fn reinvited(&mut self, key: &LegKey, offer: Option<&Bytes>, now: Instant) {
+        let Some(leg) = self.legs.get_mut(key) else {
+            return;
+        };
+        let (Some(call), Some(local)) = (leg.call, leg.ours.as_ref().and_then(local_of)) else {
+            return;
+        };
+        let Some(trunk) = self.config.trunks.get(leg.order.trunk) else {
+            return;
+        };
+        let next = leg.session.next();
+        let accepted = match offer.map(|body| Sdp::parse(body)) {
+            // An INVITE without offer asks for ours (RFC 3261 §14.2); what comes in its ACK keeps the session as it is.
+            None => Some((sdp::offer(local, next, &trunk.codecs), None)),
+            Some(Ok(offer)) => sdp::answer(&offer, local, next, &trunk.codecs, Direction::SendRecv)
+                .ok()
+                .and_then(|answer| {
+                    let params = sdp::negotiated(&offer, &answer, Side::Answerer).ok()?;
+                    Some((answer, Some((params, offer.is_hold()))))
+                }),
+            Some(Err(_)) => None,
+        };
+        let Some((ours, change)) = accepted else {
+            // A change that is already withdrawn needs no refusal.
+            let _ =
+                self.calls
+                    .reject_change(&mut self.endpoint, call, 488, "Not Acceptable Here", now);
+            return;
+        };
+        leg.session = next;
+        let body = Bytes::from(ours.to_string());
+        leg.ours = Some(ours);
+        if self
+            .calls
+            .accept_change(&mut self.endpoint, call, body, now)
+            .is_err()
+        {
+            return;
+        }
+        let Some((params, held)) = change else { return };
+        let was_held = std::mem::replace(&mut leg.held, held);
+        let joined = matches!(leg.stage, Stage::Joined);
+        self.media(MediaCommand::Connect {
+            leg: key.clone(),
+            params,
+        });
+        if joined && was_held != held {
+            self.tell(key, LegEvent::Held { on: held });
+        }
+    }
+
+    /// Ends a leg from our side, wherever it stands.
+    fn give_up(&mut self, key: &LegKey, outcome: (LegState, Cause), now: Instant) {
+        let Some(leg) = self.legs.get_mut(key) else {
+            return;
+        };
+        if leg.outcome.is_none() {
+            leg.outcome = Some(outcome);
+        }
+        let Some(call) = leg.call else {
+            return self.over(key);
+        };
+        if matches!(leg.stage, Stage::Calling) {
+            leg.stage = Stage::Cancelling;
+        }
+        self.set_deadline(key, None);
+        self.calls.hang_up(
+            &mut self.endpoint,
+            call,
+            Some("Q.850;cause=16;text=\"Normal call clearing\""),
+            now,
+        );
+    }
+
+    fn overdue(&mut self, key: &LegKey, now: Instant) {
+        let Some(leg) = self.legs.get(key) else {
+            return;
+        };
+        let outcome = match leg.stage {
+            Stage::Calling if leg.rang => cause::own(
+                LegState::NoAnswer,
+                EndReason::RingTimeout,
+                "Nobody answered.",
+            ),
+            Stage::Calling => cause::own(
+                LegState::Unreachable,
+                EndReason::Unreachable,
+                "The telephone did not respond.",
+            ),
+            Stage::Guarding => voicemail(),
+            Stage::Opening | Stage::Joining => cause::own(
+                LegState::Failed,
+                EndReason::Media,
+                "The media bridge did not respond.",
+            ),
+            Stage::Cancelling | Stage::Joined => return,
+        };
+        self.give_up(key, outcome, now);
+    }
+
+    fn ended(&mut self, key: &LegKey, ended: &Ended) {
+        let Some(leg) = self.legs.get_mut(key) else {
+            return;
+        };
+        if leg.outcome.is_none() {
+            leg.outcome = Some(outcome(leg, ended));
+        } else if let Some((_, cause)) = &mut leg.outcome {
+            cause.sip = cause.sip.or(ended.status);
+        }
+        self.over(key);
+    }
+
+    /// The leg's last moment: media is freed, the focus is told.
+    fn over(&mut self, key: &LegKey) {
+        self.set_deadline(key, None);
+        let Some(leg) = self.legs.remove(key) else {
+            return;
+        };
+        if let Some(call) = leg.call {
+            self.by_call.remove(&call);
+        }
+        self.media(MediaCommand::Close {
+            leg: leg.key.clone(),
+        });
+        let (state, cause) = leg
+            .outcome
+            .unwrap_or_else(|| cause::own(LegState::Failed, EndReason::Network, "The call ended."));
+        self.bridge(BridgeEvent::Leg {
+            leg: leg.key,
+            event: LegEvent::Ended { state, cause },
+        });
+    }
+
+    // -- plumbing
+
+    /// Carries events from the endpoint to the calls to the legs until nothing moves any more.
+    fn settle(&mut self, now: Instant) {
+        loop {
+            while let Some(output) = self.endpoint.poll_output() {
+                match output {
+                    endpoint::Output::Send {
+                        target,
+                        bytes,
+                        token,
+                    } => {
+                        self.outputs.push_back(Output::Send {
+                            target,
+                            bytes,
+                            token,
+                        });
+                    }
+                    endpoint::Output::Event(event) => self.sip_event(event, now),
+                }
+            }
+            let Some((call, event)) = self.calls.poll_event() else {
+                break;
+            };
+            self.call_event(call, event, now);
+        }
+    }
+
+    fn sip_event(&mut self, event: Event, now: Instant) {
+        match self.calls.handle(&mut self.endpoint, event, now) {
+            Some(Event::Request { tx, message, .. }) => {
+                let response = incoming::answer(&message);
+                self.endpoint.respond(tx, &response, now);
+            }
+            // Neither a stray response nor a failed answer to a stray request has consequences.
+            Some(_) | None => {}
+        }
+    }
+
+    fn call_event(&mut self, call: CallKey, event: CallEvent, now: Instant) {
+        let Some(key) = self.by_call.get(&call).cloned() else {
+            if let CallEvent::Incoming { .. } = event {
+                // Nobody can dial in yet. It may have been withdrawn meanwhile.
+                let _ = self
+                    .calls
+                    .reject(&mut self.endpoint, call, 404, "Not Found", now);
+            }
+            return;
+        };
+        match event {
+            CallEvent::Ringing { status, .. } => self.ringing(&key, status),
+            CallEvent::Answered { sdp } => self.answered(&key, sdp.as_ref(), now),
+            CallEvent::Reinvite { offer } => self.reinvited(&key, offer.as_ref(), now),
+            CallEvent::Info { content_type, body } => self.info(&key, &content_type, &body, now),
+            CallEvent::Ended(ended) => self.ended(&key, &ended),
+            CallEvent::Incoming { .. }
+            | CallEvent::Confirmed { .. }
+            | CallEvent::Reinvited { .. } => {}
+        }
+    }
+
+    /// Keys of telephones that send them by SIP INFO (`application/dtmf-relay`: `Signal=5`).
+    fn info(&mut self, key: &LegKey, content_type: &str, body: &[u8], now: Instant) {
+        if !content_type.eq_ignore_ascii_case("application/dtmf-relay") {
+            return;
+        }
+        let text = String::from_utf8_lossy(body);
+        let signal = text
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("Signal="));
+        if let Some(pressed) = signal.and_then(|signal| signal.trim().chars().next())
+            && "0123456789*#ABCD".contains(pressed)
+        {
+            self.key(key, pressed, now);
+        }
+    }
+
+    fn set_deadline(&mut self, key: &LegKey, at: Option<Instant>) {
+        let Some(leg) = self.legs.get_mut(key) else {
+            return;
+        };
+        if let Some(before) = std::mem::replace(&mut leg.deadline, at) {
+            self.deadlines.remove(&(before, key.clone()));
+        }
+        if let Some(at) = at {
+            self.deadlines.insert((at, key.clone()));
+        }
+    }
+
+    fn tell(&mut self, leg: &LegKey, event: LegEvent) {
+        self.bridge(BridgeEvent::Leg {
+            leg: leg.clone(),
+            event,
+        });
+    }
+
+    fn bridge(&mut self, event: BridgeEvent) {
+        self.outputs.push_back(Output::Bridge(event));
+    }
+
+    fn media(&mut self, command: MediaCommand) {
+        self.outputs.push_back(Output::Media(command));
+    }
+}
+
+fn voicemail() -> (LegState, Cause) {
+    cause::own(
+        LegState::NoAnswer,
+        EndReason::Voicemail,
+        "Answered, but nobody pressed 1; perhaps a mailbox.",
+    )
+}
+
+/// How a leg ended that its other side or the network ended.
+fn outcome(leg: &Leg, ended: &Ended) -> (LegState, Cause) {
+    let mut outcome = match (ended.by, ended.status) {
+        _ if matches!(leg.stage, Stage::Guarding) => voicemail(),
+        (EndedBy::Network, _) if !leg.is_answered() => cause::own(
+            LegState::Failed,
+            EndReason::Trunk,
+            "The trunk does not answer.",
+        ),
+        (EndedBy::Network, _) => cause::own(
+            LegState::Failed,
+            EndReason::Network,
+            "The connection to the trunk was lost.",
+        ),
+        (_, Some(status)) if !leg.is_answered() => {
+            return cause::of_answer(status, ended.q850, leg.rang);
+        }
+        _ => cause::own(LegState::Left, EndReason::HungUp, "Hung up."),
+    };
+    outcome.1.sip = ended.status;
+    outcome.1.q850 = ended.q850;
+    outcome
+}
+
+fn outgoing(trunk: &Trunk, order: &Order, offer: &Sdp) -> Option<Outgoing> {
+    let uri = Uri::sip(Some(&order.number), &trunk.domain).ok()?;
+    let from = Uri::sip(Some(&trunk.caller), &trunk.domain).ok()?;
+    Some(Outgoing {
+        uri,
+        to: None,
+        from: NameAddr::new(&from).with_display(&order.inviter),
+        target: trunk.target.clone(),
+        offer: Bytes::from(offer.to_string()),
+        login: trunk.login.clone(),
+        local: Some(trunk.local.clone()),
+        headers: Vec::new(),
+    })
+}
+
+fn local_of(ours: &Sdp) -> Option<std::net::SocketAddr> {
+    let audio = ours.audio()?;
+    Some(std::net::SocketAddr::new(
+        ours.address_of(audio)?,
+        audio.port,
+    ))
+}

@@ -1,0 +1,251 @@
+//! What becomes of one telephone.
+
+use std::time::Duration;
+
+use convoke_types::bridge::{BridgeCommand, LegEvent};
+use convoke_types::media::{Codec, MediaCommand, MediaEvent, Prompt};
+use convoke_types::{EndReason, LegState};
+use sip_proto::call::{CallEvent, EndedBy};
+
+use crate::stage::{Stage, leg};
+
+/// The end that was told: exactly one, as the last event, with the media closed.
+fn end(stage: &Stage) -> (LegState, EndReason, Option<u16>) {
+    let ends: Vec<_> = stage
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            LegEvent::Ended { state, cause } => Some((*state, cause.reason, cause.sip)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(ends.len(), 1, "{:?}", stage.events);
+    assert!(matches!(stage.events.last(), Some(LegEvent::Ended { .. })));
+    assert_eq!(
+        stage.media.last(),
+        Some(&MediaCommand::Close { leg: leg() })
+    );
+    assert!(stage.ours.is_empty());
+    ends[0]
+}
+
+fn joined() -> Stage {
+    let mut stage = Stage::new();
+    stage.dial(false);
+    stage.trunk_rings(180);
+    stage.trunk_answers();
+    stage.media(MediaEvent::Joined { leg: leg() });
+    stage
+}
+
+#[test]
+fn a_telephone_rings_is_answered_joins_and_hangs_up() {
+    let mut stage = joined();
+    let joining = [
+        LegEvent::Dialling,
+        LegEvent::Ringing { sip: 180 },
+        LegEvent::Answered,
+        LegEvent::Joined,
+    ];
+    assert_eq!(stage.events, joining);
+    let Some(MediaCommand::Connect { params, .. }) = stage.media.get(1) else {
+        panic!("{:?}", stage.media)
+    };
+    assert_eq!(
+        (params.codec, params.remote.port(), params.dtmf_payload_type),
+        (Codec::Pcma, 7000, Some(101))
+    );
+    stage.trunk_hangs_up();
+    assert_eq!(end(&stage), (LegState::Left, EndReason::HungUp, None));
+}
+
+#[test]
+fn a_release_hangs_up_by_bye() {
+    let mut stage = joined();
+    stage.command(BridgeCommand::Release { leg: leg() });
+    assert_eq!(end(&stage).0, LegState::Left);
+    let Some((_, CallEvent::Ended(ended))) = stage.trunk_events.last() else {
+        panic!("{:?}", stage.trunk_events)
+    };
+    assert_eq!((ended.by, ended.q850), (EndedBy::Peer, Some(16)));
+}
+
+#[test]
+fn refusals_become_their_states() {
+    for (status, state, reason) in [
+        (486, LegState::Busy, EndReason::Busy),
+        (603, LegState::Declined, EndReason::Declined),
+        (404, LegState::Unreachable, EndReason::Unreachable),
+        (503, LegState::Failed, EndReason::Trunk),
+        (488, LegState::Failed, EndReason::Media),
+    ] {
+        let mut stage = Stage::new();
+        stage.dial(false);
+        stage.trunk_rejects(status);
+        assert_eq!(end(&stage), (state, reason, Some(status)));
+    }
+}
+
+#[test]
+fn a_telephone_that_rings_too_long_is_cancelled() {
+    let mut stage = Stage::new();
+    stage.dial(false);
+    stage.trunk_rings(180);
+    stage.run(Duration::from_millis(44_900));
+    assert_eq!(stage.events.len(), 2);
+    stage.run(Duration::from_millis(200));
+    assert_eq!(
+        end(&stage),
+        (LegState::NoAnswer, EndReason::RingTimeout, Some(487))
+    );
+}
+
+#[test]
+fn an_answer_that_crosses_the_cancel_is_hung_up_at_once() {
+    let mut stage = Stage::new();
+    stage.dial(false);
+    stage.trunk_rings(180);
+    stage.cut = true;
+    stage.command(BridgeCommand::Release { leg: leg() });
+    stage.cut = false;
+    stage.trunk_answers();
+    assert_eq!(end(&stage).0, LegState::Left);
+    assert!(!stage.events.contains(&LegEvent::Joined));
+    stage.run(Duration::from_secs(40));
+    let Some((_, CallEvent::Ended(ended))) = stage.trunk_events.last() else {
+        panic!("{:?}", stage.trunk_events)
+    };
+    assert_eq!(ended.by, EndedBy::Peer, "acknowledged, then BYE");
+}
+
+#[test]
+fn a_trunk_that_does_not_answer_fails_the_leg_in_words() {
+    let mut stage = Stage::new();
+    stage.cut = true;
+    stage.dial(false);
+    stage.run(Duration::from_secs(33));
+    assert_eq!(end(&stage), (LegState::Failed, EndReason::Trunk, Some(408)));
+}
+
+#[test]
+fn the_guard_lets_in_who_presses_1() {
+    let mut stage = Stage::new();
+    stage.dial(true);
+    stage.trunk_answers();
+    assert_eq!(stage.events.last(), Some(&LegEvent::Confirming));
+    assert!(stage.media.iter().any(|command| matches!(
+        command,
+        MediaCommand::Play {
+            prompt: Prompt::PressOneToJoin,
+            ..
+        }
+    )));
+    stage.media(MediaEvent::Key {
+        leg: leg(),
+        key: '5',
+    });
+    assert!(!stage.media.contains(&MediaCommand::Join { leg: leg() }));
+    stage.media(MediaEvent::Key {
+        leg: leg(),
+        key: '1',
+    });
+    assert!(stage.media.contains(&MediaCommand::Join { leg: leg() }));
+    stage.media(MediaEvent::Joined { leg: leg() });
+    assert_eq!(stage.events.last(), Some(&LegEvent::Joined));
+    stage.media(MediaEvent::Key {
+        leg: leg(),
+        key: '#',
+    });
+    assert_eq!(stage.events.last(), Some(&LegEvent::Key { key: '#' }));
+}
+
+#[test]
+fn the_guard_hangs_up_on_voicemail() {
+    let mut stage = Stage::new();
+    stage.dial(true);
+    stage.trunk_answers();
+    stage.run(Duration::from_secs(20));
+    stage.media(MediaEvent::PromptDone { leg: leg() });
+    stage.run(Duration::from_secs(5));
+    assert_eq!(stage.events.last(), Some(&LegEvent::Confirming));
+    stage.run(Duration::from_secs(2));
+    assert_eq!(end(&stage).1, EndReason::Voicemail);
+    assert_eq!(end(&stage).0, LegState::NoAnswer);
+}
+
+#[test]
+fn a_mailbox_that_hangs_up_first_was_no_answer_either() {
+    let mut stage = Stage::new();
+    stage.dial(true);
+    stage.trunk_answers();
+    stage.trunk_hangs_up();
+    assert_eq!(end(&stage).1, EndReason::Voicemail);
+}
+
+#[test]
+fn hold_and_resume_are_told_and_followed_by_the_media() {
+    let mut stage = joined();
+    let held = crate::stage::PHONE_SDP.replace("o=- 9 1", "o=- 9 2") + "a=sendonly\r\n";
+    stage
+        .trunk
+        .change(
+            &mut stage.endpoint,
+            stage.trunk_events[0].0,
+            held.into(),
+            stage.now,
+        )
+        .unwrap();
+    stage.pump();
+    assert_eq!(stage.events.last(), Some(&LegEvent::Held { on: true }));
+    let Some(MediaCommand::Connect { params, .. }) = stage.media.last() else {
+        panic!("{:?}", stage.media)
+    };
+    assert!(!params.send);
+    let back = crate::stage::PHONE_SDP.replace("o=- 9 1", "o=- 9 3");
+    stage
+        .trunk
+        .change(
+            &mut stage.endpoint,
+            stage.trunk_events[0].0,
+            back.into(),
+            stage.now,
+        )
+        .unwrap();
+    stage.pump();
+    assert_eq!(stage.events.last(), Some(&LegEvent::Held { on: false }));
+    let Some(MediaCommand::Connect { params, .. }) = stage.media.last() else {
+        panic!("{:?}", stage.media)
+    };
+    assert!(params.send);
+}
+
+#[test]
+fn a_media_bridge_that_fails_or_is_silent_ends_the_leg() {
+    let mut stage = Stage::new();
+    stage.dial(false);
+    stage.trunk_answers();
+    stage.run(Duration::from_secs(6));
+    assert_eq!(end(&stage).1, EndReason::Media);
+
+    let mut stage = joined();
+    stage.ours.handle_media_lost("The bridge died.", stage.now);
+    stage.pump();
+    assert_eq!(end(&stage), (LegState::Failed, EndReason::Bridge, None));
+}
+
+#[test]
+fn a_repeated_dial_calls_nobody_twice() {
+    let mut stage = joined();
+    let invites = stage.trunk_events.len();
+    stage.command(BridgeCommand::Dial {
+        leg: leg(),
+        to: convoke_types::Address::Number("+15550102".parse().unwrap()),
+        trunk: Some("carrier".into()),
+        guard: false,
+        inviter: "Alice".into(),
+        language: "en".into(),
+        ring_timeout_ms: 45_000,
+    });
+    stage.run(Duration::from_secs(1));
+    assert_eq!(stage.trunk_events.len(), invites);
+}

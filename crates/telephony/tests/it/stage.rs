@@ -1,0 +1,209 @@
+//! A trunk at the other end of a wire, and a clock that jumps from one thing to do to the next.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use convoke_types::bridge::{BridgeCommand, BridgeEvent, LegEvent};
+use convoke_types::media::{Codec, MediaCommand, MediaEvent};
+use convoke_types::{Address, LegKey};
+use sip_proto::call::{CallEvent, CallKey, Calls, CallsConfig, Local};
+use sip_proto::endpoint::{self, Endpoint};
+use sip_proto::{FlowId, Message, Source, Target, Transport, Uri};
+use telephony::{Config, Output, Telephony, Trunk};
+
+pub const PHONE_SDP: &str = "v=0\r\no=- 9 1 IN IP4 127.0.0.2\r\ns=-\r\nc=IN IP4 127.0.0.2\r\nt=0 0\r\nm=audio 7000 RTP/AVP 8 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\n";
+
+pub struct Stage {
+    pub now: Instant,
+    pub ours: Telephony,
+    pub endpoint: Endpoint,
+    pub trunk: Calls,
+    pub trunk_events: Vec<(CallKey, CallEvent)>,
+    pub media: Vec<MediaCommand>,
+    pub events: Vec<LegEvent>,
+    /// Nothing that we send arrives.
+    pub cut: bool,
+}
+
+pub fn leg() -> LegKey {
+    LegKey {
+        conference: "c1".parse().unwrap(),
+        leg: "l1".parse().unwrap(),
+    }
+}
+
+fn addr(last: u8) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, last], 5060))
+}
+
+fn source(from: u8, to: u8) -> Source {
+    Source {
+        transport: Transport::Udp,
+        remote: addr(from),
+        local: addr(to),
+        flow: FlowId(u64::from(to)),
+    }
+}
+
+fn local(last: u8) -> Local {
+    let host = format!("127.0.0.{last}:5060");
+    Local {
+        contact: Uri::sip(Some("x"), &host).unwrap(),
+        via_host: host,
+    }
+}
+
+impl Stage {
+    #[expect(clippy::disallowed_methods, reason = "virtual time starts somewhere")]
+    pub fn new() -> Self {
+        let trunk = Trunk {
+            name: "carrier".into(),
+            target: Target::new(Transport::Udp, addr(2)),
+            domain: "127.0.0.2".into(),
+            login: None,
+            caller: "+15550100".into(),
+            local: local(1),
+            codecs: vec![Codec::Pcmu, Codec::Pcma],
+        };
+        let config = Config {
+            trunks: vec![trunk],
+            local: local(1),
+            product: "Convoke".into(),
+            legs_max: 10,
+        };
+        Self {
+            now: Instant::now(),
+            ours: Telephony::new([1; 32], config),
+            endpoint: Endpoint::new([2; 32], endpoint::Config::default()),
+            trunk: Calls::new(CallsConfig::new(local(2), "trunk")),
+            trunk_events: Vec::new(),
+            media: Vec::new(),
+            events: Vec::new(),
+            cut: false,
+        }
+    }
+
+    pub fn dial(&mut self, guard: bool) {
+        let command = BridgeCommand::Dial {
+            leg: leg(),
+            to: Address::Number("+15550102".parse().unwrap()),
+            trunk: Some("carrier".into()),
+            guard,
+            inviter: "Alice".into(),
+            language: "en".into(),
+            ring_timeout_ms: 45_000,
+        };
+        self.ours.handle_command(command, self.now);
+        self.pump();
+        assert_eq!(self.media, [MediaCommand::Open { leg: leg() }]);
+        self.media(MediaEvent::Opened {
+            leg: leg(),
+            local: SocketAddr::from(([127, 0, 0, 1], 6000)),
+        });
+    }
+
+    pub fn command(&mut self, command: BridgeCommand) {
+        self.ours.handle_command(command, self.now);
+        self.pump();
+    }
+
+    pub fn media(&mut self, event: MediaEvent) {
+        self.ours.handle_media(event, self.now);
+        self.pump();
+    }
+
+    /// Lets the clock run for a span, stopping wherever something is due.
+    pub fn run(&mut self, span: Duration) {
+        let end = self.now + span;
+        loop {
+            let due = [
+                self.ours.poll_timeout(),
+                self.endpoint.poll_timeout(),
+                self.trunk.poll_timeout(),
+            ];
+            let next = due.into_iter().flatten().min().filter(|at| *at <= end);
+            self.now = next.unwrap_or(end).max(self.now);
+            if next.is_none() {
+                return;
+            }
+            self.ours.handle_timeout(self.now);
+            self.endpoint.handle_timeout(self.now);
+            self.trunk.handle_timeout(&mut self.endpoint, self.now);
+            self.pump();
+        }
+    }
+
+    pub fn pump(&mut self) {
+        loop {
+            let mut moved = false;
+            while let Some(output) = self.ours.poll_output() {
+                moved = true;
+                match output {
+                    Output::Send { bytes, .. } if !self.cut => {
+                        let message = Message::parse_datagram(bytes).unwrap();
+                        self.endpoint
+                            .handle_message(source(1, 2), message, self.now);
+                    }
+                    Output::Send { .. } => {}
+                    Output::Media(command) => self.media.push(command),
+                    Output::Bridge(BridgeEvent::Leg { event, .. }) => self.events.push(event),
+                    Output::Bridge(BridgeEvent::Lost { .. }) => {}
+                }
+            }
+            while let Some(output) = self.endpoint.poll_output() {
+                moved = true;
+                match output {
+                    endpoint::Output::Send { bytes, .. } => {
+                        let message = Message::parse_datagram(bytes).unwrap();
+                        self.ours.handle_message(source(2, 1), message, self.now);
+                    }
+                    endpoint::Output::Event(event) => {
+                        self.trunk.handle(&mut self.endpoint, event, self.now);
+                    }
+                }
+            }
+            while let Some(event) = self.trunk.poll_event() {
+                moved = true;
+                self.trunk_events.push(event);
+            }
+            if !moved {
+                return;
+            }
+        }
+    }
+
+    /// The call as the trunk sees it.
+    pub fn call(&self) -> CallKey {
+        self.trunk_events.first().unwrap().0
+    }
+
+    pub fn trunk_rings(&mut self, status: u16) {
+        let call = self.call();
+        self.trunk
+            .ring(&mut self.endpoint, call, status, None, self.now)
+            .unwrap();
+        self.pump();
+    }
+
+    pub fn trunk_answers(&mut self) {
+        let call = self.call();
+        self.trunk
+            .answer(&mut self.endpoint, call, PHONE_SDP.into(), self.now)
+            .unwrap();
+        self.pump();
+    }
+
+    pub fn trunk_rejects(&mut self, status: u16) {
+        let call = self.call();
+        self.trunk
+            .reject(&mut self.endpoint, call, status, "No", self.now)
+            .unwrap();
+        self.pump();
+    }
+
+    pub fn trunk_hangs_up(&mut self) {
+        let call = self.call();
+        self.trunk.hang_up(&mut self.endpoint, call, None, self.now);
+        self.pump();
+    }
+}
