@@ -1,1 +1,29 @@
-//! (being written)
+//! The IM server: registrar, relay of messages, log and kept chat, and the assertion of identities to services. Pure: bytes
+//! and answers in, bytes and questions out; the time is an argument.
+//!
+//! One call's road: `handle_message` with a MESSAGE gives `Output::Store(LogMessage)`; `handle_stored` with its id gives the
+//! 202 and a copy for each device. Nothing is acknowledged before the store says that it is durable. Where a message exceeds
+//! what may go by UDP (RFC 3261 §18.1.1) and its receiver has no connection, control is answered 513 and chat stays kept until
+//! the receiver registers over one.
+
+mod accounts;
+mod aor;
+mod authenticate;
+mod config;
+mod date;
+mod failures;
+mod kept;
+mod message;
+mod ports;
+mod register;
+mod registrar;
+mod relay;
+mod server;
+
+pub use config::{Config, Limits, ViaHosts, Wall};
+pub use ports::{
+    AccountInfo, Event, Gone, KeptMessage, LoggedMessage, LookupToken, Output, SavedBinding,
+    StoreFault, StoreOp, StoreToken, Stored,
+};
+pub use relay::MESSAGE_ID;
+pub use server::ImServer;

@@ -1,0 +1,186 @@
+//! MESSAGE (RFC 3428) up to the moment when it is durable: who sends it, to whom, of which kind, and whether it may go.
+//!
+//! Chat is between people: acknowledged with 202 once it is durable, relayed to all devices, and kept for the absent. Control
+//! is what goes to or comes from a service: logged all the same, but relayed to who is there now, and the far end's answer goes
+//! back; it is never kept (architecture, decision 7).
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use sip_proto::uri::unescape;
+use sip_proto::{HeaderName, Message, ParseError, Uri};
+
+use crate::aor::key_of;
+use crate::date::parse_sip_date;
+use crate::ports::{LoggedMessage, StoreOp};
+use crate::registrar::FlowKey;
+use crate::server::{ImServer, Request, Stop, Storing};
+
+/// Longest `gr` parameter, in bytes.
+const DEVICE_MAX_BYTES: usize = 256;
+/// Longest Content-Type, in bytes.
+const CONTENT_TYPE_MAX_BYTES: usize = 256;
+
+/// What is to be done with a message.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    /// The authenticated sender.
+    pub from: Arc<str>,
+    /// The recipient.
+    pub to: Arc<str>,
+    /// The one device that it is for.
+    pub device: Option<Arc<str>>,
+    /// To or from a service.
+    pub control: bool,
+    /// The recipient is told who sends it (RFC 3325).
+    pub assert: bool,
+    /// The top Route is ours and ends here (RFC 3261 §16.4).
+    pub strip_route: bool,
+}
+
+impl ImServer {
+    pub(crate) fn on_message(&mut self, request: Request, now: Instant) {
+        let plan = match self.plan_message(&request, now) {
+            Ok(plan) => plan,
+            Err(stop) => return self.stop(request, stop, now),
+        };
+        if plan.control || plan.device.is_some() {
+            // Nobody is called later: absent is said at once, and so is what cannot be carried.
+            let (forks, too_large) = self.targets(&request.message, &plan, now);
+            if forks.is_empty() {
+                return self.refuse(&request, if too_large { 513 } else { 480 }, now);
+            }
+        }
+        if self.in_flight() >= self.config.limits.in_flight {
+            return self.refuse(&request, 503, now);
+        }
+        let logged = LoggedMessage {
+            at_unix_ms: self.config.wall.unix_ms(now),
+            from: plan.from.clone(),
+            to: plan.to.clone(),
+            device: plan.device.clone(),
+            content_type: content_type_of(&request.message).to_owned(),
+            body: request.message.body(),
+            control: plan.control,
+            keep: !plan.control,
+        };
+        let storing = Storing::Message { request, plan };
+        self.store(StoreOp::LogMessage(logged), storing);
+    }
+
+    fn plan_message(&mut self, request: &Request, now: Instant) -> Result<Plan, Stop> {
+        let message = &request.message;
+        let bad = |_: ParseError| Stop::Refuse(400);
+        // RFC 3261 §16.3: the checks of a proxy, in the RFC's order.
+        let to = message.uri().map_err(bad)?;
+        if !to.is_sip() {
+            return Err(Stop::Refuse(416));
+        }
+        if message.max_forwards().map_err(bad)? == Some(0) {
+            return Err(Stop::Refuse(483));
+        }
+        if let Some(extensions) = message.header(HeaderName::ProxyRequire) {
+            return Err(Stop::Unsupported(extensions.to_owned()));
+        }
+        if message.body().len() > self.config.limits.body_bytes {
+            return Err(Stop::Refuse(413));
+        }
+        if content_type_of(message).len() > CONTENT_TYPE_MAX_BYTES {
+            return Err(Stop::Refuse(400));
+        }
+        let strip_route = self.own_route(message)?;
+        // No relay: neither from elsewhere nor to elsewhere.
+        if !self.serves(&to) {
+            return Err(Stop::Refuse(403));
+        }
+        let (from, from_service) = self.sender(request, now)?;
+        if self.has_expired(message, now) {
+            return Err(Stop::Refuse(408));
+        }
+        let to_key = key_of(&to).ok_or(Stop::Refuse(404))?;
+        let to_service = match self.accounts.get(&to_key) {
+            None => return Err(Stop::Lookup(Arc::from(to_key))),
+            Some(None) => return Err(Stop::Refuse(404)),
+            Some(Some(account)) => account.service,
+        };
+        let to_key = match self.registrar.find(&to_key, now) {
+            Some((key, _)) => key.clone(),
+            None => Arc::from(to_key),
+        };
+        Ok(Plan {
+            from,
+            to: to_key,
+            device: device_of(&to)?,
+            control: from_service || to_service,
+            assert: to_service,
+            strip_route,
+        })
+    }
+
+    /// The authenticated sender, who must also stand in From, and whether it is a service.
+    fn sender(&mut self, request: &Request, now: Instant) -> Result<(Arc<str>, bool), Stop> {
+        let from = request.message.from().map_err(|_| Stop::Refuse(400))?;
+        let key = key_of(from.uri())
+            .filter(|_| self.serves(from.uri()))
+            .ok_or(Stop::Refuse(403))?;
+        let flow = FlowKey::of(&request.source);
+        if let Some((key, service)) = self.registrar.authenticated(flow, &key, now) {
+            return Ok((key.clone(), service));
+        }
+        let account = self.authenticate(request, HeaderName::ProxyAuthorization, &key, now)?;
+        Ok((Arc::from(key), account.service))
+    }
+
+    /// Whether the top Route names us; a Route to anybody else would be a relay.
+    fn own_route(&self, message: &Message) -> Result<bool, Stop> {
+        if !message.has(HeaderName::Route) {
+            return Ok(false);
+        }
+        let routes = message.routes().map_err(|_| Stop::Refuse(400))?;
+        let ours = |uri: &Uri| {
+            let via = &self.config.via;
+            let hosts = [&via.udp, &via.tcp, &via.tls];
+            self.serves(uri) || hosts.into_iter().any(|host| host_of(host) == uri.host())
+        };
+        match routes.as_slice() {
+            [] => Ok(false),
+            [only] if ours(only.uri()) => Ok(true),
+            _ => Err(Stop::Refuse(403)),
+        }
+    }
+
+    /// RFC 3428 §7: Expires counts from Date, and without one from now.
+    fn has_expired(&self, message: &Message, now: Instant) -> bool {
+        let Ok(Some(life_s)) = message.expires() else {
+            return false;
+        };
+        let wall_now = self.config.wall.unix_ms(now);
+        let sent = message
+            .header(HeaderName::Date)
+            .and_then(parse_sip_date)
+            .unwrap_or(wall_now);
+        sent.saturating_add(i64::from(life_s).saturating_mul(1000)) <= wall_now
+    }
+}
+
+/// The device that a GRUU names (RFC 5627 §3.1.1); a temporary one, `gr` without a value, is none of ours.
+fn device_of(uri: &Uri) -> Result<Option<Arc<str>>, Stop> {
+    match uri.param("gr") {
+        None => Ok(None),
+        Some(text) if text.is_empty() || text.len() > DEVICE_MAX_BYTES => Err(Stop::Refuse(404)),
+        Some(text) => Ok(Some(Arc::from(unescape(text).as_ref()))),
+    }
+}
+
+/// RFC 3261 §20.15 lets only an empty body be without a type; what is sent without one all the same is text.
+fn content_type_of(message: &Message) -> &str {
+    message.content_type().unwrap_or("text/plain")
+}
+
+/// The host of `host` or `host:port`, IPv6 in brackets.
+fn host_of(host: &str) -> &str {
+    if host.ends_with(']') {
+        return host;
+    }
+    host.rsplit_once(':').map_or(host, |(host, _)| host)
+}

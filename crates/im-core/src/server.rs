@@ -1,0 +1,429 @@
+//! The server's three calls, and what every kind of request goes through.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Instant;
+
+use sip_proto::auth::Verifier;
+use sip_proto::endpoint::{self, ClientTx, Endpoint, SendToken, ServerTx};
+use sip_proto::{FlowId, HeaderName, Message, Method, ParseError, ResponseBuilder, Source};
+use sip_proto::{TokenSource, Uri};
+
+use crate::accounts::Accounts;
+use crate::config::Config;
+use crate::failures::Failures;
+use crate::kept::Session;
+use crate::message::Plan;
+use crate::ports::{
+    AccountInfo, Event, Gone, LookupToken, Output, StoreFault, StoreOp, StoreToken, Stored,
+};
+use crate::registrar::Registrar;
+use crate::relay::{Fork, Relay};
+
+/// What we do, for Allow (RFC 3261 §20.5).
+const ALLOW: &str = "REGISTER, MESSAGE, OPTIONS";
+/// The body types that the server carries: any; what it reads itself is none.
+const ACCEPT: &str = "*/*";
+/// The extensions that the registrar speaks: RFC 3327, RFC 5626, RFC 5627.
+pub(crate) const SUPPORTED: &str = "path, outbound, gruu";
+/// Look-ups that one request may need: sender and recipient, and each again when it was forgotten meanwhile.
+const LOOKUPS_MAX: u8 = 4;
+
+/// A request that is being dealt with.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub tx: ServerTx,
+    pub source: Source,
+    pub message: Message,
+    pub lookups: u8,
+}
+
+/// Why a request does not go on now.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// Answer this.
+    Refuse(u16),
+    /// Ask who sends it: 401 by a registrar, 407 by a proxy (RFC 3261 §22.2, §22.3).
+    Challenge { stale: bool },
+    /// Wait until this account is known.
+    Lookup(Arc<str>),
+    /// Answer 420 with these extensions (RFC 3261 §8.2.2.3).
+    Unsupported(String),
+}
+
+/// What an answer of the store is for.
+#[derive(Debug)]
+pub(crate) enum Storing {
+    /// This message may be acknowledged and relayed once it is durable.
+    Message { request: Request, plan: Plan },
+    /// The messages kept for this person.
+    Kept(Arc<str>),
+    /// Nobody waits.
+    Quiet,
+}
+
+/// The IM server: registrar, message relay and kept messages (requirements T1, C2). Drain `poll_output` after every call.
+pub struct ImServer {
+    pub(crate) config: Config,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) verifier: Verifier,
+    pub(crate) failures: Failures,
+    pub(crate) accounts: Accounts,
+    pub(crate) registrar: Registrar,
+    pub(crate) storing: HashMap<StoreToken, Storing>,
+    pub(crate) relays: HashMap<i64, Relay>,
+    pub(crate) forks: HashMap<ClientTx, Fork>,
+    /// Control requests in the order in which they went out, with the moment until which each waits for its answer.
+    pub(crate) control_deadlines: VecDeque<(Instant, i64)>,
+    pub(crate) sessions: HashMap<Arc<str>, Session>,
+    /// People for whom something was kept since the process began.
+    pub(crate) maybe_kept: HashSet<Arc<str>>,
+    /// People for whom the store holds contacts.
+    pub(crate) saved: HashSet<Arc<str>>,
+    outputs: VecDeque<Output>,
+    next_token: u64,
+}
+
+impl ImServer {
+    /// A server without contacts; `config.domains` must not be empty.
+    pub fn new(config: Config, now: Instant) -> Self {
+        let mut seeds = TokenSource::new(config.seed);
+        let endpoint = Endpoint::new(seeds.bytes(), config.endpoint.clone());
+        let digest = config.digest.clone();
+        let verifier = Verifier::new(config.realm.clone(), seeds.bytes(), digest, now);
+        Self {
+            endpoint,
+            verifier,
+            failures: Failures::new(&config.limits),
+            accounts: Accounts::new(config.limits.accounts_cached, config.limits.waiting),
+            registrar: Registrar::default(),
+            storing: HashMap::new(),
+            relays: HashMap::new(),
+            forks: HashMap::new(),
+            control_deadlines: VecDeque::new(),
+            sessions: HashMap::new(),
+            maybe_kept: HashSet::new(),
+            saved: HashSet::new(),
+            outputs: VecDeque::new(),
+            next_token: 0,
+            config,
+        }
+    }
+
+    /// Takes a message from the network.
+    pub fn handle_message(&mut self, source: Source, message: Message, now: Instant) {
+        self.endpoint.handle_message(source, message, now);
+        self.pump(now);
+    }
+
+    /// Answers what is no proper message as its error says.
+    pub fn handle_malformed(&mut self, source: Source, error: &ParseError, now: Instant) {
+        self.endpoint.handle_malformed(source, error);
+        self.pump(now);
+    }
+
+    /// Something that `Output::Send` asked for could not be sent.
+    pub fn handle_send_failed(&mut self, token: SendToken, now: Instant) {
+        self.endpoint.handle_send_failed(token, now);
+        self.pump(now);
+    }
+
+    /// A connection closed: its contacts are gone, and what waited for an answer on it failed.
+    pub fn handle_flow_closed(&mut self, flow: FlowId, now: Instant) {
+        for aor in self.registrar.flow_closed(flow) {
+            self.event(Event::Unregistered {
+                aor,
+                why: Gone::FlowClosed,
+            });
+        }
+        self.endpoint.handle_flow_closed(flow, now);
+        self.pump(now);
+    }
+
+    /// The store answered.
+    pub fn handle_stored(
+        &mut self,
+        token: StoreToken,
+        result: Result<Stored, StoreFault>,
+        now: Instant,
+    ) {
+        match (self.storing.remove(&token), result) {
+            (Some(Storing::Message { request, plan }), Ok(Stored::Logged(id))) => {
+                self.on_durable(&request, plan, id, now);
+            }
+            (Some(Storing::Message { request, .. }), Err(StoreFault::Overloaded)) => {
+                self.refuse(&request, 503, now);
+            }
+            (Some(Storing::Message { request, .. }), _) => self.refuse(&request, 500, now),
+            (Some(Storing::Kept(aor)), Ok(Stored::Pending(messages))) => {
+                self.on_kept(&aor, messages, now);
+            }
+            (Some(Storing::Kept(aor)), result) => {
+                let fault = result.err().unwrap_or(StoreFault::Failed);
+                self.end_session(&aor, true);
+                self.event(Event::StoreFailed { fault });
+            }
+            (Some(Storing::Quiet), Err(fault)) => self.event(Event::StoreFailed { fault }),
+            (Some(Storing::Quiet), Ok(_)) | (None, _) => {}
+        }
+        self.pump(now);
+    }
+
+    /// An account was looked up: `Ok(None)` when there is none of that name.
+    pub fn handle_lookup(
+        &mut self,
+        token: LookupToken,
+        result: Result<Option<AccountInfo>, StoreFault>,
+        now: Instant,
+    ) {
+        let failed = result.as_ref().err().copied();
+        let known = result.ok().map(|account| account.map(Arc::new));
+        for request in self.accounts.answered(token, known) {
+            match failed {
+                None => self.dispatch(request, now),
+                Some(StoreFault::Overloaded) => self.refuse(&request, 503, now),
+                Some(StoreFault::Failed) => self.refuse(&request, 500, now),
+            }
+        }
+        self.pump(now);
+    }
+
+    /// An account was made, changed or removed, or one of its passwords revoked: what is remembered of it does not count any
+    /// more. Its contacts stay until they end.
+    pub fn handle_account_changed(&mut self, aor: &str) {
+        self.accounts.forget(aor);
+        self.registrar.revoke_all(aor);
+    }
+
+    /// When to call `handle_timeout` at the latest.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        [
+            self.endpoint.poll_timeout(),
+            self.registrar.next_expiry(),
+            self.next_control_deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.end_silent_control(now);
+        self.endpoint.handle_timeout(now);
+        while let Some((aor, ended)) = self.registrar.expire_next(now) {
+            if ended {
+                self.save_bindings(&aor, now);
+                self.event(Event::Unregistered {
+                    aor,
+                    why: Gone::Expired,
+                });
+            }
+        }
+        self.pump(now);
+    }
+
+    /// The next thing to do; `None` when there is nothing more.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Number of people with contacts.
+    pub fn registered(&self) -> usize {
+        self.registrar.len()
+    }
+
+    /// Number of messages being stored or relayed.
+    pub fn in_flight(&self) -> usize {
+        self.storing.len().saturating_add(self.relays.len())
+    }
+}
+
+impl ImServer {
+    fn pump(&mut self, now: Instant) {
+        while let Some(output) = self.endpoint.poll_output() {
+            match output {
+                endpoint::Output::Send {
+                    target,
+                    bytes,
+                    token,
+                } => self.outputs.push_back(Output::Send {
+                    target,
+                    bytes,
+                    token,
+                }),
+                endpoint::Output::Event(event) => self.on_event(event, now),
+            }
+        }
+    }
+
+    fn on_event(&mut self, event: endpoint::Event, now: Instant) {
+        match event {
+            endpoint::Event::Request {
+                tx,
+                source,
+                message,
+            } => self.dispatch(
+                Request {
+                    tx,
+                    source,
+                    message,
+                    lookups: 0,
+                },
+                now,
+            ),
+            endpoint::Event::Response { tx, message, .. } => {
+                if let Some(status) = message.status().filter(|status| *status >= 200) {
+                    self.fork_ended(tx, status, Some(&message), now);
+                }
+            }
+            endpoint::Event::Timeout { tx } => self.fork_ended(tx, 408, None, now),
+            endpoint::Event::TransportError { tx } => self.fork_ended(tx, 503, None, now),
+            // We are never in a dialog, so an ACK of a 2xx is for nobody here; CANCEL has no effect on requests other than
+            // INVITE (RFC 3261 §9.2); an INVITE is refused at once.
+            endpoint::Event::Ack { .. }
+            | endpoint::Event::Cancel { .. }
+            | endpoint::Event::NotAcknowledged { .. }
+            | endpoint::Event::ReplyFailed { .. } => {}
+        }
+    }
+
+    fn dispatch(&mut self, request: Request, now: Instant) {
+        let Some(method) = request.message.method_ref() else {
+            return;
+        };
+        match method {
+            Method::Message => self.on_message(request, now),
+            Method::Register => self.on_register(request, now),
+            Method::Options => {
+                let answer = self
+                    .reply(&request.message, 200)
+                    .header(HeaderName::Allow, ALLOW)
+                    .header(HeaderName::Accept, ACCEPT)
+                    .header(HeaderName::Supported, SUPPORTED);
+                self.respond(&request, answer, now);
+            }
+            // RFC 6665 §4.1.2.1: an event package that is not ours is 489. The packages come with presence.
+            Method::Subscribe | Method::Publish => self.refuse(&request, 489, now),
+            Method::Invite
+            | Method::Ack
+            | Method::Bye
+            | Method::Cancel
+            | Method::Notify
+            | Method::Refer
+            | Method::Info
+            | Method::Update
+            | Method::Prack
+            | Method::Extension(_) => {
+                let answer = self
+                    .reply(&request.message, 405)
+                    .header(HeaderName::Allow, ALLOW);
+                self.respond(&request, answer, now);
+            }
+        }
+    }
+
+    /// Ends or delays a request as `stop` says.
+    pub(crate) fn stop(&mut self, mut request: Request, stop: Stop, now: Instant) {
+        match stop {
+            Stop::Refuse(status) => self.refuse(&request, status, now),
+            Stop::Unsupported(extensions) => {
+                let answer = self
+                    .reply(&request.message, 420)
+                    .header(HeaderName::Unsupported, extensions);
+                self.respond(&request, answer, now);
+            }
+            Stop::Challenge { stale } => {
+                let (status, name) = if request.message.method_ref() == Some(&Method::Register) {
+                    (401, HeaderName::WwwAuthenticate)
+                } else {
+                    (407, HeaderName::ProxyAuthenticate)
+                };
+                let mut answer = self.reply(&request.message, status);
+                for challenge in self.verifier.challenges(stale, now) {
+                    answer = answer.header(name.clone(), challenge);
+                }
+                self.respond(&request, answer, now);
+            }
+            Stop::Lookup(_) if request.lookups >= LOOKUPS_MAX => self.refuse(&request, 503, now),
+            Stop::Lookup(aor) => {
+                request.lookups += 1;
+                match self.accounts.wait(&aor, request) {
+                    Ok(Some(token)) => self.outputs.push_back(Output::Lookup { token, aor }),
+                    Ok(None) => {}
+                    Err(request) => self.refuse(&request, 503, now),
+                }
+            }
+        }
+    }
+
+    /// An answer with a tag of ours.
+    pub(crate) fn reply(&mut self, request: &Message, status: u16) -> ResponseBuilder {
+        let tag = self.endpoint.tokens().tag();
+        ResponseBuilder::reply(request, status, reason_of(status)).to_tag(&tag)
+    }
+
+    pub(crate) fn respond(&mut self, request: &Request, answer: ResponseBuilder, now: Instant) {
+        self.endpoint.respond(request.tx, &answer.build(), now);
+    }
+
+    pub(crate) fn refuse(&mut self, request: &Request, status: u16, now: Instant) {
+        let mut answer = self.reply(&request.message, status);
+        match status {
+            503 => {
+                let seconds = self.config.limits.retry_after_s;
+                answer = answer.header(HeaderName::RetryAfter, seconds);
+            }
+            489 => answer = answer.header(HeaderName::Allow, ALLOW),
+            _ => {}
+        }
+        self.respond(request, answer, now);
+        self.event(Event::Refused {
+            address: request.source.remote.ip(),
+            status,
+        });
+    }
+
+    pub(crate) fn event(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    pub(crate) fn store(&mut self, op: StoreOp, storing: Storing) {
+        let token = StoreToken(self.next_token);
+        self.next_token = self.next_token.wrapping_add(1);
+        self.storing.insert(token, storing);
+        self.outputs.push_back(Output::Store { token, op });
+    }
+
+    /// Whether a URI is of a domain that we serve.
+    pub(crate) fn serves(&self, uri: &Uri) -> bool {
+        let host = uri.host();
+        let mut domains = self.config.domains.iter();
+        domains.any(|domain| domain.eq_ignore_ascii_case(host))
+    }
+}
+
+/// The reason phrases of RFC 3261 §21 that we use.
+fn reason_of(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        202 => "Accepted",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        407 => "Proxy Authentication Required",
+        408 => "Request Timeout",
+        413 => "Request Entity Too Large",
+        416 => "Unsupported URI Scheme",
+        420 => "Bad Extension",
+        423 => "Interval Too Brief",
+        480 => "Temporarily Unavailable",
+        483 => "Too Many Hops",
+        489 => "Bad Event",
+        503 => "Service Unavailable",
+        513 => "Message Too Large",
+        _ => "Server Internal Error",
+    }
+}

@@ -1,0 +1,204 @@
+//! Chat: durable before it is acknowledged, on all devices, kept for the absent.
+
+use std::time::Duration;
+
+use im_core::{Event, MESSAGE_ID, StoreFault, StoreOp};
+use sip_proto::{HeaderName, Transport};
+
+use crate::world::{World, text};
+
+#[test]
+fn no_202_before_the_message_is_durable() {
+    let mut world = World::new();
+    let mut alice = world.registered("alice", Transport::Tcp);
+    let bob = world.registered("bob", Transport::Udp);
+    world.store_answers = false;
+    let request = world.message(&mut alice, "bob", "", "hello");
+    world.send(&alice.source, &request);
+    assert!(world.received(&alice).is_empty());
+    assert!(world.received(&bob).is_empty());
+    // A repetition of the request changes nothing.
+    world.send(&alice.source, &request);
+    let ops: Vec<&StoreOp> = world.asked.iter().map(|(_, op)| op).collect();
+    assert!(matches!(ops.as_slice(), [StoreOp::LogMessage(m)] if m.body == "hello" && m.keep));
+    world.let_store_answer();
+    let answers = world.received(&alice);
+    assert_eq!(answers.len(), 1);
+    assert_eq!(answers[0].status(), Some(202));
+    assert_eq!(answers[0].header(MESSAGE_ID), Some("1"));
+    world.request(&bob);
+
+    for (fault, status) in [(StoreFault::Overloaded, 503), (StoreFault::Failed, 500)] {
+        let request = world.message(&mut alice, "bob", "", "lost");
+        world.send(&alice.source, &request);
+        world.fail_store(fault);
+        let answers = world.received(&alice);
+        assert_eq!(answers[0].status(), Some(status));
+        assert_eq!(answers[0].has(HeaderName::RetryAfter), status == 503);
+    }
+    assert!(world.received(&bob).is_empty());
+}
+
+#[test]
+fn every_device_gets_it_unchanged_and_the_first_2xx_counts() {
+    let mut world = World::new();
+    let mut alice = world.registered("alice", Transport::Tcp);
+    let phone = world.registered("bob", Transport::Udp);
+    let desk = world.registered("bob", Transport::Tls);
+    let body = "héllo\r\n\0 there";
+    assert_eq!(world.say(&mut alice, "bob", body).status(), Some(202));
+    for device in [&phone, &desk] {
+        let copy = world.request(device);
+        assert_eq!(copy.request_uri(), Some(device.uri().as_str()));
+        assert_eq!(copy.body(), body.as_bytes());
+        assert!(text(&copy).contains("X-Strange: \u{1f980} kept  as it is\r\n"));
+        assert!(text(&copy).contains("From: \"Me\" <sip:alice@example.org>;tag=m\r\n"));
+        assert_eq!(copy.max_forwards().unwrap(), Some(69));
+        assert_eq!(copy.header(MESSAGE_ID), Some("1"));
+        assert_eq!(copy.vias().unwrap().len(), 2);
+        assert_eq!(
+            copy.top_via().unwrap().transport(),
+            device.source.transport.via_word()
+        );
+        assert!(!copy.has(HeaderName::ProxyAuthorization));
+        assert!(world.delivered.is_empty() || device.user == "bob");
+        world.answer(device, &copy, 200);
+    }
+    assert_eq!(world.delivered.len(), 1);
+    assert_eq!(
+        world.delivered[&1].as_ref(),
+        phone.instance.as_deref().unwrap()
+    );
+    assert_eq!(world.server.in_flight(), 0);
+    // The sender has its answer; those of the devices are not passed on.
+    assert!(world.received(&alice).is_empty());
+}
+
+#[test]
+fn a_gruu_reaches_its_one_device() {
+    let mut world = World::new();
+    let mut alice = world.registered("alice", Transport::Tcp);
+    let phone = world.registered("bob", Transport::Tcp);
+    let desk = world.registered("bob", Transport::Tcp);
+    let gruu = format!("sip:bob@example.org;gr={}", desk.instance.clone().unwrap());
+    assert_eq!(world.say(&mut alice, &gruu, "you").status(), Some(202));
+    assert!(world.received(&phone).is_empty());
+    world.request(&desk);
+    assert_eq!(world.log[0].device.as_deref(), desk.instance.as_deref());
+    assert_eq!(world.log[0].to.as_ref(), "bob@example.org");
+}
+
+#[test]
+fn a_device_with_two_flows_gets_one_copy_over_the_newer() {
+    let mut world = World::new();
+    let mut alice = world.registered("alice", Transport::Tcp);
+    let first = world.registered("bob", Transport::Tcp);
+    let mut second = world.device("bob", Transport::Tcp);
+    second.instance = first.instance.clone();
+    let contact = format!(
+        "<{}>;+sip.instance=\"<{}>\";reg-id=2",
+        second.uri(),
+        second.instance.clone().unwrap()
+    );
+    assert_eq!(
+        world.register_contact(&mut second, &contact, "").status(),
+        Some(200)
+    );
+    world.say(&mut alice, "bob", "once");
+    assert!(world.received(&first).is_empty());
+    world.request(&second);
+}
+
+#[test]
+fn chat_is_kept_for_the_absent_and_delivered_in_order() {
+    let mut world = World::with(|config| config.limits.kept_page = 2);
+    let mut alice = world.registered("alice", Transport::Tcp);
+    for n in 1..=5 {
+        let body = format!("message {n}");
+        assert_eq!(world.say(&mut alice, "bob", &body).status(), Some(202));
+        world.advance(Duration::from_secs(10));
+    }
+    let mut bob = world.device("bob", Transport::Tcp);
+    let challenge = world.register(&mut bob, "", 600);
+    assert_eq!(challenge.status(), Some(200));
+    for n in 1..=5_i64 {
+        let kept = world.request(&bob);
+        assert_eq!(kept.body(), format!("message {n}").as_bytes());
+        assert_eq!(kept.header(MESSAGE_ID), Some(n.to_string().as_str()));
+        let date = format!("Thu, 01 Jan 2026 00:00:{:02} GMT", (n - 1) * 10);
+        assert_eq!(kept.header(HeaderName::Date), Some(date.as_str()));
+        assert_eq!(kept.from().unwrap().uri().as_str(), "sip:alice@example.org");
+        world.answer(&bob, &kept, 200);
+        assert_eq!(world.delivered.len(), usize::try_from(n).unwrap());
+    }
+    world.register(&mut bob, "", 600);
+    assert!(world.received(&bob).is_empty());
+}
+
+#[test]
+fn what_no_device_took_is_offered_at_the_next_renewal() {
+    let mut world = World::new();
+    let mut alice = world.registered("alice", Transport::Tcp);
+    let mut bob = world.registered("bob", Transport::Udp);
+    world.say(&mut alice, "bob", "anybody?");
+    // Nobody answers: repeated, then given up.
+    world.advance(Duration::from_secs(33));
+    let copies = world.received(&bob);
+    assert!(copies.len() > 5 && copies.iter().all(|copy| copy.body() == "anybody?"));
+    let undelivered = Event::Undelivered { id: 1, status: 408 };
+    assert!(world.events.contains(&undelivered));
+    let mut request = world.register(&mut bob, "", 600);
+    assert_eq!(request.status(), Some(200));
+    world.advance(Duration::from_millis(600));
+    request = world.received(&bob).pop().unwrap();
+    assert_eq!(request.body(), "anybody?");
+    world.answer(&bob, &request, 200);
+    assert_eq!(world.delivered.len(), 1);
+}
+
+#[test]
+fn a_closed_connection_passes_its_message_to_the_device_that_came_meanwhile() {
+    let mut world = World::new();
+    let mut alice = world.registered("alice", Transport::Tcp);
+    let old = world.registered("bob", Transport::Tcp);
+    world.say(&mut alice, "bob", "hold on");
+    world.request(&old);
+    let new = world.registered("bob", Transport::Tcp);
+    assert!(world.received(&new).is_empty());
+    world.close(&old);
+    let again = world.request(&new);
+    assert_eq!(again.body(), "hold on");
+    world.answer(&new, &again, 200);
+    assert_eq!(world.delivered.len(), 1);
+}
+
+#[test]
+fn too_large_for_a_datagram_waits_for_a_connection() {
+    let mut world = World::new();
+    let mut alice = world.registered("alice", Transport::Tcp);
+    let udp = world.registered("bob", Transport::Udp);
+    let long = "x".repeat(1400);
+    assert_eq!(world.say(&mut alice, "bob", &long).status(), Some(202));
+    assert!(world.received(&udp).is_empty());
+    let tcp = world.device("bob", Transport::Tcp);
+    let mut registering = tcp.clone();
+    world.register(&mut registering, "", 600);
+    let kept = world.received(&tcp).pop().unwrap();
+    assert_eq!(kept.body(), long.as_bytes());
+}
+
+#[test]
+fn too_much_at_once_is_503() {
+    let mut world = World::with(|config| config.limits.in_flight = 3);
+    let mut alice = world.registered("alice", Transport::Tcp);
+    world.store_answers = false;
+    for _ in 0..3 {
+        let request = world.message(&mut alice, "bob", "", "hello");
+        world.send(&alice.source, &request);
+    }
+    let refused = world.say(&mut alice, "bob", "hello");
+    assert_eq!(refused.status(), Some(503));
+    assert_eq!(refused.header(HeaderName::RetryAfter), Some("5"));
+    world.let_store_answer();
+    assert_eq!(world.received(&alice).len(), 3);
+}

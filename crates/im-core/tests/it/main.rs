@@ -1,0 +1,10 @@
+//! Scenes in virtual time: devices that register and write to each other, a store that answers when the scene lets it.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod any_input;
+mod chat;
+mod control;
+mod register;
+mod sender;
+mod world;
