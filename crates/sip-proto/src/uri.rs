@@ -292,11 +292,10 @@ impl Uri {
             .iter()
             .all(|name| self.param(name).is_some() == other.param(name).is_some());
         strict
-            && self.params().all(|(name, value)| match other.param(name) {
-                Some(theirs) => {
-                    normal(value.unwrap_or_default()).eq_ignore_ascii_case(&normal(theirs))
-                }
-                None => true,
+            // A name that stands there twice, which §19.1.1 forbids, counts as it stands first.
+            && self.params().all(|(name, _)| match (self.param(name), other.param(name)) {
+                (Some(ours), Some(theirs)) => normal(ours).eq_ignore_ascii_case(&normal(theirs)),
+                _ => true,
             })
     }
 

@@ -147,7 +147,8 @@ fn parse_connection(content: &str) -> Option<String> {
     (kind == "IP4" || kind == "IP6").then_some(())?;
     let address = words.next()?;
     // Multicast addresses carry /ttl and /count.
-    Some(address.split('/').next().unwrap_or(address).to_owned())
+    let host = address.split('/').next().unwrap_or(address);
+    (!host.is_empty()).then(|| host.to_owned())
 }
 
 fn parse_attribute(content: &str) -> Attribute {
