@@ -17,6 +17,7 @@ pub mod stream;
 pub mod text;
 pub mod token;
 mod transaction;
+pub mod ua;
 pub mod uri;
 pub mod via;
 mod write;

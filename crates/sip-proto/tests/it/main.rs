@@ -8,3 +8,4 @@ mod net;
 mod properties;
 mod torture;
 mod transactions;
+mod ua;
