@@ -1,6 +1,6 @@
 //! Accounts remembered between look-ups, and the requests that wait for one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::ports::{AccountInfo, LookupToken};
@@ -8,6 +8,9 @@ use crate::server::Request;
 
 /// An account as remembered; `None`: there is none of that name.
 pub(crate) type Known = Option<Arc<AccountInfo>>;
+
+/// The request that cannot wait, given back.
+pub(crate) struct TooManyWait(pub Box<Request>);
 
 /// The cache has two halves: what is found in the older one moves to the younger, and when the younger is full the older is
 /// dropped whole. So the recently used stay, and nothing is ever searched for what to drop.
@@ -21,6 +24,8 @@ pub(crate) struct Accounts {
     waiting: HashMap<Arc<str>, Vec<Request>>,
     waiting_count: usize,
     waiting_max: usize,
+    /// Accounts that changed while they were asked for: the answer may be from before.
+    changed: HashSet<Arc<str>>,
 }
 
 impl Accounts {
@@ -47,9 +52,9 @@ impl Accounts {
         &mut self,
         aor: &Arc<str>,
         request: Request,
-    ) -> Result<Option<LookupToken>, Request> {
+    ) -> Result<Option<LookupToken>, TooManyWait> {
         if self.waiting_count >= self.waiting_max {
-            return Err(request);
+            return Err(TooManyWait(Box::new(request)));
         }
         self.waiting_count += 1;
         if let Some(others) = self.waiting.get_mut(aor) {
@@ -68,7 +73,9 @@ impl Accounts {
         let Some(aor) = self.asked.remove(&token) else {
             return Vec::new();
         };
-        if let Some(known) = known {
+        let changed = self.changed.remove(&aor);
+        // Whoever waited asks again when the answer may be an old one.
+        if let Some(known) = known.filter(|_| !changed) {
             self.remember(aor.clone(), known);
         }
         let waited = self.waiting.remove(&aor).unwrap_or_default();
@@ -78,6 +85,9 @@ impl Accounts {
 
     /// Forgets an account: it was changed.
     pub(crate) fn forget(&mut self, aor: &str) {
+        if let Some((aor, _)) = self.waiting.get_key_value(aor) {
+            self.changed.insert(aor.clone());
+        }
         self.young.remove(aor);
         self.old.remove(aor);
     }

@@ -25,7 +25,7 @@ pub(crate) struct Session {
     binding: u64,
     queue: VecDeque<KeptMessage>,
     /// The message that waits for the device's answer.
-    current: Option<i64>,
+    current: Option<Current>,
     /// The highest id that was fetched.
     after: Option<i64>,
     /// Whether the last page was full: there may be more.
@@ -34,11 +34,20 @@ pub(crate) struct Session {
     left: bool,
 }
 
+/// A kept message on its way.
+#[derive(Debug, Clone, Copy)]
+struct Current {
+    id: i64,
+    /// The contact that it was sent to.
+    binding: u64,
+}
+
 impl ImServer {
     /// A device is there: what is kept for its person goes to it, unless another device is being served.
-    pub(crate) fn offer_kept(&mut self, aor: &Arc<str>, binding: u64, _now: Instant) {
-        if self.sessions.contains_key(aor) {
-            self.maybe_kept.insert(aor.clone());
+    pub(crate) fn offer_kept(&mut self, aor: &Arc<str>, binding: u64) {
+        if let Some(session) = self.sessions.get_mut(aor) {
+            // What follows goes to the device that came last; what is on its way now, too, if it fails.
+            session.binding = binding;
             return;
         }
         self.maybe_kept.remove(aor);
@@ -62,7 +71,7 @@ impl ImServer {
             .and_then(|(_, bindings)| bindings.map(|b| b.id).max())
             .filter(|id| *id > newest_tried);
         match newer {
-            Some(binding) => self.offer_kept(aor, binding, now),
+            Some(binding) => self.offer_kept(aor, binding),
             None => self.remember_kept(aor),
         }
     }
@@ -101,7 +110,7 @@ impl ImServer {
         let Some(session) = self.sessions.get_mut(aor) else {
             return;
         };
-        let Some(id) = session.current.take() else {
+        let Some(Current { id, binding }) = session.current.take() else {
             return;
         };
         match status {
@@ -112,8 +121,12 @@ impl ImServer {
             }
             // The device is away or busy: the others would fare no better.
             408 | 480 | 486 | 500..=599 => {
+                let newer = Some(session.binding).filter(|newer| *newer != binding);
                 self.event(Event::Undelivered { id, status });
                 self.end_session(aor, true);
+                if let Some(newer) = newer {
+                    self.offer_kept(aor, newer);
+                }
             }
             // It does not want this one.
             _ => {
@@ -164,7 +177,10 @@ impl ImServer {
                 return;
             };
             if let Some(session) = self.sessions.get_mut(aor) {
-                session.current = Some(kept.id);
+                session.current = Some(Current {
+                    id: kept.id,
+                    binding: leg.binding,
+                });
             }
             let fork = Fork::Kept {
                 aor: aor.clone(),

@@ -11,6 +11,7 @@ mod aor;
 mod authenticate;
 mod config;
 mod date;
+mod duplicates;
 mod failures;
 mod kept;
 mod message;

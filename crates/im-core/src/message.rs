@@ -12,8 +12,10 @@ use sip_proto::{HeaderName, Message, ParseError, Uri};
 
 use crate::aor::key_of;
 use crate::date::parse_sip_date;
+use crate::duplicates::{Mark, Progress};
 use crate::ports::{LoggedMessage, StoreOp};
 use crate::registrar::FlowKey;
+use crate::relay::MESSAGE_ID;
 use crate::server::{ImServer, Request, Stop, Storing};
 
 /// Longest `gr` parameter, in bytes.
@@ -32,10 +34,14 @@ pub(crate) struct Plan {
     pub device: Option<Arc<str>>,
     /// To or from a service.
     pub control: bool,
+    /// Kept until a device takes it. What says that it expires is not: it would come too late (RFC 3428 §7).
+    pub keep: bool,
     /// The recipient is told who sends it (RFC 3325).
     pub assert: bool,
     /// The top Route is ours and ends here (RFC 3261 §16.4).
     pub strip_route: bool,
+    /// Names the message if it comes again.
+    pub mark: Mark,
 }
 
 impl ImServer {
@@ -44,7 +50,7 @@ impl ImServer {
             Ok(plan) => plan,
             Err(stop) => return self.stop(request, stop, now),
         };
-        if plan.control || plan.device.is_some() {
+        if !plan.keep || plan.device.is_some() {
             // Nobody is called later: absent is said at once, and so is what cannot be carried.
             let (forks, too_large) = self.targets(&request.message, &plan, now);
             if forks.is_empty() {
@@ -54,6 +60,15 @@ impl ImServer {
         if self.in_flight() >= self.config.limits.in_flight {
             return self.refuse(&request, 503, now);
         }
+        match self.duplicates.note(plan.mark, now) {
+            None => {}
+            Some(Progress::Durable(id)) if !plan.control => {
+                let answer = self.reply(&request.message, 202).header(MESSAGE_ID, id);
+                return self.respond(&request, answer, now);
+            }
+            // RFC 3261 §8.2.2.2: a request that came twice.
+            Some(_) => return self.refuse(&request, 482, now),
+        }
         let logged = LoggedMessage {
             at_unix_ms: self.config.wall.unix_ms(now),
             from: plan.from.clone(),
@@ -62,7 +77,7 @@ impl ImServer {
             content_type: content_type_of(&request.message).to_owned(),
             body: request.message.body(),
             control: plan.control,
-            keep: !plan.control,
+            keep: plan.keep,
         };
         let storing = Storing::Message { request, plan };
         self.store(StoreOp::LogMessage(logged), storing);
@@ -107,11 +122,14 @@ impl ImServer {
             Some((key, _)) => key.clone(),
             None => Arc::from(to_key),
         };
+        let control = from_service || to_service;
         Ok(Plan {
+            mark: Mark::of(&from, message),
             from,
             to: to_key,
             device: device_of(&to)?,
-            control: from_service || to_service,
+            control,
+            keep: !control && !message.has(HeaderName::Expires),
             assert: to_service,
             strip_route,
         })

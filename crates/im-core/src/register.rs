@@ -209,7 +209,7 @@ impl ImServer {
         }
         self.answer_registration(request, &aor, now);
         if let Some(binding) = offer {
-            self.offer_kept(&aor, binding, now);
+            self.offer_kept(&aor, binding);
         }
         Ok(())
     }

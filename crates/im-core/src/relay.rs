@@ -61,6 +61,7 @@ pub(crate) enum Fork {
 pub(crate) struct Relay {
     to: Arc<str>,
     chat: bool,
+    keep: bool,
     /// The control request while it waits for the far end's answer; chat was answered already.
     waiting: Option<Request>,
     /// Copies without a final answer.
@@ -104,7 +105,7 @@ impl ImServer {
         if open == 0 {
             if plan.control {
                 self.refuse(request, if too_large { 513 } else { 480 }, now);
-            } else {
+            } else if plan.keep {
                 self.remember_kept(&plan.to);
             }
             return;
@@ -124,6 +125,7 @@ impl ImServer {
         let relay = Relay {
             to: plan.to,
             chat: !plan.control,
+            keep: plan.keep,
             waiting,
             open,
             delivered: false,
@@ -254,7 +256,7 @@ impl ImServer {
         if let Some(request) = relay.waiting {
             self.pass_back(&request, status, response.as_ref(), now);
         }
-        if relay.chat {
+        if relay.keep {
             self.keep(&relay.to, relay.newest_binding, now);
         }
     }

@@ -9,8 +9,9 @@ use sip_proto::endpoint::{self, ClientTx, Endpoint, SendToken, ServerTx};
 use sip_proto::{FlowId, HeaderName, Message, Method, ParseError, ResponseBuilder, Source};
 use sip_proto::{TokenSource, Uri};
 
-use crate::accounts::Accounts;
+use crate::accounts::{Accounts, TooManyWait};
 use crate::config::Config;
+use crate::duplicates::Duplicates;
 use crate::failures::Failures;
 use crate::kept::Session;
 use crate::message::Plan;
@@ -69,6 +70,7 @@ pub struct ImServer {
     pub(crate) verifier: Verifier,
     pub(crate) failures: Failures,
     pub(crate) accounts: Accounts,
+    pub(crate) duplicates: Duplicates,
     pub(crate) registrar: Registrar,
     pub(crate) storing: HashMap<StoreToken, Storing>,
     pub(crate) relays: HashMap<i64, Relay>,
@@ -96,6 +98,7 @@ impl ImServer {
             verifier,
             failures: Failures::new(&config.limits),
             accounts: Accounts::new(config.limits.accounts_cached, config.limits.waiting),
+            duplicates: Duplicates::new(now),
             registrar: Registrar::default(),
             storing: HashMap::new(),
             relays: HashMap::new(),
@@ -149,12 +152,14 @@ impl ImServer {
     ) {
         match (self.storing.remove(&token), result) {
             (Some(Storing::Message { request, plan }), Ok(Stored::Logged(id))) => {
+                self.duplicates.durable(plan.mark, id);
                 self.on_durable(&request, plan, id, now);
             }
-            (Some(Storing::Message { request, .. }), Err(StoreFault::Overloaded)) => {
-                self.refuse(&request, 503, now);
+            (Some(Storing::Message { request, plan }), result) => {
+                self.duplicates.forget(plan.mark);
+                let overloaded = result == Err(StoreFault::Overloaded);
+                self.refuse(&request, if overloaded { 503 } else { 500 }, now);
             }
-            (Some(Storing::Message { request, .. }), _) => self.refuse(&request, 500, now),
             (Some(Storing::Kept(aor)), Ok(Stored::Pending(messages))) => {
                 self.on_kept(&aor, messages, now);
             }
@@ -351,7 +356,7 @@ impl ImServer {
                 match self.accounts.wait(&aor, request) {
                     Ok(Some(token)) => self.outputs.push_back(Output::Lookup { token, aor }),
                     Ok(None) => {}
-                    Err(request) => self.refuse(&request, 503, now),
+                    Err(TooManyWait(request)) => self.refuse(&request, 503, now),
                 }
             }
         }
@@ -420,6 +425,7 @@ fn reason_of(status: u16) -> &'static str {
         420 => "Bad Extension",
         423 => "Interval Too Brief",
         480 => "Temporarily Unavailable",
+        482 => "Loop Detected",
         483 => "Too Many Hops",
         489 => "Bad Event",
         503 => "Service Unavailable",

@@ -202,3 +202,61 @@ fn too_much_at_once_is_503() {
     world.let_store_answer();
     assert_eq!(world.received(&alice).len(), 3);
 }
+
+#[test]
+fn a_message_that_comes_again_in_another_transaction_is_stored_once() {
+    let mut world = World::new();
+    let mut alice = world.registered("alice", Transport::Tcp);
+    let bob = world.registered("bob", Transport::Tcp);
+    let request = world.message(&mut alice, "bob", "", "once");
+    let again = request.replace("branch=z9hG4bK", "branch=z9hG4bKagain");
+    world.store_answers = false;
+    world.send(&alice.source, &request);
+    assert_eq!(world.ask(&alice, &again).status(), Some(482));
+    world.let_store_answer();
+    assert_eq!(world.received(&alice)[0].header(MESSAGE_ID), Some("1"));
+    let once_more = again.replace("again", "and-again");
+    let answer = world.ask(&alice, &once_more);
+    assert_eq!(answer.status(), Some(202));
+    assert_eq!(answer.header(MESSAGE_ID), Some("1"));
+    assert_eq!(world.log.len(), 1);
+    world.request(&bob);
+    world.advance(Duration::from_secs(100));
+    world.store_answers = true;
+    let much_later = again.replace("again", "later");
+    assert_eq!(world.ask(&alice, &much_later).status(), Some(202));
+    assert_eq!(world.log.len(), 2);
+}
+
+#[test]
+fn what_was_stored_never_may_come_again() {
+    let mut world = World::new();
+    let mut alice = world.registered("alice", Transport::Tcp);
+    world.store_answers = false;
+    let request = world.message(&mut alice, "bob", "", "hello");
+    world.send(&alice.source, &request);
+    world.fail_store(StoreFault::Failed);
+    assert_eq!(world.received(&alice)[0].status(), Some(500));
+    world.store_answers = true;
+    let again = request.replace("branch=z9hG4bK", "branch=z9hG4bKagain");
+    assert_eq!(world.ask(&alice, &again).status(), Some(202));
+}
+
+#[test]
+fn kept_messages_follow_a_device_to_its_new_connection() {
+    let mut world = World::new();
+    let mut alice = world.registered("alice", Transport::Tcp);
+    world.say(&mut alice, "bob", "one");
+    world.say(&mut alice, "bob", "two");
+    let first = world.registered("bob", Transport::Tcp);
+    assert_eq!(world.request(&first).body(), "one");
+    let second = world.registered("bob", Transport::Tcp);
+    assert!(world.received(&second).is_empty());
+    world.close(&first);
+    for body in ["one", "two"] {
+        let kept = world.request(&second);
+        assert_eq!(kept.body(), body);
+        world.answer(&second, &kept, 200);
+    }
+    assert_eq!(world.delivered.len(), 2);
+}

@@ -107,7 +107,7 @@ fn what_cannot_go_is_refused_with_its_own_status() {
         ("bob", "Route: <sip:elsewhere.net;lr>\r\n", 5, 403),
         ("bob", "Route: <sip:192.0.2.1;lr>\r\n", 5, 202),
         ("bob", "Expires: 0\r\n", 5, 408),
-        ("bob", "Expires: 30\r\n", 5, 202),
+        ("bob", "Expires: 30\r\n", 5, 480),
         (
             "bob",
             "Expires: 30\r\nDate: Wed, 31 Dec 2025 23:59:20 GMT\r\n",
