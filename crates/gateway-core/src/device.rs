@@ -82,10 +82,16 @@ impl Devices {
     }
 
     /// The device (or person) spoke: whatever was thought of it, it is there.
-    pub(crate) fn spoke(&mut self, to: &str) {
-        if self.devices.get(to).is_some_and(|device| device.stopped) {
-            self.forget(to);
+    pub(crate) fn spoke(&mut self, to: &str, now: Instant) {
+        let Some(device) = self.devices.get_mut(to).filter(|device| device.stopped) else {
+            return;
+        };
+        if device.token.is_none() {
+            return self.forget(to);
         }
+        // A MESSAGE from before is still under way; the next one waits for its end.
+        device.stopped = false;
+        self.set_timer(to, now.checked_add(Duration::from_millis(SEND_DEADLINE_MS)));
     }
 
     /// Queues one thing. When the queue is full the oldest report of talking goes; a device with 256 other things
@@ -119,13 +125,20 @@ impl Devices {
         let Some(to) = self.tokens.remove(&token) else {
             return;
         };
-        self.set_timer(&to, None);
         let Some(device) = self.devices.get_mut(&to) else {
             return;
         };
         device.token = None;
+        if device.stopped {
+            return;
+        }
+        self.set_timer(&to, None);
+        let Some(device) = self.devices.get_mut(&to) else {
+            return;
+        };
         // A device that is gone, or in trouble that may pass: tried again, then given up.
-        let passing = matches!(status, 404 | 408 | 410 | 430 | 480 | 491 | 500..=599);
+        let passing = device.current.is_some()
+            && matches!(status, 404 | 408 | 410 | 430 | 480 | 491 | 500..=599);
         let tries = device.current.as_ref().map_or(TRIES_MAX, |c| c.2);
         if passing && tries >= TRIES_MAX {
             self.stop(&to, now);
@@ -159,8 +172,8 @@ impl Devices {
                 continue;
             };
             match device.token {
+                _ if device.stopped => self.forget(&to),
                 Some(token) => self.result(token, 408, now),
-                None if device.stopped => self.forget(&to),
                 None => self.pump(&to, now),
             }
         }
@@ -171,16 +184,15 @@ impl Devices {
             device.queue.clear();
             device.current = None;
             device.stopped = true;
-            if let Some(token) = device.token.take() {
-                self.tokens.remove(&token);
-            }
             self.set_timer(to, now.checked_add(Duration::from_millis(STOPPED_MS)));
         }
     }
 
     fn forget(&mut self, to: &str) {
         self.set_timer(to, None);
-        self.devices.remove(to);
+        if let Some(token) = self.devices.remove(to).and_then(|device| device.token) {
+            self.tokens.remove(&token);
+        }
     }
 
     fn set_timer(&mut self, to: &str, at: Option<Instant>) {

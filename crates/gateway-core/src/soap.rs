@@ -46,7 +46,7 @@ impl Gateway {
     ) -> Result<(), Fault> {
         let headers = request.headers.clone();
         let reply_to = check(&request, caller)?;
-        self.devices.spoke(&reply_to);
+        self.devices.spoke(&reply_to, now);
         let purpose = Purpose::Soap(SoapCall { headers, reply_to });
         self.call(caller, request, purpose, now)
     }
@@ -82,7 +82,7 @@ impl Gateway {
             .unwrap_or_else(|| caller.user.to_uri());
         let mut response = Response::to(headers, Err(fault));
         response.headers.to = Some(to.clone());
-        self.devices.spoke(&to);
+        self.devices.spoke(&to, now);
         self.devices
             .push(&to, Item::Envelope(write_response(&response)), now);
     }

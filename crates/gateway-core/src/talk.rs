@@ -43,7 +43,7 @@ impl Gateway {
         late: bool,
         now: Instant,
     ) {
-        self.devices.spoke(&caller.user.to_uri());
+        self.devices.spoke(&caller.user.to_uri(), now);
         let Some(text) = as_text(body) else {
             return self.say(caller, speak::not_text(), now);
         };

@@ -4,5 +4,6 @@ mod admission;
 mod delivery;
 mod programs;
 mod scene;
+mod storms;
 mod talking_to_people;
 mod words;

@@ -25,6 +25,8 @@ pub struct Scene {
     pub answers: Vec<(u64, u16)>,
     pub calls: Vec<(u64, Request)>,
     pub sent: Vec<(u64, String, String)>,
+    /// When each MESSAGE was given out.
+    pub sent_at: std::collections::BTreeMap<u64, Instant>,
     pub logged: Vec<LogEntry>,
     pub report_answers: Vec<(u16, String)>,
     /// Outputs in their order, by name.
@@ -54,6 +56,7 @@ impl Scene {
             answers: Vec::new(),
             calls: Vec::new(),
             sent: Vec::new(),
+            sent_at: Default::default(),
             logged: Vec::new(),
             report_answers: Vec::new(),
             order: Vec::new(),
@@ -213,6 +216,7 @@ impl Scene {
                     token, to, body, ..
                 } => {
                     self.order.push("send");
+                    self.sent_at.insert(token, self.now);
                     self.sent
                         .push((token, to, String::from_utf8(body.to_vec()).unwrap()));
                 }
