@@ -10,7 +10,7 @@
 
 use convoke_types::media::Codec;
 
-use crate::plc::{HISTORY, Plc};
+use crate::plc::{HISTORY, LONGEST_BRIDGE, MOST_FUTURE, Plc};
 use crate::rtp::distance;
 use crate::{FRAME_SAMPLES, FRAME_STEP, SampleClock, g711};
 
@@ -239,7 +239,11 @@ impl JitterBuffer {
         if payload.is_empty() {
             return Pushed::Stray;
         }
-        let wait = distance(self.next_pull, now).clamp(0, FRAME_STEP.cast_signed());
+        let wait = match distance(self.next_pull, now) {
+            wait if (0..=FRAME_STEP.cast_signed()).contains(&wait) => wait,
+            // Not pulled yet, or not lately: nothing is known of the ticks.
+            _ => FRAME_STEP.cast_signed() / 2,
+        };
         if !self.playing {
             self.start(timestamp, wait);
         }
@@ -283,7 +287,7 @@ impl JitterBuffer {
         if !self.playing {
             return Pulled::Nothing;
         }
-        let whole = (0..step(FRAME_SAMPLES)).all(|i| self.has(self.play.wrapping_add(i)));
+        let whole = words(self.play, FRAME_STEP).all(|(word, mask)| self.have[word] & mask == mask);
         let mut something = true;
         if whole {
             self.copy_out(self.play, frame);
@@ -361,6 +365,7 @@ impl JitterBuffer {
             let mut history = [0; HISTORY];
             g711::decode_into(self.codec, &codes, &mut history);
             self.plc.begin(history);
+            self.bridge(first);
         }
         let mut samples = [0; FRAME_SAMPLES];
         let samples = &mut samples[..part.len()];
@@ -374,6 +379,22 @@ impl JitterBuffer {
         // What was heard is the past of the next loss.
         self.copy_in(first, part);
         sounds
+    }
+
+    /// Tells the concealment how long the loss is and what comes after it, as far as that is here.
+    fn bridge(&mut self, first: u32) {
+        let Some(gap) = (1..=LONGEST_BRIDGE).find(|&i| self.has(first.wrapping_add(step(i))))
+        else {
+            return;
+        };
+        let after = first.wrapping_add(step(gap));
+        let held = (0..MOST_FUTURE)
+            .take_while(|&i| self.has(after.wrapping_add(step(i))))
+            .count();
+        let (mut codes, mut future) = ([0; MOST_FUTURE], [0; MOST_FUTURE]);
+        self.copy_out(after, &mut codes[..held]);
+        g711::decode_into(self.codec, &codes[..held], &mut future);
+        self.plc.bridge_to(gap, &future[..held]);
     }
 
     fn resume(&mut self, part: &mut [u8]) {
@@ -408,25 +429,19 @@ impl JitterBuffer {
     fn advance(&mut self, samples: u32) {
         self.play = self.play.wrapping_add(samples);
         let target = self.play.wrapping_add(AHEAD.cast_unsigned());
-        let mut at = self.cleared;
-        while distance(target, at) > 0 {
-            let index = slot(at);
-            if index % 64 == 0 && distance(target, at) >= 64 {
-                self.have[index / 64] = 0;
-                at = at.wrapping_add(64);
-            } else {
-                self.have[index / 64] &= !(1 << (index % 64));
-                at = at.wrapping_add(1);
+        let stale = distance(target, self.cleared);
+        if stale > 0 {
+            for (word, mask) in words(self.cleared, stale.unsigned_abs()) {
+                self.have[word] &= !mask;
             }
+            self.cleared = target;
         }
-        self.cleared = at;
     }
 
     fn store(&mut self, timestamp: u32, payload: &[u8]) {
         self.copy_in(timestamp, payload);
-        for i in 0..step(payload.len()) {
-            let index = slot(timestamp.wrapping_add(i));
-            self.have[index / 64] |= 1 << (index % 64);
+        for (word, mask) in words(timestamp, step(payload.len())) {
+            self.have[word] |= mask;
         }
     }
 
@@ -457,6 +472,24 @@ impl JitterBuffer {
             .step_by(40)
             .any(|i| self.has(self.play.wrapping_add(i)))
     }
+}
+
+/// The words of the ring's bit map, and the bits in each, for so many samples from a timestamp.
+fn words(timestamp: u32, samples: u32) -> impl Iterator<Item = (usize, u64)> {
+    let mut at = timestamp;
+    let mut left = samples.min(step(RING));
+    std::iter::from_fn(move || {
+        if left == 0 {
+            return None;
+        }
+        let bit = at % 64;
+        let count = left.min(64 - bit);
+        let mask = (u64::MAX >> (64 - count)) << bit;
+        let word = slot(at) / 64;
+        at = at.wrapping_add(count);
+        left -= count;
+        Some((word, mask))
+    })
 }
 
 fn slot(timestamp: u32) -> usize {
