@@ -104,6 +104,7 @@ impl Armed {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test starts from some instant")]
 mod tests {
     use std::time::Duration;
 

@@ -59,13 +59,22 @@ pub struct Net<U> {
     bodies: HashMap<u64, Bytes>,
 }
 
+/// Some instant to start from; from there on time is virtual.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an Instant cannot be made otherwise"
+)]
+pub fn some_instant() -> Instant {
+    Instant::now()
+}
+
 pub fn addr(index: usize) -> SocketAddr {
     format!("192.0.2.{}:5060", index + 1).parse().unwrap()
 }
 
 impl<U: User> Net<U> {
     pub fn new(seed: u64, users: Vec<(Endpoint, U)>) -> Self {
-        let now = Instant::now();
+        let now = some_instant();
         let nodes = users
             .into_iter()
             .enumerate()

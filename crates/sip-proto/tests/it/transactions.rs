@@ -11,7 +11,7 @@ use sip_proto::{
     ServerTx, Source, Target, Transport, Uri,
 };
 
-use crate::net::{Net, User, addr};
+use crate::net::{Net, User, addr, some_instant};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -325,7 +325,7 @@ fn what_is_over_the_bound_gets_503_and_no_memory() {
 #[test]
 fn a_closed_connection_fails_what_waits_on_it_and_nothing_else() {
     let mut endpoint = endpoint(1);
-    let now = Instant::now();
+    let now = some_instant();
     let mut target = Target::new(Transport::Tcp, addr(1));
     let mut on_flow = |flow| {
         target.flow = flow;
@@ -379,7 +379,7 @@ fn source() -> Source {
 
 fn from_network(endpoint: &mut Endpoint, text: &str) -> Vec<Output> {
     let message = Message::parse_datagram(Bytes::from(text.to_owned())).unwrap();
-    endpoint.handle_message(source(), message, Instant::now());
+    endpoint.handle_message(source(), message, some_instant());
     std::iter::from_fn(|| endpoint.poll_output()).collect()
 }
 
@@ -444,7 +444,7 @@ fn the_key_is_branch_sent_by_and_method_or_what_rfc_2543_had() {
             from_network(&mut endpoint, &text("OPTIONS", via, "")).len(),
             1
         );
-        endpoint.respond(*tx, &reply(message, 404), Instant::now());
+        endpoint.respond(*tx, &reply(message, 404), some_instant());
         assert_eq!(std::iter::from_fn(|| endpoint.poll_output()).count(), 1);
         let again = from_network(&mut endpoint, &text("INVITE", via, ""));
         assert!(matches!(again.as_slice(), [Output::Send { .. }]));
@@ -516,7 +516,7 @@ proptest! {
     #[test]
     fn no_sequence_panics_or_leaves_a_transaction_for_ever(steps in steps()) {
         let mut endpoint = endpoint(1);
-        let mut now = Instant::now();
+        let mut now = some_instant();
         let (mut clients, mut servers, mut pending) = (Vec::new(), Vec::new(), Vec::new());
         for step in steps {
             match step {
@@ -571,7 +571,7 @@ proptest! {
     fn no_bytes_panic_the_endpoint(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let mut endpoint = endpoint(1);
         match Message::parse_datagram(Bytes::from(bytes)) {
-            Ok(message) => endpoint.handle_message(source(), message, Instant::now()),
+            Ok(message) => endpoint.handle_message(source(), message, some_instant()),
             Err(error) => endpoint.handle_malformed(source(), &error),
         }
     }
@@ -585,7 +585,7 @@ fn a_header_of_a_relayed_request_stays_below_ours() {
         .finish();
     let target = Target::new(Transport::Udp, addr(1));
     endpoint
-        .send_request(&relayed, &target, "h:5070", Instant::now())
+        .send_request(&relayed, &target, "h:5070", some_instant())
         .unwrap();
     let Some(Output::Send { bytes, .. }) = endpoint.poll_output() else {
         panic!("a request expected");

@@ -11,7 +11,7 @@ use sip_proto::{
     Target, Transport, Uri,
 };
 
-use crate::net::{Net, User, addr};
+use crate::net::{Net, User, addr, some_instant};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -183,7 +183,7 @@ fn config(password: &str) -> UaConfig {
 fn net(password: &str) -> Net<Side> {
     let endpoint = |seed| Endpoint::new([seed; 32], Config::default());
     let device = Side::Device(Box::new(Ua::new(config(password))), Vec::new());
-    let server = Side::Server(Box::new(Server::new(Instant::now())));
+    let server = Side::Server(Box::new(Server::new(some_instant())));
     let mut net = Net::new(1, vec![(endpoint(1), device), (endpoint(2), server)]);
     net.transport = Transport::Tcp;
     net
