@@ -5,7 +5,8 @@
 //!
 //! **Delay.** The position of play is moved by whole steps only, and rarely: back (later) when packets come too late
 //! again and again, or come too tight for a while; forward (earlier) when for ten seconds all came with time to spare.
-//! Both are done in quiet frames where they can wait. A single late packet moves nothing, so that one hiccup does not
+//! So is the wish to hold one packet more where packets get lost, because a loss whose end is known is bridged much
+//! better than one whose end is not. Moves are made in quiet frames where they can wait. A single late packet moves nothing, so that one hiccup does not
 //! cost everybody's delay for ten seconds. Clock drift is the same thing, slowly.
 
 use convoke_types::media::Codec;
@@ -37,6 +38,8 @@ const BLOCK_PACKETS: u16 = 250;
 const TIGHT_PACKETS: u16 = 50;
 /// Ticks that a wanted move waits for a quiet frame: ten seconds.
 const PATIENCE_TICKS: u16 = 500;
+/// Losses in ten seconds (1 %) for which one packet more is kept in hand.
+const LOSING: u16 = 5;
 /// Mean square under which a frame is quiet: −45 dBFS.
 const QUIET: u32 = 34_000;
 /// Late packets that arrive within this time of each other are one hiccup: 5 ms.
@@ -115,6 +118,12 @@ struct Delay {
     least_before: i32,
     tight_packets: u16,
     most: i32,
+    /// A packet came late since the last concealment began: that was no loss.
+    late_since_gap: bool,
+    /// Losses in this block, and in the one before.
+    lost: u16,
+    lost_before: u16,
+    last_spare: i32,
     /// Wanted: back (positive) or forward (negative), and since how many ticks.
     wanted: i32,
     waited: u16,
@@ -133,6 +142,10 @@ impl Delay {
             least_before: 0,
             tight_packets: 0,
             most: i32::MIN,
+            late_since_gap: false,
+            lost: 0,
+            lost_before: 0,
+            last_spare: 0,
             wanted: 0,
             waited: 0,
         }
@@ -155,6 +168,8 @@ impl Delay {
             self.late_by = 0;
         }
         self.was_late = late;
+        self.late_since_gap |= late;
+        self.last_spare = spare;
 
         if spare < self.least[0] {
             self.least = [spare, self.least[0]];
@@ -164,9 +179,12 @@ impl Delay {
         self.packets += 1;
         if self.packets >= BLOCK_PACKETS {
             let floor = self.least[1].min(self.least_before);
-            if floor >= FRAME_STEP.cast_signed() / 2 && self.wanted == 0 {
-                self.want(-floor);
+            let losing = self.lost + self.lost_before >= LOSING;
+            let kept = if losing { FRAME_STEP.cast_signed() } else { 0 };
+            if floor - kept >= FRAME_STEP.cast_signed() / 2 && self.wanted == 0 {
+                self.want(kept - floor);
             }
+            self.lost_before = std::mem::take(&mut self.lost);
             self.least_before = self.least[1];
             self.least = [i32::MAX; 2];
             self.packets = 0;
@@ -188,14 +206,29 @@ impl Delay {
         }
     }
 
+    /// Notes a loss that was concealed without knowing its end.
+    fn lose(&mut self) {
+        self.late_score += LATE;
+        if self.late_score >= TOO_LATE
+            && self.wanted == 0
+            && self.last_spare < FRAME_STEP.cast_signed()
+        {
+            self.want(FRAME_STEP.cast_signed());
+        }
+    }
+
     fn want(&mut self, step: i32) {
         self.wanted = step;
         self.waited = 0;
     }
 
-    /// Play was moved: what was noted before no longer tells anything.
+    /// Play was moved: what was noted of times before no longer tells anything.
     fn moved(&mut self) {
-        *self = Self::new();
+        *self = Self {
+            lost: self.lost,
+            lost_before: self.lost_before,
+            ..Self::new()
+        };
     }
 }
 
@@ -366,6 +399,7 @@ impl JitterBuffer {
             g711::decode_into(self.codec, &codes, &mut history);
             self.plc.begin(history);
             self.bridge(first);
+            self.delay.late_since_gap = false;
         }
         let mut samples = [0; FRAME_SAMPLES];
         let samples = &mut samples[..part.len()];
@@ -398,6 +432,12 @@ impl JitterBuffer {
     }
 
     fn resume(&mut self, part: &mut [u8]) {
+        if !self.delay.late_since_gap {
+            self.delay.lost = self.delay.lost.saturating_add(1);
+            if self.plc.missed_bridge() {
+                self.delay.lose();
+            }
+        }
         let mut samples = [0; FRAME_SAMPLES];
         let samples = &mut samples[..part.len()];
         g711::decode_into(self.codec, part, samples);

@@ -76,6 +76,11 @@ impl Plc {
         }
     }
 
+    /// Whether this is a loss that could have been bridged, had what follows been here.
+    pub(crate) fn missed_bridge(&self) -> bool {
+        !self.silent && self.bridged == 0 && self.concealed <= LONGEST_BRIDGE
+    }
+
     /// After [`Plc::begin`]: the loss lasts `gap` samples and is followed by these.
     pub(crate) fn bridge_to(&mut self, gap: usize, future: &[i16]) {
         if self.silent || gap > LONGEST_BRIDGE || future.len() < LEAST_FUTURE {
