@@ -209,13 +209,19 @@ impl Engine {
 
     /// Does everything queued, then ends the threads and waits for them.
     pub(crate) fn close(&self) {
+        let threads =
+            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        // The last handle may live in an answer, which is dropped by one of the threads: it cannot wait for itself, and ends
+        // because its channel does.
+        let own = std::thread::current().id();
+        if threads.iter().any(|thread| thread.thread().id() == own) {
+            return;
+        }
         // A thread that is gone already needs no notice: its channel says so.
         drop(self.writer.send(ToWriter::Close));
         for reader in &self.readers {
             drop(reader.send(ToReader::Close));
         }
-        let threads =
-            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
             if thread.join().is_err() {
                 tracing::error!("a thread of the store panicked");

@@ -89,11 +89,17 @@ impl Store {
         let number = number.to_string();
         self.read(move |conn| {
             let owner: Option<String> = conn
-                .prepare_cached("SELECT aor FROM telephones WHERE number = ?1 ORDER BY aor LIMIT 1")?
+                .prepare_cached(
+                    "SELECT aor FROM telephones WHERE number = ?1 ORDER BY aor LIMIT 1",
+                )?
                 .query_row([number], |row| row.get(0))
                 .optional()?;
             owner
-                .map(|aor| aor.parse().map_err(|_| StoreError::Corrupt { what: "address of record" }))
+                .map(|aor| {
+                    aor.parse().map_err(|_| StoreError::Corrupt {
+                        what: "address of record",
+                    })
+                })
                 .transpose()
         })
         .await

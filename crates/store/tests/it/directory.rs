@@ -66,3 +66,17 @@ fn a_closed_store_says_so() {
         Err(StoreError::Closed)
     );
 }
+
+#[test]
+fn the_last_handle_may_go_with_an_answer() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path()).unwrap();
+    let (done, answer) = std::sync::mpsc::channel();
+    let last = store.clone();
+    store.log_message_then(chat("a@x", "b@x", 1, "hello"), move |id| {
+        drop(last);
+        done.send(id).unwrap();
+    });
+    drop(store);
+    assert!(answer.recv().unwrap().is_ok());
+}
