@@ -252,9 +252,24 @@ fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
+/// Where the module of tests begins, which stands last in a file: `#[cfg(test)]`, other attributes, `mod … {`.
+fn tests_begin(text: &str) -> usize {
+    const MARK: &str = "#[cfg(test)]\n";
+    text.match_indices(MARK)
+        .filter(|(at, _)| *at == 0 || text.as_bytes().get(at - 1) == Some(&b'\n'))
+        .find(|(at, _)| {
+            let mut rest = text.get(at + MARK.len()..).unwrap_or_default();
+            while let Some(attribute) = rest.strip_prefix("#[") {
+                rest = attribute.split_once("]\n").map_or("", |(_, after)| after);
+            }
+            rest.starts_with("mod ") && rest.lines().next().is_some_and(|line| line.ends_with('{'))
+        })
+        .map_or(text.len(), |(at, _)| at)
+}
+
 /// Line number, word and reason of each impurity before the module of tests, comments left out.
 fn impurities(text: &str) -> Vec<(usize, &'static str, &'static str)> {
-    let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+    let code = text.get(..tests_begin(text)).unwrap_or_default();
     let mut found = Vec::new();
     for (number, line) in code.lines().enumerate() {
         let line = line.trim_start();
@@ -274,7 +289,7 @@ fn impurities(text: &str) -> Vec<(usize, &'static str, &'static str)> {
 #[test]
 fn impurities_are_found_in_code_and_not_in_comments_or_tests() {
     let text = "//! Instant::now is not for us\nlet a = Instant::now();\nlet b = 1; // std::thread\n\
-                #[cfg(test)]\nmod tests { use tokio; }\n";
+                #[cfg(test)]\n#[expect(\n    x,\n    reason = \"y\"\n)]\nmod tests {\n use tokio;\n}\n";
     let found: Vec<_> = impurities(text)
         .into_iter()
         .map(|(line, word, _)| (line, word))
