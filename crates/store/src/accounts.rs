@@ -208,8 +208,17 @@ impl Store {
 
     /// An account and its passwords in force, from one snapshot: what a digest is checked against.
     pub async fn credentials(&self, aor: &Aor) -> Result<Option<(Account, Vec<Ha1>)>, StoreError> {
+        self.asked(|done| self.credentials_then(aor, done)).await
+    }
+
+    /// `credentials` with an answer by function.
+    pub fn credentials_then(
+        &self,
+        aor: &Aor,
+        done: impl FnOnce(Result<Option<(Account, Vec<Ha1>)>, StoreError>) + Send + 'static,
+    ) {
         let owner = aor.clone();
-        self.read(move |conn| {
+        let work = move |conn: &Connection| {
             let snapshot = conn.unchecked_transaction()?;
             let Some(account) = account(&snapshot, &owner.to_string())? else {
                 return Ok(None);
@@ -220,8 +229,8 @@ impl Store {
                 .map(|device| device.device.ha1)
                 .collect();
             Ok(Some((account, in_force)))
-        })
-        .await
+        };
+        self.read_then(work, done);
     }
 }
 

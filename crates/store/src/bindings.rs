@@ -3,6 +3,7 @@
 use convoke_types::Aor;
 use rusqlite::params;
 
+use crate::engine::WriteContext;
 use crate::{Store, StoreError, UnixMs};
 
 /// One contact of an address of record.
@@ -37,8 +38,19 @@ impl Store {
         aor: &Aor,
         bindings: Vec<StoredBinding>,
     ) -> Result<(), StoreError> {
+        self.asked(|done| self.save_bindings_then(aor, bindings, done))
+            .await
+    }
+
+    /// `save_bindings` with an answer by function.
+    pub fn save_bindings_then(
+        &self,
+        aor: &Aor,
+        bindings: Vec<StoredBinding>,
+        done: impl FnOnce(Result<(), StoreError>) + Send + 'static,
+    ) {
         let aor = aor.to_string();
-        self.write(move |cx| {
+        let work = move |cx: &mut WriteContext<'_>| {
             cx.conn
                 .prepare_cached("DELETE FROM bindings WHERE aor = ?1")?
                 .execute([&aor])?;
@@ -63,8 +75,8 @@ impl Store {
                 ])?;
             }
             Ok(())
-        })
-        .await
+        };
+        self.engine().write(work, done);
     }
 
     /// Every binding in force at `now`, by address of record: what the registrar starts with.

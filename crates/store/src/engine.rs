@@ -101,7 +101,8 @@ enum ToWriter {
     Close,
 }
 
-type ReadJob = Box<dyn FnOnce(&Connection) + Send>;
+/// A read and what is done with its result; or, when it is refused, with the error.
+type ReadJob = Box<dyn FnOnce(Result<&Connection, StoreError>) + Send>;
 
 enum ToReader {
     Job(ReadJob),
@@ -184,7 +185,7 @@ impl Engine {
     }
 
     /// Queues a read; it sees every write that was answered before it was queued.
-    pub(crate) fn read(&self, job: ReadJob) -> Result<(), StoreError> {
+    pub(crate) fn read(&self, job: ReadJob) {
         let first = self.next_reader.fetch_add(1, Ordering::Relaxed);
         let mut job = ToReader::Job(job);
         let mut error = StoreError::Closed;
@@ -196,7 +197,7 @@ impl Engine {
                 break;
             };
             job = match reader.try_send(job) {
-                Ok(()) => return Ok(()),
+                Ok(()) => return,
                 Err(TrySendError::Full(job)) => {
                     error = StoreError::Overloaded;
                     job
@@ -204,7 +205,9 @@ impl Engine {
                 Err(TrySendError::Disconnected(job)) => job,
             };
         }
-        Err(error)
+        if let ToReader::Job(job) = job {
+            job(Err(error));
+        }
     }
 
     /// Does everything queued, then ends the threads and waits for them.
@@ -247,7 +250,7 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
 
 fn read_until_closed(conn: &Connection, jobs: &Receiver<ToReader>) {
     while let Ok(ToReader::Job(job)) = jobs.recv() {
-        job(conn);
+        job(Ok(conn));
     }
 }
 

@@ -4,6 +4,10 @@
 //! thread with its own connection. Every method is asynchronous and waits for its answer alone; a write is answered only once
 //! it is on the disk (write-ahead log, `synchronous = FULL`). Writes that come together share one COMMIT. Every queue is
 //! bounded: what finds it full gets `StoreError::Overloaded` at once. The store reads no clock: times are arguments.
+//!
+//! What the message relay needs exists a second time as `…_then`, with a function that is called with the answer from one of
+//! the store's threads (or at once when the work is refused): a single task can so take all answers from one queue. Such a
+//! function must neither block nor panic.
 
 mod accounts;
 mod audit;
@@ -110,9 +114,16 @@ impl Store {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (sender, answer) = oneshot::channel();
-        self.engine()
-            .read(Box::new(move |conn| drop(sender.send(work(conn)))))?;
-        answer.await.unwrap_or(Err(StoreError::Closed))
+        self.asked(|done| self.read_then(work, done)).await
+    }
+
+    fn read_then<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        done: impl FnOnce(Result<T, StoreError>) + Send + 'static,
+    ) {
+        self.engine().read(Box::new(move |conn| {
+            done(conn.and_then(work));
+        }));
     }
 }

@@ -19,6 +19,8 @@ const UNINDEXED_LAG: i64 = 2048;
 const INDEX_CHUNK: i64 = 2048;
 /// Names remembered with their numbers; the cache starts anew when it is full.
 const NAMES_MAX: usize = 100_000;
+/// Messages kept for one person; beyond it the oldest are found in the history only.
+const KEPT_MAX: i64 = 1000;
 /// Most rows that one page of history or of kept messages holds.
 pub const PAGE_MAX: usize = 500;
 
@@ -101,8 +103,7 @@ impl Store {
             .await
     }
 
-    /// Like `log_message`, but calls `done` from the writer's thread after the COMMIT (or at once with `Overloaded`): one
-    /// queue can so take the answers of a whole group without a wake-up for each. `done` must neither block nor panic.
+    /// `log_message` with an answer by function: after the COMMIT, or at once with `Overloaded`.
     pub fn log_message_then(
         &self,
         message: NewMessage,
@@ -123,7 +124,7 @@ impl Store {
             .await
     }
 
-    /// Like `mark_delivered`, but calls `done` from the writer's thread after the COMMIT. `done` must neither block nor panic.
+    /// `mark_delivered` with an answer by function.
     pub fn mark_delivered_then(
         &self,
         id: MessageId,
@@ -143,9 +144,23 @@ impl Store {
         after: Option<MessageId>,
         limit: usize,
     ) -> Result<Vec<Message>, StoreError> {
-        let recipient = recipient.to_owned();
-        self.read(move |conn| pending_for(conn, &recipient, after, limit))
+        self.asked(|done| self.pending_for_then(recipient, after, limit, done))
             .await
+    }
+
+    /// `pending_for` with an answer by function.
+    pub fn pending_for_then(
+        &self,
+        recipient: &str,
+        after: Option<MessageId>,
+        limit: usize,
+        done: impl FnOnce(Result<Vec<Message>, StoreError>) + Send + 'static,
+    ) {
+        let recipient = recipient.to_owned();
+        self.read_then(
+            move |conn| pending_for(conn, &recipient, after, limit),
+            done,
+        );
     }
 
     /// Up to `limit` messages from or to `person` with an id below `before`, newest first: the next page starts below the
@@ -297,11 +312,30 @@ impl LogWriter {
              ORDER BY 1, 2",
         )?
         .execute(range)?;
+        forget_oldest_kept(conn, range)?;
         conn.prepare_cached("UPDATE log_state SET indexed = ?1")?
             .execute([upto])?;
         self.indexed = upto;
         Ok(())
     }
+}
+
+/// Bounds what is kept for each recipient of the messages in `range`.
+fn forget_oldest_kept(conn: &Connection, range: [i64; 2]) -> Result<(), StoreError> {
+    let mut recipients = conn.prepare_cached(
+        "SELECT DISTINCT recipient FROM messages WHERE id > ?1 AND id <= ?2 AND keep",
+    )?;
+    let mut forget = conn.prepare_cached(
+        "DELETE FROM pending WHERE recipient = ?1 AND id <=
+             (SELECT id FROM pending WHERE recipient = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+    )?;
+    let recipients: Vec<i64> = recipients
+        .query_map(range, |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for recipient in recipients {
+        forget.execute([recipient, KEPT_MAX])?;
+    }
+    Ok(())
 }
 
 fn mark_delivered(

@@ -260,20 +260,21 @@ fn kept_messages_and_history_reach_across_the_index() {
     for n in 0..COUNT {
         let to = if n % 3 == 0 { "b@x" } else { "c@x" };
         let done = done.clone();
-        bench
-            .store
-            .log_message_then(chat("a@x", to, n, &n.to_string()), move |id| {
-                done.send(id.unwrap()).unwrap();
-            });
+        let message = chat("a@x", to, n, &n.to_string());
+        bench.store.log_message_then(message, move |id| {
+            done.send((n, id.unwrap())).unwrap();
+        });
+    }
+    let (marked, marks) = std::sync::mpsc::channel();
+    for (n, id) in answers.iter().take(usize::try_from(COUNT).unwrap()) {
         if n % 3 == 0 && n < COUNT - 300 {
-            let id = answers.recv().unwrap();
-            bench
-                .ask(bench.store.mark_delivered(id, "phone", n))
-                .unwrap();
-        } else {
-            answers.recv().unwrap();
+            let marked = marked.clone();
+            let done = move |done: Result<(), StoreError>| marked.send(done).unwrap();
+            bench.store.mark_delivered_then(id, "phone", n, done);
         }
     }
+    drop(marked);
+    assert!(marks.iter().all(|done| done.is_ok()));
     let check = |bench: &Bench| {
         let pending = bench
             .ask(bench.store.pending_for("b@x", None, 500))
@@ -293,6 +294,43 @@ fn kept_messages_and_history_reach_across_the_index() {
     };
     check(&bench);
     check(&bench.reopen());
+}
+
+#[test]
+fn what_is_kept_for_one_person_is_bounded_and_the_rest_is_history() {
+    const KEPT: usize = 1000;
+    const COUNT: usize = KEPT + 300;
+    let bench = Bench::new();
+    for n in 0..i64::try_from(COUNT).unwrap() {
+        let message = chat("a@x", "b@x", n, "");
+        bench.store.log_message_then(message, drop);
+    }
+    let bench = bench.reopen();
+    // The writer counts when it is idle.
+    let all = |bench: &Bench| {
+        let (mut ids, mut after) = (Vec::new(), None);
+        loop {
+            let page = bench
+                .ask(bench.store.pending_for("b@x", after, 500))
+                .unwrap();
+            let Some(last) = page.last() else { break };
+            after = Some(last.id);
+            ids.extend(page.iter().map(|message| message.logged.at));
+        }
+        ids
+    };
+    let mut kept = all(&bench);
+    while kept.len() > KEPT {
+        kept = all(&bench);
+    }
+    assert_eq!(
+        kept,
+        (300..i64::try_from(COUNT).unwrap()).collect::<Vec<_>>()
+    );
+    assert_eq!(
+        bench.ask(bench.store.log_from(None, 500)).unwrap().len(),
+        500
+    );
 }
 
 #[test]
