@@ -108,6 +108,20 @@ pub fn level_dbfs(samples: &[i16], hz: f64) -> f64 {
     20.0 * (strongest * 4.0 / length).max(1e-9).log10()
 }
 
+/// The samples of µ-law bytes (ITU-T G.711, table 2a), such as the recorded voices of the simulated telephones.
+pub fn from_mu_law(bytes: &[u8]) -> Vec<i16> {
+    let one = |byte: u8| {
+        let code = !byte;
+        let magnitude = ((i16::from(code & 0x0f) << 3) + 132) << ((code >> 4) & 7);
+        if code & 0x80 == 0 {
+            magnitude - 132
+        } else {
+            132 - magnitude
+        }
+    };
+    bytes.iter().map(|byte| one(*byte)).collect()
+}
+
 /// ITU-T G.711 A-law by its segments, all even bits inverted.
 fn a_law(sample: i16) -> u8 {
     let sign = if sample >= 0 { 0x80 } else { 0 };
@@ -145,6 +159,18 @@ fn a_tone_is_found_at_its_level_and_nowhere_else() {
     let samples = tone(440.0, -10.0, 2);
     assert!((level_dbfs(&samples, 440.0) + 10.0).abs() < 0.2);
     assert!(level_dbfs(&samples, 1_000.0) < -60.0);
+}
+
+#[test]
+fn mu_law_comes_back_within_its_steps() {
+    for sample in (-32_000..32_000).step_by(37) {
+        let back = from_mu_law(&[mu_law(sample)])[0];
+        let error = (i32::from(back) - i32::from(sample)).abs();
+        assert!(
+            error <= i32::from(sample).abs() / 16 + 8,
+            "{sample} came back as {back}"
+        );
+    }
 }
 
 /// Code words of ITU-T G.711 (tables 1a, 2a): full scale, zero and the smallest steps.

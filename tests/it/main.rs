@@ -7,5 +7,6 @@
     reason = "a test ends with the first thing that is not as it should be"
 )]
 
+mod descriptions;
 mod trials;
 mod workshop;

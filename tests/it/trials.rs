@@ -8,11 +8,12 @@ use testkit::call::{Answer, Cancel};
 use testkit::peer::{Identity, SipPeer};
 use testkit::ports::Protocol;
 
-use convoke_tests::audio::{Law, level_dbfs};
+use convoke_tests::audio::{Law, from_mu_law, level_dbfs, write_wav};
 use convoke_tests::peers::baresip::{Baresip, Telephone};
 use convoke_tests::peers::kamailio::Kamailio;
 use convoke_tests::peers::python;
 use convoke_tests::peers::sipp::{Sipp, Trunk, ending};
+use convoke_tests::peers::tests_dir;
 
 const DOMAIN: &str = "example.test";
 
@@ -260,4 +261,42 @@ fn the_python_tools_are_there() {
     for package in ["zeep", "xmlschema", "pesq", "numpy"] {
         assert!(versions[package].is_string(), "{package}: {versions}");
     }
+}
+
+#[test]
+fn pesq_tells_clean_speech_from_speech_with_a_hole() {
+    let dir = tempfile::tempdir().unwrap();
+    let voice = tests_dir().join("../crates/phones/voices/alice.ulaw");
+    let speech = from_mu_law(&std::fs::read(voice).unwrap());
+    let loudest = (0..speech.len() - 800).max_by_key(|at| {
+        speech[*at..at + 800]
+            .iter()
+            .map(|s| u64::from(s.unsigned_abs()))
+            .sum::<u64>()
+    });
+    let mut holed = speech.clone();
+    holed[loudest.unwrap()..][..800].fill(0);
+    let mut late = vec![0; 1_000];
+    late.extend_from_slice(&speech);
+    let score = |heard: &[i16]| {
+        let (reference, degraded) = (
+            dir.path().join("reference.wav"),
+            dir.path().join("heard.wav"),
+        );
+        write_wav(&reference, &speech, Law::Linear).unwrap();
+        write_wav(&degraded, heard, Law::Linear).unwrap();
+        let paths = [reference.to_str().unwrap(), degraded.to_str().unwrap()];
+        let said = python::run("pesq_score.py", &paths, GIVE_UP).unwrap();
+        (
+            said["pesq"].as_f64().unwrap(),
+            said["longest_gap_ms"].as_u64().unwrap(),
+        )
+    };
+    let (clean, no_gap) = score(&late);
+    assert!(clean > 4.0 && no_gap < 20, "{clean}, {no_gap} ms");
+    let (spoilt, gap) = score(&holed);
+    assert!(
+        spoilt < clean && (70..=110).contains(&gap),
+        "{spoilt}, {gap} ms"
+    );
 }
