@@ -80,7 +80,8 @@ pub enum Output {
 /// What the user has to know.
 #[derive(Debug)]
 pub enum Event {
-    /// A new request, neither ACK nor CANCEL; to be answered with [`Endpoint::respond`]. Its top Via has `received` and
+    /// A new request, neither ACK nor CANCEL; to be answered with [`Endpoint::respond`]: within 64·T1, save for an INVITE,
+    /// which waits as long as its user does. Its top Via has `received` and
     /// `rport` filled in (RFC 3261 §18.2.1, RFC 3581 §4).
     Request {
         /// Its transaction.

@@ -665,6 +665,36 @@ fn invites_that_cannot_be_served_are_refused() {
     }
 }
 
+#[test]
+fn thousands_of_calls_stand_side_by_side_and_leave_nothing() {
+    const CALLS: usize = 3_000;
+    let mut net = net(1, POLITE);
+    net.loss_percent = 5;
+    net.delay_max_ms = 100;
+    let keys: Vec<_> = (0..CALLS).map(|_| invite(&mut net)).collect();
+    net.run(20 * SECOND);
+    let answered = |log: &[String]| {
+        log.iter()
+            .filter(|line| line.starts_with("answered"))
+            .count()
+    };
+    assert_eq!(answered(&net.nodes[0].user.log), CALLS);
+    assert_eq!(net.nodes[1].user.calls.len(), CALLS);
+    for key in keys {
+        at(&mut net, 0, |calls, ep, now| {
+            calls.hang_up(ep, key, None, now)
+        });
+    }
+    net.run(5 * MINUTE);
+    for node in &net.nodes {
+        assert_eq!(node.user.ended.len(), CALLS);
+        assert!(node.user.calls.is_empty());
+        assert_eq!(node.endpoint.transactions(), 0);
+        assert_eq!(node.endpoint.poll_timeout(), None);
+        assert_eq!(node.user.calls.poll_timeout(), None);
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 enum Action {
     Run(u64),
