@@ -81,6 +81,14 @@ impl Reporter {
         }
     }
 
+    /// The same subscriptions, but no way to send: the lanes end when nobody is left who could report.
+    pub fn without_lanes(&self) -> Self {
+        Self {
+            lanes: Vec::new(),
+            subscribers: self.subscribers.clone(),
+        }
+    }
+
     /// From now on this device gets the conference's reports.
     pub fn subscribe(&self, conference: &ConferenceId, subscriber: Subscriber) {
         let mut all = self

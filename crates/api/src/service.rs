@@ -92,7 +92,7 @@ impl ConferenceService {
             directory: config.directory,
             store,
             history,
-            reporter,
+            reporter: reporter.without_lanes(),
             in_flight: Mutex::default(),
         };
         Self {

@@ -1,7 +1,7 @@
 //! Looks at what the machine would allow, without keeping anything: for `convoke check`.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 
 use sip_proto::Transport;
 
@@ -13,9 +13,28 @@ pub fn can_listen(transport: Transport, addr: SocketAddr) -> io::Result<()> {
     }
 }
 
+/// The address that this machine would send from to reach another; sends nothing.
+pub fn local_ip_towards(remote: SocketAddr) -> io::Result<IpAddr> {
+    let any = if remote.is_ipv4() {
+        SocketAddr::from(([0, 0, 0, 0], 0))
+    } else {
+        SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0))
+    };
+    let socket = UdpSocket::bind(any)?;
+    // Connecting a datagram socket only chooses the route.
+    socket.connect(remote)?;
+    Ok(socket.local_addr()?.ip())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_loopback_is_reached_from_the_loopback() {
+        let local = local_ip_towards("127.0.0.1:9".parse().unwrap()).unwrap();
+        assert!(local.is_loopback());
+    }
 
     #[test]
     fn a_port_in_use_is_told() {

@@ -1,7 +1,7 @@
 //! `convoke check`: what is wrong with a configuration on this machine, in words, with what to do about it.
 
 mod machine;
-mod sense;
+pub(crate) mod sense;
 
 use std::fmt;
 

@@ -101,6 +101,8 @@ settings! {
         pub im_server: Option<String> = None, like "\"im.example.org:5061\"";
         /// How the IM server is reached: "tcp", "tls" or "udp". Commands and reports are too long for udp.
         pub transport: SipTransport = SipTransport::Tcp;
+        /// Its own SIP address (TCP), which stands in its Contact; port 0 lets the system choose. Must be reachable from the IM server.
+        pub listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 0));
         /// The domain at the IM server; without it, server.domain.
         pub domain: Option<String> = None, like "\"im.example.org\"";
         /// Password of its account; our own IM server needs none, the gateway then makes its own.

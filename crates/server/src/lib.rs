@@ -5,6 +5,8 @@ pub mod config;
 pub mod files;
 mod http;
 pub mod logging;
+mod role_conference;
+mod role_gateway;
 mod role_im;
 mod start;
 

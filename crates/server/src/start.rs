@@ -1,10 +1,11 @@
 //! Starting and stopping: which parts run, in which order they begin and end.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use api::{Accounts, Keys, SecretDigest};
+use api::{Accounts, Keys, ReportingService, SecretDigest};
 use runtime::clock;
-use runtime::sip::BindError;
+use runtime::sip::{BindError, SipTransports};
 use runtime::tasks::{Shutdown, Tasks};
 use runtime::tls::{self, TlsError};
 use sip_proto::Transport;
@@ -14,10 +15,14 @@ use crate::check::{Finding, Severity, check_sense};
 use crate::config::{Config, Part, SecretError};
 use crate::files::{self, ADMINISTRATOR_KEY_FILE, Addresses, FileError, SHARED_SECRET_FILE};
 use crate::http;
+use crate::role_conference::ConferenceRole;
+use crate::role_gateway::{self, GatewayRole, ImServerAddress, Surroundings};
 use crate::role_im::ImRole;
 
 /// How long each part may take to end after its work is done.
 const STAGE_END: Duration = Duration::from_secs(5);
+/// Where the conference service is, under the server's URL.
+const CONFERENCE_PATH: &str = "/soap/conference";
 /// How often ended registrations and old answers are taken out of the database.
 const HOUSEKEEPING: Duration = Duration::from_secs(600);
 /// What the records of calls say that were under way when the process died.
@@ -142,6 +147,12 @@ impl Server {
             None => format!("http://{http_addr}"),
         };
 
+        let keys = Keys {
+            gateway: SecretDigest::of(&shared),
+            administrator: SecretDigest::of(&administrator),
+            store: store.clone(),
+        };
+
         let im_tasks = stages.add("im");
         let im = match config.runs(Part::Im) {
             true => Some(ImRole::start(&config, &store, &im_tasks).await?),
@@ -155,33 +166,51 @@ impl Server {
         let accounts = Accounts::new(store.clone(), domain.clone(), domain.clone(), changed);
 
         let http_tasks = stages.add("http");
-        let keys = Keys {
-            gateway: SecretDigest::of(&shared),
-            administrator: SecretDigest::of(&administrator),
-            store: store.clone(),
+        let carriers = stages.add("carriers");
+        let gateway_tasks = stages.add("gateway");
+        let conference_tasks = stages.add("conference");
+        let mut routes = axum::Router::new();
+        if config.runs(Part::Gateway) {
+            let ours = im.as_ref().map(|im| &im.transports);
+            let around = Surroundings {
+                im_server: ImServerAddress::of(&config, ours)?,
+                conference_url: match &config.gateway.conference_url {
+                    Some(url) => url.clone(),
+                    None => format!("{}{CONFERENCE_PATH}", local_url(http_addr)),
+                },
+                password: role_gateway::account(&config, &store, &accounts).await?,
+                shared_secret: shared.clone(),
+            };
+            let gateway =
+                GatewayRole::start(&config, &store, around, &gateway_tasks, &carriers).await?;
+            routes = routes.merge(role_gateway::router(keys.clone(), gateway.inputs(), &url));
+        }
+        let conference = if config.runs(Part::Conference) {
+            let reporting = reporting(&config, http_addr, shared);
+            let role =
+                ConferenceRole::start(&config, &store, reporting, &conference_tasks, &carriers);
+            Some(role.await?)
+        } else {
+            None
         };
         let router = api::router(api::Http {
             keys,
-            conference: None,
+            conference: conference.as_ref().map(|role| role.service.clone()),
             accounts: accounts.clone(),
             public_url: url.clone(),
         });
-        http::serve(listener, router, &http_tasks);
+        http::serve(listener, router.merge(routes), &http_tasks);
         housekeeping(&store, &http_tasks);
 
-        let bound = |transport| {
-            let im = im.iter().flat_map(|im| im.transports.bound());
-            im.filter(|bound| bound.transport == transport)
-                .map(|bound| bound.addr)
-                .collect()
-        };
+        let clients = im.as_ref().map(|im| &im.transports);
+        let trunks = conference.as_ref().map(|role| &role.transports);
         let addresses = Addresses {
             domain,
-            sip_udp: bound(Transport::Udp),
-            sip_tcp: bound(Transport::Tcp),
-            sip_tls: bound(Transport::Tls),
-            trunk_udp: vec![],
-            trunk_tcp: vec![],
+            sip_udp: bound(clients, Transport::Udp),
+            sip_tcp: bound(clients, Transport::Tcp),
+            sip_tls: bound(clients, Transport::Tls),
+            trunk_udp: bound(trunks, Transport::Udp),
+            trunk_tcp: bound(trunks, Transport::Tcp),
             http: Some(http_addr),
             url,
             certificate: im.and_then(|im| im.certificate).map(|files| files.chain),
@@ -253,6 +282,36 @@ impl Stages {
         self.0.push((name, tasks.clone()));
         tasks
     }
+}
+
+fn bound(transports: Option<&SipTransports>, transport: Transport) -> Vec<SocketAddr> {
+    let bound = transports.into_iter().flat_map(SipTransports::bound);
+    bound
+        .filter(|bound| bound.transport == transport)
+        .map(|bound| bound.addr)
+        .collect()
+}
+
+/// Where reports go: to the gateway of this process, or to where one is named.
+fn reporting(config: &Config, http: SocketAddr, secret: String) -> Option<ReportingService> {
+    let url = match &config.gateway.reporting_url {
+        Some(url) => url.clone(),
+        None if config.runs(Part::Gateway) => {
+            format!("{}{}", local_url(http), role_gateway::REPORTING_PATH)
+        }
+        None => return None,
+    };
+    Some(ReportingService { url, secret })
+}
+
+/// How the parts of this process reach its HTTP address.
+fn local_url(addr: SocketAddr) -> String {
+    let ip = match addr.ip() {
+        ip if !ip.is_unspecified() => ip,
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+    };
+    format!("http://{}", SocketAddr::new(ip, addr.port()))
 }
 
 async fn open_store(config: &Config) -> Result<Store, StartError> {

@@ -135,6 +135,17 @@ fn gateway(config: &Config, findings: &mut Findings) {
             "make an account for it there and write its password to a file",
         );
     }
+    let elsewhere = gateway
+        .im_server
+        .as_deref()
+        .is_some_and(|host| !is_local(host_of(host)));
+    if elsewhere && gateway.listen.ip().is_loopback() {
+        findings.warn(
+            "gateway.listen",
+            format!("the IM server cannot reach {}", gateway.listen.ip()),
+            "right if it always answers over the gateway's connection; otherwise write this machine's address",
+        );
+    }
     if gateway.im_server.is_none() && !config.runs(Part::Im) {
         findings.error(
             "gateway.im_server",
@@ -197,6 +208,17 @@ fn media(config: &Config, findings: &mut Findings) {
             ),
             "write the address under which this machine is reached",
         );
+    }
+}
+
+/// The host of `host` or `host:port`.
+pub(crate) fn host_of(text: &str) -> &str {
+    if text.parse::<std::net::IpAddr>().is_ok() {
+        return text;
+    }
+    match text.rsplit_once(':') {
+        Some((host, port)) if port.parse::<u16>().is_ok() => host,
+        Some(_) | None => text,
     }
 }
 

@@ -55,10 +55,16 @@ async fn a_wrong_password_and_a_stranger_are_refused() {
     let server = bench.tcp();
     block(move || {
         let mut peer = SipPeer::tcp(alice, server, 1).unwrap();
-        assert!(matches!(peer.register("").unwrap().status(), Some(401 | 403)));
+        assert!(matches!(
+            peer.register("").unwrap().status(),
+            Some(401 | 403)
+        ));
         let nobody = Identity::new("nobody", DOMAIN, "x");
         let mut peer = SipPeer::tcp(nobody, server, 2).unwrap();
-        assert!(matches!(peer.register("").unwrap().status(), Some(401 | 403)));
+        assert!(matches!(
+            peer.register("").unwrap().status(),
+            Some(401 | 403)
+        ));
     })
     .await;
     bench.stop().await;

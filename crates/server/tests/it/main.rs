@@ -1,4 +1,5 @@
 //! The assembled server on the loopback, with scripted SIP peers.
 
 mod bench;
+mod gateway;
 mod im;

@@ -1,0 +1,75 @@
+//! The conference role: the conference service with its focus, the telephone dialogs, and the media bridge.
+//!
+//! ```text
+//!  ConferenceService ──BridgeCommand──► Telephony ──MediaCommand──► media::Engine
+//!    (focus, answers,                    (SIP legs)                   (threads, RTP)
+//!     records, reports) ◄──BridgeEvent──            ◄──MediaEvent──
+//! ```
+
+mod bridge;
+mod plan;
+mod trunks;
+
+use std::net::SocketAddr;
+
+use api::{BridgePort, ConferenceService, ReportingService};
+use runtime::sip::{self, Listener, SipTransports};
+use runtime::tasks::Tasks;
+use sip_proto::Transport;
+use store::Store;
+
+use crate::config::Config;
+use crate::start::StartError;
+
+pub(crate) use trunks::PRODUCT;
+
+/// The running role.
+pub(crate) struct ConferenceRole {
+    pub service: ConferenceService,
+    /// Towards trunks.
+    pub transports: SipTransports,
+}
+
+impl ConferenceRole {
+    /// Starts media, telephony and the service. `carriers` are the tasks that end after those of `tasks`: conferences are
+    /// ended over them.
+    pub async fn start(
+        config: &Config,
+        store: &Store,
+        reporting: Option<ReportingService>,
+        tasks: &Tasks,
+        carriers: &Tasks,
+    ) -> Result<Self, StartError> {
+        let transports_config = sip::Config {
+            listeners: listeners(config),
+            tls_server: None,
+            tls_client: trunks::tls_client(config)?,
+            limits: sip::Limits::default(),
+        };
+        let (transports, events) = SipTransports::bind(transports_config, carriers).await?;
+        let telephony = trunks::telephony_config(config, &transports).await?;
+        tracing::info!(bound = ?transports.bound(), trunks = telephony.trunks.len(), "telephony listens");
+        let media = bridge::start_media(config, carriers)?;
+        let port: BridgePort =
+            bridge::start_telephony(telephony, transports.clone(), events, media, carriers)?;
+        let service =
+            ConferenceService::start(tasks, plan::service(config, store, reporting), port);
+        Ok(Self {
+            service,
+            transports,
+        })
+    }
+}
+
+fn listeners(config: &Config) -> Vec<Listener> {
+    let of = |transport, addrs: &[SocketAddr]| -> Vec<Listener> {
+        let listener = |addr: &SocketAddr| Listener {
+            transport,
+            addr: *addr,
+        };
+        addrs.iter().map(listener).collect()
+    };
+    let mut listeners = of(Transport::Udp, &config.sip.udp);
+    listeners.extend(of(Transport::Tcp, &config.sip.tcp));
+    listeners
+}

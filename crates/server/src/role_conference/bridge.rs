@@ -1,0 +1,271 @@
+//! Runs telephony on its transports, between the focus and the media bridge.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use api::BridgePort;
+use convoke_types::bridge::{BridgeCommand, BridgeEvent, LegEvent};
+use convoke_types::media::{MediaCommand, MediaEvent};
+use media::{AsyncEvents, Engine};
+use runtime::clock;
+use runtime::driver::{CoreOutput, SipCore, drive};
+use runtime::seed;
+use runtime::sip::{SipTransports, TransportEvent, TransportEvents};
+use runtime::tasks::Tasks;
+use telephony::{Output, Telephony};
+use tokio::sync::mpsc;
+
+use super::trunks::LEGS_MAX;
+use crate::config::Config;
+use crate::start::StartError;
+
+/// Commands of the focus that may wait; a full queue stops its sequencer, and so in the end the taking of commands.
+const COMMANDS_MAX: usize = 4_096;
+/// Commands and media events that may wait for telephony; a full queue stops those who give them.
+const INPUTS_MAX: usize = 8_192;
+/// Events of one leg that have to be told, at most: its states, its end, and some keys.
+const EVENTS_PER_LEG: usize = 16;
+/// Events that may wait for the focus. The last part is kept for what has to be told: while only that is free, changes of
+/// talking and silence are dropped.
+const EVENTS_MAX: usize = LEGS_MAX * EVENTS_PER_LEG * 5 / 4;
+const EVENTS_KEPT_FREE: usize = LEGS_MAX * EVENTS_PER_LEG;
+/// Commands that may wait for the media bridge; a leg has five at most.
+const MEDIA_COMMANDS_MAX: usize = LEGS_MAX * 5;
+/// Pause before a command that found the media thread busy is tried again, and how often.
+const MEDIA_RETRY: Duration = Duration::from_millis(5);
+const MEDIA_TRIES: u32 = 200;
+
+/// The media bridge's ends.
+pub(super) struct Media {
+    commands: mpsc::Sender<MediaCommand>,
+    /// Failures of commands, told like the engine's own events.
+    refused: mpsc::Receiver<MediaEvent>,
+    events: AsyncEvents,
+}
+
+/// Starts the media threads and the task that hands commands to them.
+pub(super) fn start_media(config: &Config, tasks: &Tasks) -> Result<Media, StartError> {
+    let settings = &config.media;
+    let media_config = media::Config {
+        threads: settings.threads,
+        bind_ip: settings.bind,
+        advertised_ip: settings.advertised,
+        port_range: Some((settings.port_min, settings.port_max)),
+        ..media::Config::default()
+    };
+    let (engine, events) = Engine::start(&media_config).map_err(|error| StartError::Part {
+        part: "media",
+        words: error.to_string(),
+    })?;
+    let events = events.into_async().map_err(|error| StartError::Part {
+        part: "media",
+        words: error.to_string(),
+    })?;
+    let (commands, receiver) = mpsc::channel(MEDIA_COMMANDS_MAX);
+    let (refusals, refused) = mpsc::channel(INPUTS_MAX);
+    tasks.spawn_vital(
+        "media commands",
+        hand_over(Arc::new(engine), receiver, refusals),
+    );
+    Ok(Media {
+        commands,
+        refused,
+        events,
+    })
+}
+
+/// Ends, and with it the media threads, when telephony has ended.
+async fn hand_over(
+    engine: Arc<Engine>,
+    mut commands: mpsc::Receiver<MediaCommand>,
+    refusals: mpsc::Sender<MediaEvent>,
+) {
+    while let Some(command) = commands.recv().await {
+        let mut tries = 0;
+        while let Err(error) = engine.command(command.clone()) {
+            tries += 1;
+            if let MediaCommand::Open { leg } = &command {
+                let failed = MediaEvent::Failed {
+                    leg: leg.clone(),
+                    words: "the media bridge is overloaded".to_owned(),
+                };
+                // Without telephony nobody waits for it.
+                let _ = refusals.send(failed).await;
+                break;
+            }
+            if tries > MEDIA_TRIES {
+                tracing::error!(%error, "a media command was lost");
+                break;
+            }
+            clock::sleep(MEDIA_RETRY).await;
+        }
+    }
+    // Dropping the engine waits for its threads.
+    if tokio::task::spawn_blocking(move || drop(engine))
+        .await
+        .is_err()
+    {
+        tracing::error!("the media threads did not end as they should");
+    }
+}
+
+/// What telephony is told by others.
+enum Input {
+    Bridge(BridgeCommand),
+    Media(MediaEvent),
+    MediaLost,
+}
+
+/// Starts telephony; gives the focus's port to it.
+pub(super) fn start_telephony(
+    config: telephony::Config,
+    transports: SipTransports,
+    mut events: TransportEvents,
+    media: Media,
+    tasks: &Tasks,
+) -> Result<BridgePort, StartError> {
+    let mut core = Legs {
+        telephony: Telephony::new(seed::seed()?, config),
+    };
+    let (command_sender, commands) = mpsc::channel(COMMANDS_MAX);
+    let (event_sender, bridge_events) = mpsc::channel(EVENTS_MAX);
+    let (inputs, mut receiver) = mpsc::channel(INPUTS_MAX);
+    tasks.spawn_vital("bridge commands", pass_commands(commands, inputs.clone()));
+    tasks.spawn_vital(
+        "media events",
+        pass_media(media.events, media.refused, inputs),
+    );
+    let shutdown = tasks.shutdown_token().clone();
+    let media_commands = media.commands;
+    tasks.spawn_vital("telephony", async move {
+        let stopped = drive(
+            &mut core,
+            &transports,
+            &mut events,
+            &mut receiver,
+            &shutdown,
+            |output, _now| match output {
+                Told::Media(command) => to_media(&media_commands, command),
+                Told::Focus(event) => to_focus(&event_sender, event),
+            },
+        )
+        .await;
+        tracing::info!(?stopped, legs = core.telephony.len(), "telephony ends");
+    });
+    Ok(BridgePort {
+        commands: command_sender,
+        events: bridge_events,
+    })
+}
+
+async fn pass_commands(mut commands: mpsc::Receiver<BridgeCommand>, inputs: mpsc::Sender<Input>) {
+    while let Some(command) = commands.recv().await {
+        if inputs.send(Input::Bridge(command)).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn pass_media(
+    mut events: AsyncEvents,
+    mut refused: mpsc::Receiver<MediaEvent>,
+    inputs: mpsc::Sender<Input>,
+) {
+    loop {
+        let input = tokio::select! {
+            event = events.next() => match event {
+                Some(event) => Input::Media(event),
+                None => Input::MediaLost,
+            },
+            Some(event) = refused.recv() => Input::Media(event),
+        };
+        let lost = matches!(input, Input::MediaLost);
+        if inputs.send(input).await.is_err() || lost {
+            return;
+        }
+    }
+}
+
+fn to_media(commands: &mpsc::Sender<MediaCommand>, command: MediaCommand) {
+    if commands.try_send(command).is_err() {
+        tracing::error!("a media command found no room");
+    }
+}
+
+fn to_focus(events: &mpsc::Sender<BridgeEvent>, event: BridgeEvent) {
+    let may_drop = matches!(
+        &event,
+        BridgeEvent::Leg {
+            event: LegEvent::Talking { .. } | LegEvent::Silent { .. } | LegEvent::Key { .. },
+            ..
+        }
+    );
+    if may_drop && events.capacity() <= EVENTS_KEPT_FREE {
+        tracing::warn!("a change of talking was dropped, the focus is behind");
+        return;
+    }
+    if events.try_send(event).is_err() {
+        tracing::error!("the focus is gone");
+    }
+}
+
+/// What telephony tells others.
+enum Told {
+    Media(MediaCommand),
+    Focus(BridgeEvent),
+}
+
+/// Telephony, as the driver wants it.
+struct Legs {
+    telephony: Telephony,
+}
+
+impl SipCore for Legs {
+    type Input = Input;
+    type Output = Told;
+
+    fn handle_transport(&mut self, event: TransportEvent, now: Instant) {
+        let telephony = &mut self.telephony;
+        match event {
+            TransportEvent::Message { source, message } => {
+                telephony.handle_message(source, message, now);
+            }
+            TransportEvent::Bad { source, error } => {
+                telephony.handle_malformed(source, &error, now);
+            }
+            TransportEvent::FlowClosed { flow } => telephony.handle_flow_closed(flow, now),
+            TransportEvent::SendFailed { token, .. } => telephony.handle_send_failed(token, now),
+        }
+    }
+    fn handle_input(&mut self, input: Input, now: Instant) {
+        match input {
+            Input::Bridge(command) => self.telephony.handle_command(command, now),
+            Input::Media(event) => self.telephony.handle_media(event, now),
+            Input::MediaLost => {
+                self.telephony
+                    .handle_media_lost("the media bridge has stopped", now);
+            }
+        }
+    }
+    fn handle_timeout(&mut self, now: Instant) {
+        self.telephony.handle_timeout(now);
+    }
+    fn poll_timeout(&mut self) -> Option<Instant> {
+        self.telephony.poll_timeout()
+    }
+    fn poll_output(&mut self) -> Option<CoreOutput<Told>> {
+        Some(match self.telephony.poll_output()? {
+            Output::Send {
+                target,
+                bytes,
+                token,
+            } => CoreOutput::Send {
+                target,
+                bytes,
+                token: Some(token),
+            },
+            Output::Media(command) => CoreOutput::App(Told::Media(command)),
+            Output::Bridge(event) => CoreOutput::App(Told::Focus(event)),
+        })
+    }
+}
