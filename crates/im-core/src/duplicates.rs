@@ -5,10 +5,12 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
-use sip_proto::Message;
+use sip_proto::{HeaderName, Message};
 
 /// How long at least a message is remembered: the life of its transaction (RFC 3261 §17.1.2.2, timer F).
 const MEMORY: Duration = Duration::from_secs(32);
+/// Bytes of a body that tell it from others.
+const BODY_LOOKED_AT: usize = 2048;
 /// Messages remembered per half; a fuller half is turned over early.
 const HALF_MAX: usize = 1_000_000;
 
@@ -17,13 +19,18 @@ const HALF_MAX: usize = 1_000_000;
 pub(crate) struct Mark(u64);
 
 impl Mark {
-    /// RFC 3261 §8.2.2.2: From, Call-ID and CSeq are the same in every copy of a request. The sender is authenticated, so a
-    /// crafted collision suppresses nobody's messages but the crafter's own.
+    /// RFC 3261 §8.2.2.2: From, Call-ID and CSeq are the same in every copy of a request. Recipient and text are looked at
+    /// as well: a careless client may use the same numbers again for something else, and that must not be lost. The sender is
+    /// authenticated, so a crafted collision suppresses nobody's messages but the crafter's own.
     pub(crate) fn of(from: &str, message: &Message) -> Self {
         let mut hasher = DefaultHasher::new();
         from.hash(&mut hasher);
         message.call_id().hash(&mut hasher);
-        message.cseq().map(|cseq| cseq.seq).ok().hash(&mut hasher);
+        message.header(HeaderName::CSeq).hash(&mut hasher);
+        message.request_uri().hash(&mut hasher);
+        let body = message.body();
+        body.len().hash(&mut hasher);
+        body.get(..body.len().min(BODY_LOOKED_AT)).hash(&mut hasher);
         Self(hasher.finish())
     }
 }

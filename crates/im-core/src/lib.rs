@@ -10,6 +10,7 @@ mod accounts;
 mod aor;
 mod authenticate;
 mod config;
+mod contact;
 mod date;
 mod duplicates;
 mod failures;
@@ -19,6 +20,7 @@ mod ports;
 mod register;
 mod registrar;
 mod relay;
+mod saved;
 mod server;
 
 pub use config::{Config, Limits, ViaHosts, Wall};

@@ -3,35 +3,19 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sip_proto::text::unquote;
-use sip_proto::{HeaderName, Message, NameAddr, ParseError, Source, Target, Transport, Uri};
+use sip_proto::{HeaderName, Message, ParseError, Source, Uri};
 
 use crate::aor::key_of;
+use crate::contact::{Wanted, path_of};
 use crate::date::sip_date;
-use crate::ports::{Event, Gone, SavedBinding, StoreOp};
+use crate::ports::{Event, Gone};
 use crate::registrar::{Binding, FlowKey, FlowUser};
-use crate::server::{ImServer, Request, SUPPORTED, Stop, Storing};
+use crate::server::{ImServer, Request, SUPPORTED, Stop};
 
-/// Longest `+sip.instance`, in bytes.
-const INSTANCE_MAX_BYTES: usize = 256;
-/// Longest Contact value, in bytes.
-const CONTACT_MAX_BYTES: usize = 2048;
-/// Most Path values.
-const PATHS_MAX: usize = 8;
 /// Bytes of User-Agent that are kept.
 const USER_AGENT_MAX_CHARS: usize = 128;
 /// The extensions that a REGISTER may require.
 const KNOWN_EXTENSIONS: [&str; 3] = ["path", "outbound", "gruu"];
-
-/// One contact that the client wants to have or not.
-struct Wanted {
-    address: NameAddr,
-    instance: Option<Arc<str>>,
-    reg_id: Option<u32>,
-    q_permille: u16,
-    /// 0: remove it.
-    expires_s: u32,
-}
 
 enum Change {
     Query,
@@ -64,45 +48,6 @@ impl ImServer {
                 }
                 stop => self.stop(request, stop, now),
             }
-        }
-    }
-
-    /// Contacts that a former process saved, in force until they end. Call it before anything else.
-    pub fn restore_bindings(
-        &mut self,
-        saved: impl IntoIterator<Item = (Arc<str>, SavedBinding)>,
-        now: Instant,
-    ) {
-        let wall_now = self.config.wall.unix_ms(now);
-        for (aor, saved) in saved {
-            let left_ms = saved.expires_at_unix_ms.saturating_sub(wall_now);
-            let Some(left_ms) = u64::try_from(left_ms).ok().filter(|left| *left > 0) else {
-                continue;
-            };
-            let (Ok(address), Ok(remote)) = (NameAddr::parse(saved.contact), saved.flow.parse())
-            else {
-                continue;
-            };
-            let binding = Binding {
-                id: self.registrar.new_id(),
-                address,
-                instance: Some(saved.instance)
-                    .filter(|instance| !instance.is_empty())
-                    .map(Arc::from),
-                reg_id: saved.reg_id,
-                q_permille: saved.q_permille,
-                call_id: saved.call_id,
-                cseq: saved.cseq,
-                expires: now
-                    .checked_add(Duration::from_millis(left_ms))
-                    .unwrap_or(now),
-                path: split_path(&saved.path),
-                target: Target::new(Transport::Udp, remote),
-                user_agent: saved.user_agent,
-            };
-            self.saved.insert(aor.clone());
-            self.registrar.entry(&aor).bindings.push(binding);
-            self.registrar.settle(&aor, &[]);
         }
     }
 
@@ -172,7 +117,7 @@ impl ImServer {
             if asked > 0 && asked < limits.min_expires_s {
                 return Err(Stop::Refuse(423));
             }
-            wanted.push(wanted_of(contact, asked.min(limits.max_expires_s))?);
+            wanted.push(Wanted::of(contact, asked.min(limits.max_expires_s))?);
         }
         Ok(Change::Contacts(wanted))
     }
@@ -312,6 +257,17 @@ impl ImServer {
                 user_agent: user_agent.clone(),
             });
         }
+        if bindings.len() > most {
+            // A device that lost its former contacts makes room for its new one.
+            let replaced = |b: &Binding| {
+                b.instance.is_some()
+                    && !(b.call_id == plan.call_id && b.cseq == plan.cseq)
+                    && wanted.iter().any(|wanted| wanted.instance == b.instance)
+            };
+            let (old, current) = bindings.into_iter().partition(replaced);
+            removed.extend::<Vec<Binding>>(old);
+            bindings = current;
+        }
         let fits = bindings.len() <= most;
         if fits {
             person.bindings = bindings;
@@ -376,116 +332,10 @@ impl ImServer {
             .header(HeaderName::Date, date);
         self.respond(request, answer, now);
     }
-
-    /// Has the contacts saved that can outlive the process: those reached by datagrams.
-    pub(crate) fn save_bindings(&mut self, aor: &Arc<str>, now: Instant) {
-        let wall_now = self.config.wall.unix_ms(now);
-        let person = self.registrar.get(aor);
-        let mut bindings = Vec::new();
-        for binding in person.iter().flat_map(|person| &person.bindings) {
-            if binding.target.transport.is_reliable() {
-                continue;
-            }
-            let left = binding.expires.saturating_duration_since(now).as_millis();
-            bindings.push(SavedBinding {
-                contact: binding.address.as_str().to_owned(),
-                instance: binding.instance.as_deref().unwrap_or_default().to_owned(),
-                reg_id: binding.reg_id,
-                q_permille: binding.q_permille,
-                call_id: binding.call_id.clone(),
-                cseq: binding.cseq,
-                expires_at_unix_ms: wall_now
-                    .saturating_add(i64::try_from(left).unwrap_or(i64::MAX)),
-                path: binding.path.join(","),
-                flow: binding.target.addr.to_string(),
-                user_agent: binding.user_agent.clone(),
-            });
-        }
-        // Somebody who only ever came over connections has nothing saved, and nothing to remove.
-        let had = self.saved.contains(aor);
-        if bindings.is_empty() && !had {
-            return;
-        }
-        if bindings.is_empty() {
-            self.saved.remove(aor);
-        } else {
-            self.saved.insert(aor.clone());
-        }
-        let aor = aor.clone();
-        self.store(StoreOp::SaveBindings { aor, bindings }, Storing::Quiet);
-    }
 }
 
 /// `sip:user@domain;gr=INSTANCE` (RFC 5627 §3.1.1).
 fn public_gruu(aor: &str, instance: &str) -> Option<Uri> {
     let uri = Uri::parse(format!("sip:{aor}")).ok()?;
     Some(uri.with_param("gr", instance))
-}
-
-fn wanted_of(contact: &NameAddr, expires_s: u32) -> Result<Wanted, Stop> {
-    let bad = || Stop::Refuse(400);
-    if contact.as_str().len() > CONTACT_MAX_BYTES || !contact.uri().is_sip() {
-        return Err(bad());
-    }
-    let instance = match contact.param("+sip.instance") {
-        None => None,
-        Some(quoted) => {
-            let text = unquote(quoted);
-            let bare = text.trim_start_matches('<').trim_end_matches('>');
-            if bare.is_empty() || bare.len() > INSTANCE_MAX_BYTES || !bare.is_ascii() {
-                return Err(bad());
-            }
-            Some(Arc::from(bare))
-        }
-    };
-    let reg_id = match contact.param("reg-id") {
-        None => None,
-        Some(text) => Some(text.parse().map_err(|_| bad())?),
-    };
-    let q_permille = match contact.param("q") {
-        None => 1000,
-        Some(text) => q_of(text).ok_or_else(bad)?,
-    };
-    // A copy of its own: the value would else keep the whole REGISTER in memory.
-    let text = contact.without_param("expires").as_str().to_owned();
-    Ok(Wanted {
-        address: NameAddr::parse(text).map_err(|_| bad())?,
-        instance,
-        reg_id,
-        q_permille,
-        expires_s,
-    })
-}
-
-/// RFC 3261 §25.1, `qvalue`: 0 to 1 with at most three digits behind the point.
-fn q_of(text: &str) -> Option<u16> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    if fraction.len() > 3 || !fraction.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    let fraction: u16 = format!("{fraction:0<3}").parse().ok()?;
-    match whole {
-        "0" => Some(fraction),
-        "1" if fraction == 0 => Some(1000),
-        _ => None,
-    }
-}
-
-fn path_of(message: &Message) -> Result<Vec<String>, Stop> {
-    let paths: Vec<String> = message
-        .addresses(HeaderName::Path)
-        .map_err(|_| Stop::Refuse(400))?
-        .iter()
-        .map(|path| path.as_str().to_owned())
-        .collect();
-    if paths.len() > PATHS_MAX {
-        return Err(Stop::Refuse(400));
-    }
-    Ok(paths)
-}
-
-fn split_path(joined: &str) -> Vec<String> {
-    sip_proto::text::Elements::of(joined)
-        .map(ToOwned::to_owned)
-        .collect()
 }

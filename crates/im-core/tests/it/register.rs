@@ -213,3 +213,18 @@ fn options_other_methods_and_unknown_extensions_are_answered() {
     assert_eq!(strange.status(), Some(420));
     assert_eq!(strange.header(HeaderName::Unsupported), Some("teleport"));
 }
+
+#[test]
+fn a_device_that_keeps_changing_its_address_makes_room_for_itself() {
+    let mut world = World::new();
+    let mut alice = world.device("alice", Transport::Udp);
+    for n in 0..40 {
+        let contact = format!("<sip:alice@10.0.0.{n}>;+sip.instance=\"<urn:uuid:1>\"");
+        let answer = world.register_contact(&mut alice, &contact, "");
+        assert_eq!(answer.status(), Some(200), "{n}");
+    }
+    let mut bob = world.registered("bob", Transport::Tcp);
+    world.say(&mut bob, "alice", "once");
+    let copy = world.request(&alice);
+    assert_eq!(copy.request_uri(), Some("sip:alice@10.0.0.39"));
+}
