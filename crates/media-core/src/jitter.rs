@@ -208,11 +208,7 @@ impl Delay {
 
     /// Notes a loss that was concealed without knowing its end.
     fn lose(&mut self) {
-        self.late_score += LATE;
-        if self.late_score >= TOO_LATE
-            && self.wanted == 0
-            && self.last_spare < FRAME_STEP.cast_signed()
-        {
+        if self.wanted == 0 && self.last_spare < FRAME_STEP.cast_signed() {
             self.want(FRAME_STEP.cast_signed());
         }
     }
@@ -225,6 +221,7 @@ impl Delay {
     /// Play was moved: what was noted of times before no longer tells anything.
     fn moved(&mut self) {
         *self = Self {
+            late_since_gap: self.late_since_gap,
             lost: self.lost,
             lost_before: self.lost_before,
             ..Self::new()

@@ -9,14 +9,16 @@
 /// Samples of the past that concealment looks at: three of the longest periods and the overlap.
 pub(crate) const HISTORY: usize = 400;
 
-/// Shortest and longest pitch period looked for, in samples: 200 Hz to 66 Hz (higher voices show a multiple).
-const SHORTEST_PITCH: usize = 40;
+/// Shortest and longest pitch period looked for, in samples: 250 Hz to 66 Hz (higher voices show a multiple).
+const SHORTEST_PITCH: usize = 32;
 const LONGEST_PITCH: usize = 120;
 /// Samples that are compared with the past to find the pitch.
 const WINDOW: usize = 80;
 /// Concealed samples after which the fade begins (10 ms), and after which all is silent (60 ms).
 const FADE_FROM: usize = 80;
 pub(crate) const SILENT_FROM: usize = 480;
+/// Samples after which one more period is repeated, so that a long loss does not buzz (20 ms).
+const ONE_MORE_PERIOD: usize = 160;
 /// Seam between one number of repeated periods and the next.
 const SEAM: usize = 16;
 /// Longest overlap with the samples that come after a loss.
@@ -148,11 +150,11 @@ impl Plc {
     }
 
     fn unfaded(&self, k: usize) -> i16 {
-        let periods = |k: usize| (k / FADE_FROM + 1).min(3);
+        let periods = |k: usize| (k / ONE_MORE_PERIOD + 1).min(3);
         let now = periods(k);
         let mut value = self.repeated(k, now);
-        if k >= FADE_FROM && k % FADE_FROM < SEAM && periods(k - SEAM) != now {
-            value = blend(self.repeated(k, now - 1), value, k % FADE_FROM, SEAM);
+        if k >= ONE_MORE_PERIOD && k % ONE_MORE_PERIOD < SEAM && periods(k - SEAM) != now {
+            value = blend(self.repeated(k, now - 1), value, k % ONE_MORE_PERIOD, SEAM);
         }
         let quarter = self.pitch / 4;
         if k < quarter {

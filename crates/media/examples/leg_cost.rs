@@ -21,7 +21,8 @@ use rustix::time::{
 
 /// The 20 ms are cut into this many parts, so that packets come spread.
 const PARTS: usize = 20;
-const WARM_UP_SECONDS: u64 = 3;
+const PART_NS: i64 = 1_000_000;
+const WARM_UP_SECONDS: usize = 3;
 
 struct Phone {
     socket: UdpSocket,
@@ -35,9 +36,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut next = |default| arguments.next().unwrap_or(Ok(default));
     let (legs, size, seconds) = (next(400)?, next(400)?, next(10)?);
     let limit = getrlimit(Resource::Nofile).maximum;
-    setrlimit(Resource::Nofile, Rlimit { current: limit, maximum: limit })?;
+    setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit,
+            maximum: limit,
+        },
+    )?;
 
-    let (engine, mut events) = Engine::start(&Config { threads: 1, ..Config::default() })?;
+    let (engine, mut events) = Engine::start(&Config {
+        threads: 1,
+        ..Config::default()
+    })?;
     let mut core = CpuSet::new();
     core.set(0);
     sched_setaffinity(None, &core)?;
@@ -47,12 +57,18 @@ fn main() -> Result<(), Box<dyn Error>> {
         phones.push(dial(&engine, &mut events, i / size, i, i % size < 3)?);
     }
     run(&mut phones, &mut events, WARM_UP_SECONDS)?;
-    let (cpu, heard) = (media_thread_ns()?, phones.iter().map(|p| p.heard).sum::<u64>());
-    run(&mut phones, &mut events, seconds as u64)?;
+    let (cpu, heard) = (
+        media_thread_ns()?,
+        phones.iter().map(|p| p.heard).sum::<u64>(),
+    );
+    run(&mut phones, &mut events, seconds)?;
     let cpu = media_thread_ns()? - cpu;
     let heard = phones.iter().map(|p| p.heard).sum::<u64>() - heard;
     let leg_seconds = (legs * seconds) as u64;
-    println!("the system's share alone (a send and a receive): {} µs", floor_us()?);
+    println!(
+        "the system's share alone (a send and a receive): {} µs",
+        floor_us()?
+    );
     println!(
         "{legs} legs, {size} a conference: {} µs a leg-second, {:.2} packets a leg-second, {:?}",
         cpu / 1_000 / leg_seconds,
@@ -69,7 +85,10 @@ fn dial(
     leg: usize,
     talks: bool,
 ) -> Result<Phone, Box<dyn Error>> {
-    let key = LegKey { conference: format!("c{conference}").parse()?, leg: format!("l{leg}").parse()? };
+    let key = LegKey {
+        conference: format!("c{conference}").parse()?,
+        leg: format!("l{leg}").parse()?,
+    };
     engine.command(MediaCommand::Open { leg: key.clone() })?;
     let local: SocketAddr = loop {
         match events.wait(Duration::from_secs(5)) {
@@ -90,21 +109,35 @@ fn dial(
         send: true,
         receive: true,
     };
-    engine.command(MediaCommand::Connect { leg: key.clone(), params })?;
+    engine.command(MediaCommand::Connect {
+        leg: key.clone(),
+        params,
+    })?;
     engine.command(MediaCommand::Join { leg: key })?;
     let sender = RtpSender::new(u32::try_from(leg)?, 0, 0);
-    Ok(Phone { socket, sender, talks, heard: 0 })
+    Ok(Phone {
+        socket,
+        sender,
+        talks,
+        heard: 0,
+    })
 }
 
-fn run(phones: &mut [Phone], events: &mut Events, seconds: u64) -> Result<(), Box<dyn Error>> {
+fn run(phones: &mut [Phone], events: &mut Events, seconds: usize) -> Result<(), Box<dyn Error>> {
     let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::empty())?;
-    let step = Timespec { tv_sec: 0, tv_nsec: 20_000_000 / PARTS as i64 };
-    let every = Itimerspec { it_interval: step, it_value: step };
+    let step = Timespec {
+        tv_sec: 0,
+        tv_nsec: PART_NS,
+    };
+    let every = Itimerspec {
+        it_interval: step,
+        it_value: step,
+    };
     timerfd_settime(&timer, TimerfdTimerFlags::empty(), &every)?;
     let mut speech = [0_u8; 160];
     let mut state = 1_u32;
     let mut due = 0;
-    for part in 0..seconds as usize * 50 * PARTS {
+    for part in 0..seconds * 50 * PARTS {
         if due == 0 {
             let mut count = [0; 8];
             rustix::io::read(&timer, &mut count)?;

@@ -1,6 +1,8 @@
 //! The engine on real loopback sockets. Telephones are paced by the packets that the engine sends them every 20 ms, so
 //! no test sleeps; what does not come in time fails on a socket's read timeout.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 mod phone;
 mod signal;
 
