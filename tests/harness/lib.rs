@@ -1,6 +1,7 @@
 //! What end-to-end tests stand on: the real binary ([`convoke`]), programs that were not built from this repository
-//! ([`peers`]), and the tones that telephones speak and hear ([`audio`]).
+//! ([`peers`]), the tones that telephones speak and hear ([`audio`]), and drawings of what was said ([`ladder`]).
 
 pub mod audio;
 pub mod convoke;
+pub mod ladder;
 pub mod peers;

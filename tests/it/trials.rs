@@ -9,6 +9,7 @@ use testkit::peer::{Identity, SipPeer};
 use testkit::ports::Protocol;
 
 use convoke_tests::audio::{Law, from_mu_law, level_dbfs, write_wav};
+use convoke_tests::ladder::Ladder;
 use convoke_tests::peers::baresip::{Baresip, Telephone};
 use convoke_tests::peers::kamailio::Kamailio;
 use convoke_tests::peers::python;
@@ -196,11 +197,33 @@ fn sipp_is_a_trunk_with_telephones_of_eight_tempers() {
             "{}",
             outcome.errors
         );
-        let invites = outcome
+        let came = outcome.messages.iter().filter(|spoken| !spoken.sent);
+        let invites = came.filter(|spoken| spoken.message.method() == Some("INVITE"));
+        assert_eq!(invites.count(), 9, "eight calls, one of them challenged");
+        let ladder = Ladder::new(&["caller", "trunk"])
+            .add("caller", "trunk", peer.transcript())
+            .render();
+        for expected in ["INVITE", "180 Ringing", "486 Busy Here", "CANCEL", "BYE"] {
+            assert!(ladder.contains(expected), "{expected} is not in\n{ladder}");
+        }
+        let heard = outcome
             .messages
             .iter()
-            .filter(|(came, message)| *came && message.method() == Some("INVITE"));
-        assert_eq!(invites.count(), 9, "eight calls, one of them challenged");
+            .map(|spoken| spoken.message.start.as_str());
+        assert_eq!(
+            heard
+                .clone()
+                .filter(|start| start.starts_with("INVITE"))
+                .count(),
+            9
+        );
+        let skew = outcome.messages[0]
+            .at_us
+            .abs_diff(peer.transcript()[0].at_us);
+        assert!(
+            skew < 5_000_000,
+            "both logs count in the same time: {skew} µs"
+        );
     }
 }
 

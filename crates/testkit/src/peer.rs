@@ -3,7 +3,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sip_proto::auth::{self, Challenge, Login};
 
@@ -13,6 +13,20 @@ use crate::sip_text::SipText;
 
 /// Largest message a peer takes.
 const MESSAGE_MAX_BYTES: usize = 1024 * 1024;
+
+/// Most messages a transcript keeps.
+const TRANSCRIPT_MAX: usize = 10_000;
+
+/// One message of a peer's transcript.
+#[derive(Debug, Clone)]
+pub struct Spoken {
+    /// When, in microseconds since 1970: comparable with other programs' logs on this machine.
+    pub at_us: u64,
+    /// Sent by the peer; otherwise received.
+    pub sent: bool,
+    /// The message.
+    pub message: SipText,
+}
 
 enum Wire {
     Udp(UdpSocket),
@@ -57,6 +71,7 @@ pub struct SipPeer {
     buffer: Vec<u8>,
     /// Requests that arrived while a response was awaited.
     inbox: Vec<SipText>,
+    transcript: Vec<Spoken>,
 }
 
 impl SipPeer {
@@ -106,6 +121,7 @@ impl SipPeer {
             cseq: 0,
             buffer: Vec::new(),
             inbox: Vec::new(),
+            transcript: Vec::new(),
         }
     }
 
@@ -151,6 +167,9 @@ impl SipPeer {
     /// # Errors
     /// What the socket gave.
     pub fn send_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if let Some(message) = SipText::take(&mut bytes.to_vec()) {
+            self.transcribe(true, &message);
+        }
         match &mut self.wire {
             Wire::Udp(socket) => socket.send(bytes).map(|_| ()),
             Wire::Tcp(stream) => stream.write_all(bytes),
@@ -165,6 +184,7 @@ impl SipPeer {
         let mut chunk = vec![0; 65_536];
         loop {
             if let Some(message) = SipText::take(&mut self.buffer) {
+                self.transcribe(false, &message);
                 return Ok(message);
             }
             let length = match &mut self.wire {
@@ -236,6 +256,28 @@ impl SipPeer {
     /// Requests that arrived while responses were awaited, oldest first.
     pub fn take_inbox(&mut self) -> Vec<SipText> {
         std::mem::take(&mut self.inbox)
+    }
+
+    /// Everything it sent and received so far, oldest first.
+    pub fn transcript(&self) -> &[Spoken] {
+        &self.transcript
+    }
+
+    fn transcribe(&mut self, sent: bool, message: &SipText) {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "only for the times in a transcript; nothing is decided by it"
+        )]
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        if self.transcript.len() < TRANSCRIPT_MAX {
+            self.transcript.push(Spoken {
+                at_us: u64::try_from(since.as_micros()).unwrap_or(u64::MAX),
+                sent,
+                message: message.clone(),
+            });
+        }
     }
 
     /// Answers a request; `extra` are whole header lines.

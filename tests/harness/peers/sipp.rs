@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tempfile::TempDir;
+use testkit::peer::Spoken;
 use testkit::ports::{self, Ports, Protocol};
 use testkit::process::Program;
 use testkit::sip_text::SipText;
@@ -85,8 +86,8 @@ pub struct Outcome {
     pub failed: u32,
     /// What sipp complained of.
     pub errors: String,
-    /// Every message, oldest first: received (true) or sent, and the message.
-    pub messages: Vec<(bool, SipText)>,
+    /// Every message that it sent and received, oldest first.
+    pub messages: Vec<Spoken>,
 }
 
 impl Sipp {
@@ -140,6 +141,7 @@ impl Sipp {
         command.args(["-trace_msg", "-message_file", "messages.log"]);
         command.args(["-trace_err", "-error_file", "errors.log"]);
         command.args(["-trace_stat", "-stf", "statistics.csv"]);
+        command.env("TZ", "UTC");
         let program = Program::start(command)?;
         ports::await_listening(sip.addr(), trunk.protocol)
             .map_err(|error| anyhow::anyhow!(program.unmet(&error.to_string())))?;
@@ -187,17 +189,55 @@ impl Sipp {
 }
 
 /// Reads sipp's message log: a line of dashes and a time, a line that says which way, an empty line, the message.
-fn messages(log: &str) -> Vec<(bool, SipText)> {
-    const RULE: &str = "-----------------------------------------------";
+fn messages(log: &str) -> Vec<Spoken> {
+    const RULE: &str = "----------------------------------------------- ";
     log.split(RULE)
         .filter_map(|entry| {
             let (head, message) = entry.split_once("\n\n")?;
-            let crlf = message
-                .replace("\r\n", "\n")
-                .trim_end_matches('\n')
-                .replace('\n', "\r\n");
-            let mut wire = format!("{crlf}\r\n\r\n").into_bytes();
-            Some((head.contains("received"), SipText::take(&mut wire)?))
+            let (time, way) = head.split_once('\n')?;
+            let lines: Vec<_> = message.trim_end().lines().collect();
+            let mut wire = format!("{}\r\n\r\n", lines.join("\r\n")).into_bytes();
+            Some(Spoken {
+                at_us: unix_us(time)?,
+                sent: way.contains("sent"),
+                message: SipText::take(&mut wire)?,
+            })
         })
         .collect()
+}
+
+/// `2026-11-20 15:29:43.802518` (UTC) in microseconds since 1970.
+fn unix_us(text: &str) -> Option<u64> {
+    let numbers: Vec<u64> = text
+        .trim()
+        .split(|c: char| !c.is_ascii_digit())
+        .map(str::parse)
+        .collect::<Result<_, _>>()
+        .ok()?;
+    let [year, month, day, hour, minute, second, micros] = numbers[..] else {
+        return None;
+    };
+    // Days of the years counted from 1 March, so that a leap day is the last day of its year.
+    let (year, month) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
+    let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day - 1;
+    let days = days.checked_sub(719_468)?;
+    Some((((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000_000 + micros)
+}
+
+#[test]
+fn times_of_the_log_are_unix_times() {
+    assert_eq!(unix_us("1970-01-01 00:00:00.000001"), Some(1));
+    assert_eq!(
+        unix_us("2026-11-20\t15:28:24.212620"),
+        Some(1_795_188_504_212_620)
+    );
+    assert_eq!(
+        unix_us("2024-02-29 00:00:00.000000"),
+        Some(1_709_164_800_000_000)
+    );
+    assert_eq!(unix_us("yesterday"), None);
 }
