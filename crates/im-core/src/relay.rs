@@ -141,7 +141,7 @@ impl ImServer {
         let Some((_, bindings)) = self.registrar.find(&plan.to, now) else {
             return (Vec::new(), false);
         };
-        let large = message.as_bytes().len() + VIA_ROOM + HEADER_ROOM + self.config.via.udp.len()
+        let large = copy_bytes(message) + VIA_ROOM + HEADER_ROOM + self.config.via.udp.len()
             > UDP_REQUEST_MAX_BYTES;
         let wanted = Preferences::of(message);
         let mut too_large = false;
@@ -342,6 +342,15 @@ pub(crate) fn addressed(copy: Edit, leg: &Leg) -> Message {
         edit = edit.push_front(HeaderName::Route, path);
     }
     edit.finish()
+}
+
+/// The message's size without the credentials, which do not go on.
+fn copy_bytes(message: &Message) -> usize {
+    let credentials: usize = message
+        .headers(HeaderName::ProxyAuthorization)
+        .map(str::len)
+        .sum();
+    message.as_bytes().len().saturating_sub(credentials)
 }
 
 /// Whether `status` says more than the best so far (RFC 3261 §16.7, step 6): an answer of a device before our own, 6xx before

@@ -180,6 +180,13 @@ fn too_large_for_a_datagram_waits_for_a_connection() {
     let long = "x".repeat(1400);
     assert_eq!(world.say(&mut alice, "bob", &long).status(), Some(202));
     assert!(world.received(&udp).is_empty());
+    // The sender's credentials do not count: they do not go on.
+    let mut phone = world.registered("alice", Transport::Udp);
+    let fits = "y".repeat(500);
+    assert_eq!(world.say(&mut phone, "bob", &fits).status(), Some(202));
+    let copy = world.request(&udp);
+    assert!(copy.as_bytes().len() < 1300);
+    world.answer(&udp, &copy, 200);
     let tcp = world.device("bob", Transport::Tcp);
     let mut registering = tcp.clone();
     world.register(&mut registering, "", 600);

@@ -1,5 +1,6 @@
 //! Who sends a MESSAGE, and what is not believed.
 
+use im_core::StoreFault;
 use sip_proto::{HeaderName, Transport};
 
 use crate::world::{World, text};
@@ -127,4 +128,39 @@ fn what_cannot_go_is_refused_with_its_own_status() {
         .replace("CSeq: 1 MESSAGE", "CSeq: one");
     world.send(&alice.source, &broken);
     assert!(world.unreadable[0].starts_with(b"SIP/2.0 400 "));
+}
+
+#[test]
+fn an_answer_from_before_a_change_of_password_is_not_believed() {
+    let mut world = World::new();
+    let mut alice = world.device("alice", Transport::Tcp);
+    let request = world.register_request(&mut alice, "<sip:a@10.0.0.9>", "");
+    let challenge = world.ask(&alice, &request);
+    alice.take_challenge(&challenge);
+    world.accounts_answer = false;
+    let request = world.register_request(&mut alice, "<sip:a@10.0.0.9>", "");
+    world.send(&alice.source, &request);
+    assert!(world.received(&alice).is_empty());
+    world.change_password_late("alice", "new");
+    world.let_accounts_answer();
+    assert_eq!(world.received(&alice)[0].status(), Some(401));
+    assert_eq!(world.server.registered(), 0);
+}
+
+#[test]
+fn an_account_that_cannot_be_looked_up_is_our_fault() {
+    let mut world = World::new();
+    let mut alice = world.device("alice", Transport::Tcp);
+    let request = world.register_request(&mut alice, "<sip:a@10.0.0.9>", "");
+    let challenge = world.ask(&alice, &request);
+    alice.take_challenge(&challenge);
+    for (fault, status) in [(StoreFault::Overloaded, 503), (StoreFault::Failed, 500)] {
+        world.accounts_answer = false;
+        let request = world.register_request(&mut alice, "<sip:a@10.0.0.9>", "");
+        world.send(&alice.source, &request);
+        world.fail_accounts(fault);
+        assert_eq!(world.received(&alice)[0].status(), Some(status));
+    }
+    world.accounts_answer = true;
+    assert_eq!(world.register(&mut alice, "", 600).status(), Some(200));
 }

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use im_core::{
-    AccountInfo, Config, Event, ImServer, KeptMessage, LoggedMessage, Output, SavedBinding,
-    StoreFault, StoreOp, StoreToken, Stored, Wall,
+    AccountInfo, Config, Event, ImServer, KeptMessage, LoggedMessage, LookupToken, Output,
+    SavedBinding, StoreFault, StoreOp, StoreToken, Stored, Wall,
 };
 use sip_proto::auth::{Challenge, Credential, Login, answer};
 use sip_proto::{FlowId, HeaderName, Message, ResponseBuilder, Source, Transport};
@@ -73,6 +73,9 @@ pub struct World {
     /// False: store operations wait in `asked`.
     pub store_answers: bool,
     pub asked: Vec<(StoreToken, StoreOp)>,
+    /// False: look-ups wait, with the answer as it was when they were asked.
+    pub accounts_answer: bool,
+    looked_up: Vec<(LookupToken, Option<AccountInfo>)>,
     next_device: u16,
     next_word: u32,
 }
@@ -113,6 +116,8 @@ impl World {
             events: Vec::new(),
             store_answers: true,
             asked: Vec::new(),
+            accounts_answer: true,
+            looked_up: Vec::new(),
             next_device: 0,
             next_word: 0,
         }
@@ -321,6 +326,27 @@ impl World {
         self.server.handle_account_changed(&aor);
     }
 
+    /// The same while a look-up is under way, whose answer is the former account.
+    pub fn change_password_late(&mut self, user: &str, password: &str) {
+        assert!(!self.looked_up.is_empty());
+        self.change_password(user, password);
+    }
+
+    pub fn let_accounts_answer(&mut self) {
+        self.accounts_answer = true;
+        for (token, account) in std::mem::take(&mut self.looked_up) {
+            self.server.handle_lookup(token, Ok(account), self.now);
+        }
+        self.run();
+    }
+
+    pub fn fail_accounts(&mut self, fault: StoreFault) {
+        for (token, _) in std::mem::take(&mut self.looked_up) {
+            self.server.handle_lookup(token, Err(fault), self.now);
+        }
+        self.run();
+    }
+
     fn run(&mut self) {
         while let Some(output) = self.server.poll_output() {
             match output {
@@ -337,7 +363,11 @@ impl World {
                 Output::Store { token, op } => self.asked.push((token, op)),
                 Output::Lookup { token, aor } => {
                     let account = self.accounts.get(aor.as_ref()).cloned();
-                    self.server.handle_lookup(token, Ok(account), self.now);
+                    if self.accounts_answer {
+                        self.server.handle_lookup(token, Ok(account), self.now);
+                    } else {
+                        self.looked_up.push((token, account));
+                    }
                 }
                 Output::Event(event) => self.events.push(event),
             }
