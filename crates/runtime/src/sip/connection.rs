@@ -18,7 +18,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::event::SendError;
 use super::outgoing::{Closing, Next, Outgoing};
-use super::{Counts, Hub, TransportEvent};
+use super::{Counts, Hub, TransportEvent, wire};
 use crate::clock;
 
 /// Bytes read at once.
@@ -353,7 +353,10 @@ async fn take(
                 continue;
             }
             Frame::Pong => continue,
-            Frame::Message(message) => TransportEvent::Message { source, message },
+            Frame::Message(message) => {
+                wire::received(&source, &message);
+                TransportEvent::Message { source, message }
+            }
         };
         Counts::add(&hub.counts.received);
         hub.events.send(event).await.map_err(|_| End::Shutdown)?;

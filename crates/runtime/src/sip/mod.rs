@@ -12,6 +12,7 @@ mod frame;
 mod outgoing;
 mod table;
 mod udp;
+mod wire;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};

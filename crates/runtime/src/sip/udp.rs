@@ -12,7 +12,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::Notify;
 
 use super::event::{SendError, SendToken};
-use super::{Counts, Hub, TransportEvent, frame};
+use super::{Counts, Hub, TransportEvent, frame, wire};
 
 /// Largest datagram (RFC 768: 65,535 less the headers).
 const DATAGRAM_MAX_BYTES: usize = 65_507;
@@ -160,6 +160,7 @@ async fn received(
         Ok(None) => return Ok(()),
         Ok(Some(message)) => {
             Counts::add(&hub.counts.received);
+            wire::received(&source, &message);
             TransportEvent::Message { source, message }
         }
         Err(error) => {
