@@ -1,15 +1,18 @@
 //! The binary under test, as an operator runs it.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
 use anyhow::{Context, ensure};
 use serde_json::Value;
 use tempfile::TempDir;
+use testkit::GIVE_UP;
+use testkit::ports::Ports;
 use testkit::process::Program;
 
+use crate::config::Config;
 use crate::peers::tests_dir;
 
 /// The binary: `CONVOKE_BIN` (which `make test` sets), or built here once by cargo.
@@ -52,27 +55,29 @@ pub fn command(arguments: &[&str]) -> Command {
 pub struct Convoke {
     program: Program,
     ready: Value,
+    place: Place,
+}
+
+/// Where an installation lives: it outlasts a crash, so that a restart finds what was there.
+pub struct Place {
     dir: TempDir,
+    _rtp: Ports,
 }
 
 impl Convoke {
-    /// Starts it with this configuration and a fresh data directory; `@DIR@` in the configuration is a directory of its own.
-    pub fn start(config: &str) -> anyhow::Result<Self> {
-        Self::start_in(tempfile::tempdir()?, config)
+    /// Starts it with this configuration and a fresh data directory, and waits until everything listens.
+    pub fn start(config: Config) -> anyhow::Result<Self> {
+        let dir = tempfile::tempdir()?;
+        let (text, rtp) = config.finish();
+        std::fs::write(dir.path().join("convoke.toml"), text)?;
+        Self::restart(Place { dir, _rtp: rtp })
     }
 
-    /// The same in a directory that was used before: a restart.
-    pub fn start_in(dir: TempDir, config: &str) -> anyhow::Result<Self> {
-        let file = dir.path().join("convoke.toml");
-        std::fs::write(
-            &file,
-            config.replace("@DIR@", &dir.path().to_string_lossy()),
-        )?;
+    /// Starts it again where it was before.
+    pub fn restart(place: Place) -> anyhow::Result<Self> {
         let mut command = command(&["serve", "--ready-line", "--config"]);
-        command
-            .arg(&file)
-            .arg("--data")
-            .arg(dir.path().join("data"));
+        command.arg(place.dir.path().join("convoke.toml"));
+        command.arg("--data").arg(place.dir.path().join("data"));
         let program = Program::start(command)?;
         let line = program.wait_line("its ready line", |line| {
             line.stdout && line.text.starts_with("{\"ready\"")
@@ -81,13 +86,15 @@ impl Convoke {
         Ok(Self {
             program,
             ready: ready["ready"].take(),
-            dir,
+            place,
         })
     }
 
-    /// A bound address of the ready line: `im_udp`, `im_tcp`, `im_tls`, `http`, …
+    /// The first bound address of this name in the ready line: `sip_udp`, `sip_tcp`, `sip_tls`, `trunk_udp`, `http` …
     pub fn addr(&self, name: &str) -> anyhow::Result<SocketAddr> {
-        self.ready[name]
+        let entry = &self.ready[name];
+        let first = entry.get(0).unwrap_or(entry);
+        first
             .as_str()
             .and_then(|text| text.parse().ok())
             .with_context(|| format!("no address {name} in {}", self.ready))
@@ -98,20 +105,28 @@ impl Convoke {
     }
     /// Its data directory.
     pub fn data(&self) -> PathBuf {
-        self.dir.path().join("data")
-    }
-    /// Its directory: configuration, data.
-    pub fn dir(&self) -> &Path {
-        self.dir.path()
+        self.place.dir.path().join("data")
     }
     /// The program, for its lines, signals and end.
     pub fn program(&self) -> &Program {
         &self.program
     }
-    /// Ends it as a crash would, and gives its directory for a restart.
-    pub fn crash(self) -> TempDir {
+    /// Runs another command of the binary on the same data directory (`user`, `call`, `log` …).
+    pub fn command(&self, arguments: &[&str]) -> anyhow::Result<Program> {
+        let mut command = command(arguments);
+        command.arg("--data").arg(self.data());
+        Ok(Program::start(command)?)
+    }
+    /// Ends it as a crash would (SIGKILL).
+    pub fn crash(self) -> anyhow::Result<Place> {
         self.program.kill();
-        drop(self.program);
-        self.dir
+        self.program.wait_exit(GIVE_UP)?;
+        Ok(self.place)
+    }
+    /// Asks it to end (SIGTERM), and gives its exit code once it has.
+    pub fn stop(self) -> anyhow::Result<(Option<i32>, Place)> {
+        self.program.terminate();
+        let status = self.program.wait_exit(GIVE_UP)?;
+        Ok((status.code(), self.place))
     }
 }
