@@ -28,7 +28,7 @@ impl Bench {
     async fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let text = format!(
-            "[server]\ndomain = \"{DOMAIN}\"\n[im]\nudp = [\"127.0.0.1:0\"]\ntcp = [\"127.0.0.1:0\"]\n\
+            "[server]\ndomain = \"{DOMAIN}\"\nroles = [\"im\"]\n[im]\nudp = [\"127.0.0.1:0\"]\ntcp = [\"127.0.0.1:0\"]\n\
              tls = [\"127.0.0.1:0\"]\n[http]\nlisten = \"127.0.0.1:0\"\n\
              [sip]\nudp = [\"127.0.0.1:0\"]\ntcp = [\"127.0.0.1:0\"]\n"
         );
