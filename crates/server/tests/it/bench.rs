@@ -36,6 +36,14 @@ impl Bench {
     }
 
     pub async fn start_in(directory: TempDir, rest: &str) -> Self {
+        if let Ok(level) = std::env::var("CONVOKE_TEST_LOG") {
+            let settings = server::config::LogSettings {
+                level,
+                ..Default::default()
+            };
+            // Another test may have begun already.
+            let _ = server::logging::begin(&settings);
+        }
         let server = Server::start(config(directory.path(), rest)).await.unwrap();
         Self {
             server,

@@ -10,7 +10,7 @@ fn command(peer: &mut SipPeer, words: &str) -> Option<u16> {
 }
 
 /// Until the gateway has registered, it is absent (480).
-fn when_registered(peer: &mut SipPeer, words: &str) {
+pub fn when_registered(peer: &mut SipPeer, words: &str) {
     for _ in 0..10_000 {
         match command(peer, words) {
             Some(480) => {}
@@ -21,7 +21,7 @@ fn when_registered(peer: &mut SipPeer, words: &str) {
     panic!("the gateway never registered");
 }
 
-fn answer(peer: &mut SipPeer) -> String {
+pub fn answer(peer: &mut SipPeer) -> String {
     let message = peer.expect("MESSAGE").unwrap();
     peer.reply(&message, 200, "OK", &[], b"").unwrap();
     message.text()
