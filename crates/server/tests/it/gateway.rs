@@ -5,7 +5,7 @@ use testkit::peer::SipPeer;
 use crate::bench::*;
 
 /// Sends words to the gateway; the control channel answers when the gateway has them.
-fn command(peer: &mut SipPeer, words: &str) -> Option<u16> {
+pub fn command(peer: &mut SipPeer, words: &str) -> Option<u16> {
     say(peer, "conference", words)
 }
 

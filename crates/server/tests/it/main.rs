@@ -1,5 +1,6 @@
 //! The assembled server on the loopback, with scripted SIP peers.
 
+mod apart;
 mod bench;
 mod conference;
 mod gateway;
