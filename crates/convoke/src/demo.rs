@@ -1,0 +1,104 @@
+//! `convoke demo`: a server with embedded defaults, ten simulated telephones, and three people who have some of them.
+
+use std::net::SocketAddr;
+
+use anyhow::Result;
+use phones::{Behaviour, Network, Phone, What};
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::cli::Demo;
+use crate::embedded::{Embedded, PEOPLE, Setting};
+use crate::serve;
+
+/// Where the demo's carrier takes calls.
+const CARRIER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 5090);
+
+/// Runs the demo until Ctrl-C.
+pub async fn run(options: Demo) -> Result<bool> {
+    let phones = phones::demo_network();
+    let demo = Embedded::start(Setting {
+        data: &options.data,
+        phones: phones.clone(),
+        ephemeral: false,
+        carrier: CARRIER,
+        calls_per_second: 5.0,
+        ring_timeout_s: 20,
+    })
+    .await?;
+    print!("{}", welcome(&phones, &demo.server.addresses.url, &options));
+    let told = tell(&demo.network);
+    tokio::select! {
+        () = serve::stop_asked() => println!("\nGoing down: conferences end, clients are told."),
+        () = demo.server.failed() => println!("\nA part has failed; the log above says which."),
+        () = told => {}
+    }
+    Ok(demo.shutdown().await)
+}
+
+/// Says what the telephones do, a line each.
+async fn tell(network: &Network) {
+    let mut events = network.events();
+    loop {
+        match events.recv().await {
+            Ok(event) => {
+                if let Some(words) = words(&event.what) {
+                    println!("  telephone {} {words}", event.number);
+                }
+            }
+            Err(RecvError::Lagged(missed)) => println!("  ({missed} more)"),
+            Err(RecvError::Closed) => std::future::pending().await,
+        }
+    }
+}
+
+fn words(what: &What) -> Option<String> {
+    Some(match what {
+        What::Rings { caller } => format!("rings ({caller} calls)"),
+        What::Answered => "is picked up".to_owned(),
+        What::Ended => "is hung up".to_owned(),
+        What::Key(key) => format!("hears key {key}"),
+        What::Connected | What::Hears => return None,
+    })
+}
+
+fn welcome(phones: &[Phone], url: &str, options: &Demo) -> String {
+    let mut text = String::from("\nConvoke runs, with a simulated telephone network:\n\n");
+    for phone in phones {
+        text.push_str(&format!("  {}  {:<28} {}\n", phone.number, phone.owner, does(&phone.behaviour)));
+    }
+    text.push_str("\nPeople: ");
+    let people: Vec<String> = PEOPLE
+        .iter()
+        .map(|person| {
+            let telephones: Vec<String> = person.telephones.iter().map(|(label, number)| format!("{label} {number}")).collect();
+            format!("{} ({})", person.user, telephones.join(", "))
+        })
+        .collect();
+    text.push_str(&people.join(", "));
+    let data = match options.data.to_str() {
+        Some("data") | None => String::new(),
+        Some(path) => format!(" --data {path}"),
+    };
+    text.push_str(&format!(
+        "\n\nIn a second terminal (with `convoke` from target/release):\n\n  \
+         convoke call bob carol +15550107 --as alice{data}    ring everybody's telephones into one conference\n  \
+         convoke send conference \"call bob\" --as alice{data}  the same in plain words\n  \
+         convoke watch --as bob{data}                         what Bob's client receives\n  \
+         convoke log{data}                                    every message that passed\n\n\
+         Conference web service: {url}/soap/conference?wsdl\nCtrl-C ends it.\n\n"
+    ));
+    text
+}
+
+fn does(behaviour: &Behaviour) -> &'static str {
+    match behaviour {
+        Behaviour::Answer(answer) if answer.hangs_up_after_ms.is_some() => "answers, then hangs up",
+        Behaviour::Answer(_) => "answers and speaks",
+        Behaviour::Busy => "is busy",
+        Behaviour::NoAnswer => "rings, nobody answers",
+        Behaviour::Decline { .. } => "declines",
+        Behaviour::Voicemail { .. } => "a mailbox answers",
+        Behaviour::Refuse { .. } => "is refused by the network",
+        Behaviour::ByHand => "rings until answered by hand",
+    }
+}

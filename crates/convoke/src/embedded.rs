@@ -1,0 +1,179 @@
+//! A server with embedded defaults and the simulated telephone network behind its one trunk: what the demo and the
+//! self-test run.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow};
+use convoke_types::Fault;
+use phones::{Network, Phone};
+use runtime::tasks::{Shutdown, Tasks};
+use server::Server;
+use server::config::{Config, Secret, TrunkSettings};
+use sip_proto::auth::Login;
+
+/// What the trunk asks for: so that digest is part of every call.
+const TRUNK_USER: &str = "convoke";
+const TRUNK: &str = "phones";
+/// The number that called people see.
+const CALLER: &str = "+15550100";
+
+/// An account to be made.
+pub struct Person {
+    /// User part of the address.
+    pub user: &'static str,
+    /// The name that others see.
+    pub name: &'static str,
+    /// Telephones as label and number; the first is the default.
+    pub telephones: &'static [(&'static str, &'static str)],
+}
+
+/// The people of the demo and the self-test.
+pub const PEOPLE: [Person; 3] = [
+    Person {
+        user: "alice",
+        name: "Alice Martin",
+        telephones: &[("work", "+15550101")],
+    },
+    Person {
+        user: "bob",
+        name: "Bob Keller",
+        telephones: &[("mobile", "+15550102"), ("home", "+15550105")],
+    },
+    Person {
+        user: "carol",
+        name: "Carol Diaz",
+        telephones: &[("work", "+15550103")],
+    },
+];
+
+/// How the embedded server differs from the defaults.
+pub struct Setting<'a> {
+    /// Its data directory.
+    pub data: &'a Path,
+    /// The simulated telephones.
+    pub phones: Vec<Phone>,
+    /// Let the system choose every port.
+    pub ephemeral: bool,
+    /// Where the carrier takes calls.
+    pub carrier: SocketAddr,
+    /// Calls started a second.
+    pub calls_per_second: f64,
+    /// How long telephones ring, in seconds.
+    pub ring_timeout_s: u64,
+}
+
+/// The running pair.
+pub struct Embedded {
+    /// The server.
+    pub server: Server,
+    /// Its telephone network.
+    pub network: Network,
+    phones: Tasks,
+}
+
+impl Embedded {
+    /// Starts the telephone network, then the server, then makes the accounts that are not there yet.
+    pub async fn start(setting: Setting<'_>) -> Result<Self> {
+        let password = runtime::seed::secret_hex()?;
+        let login = Login {
+            username: TRUNK_USER.to_owned(),
+            password: password.clone(),
+        };
+        let phones = Tasks::new(Shutdown::new());
+        let network = Network::start(
+            phones::Config {
+                listen: setting.carrier,
+                phones: setting.phones.clone(),
+                login: Some(login),
+            },
+            &phones,
+        )
+        .await
+        .context("the simulated telephone network does not start")?;
+        let server = Server::start(config(&setting, network.addr(), &password)?)
+            .await
+            .map_err(|error| anyhow!("the server does not start: {error}"))?;
+        make_people(&server).await?;
+        Ok(Self {
+            server,
+            network,
+            phones,
+        })
+    }
+
+    /// Ends conferences, tells clients, stops. `false` when something did not end as it should.
+    pub async fn shutdown(self) -> bool {
+        let clean = self.server.shutdown().await;
+        self.phones
+            .finish(std::time::Duration::from_secs(5))
+            .await
+            .is_ok()
+            && clean
+    }
+}
+
+fn config(setting: &Setting<'_>, carrier: SocketAddr, password: &str) -> Result<Config> {
+    let mut config = Config {
+        base: std::env::current_dir()?,
+        ..Config::default()
+    };
+    config.server.data_dir = setting.data.to_owned();
+    config.conference.ring_timeout_s = setting.ring_timeout_s;
+    config.dialplan.home_country = Some("1".to_owned());
+    config.dialplan.national_prefix = "1".to_owned();
+    config.dialplan.international_prefix = "011".to_owned();
+    let mut trunk = TrunkSettings::default();
+    trunk.name = TRUNK.to_owned();
+    trunk.server = carrier.ip().to_string();
+    trunk.port = Some(carrier.port());
+    trunk.username = Some(TRUNK_USER.to_owned());
+    trunk.password = Some(Secret::literal(password));
+    trunk.from_number = Some(CALLER.to_owned());
+    trunk.calls_per_second = setting.calls_per_second;
+    config.trunk = vec![trunk];
+    if setting.ephemeral {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        config.im.udp = vec![any];
+        config.im.tcp = vec![any];
+        config.im.tls = vec![any];
+        config.sip.udp = vec![any];
+        config.sip.tcp = vec![any];
+        config.http.listen = any;
+    }
+    Ok(config)
+}
+
+/// Makes the accounts; telephones that somebody has changed meanwhile stay as they are.
+async fn make_people(server: &Server) -> Result<()> {
+    let in_words = |fault: Fault| anyhow!("an account could not be made: {fault}");
+    let known = server.accounts.list().await.map_err(in_words)?;
+    for person in &PEOPLE {
+        let aor = server.accounts.aor(person.user).map_err(in_words)?;
+        if known.iter().any(|account| account.user == aor) {
+            continue;
+        }
+        server
+            .accounts
+            .save(&aor, person.name, store::AccountKind::Person)
+            .await
+            .map_err(in_words)?;
+        let telephones = person
+            .telephones
+            .iter()
+            .enumerate()
+            .map(|(position, (label, number))| api::TelephoneView {
+                label: (*label).to_owned(),
+                number: (*number).to_owned(),
+                default: position == 0,
+                guard: None,
+            })
+            .collect();
+        server
+            .accounts
+            .save_telephones(&aor, telephones)
+            .await
+            .map_err(in_words)?;
+    }
+    Ok(())
+}
