@@ -12,7 +12,10 @@ pub(super) fn received(source: &Source, message: &Message) {
         return;
     }
     let from = message.from().ok();
-    let user = from.as_ref().and_then(|from| from.uri().user()).unwrap_or_default();
+    let user = from
+        .as_ref()
+        .and_then(|from| from.uri().user())
+        .unwrap_or_default();
     tracing::trace!(
         target: TARGET,
         transport = %source.transport,

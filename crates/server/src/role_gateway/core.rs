@@ -67,6 +67,8 @@ pub(super) struct CoreConfig {
     pub seed: [u8; 32],
     /// From where asserted identities are believed.
     pub trusted: Vec<Cidr>,
+    /// The IM server is reached over TLS: then nothing that comes otherwise is from it.
+    pub tls_only: bool,
 }
 
 /// An incoming MESSAGE that waits for its answer.
@@ -80,6 +82,7 @@ pub(super) struct GatewayCore {
     ua: Ua,
     gateway: Gateway,
     trusted: Vec<Cidr>,
+    tls_only: bool,
     instance: String,
     messages: HashMap<u64, Waiting>,
     reports: HashMap<u64, oneshot::Sender<(u16, Vec<u8>)>>,
@@ -106,6 +109,7 @@ impl GatewayCore {
             instance: config.gateway.instance.clone(),
             gateway: Gateway::new(config.gateway),
             trusted: config.trusted,
+            tls_only: config.tls_only,
             messages: HashMap::new(),
             reports: HashMap::new(),
             sent: HashMap::new(),
@@ -229,7 +233,7 @@ impl GatewayCore {
     /// Architecture, decision 6: over TLS or loopback, from a configured server.
     fn is_trusted(&self, source: &Source) -> bool {
         let ip = source.remote.ip().to_canonical();
-        let protected = source.transport.is_secure() || ip.is_loopback();
+        let protected = source.transport.is_secure() || (ip.is_loopback() && !self.tls_only);
         protected && self.trusted.iter().any(|net| net.contains(ip))
     }
 

@@ -204,6 +204,7 @@ pub(super) fn core_config(
             keep_log: config.gateway.foreign,
             instance,
         },
+        tls_only: ua.target.transport.is_secure(),
         ua,
         seed: seed::seed()?,
         trusted: config.gateway.trusted_servers.clone(),

@@ -106,8 +106,8 @@ fn until(peer: &mut SipPeer, expected: &str) -> String {
 fn order_of(said: &str, expected: &[&str]) {
     let mut rest = said;
     for words in expected {
-        match rest.find(words) {
-            Some(at) => rest = &rest[at + words.len()..],
+        match rest.split_once(words) {
+            Some((_, after)) => rest = after,
             None => panic!("expected {words:?} then, in:\n{said}"),
         }
     }

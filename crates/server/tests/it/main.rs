@@ -1,7 +1,13 @@
 //! The assembled server on the loopback, with scripted SIP peers.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on shall say where"
+)]
+
 mod apart;
 mod bench;
 mod conference;
+mod forged;
 mod gateway;
 mod im;
