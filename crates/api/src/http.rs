@@ -14,6 +14,9 @@ use crate::caller::Keys;
 use crate::role::Given;
 use crate::service::ConferenceService;
 
+/// The header by which the gateway tells the id that follows a request through every part's log.
+const REQUEST_ID: &str = "X-Request-Id";
+
 /// What the routes work with.
 #[derive(Clone)]
 pub struct Http {
@@ -66,6 +69,9 @@ async fn conference(State(http): State<Http>, request: Request) -> Response {
     let caller = http.keys.caller(authorization(&parts.headers)).await;
     let unauthenticated = matches!(&caller, Err(fault) if fault.code == FaultCode::Unauthenticated);
     let given = service.handle(&body, caller).await;
+    let request = parts.headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
+    let request = request.map(convoke_types::loggable);
+    tracing::info!(request, fault = given.is_fault, "request to the conference service");
     let mut response = envelope(given);
     if unauthenticated {
         // SOAP 1.1 §6.2 wants 500 for faults, but a caller without credentials is HTTP's own affair (RFC 9110 §15.5.2).

@@ -217,6 +217,8 @@ pub enum Event {
         to: Arc<str>,
         /// Whether it is control.
         control: bool,
+        /// Its Call-ID, which follows it through every part's log; for control only.
+        call_id: Option<String>,
         /// To how many devices it goes now; 0: kept.
         devices: usize,
     },

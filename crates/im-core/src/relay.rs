@@ -100,6 +100,7 @@ impl ImServer {
             from: plan.from,
             to: plan.to.clone(),
             control: plan.control,
+            call_id: control_call_id(request, plan.control),
             devices: open,
         });
         if open == 0 {
@@ -389,4 +390,10 @@ impl<'m> Preferences<'m> {
     fn admit(&self, contact: &NameAddr) -> bool {
         self.required.iter().all(|tag| contact.param(tag).is_some())
     }
+}
+
+/// Only for control: chat is told apart by its id, and needs no allocation for this.
+fn control_call_id(request: &Request, control: bool) -> Option<String> {
+    let call_id = request.message.call_id().filter(|_| control)?;
+    Some(call_id.to_owned())
 }

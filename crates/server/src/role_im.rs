@@ -298,15 +298,19 @@ fn log(event: &Event) {
             from,
             to,
             control,
+            call_id,
             devices,
-        } => {
-            tracing::debug!(request = %format_args!("m{id}"), %from, %to, control, devices, "message relayed")
-        }
+        } => match call_id {
+            Some(request) => {
+                tracing::info!(request, id, %from, %to, devices, "control message relayed");
+            }
+            None => tracing::debug!(id, %from, %to, control, devices, "message relayed"),
+        },
         Event::Delivered { id, kept } => {
-            tracing::debug!(request = %format_args!("m{id}"), kept, "message delivered");
+            tracing::debug!(id, kept, "message delivered");
         }
         Event::Undelivered { id, status } => {
-            tracing::debug!(request = %format_args!("m{id}"), status, "message not delivered");
+            tracing::debug!(id, status, "message not delivered");
         }
         Event::StoreFailed { fault } => {
             tracing::error!(?fault, "the store did not do what was asked")
