@@ -11,3 +11,4 @@ mod conference;
 mod forged;
 mod gateway;
 mod im;
+mod log;
