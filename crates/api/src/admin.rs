@@ -231,21 +231,25 @@ impl Accounts {
     /// # Errors
     /// From the store.
     pub async fn save_device(&self, aor: &Aor, label: &str, password: &str) -> Result<i64, Fault> {
-        let credential = Credential::from_password(aor.user(), &self.realm, password);
-        let ha1 = Ha1 {
-            md5: credential.md5.unwrap_or_default(),
-            sha256: credential.sha256.unwrap_or_default(),
-            sha512_256: credential.sha512_256.unwrap_or_default(),
-        };
         let device = NewDevice {
             aor: aor.clone(),
             label: label.to_owned(),
-            ha1,
+            ha1: self.ha1(aor, password),
             created_at: now(),
         };
         let id = self.store.add_device(device).await.map_err(store_fault)?;
         (self.changed)(aor);
         Ok(id)
+    }
+
+    /// A device password of this account as it is stored.
+    pub fn ha1(&self, aor: &Aor, password: &str) -> Ha1 {
+        let credential = Credential::from_password(aor.user(), &self.realm, password);
+        Ha1 {
+            md5: credential.md5.unwrap_or_default(),
+            sha256: credential.sha256.unwrap_or_default(),
+            sha512_256: credential.sha512_256.unwrap_or_default(),
+        }
     }
 
     /// Takes a device password back.

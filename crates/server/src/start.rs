@@ -164,6 +164,11 @@ impl Server {
             None => std::sync::Arc::new(|_: &convoke_types::Aor| {}),
         };
         let accounts = Accounts::new(store.clone(), domain.clone(), domain.clone(), changed);
+        let ours = config.runs(Part::Im) || config.runs(Part::Gateway);
+        let gateway_password = match ours {
+            true => role_gateway::account(&config, &store, &accounts).await?,
+            false => String::new(),
+        };
 
         let http_tasks = stages.add("http");
         let carriers = stages.add("carriers");
@@ -178,7 +183,7 @@ impl Server {
                     Some(url) => url.clone(),
                     None => format!("{}{CONFERENCE_PATH}", local_url(http_addr)),
                 },
-                password: role_gateway::account(&config, &store, &accounts).await?,
+                password: gateway_password,
                 shared_secret: shared.clone(),
             };
             let gateway =

@@ -118,35 +118,44 @@ fn identity(config: &Config) -> Result<Aor, StartError> {
     Aor::new(&config.gateway.user, domain).map_err(|error| part(error.to_string()))
 }
 
-/// The gateway's password at the IM server. At our own it gets an account, and a password of its own making.
+/// The gateway's password at the IM server. At our own it gets an account with it: the configured one, or one that is made.
+/// Our IM server wants the account also when the gateway runs elsewhere or not at all, for what is written to a service is
+/// never kept until it comes (architecture, decision 7).
 pub(crate) async fn account(
     config: &Config,
     store: &Store,
     accounts: &Accounts,
 ) -> Result<String, StartError> {
-    if let Some(password) = &config.gateway.password
-        && config.gateway.im_server.is_some()
-    {
-        return Ok(password.read(&config.base)?);
+    let gateway = &config.gateway;
+    let password = match &gateway.password {
+        Some(password) => password.read(&config.base)?,
+        None => files::secret(&config.data_dir(), GATEWAY_PASSWORD_FILE)?.0,
+    };
+    if gateway.im_server.is_some() {
+        return Ok(password);
     }
     let aor = identity(config)?;
     let failed = |error: &dyn std::fmt::Display| StartError::Account {
         account: aor.to_string(),
         words: error.to_string(),
     };
-    let (password, is_new) = files::secret(&config.data_dir(), GATEWAY_PASSWORD_FILE)?;
-    if store.account(&aor).await?.is_some() && !is_new {
+    let ha1 = accounts.ha1(&aor, &password);
+    let devices: Vec<_> = store.devices(&aor).await?;
+    let theirs = || {
+        devices
+            .iter()
+            .filter(|device| device.revoked_at.is_none() && device.device.label == DEVICE_LABEL)
+    };
+    if store.account(&aor).await?.is_some() && theirs().any(|device| device.device.ha1 == ha1) {
         return Ok(password);
     }
     let saved = accounts
         .save(&aor, "Conferences", AccountKind::Service)
         .await;
     saved.map_err(|fault| failed(&fault))?;
-    for device in store.devices(&aor).await? {
-        if device.revoked_at.is_none() && device.device.label == DEVICE_LABEL {
-            let revoked = accounts.revoke_device(&aor, device.id).await;
-            revoked.map_err(|fault| failed(&fault))?;
-        }
+    for device in theirs() {
+        let revoked = accounts.revoke_device(&aor, device.id).await;
+        revoked.map_err(|fault| failed(&fault))?;
     }
     let saved = accounts.save_device(&aor, DEVICE_LABEL, &password).await;
     saved.map_err(|fault| failed(&fault))?;
