@@ -50,8 +50,14 @@ impl ConferenceRole {
         let telephony = trunks::telephony_config(config, &transports).await?;
         tracing::info!(bound = ?transports.bound(), trunks = telephony.trunks.len(), "telephony listens");
         let media = bridge::start_media(config, carriers)?;
-        let port: BridgePort =
-            bridge::start_telephony(telephony, transports.clone(), events, media, carriers)?;
+        let port: BridgePort = bridge::start_telephony(
+            config,
+            telephony,
+            transports.clone(),
+            events,
+            media,
+            carriers,
+        )?;
         let service =
             ConferenceService::start(tasks, plan::service(config, store, reporting), port);
         Ok(Self {

@@ -77,6 +77,16 @@ impl Telephony {
         self.legs.is_empty()
     }
 
+    /// A trunk is to be reached elsewhere, or is new. Calls under way stay as they are.
+    pub fn set_trunk(&mut self, trunk: Trunk) {
+        // In place: legs know their trunk by its position.
+        let mut known = self.config.trunks.iter_mut();
+        match known.find(|known| known.name == trunk.name) {
+            Some(known) => *known = trunk,
+            None => self.config.trunks.push(trunk),
+        }
+    }
+
     /// Does what the focus asks for.
     pub fn handle_command(&mut self, command: BridgeCommand, now: Instant) {
         match command {

@@ -15,7 +15,7 @@ use runtime::tasks::Tasks;
 use telephony::{Output, Telephony};
 use tokio::sync::mpsc;
 
-use super::trunks::LEGS_MAX;
+use super::trunks::{self, LEGS_MAX};
 use crate::config::Config;
 use crate::start::StartError;
 
@@ -110,20 +110,25 @@ async fn hand_over(
 }
 
 /// What telephony is told by others.
-enum Input {
+pub(super) enum Input {
     Bridge(BridgeCommand),
     Media(MediaEvent),
     MediaLost,
+    Trunk(telephony::Trunk),
 }
 
 /// Starts telephony; gives the focus's port to it.
 pub(super) fn start_telephony(
+    settings: &Config,
     config: telephony::Config,
     transports: SipTransports,
     mut events: TransportEvents,
     media: Media,
     tasks: &Tasks,
 ) -> Result<BridgePort, StartError> {
+    let known = config.trunks.iter();
+    let known = known.map(|trunk| (trunk.name.clone(), trunk.target.clone()));
+    let known: Vec<_> = known.collect();
     let mut core = Legs {
         telephony: Telephony::new(seed::seed()?, config),
     };
@@ -131,6 +136,12 @@ pub(super) fn start_telephony(
     let (event_sender, bridge_events) = mpsc::channel(EVENTS_MAX);
     let (inputs, mut receiver) = mpsc::channel(INPUTS_MAX);
     tasks.spawn_vital("bridge commands", pass_commands(commands, inputs.clone()));
+    let shutdown = tasks.shutdown_token().clone();
+    let (settings, ways, found) = (settings.clone(), transports.clone(), inputs.clone());
+    tasks.spawn("trunk addresses", async move {
+        let watching = trunks::watch(settings, ways, known, found);
+        shutdown.unless_cancelled(watching).await;
+    });
     tasks.spawn_vital(
         "media events",
         pass_media(media.events, media.refused, inputs),
@@ -241,6 +252,7 @@ impl SipCore for Legs {
         match input {
             Input::Bridge(command) => self.telephony.handle_command(command, now),
             Input::Media(event) => self.telephony.handle_media(event, now),
+            Input::Trunk(trunk) => self.telephony.set_trunk(trunk),
             Input::MediaLost => {
                 self.telephony
                     .handle_media_lost("the media bridge has stopped", now);

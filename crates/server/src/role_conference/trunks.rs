@@ -1,18 +1,22 @@
 //! The configured trunks in telephony's words: resolved addresses, logins, and where each trunk reaches us.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use convoke_types::media::Codec;
-use runtime::dns::{SipResolver, Wanted};
+use runtime::clock;
+use runtime::dns::{DnsError, SipResolver, Wanted};
 use runtime::probe;
 use runtime::sip::SipTransports;
 use runtime::tls::{self, ClientTrust, PeerTrust};
 use sip_proto::auth::Login;
 use sip_proto::call::Local;
 use sip_proto::{Target, Transport, Uri};
+use tokio::sync::mpsc;
 
+use super::bridge::Input;
 use crate::config::{Config, SipTransport, TrunkSettings};
 use crate::start::StartError;
 
@@ -20,18 +24,25 @@ use crate::start::StartError;
 pub(crate) const PRODUCT: &str = concat!("Convoke/", env!("CARGO_PKG_VERSION"));
 /// User part of our Contact, and of From where a trunk names no number.
 const USER: &str = "convoke";
+/// How often the names of trunks are resolved again.
+const LOOK_AGAIN: Duration = Duration::from_secs(300);
+/// The same while one of them is not found.
+const LOOK_FOR_LOST: Duration = Duration::from_secs(15);
 /// Most legs at once.
 pub(super) const LEGS_MAX: usize = 20_000;
 
-/// What telephony is told.
+/// What telephony is told at the start. A trunk whose name cannot be resolved now is left out until it can be (`watch`).
 pub(super) async fn telephony_config(
     config: &Config,
     transports: &SipTransports,
 ) -> Result<telephony::Config, StartError> {
-    let resolver = SipResolver::system().map_err(|error| part(error.to_string()))?;
+    let resolver = resolver()?;
     let mut trunks = Vec::new();
     for settings in &config.trunk {
-        trunks.push(trunk(config, settings, transports, &resolver).await?);
+        match target_of(settings, &resolver).await {
+            Ok(target) => trunks.push(trunk(config, settings, transports, target)?),
+            Err(error) => tracing::warn!(trunk = settings.name, %error, "trunk not found"),
+        }
     }
     let bound = transports.bound().first().map(|bound| bound.addr);
     let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -42,6 +53,52 @@ pub(super) async fn telephony_config(
         product: PRODUCT.to_owned(),
         legs_max: LEGS_MAX,
     })
+}
+
+/// Looks again and again where trunks with names are, and tells when that has changed.
+pub(super) async fn watch(
+    config: Config,
+    transports: SipTransports,
+    known: Vec<(String, Target)>,
+    tell: mpsc::Sender<Input>,
+) {
+    let Ok(resolver) = resolver() else { return };
+    let mut known: HashMap<String, Target> = known.into_iter().collect();
+    let named: Vec<&TrunkSettings> = config
+        .trunk
+        .iter()
+        .filter(|trunk| trunk.server.parse::<IpAddr>().is_err())
+        .collect();
+    while !named.is_empty() {
+        let all_found = named.iter().all(|trunk| known.contains_key(&trunk.name));
+        clock::sleep(if all_found { LOOK_AGAIN } else { LOOK_FOR_LOST }).await;
+        for settings in &named {
+            let target = match target_of(settings, &resolver).await {
+                Ok(target) => target,
+                Err(error) => {
+                    tracing::warn!(trunk = settings.name, %error, "trunk not found");
+                    continue;
+                }
+            };
+            if known.get(&settings.name) == Some(&target) {
+                continue;
+            }
+            tracing::info!(trunk = settings.name, addr = %target.addr, "trunk found");
+            known.insert(settings.name.clone(), target.clone());
+            match trunk(&config, settings, &transports, target) {
+                Ok(trunk) => {
+                    if tell.send(Input::Trunk(trunk)).await.is_err() {
+                        return;
+                    }
+                }
+                Err(error) => tracing::warn!(trunk = settings.name, %error, "trunk not usable"),
+            }
+        }
+    }
+}
+
+fn resolver() -> Result<SipResolver, StartError> {
+    SipResolver::system().map_err(|error| part(error.to_string()))
 }
 
 /// Whom we trust over TLS; none where no trunk uses it.
@@ -71,25 +128,25 @@ fn is_tls(trunk: &TrunkSettings) -> bool {
     trunk.transport == SipTransport::Tls
 }
 
-async fn trunk(
-    config: &Config,
-    settings: &TrunkSettings,
-    transports: &SipTransports,
-    resolver: &SipResolver,
-) -> Result<telephony::Trunk, StartError> {
+/// Where a trunk is now.
+async fn target_of(settings: &TrunkSettings, resolver: &SipResolver) -> Result<Target, DnsError> {
     let wanted = Wanted {
         host: settings.server.clone(),
         port: settings.port,
         transport: Some(settings.transport.into()),
         secure: is_tls(settings),
     };
-    let failed = |words: String| part(format!("trunk {}: {words}", settings.name));
-    let found = resolver.resolve(&wanted).await;
-    let found = found.map_err(|error| failed(error.to_string()))?;
-    let target: Target = found
-        .into_iter()
-        .next()
-        .ok_or_else(|| failed("no address found".to_owned()))?;
+    let found = resolver.resolve(&wanted).await?;
+    let host = settings.server.clone();
+    found.into_iter().next().ok_or(DnsError::NotFound { host })
+}
+
+fn trunk(
+    config: &Config,
+    settings: &TrunkSettings,
+    transports: &SipTransports,
+    target: Target,
+) -> Result<telephony::Trunk, StartError> {
     let login = match (&settings.username, &settings.password) {
         (Some(username), Some(password)) => Some(Login {
             username: username.clone(),

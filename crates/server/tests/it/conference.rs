@@ -194,3 +194,32 @@ async fn going_down_ends_calls_and_tells_clients() {
     let limit = std::time::Duration::from_secs(5);
     road.tasks.finish(limit).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unreachable_trunk_fails_the_call_in_words() {
+    let refusing = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = refusing.local_addr().unwrap().port();
+    drop(refusing);
+    let trunk = format!(
+        "[media]\nbind = \"0.0.0.0\"\nadvertised = \"127.0.0.1\"\n[dialplan]\nhome_country = \"1\"\n[[trunk]]\nname = \"gone\"\nserver = \"127.0.0.1\"\nport = {port}\n\
+         transport = \"tcp\"\n[[trunk]]\nname = \"nameless\"\nserver = \"nowhere.invalid\"\n"
+    );
+    let mut bench = Bench::start(&trunk).await;
+    let mut alice = registered(bench.peer("alice").await).await;
+    let telephone = TelephoneView {
+        label: "mobile".into(),
+        number: ALICE.into(),
+        default: true,
+        guard: None,
+    };
+    let aor = bench.server.accounts.aor("alice").unwrap();
+    let saved = bench.server.accounts.save_telephones(&aor, vec![telephone]);
+    saved.await.unwrap();
+    let said = block(move || {
+        when_registered(&mut alice, &format!("call {BOB}"));
+        until(&mut alice, "conference has ended")
+    })
+    .await;
+    assert!(said.contains("trunk"), "{said}");
+    bench.stop().await;
+}
