@@ -51,8 +51,6 @@ settings! {
         pub connections_per_ip_max: usize = 1_000;
         /// Longest registration that is granted, in seconds.
         pub registration_max_s: u32 = 3600;
-        /// How many days chat for an absent person is kept.
-        pub keep_days: u32 = 30;
     }
 }
 

@@ -12,7 +12,7 @@ use runtime::clock;
 use runtime::driver::{CoreOutput, SipCore, drive};
 use runtime::seed;
 use runtime::sip::{self, Listener, SipTransports, TransportEvent, TransportEvents};
-use runtime::tasks::Tasks;
+use runtime::tasks::{Shutdown, Tasks};
 use runtime::tls::{self, CertificateFiles};
 use sip_proto::Transport;
 use store::Store;
@@ -26,6 +26,8 @@ use work::{StoreWork, Work};
 /// Answers of the store and news of accounts that may wait for the core: more than it ever has questions under way, so
 /// that none is lost.
 const INPUTS_MAX: usize = 262_144;
+/// How long messages under way may take when the server goes down.
+const DRAIN: Duration = Duration::from_secs(2);
 /// Added to the longest registration before a silent connection is closed: a refresh comes a little late at most.
 const IDLE_MARGIN: Duration = Duration::from_secs(120);
 
@@ -44,6 +46,8 @@ pub(crate) enum Input {
     ),
     /// An account changed.
     AccountChanged(Aor),
+    /// The server goes down.
+    Drain,
 }
 
 /// The running role.
@@ -55,10 +59,16 @@ pub(crate) struct ImRole {
 }
 
 impl ImRole {
-    /// Opens the listeners, restores the registrations and starts the core's task.
-    pub async fn start(config: &Config, store: &Store, tasks: &Tasks) -> Result<Self, StartError> {
+    /// Opens the listeners, restores the registrations and starts the core's task. `carriers` are the tasks that end after
+    /// those of `tasks`: what is under way is answered over them.
+    pub async fn start(
+        config: &Config,
+        store: &Store,
+        tasks: &Tasks,
+        carriers: &Tasks,
+    ) -> Result<Self, StartError> {
         let certificate = certificate(config)?;
-        let (transports, events) = open(config, certificate.as_ref(), tasks).await?;
+        let (transports, events) = open(config, certificate.as_ref(), carriers).await?;
         let mut core = ImServer::new(core_config(config, &transports)?, clock::now());
         let now_ms = clock::unix_ms(clock::wall());
         let saved = store.bindings(now_ms).await?;
@@ -68,14 +78,10 @@ impl ImRole {
 
         let (inputs, receiver) = mpsc::channel(INPUTS_MAX);
         let work = StoreWork::start(store.clone(), inputs.clone(), tasks);
-        let running = run(
-            core,
-            transports.clone(),
-            events,
-            receiver,
-            work,
-            tasks.clone(),
-        );
+        let stop = Shutdown::new();
+        let shutdown = tasks.shutdown_token().clone();
+        tasks.spawn("im drain", drain(shutdown, inputs.clone(), stop.clone()));
+        let running = run(core, transports.clone(), events, receiver, work, stop);
         tasks.spawn_vital("im", running);
         Ok(Self {
             transports,
@@ -101,23 +107,27 @@ async fn run(
     mut events: TransportEvents,
     mut inputs: mpsc::Receiver<Input>,
     work: StoreWork,
-    tasks: Tasks,
+    stop: Shutdown,
 ) {
-    let shutdown = tasks.shutdown_token().clone();
-    let mut core = ImCore { server: core };
+    let mut core = ImCore {
+        server: core,
+        draining: false,
+    };
     let stopped = drive(
         &mut core,
         &transports,
         &mut events,
         &mut inputs,
-        &shutdown,
+        &stop,
         |output, _now| match output {
             Work::Event(event) => log(&event),
             Work::Store { token, op } => work.store(token, op),
             Work::Lookup { token, aor } => work.lookup(token, aor),
+            Work::Drained => stop.cancel(),
         },
     )
     .await;
+    stop.cancel();
     tracing::info!(
         ?stopped,
         registered = core.server.registered(),
@@ -125,9 +135,23 @@ async fn run(
     );
 }
 
+/// At the shutdown: lets messages that are being stored or relayed get their answers, within a bounded time.
+async fn drain(shutdown: Shutdown, inputs: mpsc::Sender<Input>, stop: Shutdown) {
+    tokio::select! {
+        () = stop.cancelled() => return,
+        () = shutdown.cancelled() => {}
+    }
+    let told = inputs.send(Input::Drain).await.is_ok();
+    if told && clock::within(DRAIN, stop.cancelled()).await.is_err() {
+        tracing::info!("messages under way are not waited for any longer");
+    }
+    stop.cancel();
+}
+
 /// The core, as the driver wants it.
 struct ImCore {
     server: ImServer,
+    draining: bool,
 }
 
 impl SipCore for ImCore {
@@ -151,6 +175,7 @@ impl SipCore for ImCore {
             Input::Stored(token, result) => self.server.handle_stored(token, result, now),
             Input::LookedUp(token, result) => self.server.handle_lookup(token, result, now),
             Input::AccountChanged(aor) => self.server.handle_account_changed(&aor.to_string()),
+            Input::Drain => self.draining = true,
         }
     }
     fn handle_timeout(&mut self, now: Instant) {
@@ -160,7 +185,12 @@ impl SipCore for ImCore {
         self.server.poll_timeout()
     }
     fn poll_output(&mut self) -> Option<CoreOutput<Work>> {
-        Some(match self.server.poll_output()? {
+        let Some(output) = self.server.poll_output() else {
+            let drained = self.draining && self.server.in_flight() == 0;
+            self.draining &= !drained;
+            return drained.then_some(CoreOutput::App(Work::Drained));
+        };
+        Some(match output {
             im_core::Output::Send {
                 target,
                 bytes,

@@ -153,9 +153,10 @@ impl Server {
             store: store.clone(),
         };
 
+        let im_carriers = stages.add("im carriers");
         let im_tasks = stages.add("im");
         let im = match config.runs(Part::Im) {
-            true => Some(ImRole::start(&config, &store, &im_tasks).await?),
+            true => Some(ImRole::start(&config, &store, &im_tasks, &im_carriers).await?),
             false => None,
         };
         let domain = config.server.domain.clone();

@@ -25,9 +25,17 @@ const LANE_MAX: usize = 8_192;
 /// What the core wants of others.
 #[derive(Debug)]
 pub(crate) enum Work {
-    Store { token: StoreToken, op: StoreOp },
-    Lookup { token: LookupToken, aor: Arc<str> },
+    Store {
+        token: StoreToken,
+        op: StoreOp,
+    },
+    Lookup {
+        token: LookupToken,
+        aor: Arc<str>,
+    },
     Event(Event),
+    /// Nothing is under way any more.
+    Drained,
 }
 
 /// A question for a lane.
