@@ -15,6 +15,7 @@ use crate::check::{Finding, Severity, check_sense};
 use crate::config::{Config, Part, SecretError};
 use crate::files::{self, ADMINISTRATOR_KEY_FILE, Addresses, FileError, SHARED_SECRET_FILE};
 use crate::http;
+use crate::metrics::{self, Metrics};
 use crate::role_conference::ConferenceRole;
 use crate::role_gateway::{self, GatewayRole, ImServerAddress, Surroundings};
 use crate::role_im::ImRole;
@@ -176,6 +177,14 @@ impl Server {
         let gateway_tasks = stages.add("gateway");
         let conference_tasks = stages.add("conference");
         let mut routes = axum::Router::new();
+        let mut counted = Metrics {
+            keys: keys.clone(),
+            transports: vec![],
+            media: None,
+        };
+        counted
+            .transports
+            .extend(im.as_ref().map(|im| ("im", im.transports.clone())));
         if config.runs(Part::Gateway) {
             let ours = im.as_ref().map(|im| &im.transports);
             let around = Surroundings {
@@ -189,6 +198,9 @@ impl Server {
             };
             let gateway =
                 GatewayRole::start(&config, &store, around, &gateway_tasks, &carriers).await?;
+            counted
+                .transports
+                .push(("gateway", gateway.transports.clone()));
             routes = routes.merge(role_gateway::router(keys.clone(), gateway.inputs(), &url));
         }
         let conference = if config.runs(Part::Conference) {
@@ -199,6 +211,13 @@ impl Server {
         } else {
             None
         };
+        if let Some(role) = &conference {
+            counted
+                .transports
+                .push(("conference", role.transports.clone()));
+            counted.media = Some(role.media.clone());
+        }
+        routes = routes.merge(metrics::router(counted));
         let router = api::router(api::Http {
             keys,
             conference: conference.as_ref().map(|role| role.service.clone()),
