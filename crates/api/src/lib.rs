@@ -13,6 +13,7 @@ mod records;
 mod reporter;
 mod role;
 mod service;
+mod window;
 
 pub use admin::{AccountView, Accounts, MintedDevice, MintedToken, TelephoneView};
 pub use caller::{Caller, Keys, SCOPE_CONFERENCE, SecretDigest};
