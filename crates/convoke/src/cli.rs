@@ -49,7 +49,7 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct Installation {
     /// Data directory of the server (its administrator key and addresses are read there).
-    #[arg(long, env = "CONVOKE_DATA", default_value = "data", global = false)]
+    #[arg(long, env = "CONVOKE_DATA", default_value = "data", global = true)]
     pub data: PathBuf,
 }
 
@@ -202,12 +202,12 @@ pub enum UserCommand {
         #[arg(long, default_value_t = 90)]
         days: u16,
     },
-    /// Take back a device password or token by its id.
+    /// Take back a device password by its id.
     Revoke {
         /// The account.
         user: String,
         /// The id that was printed when it was made.
-        id: String,
+        id: i64,
     },
 }
 
