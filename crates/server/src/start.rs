@@ -111,6 +111,8 @@ impl Server {
             return Err(StartError::Config(faults));
         }
         tls::install_provider();
+        let files = runtime::files::raise_open_files_limit();
+        tracing::debug!(files, "most open files and sockets");
         let mut stages = Stages::default();
         match Self::start_parts(config, &mut stages).await {
             Ok(mut server) => {
