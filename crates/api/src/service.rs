@@ -13,7 +13,7 @@ use runtime::tasks::Tasks;
 use sha2::{Digest, Sha256};
 use soap_proto::{self as soap, Request, Response};
 use store::Store;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::caller::{Acting, Caller};
 use crate::convert;
@@ -55,6 +55,7 @@ pub struct ConferenceService {
 }
 
 struct Shared {
+    tasks: Tasks,
     focus: FocusHandle,
     directory: Directory,
     store: Store,
@@ -88,6 +89,7 @@ impl ConferenceService {
             },
         );
         let shared = Shared {
+            tasks: tasks.clone(),
             focus,
             directory: config.directory,
             store,
@@ -144,8 +146,21 @@ impl ConferenceService {
                 let wait = Duration::from_millis(u64::from(wait_ms.unwrap_or(0))).min(WAIT_MAX);
                 self.get(request, &acting, conference, *since, wait).await
             }
-            _ => self.command(request, acting).await,
+            _ => self.to_its_end(request, acting).await,
         }
+    }
+
+    /// A command has a task of its own: whoever asked may hang up, which ends the asking future, but what was begun comes to
+    /// its end, and a repeat finds its answer.
+    async fn to_its_end(&self, request: &Request, acting: Acting) -> Result<Given, Fault> {
+        let (service, request) = (self.clone(), request.clone());
+        let (tell, told) = oneshot::channel();
+        self.shared.tasks.spawn("conference command", async move {
+            // Nobody may wait for it any more.
+            let _ = tell.send(service.command(&request, acting).await);
+        });
+        // A group that has ended starts nothing.
+        told.await.unwrap_or_else(|_| Err(role::going_down()))
     }
 
     fn list(&self, request: &Request, acting: &Acting) -> Given {
