@@ -284,6 +284,7 @@ fn core_config(config: &Config, transports: &SipTransports) -> Result<CoreConfig
         tcp: host(Transport::Tcp),
         tls: host(Transport::Tls),
     };
+    core.digest.algorithms = config.im.digest.iter().copied().map(Into::into).collect();
     core.limits.max_expires_s = config.im.registration_max_s;
     core.limits.default_expires_s = core
         .limits
