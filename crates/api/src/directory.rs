@@ -109,8 +109,10 @@ impl Directory {
         }
         match named.len() {
             1 => named.pop().ok_or_else(|| unknown_person("a name")),
-            0 => Err(unknown_person(
+            0 => Err(Fault::new(
+                FaultCode::UnknownPerson,
                 "a name, user@domain or number that is known here",
+                convoke_types::loggable(name),
             )),
             _ => Err(Fault::new(
                 FaultCode::UnknownPerson,

@@ -59,7 +59,8 @@ pub fn board(model: &Model, now: UtcMillis, size: Size) -> Vec<Line> {
     top.extend(roster(model, now, size.columns, room));
     top.extend(bottom);
     top.truncate(size.rows.max(1));
-    top
+    // Below 30 columns or so something has to give.
+    top.into_iter().map(|line| line.cut(size.columns)).collect()
 }
 
 fn header(model: &Model, now: UtcMillis, columns: usize) -> Line {
@@ -158,8 +159,7 @@ impl Layout {
         } else {
             NAME_MAX.min(columns / 2)
         };
-        let name = names
-            .clamp(4, most)
+        let name = names.max(4).min(most)
             .min(columns.saturating_sub(fixed).max(4));
         let detail = columns.saturating_sub(fixed + name + 2);
         Self {
@@ -185,8 +185,12 @@ fn name(participant: &ParticipantSnapshot) -> String {
 
 fn row(p: &ParticipantSnapshot, selected: bool, now: UtcMillis, layout: &Layout) -> Vec<Line> {
     let state = p.leg.as_ref().map(|leg| leg.state);
-    let (icon, paint) = icon(state);
-    let words = state.map_or("Not called", LegState::words);
+    // Where there is no room beside the state, talking and the like take its place, so that nothing jumps.
+    let in_place = flag(p).filter(|_| layout.detail == 0 && state == Some(LegState::Joined));
+    let (icon, words, paint) = in_place.unwrap_or_else(|| {
+        let (icon, paint) = icon(state);
+        (icon, state.map_or("Not called", LegState::words), paint)
+    });
     let time = match &p.leg {
         Some(leg) if !leg.state.is_end() => words::span(now.0.saturating_sub(leg.since.0)),
         Some(_) | None => String::new(),
@@ -210,7 +214,7 @@ fn row(p: &ParticipantSnapshot, selected: bool, now: UtcMillis, layout: &Layout)
         .with(paint, left(&format!("{icon} {words}"), STATE_COLUMNS))
         .with(Paint::Plain, right(&time, TIME_COLUMNS));
     let (detail, detail_paint) = detail(p);
-    if detail.is_empty() {
+    if detail.is_empty() || in_place.is_some() {
         return vec![line];
     }
     if layout.detail > 0 && width(&detail) <= layout.detail {
@@ -250,15 +254,29 @@ fn icon(state: Option<LegState>) -> (char, Paint) {
     }
 }
 
+/// The one thing to know about somebody in the call: icon, word and colour.
+fn flag(p: &ParticipantSnapshot) -> Option<(char, &'static str, Paint)> {
+    if p.muted {
+        Some(('⊘', "Muted", Paint::Warn))
+    } else if p.silent {
+        Some(('!', "No sound", Paint::Warn))
+    } else if p.talking {
+        Some(('♪', "Talks", Paint::Good))
+    } else {
+        None
+    }
+}
+
 /// What stands beside the state: talks, muted, no sound, or why.
 fn detail(p: &ParticipantSnapshot) -> (String, Paint) {
     let mut parts = Vec::new();
     let mut paint = Paint::Faint;
+    let is_over = p.leg.as_ref().is_none_or(|leg| leg.state.is_end());
     if p.silent {
         parts.push("no sound from them".to_owned());
         paint = Paint::Warn;
     }
-    if p.muted {
+    if p.muted && !is_over {
         parts.push("muted".to_owned());
         paint = Paint::Warn;
     }
@@ -388,10 +406,10 @@ mod tests {
             [
                 "Plan                                                                                    running 0:22",
                 "",
-                "▸ Alice Martin * work         ● In the call    0:12  ♪ talks",
-                "  Bob Keller     mobile       ◑ Ringing        0:12",
-                "  Carol Diaz     work         ✕ No answer            answered, but nobody pressed 1",
-                "  Number …07     number …07   ? Confirming     0:12  asked to press 1",
+                "▸ Alice Martin * work         ● In the call   0:12  ♪ talks",
+                "  Bob Keller     mobile       ◑ Ringing       0:12",
+                "  Carol Diaz     work         ✕ No answer           answered, but nobody pressed 1",
+                "  Number …07     number …07   ? Confirming    0:12  asked to press 1",
                 "",
                 "↑↓ select  m mute  d disconnect  c call again  a add  e end  q stop watching",
             ]
@@ -405,12 +423,11 @@ mod tests {
             [
                 "Plan                        running 0:22",
                 "",
-                "▸ Alice Martin * ● In the call    0:12",
-                "    ♪ talks",
-                "  Bob Keller     ◑ Ringing        0:12",
+                "▸ Alice Martin * ♪ Talks         0:12",
+                "  Bob Keller     ◑ Ringing       0:12",
                 "  Carol Diaz     ✕ No answer",
                 "    answered, but nobody pressed 1",
-                "  Number …07     ? Confirming     0:12",
+                "  Number …07     ? Confirming    0:12",
                 "    asked to press 1",
                 "",
                 "↑↓ select  m mute  d disconnect",

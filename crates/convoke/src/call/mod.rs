@@ -168,7 +168,11 @@ impl Watching {
                 let text = words::one_line(&message.text());
                 match self.view {
                     View::Board(_) => self.model.say(format!("{from}: {text}")),
-                    View::Lines => tell::print(&format!("{}  {from}: {text}", self.elapsed()))?,
+                    View::Lines => {
+                        for line in words::safe(&message.text()).lines() {
+                            tell::print(&format!("{}  {from}: {line}", self.elapsed()))?;
+                        }
+                    }
                     View::Json => tell::print(&tell::message(&from, &message.text()).to_string())?,
                 }
             }
@@ -250,7 +254,7 @@ impl Watching {
         }
         self.commands += 1;
         let (client, results) = (self.client.clone(), self.results.clone());
-        self.tasks.spawn("command", async move {
+        self.background("command", async move {
             let result = client.request(operation).await;
             // Nobody watches any more.
             let _ = results.send(Done::Command(result)).await;
@@ -264,9 +268,17 @@ impl Watching {
         }
         let (client, results) = (self.client.clone(), self.results.clone());
         let mut ahead = Box::new(self.model.followed.clone());
-        self.tasks.spawn("catch up", async move {
+        self.background("catch up", async move {
             let result = client.catch_up(&mut ahead).await;
             let _ = results.send(Done::CaughtUp(ahead, result)).await;
+        });
+    }
+
+    /// Runs until it is done or the session ends.
+    fn background(&self, name: &str, work: impl Future<Output = ()> + Send + 'static) {
+        let token = self.tasks.shutdown_token().clone();
+        self.tasks.spawn(name, async move {
+            token.unless_cancelled(work).await;
         });
     }
 

@@ -52,6 +52,18 @@ impl Line {
     pub fn width(&self) -> usize {
         self.spans.iter().map(|span| width(&span.text)).sum()
     }
+    /// What fits into so many columns.
+    pub fn cut(self, columns: usize) -> Self {
+        let mut room = columns;
+        let spans = self.spans.into_iter().map(|span| {
+            let text = cut(&span.text, room);
+            room = room.saturating_sub(width(&text));
+            Span { text, ..span }
+        });
+        Self {
+            spans: spans.collect(),
+        }
+    }
     /// Its text alone.
     #[cfg(test)]
     pub fn text(&self) -> String {
