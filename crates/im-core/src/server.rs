@@ -306,10 +306,10 @@ impl ImServer {
                     .header(HeaderName::Allow, ALLOW)
                     .header(HeaderName::Accept, ACCEPT)
                     .header(HeaderName::Supported, SUPPORTED);
-                self.respond(&request, answer, now);
+                self.respond_to_anybody(&request, answer, now);
             }
             // RFC 6665 §4.1.2.1: an event package that is not ours is 489. The packages come with presence.
-            Method::Subscribe | Method::Publish => self.refuse(&request, 489, now),
+            Method::Subscribe | Method::Publish => self.refuse_anybody(&request, 489, now),
             Method::Invite
             | Method::Ack
             | Method::Bye
@@ -323,7 +323,7 @@ impl ImServer {
                 let answer = self
                     .reply(&request.message, 405)
                     .header(HeaderName::Allow, ALLOW);
-                self.respond(&request, answer, now);
+                self.respond_to_anybody(&request, answer, now);
             }
         }
     }
@@ -331,12 +331,12 @@ impl ImServer {
     /// Ends or delays a request as `stop` says.
     pub(crate) fn stop(&mut self, mut request: Request, stop: Stop, now: Instant) {
         match stop {
-            Stop::Refuse(status) => self.refuse(&request, status, now),
+            Stop::Refuse(status) => self.refuse_anybody(&request, status, now),
             Stop::Unsupported(extensions) => {
                 let answer = self
                     .reply(&request.message, 420)
                     .header(HeaderName::Unsupported, extensions);
-                self.respond(&request, answer, now);
+                self.respond_to_anybody(&request, answer, now);
             }
             Stop::Challenge { stale } => {
                 let (status, name) = if request.message.method_ref() == Some(&Method::Register) {
@@ -348,15 +348,17 @@ impl ImServer {
                 for challenge in self.verifier.challenges(stale, now) {
                     answer = answer.header(name.clone(), challenge);
                 }
-                self.respond(&request, answer, now);
+                self.respond_to_anybody(&request, answer, now);
             }
-            Stop::Lookup(_) if request.lookups >= LOOKUPS_MAX => self.refuse(&request, 503, now),
+            Stop::Lookup(_) if request.lookups >= LOOKUPS_MAX => {
+                self.refuse_anybody(&request, 503, now);
+            }
             Stop::Lookup(aor) => {
                 request.lookups += 1;
                 match self.accounts.wait(&aor, request) {
                     Ok(Some(token)) => self.outputs.push_back(Output::Lookup { token, aor }),
                     Ok(None) => {}
-                    Err(TooManyWait(request)) => self.refuse(&request, 503, now),
+                    Err(TooManyWait(request)) => self.refuse_anybody(&request, 503, now),
                 }
             }
         }
@@ -372,7 +374,23 @@ impl ImServer {
         self.endpoint.respond(request.tx, &answer.build(), now);
     }
 
+    /// Answers what may come from anybody, also from a forged address: nothing is kept of it.
+    fn respond_to_anybody(&mut self, request: &Request, answer: ResponseBuilder, now: Instant) {
+        self.endpoint
+            .respond_and_forget(request.tx, &answer.build(), now);
+    }
+
     pub(crate) fn refuse(&mut self, request: &Request, status: u16, now: Instant) {
+        let answer = self.refusal(request, status);
+        self.respond(request, answer, now);
+    }
+
+    fn refuse_anybody(&mut self, request: &Request, status: u16, now: Instant) {
+        let answer = self.refusal(request, status);
+        self.respond_to_anybody(request, answer, now);
+    }
+
+    fn refusal(&mut self, request: &Request, status: u16) -> ResponseBuilder {
         let mut answer = self.reply(&request.message, status);
         match status {
             503 => {
@@ -382,11 +400,11 @@ impl ImServer {
             489 => answer = answer.header(HeaderName::Allow, ALLOW),
             _ => {}
         }
-        self.respond(request, answer, now);
         self.event(Event::Refused {
             address: request.source.remote.ip(),
             status,
         });
+        answer
     }
 
     pub(crate) fn event(&mut self, event: Event) {

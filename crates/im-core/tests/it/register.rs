@@ -228,3 +228,23 @@ fn a_device_that_keeps_changing_its_address_makes_room_for_itself() {
     let copy = world.request(&alice);
     assert_eq!(copy.request_uri(), Some("sip:alice@10.0.0.39"));
 }
+
+#[test]
+fn a_stranger_is_refused_once_and_nothing_is_kept_of_them() {
+    let mut world = World::new();
+    let mut stranger = world.device("alice", Transport::Udp);
+    let text = world.message(&mut stranger, "bob", "", "");
+    let invite = text.replace("MESSAGE", "INVITE");
+    assert_eq!(world.ask(&stranger, &invite).status(), Some(405));
+    // RFC 3261 §17.2.1 would repeat it to a perhaps forged address until an ACK comes.
+    world.advance(std::time::Duration::from_secs(40));
+    assert!(world.received(&stranger).is_empty());
+
+    let nonce = |answer: &sip_proto::Message| {
+        let challenge = answer.header(HeaderName::ProxyAuthenticate).unwrap();
+        challenge.split("nonce").nth(1).unwrap().to_owned()
+    };
+    let first = nonce(&world.ask(&stranger, &text));
+    let again = nonce(&world.ask(&stranger, &text));
+    assert_ne!(first, again, "a repeat is a new request");
+}
