@@ -113,6 +113,8 @@ pub struct Limits {
     pub users_per_flow: usize,
     /// Most messages being stored or relayed; one more is 503.
     pub in_flight: usize,
+    /// Most of them from one person; one more is 503. Services write to many, and are bounded by what they are asked.
+    pub in_flight_per_person: usize,
     /// Most requests waiting for an account; one more is 503.
     pub waiting: usize,
     /// Accounts remembered, half of them recently used.
@@ -140,6 +142,7 @@ impl Default for Limits {
             registered: 1_000_000,
             users_per_flow: 100_000,
             in_flight: 50_000,
+            in_flight_per_person: 1_000,
             waiting: 20_000,
             accounts_cached: 100_000,
             kept_page: 50,

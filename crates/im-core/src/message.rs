@@ -28,6 +28,8 @@ const CONTENT_TYPE_MAX_BYTES: usize = 256;
 pub(crate) struct Plan {
     /// The authenticated sender.
     pub from: Arc<str>,
+    /// The sender is a service.
+    pub from_service: bool,
     /// The recipient.
     pub to: Arc<str>,
     /// The one device that it is for.
@@ -57,7 +59,10 @@ impl ImServer {
                 return self.refuse(&request, if too_large { 513 } else { 480 }, now);
             }
         }
-        if self.in_flight() >= self.config.limits.in_flight {
+        let of_sender = self.under_way.get(&plan.from).copied().unwrap_or(0);
+        if self.in_flight() >= self.config.limits.in_flight
+            || of_sender >= self.config.limits.in_flight_per_person
+        {
             return self.refuse(&request, 503, now);
         }
         match self.duplicates.note(plan.mark, now) {
@@ -79,6 +84,9 @@ impl ImServer {
             control: plan.control,
             keep: plan.keep,
         };
+        if !plan.from_service {
+            *self.under_way.entry(plan.from.clone()).or_default() += 1;
+        }
         let storing = Storing::Message { request, plan };
         self.store(StoreOp::LogMessage(logged), storing);
     }
@@ -126,6 +134,7 @@ impl ImServer {
         Ok(Plan {
             mark: Mark::of(&from, message),
             from,
+            from_service,
             to: to_key,
             device: device_of(&to)?,
             control,

@@ -74,6 +74,8 @@ pub struct ImServer {
     pub(crate) registrar: Registrar,
     pub(crate) storing: HashMap<StoreToken, Storing>,
     pub(crate) relays: HashMap<i64, Relay>,
+    /// How many messages of each person are being stored or relayed.
+    pub(crate) under_way: HashMap<Arc<str>, usize>,
     pub(crate) forks: HashMap<ClientTx, Fork>,
     /// Control requests in the order in which they went out, with the moment until which each waits for its answer.
     pub(crate) control_deadlines: VecDeque<(Instant, i64)>,
@@ -102,6 +104,7 @@ impl ImServer {
             registrar: Registrar::default(),
             storing: HashMap::new(),
             relays: HashMap::new(),
+            under_way: HashMap::new(),
             forks: HashMap::new(),
             control_deadlines: VecDeque::new(),
             sessions: HashMap::new(),
@@ -157,6 +160,7 @@ impl ImServer {
             }
             (Some(Storing::Message { request, plan }), result) => {
                 self.duplicates.forget(plan.mark);
+                self.no_longer_under_way(&plan.from);
                 let overloaded = result == Err(StoreFault::Overloaded);
                 self.refuse(&request, if overloaded { 503 } else { 500 }, now);
             }
@@ -405,6 +409,16 @@ impl ImServer {
             status,
         });
         answer
+    }
+
+    /// A message of this sender is relayed, kept or given up. Services are not counted.
+    pub(crate) fn no_longer_under_way(&mut self, from: &str) {
+        if let Some(count) = self.under_way.get_mut(from) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.under_way.remove(from);
+            }
+        }
     }
 
     pub(crate) fn event(&mut self, event: Event) {

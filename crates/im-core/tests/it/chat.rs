@@ -211,6 +211,39 @@ fn too_much_at_once_is_503() {
 }
 
 #[test]
+fn one_person_cannot_take_all_room_from_others() {
+    let mut world = World::with(|config| config.limits.in_flight_per_person = 3);
+    let mut alice = world.registered("alice", Transport::Tcp);
+    // A device that never answers keeps each message under way.
+    let mut silent = world.registered("alice", Transport::Tcp);
+    let mut bob = world.registered("bob", Transport::Tcp);
+    for _ in 0..3 {
+        assert_eq!(world.say(&mut alice, "bob", "hello").status(), Some(202));
+    }
+    assert_eq!(world.say(&mut alice, "bob", "hello").status(), Some(503));
+    assert_eq!(world.say(&mut silent, "bob", "hello").status(), Some(503));
+    let to_bob = world.received(&bob);
+    assert_eq!(to_bob.len(), 3);
+    assert_eq!(world.say(&mut bob, "alice", "hello").status(), Some(202));
+    world.answer(&bob, &to_bob[0], 200);
+    assert_eq!(world.say(&mut alice, "bob", "hello").status(), Some(202));
+    // What failed, and what is kept, is under way no more.
+    world.close(&bob);
+    for _ in 0..9 {
+        assert_eq!(world.say(&mut alice, "bob", "hello").status(), Some(202));
+    }
+    world.store_answers = false;
+    for _ in 0..3 {
+        let request = world.message(&mut alice, "bob", "", "hello");
+        world.send(&alice.source, &request);
+        world.fail_store(im_core::StoreFault::Failed);
+    }
+    world.store_answers = true;
+    world.received(&alice);
+    assert_eq!(world.say(&mut alice, "bob", "hello").status(), Some(202));
+}
+
+#[test]
 fn a_message_that_comes_again_in_another_transaction_is_stored_once() {
     let mut world = World::new();
     let mut alice = world.registered("alice", Transport::Tcp);
