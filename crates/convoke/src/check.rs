@@ -38,8 +38,10 @@ pub fn run(options: &Check) -> Result<bool> {
         let path = options.config.display();
         match (errors, count(&findings, Severity::Warning)) {
             (0, 0) => writeln!(out, "{path}: nothing is wrong")?,
+            (0, 1) => writeln!(out, "{path}: runs, with a warning")?,
             (0, warnings) => writeln!(out, "{path}: runs, with {warnings} warnings")?,
-            (errors, _) => writeln!(out, "{path}: does not run, {errors} errors")?,
+            (1, _) => writeln!(out, "{path}: does not run, for one error")?,
+            (errors, _) => writeln!(out, "{path}: does not run, for {errors} errors")?,
         }
     }
     Ok(errors == 0)

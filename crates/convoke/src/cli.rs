@@ -235,7 +235,7 @@ pub struct Log {
     #[arg(long)]
     pub user: Option<String>,
     /// How many, newest last.
-    #[arg(long, short, default_value_t = 50)]
+    #[arg(long, short = 'n', default_value_t = 50)]
     pub lines: u32,
     /// Show the bodies too (an audit entry is written).
     #[arg(long)]

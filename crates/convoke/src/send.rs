@@ -74,7 +74,7 @@ async fn send(session: &Session, to: &str, text: String) -> Result<()> {
                     Some(message) if message.sender() == aor.to_string() => {
                         break Ok(message.text());
                     }
-                    // Chat that was kept is not ours to take, but it was logged and other devices have it.
+                    // Chat that this device has taken is on no other.
                     Some(message) => eprintln!("{}: {}", message.sender(), safe(&message.text())),
                     None => break Err(anyhow!("the connection was lost before the answer came")),
                 }

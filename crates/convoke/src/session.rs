@@ -15,6 +15,7 @@ use sip_proto::{Target, Transport};
 
 use crate::cli::Installation;
 use crate::site::{Site, reachable};
+use crate::words;
 
 /// How long taking the password back may take.
 const REVOKE_WAIT: Duration = Duration::from_secs(3);
@@ -63,9 +64,16 @@ impl Session {
             .aor(&server::config::GatewaySettings::default().user)
     }
 
-    /// Takes the registration and the password back.
+    /// Takes the registration and the password back. Chat that this device has taken is on no other, so what nobody has
+    /// read yet is printed.
     pub async fn close(self) {
         self.im.close().await;
+        while let Some(message) = self.im.next().await {
+            if message.is_type("text/plain") {
+                let from = words::one_line(message.sender());
+                eprintln!("{from}: {}", words::safe(&message.text()));
+            }
+        }
         // Overdue connections are told in the log.
         let _ = self.tasks.finish(END).await;
         revoke(&self.site, &self.aor, self.device.id).await;

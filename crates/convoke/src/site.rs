@@ -169,8 +169,8 @@ impl Site {
     pub async fn account(&self, user: &str) -> Result<AccountView> {
         let aor = self.aor(user)?;
         let accounts = self.users().await?;
-        if let Some(position) = accounts.iter().position(|account| account.user == aor) {
-            return Ok(accounts.into_iter().nth(position).context("the account")?);
+        if let Some(account) = accounts.iter().find(|account| account.user == aor) {
+            return Ok(account.clone());
         }
         if accounts.is_empty() {
             bail!(

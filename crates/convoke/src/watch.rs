@@ -32,6 +32,7 @@ pub async fn run(options: Watch) -> Result<bool> {
 
 async fn follow(session: &Session, as_json: bool) -> Result<()> {
     let mut connection = session.im.connection();
+    connection.mark_unchanged();
     loop {
         tokio::select! {
             message = session.im.next() => {

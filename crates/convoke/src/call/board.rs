@@ -159,7 +159,9 @@ impl Layout {
         } else {
             NAME_MAX.min(columns / 2)
         };
-        let name = names.max(4).min(most)
+        let name = names
+            .max(4)
+            .min(most)
             .min(columns.saturating_sub(fixed).max(4));
         let detail = columns.saturating_sub(fixed + name + 2);
         Self {

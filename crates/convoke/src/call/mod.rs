@@ -31,6 +31,8 @@ use screen::{Screen, Typed};
 const TICK: Duration = Duration::from_millis(500);
 /// Ticks between two looks whether reports got lost without a trace.
 const LOOK_TICKS: u32 = 40;
+/// Chat messages that are repeated when the board is gone.
+const CHAT_MAX: usize = 200;
 /// Commands under way at once; more keys are not heeded meanwhile.
 const COMMANDS_MAX: usize = 8;
 
@@ -81,9 +83,10 @@ async fn conference(session: &Session, options: &Call, stop: &mut Stop) -> Resul
         commands: 0,
         catching_up: false,
         user: options.as_user.clone(),
+        chat: vec![],
     };
     let end = watching.watch(done, stop).await;
-    watching.finish(end)
+    watching.finish(end).await
 }
 
 enum View {
@@ -115,12 +118,15 @@ struct Watching {
     commands: usize,
     catching_up: bool,
     user: String,
+    /// What was said on the board, for when it is gone.
+    chat: Vec<String>,
 }
 
 impl Watching {
     async fn watch(&mut self, mut done: mpsc::Receiver<Done>, stop: &mut Stop) -> Result<End> {
         let client = self.client.clone();
         let mut connection = client.im().connection();
+        connection.mark_unchanged();
         let mut ticks = 0_u32;
         let mut next_tick = clock::now() + TICK;
         loop {
@@ -167,7 +173,13 @@ impl Watching {
                 let from = words::one_line(message.sender());
                 let text = words::one_line(&message.text());
                 match self.view {
-                    View::Board(_) => self.model.say(format!("{from}: {text}")),
+                    View::Board(_) => {
+                        let line = format!("{from}: {text}");
+                        if self.chat.len() < CHAT_MAX {
+                            self.chat.push(line.clone());
+                        }
+                        self.model.say(line);
+                    }
                     View::Lines => {
                         for line in words::safe(&message.text()).lines() {
                             tell::print(&format!("{}  {from}: {line}", self.elapsed()))?;
@@ -299,10 +311,22 @@ impl Watching {
     }
 
     /// Gives the terminal back and says how it ended.
-    fn finish(self, end: Result<End>) -> Result<bool> {
+    async fn finish(mut self, end: Result<End>) -> Result<bool> {
         let lasted = self.lasted_ms();
         let is_json = matches!(self.view, View::Json);
-        drop(self.view);
+        if let View::Board(_) = self.view {
+            self.view = View::Lines;
+        }
+        for line in &self.chat {
+            tell::print(line)?;
+        }
+        // Chat that this device has taken is on no other: all of it is shown.
+        self.client.close().await;
+        while let Some(event) = self.client.next().await {
+            if let Event::Chat(_) = event {
+                self.on_event(event)?;
+            }
+        }
         let followed = &self.model.followed;
         match end? {
             End::Left if is_json => tell::print(&tell::left(followed.snapshot()).to_string())?,
@@ -366,7 +390,7 @@ fn in_words(error: CommandError) -> anyhow::Error {
         }
         FaultCode::NoTelephone => {
             anyhow!(
-                "{came} cannot be called: there is no such telephone; add one with `convoke user telephone NAME +NUMBER`"
+                "expected {expected}, came {came}; add one with `convoke user telephone NAME +NUMBER`"
             )
         }
         FaultCode::NumberRefused => {
