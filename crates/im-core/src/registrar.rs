@@ -9,6 +9,10 @@ use std::time::Instant;
 
 use sip_proto::{FlowId, NameAddr, Source, Target, Uri};
 
+/// Entries of the heap of expiries per person above which those that count no more are swept; below the floor nothing is.
+const EXPIRIES_PER_PERSON: usize = 4;
+const EXPIRIES_FLOOR: usize = 1_024;
+
 /// One contact of a person.
 #[derive(Debug, Clone)]
 pub(crate) struct Binding {
@@ -167,6 +171,20 @@ impl Registrar {
         if person.armed.is_none_or(|armed| first < armed) {
             person.armed = Some(first);
             self.expiries.push(Reverse((first, aor.clone())));
+            self.sweep_expiries();
+        }
+    }
+
+    /// Who comes and goes again and again leaves an entry each time.
+    fn sweep_expiries(&mut self) {
+        let people = &self.people;
+        let most = people.len().saturating_mul(EXPIRIES_PER_PERSON);
+        if self.expiries.len() > most.saturating_add(EXPIRIES_FLOOR) {
+            self.expiries.retain(|Reverse((at, aor))| {
+                people
+                    .get(aor)
+                    .is_some_and(|person| person.armed == Some(*at))
+            });
         }
     }
 
@@ -262,5 +280,45 @@ impl Registrar {
                 self.flows.remove(&key);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use sip_proto::Transport;
+
+    use super::*;
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "any instant will do")]
+    fn who_comes_and_goes_leaves_no_trail() {
+        let (now, mut registrar) = (Instant::now(), Registrar::default());
+        let aor: Arc<str> = Arc::from("alice@example.org");
+        let remote = SocketAddr::from(([192, 0, 2, 9], 5060));
+        let mut binding = Binding {
+            id: 1,
+            address: NameAddr::parse("<sip:alice@192.0.2.9>".to_owned()).unwrap(),
+            instance: None,
+            reg_id: None,
+            q_permille: 1000,
+            call_id: String::new(),
+            cseq: 1,
+            expires: now,
+            path: Vec::new(),
+            target: Target::new(Transport::Udp, remote),
+            user_agent: String::new(),
+        };
+        for n in 0..10_000 {
+            binding.expires = now + Duration::from_secs(n);
+            registrar.entry(&aor).bindings.push(binding.clone());
+            registrar.settle(&aor, &[]);
+            let gone = std::mem::take(&mut registrar.entry(&aor).bindings);
+            registrar.settle(&aor, &gone);
+        }
+        assert_eq!(registrar.len(), 0);
+        let most = EXPIRIES_FLOOR + EXPIRIES_PER_PERSON;
+        assert!(registrar.expiries.len() <= most);
     }
 }
