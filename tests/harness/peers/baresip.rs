@@ -4,6 +4,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -14,7 +15,7 @@ use testkit::ports::{self, Ports, Protocol};
 use testkit::process::Program;
 
 use super::{fill, write_certificate};
-use crate::audio::{Law, read_wav, tone, write_wav};
+use crate::audio::{Law, RATE, read_wav, tone, write_wav};
 
 /// Where Debian keeps the modules, by version.
 const MODULE_DIRS: [&str; 3] = [
@@ -24,6 +25,10 @@ const MODULE_DIRS: [&str; 3] = [
 ];
 /// One pair: RTP of its only call is on the first.
 const RTP_PORTS: u16 = 2;
+
+/// How often its recording is looked at until it has grown, at [`LISTEN_EVERY`].
+const LISTEN_TRIES_MAX: u32 = 1_000;
+const LISTEN_EVERY: Duration = Duration::from_millis(25);
 
 /// What the telephone is like.
 #[derive(Debug, Clone, Copy)]
@@ -256,6 +261,18 @@ impl Baresip {
             samples.extend(read_wav(&file)?);
         }
         Ok(samples)
+    }
+
+    /// Waits until it has heard so many seconds more than now.
+    pub fn listen(&self, seconds: usize) -> anyhow::Result<()> {
+        let before = self.heard()?.len();
+        for _ in 0..LISTEN_TRIES_MAX {
+            if self.heard()?.len() >= before + seconds * RATE as usize {
+                return Ok(());
+            }
+            thread::park_timeout(LISTEN_EVERY);
+        }
+        bail!(self.program.unmet("it hears nothing").to_string())
     }
 
     /// Gives one command of baresip, as typed after a slash.

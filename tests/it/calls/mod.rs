@@ -1,0 +1,6 @@
+//! Telephones, the conference service and what is heard: the real binary between zeep and telephones of other makes.
+
+mod service;
+mod stage;
+mod telephones;
+mod trunk;
