@@ -237,6 +237,10 @@ impl ConferenceService {
                 request: request.headers.message_id.clone(),
             };
             self.shared.reporter.subscribe(conference, subscriber);
+            // When it ended just now, its subscribers are forgotten already, and nobody would forget this one.
+            if !self.shared.history.is_running(conference) {
+                self.shared.reporter.forget(conference);
+            }
         }
     }
 
