@@ -33,6 +33,8 @@ const ROOM: u32 = 1234;
 /// How long it may take to start, and to answer.
 const START_MAX: Duration = Duration::from_secs(15);
 const ANSWER_MAX: Duration = Duration::from_secs(20);
+/// So long after its last word it has no more to say.
+const QUIET: Duration = Duration::from_millis(500);
 /// Requests on their way at once, so that neither side's socket fills.
 const PIPELINE: usize = 8;
 /// Room for its longest answer: the list of 500 participants.
@@ -157,12 +159,13 @@ impl Janus {
         Ok(joined)
     }
 
-    /// Takes what Janus told meanwhile.
+    /// Takes what Janus tells until it has nothing more to say: it tells everybody in the room of each who joins, and while
+    /// nobody takes that, nothing is mixed.
     ///
     /// # Errors
     /// When its socket fails.
     pub fn drain(&mut self) -> Result<()> {
-        while self.receive(Duration::ZERO)?.is_some() {}
+        while self.receive(QUIET)?.is_some() {}
         Ok(())
     }
 

@@ -4,6 +4,7 @@
 //! A message is done when its writer has a 2xx and its reader has the message: a server may acknowledge before it delivers, or
 //! after.
 
+mod client;
 mod wire;
 
 use std::collections::HashMap;
@@ -17,6 +18,7 @@ use rustix::event::epoll;
 use rustix::time::Timespec;
 use sip_proto::{Message, Method, ResponseBuilder};
 
+pub use client::Client;
 pub use wire::User;
 use wire::Wire;
 
@@ -111,7 +113,7 @@ impl Crowd {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let mut wires = Vec::new();
         for (place, user) in users.iter().enumerate() {
-            let wire = Wire::register(server, domain, user)
+            let (wire, _) = Wire::register(server, domain, user, None)
                 .with_context(|| format!("{} cannot register", user.name))?;
             let data = epoll::EventData::new_u64(place as u64);
             epoll::add(&epoll, wire.socket(), data, epoll::EventFlags::IN)?;

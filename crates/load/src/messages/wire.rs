@@ -12,6 +12,8 @@ use sip_proto::{Frame, HeaderName, Message, Side, StreamParser};
 const ANSWER_MAX: Duration = Duration::from_secs(10);
 /// Rounds of a registration: without credentials, and with them.
 const ROUNDS: u32 = 2;
+/// How long a command may be carried out.
+pub(super) const COMMAND_LIFE_S: u32 = 20;
 /// Body of a message after its number: with it, a message has about 100 bytes of text.
 const TEXT: &str =
     "is a message of the usual length, as people write them to each other all day long";
@@ -36,7 +38,13 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    pub(super) fn register(server: SocketAddr, domain: &str, user: &User) -> Result<Self> {
+    /// Connects and registers, under an instance if one is given (RFC 5626 §4.1); gives the answer as well.
+    pub(super) fn register(
+        server: SocketAddr,
+        domain: &str,
+        user: &User,
+        instance: Option<&str>,
+    ) -> Result<(Self, Message)> {
         let stream = TcpStream::connect(server)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(ANSWER_MAX))?;
@@ -54,6 +62,7 @@ impl Wire {
                 password: password.clone(),
             })
         });
+        let instance = instance.map(|urn| format!(";+sip.instance=\"<{urn}>\"")).unwrap_or_default();
         for round in 1..=ROUNDS {
             let uri = format!("sip:{domain}");
             let cnonce = format!("load{round}{}", wire.local.port());
@@ -68,7 +77,8 @@ impl Wire {
                 "REGISTER {uri} SIP/2.0\r\nVia: SIP/2.0/TCP {local};branch=z9hG4bKr{round}x{port};rport\r\n\
                  Max-Forwards: 70\r\nFrom: <sip:{name}@{domain}>;tag=r{port}\r\nTo: <sip:{name}@{domain}>\r\n\
                  Call-ID: register-{port}@load\r\nCSeq: {round} REGISTER\r\n\
-                 Contact: <sip:{name}@{local};transport=tcp>;expires=3600\r\n{credentials}Content-Length: 0\r\n\r\n",
+                 Contact: <sip:{name}@{local};transport=tcp>{instance};expires=3600\r\n\
+                 Supported: gruu, path\r\n{credentials}Content-Length: 0\r\n\r\n",
                 port = local.port()
             );
             wire.stream.write_all(request.as_bytes())?;
@@ -76,7 +86,7 @@ impl Wire {
             match response.status() {
                 Some(200) => {
                     wire.stream.set_nonblocking(true)?;
-                    return Ok(wire);
+                    return Ok((wire, response));
                 }
                 Some(401) => {
                     let auth = auth.as_mut().context("the server asks for a password")?;
@@ -103,6 +113,20 @@ impl Wire {
             body.len()
         );
         self.unsent.extend_from_slice(request.as_bytes());
+    }
+
+    /// Queues a command for a service: a MESSAGE that says that it expires.
+    pub(super) fn command(&mut self, number: u64, service: &str, domain: &str, body: &[u8]) {
+        let (name, local) = (&self.name, self.local);
+        let head = format!(
+            "MESSAGE sip:{service}@{domain} SIP/2.0\r\nVia: SIP/2.0/TCP {local};branch=z9hG4bKc{number};rport\r\n\
+             Max-Forwards: 70\r\nFrom: <sip:{name}@{domain}>;tag=c{number}\r\nTo: <sip:{service}@{domain}>\r\n\
+             Call-ID: {number}@load\r\nCSeq: 1 MESSAGE\r\nExpires: {COMMAND_LIFE_S}\r\nContent-Type: text/xml\r\n\
+             Content-Length: {}\r\n\r\n",
+            body.len()
+        );
+        self.unsent.extend_from_slice(head.as_bytes());
+        self.unsent.extend_from_slice(body);
     }
 
     /// Queues bytes.
