@@ -192,7 +192,11 @@ impl Directory {
             place: asked
                 .place
                 .clone()
-                .unwrap_or_else(|| format!("number …{ending}")),
+                // The name says the number already where nobody gave another.
+                .unwrap_or_else(|| match asked.name {
+                    Some(_) => format!("number …{ending}"),
+                    None => "outside".to_owned(),
+                }),
             guard: owner.is_none() && self.guard_outside,
             language: self.language.clone(),
             moderator: false,
