@@ -12,6 +12,8 @@ const BLOCK_PACKETS: u16 = 250;
 const TIGHT_PACKETS: u16 = 50;
 /// Ticks that a wanted move waits for a quiet frame: ten seconds.
 const PATIENCE_TICKS: u16 = 500;
+/// Ticks that are quiet in a pause: 200 ms.
+const PAUSE_TICKS: u16 = 10;
 /// Losses and overtaken packets in ten seconds (1 %) for which one packet more is kept in hand.
 const LOSING: u16 = 5;
 /// Late packets that arrive within this time of each other are one hiccup: 5 ms.
@@ -52,6 +54,7 @@ pub(crate) struct Delay {
     /// Wanted: back (positive) or forward (negative), and since how many ticks.
     wanted: i32,
     waited: u16,
+    quiet_ticks: u16,
 }
 
 /// What is known of one packet.
@@ -88,6 +91,7 @@ impl Delay {
             trial: TRIAL_PACKETS,
             wanted: 0,
             waited: 0,
+            quiet_ticks: 0,
         }
     }
 
@@ -131,13 +135,18 @@ impl Delay {
         }
     }
 
-    /// How far to move after this tick; zero mostly.
-    pub(crate) fn due(&mut self, quiet: impl FnOnce() -> bool) -> i32 {
-        if self.wanted == 0 {
-            return 0;
-        }
+    /// How far play should move when that is not heard: back (positive), forward (negative), or not (mostly).
+    pub(crate) fn wanted(&self) -> i32 {
+        self.wanted
+    }
+
+    /// How far to move now, after a tick in which a move would be heard or not (`quiet`).
+    pub(crate) fn due(&mut self, quiet: bool) -> i32 {
         self.waited = self.waited.saturating_add(1);
-        if self.waited < PATIENCE_TICKS && !quiet() {
+        self.quiet_ticks = if quiet { self.quiet_ticks + 1 } else { 0 };
+        // Back is for what is wrong at the moment, forward can wait for a pause between sentences.
+        let enough = if self.wanted > 0 { 1 } else { PAUSE_TICKS };
+        if self.waited < PATIENCE_TICKS && self.quiet_ticks < enough {
             return 0;
         }
         self.wanted.clamp(-MOST_STEP, MOST_STEP)
@@ -236,5 +245,6 @@ impl Delay {
     fn want(&mut self, step: i32) {
         self.wanted = step;
         self.waited = 0;
+        self.quiet_ticks = 0;
     }
 }

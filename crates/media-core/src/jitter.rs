@@ -204,8 +204,13 @@ impl JitterBuffer {
             something = self.pull_in_parts(frame);
         }
         self.advance(FRAME_STEP);
-        let codec = self.codec;
-        let back = self.delay.due(|| g711::mean_square(codec, frame) < QUIET);
+        let wanted = self.delay.wanted();
+        let back = if wanted == 0 {
+            0
+        } else {
+            let quiet = self.is_quiet(frame) && (wanted > 0 || self.is_quiet_ahead());
+            self.delay.due(quiet)
+        };
         if back != 0 {
             self.shift(back);
         }
@@ -346,6 +351,17 @@ impl JitterBuffer {
         self.play = self.play.wrapping_add(samples);
         let until = self.play.wrapping_add(AHEAD.cast_unsigned());
         self.ring.open_until(until);
+    }
+
+    fn is_quiet(&self, frame: &[u8; FRAME_SAMPLES]) -> bool {
+        g711::mean_square(self.codec, frame) < QUIET
+    }
+
+    /// Whether what would be left out by moving forward is quiet, as far as one frame tells.
+    fn is_quiet_ahead(&self) -> bool {
+        let mut ahead = [0; FRAME_SAMPLES];
+        self.ring.copy_out(self.play, &mut ahead);
+        self.ring.has_all(self.play, FRAME_STEP) && self.is_quiet(&ahead)
     }
 
     fn holds_anything(&self) -> bool {

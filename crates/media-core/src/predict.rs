@@ -3,10 +3,10 @@
 //! The order is high enough to span a pitch period of most voices, so that pitch and sound of the voice are both in the
 //! coefficients, and what follows is neither cut to whole periods nor a plain repetition.
 
-/// Coefficients: 8 ms.
-pub(crate) const ORDER: usize = 64;
-/// Samples that are looked at, at most: 25 ms.
-pub(crate) const LONGEST: usize = 200;
+/// Coefficients: 10 ms.
+pub(crate) const ORDER: usize = 80;
+/// Samples that are looked at, at most: 20 ms.
+pub(crate) const LONGEST: usize = 160;
 /// Sums are kept in so many parts, for the processor to work on at once.
 const LANES: usize = 8;
 
@@ -71,7 +71,7 @@ mod tests {
 
     #[expect(clippy::cast_precision_loss, reason = "test signal")]
     fn voice(k: usize) -> f32 {
-        let phase = k as f32 / 71.3 * std::f32::consts::TAU;
+        let phase = k as f32 / 57.3 * std::f32::consts::TAU;
         (1..8)
             .map(|harmonic| 4_000.0 / harmonic as f32 * (phase * harmonic as f32).cos())
             .sum()
@@ -108,7 +108,7 @@ mod tests {
             vec![0.0; LONGEST],
             vec![32_000.0; LONGEST],
             (0..LONGEST)
-                .map(|k| if k == 150 { 32_000.0 } else { 0.0 })
+                .map(|k| if k == 130 { 32_000.0 } else { 0.0 })
                 .collect(),
         ];
         for mut samples in signals {
