@@ -214,7 +214,7 @@ pub enum UserCommand {
 /// Options of `phones`.
 #[derive(Debug, Args)]
 pub struct Phones {
-    /// A TOML file of telephones; the demo's ten otherwise.
+    /// A TOML file of telephones; the demo's otherwise.
     #[arg(long)]
     pub network: Option<PathBuf>,
     /// Where the carrier takes calls.

@@ -1,4 +1,4 @@
-//! `convoke demo`: a server with embedded defaults, ten simulated telephones, and three people who have some of them.
+//! `convoke demo`: a server with embedded defaults, simulated telephones, and three people who have some of them.
 
 use std::net::SocketAddr;
 
@@ -66,7 +66,7 @@ fn welcome(phones: &[Phone], url: &str, options: &Demo) -> String {
     let mut text = String::from("\nConvoke runs, with a simulated telephone network:\n\n");
     for phone in phones {
         text.push_str(&format!(
-            "  {}  {:<28} {}\n",
+            "  {}  {:<31} {}\n",
             phone.number,
             phone.owner,
             does(&phone.behaviour)
