@@ -8,3 +8,4 @@ pub mod convoke;
 pub mod ladder;
 pub mod peers;
 pub mod rest;
+pub mod spoilt;

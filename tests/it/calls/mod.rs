@@ -1,6 +1,7 @@
 //! Telephones, the conference service and what is heard: the real binary between zeep and telephones of other makes.
 
 mod service;
+mod speech;
 mod stage;
 mod telephones;
 mod trunk;
