@@ -21,6 +21,8 @@ pub struct Client {
     pub password: String,
     /// To whom it writes: the user part.
     pub to: String,
+    /// Number of its device, see [`instance`].
+    pub device: usize,
 }
 
 /// What every client sends: content type and body. `[field0]` in it is the client's user, `[field2]` the end of its instance.
@@ -40,26 +42,30 @@ pub struct ImClients {
     lines: usize,
 }
 
-/// The instance URN of clients whose line has this number.
+/// The instance URN of the device of this number.
 pub fn instance(number: usize) -> String {
     format!("urn:uuid:00000000-0000-4000-8000-{number:012x}")
 }
 
 impl ImClients {
-    /// Starts them; `first` is the number of the first one's instance.
+    /// Starts them. A client that stands there several times is one device that sends in several calls of sipp, whose number
+    /// is `[call_number]` in a text: sipp as receiver needs that, for it tells messages apart by the call only.
     pub fn start(
         server: SocketAddr,
         domain: &str,
         clients: &[Client],
-        first: usize,
         texts: &[Text],
     ) -> anyhow::Result<Self> {
         let dir = tempfile::tempdir()?;
         let sip = ports::reserve()?;
         let mut rows = "SEQUENTIAL\n".to_owned();
-        for (at, client) in clients.iter().enumerate() {
-            let number = first + at;
-            let Client { user, password, to } = client;
+        for client in clients {
+            let Client {
+                user,
+                password,
+                to,
+                device: number,
+            } = client;
             // A keyword within a keyword is not replaced, so the whole digest is a field.
             let digest = format!("[authentication username={user} password={password}]");
             rows.push_str(&format!("{user};{digest};{number:012x};{to};\n"));

@@ -103,8 +103,8 @@ fn sipp_commands(server: ImServer) {
         content_type: "text/xml; charset=utf-8".to_owned(),
         body: envelope("sipp-1", &reply_to, &fresh(), &body),
     };
-    let client = stage.client("alice", "conference");
-    let mut sipp = ImClients::start(stage.sip(), DOMAIN, &[client], 7, &[text]).unwrap();
+    let client = stage.client("alice", "conference", 7);
+    let mut sipp = ImClients::start(stage.sip(), DOMAIN, &[client], &[text]).unwrap();
     let told = |messages: &[testkit::peer::Spoken]| -> Vec<_> {
         let incoming = ImClients::incoming(messages, "alice");
         incoming

@@ -27,8 +27,8 @@ fn all_of_this_traffic_is_logged(server: ImServer) {
         ),
     };
     let command = text.body.clone();
-    let client = stage.client("alice", "conference");
-    let mut sipp = ImClients::start(stage.sip(), DOMAIN, &[client], 3, &[text]).unwrap();
+    let client = stage.client("alice", "conference", 3);
+    let mut sipp = ImClients::start(stage.sip(), DOMAIN, &[client], &[text]).unwrap();
     let messages = sipp
         .wait("the end", |messages| {
             let incoming = ImClients::incoming(messages, "alice");

@@ -1,8 +1,12 @@
 //! The channel between clients and conferences: the IM server (ours, or Kamailio as somebody else's), the gateway, chat,
 //! the log, and what happens when any of them meets faults.
 
+mod chat;
 mod control;
+mod faults;
 mod log;
+mod malformed;
 mod soap;
 mod stage;
+mod trunk;
 mod words;

@@ -195,6 +195,16 @@ impl SoapClient {
         }
     }
 
+    /// The next answer to whatever it was.
+    pub fn fault(&mut self) -> String {
+        loop {
+            if let Some(answer) = self.answers.pop_front() {
+                return answer;
+            }
+            self.take();
+        }
+    }
+
     /// The first change, told already or still to come, of this participant.
     pub fn until(&mut self, who: &str, what: &str) -> Change {
         loop {

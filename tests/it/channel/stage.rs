@@ -87,6 +87,23 @@ impl Stage {
         stage
     }
 
+    /// Kills the process and starts it again on what it left.
+    pub fn crash(self) -> Self {
+        let place = self.convoke.crash().unwrap();
+        let convoke = Convoke::restart(place).unwrap();
+        await_gateway(&convoke);
+        Self { convoke, ..self }
+    }
+
+    /// Ends the process as an operator does, and starts it again.
+    pub fn restart(self) -> Self {
+        let (code, place) = self.convoke.stop().unwrap();
+        assert_eq!(code, Some(0));
+        let convoke = Convoke::restart(place).unwrap();
+        await_gateway(&convoke);
+        Self { convoke, ..self }
+    }
+
     /// Where clients connect by TCP or UDP.
     pub fn sip(&self) -> SocketAddr {
         match &self.kamailio {
@@ -110,12 +127,13 @@ impl Stage {
         peer
     }
 
-    /// This person as a client of sipp.
-    pub fn client(&self, user: &str, to: &str) -> sipp_im::Client {
+    /// This person as a client of sipp, with the device of this number.
+    pub fn client(&self, user: &str, to: &str, device: usize) -> sipp_im::Client {
         sipp_im::Client {
             user: user.to_owned(),
             password: self.passwords[user].clone(),
             to: to.to_owned(),
+            device,
         }
     }
 
