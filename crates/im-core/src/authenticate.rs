@@ -1,5 +1,6 @@
 //! Who sends a request: the digest's check against the account's passwords.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -37,6 +38,10 @@ impl ImServer {
             return Err(Stop::Refuse(403));
         }
         let address = request.source.remote.ip();
+        // Before anything is looked up or counted: a datagram whose source is forged must not lock out who is really there.
+        if !self.verifier.is_challenged(Some(address), &claim, now) {
+            return Err(Stop::Challenge { stale: true });
+        }
         if self.failures.is_banned(address, user, now) {
             return Err(Stop::Refuse(403));
         }
@@ -45,7 +50,7 @@ impl ImServer {
         };
         let method = request.message.method_ref();
         let method = method.map_or("", |method| method.as_str());
-        match self.verify_any(&claim, method, account.as_deref(), now) {
+        match self.verify_any(address, &claim, method, account.as_deref(), now) {
             Ok(()) => {}
             Err(Refusal::Wrong) => {
                 let banned = self.failures.note(address, user, now);
@@ -68,17 +73,20 @@ impl ImServer {
 
     fn verify_any(
         &mut self,
+        address: IpAddr,
         claim: &DigestResponse,
         method: &str,
         account: Option<&AccountInfo>,
         now: Instant,
     ) -> Result<(), Refusal> {
         let credentials = account.map_or(&[][..], |account| &account.credentials);
+        let peer = Some(address);
         if credentials.is_empty() {
-            return self.verifier.verify(claim, method, None, now);
+            return self.verifier.verify_from(peer, claim, method, None, now);
         }
         for credential in credentials {
-            match self.verifier.verify(claim, method, Some(credential), now) {
+            let known = Some(credential);
+            match self.verifier.verify_from(peer, claim, method, known, now) {
                 Err(Refusal::Wrong) => {}
                 decided => return decided,
             }

@@ -349,7 +349,8 @@ impl ImServer {
                     (407, HeaderName::ProxyAuthenticate)
                 };
                 let mut answer = self.reply(&request.message, status);
-                for challenge in self.verifier.challenges(stale, now) {
+                let peer = Some(request.source.remote.ip());
+                for challenge in self.verifier.challenges_to(peer, stale, now) {
                     answer = answer.header(name.clone(), challenge);
                 }
                 self.respond_to_anybody(&request, answer, now);

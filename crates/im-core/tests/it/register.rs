@@ -59,6 +59,28 @@ fn a_wrong_password_is_refused_and_after_a_few_unread() {
 }
 
 #[test]
+fn who_forges_an_address_locks_nobody_out() {
+    let mut world = World::new();
+    let mut forger = world.device("alice", Transport::Udp);
+    forger.password = "guessed".into();
+    let refused = world.register(&mut forger, "", 600);
+    assert_eq!(refused.status(), Some(401));
+    // With a nonce that came to the forger's address, from what seems to be alice's.
+    let mut alice = world.device("alice", Transport::Udp);
+    alice.source.remote = "203.0.113.9:5060".parse().unwrap();
+    world.events.clear();
+    for _ in 0..20 {
+        let contact = format!("<{}>", forger.uri());
+        let forged = world.register_request(&mut forger, &contact, "");
+        world.send(&alice.source, &forged);
+    }
+    assert_eq!(world.received(&alice).len(), 20);
+    let wrong = |event: &Event| matches!(event, Event::WrongPassword { .. });
+    assert!(!world.events.iter().any(wrong));
+    assert_eq!(world.register(&mut alice, "", 600).status(), Some(200));
+}
+
+#[test]
 fn an_unknown_user_looks_like_a_wrong_password() {
     let mut world = World::new();
     let mut nobody = world.device("nobody", Transport::Udp);
