@@ -6,7 +6,7 @@ mod control;
 mod faults;
 mod log;
 mod malformed;
-mod soap;
+pub mod soap;
 mod stage;
 mod trunk;
 mod words;
