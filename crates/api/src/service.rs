@@ -124,25 +124,18 @@ impl ConferenceService {
     }
 
     async fn operate(&self, request: &Request, acting: Acting) -> Result<Given, Fault> {
-        let late = request
-            .headers
-            .expires
-            .is_some_and(|expires| expires.is_over(history::now()));
-        if late {
-            return Err(Fault::new(
-                FaultCode::Expired,
-                "a command within its time",
-                "one that is too late",
-            ));
-        }
         match &request.operation {
-            soap::Operation::List => Ok(self.list(request, &acting)),
+            soap::Operation::List => {
+                in_time(request)?;
+                Ok(self.list(request, &acting))
+            }
             soap::Operation::Get {
                 conference,
                 since,
                 wait_ms,
                 ..
             } => {
+                in_time(request)?;
                 let wait = Duration::from_millis(u64::from(wait_ms.unwrap_or(0))).min(WAIT_MAX);
                 self.get(request, &acting, conference, *since, wait).await
             }
@@ -315,6 +308,7 @@ impl ConferenceService {
         acting: &Acting,
         durable: Option<Durable>,
     ) -> Result<Given, Fault> {
+        in_time(request)?;
         let id = request
             .headers
             .message_id
@@ -524,6 +518,23 @@ impl ConferenceService {
         );
         Ok(Entered::First(publish))
     }
+}
+
+/// Refuses what comes too late. A repeat is answered before this is asked: it does nothing, and its sender learns what the
+/// first one did.
+fn in_time(request: &Request) -> Result<(), Fault> {
+    let late = request
+        .headers
+        .expires
+        .is_some_and(|expires| expires.is_over(history::now()));
+    if late {
+        return Err(Fault::new(
+            FaultCode::Expired,
+            "a command within its time",
+            "one that is too late",
+        ));
+    }
+    Ok(())
 }
 
 enum Entered {

@@ -140,6 +140,13 @@ async fn a_repeated_command_gets_the_first_answer_and_dials_nobody_twice_also_af
     let (first, twin) = tokio::join!(stage.ask(&command, "alice"), stage.ask(&command, "alice"));
     assert_eq!(first, twin, "two at the same moment");
     assert_eq!(stage.ask(&command, "alice").await, first);
+    // A repeat that comes after the command's time, too: it calls nobody.
+    let mut late = command.clone();
+    late.headers.expires = Some(Expires {
+        sent: UtcMillis(1_000),
+        seconds: 30,
+    });
+    assert_eq!(stage.ask(&late, "alice").await, first);
     stage.next_dial().await;
 
     let other = stage.ask(&create("m1", &["carol"]), "alice").await;
