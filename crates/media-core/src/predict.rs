@@ -101,7 +101,7 @@ mod tests {
                 -32_000.0
             }
         };
-        let square = |k: usize| if k / 20 % 2 == 0 { 32_000.0 } else { -32_000.0 };
+        let square = |k: usize| if k % 40 < 20 { 32_000.0 } else { -32_000.0 };
         let signals: [Vec<f32>; 5] = [
             (0..LONGEST).map(square).collect(),
             (0..LONGEST).map(|_| noise()).collect(),
