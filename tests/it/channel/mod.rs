@@ -2,6 +2,7 @@
 //! the log, and what happens when any of them meets faults.
 
 mod chat;
+mod client;
 mod control;
 mod faults;
 mod log;
