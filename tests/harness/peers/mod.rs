@@ -4,6 +4,7 @@ pub mod baresip;
 pub mod kamailio;
 pub mod python;
 pub mod sipp;
+pub mod sipp_im;
 pub mod zeep;
 
 use std::path::{Path, PathBuf};
