@@ -278,7 +278,7 @@ impl Drawing<'_> {
         let arrows = self.client.iter().filter(of).map(|spoken| {
             let words = match spoken.message.method() {
                 Some(method) => method.to_owned(),
-                None => spoken.message.start["SIP/2.0 ".len()..].to_owned(),
+                None => spoken.message.start.replacen("SIP/2.0 ", "", 1),
             };
             if spoken.sent {
                 arrow(CLIENT, SERVER, words)
@@ -351,7 +351,7 @@ impl Drawing<'_> {
             seen.push(key);
             let words = match message.method() {
                 Some(method) => method.to_owned(),
-                None => message.start["SIP/2.0 ".len()..].to_owned(),
+                None => message.start.replacen("SIP/2.0 ", "", 1),
             };
             let words = format!("{words} ({name})");
             arrows.push(if spoken.sent {
