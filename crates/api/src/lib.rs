@@ -9,6 +9,7 @@ mod dialplan;
 mod directory;
 mod history;
 mod http;
+mod in_flight;
 mod records;
 mod reporter;
 mod role;

@@ -1,24 +1,24 @@
 //! The conference web service: one request in, one answer out, the same over HTTP from the gateway and from SOAP toolkits.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use conference_core::{Actor, Create, Focus, Operation};
 use convoke_types::bridge::{BridgeCommand, BridgeEvent};
-use convoke_types::{Aor, CommandId, ConferenceId, Fault, FaultCode};
+use convoke_types::{CommandId, ConferenceId, Fault, FaultCode};
 use runtime::clock;
 use runtime::tasks::Tasks;
 use sha2::{Digest, Sha256};
 use soap_proto::{self as soap, Request, Response};
 use store::Store;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::caller::{Acting, Caller};
 use crate::convert;
 use crate::directory::{Directory, store_fault};
 use crate::history::{self, History};
+use crate::in_flight::{Entered, InFlight, reused};
 use crate::records::Records;
 use crate::reporter::{Reporter, ReportingService, Subscriber};
 use crate::role::{self, Ask, Durable, FocusHandle, Given};
@@ -27,8 +27,6 @@ use crate::role::{self, Ask, Durable, FocusHandle, Given};
 const LIST_MAX: usize = 32;
 /// Longest wait of a `get`, as the schema has it.
 const WAIT_MAX: Duration = Duration::from_secs(25);
-/// Commands whose first answer is still being made.
-const IN_FLIGHT_MAX: usize = 4_096;
 
 /// What the service is made of.
 pub struct Config {
@@ -61,12 +59,7 @@ struct Shared {
     store: Store,
     history: Arc<History>,
     reporter: Reporter,
-    in_flight: Mutex<HashMap<(CommandId, Aor), InFlight>>,
-}
-
-struct InFlight {
-    fingerprint: Vec<u8>,
-    answer: watch::Receiver<Option<Given>>,
+    in_flight: InFlight,
 }
 
 impl ConferenceService {
@@ -95,7 +88,7 @@ impl ConferenceService {
             store,
             history,
             reporter: reporter.without_lanes(),
-            in_flight: Mutex::default(),
+            in_flight: InFlight::default(),
         };
         Self {
             shared: Arc::new(shared),
@@ -246,9 +239,9 @@ impl ConferenceService {
             return self.first_answer(request, &acting, None).await;
         };
         let fingerprint = fingerprint(request);
-        let key = (id.clone(), actor.clone());
-        let publish = match self.enter(&key, &fingerprint)? {
-            Entered::First(publish) => publish,
+        let key = (id.clone(), actor);
+        let place = match self.shared.in_flight.enter(&key, &fingerprint)? {
+            Entered::First(place) => place,
             Entered::Repeat(mut answer) => {
                 let ready = answer.wait_for(Option::is_some).await;
                 return ready
@@ -261,9 +254,8 @@ impl ConferenceService {
             .remembered_or_first(request, &acting, &id, fingerprint)
             .await;
         if let Ok(bytes) = &answer {
-            publish.send_replace(Some(bytes.clone()));
+            place.answered(bytes.clone());
         }
-        self.in_flight().remove(&key);
         answer
     }
 
@@ -483,41 +475,6 @@ impl ConferenceService {
         }
         Ok(parties)
     }
-
-    fn in_flight(&self) -> std::sync::MutexGuard<'_, HashMap<(CommandId, Aor), InFlight>> {
-        self.shared
-            .in_flight
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Marks a command as being answered, or finds the answer that is being made for its twin.
-    fn enter(&self, key: &(CommandId, Aor), fingerprint: &[u8]) -> Result<Entered, Fault> {
-        let mut in_flight = self.in_flight();
-        if let Some(twin) = in_flight.get(key) {
-            return if twin.fingerprint == fingerprint {
-                Ok(Entered::Repeat(twin.answer.clone()))
-            } else {
-                Err(reused())
-            };
-        }
-        if in_flight.len() >= IN_FLIGHT_MAX {
-            return Err(Fault::new(
-                FaultCode::Overloaded,
-                "a command in a quieter moment",
-                "too many at once",
-            ));
-        }
-        let (publish, answer) = watch::channel(None);
-        in_flight.insert(
-            key.clone(),
-            InFlight {
-                fingerprint: fingerprint.to_vec(),
-                answer,
-            },
-        );
-        Ok(Entered::First(publish))
-    }
 }
 
 /// Refuses what comes too late. A repeat is answered before this is asked: it does nothing, and its sender learns what the
@@ -535,11 +492,6 @@ fn in_time(request: &Request) -> Result<(), Fault> {
         ));
     }
     Ok(())
-}
-
-enum Entered {
-    First(watch::Sender<Option<Given>>),
-    Repeat(watch::Receiver<Option<Given>>),
 }
 
 fn refusal(headers: &soap::Headers, fault: Fault) -> Given {
@@ -577,14 +529,6 @@ fn new_id<T: std::str::FromStr>(prefix: &str) -> Result<T, Fault> {
     getrandom::fill(&mut random).map_err(|_| internal())?;
     let hex: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("{prefix}{hex}").parse().map_err(|_| internal())
-}
-
-fn reused() -> Fault {
-    Fault::new(
-        FaultCode::CommandIdReused,
-        "a new MessageID for a new command",
-        "one used within ten minutes for another",
-    )
 }
 
 fn interrupted() -> Fault {
