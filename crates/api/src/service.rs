@@ -310,6 +310,8 @@ impl ConferenceService {
             Ok(operation) => operation,
             Err(fault) => return self.refused_by_names(request, fault, id, durable).await,
         };
+        // Finding telephones may have waited for a busy store.
+        in_time(request)?;
         let created = match &operation {
             Operation::Create(create) => {
                 let owner = create
@@ -477,21 +479,17 @@ impl ConferenceService {
     }
 }
 
-/// Refuses what comes too late. A repeat is answered before this is asked: it does nothing, and its sender learns what the
-/// first one did.
+/// Refuses what comes too late; the one place where that is judged. A repeat is answered before this is asked: it does
+/// nothing, and its sender learns what the first one did.
 fn in_time(request: &Request) -> Result<(), Fault> {
-    let late = request
-        .headers
-        .expires
-        .is_some_and(|expires| expires.is_over(history::now()));
-    if late {
-        return Err(Fault::new(
-            FaultCode::Expired,
-            "a command within its time",
-            "one that is too late",
-        ));
+    let now = history::now();
+    match request.headers.expires {
+        Some(expires) if expires.is_over(now) => {
+            let expected = format!("{} or earlier, by our clock", expires.ends());
+            Err(Fault::new(FaultCode::Expired, expected, now.to_string()))
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn refusal(headers: &soap::Headers, fault: Fault) -> Given {

@@ -3,7 +3,7 @@
 
 use convoke_types::LegState;
 use convoke_types::report::{Change, Report};
-use soap_proto::{Expires, Operation, Request, UtcMillis, parse_report};
+use soap_proto::{Operation, Request, parse_report};
 
 use crate::scene::{ALICE_DEVICE, Scene, command, create, leg, report};
 
@@ -183,11 +183,12 @@ fn devices_do_not_wait_for_each_other() {
 fn one_person_with_many_devices_leaves_room_for_others() {
     let mut scene = Scene::new();
     for n in 0..10_000 {
-        let mut late = Request::new(Operation::List, format!("m{n}").parse().unwrap());
-        let sent = UtcMillis(1);
-        late.headers.expires = Some(Expires { sent, seconds: 1 });
-        late.headers.reply_to = Some(format!("sip:eve@example.org;gr={n}"));
-        assert_eq!(scene.sends("eve", &late), 202);
+        let conference = "c1".parse().unwrap();
+        let id = format!("m{n}").parse().unwrap();
+        let mut timeless = Request::new(Operation::End { conference }, id);
+        timeless.headers.expires = None;
+        timeless.headers.reply_to = Some(format!("sip:eve@example.org;gr={n}"));
+        assert_eq!(scene.sends("eve", &timeless), 202);
         scene.answers.clear();
     }
     // None of them is there.
