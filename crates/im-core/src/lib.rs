@@ -22,6 +22,7 @@ mod registrar;
 mod relay;
 mod saved;
 mod server;
+mod under_way;
 
 pub use config::{Config, Limits, ViaHosts, Wall};
 pub use ports::{

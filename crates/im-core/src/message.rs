@@ -44,6 +44,8 @@ pub(crate) struct Plan {
     pub strip_route: bool,
     /// Names the message if it comes again.
     pub mark: Mark,
+    /// The size of the whole request.
+    pub bytes: usize,
 }
 
 impl ImServer {
@@ -59,9 +61,9 @@ impl ImServer {
                 return self.refuse(&request, if too_large { 513 } else { 480 }, now);
             }
         }
-        let of_sender = self.under_way.get(&plan.from).copied().unwrap_or(0);
-        if self.in_flight() >= self.config.limits.in_flight
-            || of_sender >= self.config.limits.in_flight_per_person
+        let limits = &self.config.limits;
+        if self.in_flight() >= limits.in_flight
+            || !self.under_way.admits(&plan.from, plan.bytes, limits)
         {
             return self.refuse(&request, 503, now);
         }
@@ -84,9 +86,8 @@ impl ImServer {
             control: plan.control,
             keep: plan.keep,
         };
-        if !plan.from_service {
-            *self.under_way.entry(plan.from.clone()).or_default() += 1;
-        }
+        self.under_way
+            .begin(&plan.from, plan.bytes, plan.from_service);
         let storing = Storing::Message { request, plan };
         self.store(StoreOp::LogMessage(logged), storing);
     }
@@ -133,6 +134,7 @@ impl ImServer {
         let control = from_service || to_service;
         Ok(Plan {
             mark: Mark::of(&from, message),
+            bytes: message.as_bytes().len(),
             from,
             from_service,
             to: to_key,

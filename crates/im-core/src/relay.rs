@@ -60,6 +60,8 @@ pub(crate) enum Fork {
 #[derive(Debug)]
 pub(crate) struct Relay {
     from: Arc<str>,
+    /// The size of the whole request.
+    bytes: usize,
     to: Arc<str>,
     chat: bool,
     keep: bool,
@@ -105,7 +107,7 @@ impl ImServer {
             devices: open,
         });
         if open == 0 {
-            self.no_longer_under_way(&plan.from);
+            self.under_way.end(&plan.from, plan.bytes);
             if plan.control {
                 self.refuse(request, if too_large { 513 } else { 480 }, now);
             } else if plan.keep {
@@ -127,6 +129,7 @@ impl ImServer {
         });
         let relay = Relay {
             from: plan.from,
+            bytes: plan.bytes,
             to: plan.to,
             chat: !plan.control,
             keep: plan.keep,
@@ -255,7 +258,7 @@ impl ImServer {
         let Some(relay) = self.relays.remove(&id) else {
             return;
         };
-        self.no_longer_under_way(&relay.from);
+        self.under_way.end(&relay.from, relay.bytes);
         if relay.delivered {
             return;
         }

@@ -20,6 +20,7 @@ use crate::ports::{
 };
 use crate::registrar::Registrar;
 use crate::relay::{Fork, Relay};
+use crate::under_way::UnderWay;
 
 /// What we do, for Allow (RFC 3261 §20.5).
 const ALLOW: &str = "REGISTER, MESSAGE, OPTIONS";
@@ -74,8 +75,8 @@ pub struct ImServer {
     pub(crate) registrar: Registrar,
     pub(crate) storing: HashMap<StoreToken, Storing>,
     pub(crate) relays: HashMap<i64, Relay>,
-    /// How many messages of each person are being stored or relayed.
-    pub(crate) under_way: HashMap<Arc<str>, usize>,
+    /// What is being stored or relayed.
+    pub(crate) under_way: UnderWay,
     pub(crate) forks: HashMap<ClientTx, Fork>,
     /// Control requests in the order in which they went out, with the moment until which each waits for its answer.
     pub(crate) control_deadlines: VecDeque<(Instant, i64)>,
@@ -104,7 +105,7 @@ impl ImServer {
             registrar: Registrar::default(),
             storing: HashMap::new(),
             relays: HashMap::new(),
-            under_way: HashMap::new(),
+            under_way: UnderWay::default(),
             forks: HashMap::new(),
             control_deadlines: VecDeque::new(),
             sessions: HashMap::new(),
@@ -160,7 +161,7 @@ impl ImServer {
             }
             (Some(Storing::Message { request, plan }), result) => {
                 self.duplicates.forget(plan.mark);
-                self.no_longer_under_way(&plan.from);
+                self.under_way.end(&plan.from, plan.bytes);
                 let overloaded = result == Err(StoreFault::Overloaded);
                 self.refuse(&request, if overloaded { 503 } else { 500 }, now);
             }
@@ -410,16 +411,6 @@ impl ImServer {
             status,
         });
         answer
-    }
-
-    /// A message of this sender is relayed, kept or given up. Services are not counted.
-    pub(crate) fn no_longer_under_way(&mut self, from: &str) {
-        if let Some(count) = self.under_way.get_mut(from) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                self.under_way.remove(from);
-            }
-        }
     }
 
     pub(crate) fn event(&mut self, event: Event) {
