@@ -50,7 +50,7 @@ pub async fn run(options: Bench) -> Result<bool> {
 async fn measure(options: &Bench, cores: Cores) -> Result<bool> {
     let out = Out { json: options.json };
     out.line(
-        &json!({ "machine": Machine::this(), "server_core": cores.server, "load_core": cores.load }),
+        &json!({ "machine": Machine::this(), "cores": cores.count, "server_core": cores.server, "load_core": cores.load }),
         || format!("server on core {}, load on core {}", cores.server, cores.load),
     )?;
     let mut series = Series::new(&out, cores);

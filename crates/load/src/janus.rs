@@ -75,6 +75,7 @@ impl Janus {
         let library = library().context("Janus is not installed")?;
         let api = directory.join("api.sock");
         write_configuration(directory, &library, &api)?;
+        let log = directory.join("log");
         let mut command = Command::new(PROGRAM);
         command
             .arg("-F")
@@ -83,7 +84,7 @@ impl Janus {
             .arg(directory.join("janus.jcfg"))
             .current_dir(directory)
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(fs::File::create(&log)?)
             .stderr(Stdio::null());
         let mut server = Server::start(command, core)?;
         let begin = clock::now();
@@ -91,7 +92,11 @@ impl Janus {
             match connect(&api) {
                 Ok(socket) => break socket,
                 Err(error) => {
-                    ensure!(server.is_running(), "Janus ended at its start");
+                    ensure!(
+                        server.is_running(),
+                        "Janus ended at its start: {}",
+                        fs::read_to_string(&log).unwrap_or_default()
+                    );
                     ensure!(
                         clock::now() - begin < START_MAX,
                         "Janus does not listen: {error}"
@@ -263,7 +268,7 @@ fn write_configuration(directory: &Path, library: &Path, api: &Path) -> Result<(
     writeln!(
         text,
         "general: {{ configs_folder = {:?}, plugins_folder = {:?}, transports_folder = {:?}, debug_level = 1, \
-         log_to_stdout = false, session_timeout = 0 }}\n\
+         session_timeout = 0 }}\n\
          plugins: {{ disable = {:?} }}\n\
          transports: {{ disable = {:?} }}",
         directory,

@@ -59,19 +59,24 @@ impl Kamailio {
             .replace("@DOMAIN@", domain)
             .replace("@MODULES@", modules);
         fs::write(&config, text)?;
+        let log = directory.join("log");
         let mut command = Command::new(program);
         command
-            .args(["-DD", "-E", "-m", "256", "-M", "16", "-Y"])
+            .args(["-DD", "-E", "-m", "1024", "-M", "16", "-Y"])
             .arg(directory)
             .arg("-f")
             .arg(&config)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::null());
+            .stderr(fs::File::create(&log)?);
         let mut server = Server::start(command, core)?;
         let begin = clock::now();
         while TcpStream::connect(addr).is_err() {
-            ensure!(server.is_running(), "Kamailio ended at its start");
+            ensure!(
+                server.is_running(),
+                "Kamailio ended at its start: {}",
+                fs::read_to_string(&log).unwrap_or_default()
+            );
             ensure!(clock::now() - begin < START_MAX, "Kamailio does not listen");
             clock::sleep(Duration::from_millis(20)).await;
         }
@@ -119,12 +124,12 @@ request_route {
 		sl_send_reply("483", "Too Many Hops");
 		exit;
 	}
-	if (is_method("REGISTER")) {
+	if (method == "REGISTER") {
 		fix_nated_register();
 		if (!save("location")) sl_reply_error();
 		exit;
 	}
-	if (!is_method("MESSAGE")) {
+	if (method != "MESSAGE") {
 		sl_send_reply("405", "Method Not Allowed");
 		exit;
 	}

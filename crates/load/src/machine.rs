@@ -25,6 +25,8 @@ pub struct Cores {
     pub server: usize,
     /// For the load.
     pub load: usize,
+    /// How many this process may use.
+    pub count: usize,
 }
 
 impl Cores {
@@ -32,10 +34,12 @@ impl Cores {
     pub fn choose() -> Self {
         let allowed = sched_getaffinity(None).unwrap_or_else(|_| CpuSet::new());
         let mut cores = (0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core));
+        let count = cores.clone().count();
         let load = cores.next().unwrap_or(0);
         Self {
             server: cores.next_back().unwrap_or(load),
             load,
+            count,
         }
     }
 
@@ -287,8 +291,6 @@ impl Meter {
 pub struct Machine {
     /// The processor's name.
     pub processor: String,
-    /// Cores that this process may use.
-    pub cores: usize,
     /// Kernel release.
     pub kernel: String,
     /// Memory in MB.
@@ -308,7 +310,6 @@ impl Machine {
         let kb = memory.split(' ').next().and_then(|kb| kb.parse().ok());
         Self {
             processor: value(&cpuinfo, "model name").unwrap_or_default(),
-            cores: std::thread::available_parallelism().map_or(1, usize::from),
             kernel: fs::read_to_string("/proc/sys/kernel/osrelease")
                 .unwrap_or_default()
                 .trim()
