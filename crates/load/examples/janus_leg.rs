@@ -13,11 +13,18 @@ fn main() -> Result<()> {
     let seconds: u64 = arguments.next().map_or(Ok(5), |text| text.parse())?;
     let cores = Cores::choose();
     pin_this_thread(cores.load)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         let directory = std::env::temp_dir().join(format!("janus-{}", std::process::id()));
         std::fs::create_dir_all(&directory)?;
-        let phones = Phones::start(Config { legs, talkers: 3, prompt: false, core: cores.load })?;
+        let phones = Phones::start(Config {
+            legs,
+            talkers: 3,
+            prompt: false,
+            core: cores.load,
+        })?;
         let mut janus = Janus::start(&directory, cores.server).await?;
         let locals: Vec<_> = (0..legs).filter_map(|leg| phones.local(leg)).collect();
         let remotes = janus.join(&locals)?;
@@ -34,7 +41,10 @@ fn main() -> Result<()> {
             )
             .await?;
         let cost = used.cpu.as_secs_f64() * 1e6 / window.leg_seconds();
-        println!("{cost:.0} µs a leg-second; {used:?}; {window:?}; faults {:?}", window.faults(legs, 0.9999));
+        println!(
+            "{cost:.0} µs a leg-second; {used:?}; {window:?}; faults {:?}",
+            window.faults(legs, 0.9999)
+        );
         janus.server.stop().await?;
         std::fs::remove_dir_all(&directory)?;
         Ok(())

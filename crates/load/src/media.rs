@@ -53,7 +53,7 @@ enum Ask {
 /// What it answers.
 #[derive(Debug)]
 enum Answer {
-    Window(Window),
+    Window(Box<Window>),
     Marks(Delays),
 }
 
@@ -175,7 +175,7 @@ impl Phones {
         clock::sleep_until(begin + length).await;
         let ended = at_end(begun)?;
         match self.answer().await? {
-            Answer::Window(window) => Ok((window, ended)),
+            Answer::Window(window) => Ok((*window, ended)),
             Answer::Marks(_) => Err(anyhow!("the media thread answered another question")),
         }
     }

@@ -30,6 +30,9 @@ const PROOF_LENGTH: Duration = Duration::from_secs(12);
 /// One search may take so long.
 const SEARCH_MAX: Duration = Duration::from_secs(85);
 
+/// Files that are no telephones' sockets.
+const OTHER_FILES: usize = 500;
+
 /// P1.
 pub async fn cost(series: &mut Series<'_>) -> Result<()> {
     let peer = janus::is_installed().then_some(janus::NAME);
@@ -113,7 +116,7 @@ async fn search(series: &Series<'_>, guess: Option<f64>) -> Result<Run> {
     let first = guess.map_or(FIRST, |guess| scaled(guess, 0.85));
     let factor = if guess.is_some() { 1.12 } else { 1.4 };
     let mut conference =
-        Conference::start(series.cores, phones(series, LEGS_MAX + 2_000), first).await?;
+        Conference::start(series.cores, phones(series, telephones_max()), first).await?;
     let mut steps = Vec::new();
     let (mut good, mut bad) = (0, LEGS_MAX + 1);
     let mut legs = first;
@@ -164,6 +167,14 @@ async fn search(series: &Series<'_>, guess: Option<f64>) -> Result<Run> {
         }
         proof = scaled(lossless(legs), 0.93);
     }
+}
+
+/// Sockets for the load of P3: more than legs, since no number is called twice, and as many as the system allows.
+fn telephones_max() -> usize {
+    let files =
+        runtime::files::raise_open_files_limit().and_then(|limit| usize::try_from(limit).ok());
+    let rest = files.map_or(usize::MAX, |files| files.saturating_sub(OTHER_FILES));
+    rest.min(LEGS_MAX + LEGS_MAX / 4)
 }
 
 async fn move_to(conference: &mut Conference, legs: usize, next: usize) -> Result<()> {

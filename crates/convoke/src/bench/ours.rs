@@ -181,13 +181,15 @@ fn config(trunk: Option<SocketAddr>, data: PathBuf) -> Config {
     config.dialplan.home_country = Some("49".to_owned());
     config.log.level = "warn".to_owned();
     if let Some(addr) = trunk {
-        let mut settings = TrunkSettings::default();
-        settings.name = "load".to_owned();
-        settings.server = addr.ip().to_string();
-        settings.port = Some(addr.port());
-        settings.from_number = Some("+49301009999".to_owned());
-        settings.calls_per_second = 1_000.0;
-        settings.lines = 10_000;
+        let settings = TrunkSettings {
+            name: "load".to_owned(),
+            server: addr.ip().to_string(),
+            port: Some(addr.port()),
+            from_number: Some("+49301009999".to_owned()),
+            calls_per_second: 1_000.0,
+            lines: 10_000,
+            ..TrunkSettings::default()
+        };
         config.trunk = vec![settings];
     }
     config

@@ -30,7 +30,9 @@ pub struct Window {
     pub late_p99_ms: usize,
     /// The longest that the sender itself was behind its timer, in milliseconds.
     pub load_late_max_ms: f64,
-    /// By how many packets each telephone's share of the window is known to be off: one at each end.
+    /// Time for which the sender sent nothing, since it was held up for too long, in milliseconds.
+    pub load_skipped_ms: u64,
+    /// Length of the window.
     pub seconds: f64,
     #[serde(skip)]
     classes: [u64; CLASSES],
@@ -48,6 +50,7 @@ impl Window {
             late_max_ms: 0.0,
             late_p99_ms: 0,
             load_late_max_ms: 0.0,
+            load_skipped_ms: 0,
             seconds: length.as_secs_f64(),
             classes: [0; CLASSES],
         }
@@ -78,6 +81,12 @@ impl Window {
         }
         if self.send_errors > 0 {
             faults.push(format!("{} packets could not be sent", self.send_errors));
+        }
+        if self.load_skipped_ms > 0 {
+            let skipped = self.load_skipped_ms;
+            faults.push(format!(
+                "the load did not keep up and left out {skipped} ms"
+            ));
         }
         if self.in_time() < in_time_min {
             faults.push(format!(

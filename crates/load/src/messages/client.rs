@@ -26,7 +26,9 @@ impl Client {
     pub fn register(server: SocketAddr, domain: &str, user: &User, instance: &str) -> Result<Self> {
         let (wire, answer) = Wire::register(server, domain, user, Some(instance))?;
         let contacts = answer.contacts()?;
-        let gruu = contacts.iter().find_map(|contact| contact.param("pub-gruu"));
+        let gruu = contacts
+            .iter()
+            .find_map(|contact| contact.param("pub-gruu"));
         let gruu = gruu.context("the registrar gave no public GRUU")?;
         Ok(Self {
             wire,
@@ -46,7 +48,8 @@ impl Client {
     /// # Errors
     /// When the connection fails.
     pub fn command(&mut self, service: &str, envelope: &[u8]) -> Result<()> {
-        self.wire.command(self.next_number, service, &self.domain, envelope);
+        self.wire
+            .command(self.next_number, service, &self.domain, envelope);
         self.next_number += 1;
         self.wire.flush()
     }
@@ -60,7 +63,9 @@ impl Client {
         self.wire.receive()?;
         while let Some(message) = self.wire.next()? {
             if message.method_ref() == Some(&Method::Message) {
-                let answer = ResponseBuilder::reply(&message, 200, "OK").to_tag("load").build();
+                let answer = ResponseBuilder::reply(&message, 200, "OK")
+                    .to_tag("load")
+                    .build();
                 self.wire.queue(answer.as_bytes());
             }
             taken.push(message);

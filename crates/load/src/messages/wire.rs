@@ -62,7 +62,9 @@ impl Wire {
                 password: password.clone(),
             })
         });
-        let instance = instance.map(|urn| format!(";+sip.instance=\"<{urn}>\"")).unwrap_or_default();
+        let instance = instance
+            .map(|urn| format!(";+sip.instance=\"<{urn}>\""))
+            .unwrap_or_default();
         for round in 1..=ROUNDS {
             let uri = format!("sip:{domain}");
             let cnonce = format!("load{round}{}", wire.local.port());
