@@ -31,8 +31,20 @@ const TOKEN_CHARS: usize = 32;
 /// Largest body of a request, in bytes.
 const BODY_MAX_BYTES: usize = 64 * 1024;
 
-/// Told when an account's passwords change, so that caches forget it.
-pub type Changed = std::sync::Arc<dyn Fn(&Aor) + Send + Sync>;
+/// Told when an account or its passwords change, so that caches forget it and what a revoked password opened is closed.
+pub type Changed = std::sync::Arc<dyn Fn(&Aor, Change) + Send + Sync>;
+
+/// What changed of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// A device password is in force no more.
+    Revoked {
+        /// Its number.
+        device: i64,
+    },
+    /// Anything else: it was made or renamed, or got one more password.
+    Other,
+}
 
 /// The operations on accounts, for the REST calls and for who sets an installation up.
 #[derive(Clone)]
@@ -136,7 +148,7 @@ impl Accounts {
             .save_account(account)
             .await
             .map_err(store_fault)?;
-        (self.changed)(aor);
+        (self.changed)(aor, Change::Other);
         Ok(())
     }
 
@@ -245,7 +257,7 @@ impl Accounts {
             created_at: now(),
         };
         let id = self.store.add_device(device).await.map_err(store_fault)?;
-        (self.changed)(aor);
+        (self.changed)(aor, Change::Other);
         Ok(id)
     }
 
@@ -284,7 +296,7 @@ impl Accounts {
                 "an unknown id",
             ));
         }
-        (self.changed)(aor);
+        (self.changed)(aor, Change::Revoked { device: id });
         Ok(())
     }
 

@@ -16,7 +16,7 @@ mod role;
 mod service;
 mod window;
 
-pub use admin::{AccountView, Accounts, MintedDevice, MintedToken, TelephoneView};
+pub use admin::{AccountView, Accounts, Change, Changed, MintedDevice, MintedToken, TelephoneView};
 pub use caller::{Caller, Keys, SCOPE_CONFERENCE, SecretDigest};
 pub use dialplan::DialPlan;
 pub use directory::Directory;

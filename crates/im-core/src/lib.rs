@@ -26,8 +26,8 @@ mod under_way;
 
 pub use config::{Config, Limits, ViaHosts, Wall};
 pub use ports::{
-    AccountInfo, Event, Gone, KeptMessage, LoggedMessage, LookupToken, Output, SavedBinding,
-    StoreFault, StoreOp, StoreToken, Stored,
+    AccountInfo, DevicePassword, Event, Gone, KeptMessage, LoggedMessage, LookupToken, Output,
+    SavedBinding, StoreFault, StoreOp, StoreToken, Stored,
 };
 pub use relay::MESSAGE_ID;
 pub use server::ImServer;

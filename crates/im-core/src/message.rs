@@ -156,7 +156,7 @@ impl ImServer {
         if let Some((key, service)) = self.registrar.authenticated(flow, &key, now) {
             return Ok((key.clone(), service));
         }
-        let account = self.authenticate(request, HeaderName::ProxyAuthorization, &key, now)?;
+        let (account, _) = self.authenticate(request, HeaderName::ProxyAuthorization, &key, now)?;
         Ok((Arc::from(key), account.service))
     }
 

@@ -137,6 +137,8 @@ pub struct SavedBinding {
     pub flow: String,
     /// User-Agent.
     pub user_agent: String,
+    /// The device password that it registered with; unknown of those that an earlier version saved.
+    pub password: Option<i64>,
 }
 
 /// What the store did.
@@ -165,7 +167,16 @@ pub struct AccountInfo {
     /// A service: messages to and from it are control, and it is told who sends.
     pub service: bool,
     /// The device passwords in force.
-    pub credentials: Vec<Credential>,
+    pub passwords: Vec<DevicePassword>,
+}
+
+/// A device password in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DevicePassword {
+    /// Its number, for `handle_password_revoked`.
+    pub id: i64,
+    /// What digests are checked against.
+    pub credential: Credential,
 }
 
 /// What happened, for logs and counters. Holds no bodies and no credentials.
@@ -252,4 +263,6 @@ pub enum Gone {
     Expired,
     /// Its connection closed.
     FlowClosed,
+    /// The password that it registered with was revoked.
+    Revoked,
 }

@@ -30,6 +30,8 @@ pub(crate) struct Binding {
     pub path: Vec<String>,
     pub target: Target,
     pub user_agent: String,
+    /// The number of the password that it was registered with, as far as known.
+    pub password: Option<i64>,
 }
 
 impl Binding {
@@ -86,6 +88,8 @@ impl FlowKey {
 pub(crate) struct FlowUser {
     pub until: Instant,
     pub service: bool,
+    /// The number of the password that says so.
+    pub password: i64,
     /// Requests need no digest.
     pub trusted: bool,
 }
@@ -210,7 +214,21 @@ impl Registrar {
         (user.trusted && user.until > now).then_some((aor, user.service))
     }
 
-    /// A password was revoked or the account changed: no connection speaks for it until it registers again.
+    /// A password is in force no more: what was registered with it is gone, and no connection speaks for the person by it.
+    /// Gives back whether contacts are gone. Those of whom the password is not known are.
+    pub(crate) fn revoke_password(&mut self, aor: &Arc<str>, password: i64) -> bool {
+        let person = self.people.get(aor);
+        let bindings = person.iter().flat_map(|person| &person.bindings);
+        for key in bindings.filter_map(Binding::flow_key) {
+            let users = self.flows.get_mut(&key);
+            if let Some(user) = users.and_then(|users| users.get_mut(aor)) {
+                user.trusted &= user.password != password;
+            }
+        }
+        self.take(aor, |b| b.password.is_none_or(|with| with == password)) > 0
+    }
+
+    /// The account changed: no connection speaks for it until it registers again.
     pub(crate) fn revoke_all(&mut self, aor: &str) {
         let Some(person) = self.people.get(aor) else {
             return;
@@ -309,6 +327,7 @@ mod tests {
             path: Vec::new(),
             target: Target::new(Transport::Udp, remote),
             user_agent: String::new(),
+            password: None,
         };
         for n in 0..10_000 {
             binding.expires = now + Duration::from_secs(n);

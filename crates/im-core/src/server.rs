@@ -198,8 +198,22 @@ impl ImServer {
         self.pump(now);
     }
 
-    /// An account was made, changed or removed, or one of its passwords revoked: what is remembered of it does not count any
-    /// more. Its contacts stay until they end.
+    /// A password of an account was revoked: what was registered with it is gone at once, so that a stolen telephone gets
+    /// nothing more.
+    pub fn handle_password_revoked(&mut self, aor: &str, password: i64, now: Instant) {
+        self.accounts.forget(aor);
+        let aor: Arc<str> = Arc::from(aor);
+        if self.registrar.revoke_password(&aor, password) {
+            self.save_bindings(&aor, now);
+            self.event(Event::Unregistered {
+                aor,
+                why: Gone::Revoked,
+            });
+        }
+    }
+
+    /// An account was made, changed or removed, or got one more password: what is remembered of it does not count any more.
+    /// Its contacts stay until they end.
     pub fn handle_account_changed(&mut self, aor: &str) {
         self.accounts.forget(aor);
         self.registrar.revoke_all(aor);

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use api::{Change, Changed};
 use convoke_types::Aor;
 use im_core::{Config as CoreConfig, Event, ImServer, ViaHosts, Wall};
 use runtime::clock;
@@ -45,7 +46,7 @@ pub(crate) enum Input {
         Result<Option<im_core::AccountInfo>, im_core::StoreFault>,
     ),
     /// An account changed.
-    AccountChanged(Aor),
+    AccountChanged(Aor, Change),
     /// The server goes down.
     Drain,
 }
@@ -91,10 +92,11 @@ impl ImRole {
     }
 
     /// What tells the core that an account changed.
-    pub fn account_changed(&self) -> Arc<dyn Fn(&Aor) + Send + Sync> {
+    pub fn account_changed(&self) -> Changed {
         let inputs = self.inputs.clone();
-        Arc::new(move |aor| {
-            if inputs.try_send(Input::AccountChanged(aor.clone())).is_err() {
+        Arc::new(move |aor, change| {
+            let input = Input::AccountChanged(aor.clone(), change);
+            if inputs.try_send(input).is_err() {
                 tracing::warn!(%aor, "the IM server was not told that the account changed");
             }
         })
@@ -174,7 +176,15 @@ impl SipCore for ImCore {
         match input {
             Input::Stored(token, result) => self.server.handle_stored(token, result, now),
             Input::LookedUp(token, result) => self.server.handle_lookup(token, result, now),
-            Input::AccountChanged(aor) => self.server.handle_account_changed(&aor.to_string()),
+            Input::AccountChanged(aor, change) => {
+                let aor = aor.to_string();
+                match change {
+                    Change::Revoked { device } => {
+                        self.server.handle_password_revoked(&aor, device, now);
+                    }
+                    Change::Other => self.server.handle_account_changed(&aor),
+                }
+            }
             Input::Drain => self.draining = true,
         }
     }

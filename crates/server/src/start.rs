@@ -165,7 +165,7 @@ impl Server {
         let domain = config.server.domain.clone();
         let changed = match &im {
             Some(im) => im.account_changed(),
-            None => std::sync::Arc::new(|_: &convoke_types::Aor| {}),
+            None => std::sync::Arc::new(|_: &convoke_types::Aor, _: api::Change| {}),
         };
         let accounts = Accounts::new(store.clone(), domain.clone(), domain.clone(), changed);
         let ours = config.runs(Part::Im) || config.runs(Part::Gateway);

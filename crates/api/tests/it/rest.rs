@@ -34,7 +34,7 @@ impl Site {
             store: store.clone(),
         };
         let domain = "example.org".to_owned();
-        let accounts = Accounts::new(store.clone(), domain.clone(), domain, Arc::new(|_| {}));
+        let accounts = Accounts::new(store.clone(), domain.clone(), domain, Arc::new(|_, _| {}));
         let router = api::router(Http {
             keys,
             conference: None,

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use convoke_types::Aor;
 use im_core::{
-    AccountInfo, Event, KeptMessage, LookupToken, SavedBinding, StoreFault, StoreOp, StoreToken,
-    Stored,
+    AccountInfo, DevicePassword, Event, KeptMessage, LookupToken, SavedBinding, StoreFault,
+    StoreOp, StoreToken, Stored,
 };
 use runtime::tasks::Tasks;
 use sip_proto::auth::Credential;
@@ -210,14 +210,17 @@ impl Lane {
         let Some((account, passwords)) = self.store.credentials(&aor).await? else {
             return Ok(None);
         };
-        let credentials = passwords.into_iter().map(|ha1| Credential {
-            md5: Some(ha1.md5),
-            sha256: Some(ha1.sha256),
-            sha512_256: Some(ha1.sha512_256),
+        let passwords = passwords.into_iter().map(|(id, ha1)| DevicePassword {
+            id,
+            credential: Credential {
+                md5: Some(ha1.md5),
+                sha256: Some(ha1.sha256),
+                sha512_256: Some(ha1.sha512_256),
+            },
         });
         Ok(Some(AccountInfo {
             service: account.kind == AccountKind::Service,
-            credentials: credentials.collect(),
+            passwords: passwords.collect(),
         }))
     }
 
@@ -240,6 +243,7 @@ impl Lane {
             path: saved.path,
             flow: saved.flow,
             user_agent: saved.user_agent,
+            password: saved.password,
         });
         self.store.save_bindings(&aor, rows.collect()).await
     }
@@ -275,6 +279,7 @@ pub(crate) fn saved_binding((aor, stored): (Aor, StoredBinding)) -> (Arc<str>, S
         path: stored.path,
         flow: stored.flow,
         user_agent: stored.user_agent,
+        password: stored.password,
     };
     (aor.to_string().into(), saved)
 }

@@ -71,6 +71,29 @@ async fn a_wrong_password_and_a_stranger_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_password_ends_its_registration_and_no_other() {
+    let mut bench = Bench::start("").await;
+    let mut alice = registered(bench.peer("alice").await).await;
+    let stolen = registered(bench.peer("bob").await).await;
+    let mut kept = registered(bench.peer("bob").await).await;
+    let bob = "bob@test.example".parse().unwrap();
+    let devices = bench.server.store.devices(&bob).await.unwrap();
+    let revoked = bench.server.accounts.revoke_device(&bob, devices[0].id);
+    revoked.await.unwrap();
+    block(move || {
+        assert_eq!(say(&mut alice, "bob", "between us"), Some(202));
+        let message = kept.expect("MESSAGE").unwrap();
+        assert!(message.text().ends_with("between us"));
+        kept.reply(&message, 200, "OK", &[], b"").unwrap();
+        let mut stolen = stolen;
+        assert_eq!(say(&mut stolen, "alice", "I am bob"), Some(407));
+        assert!(stolen.take_inbox().is_empty());
+    })
+    .await;
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_second_server_on_the_same_data_does_not_start() {
     let bench = Bench::start("").await;
     let second = server::Server::start(config(bench.directory.path(), "")).await;
