@@ -96,7 +96,7 @@ fn drain(server: &mut ImServer, sent: &mut Vec<Bytes>, now: Instant) {
                 };
                 server.handle_lookup(token, Ok(Some(account)), now);
             }
-            Output::Event(_) => {}
+            Output::Keep { .. } | Output::Event(_) => {}
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sip_proto::auth::Credential;
 use sip_proto::endpoint::SendToken;
-use sip_proto::{Target, Transport};
+use sip_proto::{FlowId, Target, Transport};
 
 /// Names a question to the store; its answer comes back with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,6 +41,14 @@ pub enum Output {
         token: LookupToken,
         /// `user@domain`.
         aor: Arc<str>,
+    },
+    /// Somebody registered on this connection, or nobody is registered on it any more. Of a connection that closed nothing
+    /// is said.
+    Keep {
+        /// The connection.
+        flow: FlowId,
+        /// Whether it may be silent for as long as it likes.
+        kept: bool,
     },
     /// For logs and counters.
     Event(Event),

@@ -2,7 +2,7 @@
 //! speaks for.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -110,6 +110,8 @@ pub(crate) struct Registrar {
     people: HashMap<Arc<str>, Person>,
     expiries: BinaryHeap<Reverse<(Instant, Arc<str>)>>,
     flows: HashMap<FlowKey, HashMap<Arc<str>, FlowUser>>,
+    /// Connections that gained their first user or lost their last one, in this order.
+    keeps: VecDeque<(FlowId, bool)>,
     next_id: u64,
 }
 
@@ -200,7 +202,16 @@ impl Registrar {
 
     /// From now until `user.until` requests on this connection are this user's.
     pub(crate) fn authenticate(&mut self, key: FlowKey, aor: &Arc<str>, user: FlowUser) {
-        self.flows.entry(key).or_default().insert(aor.clone(), user);
+        let users = self.flows.entry(key).or_default();
+        if users.is_empty() && key.remote.is_none() {
+            self.keeps.push_back((key.flow, true));
+        }
+        users.insert(aor.clone(), user);
+    }
+
+    /// The next connection that somebody is now registered on (true) or nobody any more.
+    pub(crate) fn next_keep(&mut self) -> Option<(FlowId, bool)> {
+        self.keeps.pop_front()
     }
 
     /// Whether requests on this connection are this user's.
@@ -296,6 +307,9 @@ impl Registrar {
             users.remove(aor);
             if users.is_empty() {
                 self.flows.remove(&key);
+                if key.remote.is_none() {
+                    self.keeps.push_back((key.flow, false));
+                }
             }
         }
     }

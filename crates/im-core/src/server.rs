@@ -249,7 +249,9 @@ impl ImServer {
 
     /// The next thing to do; `None` when there is nothing more.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let keep = |(flow, kept)| Output::Keep { flow, kept };
+        let output = self.outputs.pop_front();
+        output.or_else(|| self.registrar.next_keep().map(keep))
     }
 
     /// Number of people with contacts.

@@ -51,6 +51,8 @@ settings! {
         pub connections_per_ip_max: usize = 1_000;
         /// Longest registration that is granted, in seconds.
         pub registration_max_s: u32 = 3600;
+        /// How long a connection may be silent while nobody is registered on it, in seconds.
+        pub idle_s: u32 = 120;
         /// Digest algorithms that clients are offered, best first: "sha-512-256", "sha-256", "md5". Many old telephones give up when they are offered more than "md5".
         pub digest: Vec<DigestAlgorithm> = vec![DigestAlgorithm::Sha512_256, DigestAlgorithm::Sha256, DigestAlgorithm::Md5];
     }

@@ -29,8 +29,6 @@ use work::{StoreWork, Work};
 const INPUTS_MAX: usize = 262_144;
 /// How long messages under way may take when the server goes down.
 const DRAIN: Duration = Duration::from_secs(2);
-/// Added to the longest registration before a silent connection is closed: a refresh comes a little late at most.
-const IDLE_MARGIN: Duration = Duration::from_secs(120);
 
 /// What other parts tell the core.
 #[derive(Debug)]
@@ -123,6 +121,7 @@ async fn run(
         &stop,
         |output, _now| match output {
             Work::Event(event) => log(&event),
+            Work::Keep { flow, kept } => transports.keep(flow, kept),
             Work::Store { token, op } => work.store(token, op),
             Work::Lookup { token, aor } => work.lookup(token, aor),
             Work::Drained => stop.cancel(),
@@ -212,6 +211,7 @@ impl SipCore for ImCore {
             },
             im_core::Output::Store { token, op } => CoreOutput::App(Work::Store { token, op }),
             im_core::Output::Lookup { token, aor } => CoreOutput::App(Work::Lookup { token, aor }),
+            im_core::Output::Keep { flow, kept } => CoreOutput::App(Work::Keep { flow, kept }),
             im_core::Output::Event(event) => CoreOutput::App(Work::Event(event)),
         })
     }
@@ -233,12 +233,11 @@ async fn open(
     add(Transport::Udp, &im.udp);
     add(Transport::Tcp, &im.tcp);
     add(Transport::Tls, &im.tls);
-    let registration = Duration::from_secs(u64::from(im.registration_max_s));
     let limits = sip::Limits {
         connections_max: im.connections_max,
         connections_per_ip_max: im.connections_per_ip_max,
-        // Clients without keep-alives are heard of again when they refresh their registration.
-        idle_timeout: registration + IDLE_MARGIN,
+        // Connections that somebody is registered on are kept; their clients may be silent until they refresh.
+        idle_timeout: Duration::from_secs(u64::from(im.idle_s.max(1))),
         ..sip::Limits::default()
     };
     let tls_server = match certificate {

@@ -270,3 +270,38 @@ fn a_stranger_is_refused_once_and_nothing_is_kept_of_them() {
     let again = nonce(&world.ask(&stranger, &text));
     assert_ne!(first, again, "a repeat is a new request");
 }
+
+#[test]
+fn connections_that_somebody_is_registered_on_may_be_silent_and_no_others() {
+    let mut world = World::new();
+    let mut stranger = world.device("alice", Transport::Tcp);
+    let request = world.message(&mut stranger, "bob", "", "let me in");
+    assert_eq!(world.ask(&stranger, &request).status(), Some(407));
+    world.registered("bob", Transport::Udp);
+    assert!(world.kept.is_empty());
+
+    // Two users over one connection: it is let go with the last of them.
+    let mut alice = world.registered("alice", Transport::Tls);
+    let mut bob = world.device("bob", Transport::Tls);
+    bob.source = alice.source;
+    assert_eq!(world.register(&mut bob, "", 600).status(), Some(200));
+    let kept = [alice.source.flow];
+    assert!(world.kept.iter().eq(&kept));
+    assert_eq!(world.register(&mut alice, "", 0).status(), Some(200));
+    assert!(world.kept.iter().eq(&kept));
+    world.advance(Duration::from_secs(601));
+    assert!(world.kept.is_empty());
+
+    // One that closed is nobody's business any more.
+    let mut alice = world.registered("alice", Transport::Tcp);
+    assert_eq!(world.kept.len(), 1);
+    world.close(&alice);
+    assert!(world.kept.is_empty());
+    // Whoever comes over another connection leaves the former.
+    assert_eq!(world.register(&mut alice, "", 600).status(), Some(200));
+    let former = alice.source.flow;
+    alice.source = world.device("alice", Transport::Tcp).source;
+    assert_eq!(world.register(&mut alice, "", 600).status(), Some(200));
+    assert!(!world.kept.contains(&former));
+    assert!(world.kept.contains(&alice.source.flow));
+}

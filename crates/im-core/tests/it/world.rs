@@ -1,6 +1,6 @@
 //! The cast: one server, its store and accounts, and devices on connections or datagrams.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -79,6 +79,8 @@ pub struct World {
     pub delivered: BTreeMap<i64, Arc<str>>,
     pub bindings: HashMap<Arc<str>, Vec<SavedBinding>>,
     pub events: Vec<Event>,
+    /// Connections that may be silent.
+    pub kept: HashSet<FlowId>,
     /// False: store operations wait in `asked`.
     pub store_answers: bool,
     pub asked: Vec<(StoreToken, StoreOp)>,
@@ -120,6 +122,7 @@ impl World {
             delivered: BTreeMap::new(),
             bindings: HashMap::new(),
             events: Vec::new(),
+            kept: HashSet::new(),
             store_answers: true,
             asked: Vec::new(),
             accounts_answer: true,
@@ -295,6 +298,7 @@ impl World {
     }
 
     pub fn close(&mut self, device: &Device) {
+        self.kept.remove(&device.source.flow);
         self.server.handle_flow_closed(device.source.flow, self.now);
         self.run();
     }
@@ -384,6 +388,8 @@ impl World {
                         self.looked_up.push((token, account));
                     }
                 }
+                Output::Keep { flow, kept: true } => assert!(self.kept.insert(flow)),
+                Output::Keep { flow, kept: false } => assert!(self.kept.remove(&flow)),
                 Output::Event(event) => self.events.push(event),
             }
         }

@@ -11,6 +11,7 @@ use im_core::{
     StoreOp, StoreToken, Stored,
 };
 use runtime::tasks::Tasks;
+use sip_proto::FlowId;
 use sip_proto::auth::Credential;
 use store::{AccountKind, Direction, MessageId, NewMessage, Store, StoreError, StoredBinding};
 use tokio::sync::mpsc;
@@ -34,6 +35,11 @@ pub(crate) enum Work {
         aor: Arc<str>,
     },
     Event(Event),
+    /// A connection that may be silent, or no longer.
+    Keep {
+        flow: FlowId,
+        kept: bool,
+    },
     /// Nothing is under way any more.
     Drained,
 }
