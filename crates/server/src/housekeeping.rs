@@ -69,8 +69,8 @@ mod tests {
 
     use super::*;
 
-    async fn log(store: &Store, at: i64) {
-        let message = NewMessage {
+    fn message(at: i64) -> NewMessage {
+        NewMessage {
             at,
             from: Arc::from("a@x"),
             to: Arc::from("b@x"),
@@ -80,19 +80,18 @@ mod tests {
             direction: Direction::Relayed,
             control: false,
             keep: false,
-        };
-        store.log_message(message).await.unwrap();
+        }
     }
 
     #[tokio::test]
     async fn the_log_keeps_messages_for_its_days() {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open(directory.path()).unwrap();
-        for day in 0..10 {
-            for _ in 0..80 {
-                log(&store, day * DAY_MS).await;
-            }
+        // Ten days of eighty messages each, written together.
+        for n in 0..799 {
+            store.log_message_then(message(n / 80 * DAY_MS), |_| {});
         }
+        store.log_message(message(9 * DAY_MS)).await.unwrap();
         let shutdown = Shutdown::new();
         let purge = |days, now| round(&store, days, now, &shutdown);
         let oldest = async || store.log_from(None, 1).await.unwrap()[0].id.0;
