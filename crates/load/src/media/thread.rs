@@ -81,6 +81,8 @@ pub(super) struct Worker {
     mouths: Vec<Mouth>,
     ears: Vec<Ear>,
     slot: usize,
+    /// When the sockets were last empty: what is read now came after that.
+    emptied_ns: i64,
     counting: Option<Counting>,
     marks: Option<Marks>,
     /// Filled in beforehand, so that nothing is allocated while marks are measured.
@@ -123,6 +125,7 @@ impl Worker {
             epoll,
             timer,
             slot: 0,
+            emptied_ns: 0,
             counting: None,
             marks: None,
             spare_delays: Vec::with_capacity(MARKS_MAX),
@@ -156,8 +159,10 @@ impl Worker {
                 self.send_slot(now_ns() - planned_ns);
             }
             if !self.config.prompt {
+                self.note_gap();
                 self.receive_all()?;
             }
+            self.emptied_ns = now_ns();
             if due > 0 {
                 self.take_turns(planned_ns);
             }
@@ -190,6 +195,14 @@ impl Worker {
             }
         }
         Ok(due)
+    }
+
+    fn note_gap(&mut self) {
+        let now = now_ns();
+        let counting = self.counting.as_mut();
+        if let Some(counting) = counting.filter(|c| now >= c.begin_ns && now < c.end_ns) {
+            counting.window.note_gap(now - self.emptied_ns);
+        }
     }
 
     fn receive_all(&mut self) -> Result<()> {
@@ -290,7 +303,7 @@ impl Worker {
         let at_ns = now_ns();
         if let Some(counting) = &mut self.counting {
             let counts = at_ns >= counting.begin_ns && at_ns < counting.end_ns;
-            if let Some(late_ns) = ear.hear(packet.sequence, at_ns, counts) {
+            if let Some(late_ns) = ear.hear(packet.sequence, self.emptied_ns, at_ns, counts) {
                 counting.window.note_lateness(late_ns);
             }
         }

@@ -6,6 +6,10 @@ use serde::Serialize;
 
 /// Time between two packets of a stream.
 pub(super) const FRAME_NS: i64 = 20_000_000;
+/// A sender that has not looked at its sockets for so long was held up.
+const HELD_UP_NS: i64 = 5_000_000;
+/// Share of a window for which it may be.
+const HELD_MAX: f64 = 0.03;
 /// Classes of lateness, of one millisecond each; the last holds all beyond.
 const CLASSES: usize = 64;
 
@@ -30,6 +34,8 @@ pub struct Window {
     pub late_p99_ms: usize,
     /// The longest that the sender itself was behind its timer, in milliseconds.
     pub load_late_max_ms: f64,
+    /// Time for which the sender was held up, so that it did not see when packets came, in milliseconds.
+    pub load_held_ms: f64,
     /// Time for which the sender sent nothing, since it was held up for too long, in milliseconds.
     pub load_skipped_ms: u64,
     /// Length of the window.
@@ -50,6 +56,7 @@ impl Window {
             late_max_ms: 0.0,
             late_p99_ms: 0,
             load_late_max_ms: 0.0,
+            load_held_ms: 0.0,
             load_skipped_ms: 0,
             seconds: length.as_secs_f64(),
             classes: [0; CLASSES],
@@ -88,6 +95,10 @@ impl Window {
                 "the load did not keep up and left out {skipped} ms"
             ));
         }
+        if self.load_held_ms > self.seconds * 1e3 * HELD_MAX {
+            let held = self.load_held_ms;
+            faults.push(format!("the load was held up for {held:.0} ms"));
+        }
         if self.in_time() < in_time_min {
             faults.push(format!(
                 "{} packets lost and {} late of {} (in time {:.4} %, the load itself up to {:.1} ms behind)",
@@ -99,6 +110,13 @@ impl Window {
             ));
         }
         faults
+    }
+
+    /// The sender looked at its sockets `gap_ns` after it had last done so.
+    pub(super) fn note_gap(&mut self, gap_ns: i64) {
+        if gap_ns > HELD_UP_NS {
+            self.load_held_ms += ms(gap_ns);
+        }
     }
 
     pub(super) fn note_lateness(&mut self, late_ns: i64) {
@@ -163,8 +181,15 @@ pub(super) struct Ear {
 }
 
 impl Ear {
-    /// A packet came; what it means for the window is returned: its lateness, if it is counted.
-    pub(super) fn hear(&mut self, sequence: u16, at_ns: i64, counts: bool) -> Option<i64> {
+    /// A packet was read, which came after `earliest_ns`; what it means for the window is returned: by how much it was late
+    /// at least, if it is counted.
+    pub(super) fn hear(
+        &mut self,
+        sequence: u16,
+        earliest_ns: i64,
+        at_ns: i64,
+        counts: bool,
+    ) -> Option<i64> {
         let number = match self.highest {
             None => i64::from(sequence),
             Some(highest) => {
@@ -189,7 +214,7 @@ impl Ear {
         }
         self.heard += 1;
         self.last_ns = at_ns;
-        Some(raster - self.raster_ns)
+        Some((earliest_ns - number * FRAME_NS - self.raster_ns).max(0))
     }
 
     /// Numbers that are missing in a window that ended now.
@@ -213,7 +238,7 @@ mod tests {
         let mut ear = Ear::default();
         let mut window = Window::new(Duration::from_secs(1));
         for (number, at_ms) in packets {
-            if let Some(late_ns) = ear.hear(*number, at_ms * 1_000_000, true) {
+            if let Some(late_ns) = ear.hear(*number, at_ms * 1_000_000, at_ms * 1_000_000, true) {
                 window.note_lateness(late_ns);
             }
         }
@@ -234,19 +259,36 @@ mod tests {
     #[test]
     fn a_stream_that_stops_is_lost() {
         let mut ear = Ear::default();
-        assert_eq!(ear.hear(1, 0, true), Some(0));
+        assert_eq!(ear.hear(1, 0, 0, true), Some(0));
         assert_eq!(ear.lost(0, 1_000_000_000), 49);
+    }
+
+    #[test]
+    fn what_waited_for_a_sender_that_was_held_up_is_not_late() {
+        let mut ear = Ear::default();
+        assert_eq!(ear.hear(0, 0, 0, true), Some(0));
+        assert_eq!(
+            ear.hear(1, FRAME_NS - 1, FRAME_NS + 70_000_000, true),
+            Some(0)
+        );
+        // Nor does it shift the raster.
+        assert_eq!(ear.hear(2, FRAME_NS * 2, FRAME_NS * 2, true), Some(0));
+        assert_eq!(
+            ear.hear(3, FRAME_NS * 5, FRAME_NS * 5, true),
+            Some(FRAME_NS * 2)
+        );
     }
 
     #[test]
     fn a_server_that_skips_time_stays_late() {
         let mut ear = Ear::default();
         for n in 0..10 {
-            assert_eq!(ear.hear(n, i64::from(n) * FRAME_NS, true), Some(0));
+            let at = i64::from(n) * FRAME_NS;
+            assert_eq!(ear.hear(n, at, at, true), Some(0));
         }
         for n in 10..20 {
             let at = i64::from(n) * FRAME_NS + 100_000_000;
-            assert_eq!(ear.hear(n, at, true), Some(100_000_000));
+            assert_eq!(ear.hear(n, at, at, true), Some(100_000_000));
         }
     }
 }
