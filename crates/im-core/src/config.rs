@@ -43,6 +43,7 @@ impl Config {
                 udp: host.to_owned(),
                 tcp: host.to_owned(),
                 tls: host.to_owned(),
+                ws: host.to_owned(),
             },
             endpoint: endpoint::Config::default(),
             digest: VerifierConfig::default(),
@@ -81,6 +82,8 @@ pub struct ViaHosts {
     pub tcp: String,
     /// For encrypted connections.
     pub tls: String,
+    /// For WebSockets, with and without TLS.
+    pub ws: String,
 }
 
 impl ViaHosts {
@@ -90,6 +93,7 @@ impl ViaHosts {
             Transport::Udp => &self.udp,
             Transport::Tcp => &self.tcp,
             Transport::Tls => &self.tls,
+            Transport::Ws | Transport::Wss => &self.ws,
         }
     }
 }

@@ -157,7 +157,7 @@ impl ImServer {
         let routes = message.routes().map_err(|_| Stop::Refuse(400))?;
         let ours = |uri: &Uri| {
             let via = &self.config.via;
-            let hosts = [&via.udp, &via.tcp, &via.tls];
+            let hosts = [&via.udp, &via.tcp, &via.tls, &via.ws];
             self.serves(uri) || hosts.into_iter().any(|host| host_of(host) == uri.host())
         };
         match routes.as_slice() {

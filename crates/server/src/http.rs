@@ -1,37 +1,45 @@
-//! The HTTP listener: so many connections at once and no more, and none that is silent for long.
+//! The HTTP listeners, plain and under TLS: so many connections at once and no more, and none that is silent for long.
 
-use std::future::Future;
+mod guarded;
+pub(crate) mod websocket;
+
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::serve::Listener;
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
 use runtime::clock;
 use runtime::tasks::Tasks;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use rustls::ServerConfig;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
-/// Most HTTP connections at once; further ones wait in the kernel's queue.
+use guarded::{Guarded, Peer};
+
+/// Most HTTP connections at once on one address, WebSockets not counted; further ones wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 1024;
-/// How long a connection may neither read nor write: longer than the longest `get` waits.
-const SILENCE_MAX: Duration = Duration::from_secs(75);
 /// After a failed accept (no file descriptors left) we wait, instead of failing again at once.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
 /// Serves until the group is shut down; requests under way are still answered.
-pub(crate) fn serve(listener: TcpListener, router: Router, tasks: &Tasks) {
+pub(crate) fn serve(
+    listener: TcpListener,
+    tls: Option<Arc<ServerConfig>>,
+    router: Router,
+    tasks: &Tasks,
+) {
     let shutdown = tasks.shutdown_token().clone();
     let limited = Limited {
         listener,
+        tls,
         places: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
     };
     tasks.spawn_vital("http", async move {
-        let served = axum::serve(limited, router)
+        let service = router.into_make_service_with_connect_info::<Peer>();
+        let served = axum::serve(limited, service)
             .with_graceful_shutdown(async move { shutdown.cancelled().await });
         if let Err(error) = served.await {
             tracing::error!(%error, "HTTP ended");
@@ -41,6 +49,7 @@ pub(crate) fn serve(listener: TcpListener, router: Router, tasks: &Tasks) {
 
 struct Limited {
     listener: TcpListener,
+    tls: Option<Arc<ServerConfig>>,
     places: Arc<Semaphore>,
 }
 
@@ -57,9 +66,11 @@ impl Listener for Limited {
             };
             match self.listener.accept().await {
                 Ok((stream, remote)) => {
-                    // Without it answers wait for acknowledgements; an error is that of a connection already closed.
-                    let _ = stream.set_nodelay(true);
-                    return (Guarded::new(stream, place), remote);
+                    match Guarded::new(stream, self.tls.clone(), remote, place) {
+                        Ok(guarded) => return (guarded, remote),
+                        // It closed already.
+                        Err(error) => tracing::debug!(%remote, %error, "lost"),
+                    }
                 }
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept HTTP");
@@ -74,69 +85,8 @@ impl Listener for Limited {
     }
 }
 
-/// A connection that holds its place and fails when it is silent for too long.
-struct Guarded {
-    stream: TcpStream,
-    silence: Pin<Box<dyn Future<Output = ()> + Send>>,
-    _place: OwnedSemaphorePermit,
-}
-
-impl Guarded {
-    fn new(stream: TcpStream, place: OwnedSemaphorePermit) -> Self {
-        Self {
-            stream,
-            silence: Box::pin(clock::sleep(SILENCE_MAX)),
-            _place: place,
-        }
-    }
-
-    fn heard<T>(&mut self, cx: &mut Context<'_>, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if poll.is_ready() {
-            self.silence = Box::pin(clock::sleep(SILENCE_MAX));
-            return poll;
-        }
-        match self.silence.as_mut().poll(cx) {
-            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-            Poll::Pending => Poll::Pending,
-        }
-    }
-}
-
-impl AsyncRead for Guarded {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let poll = Pin::new(&mut self.stream).poll_read(cx, buf);
-        self.heard(cx, poll)
-    }
-}
-
-impl AsyncWrite for Guarded {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let poll = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.heard(cx, poll)
-    }
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let poll = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.heard(cx, poll)
-    }
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+impl Connected<IncomingStream<'_, Limited>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, Limited>) -> Self {
+        stream.io().peer().clone()
     }
 }

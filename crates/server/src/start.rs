@@ -14,10 +14,10 @@ use store::{Store, StoreError};
 use crate::check::{Finding, Severity, check_sense};
 use crate::config::{Config, Part, SecretError};
 use crate::files::{self, ADMINISTRATOR_KEY_FILE, Addresses, FileError, SHARED_SECRET_FILE};
-use crate::http;
+use crate::http::{self, websocket, websocket::Origins};
 use crate::role_conference::ConferenceRole;
 use crate::role_gateway::{self, GatewayRole, ImServerAddress, Surroundings};
-use crate::role_im::ImRole;
+use crate::role_im::{self, ImRole};
 
 /// How long each part may take to end after its work is done.
 const STAGE_END: Duration = Duration::from_secs(5);
@@ -204,7 +204,13 @@ impl Server {
             accounts: accounts.clone(),
             public_url: url.clone(),
         });
-        http::serve(listener, router.merge(routes), &http_tasks);
+        let mut router = router.merge(routes);
+        if let Some(im) = &im {
+            let origins = Origins::new(&config.http.origins, &url);
+            router = router.merge(websocket::router(im.transports.clone(), origins));
+        }
+        let https = listen_tls(&config, &router, &http_tasks).await?;
+        http::serve(listener, None, router, &http_tasks);
         housekeeping(&store, &http_tasks);
 
         let clients = im.as_ref().map(|im| &im.transports);
@@ -217,6 +223,7 @@ impl Server {
             trunk_udp: bound(trunks, Transport::Udp),
             trunk_tcp: bound(trunks, Transport::Tcp),
             http: Some(http_addr),
+            https,
             url,
             certificate: im.and_then(|im| im.certificate).map(|files| files.chain),
         };
@@ -287,6 +294,27 @@ impl Stages {
         self.0.push((name, tasks.clone()));
         tasks
     }
+}
+
+/// Opens the addresses for HTTPS; gives back where they are.
+async fn listen_tls(
+    config: &Config,
+    router: &axum::Router,
+    tasks: &Tasks,
+) -> Result<Vec<SocketAddr>, StartError> {
+    if config.http.tls.is_empty() {
+        return Ok(vec![]);
+    }
+    let files = role_im::certificate(config)?;
+    let tls = tls::server_config(&files, &[])?;
+    let mut bound = Vec::new();
+    for addr in config.http.tls.iter().copied() {
+        let http_error = |error| StartError::Http { addr, error };
+        let listener = runtime::tcp::listen(addr).await.map_err(http_error)?;
+        bound.push(listener.local_addr().map_err(http_error)?);
+        http::serve(listener, Some(tls.clone()), router.clone(), tasks);
+    }
+    Ok(bound)
 }
 
 fn bound(transports: Option<&SipTransports>, transport: Transport) -> Vec<SocketAddr> {

@@ -128,7 +128,7 @@ impl World {
         let n = self.next_device;
         let flow = match transport {
             Transport::Udp => 1,
-            Transport::Tcp | Transport::Tls => 100 + u64::from(n),
+            Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => 100 + u64::from(n),
         };
         Device {
             user: user.to_owned(),

@@ -12,3 +12,4 @@ mod forged;
 mod gateway;
 mod im;
 mod log;
+mod websocket;
