@@ -129,6 +129,14 @@ pub struct Limits {
     pub failures_per_address: u32,
     /// Addresses and users whose failures are remembered.
     pub failures_remembered: usize,
+    /// Most publications of presence; one more is 503.
+    pub publications: usize,
+    /// Most subscriptions to presence; one more is 503.
+    pub subscriptions: usize,
+    /// Most subscriptions of one watcher; one more is 503.
+    pub subscriptions_per_watcher: usize,
+    /// Time between two notifications of one subscription, in milliseconds.
+    pub notify_pace_ms: u64,
     /// The Retry-After of 503, in seconds.
     pub retry_after_s: u32,
 }
@@ -150,6 +158,10 @@ impl Default for Limits {
             failures_per_user: 5,
             failures_per_address: 50,
             failures_remembered: 20_000,
+            publications: 200_000,
+            subscriptions: 500_000,
+            subscriptions_per_watcher: 5_000,
+            notify_pace_ms: 1_000,
             retry_after_s: 5,
         }
     }

@@ -108,7 +108,7 @@ impl ImServer {
         if !self.serves(&to) {
             return Err(Stop::Refuse(403));
         }
-        let (from, from_service) = self.sender(request, now)?;
+        let (from, from_service) = self.sender(request, HeaderName::ProxyAuthorization, now)?;
         if self.has_expired(message, now) {
             return Err(Stop::Refuse(408));
         }
@@ -135,8 +135,13 @@ impl ImServer {
         })
     }
 
-    /// The authenticated sender, who must also stand in From, and whether it is a service.
-    fn sender(&mut self, request: &Request, now: Instant) -> Result<(Arc<str>, bool), Stop> {
+    /// The authenticated sender, who must also stand in From, and whether it is a service. A digest stands in `credentials`.
+    pub(crate) fn sender(
+        &mut self,
+        request: &Request,
+        credentials: HeaderName,
+        now: Instant,
+    ) -> Result<(Arc<str>, bool), Stop> {
         let from = request.message.from().map_err(|_| Stop::Refuse(400))?;
         let key = key_of(from.uri())
             .filter(|_| self.serves(from.uri()))
@@ -145,7 +150,7 @@ impl ImServer {
         if let Some((key, service)) = self.registrar.authenticated(flow, &key, now) {
             return Ok((key.clone(), service));
         }
-        let account = self.authenticate(request, HeaderName::ProxyAuthorization, &key, now)?;
+        let account = self.authenticate(request, credentials, &key, now)?;
         Ok((Arc::from(key), account.service))
     }
 
