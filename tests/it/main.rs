@@ -8,5 +8,6 @@
 )]
 
 mod descriptions;
+mod schemas;
 mod trials;
 mod workshop;
