@@ -166,7 +166,7 @@ pub fn read(document: &[u8]) -> Result<Presence, NoPidf> {
                     _ => return Err(NoPidf),
                 },
                 Some(Place::Note) if presence.note.is_none() && !text.trim().is_empty() => {
-                    presence.note = Some(text.trim().chars().take(NOTE_MAX_CHARS).collect());
+                    presence.note = Some(plain(text.trim()));
                 }
                 Some(_) => {}
                 None => return Err(NoPidf),
@@ -194,6 +194,17 @@ pub fn read(document: &[u8]) -> Result<Presence, NoPidf> {
             Event::Empty(_) | Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
         }
     }
+}
+
+/// What XML 1.0 may hold, cut to a length that people read.
+fn plain(text: &str) -> String {
+    let characters = text.chars().take(NOTE_MAX_CHARS);
+    let plain = characters.map(|character| match character {
+        '\u{fffe}' | '\u{ffff}' => '\u{fffd}',
+        control if control.is_control() => ' ',
+        other => other,
+    });
+    plain.collect()
 }
 
 fn is_in(namespace: &ResolveResult<'_>, wanted: &str) -> bool {
@@ -265,6 +276,19 @@ mod tests {
         assert_eq!(presence.open, Some(true));
         assert_eq!(presence.activities, [Activity::Meeting].into());
         assert_eq!(presence.note.as_deref(), Some("Don't disturb"));
+    }
+
+    #[test]
+    fn a_note_can_spoil_no_document() {
+        let document =
+            format!("<presence xmlns=\"{PIDF}\"><note>a\u{1}b\u{ffff}c</note></presence>");
+        let presence = read(document.as_bytes()).unwrap();
+        assert_eq!(presence.note.as_deref(), Some("a b\u{fffd}c"));
+        let referred = format!("<presence xmlns=\"{PIDF}\"><note>a&#1;b</note></presence>");
+        match read(referred.as_bytes()) {
+            Ok(presence) => assert_eq!(presence.note.as_deref(), Some("a b")),
+            Err(refused) => assert_eq!(refused, NoPidf),
+        }
     }
 
     #[test]

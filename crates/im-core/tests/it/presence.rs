@@ -420,3 +420,39 @@ fn watchers_who_are_gone_are_forgotten() {
     second(&mut world);
     assert!(world.received(&alice).is_empty());
 }
+
+/// The documents that people are told, where xmlschema judges them (`tests/schema/samples`); `UPDATE=1` writes them anew.
+#[test]
+fn the_documents_are_those_that_the_schema_was_asked_about() {
+    let note = Some("<in> a \"tent\" & \u{1f3d5}".to_owned());
+    for (name, presence) in [
+        ("presence-closed.xml", Presence::default()),
+        (
+            "presence-open.xml",
+            Presence {
+                open: Some(true),
+                activities: [
+                    Activity::Away,
+                    Activity::Busy,
+                    Activity::OnThePhone,
+                    Activity::Meeting,
+                    Activity::Meal,
+                    Activity::Vacation,
+                    Activity::Working,
+                ]
+                .into(),
+                note,
+            },
+        ),
+    ] {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../tests/schema/samples")
+            .join(name);
+        let document = pidf::write("bob&co@example.org", &presence);
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(&path, &document).unwrap();
+        }
+        let there = std::fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(there, document, "{name} is stale; run with UPDATE=1");
+    }
+}

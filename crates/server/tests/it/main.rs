@@ -12,4 +12,5 @@ mod forged;
 mod gateway;
 mod im;
 mod log;
+mod presence;
 mod websocket;
