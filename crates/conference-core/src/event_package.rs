@@ -101,9 +101,9 @@ pub fn full(domain: &str, version: u32, now: &Snapshot) -> String {
     let mut out = begin(&uri, "full", version);
     let title = clean(&now.title);
     if !title.is_empty() {
-        let _ = write!(
+        let _ = writeln!(
             out,
-            " <conference-description><display-text>{title}</display-text></conference-description>\n"
+            " <conference-description><display-text>{title}</display-text></conference-description>"
         );
     }
     state(&mut out, now);
@@ -133,7 +133,7 @@ pub fn partial(domain: &str, version: u32, told: &Snapshot, now: &Snapshot) -> O
         there.push(user.entity);
     }
     for entity in before.keys().filter(|entity| !there.contains(entity)) {
-        let _ = write!(users, "  <user entity=\"{entity}\" state=\"deleted\"/>\n");
+        let _ = writeln!(users, "  <user entity=\"{entity}\" state=\"deleted\"/>");
     }
     if users.is_empty() && told.state == now.state {
         return None;
@@ -169,10 +169,10 @@ fn state(out: &mut String, now: &Snapshot) {
         now.state,
         ConferenceState::Starting | ConferenceState::Running
     );
-    let _ = write!(
+    let _ = writeln!(
         out,
         " <conference-state><user-count>{count}</user-count><active>{active}</active>\
-         <c:conference state=\"{}\" version=\"{}\"/></conference-state>\n",
+         <c:conference state=\"{}\" version=\"{}\"/></conference-state>",
         now.state.as_str(),
         now.version
     );

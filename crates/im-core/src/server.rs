@@ -313,10 +313,10 @@ impl ImServer {
                 now,
             ),
             endpoint::Event::Response { tx, message, .. } => {
-                if let Some(status) = message.status().filter(|status| *status >= 200) {
-                    if !self.notifier.on_answer(tx, status, now) {
-                        self.fork_ended(tx, status, Some(&message), now);
-                    }
+                if let Some(status) = message.status().filter(|status| *status >= 200)
+                    && !self.notifier.on_answer(tx, status, now)
+                {
+                    self.fork_ended(tx, status, Some(&message), now);
                 }
             }
             endpoint::Event::Timeout { tx } => self.request_failed(tx, 408, now),
