@@ -32,7 +32,7 @@ pub struct Spoken {
 enum Wire {
     Udp(UdpSocket),
     Tcp(TcpStream),
-    Ws(Ws),
+    Ws(Box<Ws>),
 }
 
 /// Who a peer is.
@@ -125,7 +125,7 @@ impl SipPeer {
     ) -> io::Result<Self> {
         let local = socket.local_addr()?;
         let ws = Ws::open(stream, socket, secure)?;
-        let mut peer = Self::new(Wire::Ws(ws), local, identity, seed);
+        let mut peer = Self::new(Wire::Ws(Box::new(ws)), local, identity, seed);
         // RFC 7118 §5, as pages do that know no address of theirs.
         peer.host = format!("{:012x}.invalid", peer.random());
         Ok(peer)
