@@ -9,7 +9,7 @@ use realfft::RealFftPlanner;
 /// Samples a second of every telephone here.
 pub const RATE: u32 = 8_000;
 
-/// A sine of `hz` at `dbfs` (0 is full scale) for `seconds`, 16 bits, 8 kHz.
+/// A sine of `hz` (0: silence) at `dbfs` (0 is full scale) for `seconds`, 16 bits, 8 kHz.
 pub fn tone(hz: f64, dbfs: f64, seconds: u32) -> Vec<i16> {
     let peak = f64::from(i16::MAX) * 10_f64.powf(dbfs / 20.0);
     (0..seconds * RATE)

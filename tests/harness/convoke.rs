@@ -64,10 +64,16 @@ pub struct Place {
     _rtp: Ports,
 }
 
+/// A directory in memory where there is one: builds beside the tests can keep a disk busy for so many seconds that every
+/// acknowledgement waits. What a killed *process* leaves is the same on both.
+fn place() -> std::io::Result<TempDir> {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir())
+}
+
 impl Convoke {
     /// Starts it with this configuration and a fresh data directory, and waits until everything listens.
     pub fn start(config: Config) -> anyhow::Result<Self> {
-        let dir = tempfile::tempdir()?;
+        let dir = place()?;
         let (text, rtp) = config.finish();
         std::fs::write(dir.path().join("convoke.toml"), text)?;
         Self::restart(Place { dir, _rtp: rtp })

@@ -35,13 +35,7 @@ impl Ladder {
     /// When a party is not among the columns.
     #[must_use]
     pub fn add(mut self, one: &str, other: &str, spoken: &[Spoken]) -> Self {
-        let find = |name: &str| {
-            self.columns
-                .iter()
-                .position(|column| column == name)
-                .expect("a party of the ladder")
-        };
-        let (one, other) = (find(one), find(other));
+        let (one, other) = (self.find(one), self.find(other));
         self.steps.extend(spoken.iter().map(|spoken| Step {
             at_us: spoken.at_us,
             from: if spoken.sent { one } else { other },
@@ -49,6 +43,35 @@ impl Ladder {
             words: words(spoken),
         }));
         self
+    }
+
+    /// Adds one arrow with words of its own, after all that are there.
+    ///
+    /// # Panics
+    /// When a party is not among the columns.
+    pub fn arrow(&mut self, from: &str, to: &str, words: &str) {
+        let at_us = self.steps.last().map_or(0, |step| step.at_us + 1);
+        let step = Step {
+            at_us,
+            from: self.find(from),
+            to: self.find(to),
+            words: words.to_owned(),
+        };
+        self.steps.push(step);
+    }
+
+    fn find(&self, name: &str) -> usize {
+        let found = self.columns.iter().position(|column| column == name);
+        found.expect("a party of the ladder")
+    }
+
+    /// The drawing without times: what is the same in every run.
+    pub fn render_timeless(self) -> String {
+        let drawn = self.render();
+        let lines = drawn
+            .lines()
+            .map(|line| line.chars().skip(10).collect::<String>());
+        lines.map(|line| format!("{}\n", line.trim_end())).collect()
     }
 
     /// The drawing: milliseconds since the first message, the lifelines, an arrow a message.

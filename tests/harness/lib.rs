@@ -7,3 +7,5 @@ pub mod config;
 pub mod convoke;
 pub mod ladder;
 pub mod peers;
+pub mod rest;
+pub mod spoilt;

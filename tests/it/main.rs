@@ -7,6 +7,8 @@
     reason = "a test ends with the first thing that is not as it should be"
 )]
 
+mod calls;
+mod channel;
 mod descriptions;
 mod schemas;
 mod trials;

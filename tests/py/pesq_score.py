@@ -1,6 +1,7 @@
 """Scores how speech sounds after a line (ITU-T P.862, narrow band): pesq_score.py REFERENCE.wav HEARD.wav
 
-Both are 16-bit mono WAV files at 8 kHz. Prints {"pesq": score, "longest_gap_ms": …}, where a gap is a stretch of the heard
+Both are 16-bit mono WAV files at 8 kHz. Prints {"pesq": score, "longest_gap_ms": …, "level_db": …}, where the level is the heard
+speech's against the reference's, and a gap is a stretch of the heard
 speech that is digital silence while the reference, at the best alignment, is not.
 """
 
@@ -46,7 +47,22 @@ def longest_gap_ms(reference, heard):
     return longest * 10
 
 
+def aligned(reference, heard):
+    """The part of the heard signal that is the reference's, as long as the reference."""
+    lag = delay(reference, heard)
+    part = heard[max(lag, 0) : max(lag, 0) + len(reference)]
+    part = numpy.concatenate([numpy.zeros(max(-lag, 0), heard.dtype), part])[: len(reference)]
+    return numpy.concatenate([part, numpy.zeros(len(reference) - len(part), heard.dtype)])
+
+
+def level_db(reference, heard):
+    """By how many decibels the heard signal is louder."""
+    power = [numpy.sum(signal.astype(numpy.float64) ** 2) + 1 for signal in (heard, reference)]
+    return 10 * numpy.log10(power[0] / power[1])
+
+
 if __name__ == "__main__":
     reference, heard = (samples(path) for path in sys.argv[1:3])
+    gap, heard = longest_gap_ms(reference, heard), aligned(reference, heard)
     score = pesq(RATE, reference.astype(numpy.int16), heard.astype(numpy.int16), "nb")
-    print(json.dumps({"pesq": round(float(score), 3), "longest_gap_ms": longest_gap_ms(reference, heard)}))
+    print(json.dumps({"pesq": round(float(score), 3), "longest_gap_ms": gap, "level_db": round(float(level_db(reference, heard)), 2)}))

@@ -1,7 +1,8 @@
 //! Accounts over REST, for the administrator's key: people, their telephones, device passwords and tokens.
 
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, Query, State};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 use axum::{Json, Router};
@@ -20,12 +21,30 @@ use crate::http::{Http, authorization, fault_response};
 const PORTS_DEFAULT: u32 = 50;
 /// Longest life of a token, in days.
 const TOKEN_DAYS_MAX: u32 = 3_650;
+/// Its life unless another is asked for.
+const TOKEN_DAYS_DEFAULT: u32 = 90;
 const DAY_MS: i64 = 86_400_000;
-/// Random characters of a device password; 5.9 bits each.
+/// Random characters of a device password: 110 bits at 5 bits each, for there are 32 letters.
 const PASSWORD_CHARS: usize = 22;
+/// Random characters of a token: 160 bits.
+const TOKEN_CHARS: usize = 32;
+/// Largest body of a request, in bytes.
+const BODY_MAX_BYTES: usize = 64 * 1024;
 
-/// Told when an account's passwords change, so that caches forget it.
-pub type Changed = std::sync::Arc<dyn Fn(&Aor) + Send + Sync>;
+/// Told when an account or its passwords change, so that caches forget it and what a revoked password opened is closed.
+pub type Changed = std::sync::Arc<dyn Fn(&Aor, Change) + Send + Sync>;
+
+/// What changed of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// A device password is in force no more.
+    Revoked {
+        /// Its number.
+        device: i64,
+    },
+    /// Anything else: it was made or renamed, or got one more password.
+    Other,
+}
 
 /// The operations on accounts, for the REST calls and for who sets an installation up.
 #[derive(Clone)]
@@ -129,7 +148,7 @@ impl Accounts {
             .save_account(account)
             .await
             .map_err(store_fault)?;
-        (self.changed)(aor);
+        (self.changed)(aor, Change::Other);
         Ok(())
     }
 
@@ -238,7 +257,7 @@ impl Accounts {
             created_at: now(),
         };
         let id = self.store.add_device(device).await.map_err(store_fault)?;
-        (self.changed)(aor);
+        (self.changed)(aor, Change::Other);
         Ok(id)
     }
 
@@ -277,7 +296,7 @@ impl Accounts {
                 "an unknown id",
             ));
         }
-        (self.changed)(aor);
+        (self.changed)(aor, Change::Revoked { device: id });
         Ok(())
     }
 
@@ -292,7 +311,7 @@ impl Accounts {
         days: u32,
     ) -> Result<MintedToken, Fault> {
         self.known(aor).await?;
-        let token = format!("cvk_{}", random_text(32)?);
+        let token = format!("cvk_{}", random_text(TOKEN_CHARS)?);
         let expires_at =
             now().saturating_add(DAY_MS.saturating_mul(i64::from(days.clamp(1, TOKEN_DAYS_MAX))));
         let row = ApiToken {
@@ -344,6 +363,7 @@ pub(crate) fn routes() -> Router<Http> {
         .route("/api/v1/users/{user}/devices/{id}", delete(revoke_device))
         .route("/api/v1/users/{user}/tokens", post(mint_token))
         .route("/api/v1/messages", get(messages))
+        .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
 }
 
 #[derive(Deserialize)]
@@ -368,14 +388,39 @@ struct LogQuery {
     bodies: bool,
 }
 
-async fn administrator(http: &Http, headers: &HeaderMap) -> Result<(), Fault> {
-    match http.keys.caller(authorization(headers)).await? {
-        Caller::Administrator => Ok(()),
-        Caller::Gateway | Caller::Person { .. } => Err(Fault::new(
-            FaultCode::NotAllowed,
-            "the administrator's key",
-            "another token",
-        )),
+/// The caller has the administrator's key. As the first argument of a handler it is asked before a body is read.
+struct Administrator;
+
+impl FromRequestParts<Http> for Administrator {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, http: &Http) -> Result<Self, Response> {
+        let fault = match http.keys.caller(authorization(&parts.headers)).await {
+            Ok(Caller::Administrator) => return Ok(Self),
+            Ok(Caller::Gateway | Caller::Person { .. }) => Fault::new(
+                FaultCode::NotAllowed,
+                "the administrator's key",
+                "another token",
+            ),
+            Err(fault) => fault,
+        };
+        Err(fault_response(&fault))
+    }
+}
+
+impl Http {
+    /// Writes down what the administrator did.
+    async fn audit(&self, action: &str, target: &str, detail: String) -> Result<(), Fault> {
+        let entry = store::AuditEntry {
+            at: now(),
+            actor: "administrator".to_owned(),
+            action: action.to_owned(),
+            target: loggable(target),
+            detail,
+            request: None,
+        };
+        let written = self.accounts.store.audit(entry).await;
+        written.map(|_| ()).map_err(store_fault)
     }
 }
 
@@ -386,22 +431,17 @@ fn answer<T: Serialize>(status: StatusCode, result: Result<T, Fault>) -> Respons
     }
 }
 
-async fn list_users(State(http): State<Http>, headers: HeaderMap) -> Response {
-    let work = async {
-        administrator(&http, &headers).await?;
-        http.accounts.list().await
-    };
-    answer(StatusCode::OK, work.await)
+async fn list_users(_: Administrator, State(http): State<Http>) -> Response {
+    answer(StatusCode::OK, http.accounts.list().await)
 }
 
 async fn save_user(
+    _: Administrator,
     State(http): State<Http>,
-    headers: HeaderMap,
     Path(user): Path<String>,
     Json(body): Json<NameBody>,
 ) -> Response {
     let work = async {
-        administrator(&http, &headers).await?;
         let aor = http.accounts.aor(&user)?;
         http.accounts
             .save(&aor, &body.name, AccountKind::Person)
@@ -411,13 +451,12 @@ async fn save_user(
 }
 
 async fn save_telephones(
+    _: Administrator,
     State(http): State<Http>,
-    headers: HeaderMap,
     Path(user): Path<String>,
     Json(body): Json<Vec<TelephoneView>>,
 ) -> Response {
     let work = async {
-        administrator(&http, &headers).await?;
         let aor = http.accounts.aor(&user)?;
         http.accounts.save_telephones(&aor, body).await
     };
@@ -425,68 +464,66 @@ async fn save_telephones(
 }
 
 async fn mint_device(
+    _: Administrator,
     State(http): State<Http>,
-    headers: HeaderMap,
     Path(user): Path<String>,
     Json(body): Json<LabelBody>,
 ) -> Response {
     let work = async {
-        administrator(&http, &headers).await?;
         let aor = http.accounts.aor(&user)?;
-        http.accounts.mint_device(&aor, &body.label).await
+        let minted = http.accounts.mint_device(&aor, &body.label).await?;
+        let detail = format!("password {} for {}", minted.id, loggable(&body.label));
+        // Nobody sees a password whose making is not written down.
+        http.audit("device.mint", &aor.to_string(), detail).await?;
+        Ok(minted)
     };
     answer(StatusCode::CREATED, work.await)
 }
 
 async fn revoke_device(
+    _: Administrator,
     State(http): State<Http>,
-    headers: HeaderMap,
     Path((user, id)): Path<(String, i64)>,
 ) -> Response {
     let work = async {
-        administrator(&http, &headers).await?;
         let aor = http.accounts.aor(&user)?;
-        http.accounts.revoke_device(&aor, id).await
+        http.accounts.revoke_device(&aor, id).await?;
+        let detail = format!("password {id}");
+        http.audit("device.revoke", &aor.to_string(), detail).await
     };
     answer(StatusCode::OK, work.await)
 }
 
 async fn mint_token(
+    _: Administrator,
     State(http): State<Http>,
-    headers: HeaderMap,
     Path(user): Path<String>,
     Json(body): Json<LabelBody>,
 ) -> Response {
     let work = async {
-        administrator(&http, &headers).await?;
         let aor = http.accounts.aor(&user)?;
-        http.accounts
-            .mint_token(&aor, &body.label, body.days.unwrap_or(90))
-            .await
+        let days = body.days.unwrap_or(TOKEN_DAYS_DEFAULT);
+        let minted = http.accounts.mint_token(&aor, &body.label, days).await?;
+        let detail = format!("until {} for {}", minted.expires_at, loggable(&body.label));
+        http.audit("token.mint", &aor.to_string(), detail).await?;
+        Ok(minted)
     };
     answer(StatusCode::CREATED, work.await)
 }
 
 /// The message log for the administrator; bodies only when asked for, and that is written to the audit log.
 async fn messages(
+    _: Administrator,
     State(http): State<Http>,
-    headers: HeaderMap,
     Query(query): Query<LogQuery>,
 ) -> Response {
     let work = async {
-        administrator(&http, &headers).await?;
         let limit = query.limit.unwrap_or(50).min(store::PAGE_MAX);
         let store = &http.accounts.store;
         if query.bodies {
-            let entry = store::AuditEntry {
-                at: now(),
-                actor: "administrator".to_owned(),
-                action: "log.bodies".to_owned(),
-                target: loggable(query.user.as_deref().unwrap_or("all")),
-                detail: "message bodies were read".to_owned(),
-                request: None,
-            };
-            store.audit(entry).await.map_err(store_fault)?;
+            let whose = query.user.as_deref().unwrap_or("all");
+            let detail = "message bodies were read".to_owned();
+            http.audit("log.bodies", whose, detail).await?;
         }
         let found = match &query.user {
             Some(user) => {

@@ -109,8 +109,10 @@ impl Directory {
         }
         match named.len() {
             1 => named.pop().ok_or_else(|| unknown_person("a name")),
-            0 => Err(unknown_person(
+            0 => Err(Fault::new(
+                FaultCode::UnknownPerson,
                 "a name, user@domain or number that is known here",
+                convoke_types::loggable(name),
             )),
             _ => Err(Fault::new(
                 FaultCode::UnknownPerson,
@@ -190,7 +192,11 @@ impl Directory {
             place: asked
                 .place
                 .clone()
-                .unwrap_or_else(|| format!("number …{ending}")),
+                // The name says the number already where nobody gave another.
+                .unwrap_or_else(|| match asked.name {
+                    Some(_) => format!("number …{ending}"),
+                    None => "outside".to_owned(),
+                }),
             guard: owner.is_none() && self.guard_outside,
             language: self.language.clone(),
             moderator: false,

@@ -98,6 +98,13 @@ impl History {
             .map(|page| page.version.subscribe())
     }
 
+    /// Whether more reports may come.
+    pub fn is_running(&self, id: &ConferenceId) -> bool {
+        let book = self.lock();
+        let page = book.pages.get(id);
+        page.is_some_and(|page| page.snapshot.state != ConferenceState::Ended)
+    }
+
     /// An ended conference and its reports after `since`, for who was in it.
     pub fn ended(
         &self,

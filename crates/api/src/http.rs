@@ -1,4 +1,4 @@
-//! The HTTP face: SOAP with its WSDL, REST for administration, and a word for those who open `/`.
+//! The HTTP face: SOAP with its WSDL, REST for administration, and the window.
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -13,6 +13,7 @@ use crate::admin::{self, Accounts};
 use crate::caller::Keys;
 use crate::role::Given;
 use crate::service::ConferenceService;
+use crate::window;
 
 /// The header by which the gateway tells the id that follows a request through every part's log.
 const REQUEST_ID: &str = "X-Request-Id";
@@ -33,25 +34,11 @@ pub struct Http {
 /// The routes.
 pub fn router(http: Http) -> Router {
     Router::new()
-        .route("/", get(root))
         .route("/soap/conference", post(conference).get(conference_wsdl))
         .route("/soap/{schema}", get(schema))
         .merge(admin::routes())
+        .fallback(window::serve)
         .with_state(http)
-}
-
-async fn root() -> Response {
-    let page = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Convoke</title>\
-        <h1>Convoke runs</h1><p>This build has no window yet: use <code>convoke call bob carol --as alice</code>, any \
-        SIP client, or the <a href=\"/soap/conference?wsdl\">conference web service</a>.</p></html>";
-    (
-        [
-            (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-            (header::CONTENT_SECURITY_POLICY, "default-src 'none'"),
-        ],
-        page,
-    )
-        .into_response()
 }
 
 async fn conference(State(http): State<Http>, request: Request) -> Response {
@@ -69,9 +56,16 @@ async fn conference(State(http): State<Http>, request: Request) -> Response {
     let caller = http.keys.caller(authorization(&parts.headers)).await;
     let unauthenticated = matches!(&caller, Err(fault) if fault.code == FaultCode::Unauthenticated);
     let given = service.handle(&body, caller).await;
-    let request = parts.headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
+    let request = parts
+        .headers
+        .get(REQUEST_ID)
+        .and_then(|value| value.to_str().ok());
     let request = request.map(convoke_types::loggable);
-    tracing::info!(request, fault = given.is_fault, "request to the conference service");
+    tracing::info!(
+        request,
+        fault = given.is_fault,
+        "request to the conference service"
+    );
     let mut response = envelope(given);
     if unauthenticated {
         // SOAP 1.1 §6.2 wants 500 for faults, but a caller without credentials is HTTP's own affair (RFC 9110 §15.5.2).

@@ -9,12 +9,14 @@ mod dialplan;
 mod directory;
 mod history;
 mod http;
+mod in_flight;
 mod records;
 mod reporter;
 mod role;
 mod service;
+mod window;
 
-pub use admin::{AccountView, Accounts, MintedDevice, MintedToken, TelephoneView};
+pub use admin::{AccountView, Accounts, Change, Changed, MintedDevice, MintedToken, TelephoneView};
 pub use caller::{Caller, Keys, SCOPE_CONFERENCE, SecretDigest};
 pub use dialplan::DialPlan;
 pub use directory::Directory;

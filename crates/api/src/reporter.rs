@@ -98,12 +98,14 @@ impl Reporter {
         let of = all.entry(conference.clone()).or_default();
         of.retain(|known| known.address != subscriber.address);
         if of.len() == SUBSCRIBERS_MAX {
-            of.remove(0);
+            // Somebody with many devices takes no place from others.
+            let theirs = of.iter().position(|known| known.user == subscriber.user);
+            of.remove(theirs.unwrap_or(0));
         }
         of.push(subscriber);
     }
 
-    /// It was not created after all.
+    /// It was not created after all, or has ended.
     pub fn forget(&self, conference: &ConferenceId) {
         self.subscribers
             .lock()
@@ -233,4 +235,31 @@ fn by_subscriber(items: Vec<Item>) -> Vec<(Subscriber, Vec<Report>)> {
         }
     }
     groups
+}
+
+#[cfg(test)]
+mod tests {
+    use runtime::tasks::Shutdown;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn nobody_takes_the_places_of_others() {
+        let reporter = Reporter::start(&Tasks::new(Shutdown::new()), None);
+        let conference: ConferenceId = "c1".parse().unwrap();
+        let subscriber = |user: &str, device: usize| Subscriber {
+            user: user.parse().unwrap(),
+            address: format!("sip:{user};gr={device}"),
+            request: None,
+        };
+        reporter.subscribe(&conference, subscriber("alice@x", 1));
+        for device in 0..100 {
+            reporter.subscribe(&conference, subscriber("eve@x", device));
+        }
+        let all = reporter.subscribers.lock().unwrap();
+        let of = all.get(&conference).unwrap();
+        assert_eq!(of.len(), SUBSCRIBERS_MAX);
+        assert_eq!(of.first(), Some(&subscriber("alice@x", 1)));
+        assert_eq!(of.last(), Some(&subscriber("eve@x", 99)));
+    }
 }

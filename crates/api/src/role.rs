@@ -88,7 +88,7 @@ impl FocusHandle {
     }
 }
 
-fn going_down() -> Fault {
+pub(crate) fn going_down() -> Fault {
     Fault::new(
         FaultCode::ShuttingDown,
         "a running server",
@@ -146,6 +146,8 @@ struct Answer {
     result: Result<Reply, Fault>,
     encode: Encode,
     durable: Option<Durable>,
+    /// Whether telephones ring when it is given.
+    calls: bool,
     to: oneshot::Sender<Given>,
 }
 
@@ -154,6 +156,7 @@ struct Pending {
     id: CommandId,
     encode: Encode,
     durable: Option<Durable>,
+    calls: bool,
     to: oneshot::Sender<Given>,
 }
 
@@ -202,6 +205,7 @@ impl FocusLoop {
             durable,
             answer: to,
         } = ask;
+        let calls = calls_somebody(&operation);
         self.focus.handle_command(
             Command {
                 id: id.clone(),
@@ -214,6 +218,7 @@ impl FocusLoop {
             id,
             encode,
             durable,
+            calls,
             to,
         }))
         .await;
@@ -228,12 +233,14 @@ impl FocusLoop {
                         id,
                         encode,
                         durable,
+                        calls,
                         to,
                     }) => Step::Answer(Box::new(Answer {
                         id,
                         result,
                         encode,
                         durable,
+                        calls,
                         to,
                     })),
                     None => continue,
@@ -246,6 +253,18 @@ impl FocusLoop {
                 return;
             }
         }
+    }
+}
+
+fn calls_somebody(operation: &Operation) -> bool {
+    match operation {
+        Operation::Create(_) | Operation::Add { .. } | Operation::Call { .. } => true,
+        Operation::Disconnect { .. }
+        | Operation::Remove { .. }
+        | Operation::Mute { .. }
+        | Operation::Unmute { .. }
+        | Operation::End { .. }
+        | Operation::Get { .. } => false,
     }
 }
 
@@ -310,7 +329,8 @@ impl Sequencer {
         }
     }
 
-    /// Makes an answer durable, then gives it; a command that cannot be made durable ends its conference undialled.
+    /// Makes an answer durable, then gives it; a command that calls somebody and cannot be made durable ends its conference
+    /// undialled.
     async fn answer(&mut self, answer: Answer) {
         let envelope = (answer.encode)(&answer.result);
         let passing = answer.result.as_ref().is_err_and(convert::is_passing);
@@ -322,7 +342,9 @@ impl Sequencer {
             },
             Ok(Some(before)) => before,
             Err(fault) => {
-                if let Ok(reply) = &answer.result {
+                if let Ok(reply) = &answer.result
+                    && answer.calls
+                {
                     let conference = reply.snapshot.conference.clone();
                     self.refused.insert(conference.clone());
                     self.end(conference);

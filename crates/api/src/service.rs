@@ -1,24 +1,24 @@
 //! The conference web service: one request in, one answer out, the same over HTTP from the gateway and from SOAP toolkits.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use conference_core::{Actor, Create, Focus, Operation};
 use convoke_types::bridge::{BridgeCommand, BridgeEvent};
-use convoke_types::{Aor, CommandId, ConferenceId, Fault, FaultCode};
+use convoke_types::{CommandId, ConferenceId, Fault, FaultCode};
 use runtime::clock;
 use runtime::tasks::Tasks;
 use sha2::{Digest, Sha256};
 use soap_proto::{self as soap, Request, Response};
 use store::Store;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::caller::{Acting, Caller};
 use crate::convert;
 use crate::directory::{Directory, store_fault};
 use crate::history::{self, History};
+use crate::in_flight::{Entered, InFlight, reused};
 use crate::records::Records;
 use crate::reporter::{Reporter, ReportingService, Subscriber};
 use crate::role::{self, Ask, Durable, FocusHandle, Given};
@@ -27,8 +27,6 @@ use crate::role::{self, Ask, Durable, FocusHandle, Given};
 const LIST_MAX: usize = 32;
 /// Longest wait of a `get`, as the schema has it.
 const WAIT_MAX: Duration = Duration::from_secs(25);
-/// Commands whose first answer is still being made.
-const IN_FLIGHT_MAX: usize = 4_096;
 
 /// What the service is made of.
 pub struct Config {
@@ -55,17 +53,13 @@ pub struct ConferenceService {
 }
 
 struct Shared {
+    tasks: Tasks,
     focus: FocusHandle,
     directory: Directory,
     store: Store,
     history: Arc<History>,
     reporter: Reporter,
-    in_flight: Mutex<HashMap<(CommandId, Aor), InFlight>>,
-}
-
-struct InFlight {
-    fingerprint: Vec<u8>,
-    answer: watch::Receiver<Option<Given>>,
+    in_flight: InFlight,
 }
 
 impl ConferenceService {
@@ -88,12 +82,13 @@ impl ConferenceService {
             },
         );
         let shared = Shared {
+            tasks: tasks.clone(),
             focus,
             directory: config.directory,
             store,
             history,
             reporter: reporter.without_lanes(),
-            in_flight: Mutex::default(),
+            in_flight: InFlight::default(),
         };
         Self {
             shared: Arc::new(shared),
@@ -122,30 +117,36 @@ impl ConferenceService {
     }
 
     async fn operate(&self, request: &Request, acting: Acting) -> Result<Given, Fault> {
-        let late = request
-            .headers
-            .expires
-            .is_some_and(|expires| expires.is_over(history::now()));
-        if late {
-            return Err(Fault::new(
-                FaultCode::Expired,
-                "a command within its time",
-                "one that is too late",
-            ));
-        }
         match &request.operation {
-            soap::Operation::List => Ok(self.list(request, &acting)),
+            soap::Operation::List => {
+                in_time(request)?;
+                Ok(self.list(request, &acting))
+            }
             soap::Operation::Get {
                 conference,
                 since,
                 wait_ms,
                 ..
             } => {
+                in_time(request)?;
                 let wait = Duration::from_millis(u64::from(wait_ms.unwrap_or(0))).min(WAIT_MAX);
                 self.get(request, &acting, conference, *since, wait).await
             }
-            _ => self.command(request, acting).await,
+            _ => self.to_its_end(request, acting).await,
         }
+    }
+
+    /// A command has a task of its own: whoever asked may hang up, which ends the asking future, but what was begun comes to
+    /// its end, and a repeat finds its answer.
+    async fn to_its_end(&self, request: &Request, acting: Acting) -> Result<Given, Fault> {
+        let (service, request) = (self.clone(), request.clone());
+        let (tell, told) = oneshot::channel();
+        self.shared.tasks.spawn("conference command", async move {
+            // Nobody may wait for it any more.
+            let _ = tell.send(service.command(&request, acting).await);
+        });
+        // A group that has ended starts nothing.
+        told.await.unwrap_or_else(|_| Err(role::going_down()))
     }
 
     fn list(&self, request: &Request, acting: &Acting) -> Given {
@@ -222,6 +223,10 @@ impl ConferenceService {
                 request: request.headers.message_id.clone(),
             };
             self.shared.reporter.subscribe(conference, subscriber);
+            // When it ended just now, its subscribers are forgotten already, and nobody would forget this one.
+            if !self.shared.history.is_running(conference) {
+                self.shared.reporter.forget(conference);
+            }
         }
     }
 
@@ -234,9 +239,9 @@ impl ConferenceService {
             return self.first_answer(request, &acting, None).await;
         };
         let fingerprint = fingerprint(request);
-        let key = (id.clone(), actor.clone());
-        let publish = match self.enter(&key, &fingerprint)? {
-            Entered::First(publish) => publish,
+        let key = (id.clone(), actor);
+        let place = match self.shared.in_flight.enter(&key, &fingerprint)? {
+            Entered::First(place) => place,
             Entered::Repeat(mut answer) => {
                 let ready = answer.wait_for(Option::is_some).await;
                 return ready
@@ -249,9 +254,8 @@ impl ConferenceService {
             .remembered_or_first(request, &acting, &id, fingerprint)
             .await;
         if let Ok(bytes) = &answer {
-            publish.send_replace(Some(bytes.clone()));
+            place.answered(bytes.clone());
         }
-        self.in_flight().remove(&key);
         answer
     }
 
@@ -296,6 +300,7 @@ impl ConferenceService {
         acting: &Acting,
         durable: Option<Durable>,
     ) -> Result<Given, Fault> {
+        in_time(request)?;
         let id = request
             .headers
             .message_id
@@ -305,6 +310,8 @@ impl ConferenceService {
             Ok(operation) => operation,
             Err(fault) => return self.refused_by_names(request, fault, id, durable).await,
         };
+        // Finding telephones may have waited for a busy store.
+        in_time(request)?;
         let created = match &operation {
             Operation::Create(create) => {
                 let owner = create
@@ -470,46 +477,19 @@ impl ConferenceService {
         }
         Ok(parties)
     }
-
-    fn in_flight(&self) -> std::sync::MutexGuard<'_, HashMap<(CommandId, Aor), InFlight>> {
-        self.shared
-            .in_flight
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Marks a command as being answered, or finds the answer that is being made for its twin.
-    fn enter(&self, key: &(CommandId, Aor), fingerprint: &[u8]) -> Result<Entered, Fault> {
-        let mut in_flight = self.in_flight();
-        if let Some(twin) = in_flight.get(key) {
-            return if twin.fingerprint == fingerprint {
-                Ok(Entered::Repeat(twin.answer.clone()))
-            } else {
-                Err(reused())
-            };
-        }
-        if in_flight.len() >= IN_FLIGHT_MAX {
-            return Err(Fault::new(
-                FaultCode::Overloaded,
-                "a command in a quieter moment",
-                "too many at once",
-            ));
-        }
-        let (publish, answer) = watch::channel(None);
-        in_flight.insert(
-            key.clone(),
-            InFlight {
-                fingerprint: fingerprint.to_vec(),
-                answer,
-            },
-        );
-        Ok(Entered::First(publish))
-    }
 }
 
-enum Entered {
-    First(watch::Sender<Option<Given>>),
-    Repeat(watch::Receiver<Option<Given>>),
+/// Refuses what comes too late; the one place where that is judged. A repeat is answered before this is asked: it does
+/// nothing, and its sender learns what the first one did.
+fn in_time(request: &Request) -> Result<(), Fault> {
+    let now = history::now();
+    match request.headers.expires {
+        Some(expires) if expires.is_over(now) => {
+            let expected = format!("{} or earlier, by our clock", expires.ends());
+            Err(Fault::new(FaultCode::Expired, expected, now.to_string()))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn refusal(headers: &soap::Headers, fault: Fault) -> Given {
@@ -547,14 +527,6 @@ fn new_id<T: std::str::FromStr>(prefix: &str) -> Result<T, Fault> {
     getrandom::fill(&mut random).map_err(|_| internal())?;
     let hex: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("{prefix}{hex}").parse().map_err(|_| internal())
-}
-
-fn reused() -> Fault {
-    Fault::new(
-        FaultCode::CommandIdReused,
-        "a new MessageID for a new command",
-        "one used within ten minutes for another",
-    )
 }
 
 fn interrupted() -> Fault {

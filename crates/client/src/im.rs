@@ -91,6 +91,8 @@ struct Inner {
     inputs: mpsc::Sender<Input>,
     inbox: Mutex<mpsc::Receiver<Incoming>>,
     connection: watch::Receiver<Connection>,
+    /// Ends the client's own tasks.
+    token: Shutdown,
 }
 
 impl ImClient {
@@ -110,6 +112,7 @@ impl ImClient {
         let mut core = Core::new(ua, seed::seed()?, inbox, clock::now());
 
         let parent = tasks.shutdown_token().clone();
+        let ends = own.shutdown_token().clone();
         tasks.spawn(format!("im client {aor}"), async move {
             let token = own.shutdown_token().clone();
             let driving = drive(
@@ -140,6 +143,7 @@ impl ImClient {
                 inputs,
                 inbox: Mutex::new(received),
                 connection,
+                token: ends,
             }),
         };
         match client.first_outcome().await {
@@ -234,11 +238,21 @@ impl ImClient {
         if self.inner.inputs.send(Input::Close).await.is_err() {
             return;
         }
-        let closed = connection.wait_for(|state| *state == Connection::Closed);
-        if clock::within(CLOSE_WAIT + TASKS_END, closed).await.is_err() {
+        let in_time = clock::within(CLOSE_WAIT, is_closed(&mut connection)).await;
+        if in_time.is_err() {
             tracing::debug!(aor = %self.inner.aor, "the registration was not taken back in time");
+            self.inner.token.cancel();
+            // The tasks are aborted after this time.
+            let _ = clock::within(TASKS_END, is_closed(&mut connection)).await;
         }
     }
+}
+
+async fn is_closed(connection: &mut watch::Receiver<Connection>) {
+    // An error says that the client's task is gone, which is the same.
+    let _ = connection
+        .wait_for(|state| *state == Connection::Closed)
+        .await;
 }
 
 fn connection_of(news: News) -> Connection {

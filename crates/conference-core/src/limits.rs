@@ -5,7 +5,7 @@ use std::time::Duration;
 /// Most conferences at once; one more is answered with `limit-reached`.
 pub const CONFERENCES_MAX: usize = 10_000;
 /// Most participants on one roster; a command that would exceed it adds nobody and is answered with `limit-reached`.
-pub const PARTICIPANTS_MAX: usize = 2_000;
+pub const PARTICIPANTS_MAX: usize = 10_000;
 /// Reports kept per conference for `get` with a version; older ones are dropped and `get` answers with the snapshot alone.
 pub const REPORTS_KEPT: usize = 1_000;
 /// Outputs that may wait for `poll_output`; while more wait, commands are answered with `overloaded`.

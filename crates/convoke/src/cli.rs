@@ -49,7 +49,7 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct Installation {
     /// Data directory of the server (its administrator key and addresses are read there).
-    #[arg(long, env = "CONVOKE_DATA", default_value = "data", global = false)]
+    #[arg(long, env = "CONVOKE_DATA", default_value = "data", global = true)]
     pub data: PathBuf,
 }
 
@@ -202,19 +202,19 @@ pub enum UserCommand {
         #[arg(long, default_value_t = 90)]
         days: u16,
     },
-    /// Take back a device password or token by its id.
+    /// Take back a device password by its id.
     Revoke {
         /// The account.
         user: String,
         /// The id that was printed when it was made.
-        id: String,
+        id: i64,
     },
 }
 
 /// Options of `phones`.
 #[derive(Debug, Args)]
 pub struct Phones {
-    /// A TOML file of telephones; the demo's ten otherwise.
+    /// A TOML file of telephones; the demo's otherwise.
     #[arg(long)]
     pub network: Option<PathBuf>,
     /// Where the carrier takes calls.
@@ -235,7 +235,7 @@ pub struct Log {
     #[arg(long)]
     pub user: Option<String>,
     /// How many, newest last.
-    #[arg(long, short, default_value_t = 50)]
+    #[arg(long, short = 'n', default_value_t = 50)]
     pub lines: u32,
     /// Show the bodies too (an audit entry is written).
     #[arg(long)]

@@ -1,4 +1,4 @@
-//! `convoke demo`: a server with embedded defaults, ten simulated telephones, and three people who have some of them.
+//! `convoke demo`: a server with embedded defaults, simulated telephones, and three people who have some of them.
 
 use std::net::SocketAddr;
 
@@ -11,7 +11,8 @@ use crate::embedded::{Embedded, PEOPLE, Setting};
 use crate::serve;
 
 /// Where the demo's carrier takes calls.
-const CARRIER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 5090);
+const CARRIER: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 5090);
 
 /// Runs the demo until Ctrl-C.
 pub async fn run(options: Demo) -> Result<bool> {
@@ -64,30 +65,64 @@ fn words(what: &What) -> Option<String> {
 fn welcome(phones: &[Phone], url: &str, options: &Demo) -> String {
     let mut text = String::from("\nConvoke runs, with a simulated telephone network:\n\n");
     for phone in phones {
-        text.push_str(&format!("  {}  {:<28} {}\n", phone.number, phone.owner, does(&phone.behaviour)));
+        text.push_str(&format!(
+            "  {}  {:<31} {}\n",
+            phone.number,
+            phone.owner,
+            does(&phone.behaviour)
+        ));
     }
     text.push_str("\nPeople: ");
     let people: Vec<String> = PEOPLE
         .iter()
         .map(|person| {
-            let telephones: Vec<String> = person.telephones.iter().map(|(label, number)| format!("{label} {number}")).collect();
+            let telephones: Vec<String> = person
+                .telephones
+                .iter()
+                .map(|(label, number)| format!("{label} {number}"))
+                .collect();
             format!("{} ({})", person.user, telephones.join(", "))
         })
         .collect();
     text.push_str(&people.join(", "));
+    let program = program();
     let data = match options.data.to_str() {
         Some("data") | None => String::new(),
         Some(path) => format!(" --data {path}"),
     };
+    text.push_str("\n\nIn a second terminal:\n");
+    for (arguments, what) in [
+        (
+            "call bob carol +15550107 --as alice",
+            "rings everybody's telephones into one conference",
+        ),
+        (
+            "send conference \"call bob\" --as alice",
+            "the same in plain words",
+        ),
+        (
+            "send bob \"Lot 7 is confirmed.\" --as alice",
+            "a chat message",
+        ),
+        ("watch --as bob", "what Bob's client receives"),
+        ("log", "every message that passed"),
+    ] {
+        text.push_str(&format!("\n  {what}:\n    {program} {arguments}{data}\n"));
+    }
     text.push_str(&format!(
-        "\n\nIn a second terminal (with `convoke` from target/release):\n\n  \
-         convoke call bob carol +15550107 --as alice{data}    ring everybody's telephones into one conference\n  \
-         convoke send conference \"call bob\" --as alice{data}  the same in plain words\n  \
-         convoke watch --as bob{data}                         what Bob's client receives\n  \
-         convoke log{data}                                    every message that passed\n\n\
-         Conference web service: {url}/soap/conference?wsdl\nCtrl-C ends it.\n\n"
+        "\nConference web service: {url}/soap/conference?wsdl\nCtrl-C ends it.\n\n"
     ));
     text
+}
+
+/// How this program was called, so that the lines above can be copied.
+fn program() -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    let path = std::env::current_exe().unwrap_or_default();
+    match path.strip_prefix(&here) {
+        Ok(below) => below.display().to_string(),
+        Err(_) => "convoke".to_owned(),
+    }
 }
 
 fn does(behaviour: &Behaviour) -> &'static str {

@@ -123,14 +123,16 @@ fn config(setting: &Setting<'_>, carrier: SocketAddr, password: &str) -> Result<
     config.dialplan.home_country = Some("1".to_owned());
     config.dialplan.national_prefix = "1".to_owned();
     config.dialplan.international_prefix = "011".to_owned();
-    let mut trunk = TrunkSettings::default();
-    trunk.name = TRUNK.to_owned();
-    trunk.server = carrier.ip().to_string();
-    trunk.port = Some(carrier.port());
-    trunk.username = Some(TRUNK_USER.to_owned());
-    trunk.password = Some(Secret::literal(password));
-    trunk.from_number = Some(CALLER.to_owned());
-    trunk.calls_per_second = setting.calls_per_second;
+    let trunk = TrunkSettings {
+        name: TRUNK.to_owned(),
+        server: carrier.ip().to_string(),
+        port: Some(carrier.port()),
+        username: Some(TRUNK_USER.to_owned()),
+        password: Some(Secret::literal(password)),
+        from_number: Some(CALLER.to_owned()),
+        calls_per_second: setting.calls_per_second,
+        ..TrunkSettings::default()
+    };
     config.trunk = vec![trunk];
     if setting.ephemeral {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));

@@ -23,6 +23,11 @@ fn aor(uri: &Uri) -> Option<Aor> {
     Aor::new(&uri.user_decoded()?, uri.host()).ok()
 }
 
+/// Whose device, or who, this address is.
+pub(crate) fn owner(address: &str) -> Option<Aor> {
+    aor(&Uri::parse(address).ok()?)
+}
+
 /// Whether this ReplyTo reaches exactly one device of this user: a public GRUU (RFC 5627 §3.1.1) whose address of record
 /// is theirs. Anything else could send the user's reports to somebody else.
 pub fn reply_address(address: &str, user: &Aor) -> bool {

@@ -16,8 +16,10 @@ pub(crate) const OWN_COMMANDS_MAX: usize = 1024;
 /// Life of a command given in words, in seconds.
 pub(crate) const WORDS_LIFE_S: u32 = 30;
 
-/// Most devices with something to send.
+/// Most devices with something to send, or lately not reached.
 pub(crate) const DEVICES_MAX: usize = 10_000;
+/// Most of them of one person: anybody may name any number of devices of theirs.
+pub(crate) const DEVICES_PER_PERSON_MAX: usize = 64;
 /// Most items that wait for one device.
 pub(crate) const DEVICE_QUEUE_MAX: usize = 256;
 /// Most reports in one MESSAGE.

@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use convoke_types::CommandId;
 use convoke_types::report::{Change, Report};
+use convoke_types::{Aor, CommandId};
 use soap_proto::{Headers, ReportMessage, names, write_report};
 
+use crate::address::owner;
 use crate::config::{
-    DEVICE_QUEUE_MAX, DEVICES_MAX, REPORTS_PER_MESSAGE, RETRY_MS, SEND_DEADLINE_MS, STOPPED_MS,
-    TALKING_GAP_MS, TRIES_MAX, WORDS_PER_MESSAGE_BYTES,
+    DEVICE_QUEUE_MAX, DEVICES_MAX, DEVICES_PER_PERSON_MAX, REPORTS_PER_MESSAGE, RETRY_MS,
+    SEND_DEADLINE_MS, STOPPED_MS, TALKING_GAP_MS, TRIES_MAX, WORDS_PER_MESSAGE_BYTES,
 };
 
 /// Content-Type of words.
@@ -48,6 +49,7 @@ pub(crate) struct Sending {
 
 #[derive(Debug, Default)]
 struct Device {
+    owner: Option<Aor>,
     queue: VecDeque<Item>,
     /// The MESSAGE that is under way or will be tried again, and which try it is.
     current: Option<(&'static str, Bytes, u8)>,
@@ -63,6 +65,8 @@ struct Device {
 pub(crate) struct Devices {
     instance: String,
     devices: BTreeMap<String, Device>,
+    /// How many of `devices` are each person's.
+    per_person: BTreeMap<Aor, usize>,
     tokens: BTreeMap<u64, String>,
     timers: BTreeSet<(Instant, String)>,
     next_token: u64,
@@ -74,6 +78,7 @@ impl Devices {
         Self {
             instance: instance.to_owned(),
             devices: BTreeMap::new(),
+            per_person: BTreeMap::new(),
             tokens: BTreeMap::new(),
             timers: BTreeSet::new(),
             next_token: 1,
@@ -97,10 +102,12 @@ impl Devices {
     /// Queues one thing. When the queue is full the oldest report of talking goes; a device with 256 other things
     /// waiting is lost: it gets nothing more until it speaks and asks for the state. False: not queued.
     pub(crate) fn push(&mut self, to: &str, item: Item, now: Instant) -> bool {
-        if !self.devices.contains_key(to) && self.devices.len() >= DEVICES_MAX {
+        if !self.devices.contains_key(to) && !self.enter(to) {
             return false;
         }
-        let device = self.devices.entry(to.to_owned()).or_default();
+        let Some(device) = self.devices.get_mut(to) else {
+            return false;
+        };
         if device.stopped {
             return false;
         }
@@ -117,6 +124,26 @@ impl Devices {
         }
         device.queue.push_back(item);
         self.pump(to, now);
+        true
+    }
+
+    /// Makes room for a device; false when there is none.
+    fn enter(&mut self, to: &str) -> bool {
+        let owner = owner(to);
+        let theirs = owner.as_ref().and_then(|owner| self.per_person.get(owner));
+        let theirs = theirs.copied().unwrap_or(0);
+        if self.devices.len() >= DEVICES_MAX || theirs >= DEVICES_PER_PERSON_MAX {
+            return false;
+        }
+        if let Some(owner) = &owner {
+            self.per_person
+                .insert(owner.clone(), theirs.saturating_add(1));
+        }
+        let device = Device {
+            owner,
+            ..Device::default()
+        };
+        self.devices.insert(to.to_owned(), device);
         true
     }
 
@@ -190,8 +217,18 @@ impl Devices {
 
     fn forget(&mut self, to: &str) {
         self.set_timer(to, None);
-        if let Some(token) = self.devices.remove(to).and_then(|device| device.token) {
+        let Some(device) = self.devices.remove(to) else {
+            return;
+        };
+        if let Some(token) = device.token {
             self.tokens.remove(&token);
+        }
+        let Some(owner) = device.owner else {
+            return;
+        };
+        let left = self.per_person.remove(&owner).unwrap_or(0);
+        if left > 1 {
+            self.per_person.insert(owner, left.saturating_sub(1));
         }
     }
 

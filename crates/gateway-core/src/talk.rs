@@ -400,10 +400,14 @@ fn matches<'a>(
                 .any(|w| w == wanted)
         }),
         Box::new(|p| !wanted.is_empty() && p.name.to_lowercase().starts_with(wanted)),
-        // Numbers are shown masked, by their last two digits.
+        // Numbers are shown masked, by their last two digits: in the place, or in the name of who has no other.
         Box::new(|p| {
-            let shown: String = p.place.chars().filter(char::is_ascii_digit).collect();
-            number && shown.len() >= 2 && digits.ends_with(&shown)
+            let outside = p.user.is_none().then_some(&p.name);
+            let ends_so = |shown: &String| {
+                let shown: String = shown.chars().filter(char::is_ascii_digit).collect();
+                shown.len() >= 2 && digits.ends_with(&shown)
+            };
+            number && [Some(&p.place), outside].into_iter().flatten().any(ends_so)
         }),
     ];
     tests

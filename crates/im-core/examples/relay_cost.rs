@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use im_core::{AccountInfo, Config, ImServer, Output, StoreOp, Stored, Wall};
+use im_core::{AccountInfo, Config, DevicePassword, ImServer, Output, StoreOp, Stored, Wall};
 use sip_proto::auth::{Challenge, Credential, Login, answer};
 use sip_proto::{FlowId, HeaderName, Message, ResponseBuilder, Source, Transport};
 
@@ -89,11 +89,14 @@ fn drain(server: &mut ImServer, sent: &mut Vec<Bytes>, now: Instant) {
                 let user = aor.split('@').next().unwrap_or_default();
                 let account = AccountInfo {
                     service: false,
-                    credentials: vec![Credential::from_password(user, "example.org", "p")],
+                    passwords: vec![DevicePassword {
+                        id: 1,
+                        credential: Credential::from_password(user, "example.org", "p"),
+                    }],
                 };
                 server.handle_lookup(token, Ok(Some(account)), now);
             }
-            Output::Event(_) => {}
+            Output::Keep { .. } | Output::Event(_) => {}
         }
     }
 }

@@ -6,6 +6,11 @@ use sip_proto::Transport;
 use sip_proto::auth::VerifierConfig;
 use sip_proto::endpoint;
 
+/// Bytes of messages under way by default: some hundred at the largest, and more small ones than may be under way.
+const IN_FLIGHT_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Those of one person: some thirty of the largest.
+const IN_FLIGHT_BYTES_PER_PERSON_MAX: usize = 8 * 1024 * 1024;
+
 /// What the server is started with.
 #[derive(Clone)]
 pub struct Config {
@@ -117,6 +122,12 @@ pub struct Limits {
     pub users_per_flow: usize,
     /// Most messages being stored or relayed; one more is 503.
     pub in_flight: usize,
+    /// Most of them from one person; one more is 503. Services write to many, and are bounded by what they are asked.
+    pub in_flight_per_person: usize,
+    /// Most bytes of messages being stored or relayed, each counted once; more is 503.
+    pub in_flight_bytes: usize,
+    /// Most of them from one person; more is 503.
+    pub in_flight_bytes_per_person: usize,
     /// Most requests waiting for an account; one more is 503.
     pub waiting: usize,
     /// Accounts remembered, half of them recently used.
@@ -152,6 +163,9 @@ impl Default for Limits {
             registered: 1_000_000,
             users_per_flow: 100_000,
             in_flight: 50_000,
+            in_flight_per_person: 1_000,
+            in_flight_bytes: IN_FLIGHT_BYTES_MAX,
+            in_flight_bytes_per_person: IN_FLIGHT_BYTES_PER_PERSON_MAX,
             waiting: 20_000,
             accounts_cached: 100_000,
             kept_page: 50,

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use sip_proto::flow::counted_as;
+
 use crate::config::Limits;
 
 /// The first ban; each further failure doubles it.
@@ -45,6 +47,7 @@ impl Failures {
         if self.table.is_empty() {
             return false;
         }
+        let address = counted_as(address);
         let banned = |user: &str| {
             self.table
                 .get(&(address, user.into()))
@@ -59,6 +62,7 @@ impl Failures {
         if self.table.len().saturating_add(2) > self.remembered {
             self.make_room(now);
         }
+        let address = counted_as(address);
         let of_user = self.count(address, user, self.per_user, now);
         let of_address = self.count(address, "", self.per_address, now);
         of_user || of_address
@@ -67,7 +71,7 @@ impl Failures {
     /// A right password: its user's failures from there are forgiven.
     pub(crate) fn forgive(&mut self, address: IpAddr, user: &str) {
         if !self.table.is_empty() {
-            self.table.remove(&(address, user.into()));
+            self.table.remove(&(counted_as(address), user.into()));
         }
     }
 
@@ -130,6 +134,12 @@ mod tests {
         assert!(failures.is_banned(here, "bob", later + FIRST_BAN));
         failures.forgive(here, "bob");
         assert!(!failures.is_banned(here, "bob", later));
+        let near: IpAddr = "2001:db8::1".parse().unwrap();
+        let neighbour: IpAddr = "2001:db8::2".parse().unwrap();
+        for _ in 0..3 {
+            failures.note(near, "bob", now);
+        }
+        assert!(failures.is_banned(neighbour, "bob", now), "one network");
         for n in 0..200 {
             failures.note(here, &n.to_string(), now);
             assert!(failures.table.len() <= 10);

@@ -25,12 +25,13 @@ mod registrar;
 mod relay;
 mod saved;
 mod server;
+mod under_way;
 mod watch;
 
 pub use config::{Config, Limits, ViaHosts, Wall};
 pub use ports::{
-    AccountInfo, Event, Gone, KeptMessage, LoggedMessage, LookupToken, Output, SavedBinding,
-    StoreFault, StoreOp, StoreToken, Stored,
+    AccountInfo, DevicePassword, Event, Gone, KeptMessage, LoggedMessage, LookupToken, Output,
+    SavedBinding, StoreFault, StoreOp, StoreToken, Stored,
 };
 pub use relay::MESSAGE_ID;
 pub use server::ImServer;

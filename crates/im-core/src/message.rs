@@ -28,6 +28,8 @@ const CONTENT_TYPE_MAX_BYTES: usize = 256;
 pub(crate) struct Plan {
     /// The authenticated sender.
     pub from: Arc<str>,
+    /// The sender is a service.
+    pub from_service: bool,
     /// The recipient.
     pub to: Arc<str>,
     /// The one device that it is for.
@@ -42,6 +44,18 @@ pub(crate) struct Plan {
     pub strip_route: bool,
     /// Names the message if it comes again.
     pub mark: Mark,
+    /// The size of the whole request.
+    pub bytes: usize,
+}
+
+/// Who sends a request.
+#[derive(Debug)]
+pub(crate) struct Sender {
+    pub aor: Arc<str>,
+    /// It is a service.
+    pub service: bool,
+    /// The number of the device password that says so.
+    pub password: i64,
 }
 
 impl ImServer {
@@ -57,7 +71,10 @@ impl ImServer {
                 return self.refuse(&request, if too_large { 513 } else { 480 }, now);
             }
         }
-        if self.in_flight() >= self.config.limits.in_flight {
+        let limits = &self.config.limits;
+        if self.in_flight() >= limits.in_flight
+            || !self.under_way.admits(&plan.from, plan.bytes, limits)
+        {
             return self.refuse(&request, 503, now);
         }
         match self.duplicates.note(plan.mark, now) {
@@ -79,6 +96,8 @@ impl ImServer {
             control: plan.control,
             keep: plan.keep,
         };
+        self.under_way
+            .begin(&plan.from, plan.bytes, plan.from_service);
         let storing = Storing::Message { request, plan };
         self.store(StoreOp::LogMessage(logged), storing);
     }
@@ -108,7 +127,8 @@ impl ImServer {
         if !self.serves(&to) {
             return Err(Stop::Refuse(403));
         }
-        let (from, from_service) = self.sender(request, HeaderName::ProxyAuthorization, now)?;
+        let sender = self.sender(request, HeaderName::ProxyAuthorization, now)?;
+        let (from, from_service) = (sender.aor, sender.service);
         if self.has_expired(message, now) {
             return Err(Stop::Refuse(408));
         }
@@ -125,7 +145,9 @@ impl ImServer {
         let control = from_service || to_service;
         Ok(Plan {
             mark: Mark::of(&from, message),
+            bytes: message.as_bytes().len(),
             from,
+            from_service,
             to: to_key,
             device: device_of(&to)?,
             control,
@@ -135,23 +157,31 @@ impl ImServer {
         })
     }
 
-    /// The authenticated sender, who must also stand in From, and whether it is a service. A digest stands in `credentials`.
+    /// The authenticated sender, who must also stand in From. A digest stands in `credentials`.
     pub(crate) fn sender(
         &mut self,
         request: &Request,
         credentials: HeaderName,
         now: Instant,
-    ) -> Result<(Arc<str>, bool), Stop> {
+    ) -> Result<Sender, Stop> {
         let from = request.message.from().map_err(|_| Stop::Refuse(400))?;
         let key = key_of(from.uri())
             .filter(|_| self.serves(from.uri()))
             .ok_or(Stop::Refuse(403))?;
         let flow = FlowKey::of(&request.source);
-        if let Some((key, service)) = self.registrar.authenticated(flow, &key, now) {
-            return Ok((key.clone(), service));
+        if let Some((aor, user)) = self.registrar.authenticated(flow, &key, now) {
+            return Ok(Sender {
+                aor: aor.clone(),
+                service: user.service,
+                password: user.password,
+            });
         }
-        let account = self.authenticate(request, credentials, &key, now)?;
-        Ok((Arc::from(key), account.service))
+        let (account, password) = self.authenticate(request, credentials, &key, now)?;
+        Ok(Sender {
+            aor: Arc::from(key),
+            service: account.service,
+            password,
+        })
     }
 
     /// Whether the top Route names us; a Route to anybody else would be a relay.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sip_proto::auth::Credential;
 use sip_proto::endpoint::SendToken;
-use sip_proto::{Target, Transport};
+use sip_proto::{FlowId, Target, Transport};
 
 /// Names a question to the store; its answer comes back with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,6 +41,14 @@ pub enum Output {
         token: LookupToken,
         /// `user@domain`.
         aor: Arc<str>,
+    },
+    /// Somebody registered on this connection, or nobody is registered on it any more. Of a connection that closed nothing
+    /// is said.
+    Keep {
+        /// The connection.
+        flow: FlowId,
+        /// Whether it may be silent for as long as it likes.
+        kept: bool,
     },
     /// For logs and counters.
     Event(Event),
@@ -137,6 +145,8 @@ pub struct SavedBinding {
     pub flow: String,
     /// User-Agent.
     pub user_agent: String,
+    /// The device password that it registered with; unknown of those that an earlier version saved.
+    pub password: Option<i64>,
 }
 
 /// What the store did.
@@ -165,7 +175,16 @@ pub struct AccountInfo {
     /// A service: messages to and from it are control, and it is told who sends.
     pub service: bool,
     /// The device passwords in force.
-    pub credentials: Vec<Credential>,
+    pub passwords: Vec<DevicePassword>,
+}
+
+/// A device password in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DevicePassword {
+    /// Its number, for `handle_password_revoked`.
+    pub id: i64,
+    /// What digests are checked against.
+    pub credential: Credential,
 }
 
 /// What happened, for logs and counters. Holds no bodies and no credentials.
@@ -252,4 +271,6 @@ pub enum Gone {
     Expired,
     /// Its connection closed.
     FlowClosed,
+    /// The password that it registered with was revoked.
+    Revoked,
 }

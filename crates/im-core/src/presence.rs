@@ -14,6 +14,8 @@ pub(crate) struct Publication {
     pub aor: Arc<str>,
     /// Who published it: the person, or a service that says what it knows of them.
     pub by: Arc<str>,
+    /// The number of the device password that it was published with.
+    pub password: i64,
     pub says: Presence,
     pub until: Instant,
     /// Counts up with each change: the youngest note is the one that is shown.
@@ -85,6 +87,18 @@ impl Publications {
     /// Takes what was published over this connection; whose it was.
     pub(crate) fn flow_closed(&mut self, flow: FlowId) -> Vec<Arc<str>> {
         let tags = self.by_flow.remove(&flow).unwrap_or_default();
+        tags.iter()
+            .filter_map(|tag| Some(self.remove(tag)?.aor))
+            .collect()
+    }
+
+    /// Takes what was published with a password that is in force no more; whose it was.
+    pub(crate) fn revoke_password(&mut self, by: &str, password: i64) -> Vec<Arc<str>> {
+        let published = self.by_tag.iter();
+        let tags: Vec<Arc<str>> = published
+            .filter(|(_, p)| p.password == password && &*p.by == by)
+            .map(|(tag, _)| tag.clone())
+            .collect();
         tags.iter()
             .filter_map(|tag| Some(self.remove(tag)?.aor))
             .collect()

@@ -25,6 +25,7 @@ const PER_PERSON_MAX: usize = 32;
 struct Plan {
     aor: Arc<str>,
     by: Arc<str>,
+    password: i64,
     expires_s: u32,
     /// The publication that it changes.
     tag: Option<Arc<str>>,
@@ -62,7 +63,8 @@ impl ImServer {
         if EventHeader::of(message).is_none_or(|event| event.package != PRESENCE) {
             return Err(Stop::Refuse(489));
         }
-        let (by, service) = self.sender(request, HeaderName::Authorization, now)?;
+        let sender = self.sender(request, HeaderName::Authorization, now)?;
+        let (by, service) = (sender.aor, sender.service);
         let own = *by == *aor;
         if !own && !service {
             return Err(Stop::Refuse(403));
@@ -111,6 +113,7 @@ impl ImServer {
         Ok(Plan {
             aor: Arc::from(aor),
             by,
+            password: sender.password,
             expires_s: asked.min(MAX_S),
             tag,
             says,
@@ -131,6 +134,7 @@ impl ImServer {
             let publication = Publication {
                 aor: plan.aor.clone(),
                 by: plan.by,
+                password: plan.password,
                 says,
                 until: now.checked_add(life).unwrap_or(now),
                 turn,

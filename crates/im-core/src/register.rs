@@ -26,6 +26,8 @@ enum Change {
 struct Registration {
     aor: Arc<str>,
     service: bool,
+    /// The number of the password that it was authenticated with.
+    password: i64,
     change: Change,
     call_id: String,
     cseq: u32,
@@ -77,10 +79,12 @@ impl ImServer {
         if key_of(from.uri()).as_deref() != Some(aor.as_str()) {
             return Err(Stop::Refuse(403));
         }
-        let account = self.authenticate(request, HeaderName::Authorization, &aor, now)?;
+        let (account, password) =
+            self.authenticate(request, HeaderName::Authorization, &aor, now)?;
         Ok(Registration {
             aor: Arc::from(aor),
             service: account.service,
+            password,
             change: self.change_of(message)?,
             call_id: message.call_id().unwrap_or_default().to_owned(),
             cseq: message.cseq().map_err(bad)?.seq,
@@ -255,6 +259,7 @@ impl ImServer {
                 path: plan.path.clone(),
                 target: target.clone(),
                 user_agent: user_agent.clone(),
+                password: Some(plan.password),
             });
         }
         if bindings.len() > most {
@@ -294,6 +299,7 @@ impl ImServer {
             let user = FlowUser {
                 until,
                 service: plan.service,
+                password: plan.password,
                 trusted: true,
             };
             self.registrar

@@ -2,12 +2,16 @@
 //! speaks for.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use sip_proto::{FlowId, NameAddr, Source, Target, Uri};
+
+/// Entries of the heap of expiries per person above which those that count no more are swept; below the floor nothing is.
+const EXPIRIES_PER_PERSON: usize = 4;
+const EXPIRIES_FLOOR: usize = 1_024;
 
 /// One contact of a person.
 #[derive(Debug, Clone)]
@@ -26,6 +30,8 @@ pub(crate) struct Binding {
     pub path: Vec<String>,
     pub target: Target,
     pub user_agent: String,
+    /// The number of the password that it was registered with, as far as known.
+    pub password: Option<i64>,
 }
 
 impl Binding {
@@ -82,6 +88,8 @@ impl FlowKey {
 pub(crate) struct FlowUser {
     pub until: Instant,
     pub service: bool,
+    /// The number of the password that says so.
+    pub password: i64,
     /// Requests need no digest.
     pub trusted: bool,
 }
@@ -102,6 +110,8 @@ pub(crate) struct Registrar {
     people: HashMap<Arc<str>, Person>,
     expiries: BinaryHeap<Reverse<(Instant, Arc<str>)>>,
     flows: HashMap<FlowKey, HashMap<Arc<str>, FlowUser>>,
+    /// Connections that gained their first user or lost their last one, in this order.
+    keeps: VecDeque<(FlowId, bool)>,
     next_id: u64,
 }
 
@@ -167,6 +177,20 @@ impl Registrar {
         if person.armed.is_none_or(|armed| first < armed) {
             person.armed = Some(first);
             self.expiries.push(Reverse((first, aor.clone())));
+            self.sweep_expiries();
+        }
+    }
+
+    /// Who comes and goes again and again leaves an entry each time.
+    fn sweep_expiries(&mut self) {
+        let people = &self.people;
+        let most = people.len().saturating_mul(EXPIRIES_PER_PERSON);
+        if self.expiries.len() > most.saturating_add(EXPIRIES_FLOOR) {
+            self.expiries.retain(|Reverse((at, aor))| {
+                people
+                    .get(aor)
+                    .is_some_and(|person| person.armed == Some(*at))
+            });
         }
     }
 
@@ -178,7 +202,16 @@ impl Registrar {
 
     /// From now until `user.until` requests on this connection are this user's.
     pub(crate) fn authenticate(&mut self, key: FlowKey, aor: &Arc<str>, user: FlowUser) {
-        self.flows.entry(key).or_default().insert(aor.clone(), user);
+        let users = self.flows.entry(key).or_default();
+        if users.is_empty() && key.remote.is_none() {
+            self.keeps.push_back((key.flow, true));
+        }
+        users.insert(aor.clone(), user);
+    }
+
+    /// The next connection that somebody is now registered on (true) or nobody any more.
+    pub(crate) fn next_keep(&mut self) -> Option<(FlowId, bool)> {
+        self.keeps.pop_front()
     }
 
     /// Whether requests on this connection are this user's.
@@ -187,12 +220,26 @@ impl Registrar {
         key: FlowKey,
         aor: &str,
         now: Instant,
-    ) -> Option<(&Arc<str>, bool)> {
+    ) -> Option<(&Arc<str>, FlowUser)> {
         let (aor, user) = self.flows.get(&key)?.get_key_value(aor)?;
-        (user.trusted && user.until > now).then_some((aor, user.service))
+        (user.trusted && user.until > now).then_some((aor, *user))
     }
 
-    /// A password was revoked or the account changed: no connection speaks for it until it registers again.
+    /// A password is in force no more: what was registered with it is gone, and no connection speaks for the person by it.
+    /// Gives back whether contacts are gone. Those of whom the password is not known are.
+    pub(crate) fn revoke_password(&mut self, aor: &Arc<str>, password: i64) -> bool {
+        let person = self.people.get(aor);
+        let bindings = person.iter().flat_map(|person| &person.bindings);
+        for key in bindings.filter_map(Binding::flow_key) {
+            let users = self.flows.get_mut(&key);
+            if let Some(user) = users.and_then(|users| users.get_mut(aor)) {
+                user.trusted &= user.password != password;
+            }
+        }
+        self.take(aor, |b| b.password.is_none_or(|with| with == password)) > 0
+    }
+
+    /// The account changed: no connection speaks for it until it registers again.
     pub(crate) fn revoke_all(&mut self, aor: &str) {
         let Some(person) = self.people.get(aor) else {
             return;
@@ -260,7 +307,51 @@ impl Registrar {
             users.remove(aor);
             if users.is_empty() {
                 self.flows.remove(&key);
+                if key.remote.is_none() {
+                    self.keeps.push_back((key.flow, false));
+                }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use sip_proto::Transport;
+
+    use super::*;
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "any instant will do")]
+    fn who_comes_and_goes_leaves_no_trail() {
+        let (now, mut registrar) = (Instant::now(), Registrar::default());
+        let aor: Arc<str> = Arc::from("alice@example.org");
+        let remote = SocketAddr::from(([192, 0, 2, 9], 5060));
+        let mut binding = Binding {
+            id: 1,
+            address: NameAddr::parse("<sip:alice@192.0.2.9>".to_owned()).unwrap(),
+            instance: None,
+            reg_id: None,
+            q_permille: 1000,
+            call_id: String::new(),
+            cseq: 1,
+            expires: now,
+            path: Vec::new(),
+            target: Target::new(Transport::Udp, remote),
+            user_agent: String::new(),
+            password: None,
+        };
+        for n in 0..10_000 {
+            binding.expires = now + Duration::from_secs(n);
+            registrar.entry(&aor).bindings.push(binding.clone());
+            registrar.settle(&aor, &[]);
+            let gone = std::mem::take(&mut registrar.entry(&aor).bindings);
+            registrar.settle(&aor, &gone);
+        }
+        assert_eq!(registrar.len(), 0);
+        let most = EXPIRIES_FLOOR + EXPIRIES_PER_PERSON;
+        assert!(registrar.expiries.len() <= most);
     }
 }

@@ -59,6 +59,9 @@ pub(crate) enum Fork {
 /// A message on its way.
 #[derive(Debug)]
 pub(crate) struct Relay {
+    from: Arc<str>,
+    /// The size of the whole request.
+    bytes: usize,
     to: Arc<str>,
     chat: bool,
     keep: bool,
@@ -97,13 +100,14 @@ impl ImServer {
         }
         self.event(Event::Relayed {
             id,
-            from: plan.from,
+            from: plan.from.clone(),
             to: plan.to.clone(),
             control: plan.control,
             call_id: control_call_id(request, plan.control),
             devices: open,
         });
         if open == 0 {
+            self.under_way.end(&plan.from, plan.bytes);
             if plan.control {
                 self.refuse(request, if too_large { 513 } else { 480 }, now);
             } else if plan.keep {
@@ -124,6 +128,8 @@ impl ImServer {
             lookups: 0,
         });
         let relay = Relay {
+            from: plan.from,
+            bytes: plan.bytes,
             to: plan.to,
             chat: !plan.control,
             keep: plan.keep,
@@ -249,9 +255,13 @@ impl ImServer {
         if open > 0 {
             return;
         }
-        let Some(relay) = self.relays.remove(&id).filter(|relay| !relay.delivered) else {
+        let Some(relay) = self.relays.remove(&id) else {
             return;
         };
+        self.under_way.end(&relay.from, relay.bytes);
+        if relay.delivered {
+            return;
+        }
         let (status, response) = relay.best.unwrap_or((408, None));
         self.event(Event::Undelivered { id, status });
         if let Some(request) = relay.waiting {

@@ -43,6 +43,7 @@ impl ImServer {
                 path: split_path(&saved.path),
                 target: Target::new(Transport::Udp, remote),
                 user_agent: saved.user_agent,
+                password: saved.password,
             };
             self.saved.insert(aor.clone());
             self.registrar.entry(&aor).bindings.push(binding);
@@ -72,6 +73,7 @@ impl ImServer {
                 path: binding.path.join(","),
                 flow: binding.target.addr.to_string(),
                 user_agent: binding.user_agent.clone(),
+                password: binding.password,
             });
         }
         // Somebody who only ever came over connections has nothing saved, and nothing to remove.

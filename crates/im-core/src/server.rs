@@ -22,6 +22,7 @@ use crate::ports::{
 use crate::presence::Publications;
 use crate::registrar::Registrar;
 use crate::relay::{Fork, Relay};
+use crate::under_way::UnderWay;
 
 /// What we do, for Allow (RFC 3261 §20.5).
 pub(crate) const ALLOW: &str = "REGISTER, MESSAGE, OPTIONS, SUBSCRIBE, PUBLISH";
@@ -80,6 +81,8 @@ pub struct ImServer {
     pub(crate) registrar: Registrar,
     pub(crate) storing: HashMap<StoreToken, Storing>,
     pub(crate) relays: HashMap<i64, Relay>,
+    /// What is being stored or relayed.
+    pub(crate) under_way: UnderWay,
     pub(crate) forks: HashMap<ClientTx, Fork>,
     /// Control requests in the order in which they went out, with the moment until which each waits for its answer.
     pub(crate) control_deadlines: VecDeque<(Instant, i64)>,
@@ -112,6 +115,7 @@ impl ImServer {
             registrar: Registrar::default(),
             storing: HashMap::new(),
             relays: HashMap::new(),
+            under_way: UnderWay::default(),
             forks: HashMap::new(),
             control_deadlines: VecDeque::new(),
             sessions: HashMap::new(),
@@ -174,6 +178,7 @@ impl ImServer {
             }
             (Some(Storing::Message { request, plan }), result) => {
                 self.duplicates.forget(plan.mark);
+                self.under_way.end(&plan.from, plan.bytes);
                 let overloaded = result == Err(StoreFault::Overloaded);
                 self.refuse(&request, if overloaded { 503 } else { 500 }, now);
             }
@@ -210,8 +215,27 @@ impl ImServer {
         self.pump(now);
     }
 
-    /// An account was made, changed or removed, or one of its passwords revoked: what is remembered of it does not count any
-    /// more. Its contacts stay until they end.
+    /// A password of an account was revoked: what was registered, subscribed to and published with it is gone at once, so that
+    /// a stolen telephone gets nothing more.
+    pub fn handle_password_revoked(&mut self, aor: &str, password: i64, now: Instant) {
+        self.accounts.forget(aor);
+        let aor: Arc<str> = Arc::from(aor);
+        self.notifier.revoke(&aor, password);
+        for aor in self.publications.revoke_password(&aor, password) {
+            self.presence_changed(&aor);
+        }
+        if self.registrar.revoke_password(&aor, password) {
+            self.save_bindings(&aor, now);
+            self.event(Event::Unregistered {
+                aor,
+                why: Gone::Revoked,
+            });
+        }
+        self.pump(now);
+    }
+
+    /// An account was made, changed or removed, or got one more password: what is remembered of it does not count any more.
+    /// Its contacts stay until they end.
     pub fn handle_account_changed(&mut self, aor: &str) {
         self.accounts.forget(aor);
         self.registrar.revoke_all(aor);
@@ -253,7 +277,9 @@ impl ImServer {
 
     /// The next thing to do; `None` when there is nothing more.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let keep = |(flow, kept)| Output::Keep { flow, kept };
+        let output = self.outputs.pop_front();
+        output.or_else(|| self.registrar.next_keep().map(keep))
     }
 
     /// Number of people with contacts.
@@ -350,7 +376,7 @@ impl ImServer {
                     .header(HeaderName::AllowEvents, self.notifier.allow_events())
                     .header(HeaderName::Accept, ACCEPT)
                     .header(HeaderName::Supported, SUPPORTED);
-                self.respond(&request, answer, now);
+                self.respond_to_anybody(&request, answer, now);
             }
             Method::Subscribe => self.on_subscribe(request, now),
             Method::Publish => self.on_publish(request, now),
@@ -367,7 +393,7 @@ impl ImServer {
                 let answer = self
                     .reply(&request.message, 405)
                     .header(HeaderName::Allow, ALLOW);
-                self.respond(&request, answer, now);
+                self.respond_to_anybody(&request, answer, now);
             }
         }
     }
@@ -375,12 +401,12 @@ impl ImServer {
     /// Ends or delays a request as `stop` says.
     pub(crate) fn stop(&mut self, mut request: Request, stop: Stop, now: Instant) {
         match stop {
-            Stop::Refuse(status) => self.refuse(&request, status, now),
+            Stop::Refuse(status) => self.refuse_anybody(&request, status, now),
             Stop::Unsupported(extensions) => {
                 let answer = self
                     .reply(&request.message, 420)
                     .header(HeaderName::Unsupported, extensions);
-                self.respond(&request, answer, now);
+                self.respond_to_anybody(&request, answer, now);
             }
             Stop::Challenge { stale } => {
                 // What ends here is asked as by a server, what passes as by a proxy.
@@ -393,18 +419,21 @@ impl ImServer {
                     false => (407, HeaderName::ProxyAuthenticate),
                 };
                 let mut answer = self.reply(&request.message, status);
-                for challenge in self.verifier.challenges(stale, now) {
+                let peer = Some(request.source.remote.ip());
+                for challenge in self.verifier.challenges_to(peer, stale, now) {
                     answer = answer.header(name.clone(), challenge);
                 }
-                self.respond(&request, answer, now);
+                self.respond_to_anybody(&request, answer, now);
             }
-            Stop::Lookup(_) if request.lookups >= LOOKUPS_MAX => self.refuse(&request, 503, now),
+            Stop::Lookup(_) if request.lookups >= LOOKUPS_MAX => {
+                self.refuse_anybody(&request, 503, now);
+            }
             Stop::Lookup(aor) => {
                 request.lookups += 1;
                 match self.accounts.wait(&aor, request) {
                     Ok(Some(token)) => self.outputs.push_back(Output::Lookup { token, aor }),
                     Ok(None) => {}
-                    Err(TooManyWait(request)) => self.refuse(&request, 503, now),
+                    Err(TooManyWait(request)) => self.refuse_anybody(&request, 503, now),
                 }
             }
         }
@@ -420,7 +449,28 @@ impl ImServer {
         self.endpoint.respond(request.tx, &answer.build(), now);
     }
 
+    /// Answers what may come from anybody, also from a forged address: nothing is kept of it.
+    pub(crate) fn respond_to_anybody(
+        &mut self,
+        request: &Request,
+        answer: ResponseBuilder,
+        now: Instant,
+    ) {
+        self.endpoint
+            .respond_and_forget(request.tx, &answer.build(), now);
+    }
+
     pub(crate) fn refuse(&mut self, request: &Request, status: u16, now: Instant) {
+        let answer = self.refusal(request, status);
+        self.respond(request, answer, now);
+    }
+
+    fn refuse_anybody(&mut self, request: &Request, status: u16, now: Instant) {
+        let answer = self.refusal(request, status);
+        self.respond_to_anybody(request, answer, now);
+    }
+
+    fn refusal(&mut self, request: &Request, status: u16) -> ResponseBuilder {
         let mut answer = self.reply(&request.message, status);
         match status {
             503 => {
@@ -436,11 +486,11 @@ impl ImServer {
             }
             _ => {}
         }
-        self.respond(request, answer, now);
         self.event(Event::Refused {
             address: request.source.remote.ip(),
             status,
         });
+        answer
     }
 
     pub(crate) fn event(&mut self, event: Event) {

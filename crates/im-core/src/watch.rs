@@ -27,7 +27,8 @@ impl ImServer {
                 let answer = self
                     .reply(&request.message, 423)
                     .header(HeaderName::MinExpires, least);
-                self.respond(&request, answer, now);
+                // It was read before anybody was asked who sends it.
+                self.respond_to_anybody(&request, answer, now);
             }
             Err(Halt::Stop(stop)) => self.stop(request, stop, now),
         }
@@ -41,7 +42,8 @@ impl ImServer {
     ) -> Result<(), Halt> {
         let bad = |_: ParseError| Halt::Stop(Stop::Refuse(400));
         let message = &request.message;
-        let (watcher, _) = self.sender(request, HeaderName::Authorization, now)?;
+        let sender = self.sender(request, HeaderName::Authorization, now)?;
+        let (watcher, password) = (sender.aor, sender.password);
         if let Some(sub) = asked.known {
             let watch = self.notifier.watch(sub);
             if watch.is_none_or(|watch| watch.watcher != watcher) {
@@ -50,7 +52,7 @@ impl ImServer {
             let request = (request.tx, &request.source, message);
             let renewed = self
                 .notifier
-                .refresh(&mut self.endpoint, request, asked, now);
+                .refresh(&mut self.endpoint, request, asked, password, now);
             return renewed.map_err(stop_of);
         }
         let uri = message.uri().map_err(bad)?;
@@ -70,6 +72,7 @@ impl ImServer {
         let watch = Watch {
             resource: Arc::from(resource),
             watcher,
+            credential: password,
             contact: self.own_contact(request.source.transport),
         };
         let request = (request.tx, &request.source, message);

@@ -3,12 +3,15 @@
 //!
 //! Time is a count of samples at 8 kHz ([`SampleClock`]) handed in by the caller; a tick is [`FRAME_SAMPLES`] long.
 
+mod delay;
 pub mod dtmf;
 pub mod g711;
 pub mod jitter;
 pub mod mixer;
 mod plc;
+mod predict;
 pub mod prompt;
+mod ring;
 pub mod rtp;
 pub mod stats;
 pub mod vad;

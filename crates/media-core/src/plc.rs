@@ -3,8 +3,10 @@
 //! The idea is that of G.711 Appendix I (find the pitch, repeat one, then two, then three periods, overlap-add at the
 //! seams), without its algorithmic delay: the first repeated period is bent onto the last sample that was heard.
 //!
-//! When what comes after a short loss is already in the buffer, the loss is bridged instead: the past goes on, a little
-//! faster or slower so that it arrives in phase, and is faded into the future going backwards.
+//! When what comes after a short loss is already in the buffer, the loss is bridged instead: the past is carried on by
+//! linear prediction, the future is carried on backwards in the same way, and one is faded into the other.
+
+use crate::predict::{self, LONGEST, ORDER};
 
 /// Samples of the past that concealment looks at: three of the longest periods and the overlap.
 pub(crate) const HISTORY: usize = 400;
@@ -28,16 +30,17 @@ const LONGEST_RESUME: usize = 80;
 pub(crate) const LONGEST_BRIDGE: usize = 320;
 pub(crate) const LEAST_FUTURE: usize = 80;
 pub(crate) const MOST_FUTURE: usize = 160;
-/// The past is tried so many steps faster and slower, of so much each: 12 %, more than a voice glides in 40 ms.
-const WARP_STEPS: i8 = 10;
-const WARP_STEP: f32 = 0.0125;
-/// Samples of the past going on that may be needed to bridge the longest loss at the fastest.
-const EXTENDED: usize = 464;
+const _: () = assert!(LEAST_FUTURE >= ORDER && HISTORY >= LONGEST);
+
+/// Mean square under which a sound is too faint to be worth a bridge: −50 dBFS. Since few talk at a time, this bounds
+/// what a burst of losses on many legs at once can cost.
+const FAINT: f32 = 10_000.0;
 
 /// State of one concealment. Costs nothing until something is lost.
 #[derive(Debug, Clone)]
 pub(crate) struct Plc {
     history: [i16; HISTORY],
+    /// The pitch period; zero while nobody asked for it.
     pitch: usize,
     concealed: usize,
     active: bool,
@@ -45,18 +48,21 @@ pub(crate) struct Plc {
     bridge: [i16; LONGEST_BRIDGE],
     /// Samples of `bridge` that count; none when the loss is not bridged.
     bridged: usize,
+    /// Some of the loss was concealed without knowing its end.
+    blind: bool,
 }
 
 impl Plc {
     pub(crate) fn new() -> Self {
         Self {
             history: [0; HISTORY],
-            pitch: SHORTEST_PITCH,
+            pitch: 0,
             concealed: 0,
             active: false,
             silent: true,
             bridge: [0; LONGEST_BRIDGE],
             bridged: 0,
+            blind: false,
         }
     }
 
@@ -67,45 +73,56 @@ impl Plc {
 
     /// Begins; `history` holds what was heard last.
     pub(crate) fn begin(&mut self, history: [i16; HISTORY]) {
-        self.history = history;
-        self.active = true;
-        self.concealed = 0;
         self.silent = history[HISTORY - WINDOW..]
             .iter()
             .all(|s| s.unsigned_abs() <= 8);
-        if !self.silent {
-            self.pitch = find_pitch(&history);
+        self.history = history;
+        self.pitch = 0;
+        self.concealed = 0;
+        self.active = true;
+        self.bridged = 0;
+        self.blind = false;
+    }
+
+    /// Whether the rest of the loss is bridged.
+    pub(crate) fn bridging(&self) -> bool {
+        self.bridged > 0
+    }
+
+    /// From here on the loss lasts `gap` samples, up to [`LONGEST_BRIDGE`], and is followed by `future`, between
+    /// [`LEAST_FUTURE`] and [`MOST_FUTURE`] samples; `history` holds what was heard up to here.
+    pub(crate) fn bridge(&mut self, history: [i16; HISTORY], gap: usize, future: &[i16]) {
+        let mut forward = [0.0; HISTORY + LONGEST_BRIDGE];
+        let mut backward = [0.0; MOST_FUTURE + LONGEST_BRIDGE];
+        for (to, from) in forward.iter_mut().zip(history) {
+            *to = f32::from(from);
         }
-    }
-
-    /// Whether this is a loss that could have been bridged, had what follows been here.
-    pub(crate) fn missed_bridge(&self) -> bool {
-        !self.silent && self.bridged == 0 && self.concealed <= LONGEST_BRIDGE
-    }
-
-    /// After [`Plc::begin`]: the loss lasts `gap` samples and is followed by these.
-    pub(crate) fn bridge_to(&mut self, gap: usize, future: &[i16]) {
-        if self.silent || gap > LONGEST_BRIDGE || future.len() < LEAST_FUTURE {
+        for (to, &from) in backward.iter_mut().zip(future.iter().rev()) {
+            *to = f32::from(from);
+        }
+        let past = &forward[HISTORY - LONGEST..HISTORY];
+        if is_faint(past) && is_faint(&backward[..future.len()]) {
             return;
         }
-        let past: [f32; EXTENDED] = std::array::from_fn(|k| f32::from(self.unfaded(k)));
-        let warp = best_warp(&past, gap, &future[..LEAST_FUTURE]);
-        let period = nearest(float(self.pitch) / warp).clamp(1, MOST_FUTURE);
+        carry_on(&mut forward[..HISTORY + gap], HISTORY);
+        carry_on(&mut backward[..future.len() + gap], future.len());
         for k in 0..gap {
-            let forward = interpolate(&past, float(k) * warp);
-            let Some(backward) = backwards(future, period, gap - k) else {
-                self.bridge[k] = round(forward);
-                continue;
-            };
-            let weight = float(k + 1) / float(gap + 1);
-            self.bridge[k] = round(forward + (backward - forward) * weight);
+            let part = float(k + 1) / float(gap + 1);
+            let weight = part * part * (3.0 - 2.0 * part);
+            let (past, future) = (forward[HISTORY + k], backward[future.len() + gap - 1 - k]);
+            self.bridge[k] = round(past + (future - past) * weight);
         }
+        let blind = self.blind;
+        self.begin(history);
+        self.silent = false;
         self.bridged = gap;
+        self.blind = blind;
     }
 
     /// Fills `out` with what might have come. Returns false, leaving zeros, when that is silence.
     pub(crate) fn conceal(&mut self, out: &mut [i16]) -> bool {
         let silent = self.silent || self.concealed >= SILENT_FROM;
+        self.blind |= !self.bridging();
         for sample in out.iter_mut() {
             *sample = if silent {
                 0
@@ -117,11 +134,12 @@ impl Plc {
         !silent
     }
 
-    /// Blends the beginning of what came after the loss with the concealment going on, and ends it.
-    pub(crate) fn resume(&mut self, out: &mut [i16]) {
+    /// Blends the beginning of what came after the loss with the concealment going on, and ends it. Returns whether the
+    /// end was known from the beginning.
+    pub(crate) fn resume(&mut self, out: &mut [i16]) -> bool {
         self.active = false;
         if self.bridged > 0 && self.concealed == self.bridged {
-            return;
+            return !self.blind;
         }
         // The longer the loss, the longer the overlap: 4 ms more for each 10 ms (Appendix I's proportion).
         let overlap = (self.pitch / 4 + self.concealed / 80 * 16)
@@ -135,11 +153,15 @@ impl Plc {
             };
             *sample = blend(going_on, *sample, i + 1, overlap + 1);
         }
+        !self.blind
     }
 
-    fn sample(&self, k: usize) -> i16 {
+    fn sample(&mut self, k: usize) -> i16 {
         if let Some(&sample) = self.bridge[..self.bridged].get(k) {
             return sample;
+        }
+        if self.pitch == 0 {
+            self.pitch = find_pitch(&self.history);
         }
         let value = self.unfaded(k);
         if k < FADE_FROM {
@@ -212,47 +234,14 @@ fn find_pitch(history: &[i16; HISTORY]) -> usize {
     best.1
 }
 
-/// How much faster the past must go on to be most like the future when it arrives there.
-fn best_warp(past: &[f32; EXTENDED], gap: usize, future: &[i16]) -> f32 {
-    let mut best = (0.0_f32, 1.0_f32);
-    for step in -WARP_STEPS..=WARP_STEPS {
-        let warp = 1.0 + f32::from(step) * WARP_STEP;
-        let (mut alike, mut power) = (0.0_f32, 1.0_f32);
-        for (i, &sample) in future.iter().enumerate() {
-            let value = interpolate(past, float(gap + i) * warp);
-            alike += value * f32::from(sample);
-            power += value * value;
-        }
-        // A voice rather keeps its pitch.
-        let score = alike / power.sqrt() * (1.0 - 0.01 * f32::from(step.abs()));
-        if score > best.0 {
-            best = (score, warp);
-        }
-    }
-    best.1
+/// Predicts what comes in `samples` from `from` on out of what is before.
+fn carry_on(samples: &mut [f32], from: usize) {
+    let coefficients = predict::coefficients(&samples[..from]);
+    predict::carry_on(&coefficients, samples, from);
 }
 
-/// The sample that lies `before` the future, if its first period goes on backwards.
-fn backwards(future: &[i16], period: usize, before: usize) -> Option<f32> {
-    let next_period = f32::from(*future.get(period)?);
-    let index = (period - before % period) % period;
-    let value = f32::from(*future.get(index)?);
-    // Bent onto the first sample of the future, as the past is onto the last one heard.
-    let quarter = period / 4;
-    let step = f32::from(*future.first()?) - next_period;
-    let share = float(quarter.saturating_sub(before)) / float(quarter + 1);
-    Some(value + step * share)
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "positions are small and not negative"
-)]
-fn interpolate(samples: &[f32; EXTENDED], position: f32) -> f32 {
-    let index = (position as usize).min(EXTENDED - 2);
-    let part = position - float(index);
-    samples[index] + (samples[index + 1] - samples[index]) * part.clamp(0.0, 1.0)
+fn is_faint(samples: &[f32]) -> bool {
+    samples.iter().map(|s| s * s).sum::<f32>() < FAINT * float(samples.len())
 }
 
 #[expect(
@@ -261,15 +250,6 @@ fn interpolate(samples: &[f32; EXTENDED], position: f32) -> f32 {
 )]
 const fn float(count: usize) -> f32 {
     count as f32
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a pitch period, positive and small"
-)]
-fn nearest(value: f32) -> usize {
-    value.round() as usize
 }
 
 #[expect(
@@ -358,7 +338,7 @@ mod tests {
         let mut plc = Plc::new();
         plc.begin(std::array::from_fn(glide));
         let future: Vec<i16> = (0..160).map(|k| glide(HISTORY + 160 + k)).collect();
-        plc.bridge_to(160, &future);
+        plc.bridge(std::array::from_fn(glide), 160, &future);
         let mut out = [0; 160];
         assert!(plc.conceal(&mut out));
         let error: f32 = (0..160)

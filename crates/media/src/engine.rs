@@ -159,7 +159,7 @@ impl Engine {
     /// is open, are ignored.
     ///
     /// # Errors
-    /// [`CommandError::Overloaded`]: nothing was done.
+    /// [`CommandError::Overloaded`]: nothing was done; of `CloseMix` perhaps a part, and it can be given again.
     pub fn command(&self, command: MediaCommand) -> Result<(), CommandError> {
         match command {
             MediaCommand::Open { leg } => self.open(&leg),

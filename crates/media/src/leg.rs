@@ -22,6 +22,14 @@ pub(crate) const MAX_PACKET_SAMPLES: usize = 480;
 /// Datagrams of before the stream was negotiated that are thrown away at its start.
 const MAX_STALE: usize = 512;
 
+/// Packets from elsewhere than negotiated after which that is taken for the peer's address for good: one second. Until
+/// then the peer can still show up where it was expected.
+const PROVING_PACKETS: u16 = 50;
+
+/// Ticks without a packet after which another such address may take its place: 200 ms. The last packets of a peer that
+/// was replaced may still be on their way.
+const HANDOVER_TICKS: u16 = 10;
+
 /// What one datagram amounted to, for the thread to tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Heard {
@@ -48,6 +56,10 @@ pub(crate) struct Leg {
     socket: UdpSocket,
     /// Connected to where packets come from (symmetric RTP).
     latched: bool,
+    /// The synchronisation source that was settled on.
+    source: Option<u32>,
+    /// Where packets come from that is not where was negotiated, and how many came.
+    elsewhere: Option<(SocketAddr, u16)>,
     player: Option<Player>,
     jitter: JitterBuffer,
     stats: ReceiveStats,
@@ -79,6 +91,8 @@ impl Leg {
             silent_told: false,
             socket,
             latched: false,
+            source: None,
+            elsewhere: None,
             player: None,
             jitter: JitterBuffer::new(Codec::Pcmu),
             stats: ReceiveStats::new(),
@@ -121,6 +135,8 @@ impl Leg {
                 }
                 if before.remote != stream.remote {
                     self.unlatch();
+                    // Whoever answers there may be another source, and behind another address as well.
+                    self.source = None;
                 }
             }
         }
@@ -274,6 +290,8 @@ impl Leg {
     fn put_on_wire(&mut self, packet: &[u8], stream: &Stream, counters: &Counters) {
         let result = if self.latched {
             self.socket.send(packet)
+        } else if let Some((address, _)) = self.elsewhere {
+            self.socket.send_to(packet, address)
         } else if stream.remote.ip().is_unspecified() || stream.remote.port() == 0 {
             // RFC 3264 §8.4: the old way to be put on hold; there is nowhere to send.
             return;
@@ -286,18 +304,37 @@ impl Leg {
         }
     }
 
-    /// Symmetric RTP: the first valid packet decides where the peer is. Once a source is known, only it may move,
-    /// or whoever sends from the negotiated address.
+    /// Symmetric RTP: valid packets decide where the peer is, at once if they come from the negotiated address, whoever
+    /// may have come before them; after a while if not. Returns whether the packet counts.
     fn latch(&mut self, from: SocketAddr, ssrc: u32, stream: &Stream) -> bool {
-        let known = self.stats.ssrc();
-        if from.ip() != stream.remote.ip() && known.is_some_and(|known| known != ssrc) {
+        if from.ip() == stream.remote.ip() {
+            self.settle(from, ssrc);
+            return true;
+        }
+        // Once a source is settled on, only it may move.
+        if self.source.is_some_and(|known| known != ssrc) {
             return false;
         }
-        self.latched = self.socket.connect(from).is_ok();
+        let packets = match self.elsewhere {
+            Some((address, packets)) if address == from => packets + 1,
+            Some(_) if self.quiet_ticks < HANDOVER_TICKS => return false,
+            _ => 1,
+        };
+        self.elsewhere = Some((from, packets));
+        if packets >= PROVING_PACKETS {
+            self.settle(from, ssrc);
+        }
         true
     }
 
+    fn settle(&mut self, peer: SocketAddr, ssrc: u32) {
+        self.latched = self.socket.connect(peer).is_ok();
+        self.source = Some(ssrc);
+        self.elsewhere = None;
+    }
+
     fn unlatch(&mut self) {
+        self.elsewhere = None;
         if self.latched {
             self.latched = rustix::net::connect_unspec(&self.socket).is_err();
         }

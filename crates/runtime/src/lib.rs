@@ -4,6 +4,7 @@
 pub mod clock;
 pub mod dns;
 pub mod driver;
+pub mod files;
 pub mod probe;
 pub mod seed;
 pub mod sip;

@@ -117,7 +117,7 @@ mod tests {
     }
 
     /// Listeners that are free on every machine.
-    const FREE: &str = "[im]\nudp = [\"127.0.0.1:0\"]\ntcp = [\"127.0.0.1:0\"]\ntls = [\"127.0.0.1:0\"]\n\
+    const FREE: &str = "[im]\nudp = [\"127.0.0.1:0\"]\ntcp = [\"127.0.0.1:0\"]\ntls = [\"127.0.0.1:0\"]\nconnections_max = 100\n\
                         [http]\nlisten = \"127.0.0.1:0\"\n[sip]\nudp = [\"127.0.0.1:0\"]\ntcp = [\"127.0.0.1:0\"]\n";
 
     #[track_caller]

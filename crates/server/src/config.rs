@@ -51,8 +51,10 @@ settings! {
         pub connections_per_ip_max: usize = 1_000;
         /// Longest registration that is granted, in seconds.
         pub registration_max_s: u32 = 3600;
-        /// How many days chat for an absent person is kept.
-        pub keep_days: u32 = 30;
+        /// How long a connection may be silent while nobody is registered on it, in seconds.
+        pub idle_s: u32 = 120;
+        /// Digest algorithms that clients are offered, best first: "sha-512-256", "sha-256", "md5". Many old telephones give up when they are offered more than "md5".
+        pub digest: Vec<DigestAlgorithm> = vec![DigestAlgorithm::Sha512_256, DigestAlgorithm::Sha256, DigestAlgorithm::Md5];
     }
 }
 
@@ -306,6 +308,30 @@ impl From<SipTransport> for sip_proto::Transport {
             SipTransport::Udp => sip_proto::Transport::Udp,
             SipTransport::Tcp => sip_proto::Transport::Tcp,
             SipTransport::Tls => sip_proto::Transport::Tls,
+        }
+    }
+}
+
+/// A digest algorithm by its name in the file (RFC 8760 §2.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DigestAlgorithm {
+    /// The strongest.
+    #[serde(rename = "sha-512-256")]
+    Sha512_256,
+    /// In between.
+    #[serde(rename = "sha-256")]
+    Sha256,
+    /// What every telephone knows.
+    #[serde(rename = "md5")]
+    Md5,
+}
+
+impl From<DigestAlgorithm> for sip_proto::auth::Algorithm {
+    fn from(algorithm: DigestAlgorithm) -> Self {
+        match algorithm {
+            DigestAlgorithm::Sha512_256 => sip_proto::auth::Algorithm::Sha512_256,
+            DigestAlgorithm::Sha256 => sip_proto::auth::Algorithm::Sha256,
+            DigestAlgorithm::Md5 => sip_proto::auth::Algorithm::Md5,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The HTTP listeners, plain and under TLS: so many connections at once and no more, and none that is silent for long.
 
 mod guarded;
+mod places;
 pub(crate) mod websocket;
 
 use std::io;
@@ -15,19 +16,18 @@ use runtime::clock;
 use runtime::tasks::Tasks;
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 
 use guarded::{Guarded, Peer};
+pub(crate) use places::Places;
 
-/// Most HTTP connections at once on one address, WebSockets not counted; further ones wait in the kernel's queue.
-const CONNECTIONS_MAX: usize = 1024;
 /// After a failed accept (no file descriptors left) we wait, instead of failing again at once.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
-/// Serves until the group is shut down; requests under way are still answered.
+/// Serves until the group is shut down; requests under way are still answered. All listeners share `places`.
 pub(crate) fn serve(
     listener: TcpListener,
     tls: Option<Arc<ServerConfig>>,
+    places: &Arc<Places>,
     router: Router,
     tasks: &Tasks,
 ) {
@@ -35,7 +35,7 @@ pub(crate) fn serve(
     let limited = Limited {
         listener,
         tls,
-        places: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+        places: places.clone(),
     };
     tasks.spawn_vital("http", async move {
         let service = router.into_make_service_with_connect_info::<Peer>();
@@ -50,7 +50,7 @@ pub(crate) fn serve(
 struct Limited {
     listener: TcpListener,
     tls: Option<Arc<ServerConfig>>,
-    places: Arc<Semaphore>,
+    places: Arc<Places>,
 }
 
 impl Listener for Limited {
@@ -59,18 +59,20 @@ impl Listener for Limited {
 
     async fn accept(&mut self) -> (Guarded, SocketAddr) {
         loop {
-            let Ok(place) = self.places.clone().acquire_owned().await else {
-                // The semaphore is never closed.
-                std::future::pending::<()>().await;
-                continue;
-            };
             match self.listener.accept().await {
                 Ok((stream, remote)) => {
-                    match Guarded::new(stream, self.tls.clone(), remote, place) {
-                        Ok(guarded) => return (guarded, remote),
-                        // It closed already.
-                        Err(error) => tracing::debug!(%remote, %error, "lost"),
-                    }
+                    // An error is that of a connection already closed.
+                    let Ok(local) = stream.local_addr() else {
+                        continue;
+                    };
+                    let Some(place) = self.places.take(remote.ip(), local.ip()) else {
+                        tracing::debug!(%remote, "HTTP connection refused, there are too many");
+                        continue;
+                    };
+                    // Without it answers wait for acknowledgements; an error is that of a connection already closed.
+                    let _ = stream.set_nodelay(true);
+                    let guarded = Guarded::new(stream, self.tls.clone(), (remote, local), place);
+                    return (guarded, remote);
                 }
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept HTTP");

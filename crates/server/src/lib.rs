@@ -5,6 +5,7 @@ pub mod config;
 pub mod files;
 mod http;
 pub mod logging;
+mod metrics;
 mod role_conference;
 mod role_gateway;
 mod role_im;

@@ -11,6 +11,7 @@ mod plan;
 mod trunks;
 
 use std::net::SocketAddr;
+use std::sync::Weak;
 
 use api::{BridgePort, ConferenceService, ReportingService};
 use runtime::sip::{self, Listener, SipTransports};
@@ -28,6 +29,8 @@ pub(crate) struct ConferenceRole {
     pub service: ConferenceService,
     /// Towards trunks.
     pub transports: SipTransports,
+    /// For counts.
+    pub media: Weak<media::Engine>,
 }
 
 impl ConferenceRole {
@@ -50,6 +53,7 @@ impl ConferenceRole {
         let telephony = trunks::telephony_config(config, &transports).await?;
         tracing::info!(bound = ?transports.bound(), trunks = telephony.trunks.len(), "telephony listens");
         let media = bridge::start_media(config, carriers)?;
+        let engine = media.engine.clone();
         let port: BridgePort = bridge::start_telephony(
             config,
             telephony,
@@ -63,6 +67,7 @@ impl ConferenceRole {
         Ok(Self {
             service,
             transports,
+            media: engine,
         })
     }
 }

@@ -43,6 +43,7 @@ pub(crate) struct Surroundings {
 
 /// The running role.
 pub(crate) struct GatewayRole {
+    pub transports: SipTransports,
     inputs: mpsc::Sender<Input>,
 }
 
@@ -70,6 +71,7 @@ impl GatewayRole {
         let (inputs, mut receiver) = mpsc::channel(INPUTS_MAX);
         let outside = Outside::start(store, around, inputs.clone(), tasks)?;
         let stop = Shutdown::new();
+        let wires = transports.clone();
         tasks.spawn(
             "gateway drain",
             drain(tasks.shutdown_token().clone(), inputs.clone(), stop.clone()),
@@ -77,7 +79,7 @@ impl GatewayRole {
         tasks.spawn_vital("gateway", async move {
             let stopped = drive(
                 &mut core,
-                &transports,
+                &wires,
                 &mut events,
                 &mut receiver,
                 &stop,
@@ -90,7 +92,7 @@ impl GatewayRole {
             stop.cancel();
             tracing::info!(?stopped, "gateway ends");
         });
-        Ok(Self { inputs })
+        Ok(Self { transports, inputs })
     }
 
     /// The way in for reports.

@@ -6,13 +6,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use api::{Change, Changed};
 use convoke_types::Aor;
 use im_core::{Config as CoreConfig, Event, ImServer, ViaHosts, Wall};
 use runtime::clock;
 use runtime::driver::{CoreOutput, SipCore, drive};
 use runtime::seed;
 use runtime::sip::{self, Listener, SipTransports, TransportEvent, TransportEvents};
-use runtime::tasks::Tasks;
+use runtime::tasks::{Shutdown, Tasks};
 use runtime::tls::{self, CertificateFiles};
 use sip_proto::Transport;
 use store::Store;
@@ -26,8 +27,8 @@ use work::{StoreWork, Work};
 /// Answers of the store and news of accounts that may wait for the core: more than it ever has questions under way, so
 /// that none is lost.
 const INPUTS_MAX: usize = 262_144;
-/// Added to the longest registration before a silent connection is closed: a refresh comes a little late at most.
-const IDLE_MARGIN: Duration = Duration::from_secs(120);
+/// How long messages under way may take when the server goes down.
+const DRAIN: Duration = Duration::from_secs(2);
 
 /// What other parts tell the core.
 #[derive(Debug)]
@@ -43,7 +44,9 @@ pub(crate) enum Input {
         Result<Option<im_core::AccountInfo>, im_core::StoreFault>,
     ),
     /// An account changed.
-    AccountChanged(Aor),
+    AccountChanged(Aor, Change),
+    /// The server goes down.
+    Drain,
 }
 
 /// The running role.
@@ -55,13 +58,19 @@ pub(crate) struct ImRole {
 }
 
 impl ImRole {
-    /// Opens the listeners, restores the registrations and starts the core's task.
-    pub async fn start(config: &Config, store: &Store, tasks: &Tasks) -> Result<Self, StartError> {
+    /// Opens the listeners, restores the registrations and starts the core's task. `carriers` are the tasks that end after
+    /// those of `tasks`: what is under way is answered over them.
+    pub async fn start(
+        config: &Config,
+        store: &Store,
+        tasks: &Tasks,
+        carriers: &Tasks,
+    ) -> Result<Self, StartError> {
         let certificate = match config.im.tls.is_empty() {
             true => None,
             false => Some(certificate(config)?),
         };
-        let (transports, events) = open(config, certificate.as_ref(), tasks).await?;
+        let (transports, events) = open(config, certificate.as_ref(), carriers).await?;
         let mut core = ImServer::new(core_config(config, &transports)?, clock::now());
         let now_ms = clock::unix_ms(clock::wall());
         let saved = store.bindings(now_ms).await?;
@@ -71,14 +80,10 @@ impl ImRole {
 
         let (inputs, receiver) = mpsc::channel(INPUTS_MAX);
         let work = StoreWork::start(store.clone(), inputs.clone(), tasks);
-        let running = run(
-            core,
-            transports.clone(),
-            events,
-            receiver,
-            work,
-            tasks.clone(),
-        );
+        let stop = Shutdown::new();
+        let shutdown = tasks.shutdown_token().clone();
+        tasks.spawn("im drain", drain(shutdown, inputs.clone(), stop.clone()));
+        let running = run(core, transports.clone(), events, receiver, work, stop);
         tasks.spawn_vital("im", running);
         Ok(Self {
             transports,
@@ -88,10 +93,11 @@ impl ImRole {
     }
 
     /// What tells the core that an account changed.
-    pub fn account_changed(&self) -> Arc<dyn Fn(&Aor) + Send + Sync> {
+    pub fn account_changed(&self) -> Changed {
         let inputs = self.inputs.clone();
-        Arc::new(move |aor| {
-            if inputs.try_send(Input::AccountChanged(aor.clone())).is_err() {
+        Arc::new(move |aor, change| {
+            let input = Input::AccountChanged(aor.clone(), change);
+            if inputs.try_send(input).is_err() {
                 tracing::warn!(%aor, "the IM server was not told that the account changed");
             }
         })
@@ -104,23 +110,28 @@ async fn run(
     mut events: TransportEvents,
     mut inputs: mpsc::Receiver<Input>,
     work: StoreWork,
-    tasks: Tasks,
+    stop: Shutdown,
 ) {
-    let shutdown = tasks.shutdown_token().clone();
-    let mut core = ImCore { server: core };
+    let mut core = ImCore {
+        server: core,
+        draining: false,
+    };
     let stopped = drive(
         &mut core,
         &transports,
         &mut events,
         &mut inputs,
-        &shutdown,
+        &stop,
         |output, _now| match output {
             Work::Event(event) => log(&event),
+            Work::Keep { flow, kept } => transports.keep(flow, kept),
             Work::Store { token, op } => work.store(token, op),
             Work::Lookup { token, aor } => work.lookup(token, aor),
+            Work::Drained => stop.cancel(),
         },
     )
     .await;
+    stop.cancel();
     tracing::info!(
         ?stopped,
         registered = core.server.registered(),
@@ -128,9 +139,23 @@ async fn run(
     );
 }
 
+/// At the shutdown: lets messages that are being stored or relayed get their answers, within a bounded time.
+async fn drain(shutdown: Shutdown, inputs: mpsc::Sender<Input>, stop: Shutdown) {
+    tokio::select! {
+        () = stop.cancelled() => return,
+        () = shutdown.cancelled() => {}
+    }
+    let told = inputs.send(Input::Drain).await.is_ok();
+    if told && clock::within(DRAIN, stop.cancelled()).await.is_err() {
+        tracing::info!("messages under way are not waited for any longer");
+    }
+    stop.cancel();
+}
+
 /// The core, as the driver wants it.
 struct ImCore {
     server: ImServer,
+    draining: bool,
 }
 
 impl SipCore for ImCore {
@@ -153,7 +178,16 @@ impl SipCore for ImCore {
         match input {
             Input::Stored(token, result) => self.server.handle_stored(token, result, now),
             Input::LookedUp(token, result) => self.server.handle_lookup(token, result, now),
-            Input::AccountChanged(aor) => self.server.handle_account_changed(&aor.to_string()),
+            Input::AccountChanged(aor, change) => {
+                let aor = aor.to_string();
+                match change {
+                    Change::Revoked { device } => {
+                        self.server.handle_password_revoked(&aor, device, now);
+                    }
+                    Change::Other => self.server.handle_account_changed(&aor),
+                }
+            }
+            Input::Drain => self.draining = true,
         }
     }
     fn handle_timeout(&mut self, now: Instant) {
@@ -163,7 +197,12 @@ impl SipCore for ImCore {
         self.server.poll_timeout()
     }
     fn poll_output(&mut self) -> Option<CoreOutput<Work>> {
-        Some(match self.server.poll_output()? {
+        let Some(output) = self.server.poll_output() else {
+            let drained = self.draining && self.server.in_flight() == 0;
+            self.draining &= !drained;
+            return drained.then_some(CoreOutput::App(Work::Drained));
+        };
+        Some(match output {
             im_core::Output::Send {
                 target,
                 bytes,
@@ -175,6 +214,7 @@ impl SipCore for ImCore {
             },
             im_core::Output::Store { token, op } => CoreOutput::App(Work::Store { token, op }),
             im_core::Output::Lookup { token, aor } => CoreOutput::App(Work::Lookup { token, aor }),
+            im_core::Output::Keep { flow, kept } => CoreOutput::App(Work::Keep { flow, kept }),
             im_core::Output::Event(event) => CoreOutput::App(Work::Event(event)),
         })
     }
@@ -196,12 +236,11 @@ async fn open(
     add(Transport::Udp, &im.udp);
     add(Transport::Tcp, &im.tcp);
     add(Transport::Tls, &im.tls);
-    let registration = Duration::from_secs(u64::from(im.registration_max_s));
     let limits = sip::Limits {
         connections_max: im.connections_max,
         connections_per_ip_max: im.connections_per_ip_max,
-        // Clients without keep-alives are heard of again when they refresh their registration.
-        idle_timeout: registration + IDLE_MARGIN,
+        // Connections that somebody is registered on are kept; their clients may be silent until they refresh.
+        idle_timeout: Duration::from_secs(u64::from(im.idle_s.max(1))),
         ..sip::Limits::default()
     };
     let tls_server = match certificate {
@@ -256,6 +295,7 @@ fn core_config(config: &Config, transports: &SipTransports) -> Result<CoreConfig
         tls: host(Transport::Tls),
         ws: via_host(domain, Some(config.http.listen)),
     };
+    core.digest.algorithms = config.im.digest.iter().copied().map(Into::into).collect();
     core.limits.max_expires_s = config.im.registration_max_s;
     core.limits.default_expires_s = core
         .limits

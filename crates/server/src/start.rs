@@ -1,6 +1,7 @@
 //! Starting and stopping: which parts run, in which order they begin and end.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use api::{Accounts, Keys, ReportingService, SecretDigest};
@@ -15,6 +16,7 @@ use crate::check::{Finding, Severity, check_sense};
 use crate::config::{Config, Part, SecretError};
 use crate::files::{self, ADMINISTRATOR_KEY_FILE, Addresses, FileError, SHARED_SECRET_FILE};
 use crate::http::{self, websocket, websocket::Origins};
+use crate::metrics::{self, Metrics};
 use crate::role_conference::ConferenceRole;
 use crate::role_gateway::{self, GatewayRole, ImServerAddress, Surroundings};
 use crate::role_im::{self, ImRole};
@@ -110,6 +112,8 @@ impl Server {
             return Err(StartError::Config(faults));
         }
         tls::install_provider();
+        let files = runtime::files::raise_open_files_limit();
+        tracing::debug!(files, "most open files and sockets");
         let mut stages = Stages::default();
         match Self::start_parts(config, &mut stages).await {
             Ok(mut server) => {
@@ -153,15 +157,16 @@ impl Server {
             store: store.clone(),
         };
 
+        let im_carriers = stages.add("im carriers");
         let im_tasks = stages.add("im");
         let im = match config.runs(Part::Im) {
-            true => Some(ImRole::start(&config, &store, &im_tasks).await?),
+            true => Some(ImRole::start(&config, &store, &im_tasks, &im_carriers).await?),
             false => None,
         };
         let domain = config.server.domain.clone();
         let changed = match &im {
             Some(im) => im.account_changed(),
-            None => std::sync::Arc::new(|_: &convoke_types::Aor| {}),
+            None => Arc::new(|_: &convoke_types::Aor, _: api::Change| {}),
         };
         let accounts = Accounts::new(store.clone(), domain.clone(), domain.clone(), changed);
         let ours = config.runs(Part::Im) || config.runs(Part::Gateway);
@@ -175,6 +180,14 @@ impl Server {
         let gateway_tasks = stages.add("gateway");
         let conference_tasks = stages.add("conference");
         let mut routes = axum::Router::new();
+        let mut counted = Metrics {
+            keys: keys.clone(),
+            transports: vec![],
+            media: None,
+        };
+        counted
+            .transports
+            .extend(im.as_ref().map(|im| ("im", im.transports.clone())));
         if config.runs(Part::Gateway) {
             let ours = im.as_ref().map(|im| &im.transports);
             let around = Surroundings {
@@ -188,6 +201,9 @@ impl Server {
             };
             let gateway =
                 GatewayRole::start(&config, &store, around, &gateway_tasks, &carriers).await?;
+            counted
+                .transports
+                .push(("gateway", gateway.transports.clone()));
             routes = routes.merge(role_gateway::router(keys.clone(), gateway.inputs(), &url));
         }
         let conference = if config.runs(Part::Conference) {
@@ -198,6 +214,13 @@ impl Server {
         } else {
             None
         };
+        if let Some(role) = &conference {
+            counted
+                .transports
+                .push(("conference", role.transports.clone()));
+            counted.media = Some(role.media.clone());
+        }
+        routes = routes.merge(metrics::router(counted));
         let router = api::router(api::Http {
             keys,
             conference: conference.as_ref().map(|role| role.service.clone()),
@@ -209,8 +232,9 @@ impl Server {
             let origins = Origins::new(&config.http.origins, &url);
             router = router.merge(websocket::router(im.transports.clone(), origins));
         }
-        let https = listen_tls(&config, &router, &http_tasks).await?;
-        http::serve(listener, None, router, &http_tasks);
+        let places = Arc::default();
+        let https = listen_tls(&config, &places, &router, &http_tasks).await?;
+        http::serve(listener, None, &places, router, &http_tasks);
         housekeeping(&store, &http_tasks);
 
         let clients = im.as_ref().map(|im| &im.transports);
@@ -299,6 +323,7 @@ impl Stages {
 /// Opens the addresses for HTTPS; gives back where they are.
 async fn listen_tls(
     config: &Config,
+    places: &Arc<http::Places>,
     router: &axum::Router,
     tasks: &Tasks,
 ) -> Result<Vec<SocketAddr>, StartError> {
@@ -312,7 +337,7 @@ async fn listen_tls(
         let http_error = |error| StartError::Http { addr, error };
         let listener = runtime::tcp::listen(addr).await.map_err(http_error)?;
         bound.push(listener.local_addr().map_err(http_error)?);
-        http::serve(listener, Some(tls.clone()), router.clone(), tasks);
+        http::serve(listener, Some(tls.clone()), places, router.clone(), tasks);
     }
     Ok(bound)
 }

@@ -332,6 +332,14 @@ impl Endpoint {
         self.respond_bytes(tx, status, response.as_bytes().clone(), now);
     }
 
+    /// Answers finally and forgets the request, as a stateless server does (RFC 3261 §8.2.7): if it comes again it is a new
+    /// one. For refusals of whom nobody knows yet (§26.3.2.4): they take no memory, and of an INVITE from a forged address
+    /// the refusal goes there once.
+    pub fn respond_and_forget(&mut self, tx: ServerTx, response: &Message, now: Instant) {
+        self.respond(tx, response, now);
+        self.end_server(tx);
+    }
+
     /// Whether the request still waits for its final response.
     pub fn is_pending(&self, tx: ServerTx) -> bool {
         self.servers.get(tx.0).is_some_and(Server::is_pending)

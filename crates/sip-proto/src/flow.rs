@@ -2,7 +2,7 @@
 //! The core names them; only `runtime` opens them.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 /// How SIP travels (RFC 3261 §18, RFC 7118).
@@ -104,6 +104,21 @@ impl FromStr for Transport {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FlowId(pub u64);
 
+/// Bits of an IPv6 address that name somebody's network: a household or a rented machine has at least a /64 of its own
+/// (RFC 6177 §2), and could come from another address of it each time.
+const IPV6_NETWORK_BITS: u32 = 64;
+
+/// The address as which a peer counts against limits: IPv4 also where IPv6 wraps it, and of IPv6 its network.
+pub fn counted_as(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => IpAddr::V4(ip),
+        IpAddr::V6(ip) => {
+            let mask = u128::MAX << (Ipv6Addr::BITS - IPV6_NETWORK_BITS);
+            IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & mask))
+        }
+    }
+}
+
 /// Where a message came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Source {
@@ -157,6 +172,18 @@ impl Target {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_addresses_of_one_ipv6_network_count_as_one() {
+        let check = |ip: &str, expected: &str| {
+            assert_eq!(counted_as(ip.parse().unwrap()).to_string(), expected);
+        };
+        check("192.0.2.7", "192.0.2.7");
+        check("::ffff:192.0.2.7", "192.0.2.7");
+        check("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::");
+        check("2001:db8:1:2:ffff::9", "2001:db8:1:2::");
+        check("2001:db8:1:3::9", "2001:db8:1:3::");
+    }
 
     #[test]
     fn transports_are_read_in_any_case_and_printed_in_theirs() {

@@ -72,9 +72,13 @@ impl StreamParser {
         }
     }
 
-    /// How many bytes wait for the rest of their message.
+    /// How many bytes wait for the rest of their message. Line ends before it mean nothing (RFC 3261 §7.5): a client that sends
+    /// one now and then has not begun a message.
     pub fn buffered(&self) -> usize {
-        self.buf.len()
+        match self.buf.as_ref() {
+            [b'\r'] | [b'\r', b'\n'] | [b'\r', b'\n', b'\r'] => 0,
+            begun => begun.len(),
+        }
     }
 
     /// The next frame; `None` until more bytes come. An error comes again at every call.
@@ -252,6 +256,20 @@ mod tests {
                 ["Pong", "one", "Pong", "Pong"]
             );
         }
+    }
+
+    #[test]
+    fn line_ends_alone_are_no_message_on_its_way() {
+        let mut parser = StreamParser::new(Side::Accepted);
+        for part in ["\r\n", "\r"] {
+            parser.push(part.as_bytes());
+            assert_eq!(parser.next(), Ok(None));
+            assert_eq!(parser.buffered(), 0, "{part:?}");
+        }
+        parser.push(b"\nMESS");
+        assert_eq!(parser.next(), Ok(Some(Frame::Ping)));
+        assert_eq!(parser.next(), Ok(None));
+        assert_eq!(parser.buffered(), 4);
     }
 
     #[test]

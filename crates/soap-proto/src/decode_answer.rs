@@ -310,8 +310,9 @@ fn change(c: &mut Cursor<'_>) -> Result<Change, SoapError> {
         ("added", Change::Added),
         ("removed", Change::Removed),
     ] {
-        if let Some(child) = c.take(&Ns::Conference, name) {
-            Cursor::empty(child, &c.below(child))?;
+        if c.optional(name, "yes", |t| one_of(t, [()], |()| "yes"))?
+            .is_some()
+        {
             return Ok(change);
         }
     }
@@ -324,13 +325,13 @@ fn change(c: &mut Cursor<'_>) -> Result<Change, SoapError> {
         block.finish()?;
         return Ok(change);
     }
-    if let Some(on) = c.optional("muted", "true or false", text::boolean)? {
+    if let Some(on) = c.optional("muted", "on or off", switch)? {
         return Ok(Change::Muted { on });
     }
-    if let Some(on) = c.optional("talking", "true or false", text::boolean)? {
+    if let Some(on) = c.optional("talking", "on or off", switch)? {
         return Ok(Change::Talking { on });
     }
-    if let Some(on) = c.optional("silent", "true or false", text::boolean)? {
+    if let Some(on) = c.optional("silent", "on or off", switch)? {
         return Ok(Change::Silent { on });
     }
     if let Some(mut block) = c.optional_block("ended")? {
@@ -344,6 +345,15 @@ fn change(c: &mut Cursor<'_>) -> Result<Change, SoapError> {
         return Ok(Change::Ended { cause });
     }
     Err(c.missing("c:created, added, removed, leg, muted, talking, silent or ended"))
+}
+
+/// Not `xs:boolean`: zeep takes a `false` of an `xs:choice` for an element that did not come, and an empty one too.
+fn switch(t: &str) -> Option<bool> {
+    one_of(t, [true, false], switch_word)
+}
+
+pub(crate) fn switch_word(on: bool) -> &'static str {
+    if on { "on" } else { "off" }
 }
 
 const END_REASONS: [ConferenceEndReason; 5] = [

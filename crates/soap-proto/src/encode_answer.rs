@@ -4,7 +4,7 @@
 use convoke_types::report::{Change, ParticipantRef, Report};
 use convoke_types::{Cause, Fault, FaultCode, LegState};
 
-use crate::decode_answer::parse_report;
+use crate::decode_answer::{parse_report, switch_word};
 use crate::encode::Out;
 use crate::error::SoapError;
 use crate::model::{
@@ -205,9 +205,9 @@ fn write_entry(out: &mut Out, name: &str, report: &Report) {
         out.close("c:participant");
     }
     match &report.change {
-        Change::Created => out.empty("c:created"),
-        Change::Added => out.empty("c:added"),
-        Change::Removed => out.empty("c:removed"),
+        Change::Created => out.leaf("c:created", "yes"),
+        Change::Added => out.leaf("c:added", "yes"),
+        Change::Removed => out.leaf("c:removed", "yes"),
         Change::Leg { leg, state, cause } => {
             out.open("c:leg");
             out.leaf("c:id", leg.as_str());
@@ -215,9 +215,9 @@ fn write_entry(out: &mut Out, name: &str, report: &Report) {
             write_cause(out, cause.as_ref());
             out.close("c:leg");
         }
-        Change::Muted { on } => out.leaf("c:muted", &on.to_string()),
-        Change::Talking { on } => out.leaf("c:talking", &on.to_string()),
-        Change::Silent { on } => out.leaf("c:silent", &on.to_string()),
+        Change::Muted { on } => out.leaf("c:muted", switch_word(*on)),
+        Change::Talking { on } => out.leaf("c:talking", switch_word(*on)),
+        Change::Silent { on } => out.leaf("c:silent", switch_word(*on)),
         Change::Ended { cause } => {
             out.open("c:ended");
             out.leaf("c:reason", cause.reason.as_str());

@@ -99,6 +99,9 @@ pub struct Device {
     pub revoked_at: Option<UnixMs>,
 }
 
+/// An account and its passwords in force with their numbers.
+pub type Credentials = (Account, Vec<(i64, Ha1)>);
+
 impl Store {
     /// Makes an account, or replaces everything but the creation time of the one with this address.
     pub async fn save_account(&self, account: Account) -> Result<(), StoreError> {
@@ -206,8 +209,8 @@ impl Store {
         self.read(move |conn| devices(conn, &owner)).await
     }
 
-    /// An account and its passwords in force, from one snapshot: what a digest is checked against.
-    pub async fn credentials(&self, aor: &Aor) -> Result<Option<(Account, Vec<Ha1>)>, StoreError> {
+    /// An account and its passwords in force with their numbers, from one snapshot: what a digest is checked against.
+    pub async fn credentials(&self, aor: &Aor) -> Result<Option<Credentials>, StoreError> {
         self.asked(|done| self.credentials_then(aor, done)).await
     }
 
@@ -215,7 +218,7 @@ impl Store {
     pub fn credentials_then(
         &self,
         aor: &Aor,
-        done: impl FnOnce(Result<Option<(Account, Vec<Ha1>)>, StoreError>) + Send + 'static,
+        done: impl FnOnce(Result<Option<Credentials>, StoreError>) + Send + 'static,
     ) {
         let owner = aor.clone();
         let work = move |conn: &Connection| {
@@ -226,7 +229,7 @@ impl Store {
             let in_force = devices(&snapshot, &owner)?
                 .into_iter()
                 .filter(|device| device.revoked_at.is_none())
-                .map(|device| device.device.ha1)
+                .map(|device| (device.id, device.device.ha1))
                 .collect();
             Ok(Some((account, in_force)))
         };

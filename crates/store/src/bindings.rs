@@ -29,6 +29,8 @@ pub struct StoredBinding {
     pub flow: String,
     /// User-Agent, for the person's list of devices.
     pub user_agent: String,
+    /// The number of the device password that it was registered with; `None` in rows of earlier versions.
+    pub password: Option<i64>,
 }
 
 impl Store {
@@ -56,8 +58,8 @@ impl Store {
                 .execute([&aor])?;
             let mut insert = cx.conn.prepare_cached(
                 "INSERT OR REPLACE INTO bindings (aor, contact, instance, reg_id, q_permille,
-                     call_id, cseq, expires_at, path, flow, user_agent)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                     call_id, cseq, expires_at, path, flow, user_agent, password)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             )?;
             for binding in &bindings {
                 insert.execute(params![
@@ -71,7 +73,8 @@ impl Store {
                     binding.expires_at,
                     binding.path,
                     binding.flow,
-                    binding.user_agent
+                    binding.user_agent,
+                    binding.password
                 ])?;
             }
             Ok(())
@@ -84,7 +87,7 @@ impl Store {
         self.read(move |conn| {
             let mut statement = conn.prepare_cached(
                 "SELECT aor, contact, instance, reg_id, q_permille, call_id, cseq, expires_at, path,
-                        flow, user_agent
+                        flow, user_agent, password
                  FROM bindings WHERE expires_at > ?1 ORDER BY aor, contact, instance",
             )?;
             let rows = statement.query_map([now], |row| {
@@ -102,6 +105,7 @@ impl Store {
                         path: row.get(8)?,
                         flow: row.get(9)?,
                         user_agent: row.get(10)?,
+                        password: row.get(11)?,
                     },
                 ))
             })?;

@@ -28,7 +28,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-pub use accounts::{Account, AccountKind, DEVICES_MAX, Device, Ha1, NewDevice};
+pub use accounts::{Account, AccountKind, Credentials, DEVICES_MAX, Device, Ha1, NewDevice};
 pub use audit::AuditEntry;
 pub use bindings::StoredBinding;
 pub use commands::{Answered, CommandAnswer};

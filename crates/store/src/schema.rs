@@ -8,7 +8,10 @@ use rusqlite::{Connection, OpenFlags};
 use crate::StoreError;
 
 /// Every migration, in order; number `n` of the file's name is its place, starting at 1. A released one is never edited.
-const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_first.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../migrations/0001_first.sql"),
+    include_str!("../migrations/0002_binding_password.sql"),
+];
 
 /// How long a connection waits for another's lock. Only checkpoints make any wait, and briefly.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);

@@ -606,13 +606,12 @@ impl Telephony {
     }
 
     fn sip_event(&mut self, event: Event, now: Instant) {
-        match self.calls.handle(&mut self.endpoint, event, now) {
-            Some(Event::Request { tx, message, .. }) => {
-                let response = incoming::answer(&message);
-                self.endpoint.respond(tx, &response, now);
-            }
-            // Neither a stray response nor a failed answer to a stray request has consequences.
-            Some(_) | None => {}
+        // Neither a stray response nor a failed answer to a stray request has consequences.
+        if let Some(Event::Request { tx, message, .. }) =
+            self.calls.handle(&mut self.endpoint, event, now)
+        {
+            let response = incoming::answer(&message);
+            self.endpoint.respond(tx, &response, now);
         }
     }
 

@@ -16,6 +16,8 @@ const DATAGRAM_MAX_BYTES: usize = 65_536;
 pub struct Spoil {
     /// Lost, in thousandths.
     pub loss_permille: u32,
+    /// Most that are lost in a row; 0: no bound.
+    pub loss_run_max: u32,
     /// Sent after the packet that follows, in thousandths.
     pub swap_permille: u32,
     /// Decides which.
@@ -185,6 +187,8 @@ struct Fate {
     spoil: Spoil,
     rng: Rng,
     held: Option<Vec<u8>>,
+    /// How many were lost since the last that was not.
+    run: u32,
     passed: Passed,
 }
 
@@ -194,16 +198,20 @@ impl Fate {
             spoil,
             rng: Rng::new(spoil.seed),
             held: None,
+            run: 0,
             passed: Passed::default(),
         }
     }
 
     /// The packets that leave now that this one came, in their order.
     fn decide(&mut self, packet: &[u8]) -> [Option<Vec<u8>>; 2] {
-        if self.rng.chance(self.spoil.loss_permille) {
+        let bounded = self.spoil.loss_run_max > 0 && self.run >= self.spoil.loss_run_max;
+        if self.rng.chance(self.spoil.loss_permille) && !bounded {
+            self.run += 1;
             self.passed.lost += 1;
             return [None, None];
         }
+        self.run = 0;
         if self.held.is_none() && self.rng.chance(self.spoil.swap_permille) {
             self.passed.swapped += 1;
             self.held = Some(packet.to_vec());
@@ -270,6 +278,19 @@ mod tests {
         assert!(expected.passed.lost > 50);
     }
 
+    #[test]
+    fn a_run_of_losses_has_a_bound_if_wanted() {
+        let spoil = Spoil {
+            loss_permille: 900,
+            loss_run_max: 2,
+            seed: 3,
+            ..Spoil::default()
+        };
+        let (seen, passed) = order(spoil);
+        assert!(passed.lost > 500);
+        assert!(seen.windows(2).all(|pair| pair[1] - pair[0] <= 3));
+    }
+
     fn order(spoil: Spoil) -> (Vec<u16>, Passed) {
         let mut fate = Fate::new(spoil);
         let mut seen = Vec::new();
@@ -287,6 +308,7 @@ mod tests {
             loss_permille: 30,
             swap_permille: 20,
             seed: 5,
+            ..Spoil::default()
         };
         let (seen, passed) = order(spoil);
         assert!((12..=55).contains(&passed.lost), "{passed:?}");

@@ -2,8 +2,9 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -14,7 +15,7 @@ use testkit::ports::{self, Ports, Protocol};
 use testkit::process::Program;
 
 use super::{fill, write_certificate};
-use crate::audio::{Law, read_wav, tone, write_wav};
+use crate::audio::{Law, RATE, read_wav, tone, write_wav};
 
 /// Where Debian keeps the modules, by version.
 const MODULE_DIRS: [&str; 3] = [
@@ -22,14 +23,23 @@ const MODULE_DIRS: [&str; 3] = [
     "/usr/lib/x86_64-linux-gnu/baresip/modules",
     "/usr/lib/aarch64-linux-gnu/baresip/modules",
 ];
-const RTP_PORTS: u16 = 16;
+/// One pair: RTP of its only call is on the first.
+const RTP_PORTS: u16 = 2;
+
+/// How often its recording is looked at until it has grown, at [`LISTEN_EVERY`].
+const LISTEN_TRIES_MAX: u32 = 1_000;
+const LISTEN_EVERY: Duration = Duration::from_millis(25);
 
 /// What the telephone is like.
 #[derive(Debug, Clone, Copy)]
 pub struct Telephone {
+    /// The user part that it takes calls for.
+    pub number: &'static str,
     /// Answers by itself; otherwise [`Baresip::answer`].
     pub answers: bool,
-    /// What it says: a tone of this frequency, at −10 dBFS.
+    /// Sends early media (183) while it rings.
+    pub early: bool,
+    /// What it says: a tone of this frequency, at −10 dBFS; 0: digital silence.
     pub tone_hz: f64,
     /// The G.711 law it prefers.
     pub law: Law,
@@ -38,7 +48,9 @@ pub struct Telephone {
 impl Default for Telephone {
     fn default() -> Self {
         Self {
+            number: "telephone",
             answers: true,
+            early: false,
             tone_hz: 700.0,
             law: Law::A,
         }
@@ -54,13 +66,58 @@ pub struct Baresip {
     /// Events that arrived while something else was awaited, oldest first.
     events: Vec<Value>,
     sip: Ports,
-    _others: [Ports; 2],
+    rtp: Ports,
+    _control: Ports,
     dir: TempDir,
+}
+
+/// An account at an IM server, reached over TLS.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// User part of the address.
+    pub user: String,
+    /// Domain of the address.
+    pub domain: String,
+    /// The device password.
+    pub password: String,
+    /// Where the IM server takes TLS.
+    pub server: SocketAddr,
+    /// The certificate to trust (PEM).
+    pub certificate: PathBuf,
+    /// Whom [`Baresip::write`] writes to.
+    pub contact: String,
 }
 
 impl Baresip {
     /// Starts one and waits until it takes calls.
     pub fn start(telephone: Telephone) -> anyhow::Result<Self> {
+        Self::start_with(telephone, &tone(telephone.tone_hz, -10.0, 120))
+    }
+
+    /// Starts one that says these samples; it hangs up at their end.
+    pub fn start_with(telephone: Telephone, says: &[i16]) -> anyhow::Result<Self> {
+        Self::launch(telephone, says, None)
+    }
+
+    /// Starts one as an IM client, and waits until it is registered.
+    pub fn register(account: &Account) -> anyhow::Result<Self> {
+        let baresip = Self::try_register(account)?;
+        baresip.program.wait_line("its registration", |line| {
+            line.text.contains("200 OK") && line.text.contains(&account.user)
+        })?;
+        Ok(baresip)
+    }
+
+    /// Starts one as an IM client, which may be refused.
+    pub fn try_register(account: &Account) -> anyhow::Result<Self> {
+        Self::launch(Telephone::default(), &tone(700.0, -10.0, 1), Some(account))
+    }
+
+    fn launch(
+        telephone: Telephone,
+        says: &[i16],
+        account: Option<&Account>,
+    ) -> anyhow::Result<Self> {
         let dir = tempfile::tempdir()?;
         // TLS listens on the port after that of UDP and TCP.
         let (sip, control, rtp) = (
@@ -69,11 +126,7 @@ impl Baresip {
             ports::reserve_run(RTP_PORTS)?,
         );
         write_certificate(dir.path(), "telephone.test")?;
-        write_wav(
-            &dir.path().join("tone.wav"),
-            &tone(telephone.tone_hz, -10.0, 120),
-            Law::Linear,
-        )?;
+        write_wav(&dir.path().join("tone.wav"), says, Law::Linear)?;
         let modules = MODULE_DIRS
             .iter()
             .find(|path| PathBuf::from(path).is_dir())
@@ -92,14 +145,36 @@ impl Baresip {
         } else {
             "pcma,pcmu"
         };
-        let mode = if telephone.answers { "auto" } else { "manual" };
-        let account = format!(
-            "<sip:telephone@{}>;regint=0;answermode={mode};audio_codecs={codecs}\n",
-            sip.addr()
-        );
-        std::fs::write(dir.path().join("accounts"), account)?;
+        let mode = match (telephone.answers, telephone.early) {
+            (true, _) => "auto",
+            (false, true) => "early",
+            (false, false) => "manual",
+        };
+        let line = match account {
+            None => format!(
+                "<sip:{}@{}>;regint=0;answermode={mode};audio_codecs={codecs}\n",
+                telephone.number,
+                sip.addr()
+            ),
+            Some(account) => {
+                add_im(dir.path(), account)?;
+                format!(
+                    "<sip:{user}@{domain};transport=tls>;auth_user={user};auth_pass={password};regint=600;\
+                     outbound=\"sip:{server};transport=tls\"\n",
+                    user = account.user,
+                    domain = account.domain,
+                    password = account.password,
+                    server = account.server,
+                )
+            }
+        };
+        std::fs::write(dir.path().join("accounts"), line)?;
         let mut command = Command::new("baresip");
         command.arg("-f").arg(dir.path());
+        if account.is_some() {
+            // What it says by SIP, for when a test fails.
+            command.arg("-s");
+        }
         let program = Program::start(command)?;
         program.wait_line("baresip is ready", |line| {
             line.text.contains("baresip is ready")
@@ -114,7 +189,8 @@ impl Baresip {
             token: 0,
             events: Vec::new(),
             sip,
-            _others: [control, rtp],
+            rtp,
+            _control: control,
             dir,
         })
     }
@@ -122,6 +198,10 @@ impl Baresip {
     /// Where it takes calls over UDP and TCP.
     pub fn sip(&self) -> SocketAddr {
         self.sip.addr()
+    }
+    /// Where it hears and speaks.
+    pub fn rtp(&self) -> SocketAddr {
+        self.rtp.addr()
     }
     /// Where it takes calls over TLS.
     pub fn tls(&self) -> SocketAddr {
@@ -151,6 +231,11 @@ impl Baresip {
     /// Calls this URI.
     pub fn dial(&mut self, uri: &str) -> anyhow::Result<()> {
         self.command("dial", uri)
+    }
+
+    /// Writes to the contact of its account.
+    pub fn write(&mut self, text: &str) -> anyhow::Result<()> {
+        self.command("message", text)
     }
 
     /// Waits for an event of this type (`CALL_INCOMING`, `CALL_ESTABLISHED`, `CALL_RTPESTAB`, `CALL_CLOSED` …).
@@ -183,6 +268,19 @@ impl Baresip {
         Ok(samples)
     }
 
+    /// Waits until it has heard so many seconds more than now.
+    pub fn listen(&self, seconds: usize) -> anyhow::Result<()> {
+        let before = self.heard()?.len();
+        for _ in 0..LISTEN_TRIES_MAX {
+            if self.heard()?.len() >= before + seconds * RATE as usize {
+                return Ok(());
+            }
+            thread::park_timeout(LISTEN_EVERY);
+        }
+        bail!(self.program.unmet("it hears nothing").to_string())
+    }
+
+    /// Gives one command of baresip, as typed after a slash.
     fn command(&mut self, command: &str, params: &str) -> anyhow::Result<()> {
         self.token += 1;
         let token = self.token.to_string();
@@ -236,4 +334,18 @@ impl Baresip {
         self.control.set_read_timeout(Some(GIVE_UP))?;
         Ok(came)
     }
+}
+
+/// What an IM client needs beside a telephone: a contact, and whom it trusts.
+fn add_im(dir: &Path, account: &Account) -> anyhow::Result<()> {
+    let contact = format!("\"Contact\" <sip:{}@{}>\n", account.contact, account.domain);
+    std::fs::write(dir.join("contacts"), contact)?;
+    let path = dir.join("config");
+    let config = std::fs::read_to_string(&path)?;
+    let trusted = account.certificate.display();
+    std::fs::write(
+        &path,
+        format!("{config}\nmodule_app contact.so\nsip_cafile {trusted}\n"),
+    )?;
+    Ok(())
 }

@@ -4,6 +4,8 @@ pub mod baresip;
 pub mod kamailio;
 pub mod python;
 pub mod sipp;
+pub mod sipp_im;
+pub mod zeep;
 
 use std::path::{Path, PathBuf};
 

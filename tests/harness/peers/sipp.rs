@@ -1,4 +1,4 @@
-//! sipp as a trunk with telephones of eight tempers (`tests/peers/sipp/telephones.xml`).
+//! sipp as a trunk with telephones of ten tempers (`tests/peers/sipp/telephones.xml`).
 
 use std::net::SocketAddr;
 use std::process::Command;
@@ -35,6 +35,10 @@ pub mod ending {
     pub const DIGEST: &str = "07";
     /// Sends early media before it answers.
     pub const EARLY: &str = "08";
+    /// Rings, and its 200 crosses the CANCEL.
+    pub const CROSSED: &str = "09";
+    /// Is no number: 404.
+    pub const NOBODY: &str = "10";
 }
 
 /// What the trunk is like.
@@ -189,7 +193,7 @@ impl Sipp {
 }
 
 /// Reads sipp's message log: a line of dashes and a time, a line that says which way, an empty line, the message.
-fn messages(log: &str) -> Vec<Spoken> {
+pub(super) fn messages(log: &str) -> Vec<Spoken> {
     const RULE: &str = "----------------------------------------------- ";
     log.split(RULE)
         .filter_map(|entry| {

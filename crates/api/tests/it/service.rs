@@ -140,6 +140,13 @@ async fn a_repeated_command_gets_the_first_answer_and_dials_nobody_twice_also_af
     let (first, twin) = tokio::join!(stage.ask(&command, "alice"), stage.ask(&command, "alice"));
     assert_eq!(first, twin, "two at the same moment");
     assert_eq!(stage.ask(&command, "alice").await, first);
+    // A repeat that comes after the command's time, too: it calls nobody.
+    let mut late = command.clone();
+    late.headers.expires = Some(Expires {
+        sent: UtcMillis(1_000),
+        seconds: 30,
+    });
+    assert_eq!(stage.ask(&late, "alice").await, first);
     stage.next_dial().await;
 
     let other = stage.ask(&create("m1", &["carol"]), "alice").await;
@@ -205,4 +212,82 @@ async fn what_is_late_unknown_or_not_asserted_is_refused_and_dials_nobody() {
         .unwrap_err();
     assert_eq!(fault.code, FaultCode::BadRequest);
     assert!(stage.dialled.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_command_whose_asker_hangs_up_comes_to_its_end_and_its_repeat_gets_that_answer() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    people(&store).await;
+    let mut stage = Stage::start(&store);
+    let command = create("m1", &["bob"]);
+    tokio::select! {
+        biased;
+        _ = stage.ask(&command, "alice") => panic!("no disk is that fast"),
+        // The HTTP server drops the answer's future when the connection closes.
+        () = std::future::ready(()) => {}
+    }
+    let first = stage.ask(&command, "alice").await;
+    let made = snapshot(first.clone());
+    let (dialled, _) = stage.next_dial().await;
+    assert_eq!(dialled.conference, made.id);
+    assert_eq!(stage.ask(&command, "alice").await, first);
+    assert!(stage.dialled.try_recv().is_err(), "nobody is dialled twice");
+}
+
+#[tokio::test]
+async fn a_command_that_calls_nobody_and_cannot_be_stored_leaves_the_conference_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    people(&store).await;
+    let mut stage = Stage::start(&store);
+    let made = snapshot(stage.ask(&create("m1", &["bob"]), "alice").await);
+    let (alice, _) = stage.next_dial().await;
+    stage.join(&alice).await;
+    let (bob, _) = stage.next_dial().await;
+    stage.join(&bob).await;
+    let state = |id: &str| {
+        let get = Operation::Get {
+            conference: made.id.clone(),
+            since: None,
+            wait_ms: None,
+            first: None,
+        };
+        Request::new(get, id.parse().unwrap())
+    };
+    while !joined(&snapshot(stage.ask(&state("g1"), "alice").await)) {
+        tokio::task::yield_now().await;
+    }
+
+    sqlite_refuses_answers(dir.path());
+    let mute = Operation::Mute {
+        conference: made.id.clone(),
+        participant: made.participants[1].id.clone(),
+    };
+    let mute = Request::new(mute, "m2".parse().unwrap());
+    let refused = stage.ask(&mute, "alice").await;
+    assert_eq!(refused.outcome.unwrap_err().code, FaultCode::Internal);
+    let after = snapshot(stage.ask(&state("g2"), "alice").await);
+    assert!(joined(&after), "{after:?}");
+    while let Ok(command) = stage.dialled.try_recv() {
+        let hangs_up = matches!(command, BridgeCommand::Release { .. });
+        assert!(!hangs_up, "{command:?}");
+    }
+}
+
+fn joined(snapshot: &soap_proto::Snapshot) -> bool {
+    let legs = snapshot.participants.iter();
+    legs.map(|p| p.leg.as_ref())
+        .all(|leg| leg.is_some_and(|leg| leg.state == LegState::Joined))
+}
+
+/// From now on no answer can be made durable.
+fn sqlite_refuses_answers(directory: &std::path::Path) {
+    let database = rusqlite::Connection::open(directory.join("convoke.db")).unwrap();
+    database
+        .execute_batch(
+            "CREATE TRIGGER refuse BEFORE INSERT ON command_answers
+             BEGIN SELECT RAISE(ABORT, 'on purpose'); END",
+        )
+        .unwrap();
 }

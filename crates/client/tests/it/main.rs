@@ -1,5 +1,7 @@
 //! The client against the assembled server, on free ports of the loopback.
 
+#![expect(clippy::unwrap_used, reason = "the bench is part of the tests")]
+
 mod conference;
 
 use std::time::Duration;

@@ -76,6 +76,7 @@ impl Spectrum {
 mod tests {
     use super::*;
 
+    #[expect(clippy::cast_possible_truncation, reason = "below full scale")]
     fn sine(hz: f64, dbfs: f64) -> Vec<i16> {
         let peak = 32_768.0 * 10_f64.powf(dbfs / 20.0);
         (0..WINDOW_SAMPLES)

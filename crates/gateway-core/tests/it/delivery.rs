@@ -3,7 +3,7 @@
 
 use convoke_types::LegState;
 use convoke_types::report::{Change, Report};
-use soap_proto::parse_report;
+use soap_proto::{Operation, Request, parse_report};
 
 use crate::scene::{ALICE_DEVICE, Scene, command, create, leg, report};
 
@@ -177,4 +177,31 @@ fn devices_do_not_wait_for_each_other() {
         (scene.sent[0].1.as_str(), scene.sent[1].1.as_str()),
         (ALICE_DEVICE, other)
     );
+}
+
+#[test]
+fn one_person_with_many_devices_leaves_room_for_others() {
+    let mut scene = Scene::new();
+    for n in 0..10_000 {
+        let conference = "c1".parse().unwrap();
+        let id = format!("m{n}").parse().unwrap();
+        let mut timeless = Request::new(Operation::End { conference }, id);
+        timeless.headers.expires = None;
+        timeless.headers.reply_to = Some(format!("sip:eve@example.org;gr={n}"));
+        assert_eq!(scene.sends("eve", &timeless), 202);
+        scene.answers.clear();
+    }
+    // None of them is there.
+    for (token, _, _) in std::mem::take(&mut scene.sent) {
+        scene.result(token, 480);
+    }
+    scene.wait(10_000);
+    scene.sent.clear();
+    scene.says("alice", "help");
+    assert_eq!(scene.delivered().0, "sip:alice@example.org");
+    // She is not counted for ever.
+    scene.wait(700_000);
+    scene.sent.clear();
+    scene.says("eve", "help");
+    assert_eq!(scene.delivered().0, "sip:eve@example.org");
 }

@@ -113,9 +113,22 @@ fn what_breaks_the_rules_is_refused_to_the_device() {
         refused(&mut scene, &request),
         at_device(FaultCode::NotAllowed)
     );
-    let late = command(&scene, end());
+}
+
+#[test]
+fn the_service_judges_whether_a_command_is_late_for_a_repeat_gets_its_first_answer() {
+    let mut scene = Scene::new();
+    let late = command(&scene, create());
     scene.wait(30_001);
-    assert_eq!(refused(&mut scene, &late), at_device(FaultCode::Expired));
+    assert_eq!(scene.sends("alice", &late), 202);
+    let (token, called) = scene.call();
+    assert_eq!(called.headers.expires, late.headers.expires);
+    let first = done(OperationName::Create, conference("c1", &[]));
+    scene.service_answers(token, &called, first);
+    let (to, body) = scene.delivered();
+    assert_eq!(to, ALICE_DEVICE);
+    let response = parse_response(body.as_bytes()).unwrap();
+    assert!(matches!(response.outcome, Ok(Answer::Done { .. })));
 }
 
 #[test]

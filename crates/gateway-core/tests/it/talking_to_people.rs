@@ -110,8 +110,14 @@ fn a_name_is_found_in_the_only_conference() {
         ("Bob Miller", "mobile"),
         ("Carol", "work"),
         ("number …07", "number …07"),
+        ("Number …08", "outside"),
     ];
     for (words, operation, answer) in [
+        (
+            "mute +15550108",
+            OperationName::Mute,
+            "Number …08 is muted.",
+        ),
         ("mute bob", OperationName::Mute, "Bob Miller is muted."),
         (
             "unmute Bob Miller",

@@ -195,6 +195,54 @@ fn too_large_for_a_datagram_waits_for_a_connection() {
 }
 
 #[test]
+fn large_messages_fill_the_server_before_many_do() {
+    let most = 20_000;
+    let mut world = World::with(|config| config.limits.in_flight_bytes = most);
+    let mut alice = world.registered("alice", Transport::Tls);
+    let mut bob = world.registered("bob", Transport::Tls);
+    world.store_answers = false;
+    let large = "x".repeat(most / 2);
+    for _ in 0..2 {
+        let request = world.message(&mut alice, "bob", "", &large);
+        world.send(&alice.source, &request);
+    }
+    assert_eq!(world.asked.len(), 1, "the second found no room");
+    let refused = world.received(&alice).remove(0);
+    assert_eq!(refused.status(), Some(503));
+    assert!(refused.has(HeaderName::RetryAfter));
+    assert_eq!(world.say(&mut bob, "alice", &large).status(), Some(503));
+    let small = world.message(&mut bob, "alice", "", "hello");
+    world.send(&bob.source, &small);
+    assert_eq!(world.asked.len(), 2, "a small one has room");
+
+    // However they end, their room is there again.
+    world.fail_store(StoreFault::Failed);
+    world.received(&alice);
+    world.received(&bob);
+    world.store_answers = true;
+    for _ in 0..3 {
+        assert_eq!(world.say(&mut alice, "bob", &large).status(), Some(202));
+        let copy = world.request(&bob);
+        world.answer(&bob, &copy, 200);
+    }
+}
+
+#[test]
+fn one_persons_large_messages_leave_room_for_others() {
+    let most = 20_000;
+    let mut world = World::with(|config| config.limits.in_flight_bytes_per_person = most);
+    let mut alice = world.registered("alice", Transport::Tls);
+    let mut bob = world.registered("bob", Transport::Tls);
+    let large = "x".repeat(most / 2);
+    assert_eq!(world.say(&mut alice, "bob", &large).status(), Some(202));
+    let copy = world.request(&bob);
+    assert_eq!(world.say(&mut alice, "bob", &large).status(), Some(503));
+    assert_eq!(world.say(&mut bob, "alice", &large).status(), Some(202));
+    world.answer(&bob, &copy, 200);
+    assert_eq!(world.say(&mut alice, "bob", &large).status(), Some(202));
+}
+
+#[test]
 fn too_much_at_once_is_503() {
     let mut world = World::with(|config| config.limits.in_flight = 3);
     let mut alice = world.registered("alice", Transport::Tcp);
@@ -208,6 +256,39 @@ fn too_much_at_once_is_503() {
     assert_eq!(refused.header(HeaderName::RetryAfter), Some("5"));
     world.let_store_answer();
     assert_eq!(world.received(&alice).len(), 3);
+}
+
+#[test]
+fn one_person_cannot_take_all_room_from_others() {
+    let mut world = World::with(|config| config.limits.in_flight_per_person = 3);
+    let mut alice = world.registered("alice", Transport::Tcp);
+    // A device that never answers keeps each message under way.
+    let mut silent = world.registered("alice", Transport::Tcp);
+    let mut bob = world.registered("bob", Transport::Tcp);
+    for _ in 0..3 {
+        assert_eq!(world.say(&mut alice, "bob", "hello").status(), Some(202));
+    }
+    assert_eq!(world.say(&mut alice, "bob", "hello").status(), Some(503));
+    assert_eq!(world.say(&mut silent, "bob", "hello").status(), Some(503));
+    let to_bob = world.received(&bob);
+    assert_eq!(to_bob.len(), 3);
+    assert_eq!(world.say(&mut bob, "alice", "hello").status(), Some(202));
+    world.answer(&bob, &to_bob[0], 200);
+    assert_eq!(world.say(&mut alice, "bob", "hello").status(), Some(202));
+    // What failed, and what is kept, is under way no more.
+    world.close(&bob);
+    for _ in 0..9 {
+        assert_eq!(world.say(&mut alice, "bob", "hello").status(), Some(202));
+    }
+    world.store_answers = false;
+    for _ in 0..3 {
+        let request = world.message(&mut alice, "bob", "", "hello");
+        world.send(&alice.source, &request);
+        world.fail_store(im_core::StoreFault::Failed);
+    }
+    world.store_answers = true;
+    world.received(&alice);
+    assert_eq!(world.say(&mut alice, "bob", "hello").status(), Some(202));
 }
 
 #[test]

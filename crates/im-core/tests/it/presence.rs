@@ -421,6 +421,40 @@ fn watchers_who_are_gone_are_forgotten() {
     assert!(world.received(&alice).is_empty());
 }
 
+#[test]
+fn a_revoked_password_ends_what_was_subscribed_and_published_with_it() {
+    let mut world = World::new();
+    let mut stolen = world.registered("alice", Transport::Ws);
+    let mut other = world.device("alice", Transport::Ws);
+    other.password = "another device's".to_owned();
+    assert_eq!(world.register(&mut other, "", 600).status(), Some(200));
+    let mut bob = world.registered("bob", Transport::Ws);
+    Watching::new(1).ask(&mut world, &mut stolen, "bob", PRESENCE);
+    told(&mut world, &stolen);
+    Watching::new(2).ask(&mut world, &mut other, "bob", PRESENCE);
+    told(&mut world, &other);
+    Watching::new(3).ask(&mut world, &mut bob, "alice", PRESENCE);
+    told(&mut world, &bob);
+    for (device, note) in [(&mut other, "me"), (&mut stolen, "a thief")] {
+        let document = says(true, &[], Some(note));
+        tag_of(&publish(&mut world, device, "alice", "", &document));
+    }
+    second(&mut world);
+    let (_, presence) = told(&mut world, &bob);
+    assert_eq!(presence.note.as_deref(), Some("a thief"));
+
+    second(&mut world);
+    world.revoke("alice", PASSWORD);
+    let (_, presence) = told(&mut world, &bob);
+    assert_eq!(presence.note.as_deref(), Some("me"));
+    assert_eq!(world.server.watched(), 2);
+    let document = says(false, &[], None);
+    tag_of(&publish(&mut world, &mut bob, "bob", "", &document));
+    let (_, presence) = told(&mut world, &other);
+    assert_eq!(presence.open, Some(false));
+    assert!(world.received(&stolen).is_empty());
+}
+
 /// The documents that people are told, where xmlschema judges them (`tests/schema/samples`); `UPDATE=1` writes them anew.
 #[test]
 fn the_documents_are_those_that_the_schema_was_asked_about() {

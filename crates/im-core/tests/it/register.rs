@@ -59,6 +59,28 @@ fn a_wrong_password_is_refused_and_after_a_few_unread() {
 }
 
 #[test]
+fn who_forges_an_address_locks_nobody_out() {
+    let mut world = World::new();
+    let mut forger = world.device("alice", Transport::Udp);
+    forger.password = "guessed".into();
+    let refused = world.register(&mut forger, "", 600);
+    assert_eq!(refused.status(), Some(401));
+    // With a nonce that came to the forger's address, from what seems to be alice's.
+    let mut alice = world.device("alice", Transport::Udp);
+    alice.source.remote = "203.0.113.9:5060".parse().unwrap();
+    world.events.clear();
+    for _ in 0..20 {
+        let contact = format!("<{}>", forger.uri());
+        let forged = world.register_request(&mut forger, &contact, "");
+        world.send(&alice.source, &forged);
+    }
+    assert_eq!(world.received(&alice).len(), 20);
+    let wrong = |event: &Event| matches!(event, Event::WrongPassword { .. });
+    assert!(!world.events.iter().any(wrong));
+    assert_eq!(world.register(&mut alice, "", 600).status(), Some(200));
+}
+
+#[test]
 fn an_unknown_user_looks_like_a_wrong_password() {
     let mut world = World::new();
     let mut nobody = world.device("nobody", Transport::Udp);
@@ -227,4 +249,59 @@ fn a_device_that_keeps_changing_its_address_makes_room_for_itself() {
     world.say(&mut bob, "alice", "once");
     let copy = world.request(&alice);
     assert_eq!(copy.request_uri(), Some("sip:alice@10.0.0.39"));
+}
+
+#[test]
+fn a_stranger_is_refused_once_and_nothing_is_kept_of_them() {
+    let mut world = World::new();
+    let mut stranger = world.device("alice", Transport::Udp);
+    let text = world.message(&mut stranger, "bob", "", "");
+    let invite = text.replace("MESSAGE", "INVITE");
+    assert_eq!(world.ask(&stranger, &invite).status(), Some(405));
+    // RFC 3261 §17.2.1 would repeat it to a perhaps forged address until an ACK comes.
+    world.advance(std::time::Duration::from_secs(40));
+    assert!(world.received(&stranger).is_empty());
+
+    let nonce = |answer: &sip_proto::Message| {
+        let challenge = answer.header(HeaderName::ProxyAuthenticate).unwrap();
+        challenge.split("nonce").nth(1).unwrap().to_owned()
+    };
+    let first = nonce(&world.ask(&stranger, &text));
+    let again = nonce(&world.ask(&stranger, &text));
+    assert_ne!(first, again, "a repeat is a new request");
+}
+
+#[test]
+fn connections_that_somebody_is_registered_on_may_be_silent_and_no_others() {
+    let mut world = World::new();
+    let mut stranger = world.device("alice", Transport::Tcp);
+    let request = world.message(&mut stranger, "bob", "", "let me in");
+    assert_eq!(world.ask(&stranger, &request).status(), Some(407));
+    world.registered("bob", Transport::Udp);
+    assert!(world.kept.is_empty());
+
+    // Two users over one connection: it is let go with the last of them.
+    let mut alice = world.registered("alice", Transport::Tls);
+    let mut bob = world.device("bob", Transport::Tls);
+    bob.source = alice.source;
+    assert_eq!(world.register(&mut bob, "", 600).status(), Some(200));
+    let kept = [alice.source.flow];
+    assert!(world.kept.iter().eq(&kept));
+    assert_eq!(world.register(&mut alice, "", 0).status(), Some(200));
+    assert!(world.kept.iter().eq(&kept));
+    world.advance(Duration::from_secs(601));
+    assert!(world.kept.is_empty());
+
+    // One that closed is nobody's business any more.
+    let mut alice = world.registered("alice", Transport::Tcp);
+    assert_eq!(world.kept.len(), 1);
+    world.close(&alice);
+    assert!(world.kept.is_empty());
+    // Whoever comes over another connection leaves the former.
+    assert_eq!(world.register(&mut alice, "", 600).status(), Some(200));
+    let former = alice.source.flow;
+    alice.source = world.device("alice", Transport::Tcp).source;
+    assert_eq!(world.register(&mut alice, "", 600).status(), Some(200));
+    assert!(!world.kept.contains(&former));
+    assert!(world.kept.contains(&alice.source.flow));
 }

@@ -3,7 +3,7 @@
 use im_core::StoreFault;
 use sip_proto::{HeaderName, Transport};
 
-use crate::world::{World, text};
+use crate::world::{OTHER_PASSWORD, PASSWORD, World, text};
 
 #[test]
 fn a_registered_connection_needs_no_further_digest_and_a_datagram_does() {
@@ -91,6 +91,44 @@ fn a_revoked_password_stops_its_connection() {
     alice.password = "new".to_owned();
     assert_eq!(world.register(&mut alice, "", 300).status(), Some(200));
     assert_eq!(world.say(&mut alice, "bob", "three").status(), Some(202));
+}
+
+#[test]
+fn a_stolen_telephone_gets_nothing_once_its_password_is_revoked() {
+    let mut world = World::new();
+    let mut alice = world.registered("alice", Transport::Tcp);
+    let stolen = [Transport::Udp, Transport::Tls].map(|kind| world.registered("bob", kind));
+    let mut other = world.device("bob", Transport::Tcp);
+    other.password = "another device's".to_owned();
+    assert_eq!(world.register(&mut other, "", 600).status(), Some(200));
+    let mut pocket = world.device("bob", Transport::Udp);
+    pocket.password = "another device's".to_owned();
+    assert_eq!(world.register(&mut pocket, "", 600).status(), Some(200));
+
+    world.revoke("bob", PASSWORD);
+    assert_eq!(
+        world.say(&mut alice, "bob", "between us").status(),
+        Some(202)
+    );
+    for mut phone in stolen {
+        assert!(world.received(&phone).is_empty());
+        let plain = without_digest(&world.message(&mut phone, "alice", "", "I am bob"));
+        assert_eq!(world.ask(&phone, &plain).status(), Some(407));
+        assert_eq!(world.register(&mut phone, "", 600).status(), Some(401));
+    }
+    // Devices with other passwords notice nothing.
+    world.request(&pocket);
+    world.request(&other);
+    let plain = without_digest(&world.message(&mut other, "alice", "", "it is me"));
+    assert_eq!(world.ask(&other, &plain).status(), Some(202));
+    // A restart does not bring it back.
+    let saved = &world.bindings["bob@example.org"];
+    assert_eq!(saved.len(), 1);
+    assert_eq!(saved[0].password, Some(OTHER_PASSWORD));
+
+    world.revoke("bob", OTHER_PASSWORD);
+    assert_eq!(world.server.registered(), 1, "alice is left");
+    assert!(world.bindings["bob@example.org"].is_empty());
 }
 
 #[test]

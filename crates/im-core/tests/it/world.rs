@@ -1,6 +1,6 @@
 //! The cast: one server, its store and accounts, and devices on connections or datagrams.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -8,13 +8,17 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use im_core::{
-    AccountInfo, Config, Event, ImServer, KeptMessage, LoggedMessage, LookupToken, Output,
-    SavedBinding, StoreFault, StoreOp, StoreToken, Stored, Wall,
+    AccountInfo, Config, DevicePassword, Event, ImServer, KeptMessage, LoggedMessage, LookupToken,
+    Output, SavedBinding, StoreFault, StoreOp, StoreToken, Stored, Wall,
 };
 use sip_proto::auth::{Challenge, Credential, Login, answer};
 use sip_proto::{FlowId, HeaderName, Message, ResponseBuilder, Source, Transport};
 
 pub const DOMAIN: &str = "example.org";
+/// The number of the password that devices use unless told otherwise.
+pub const PASSWORD: i64 = 2;
+/// That of another device of the same person, `another device's`.
+pub const OTHER_PASSWORD: i64 = 1;
 /// 2026-01-01 00:00:00 UTC.
 pub const START_UNIX_MS: i64 = 1_767_225_600_000;
 
@@ -25,6 +29,11 @@ pub fn epoch() -> Instant {
         reason = "std has no other way to make the first Instant"
     )]
     *EPOCH.get_or_init(Instant::now)
+}
+
+fn password(id: i64, user: &str, text: &str) -> DevicePassword {
+    let credential = Credential::from_password(user, DOMAIN, text);
+    DevicePassword { id, credential }
 }
 
 /// A device of somebody.
@@ -70,6 +79,8 @@ pub struct World {
     pub delivered: BTreeMap<i64, Arc<str>>,
     pub bindings: HashMap<Arc<str>, Vec<SavedBinding>>,
     pub events: Vec<Event>,
+    /// Connections that may be silent.
+    pub kept: HashSet<FlowId>,
     /// False: store operations wait in `asked`.
     pub store_answers: bool,
     pub asked: Vec<(StoreToken, StoreOp)>,
@@ -94,14 +105,11 @@ impl World {
         change(&mut config);
         let mut accounts = HashMap::new();
         for (user, service) in [("alice", false), ("bob", false), ("conference", true)] {
-            let credentials = vec![
-                Credential::from_password(user, DOMAIN, "another device's"),
-                Credential::from_password(user, DOMAIN, &format!("{user}'s password")),
+            let passwords = vec![
+                password(OTHER_PASSWORD, user, "another device's"),
+                password(PASSWORD, user, &format!("{user}'s password")),
             ];
-            let account = AccountInfo {
-                service,
-                credentials,
-            };
+            let account = AccountInfo { service, passwords };
             accounts.insert(format!("{user}@{DOMAIN}"), account);
         }
         Self {
@@ -114,6 +122,7 @@ impl World {
             delivered: BTreeMap::new(),
             bindings: HashMap::new(),
             events: Vec::new(),
+            kept: HashSet::new(),
             store_answers: true,
             asked: Vec::new(),
             accounts_answer: true,
@@ -289,6 +298,7 @@ impl World {
     }
 
     pub fn close(&mut self, device: &Device) {
+        self.kept.remove(&device.source.flow);
         self.server.handle_flow_closed(device.source.flow, self.now);
         self.run();
     }
@@ -322,11 +332,20 @@ impl World {
     pub fn change_password(&mut self, user: &str, password: &str) {
         let aor = format!("{user}@{DOMAIN}");
         let account = self.accounts.get_mut(&aor).unwrap();
-        account.credentials = vec![Credential::from_password(user, DOMAIN, password)];
+        account.passwords = vec![self::password(3, user, password)];
         self.server.handle_account_changed(&aor);
     }
 
-    /// The same while a look-up is under way, whose answer is the former account.
+    /// A device password is taken back.
+    pub fn revoke(&mut self, user: &str, id: i64) {
+        let aor = format!("{user}@{DOMAIN}");
+        let account = self.accounts.get_mut(&aor).unwrap();
+        account.passwords.retain(|password| password.id != id);
+        self.server.handle_password_revoked(&aor, id, self.now);
+        self.run();
+    }
+
+    /// The password changes while a look-up is under way, whose answer is the former account.
     pub fn change_password_late(&mut self, user: &str, password: &str) {
         assert!(!self.looked_up.is_empty());
         self.change_password(user, password);
@@ -369,6 +388,8 @@ impl World {
                         self.looked_up.push((token, account));
                     }
                 }
+                Output::Keep { flow, kept: true } => assert!(self.kept.insert(flow)),
+                Output::Keep { flow, kept: false } => assert!(self.kept.remove(&flow)),
                 Output::Event(event) => self.events.push(event),
             }
         }

@@ -1,9 +1,11 @@
 //! What networks and peers do: loss, order, rubbish, other addresses, packet times, hold.
 
 use std::net::UdpSocket;
+use std::time::Duration;
 
 use convoke_types::LegKey;
 use convoke_types::media::{Codec, MediaCommand};
+use media_core::rtp::RtpSender;
 
 use crate::phone::{Bridge, DEADLINE, Phone, key};
 use crate::signal::{Spectrum, Tone, longest_gap_ms};
@@ -137,6 +139,62 @@ fn a_peer_behind_another_address_is_followed() {
     nowhere.recv(&mut [0; 500]).unwrap();
     phone.say(&[0; 160]);
     phone.talk(20, || [0; 160]);
+}
+
+#[test]
+fn a_stranger_who_came_first_gives_way_to_the_peer() {
+    let mut bridge = Bridge::start();
+    let (mut talker, mut listener, _) = pair(&mut bridge);
+    let stranger = UdpSocket::bind(("127.0.0.2", 0)).unwrap();
+    let mut forger = Phone::new(talker.bridge, Codec::Pcma);
+    forger.sender = RtpSender::new(666, 1, 900_000);
+    let (mut tone, mut other) = (Tone::new(440), Tone::new(1_700));
+    for i in 0..150 {
+        listener.hear();
+        let forged = forger.packet(&other.frame());
+        stranger.send_to(&forged, talker.bridge).unwrap();
+        if i == 20 {
+            // What is sent has gone to the stranger; the first word from the right address brings it back.
+            talker.say(&tone.frame());
+        }
+        if i > 20 {
+            talker.hear();
+            talker.say(&tone.frame());
+        }
+    }
+    let spectrum = Spectrum::of(&listener.heard[160 * 40..]);
+    spectrum.assert_heard(440);
+    spectrum.assert_not_heard(1_700);
+}
+
+#[test]
+fn a_peer_behind_a_router_is_followed_and_replaced() {
+    let mut bridge = Bridge::start();
+    let leg = key("c1", "l1");
+    let local = bridge.open(&leg);
+    // Both say an address that they do not send from; the second has another source and comes by a new offer.
+    for port in [40_000_u16, 40_002] {
+        let mut phone = Phone::new(local, Codec::Pcmu);
+        phone.sender = RtpSender::new(port.into(), 1, 1);
+        let mut params = phone.params();
+        params.remote = format!("127.0.0.2:{port}").parse().unwrap();
+        bridge.command(MediaCommand::Connect {
+            leg: leg.clone(),
+            params,
+        });
+        // All orders before a new leg's have been carried out when it is open.
+        bridge.open(&key("c1", &format!("after-{port}")));
+        // The last words of the one before may hold it up for a moment.
+        let moment = Duration::from_millis(20);
+        phone.socket.set_read_timeout(Some(moment)).unwrap();
+        let heard = (0..50).any(|_| {
+            phone.say(&[0; 160]);
+            phone.socket.recv(&mut [0; 500]).is_ok()
+        });
+        assert!(heard, "{port}");
+        phone.socket.set_read_timeout(Some(DEADLINE)).unwrap();
+        phone.talk(60, || [0; 160]);
+    }
 }
 
 #[test]

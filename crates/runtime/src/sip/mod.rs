@@ -16,7 +16,7 @@ mod websocket;
 mod wire;
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -41,7 +41,7 @@ use udp::UdpPort;
 pub struct Limits {
     /// Most connections at once, in both directions.
     pub connections_max: usize,
-    /// Most connections accepted from one IP address.
+    /// Most connections accepted from one IP address (IPv6: one /64).
     pub connections_per_ip_max: usize,
     /// Bytes that may wait to be written to one connection; over it the connection is closed.
     pub write_budget_bytes: usize,
@@ -403,9 +403,4 @@ impl Hub {
         self.tasks.spawn(name, served);
         Ok(connection)
     }
-}
-
-/// Addresses that differ only in how IPv6 writes IPv4 are the same for counting.
-fn canonical(ip: IpAddr) -> IpAddr {
-    ip.to_canonical()
 }

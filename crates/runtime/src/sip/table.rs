@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use sip_proto::flow::counted_as;
 use sip_proto::{FlowId, Target, Transport};
 
-use super::canonical;
 use super::connection::Connection;
 
 /// Why a connection is not opened.
@@ -77,7 +77,7 @@ impl Table {
         if inner.count >= self.connections_max {
             return Err(Denied::Full);
         }
-        let ip = canonical(remote.ip());
+        let ip = counted_as(remote.ip());
         let from_ip = inner.accepted_per_ip.entry(ip).or_default();
         if *from_ip >= self.per_ip_max {
             return Err(Denied::FullForAddress);
@@ -124,7 +124,7 @@ impl Table {
         let mut inner = self.lock();
         inner.count = inner.count.saturating_sub(1);
         if connection.accepted {
-            let ip = canonical(connection.remote.ip());
+            let ip = counted_as(connection.remote.ip());
             if let Some(count) = inner.accepted_per_ip.get_mut(&ip) {
                 *count = count.saturating_sub(1);
                 if *count == 0 {

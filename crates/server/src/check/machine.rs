@@ -21,6 +21,30 @@ pub(super) fn check(config: &Config, findings: &mut Findings) {
     certificates(config, findings);
     secrets(config, findings);
     ports(config, findings);
+    open_files(config, findings);
+}
+
+/// Each connection and each leg is a socket; the database, threads and listeners are a few more.
+fn open_files(config: &Config, findings: &mut Findings) {
+    let Some(limit) = runtime::files::open_files_limit_max() else {
+        return;
+    };
+    let lines: usize = config.trunk.iter().map(|trunk| trunk.lines).sum();
+    let connections = if config.runs(Part::Im) {
+        config.im.connections_max
+    } else {
+        0
+    };
+    let wanted = u64::try_from(connections.saturating_add(lines)).unwrap_or(u64::MAX);
+    if limit < wanted {
+        findings.warn(
+            "im.connections_max",
+            format!(
+                "{wanted} connections and lines are configured, but only {limit} open files allowed"
+            ),
+            "raise the hard limit (LimitNOFILE= in the systemd unit, or limits.conf)",
+        );
+    }
 }
 
 fn data_dir(path: &Path, findings: &mut Findings) {

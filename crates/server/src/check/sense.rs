@@ -45,6 +45,10 @@ fn im(config: &Config, findings: &mut Findings) {
     if im.udp.is_empty() && im.tcp.is_empty() && im.tls.is_empty() {
         findings.error("im", "nobody can connect", "set udp, tcp or tls");
     }
+    if im.digest.is_empty() {
+        let fix = "leave the key away, or write [\"md5\"] for old telephones";
+        findings.error("im.digest", "nobody could prove who they are", fix);
+    }
     let has_stream = !im.tcp.is_empty() || !im.tls.is_empty();
     if !has_stream && config.runs(Part::Gateway) && config.gateway.im_server.is_none() {
         let words =

@@ -14,9 +14,10 @@ use runtime::clock;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::server::TlsStream;
 use tokio_rustls::{Accept, TlsAcceptor};
+
+use super::places::Place;
 
 /// How long a connection may neither read nor write: longer than the longest `get` waits.
 const SILENCE_MAX: Duration = Duration::from_secs(75);
@@ -48,7 +49,7 @@ impl Peer {
 
 #[derive(Debug)]
 struct Hold {
-    place: Mutex<Option<OwnedSemaphorePermit>>,
+    place: Mutex<Option<Place>>,
     upgraded: AtomicBool,
 }
 
@@ -70,28 +71,26 @@ impl Guarded {
     pub(crate) fn new(
         stream: TcpStream,
         tls: Option<Arc<ServerConfig>>,
-        remote: SocketAddr,
-        place: OwnedSemaphorePermit,
-    ) -> io::Result<Self> {
-        // Without it answers wait for acknowledgements.
-        stream.set_nodelay(true)?;
+        (remote, local): (SocketAddr, SocketAddr),
+        place: Place,
+    ) -> Self {
         let peer = Peer {
             remote,
-            local: stream.local_addr()?,
+            local,
             secure: tls.is_some(),
             hold: Arc::new(Hold {
                 place: Mutex::new(Some(place)),
                 upgraded: AtomicBool::new(false),
             }),
         };
-        Ok(Self {
+        Self {
             stream: match tls {
                 Some(tls) => Stream::Handshake(Box::new(TlsAcceptor::from(tls).accept(stream))),
                 None => Stream::Plain(stream),
             },
             silence: Box::pin(clock::sleep(SILENCE_MAX)),
             peer,
-        })
+        }
     }
 
     pub(crate) fn peer(&self) -> &Peer {

@@ -1,6 +1,6 @@
 //! Runs telephony on its transports, between the focus and the media bridge.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use api::BridgePort;
@@ -41,6 +41,8 @@ pub(super) struct Media {
     /// Failures of commands, told like the engine's own events.
     refused: mpsc::Receiver<MediaEvent>,
     events: AsyncEvents,
+    /// For counts.
+    pub engine: Weak<Engine>,
 }
 
 /// Starts the media threads and the task that hands commands to them.
@@ -63,14 +65,14 @@ pub(super) fn start_media(config: &Config, tasks: &Tasks) -> Result<Media, Start
     })?;
     let (commands, receiver) = mpsc::channel(MEDIA_COMMANDS_MAX);
     let (refusals, refused) = mpsc::channel(INPUTS_MAX);
-    tasks.spawn_vital(
-        "media commands",
-        hand_over(Arc::new(engine), receiver, refusals),
-    );
+    let engine = Arc::new(engine);
+    let weak = Arc::downgrade(&engine);
+    tasks.spawn_vital("media commands", hand_over(engine, receiver, refusals));
     Ok(Media {
         commands,
         refused,
         events,
+        engine: weak,
     })
 }
 

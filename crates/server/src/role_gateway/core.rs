@@ -69,6 +69,8 @@ pub(super) struct CoreConfig {
     pub trusted: Vec<Cidr>,
     /// The IM server is reached over TLS: then nothing that comes otherwise is from it.
     pub tls_only: bool,
+    /// The IM server is ours: it sends over the connection that we registered over, and what comes otherwise is not from it.
+    pub own_flow_only: bool,
 }
 
 /// An incoming MESSAGE that waits for its answer.
@@ -83,6 +85,7 @@ pub(super) struct GatewayCore {
     gateway: Gateway,
     trusted: Vec<Cidr>,
     tls_only: bool,
+    own_flow_only: bool,
     instance: String,
     messages: HashMap<u64, Waiting>,
     reports: HashMap<u64, oneshot::Sender<(u16, Vec<u8>)>>,
@@ -110,6 +113,7 @@ impl GatewayCore {
             gateway: Gateway::new(config.gateway),
             trusted: config.trusted,
             tls_only: config.tls_only,
+            own_flow_only: config.own_flow_only,
             messages: HashMap::new(),
             reports: HashMap::new(),
             sent: HashMap::new(),
@@ -230,8 +234,12 @@ impl GatewayCore {
         self.gateway.handle_message(incoming, now);
     }
 
-    /// Architecture, decision 6: over TLS or loopback, from a configured server.
+    /// Architecture, decision 6: over TLS or loopback, from a configured server. Whoever runs programs on this machine could
+    /// connect to our listener from the loopback, so beside our own IM server the address is not enough.
     fn is_trusted(&self, source: &Source) -> bool {
+        if self.own_flow_only && self.ua.config().target.flow != Some(source.flow) {
+            return false;
+        }
         let ip = source.remote.ip().to_canonical();
         let protected = source.transport.is_secure() || (ip.is_loopback() && !self.tls_only);
         protected && self.trusted.iter().any(|net| net.contains(ip))

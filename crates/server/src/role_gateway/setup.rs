@@ -214,6 +214,7 @@ pub(super) fn core_config(
             instance,
         },
         tls_only: ua.target.transport.is_secure(),
+        own_flow_only: matches!(around.im_server, ImServerAddress::Ours(_)),
         ua,
         seed: seed::seed()?,
         trusted: config.gateway.trusted_servers.clone(),

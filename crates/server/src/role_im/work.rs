@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use convoke_types::Aor;
 use im_core::{
-    AccountInfo, Event, KeptMessage, LookupToken, SavedBinding, StoreFault, StoreOp, StoreToken,
-    Stored,
+    AccountInfo, DevicePassword, Event, KeptMessage, LookupToken, SavedBinding, StoreFault,
+    StoreOp, StoreToken, Stored,
 };
 use runtime::tasks::Tasks;
+use sip_proto::FlowId;
 use sip_proto::auth::Credential;
 use store::{AccountKind, Direction, MessageId, NewMessage, Store, StoreError, StoredBinding};
 use tokio::sync::mpsc;
@@ -25,9 +26,22 @@ const LANE_MAX: usize = 8_192;
 /// What the core wants of others.
 #[derive(Debug)]
 pub(crate) enum Work {
-    Store { token: StoreToken, op: StoreOp },
-    Lookup { token: LookupToken, aor: Arc<str> },
+    Store {
+        token: StoreToken,
+        op: StoreOp,
+    },
+    Lookup {
+        token: LookupToken,
+        aor: Arc<str>,
+    },
     Event(Event),
+    /// A connection that may be silent, or no longer.
+    Keep {
+        flow: FlowId,
+        kept: bool,
+    },
+    /// Nothing is under way any more.
+    Drained,
 }
 
 /// A question for a lane.
@@ -202,14 +216,17 @@ impl Lane {
         let Some((account, passwords)) = self.store.credentials(&aor).await? else {
             return Ok(None);
         };
-        let credentials = passwords.into_iter().map(|ha1| Credential {
-            md5: Some(ha1.md5),
-            sha256: Some(ha1.sha256),
-            sha512_256: Some(ha1.sha512_256),
+        let passwords = passwords.into_iter().map(|(id, ha1)| DevicePassword {
+            id,
+            credential: Credential {
+                md5: Some(ha1.md5),
+                sha256: Some(ha1.sha256),
+                sha512_256: Some(ha1.sha512_256),
+            },
         });
         Ok(Some(AccountInfo {
             service: account.kind == AccountKind::Service,
-            credentials: credentials.collect(),
+            passwords: passwords.collect(),
         }))
     }
 
@@ -232,6 +249,7 @@ impl Lane {
             path: saved.path,
             flow: saved.flow,
             user_agent: saved.user_agent,
+            password: saved.password,
         });
         self.store.save_bindings(&aor, rows.collect()).await
     }
@@ -267,6 +285,7 @@ pub(crate) fn saved_binding((aor, stored): (Aor, StoredBinding)) -> (Arc<str>, S
         path: stored.path,
         flow: stored.flow,
         user_agent: stored.user_agent,
+        password: stored.password,
     };
     (aor.to_string().into(), saved)
 }

@@ -17,11 +17,12 @@ pub struct Bench {
     seed: u64,
 }
 
-/// Everything on free ports; `rest` is added to the file.
+/// Everything on free ports; `rest` is added to the file, whose last section is `[im]`.
 pub fn config_text(rest: &str) -> String {
     format!(
-        "[server]\ndomain = \"{DOMAIN}\"\n[im]\nudp = [\"127.0.0.1:0\"]\ntcp = [\"127.0.0.1:0\"]\ntls = [\"127.0.0.1:0\"]\n\
-         [http]\nlisten = \"127.0.0.1:0\"\n[sip]\nudp = [\"127.0.0.1:0\"]\ntcp = [\"127.0.0.1:0\"]\n{rest}"
+        "[server]\ndomain = \"{DOMAIN}\"\n[http]\nlisten = \"127.0.0.1:0\"\n\
+         [sip]\nudp = [\"127.0.0.1:0\"]\ntcp = [\"127.0.0.1:0\"]\n\
+         [im]\nudp = [\"127.0.0.1:0\"]\ntcp = [\"127.0.0.1:0\"]\ntls = [\"127.0.0.1:0\"]\n{rest}"
     )
 }
 

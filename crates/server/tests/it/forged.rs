@@ -61,6 +61,26 @@ async fn who_speaks_to_the_gateway_past_the_im_server_is_refused_when_not_truste
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_speaks_to_the_gateway_past_our_im_server_is_refused_also_on_this_machine() {
+    let listen = "127.77.0.1:5066";
+    let mut bench = Bench::start(&format!("[gateway]\nlisten = \"{listen}\"\n")).await;
+    let mut alice = registered(bench.peer("alice").await).await;
+    let eve = bench.identity("eve").await;
+    block(move || {
+        when_registered(&mut alice, "help");
+        let mut eve = SipPeer::tcp(eve, listen.parse().unwrap(), 9).unwrap();
+        let from = format!("sip:alice@{DOMAIN}");
+        let to = format!("sip:conference@{DOMAIN}");
+        let forged = format!("P-Asserted-Identity: <sip:alice@{DOMAIN}>");
+        let extra = ["Content-Type: text/plain", &forged];
+        let response = eve.request_as(&from, "MESSAGE", &to, &to, &extra, b"who");
+        assert_eq!(response.unwrap().status(), Some(403));
+    })
+    .await;
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_command_while_the_gateway_is_away_is_refused_at_once_and_never_kept() {
     let directory = tempfile::tempdir().unwrap();
     let text = config_text("").replace("[server]", "[server]\nroles = [\"im\"]");

@@ -1,9 +1,15 @@
 //! The IM role: chat, kept chat, refusals, restart.
 
+use std::io::ErrorKind;
+use std::time::Duration;
+
 use server::files::Addresses;
 use testkit::peer::{Identity, SipPeer};
 
 use crate::bench::*;
+
+/// Longer than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn chat_is_relayed_to_who_is_there_and_logged() {
@@ -65,6 +71,49 @@ async fn a_wrong_password_and_a_stranger_are_refused() {
             peer.register("").unwrap().status(),
             Some(401 | 403)
         ));
+    })
+    .await;
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_password_ends_its_registration_and_no_other() {
+    let mut bench = Bench::start("").await;
+    let mut alice = registered(bench.peer("alice").await).await;
+    let stolen = registered(bench.peer("bob").await).await;
+    let mut kept = registered(bench.peer("bob").await).await;
+    let bob = "bob@test.example".parse().unwrap();
+    let devices = bench.server.store.devices(&bob).await.unwrap();
+    let revoked = bench.server.accounts.revoke_device(&bob, devices[0].id);
+    revoked.await.unwrap();
+    block(move || {
+        assert_eq!(say(&mut alice, "bob", "between us"), Some(202));
+        let message = kept.expect("MESSAGE").unwrap();
+        assert!(message.text().ends_with("between us"));
+        kept.reply(&message, 200, "OK", &[], b"").unwrap();
+        let mut stolen = stolen;
+        assert_eq!(say(&mut stolen, "alice", "I am bob"), Some(407));
+        assert!(stolen.take_inbox().is_empty());
+    })
+    .await;
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_connection_lasts_as_long_as_somebody_is_registered_on_it() {
+    let mut bench = Bench::start("idle_s = 1\n").await;
+    let mut alice = registered(bench.peer("alice").await).await;
+    let mut stranger = bench.peer("bob").await;
+    block(move || {
+        let uri = format!("sip:{DOMAIN}");
+        let answer = stranger.request("OPTIONS", &uri, &uri, &[], b"");
+        assert_eq!(answer.unwrap().status(), Some(200));
+        let closed = |peer: &mut SipPeer| peer.receive_within(PATIENCE).unwrap_err().kind();
+        assert_eq!(closed(&mut stranger), ErrorKind::UnexpectedEof);
+        // She has been silent for longer.
+        assert_eq!(say(&mut alice, "bob", "are you there?"), Some(202));
+        assert_eq!(alice.unregister_all().unwrap().status(), Some(200));
+        assert_eq!(closed(&mut alice), ErrorKind::UnexpectedEof);
     })
     .await;
     bench.stop().await;

@@ -13,4 +13,5 @@ mod gateway;
 mod im;
 mod log;
 mod presence;
+mod web;
 mod websocket;

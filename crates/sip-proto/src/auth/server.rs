@@ -4,6 +4,7 @@
 //! somebody who knows a password has used it: then its `nc` values are remembered in a sliding window.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Instant;
 
 use sha2::{Digest, Sha256};
@@ -11,6 +12,7 @@ use subtle::ConstantTimeEq;
 
 use super::algorithm::{Algorithm, Credential, QopAuth, hex};
 use super::params::{AuthError, Params, push_quoted, push_token};
+use crate::flow::counted_as;
 
 /// How many `nc` values below the highest seen one may still come, out of order.
 const REPLAY_WINDOW: u32 = 64;
@@ -165,9 +167,19 @@ impl Verifier {
     /// The values of the WWW-Authenticate or Proxy-Authenticate header fields of a challenge, strongest first, as
     /// RFC 8760 §2.3 wants them; each stands in a header field of its own.
     pub fn challenges(&mut self, stale: bool, now: Instant) -> Vec<String> {
+        self.challenges_to(None, stale, now)
+    }
+
+    /// [`challenges`](Self::challenges) whose nonce is good for this address only: who answers with it has received it there.
+    pub fn challenges_to(
+        &mut self,
+        peer: Option<IpAddr>,
+        stale: bool,
+        now: Instant,
+    ) -> Vec<String> {
         let number = self.next;
         self.next = self.next.wrapping_add(1);
-        let nonce = self.nonce(number, self.elapsed_ms(now));
+        let nonce = self.nonce(number, self.elapsed_ms(now), peer);
         let mut algorithms = self.config.algorithms.clone();
         algorithms.sort_unstable();
         algorithms
@@ -199,6 +211,32 @@ impl Verifier {
         credential: Option<&Credential>,
         now: Instant,
     ) -> Result<(), Refusal> {
+        self.verify_from(None, answer, method, credential, now)
+    }
+
+    /// Whether the nonce is one of ours, given to this address, and still good. Known without any password, and true of no
+    /// answer whose sender's address is forged.
+    pub fn is_challenged(
+        &self,
+        peer: Option<IpAddr>,
+        answer: &DigestResponse,
+        now: Instant,
+    ) -> bool {
+        self.check_nonce(&answer.nonce, peer, now).is_some()
+    }
+
+    /// [`verify`](Self::verify) for the answer to a challenge [to an address](Self::challenges_to).
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub fn verify_from(
+        &mut self,
+        peer: Option<IpAddr>,
+        answer: &DigestResponse,
+        method: &str,
+        credential: Option<&Credential>,
+        now: Instant,
+    ) -> Result<(), Refusal> {
         if answer.realm != self.realm {
             return Err(Refusal::OtherRealm);
         }
@@ -217,7 +255,8 @@ impl Verifier {
         if !equal || ha1.is_none() || !self.config.algorithms.contains(&answer.algorithm) {
             return Err(Refusal::Wrong);
         }
-        let number = self.check_nonce(&answer.nonce, now).ok_or(Refusal::Stale)?;
+        let number = self.check_nonce(&answer.nonce, peer, now);
+        let number = number.ok_or(Refusal::Stale)?;
         self.use_up(number, answer.nc_value)
     }
 
@@ -231,21 +270,24 @@ impl Verifier {
         u64::try_from(elapsed).unwrap_or(u64::MAX)
     }
 
-    fn nonce(&self, number: u64, at_ms: u64) -> String {
+    fn nonce(&self, number: u64, at_ms: u64, peer: Option<IpAddr>) -> String {
         let mut nonce = format!("{number:016x}{at_ms:016x}");
-        let tag = hmac_sha256(&self.key, &[nonce.as_bytes(), self.realm.as_bytes()]);
+        let peer = peer.map_or_else(String::new, |peer| format!(" {}", counted_as(peer)));
+        let parts = [nonce.as_bytes(), self.realm.as_bytes(), peer.as_bytes()];
+        let tag = hmac_sha256(&self.key, &parts);
         nonce.push_str(&hex(tag.get(..16).unwrap_or(&tag)));
         nonce
     }
 
-    /// The nonce's number, if it is ours, not too old, and its window was not dropped.
-    fn check_nonce(&mut self, nonce: &str, now: Instant) -> Option<u64> {
+    /// The nonce's number, if it is ours for this peer, not too old, and its window was not dropped.
+    fn check_nonce(&self, nonce: &str, peer: Option<IpAddr>, now: Instant) -> Option<u64> {
         if nonce.len() != NONCE_CHARS {
             return None;
         }
         let field = |range| u64::from_str_radix(nonce.get(range)?, 16).ok();
         let (number, at_ms) = (field(0..16)?, field(16..32)?);
-        if !bool::from(self.nonce(number, at_ms).as_bytes().ct_eq(nonce.as_bytes())) {
+        let ours = self.nonce(number, at_ms, peer);
+        if !bool::from(ours.as_bytes().ct_eq(nonce.as_bytes())) {
             return None;
         }
         let age_ms = self.elapsed_ms(now).saturating_sub(at_ms);
@@ -374,6 +416,29 @@ mod tests {
                 Err(Refusal::Wrong)
             );
         }
+    }
+
+    #[test]
+    fn a_nonce_for_one_address_is_worth_nothing_elsewhere() {
+        let credential = Credential::from_password("alice", "example.org", "pw");
+        let (mut verifier, now) = verifier(VerifierConfig::default());
+        let here: Option<IpAddr> = "192.0.2.1".parse().ok();
+        let there: Option<IpAddr> = "192.0.2.2".parse().ok();
+        let right = reply(&verifier.challenges_to(here, false, now), "pw", 1);
+        assert!(verifier.is_challenged(here, &right, now));
+        for peer in [there, None] {
+            assert!(!verifier.is_challenged(peer, &right, now));
+            assert_eq!(
+                verifier.verify_from(peer, &right, "MESSAGE", Some(&credential), now),
+                Err(Refusal::Stale)
+            );
+        }
+        let late = now + Duration::from_secs(301);
+        assert!(!verifier.is_challenged(here, &right, late));
+        assert_eq!(
+            verifier.verify_from(here, &right, "MESSAGE", Some(&credential), now),
+            Ok(())
+        );
     }
 
     #[test]

@@ -94,6 +94,8 @@ pub struct Watch {
     pub resource: Arc<str>,
     /// Who watches.
     pub watcher: Arc<str>,
+    /// Names what the watcher proved that with last, for [`Notifier::revoke`].
+    pub credential: i64,
     /// Where requests within the dialog reach us.
     pub contact: String,
 }
@@ -293,7 +295,7 @@ impl Notifier {
         Ok(sub)
     }
 
-    /// Takes a SUBSCRIBE within a dialog (`asked.known`): renews, or ends with Expires 0.
+    /// Takes a SUBSCRIBE within a dialog (`asked.known`), proved with `credential`: renews, or ends with Expires 0.
     ///
     /// # Errors
     /// How to refuse it.
@@ -302,6 +304,7 @@ impl Notifier {
         endpoint: &mut Endpoint,
         (tx, source, request): (ServerTx, &Source, &Message),
         asked: &Asked,
+        credential: i64,
         now: Instant,
     ) -> Result<(), Refusal> {
         let sub = asked.known.ok_or(Refusal::Unknown)?;
@@ -312,6 +315,7 @@ impl Notifier {
         found.dialog.refresh(request);
         let before = found.target.flow;
         found.target = source.reply_target();
+        found.watch.credential = credential;
         found.forced = true;
         found.dirty = true;
         let (tag, contact) = (
@@ -444,6 +448,22 @@ impl Notifier {
     /// A connection closed: nobody hears over it any more.
     pub fn flow_closed(&mut self, flow: FlowId) {
         for sub in self.by_flow.remove(&flow).unwrap_or_default() {
+            self.remove(sub);
+        }
+    }
+
+    /// What this watcher proved with this credential counts no more: these subscriptions are over, and nothing is sent to them
+    /// any more, not even that.
+    pub fn revoke(&mut self, watcher: &str, credential: i64) {
+        if !self.by_watcher.contains_key(watcher) {
+            return;
+        }
+        let found = self.subscriptions.iter();
+        let subs: Vec<SubId> = found
+            .filter(|(_, s)| s.watch.credential == credential && &*s.watch.watcher == watcher)
+            .map(|(sub, _)| *sub)
+            .collect();
+        for sub in subs {
             self.remove(sub);
         }
     }

@@ -597,3 +597,37 @@ fn a_header_of_a_relayed_request_stays_below_ours() {
     );
     assert_eq!(vias[1].host(), "other");
 }
+
+#[test]
+fn what_is_answered_and_forgotten_takes_no_memory_and_is_not_repeated() {
+    let mut endpoint = endpoint(1);
+    let now = some_instant();
+    let invite = Edit::of(&request(Method::Invite, 1))
+        .push_front(HeaderName::Via, "SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK1")
+        .finish();
+    let source = Source {
+        transport: Transport::Udp,
+        remote: addr(0),
+        local: addr(1),
+        flow: FlowId(1),
+    };
+    let mut sent = 0;
+    for _ in 0..2 {
+        endpoint.handle_message(source, invite.clone(), now);
+        while let Some(output) = endpoint.poll_output() {
+            match output {
+                Output::Event(Event::Request { tx, message, .. }) => {
+                    endpoint.respond_and_forget(tx, &reply(&message, 405), now);
+                }
+                Output::Send { .. } => sent += 1,
+                Output::Event(other) => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(endpoint.transactions(), 0);
+    }
+    while let Some(at) = endpoint.poll_timeout() {
+        endpoint.handle_timeout(at);
+    }
+    assert!(endpoint.poll_output().is_none());
+    assert_eq!(sent, 2, "one for each time that it came");
+}

@@ -22,7 +22,7 @@ LOCALS = ["conference", "participant", "person", "number", "sip", "name", "place
           "policy", "title", "since", "waitMs", "first", "user", "Address", "MessageID", "expires", "sent", "seconds", "asserted",
           "create", "end", "list", "get", "created", "muted", "accepted", "Fault", "faultcode", "detail", "fault", "code", "x"]
 TEXTS = ["", " ", "  c1\t\n", "c1", "c 1", "a" * 64, "a" * 65, "ä" * 64, "ä" * 65, "a" * 128, "a" * 129, "a" * 320, "a" * 321,
-         "x" * 512, "x" * 513, "true", "false", "1", "0", "TRUE", "yes", " true ", "00", "-1", "+1", "1.0", "1e3", "25000", "25001",
+         "x" * 512, "x" * 513, "true", "false", "1", "0", "TRUE", "yes", "on", "off", " off ", " true ", "00", "-1", "+1", "1.0", "1e3", "25000", "25001",
          "025000", "99999", "100000", "999999999999999999", "9999999999999999999", "30", "31", "030", "99", "100", "699", "700", "127", "128",
          "alice@example.org", "alice@", "@x", "a@b@c", "sip:alice@example.org", "sips:x", "sip:", "sip:a b", "tel:+1", "SIP:a@b",
          "+1 555 0107", "(030) 123-4", "030/123", "12a", "+", "1" * 40, "1" * 41, "2026-11-20T15:04:38Z", "2026-11-20T15:04:38.123Z",

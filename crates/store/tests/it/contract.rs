@@ -83,14 +83,14 @@ fn device_passwords_are_in_force_until_revoked() {
     let desk = bench
         .ask(store.add_device(device("alice@x.org", "desk")))
         .unwrap();
-    bench
+    let pocket = bench
         .ask(store.add_device(device("alice@x.org", "pocket")))
         .unwrap();
     assert!(bench.ask(store.revoke_device(desk, 3000)).unwrap());
     assert!(!bench.ask(store.revoke_device(desk, 4000)).unwrap());
     let (who, in_force) = bench.ask(store.credentials(&alice)).unwrap().unwrap();
     assert_eq!(who, account("alice@x.org"));
-    assert_eq!(in_force, [device("alice@x.org", "pocket").ha1]);
+    assert_eq!(in_force, [(pocket, device("alice@x.org", "pocket").ha1)]);
     let all = bench.ask(store.devices(&alice)).unwrap();
     assert_eq!(all[0].revoked_at, Some(3000));
     assert_eq!(all[1].revoked_at, None);
@@ -181,6 +181,7 @@ fn binding(contact: &str, expires_at: i64) -> StoredBinding {
         path: String::new(),
         flow: "udp 127.0.0.1:5060 127.0.0.1:40000".to_owned(),
         user_agent: "phone/1".to_owned(),
+        password: Some(7),
     }
 }
 

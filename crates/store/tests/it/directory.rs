@@ -45,13 +45,11 @@ fn a_newer_schema_is_left_alone() {
     conn.execute("INSERT INTO schema_version (version) VALUES (99)", [])
         .unwrap();
     drop(conn);
-    assert_eq!(
-        Store::open(&path).err(),
-        Some(StoreError::NewerSchema {
-            expected: 1,
-            came: 99
-        })
-    );
+    let refused = Store::open(&path).err();
+    assert!(matches!(
+        refused,
+        Some(StoreError::NewerSchema { came: 99, .. })
+    ));
     drop(directory);
 }
 

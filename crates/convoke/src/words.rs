@@ -1,0 +1,142 @@
+//! What the client commands say: times, reports and states in words.
+
+use convoke_types::report::{Change, Report};
+use convoke_types::{Cause, LegState};
+
+/// `3:41`, `1:02:03`.
+pub fn span(ms: u64) -> String {
+    let seconds = ms / 1000;
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 {
+        format!("{hours}:{minutes:02}:{seconds:02}")
+    } else {
+        format!("{minutes}:{seconds:02}")
+    }
+}
+
+/// A time of day as `2026-11-20 15:04:38Z`, for logs.
+pub fn moment(unix_ms: i64) -> String {
+    let ms = u64::try_from(unix_ms).unwrap_or(0);
+    let text = soap_proto::UtcMillis(ms).to_string();
+    let (date, time) = text.split_once('T').unwrap_or((&text, ""));
+    format!("{date} {}Z", time.get(..8).unwrap_or(time))
+}
+
+/// A text from outside as it may stand on a terminal: control characters are replaced, line breaks kept.
+pub fn safe(text: &str) -> String {
+    let shown = text.chars().map(|c| match c {
+        '\n' => c,
+        '\t' => ' ',
+        c if c.is_control() => '\u{fffd}',
+        c => c,
+    });
+    shown.collect()
+}
+
+/// As `safe`, in one line.
+pub fn one_line(text: &str) -> String {
+    safe(text).replace('\n', " ")
+}
+
+/// What stands beside a state: why it came about, or what is asked.
+pub fn detail(state: LegState, cause: Option<&Cause>) -> Option<String> {
+    match (state, cause) {
+        (LegState::Confirming, _) => Some("asked to press 1".to_owned()),
+        (_, Some(cause)) if state.is_end() => {
+            let words = one_line(&cause.words);
+            let said = words.eq_ignore_ascii_case(state.words());
+            (!words.is_empty() && !said).then_some(words)
+        }
+        _ => None,
+    }
+}
+
+/// One change, for people who read lines; every change has one.
+pub fn report(report: &Report) -> String {
+    let who = match &report.participant {
+        Some(whom) if whom.place.is_empty() || whom.name.ends_with(&whom.place) => {
+            one_line(&whom.name)
+        }
+        Some(whom) => format!("{} ({})", one_line(&whom.name), one_line(&whom.place)),
+        None => "The conference".to_owned(),
+    };
+    let what = match &report.change {
+        Change::Created => "is being started".to_owned(),
+        Change::Added => "is on the list".to_owned(),
+        Change::Leg { state, cause, .. } => match detail(*state, cause.as_ref()) {
+            Some(why) => format!("{}: {why}", state.words()),
+            None => state.words().to_owned(),
+        },
+        Change::Muted { on: true } => "is muted".to_owned(),
+        Change::Muted { on: false } => "can be heard again".to_owned(),
+        Change::Talking { on: true } => "talks".to_owned(),
+        Change::Talking { on: false } => "stopped talking".to_owned(),
+        Change::Silent { on: true } => "sends no sound".to_owned(),
+        Change::Silent { on: false } => "sends sound again".to_owned(),
+        Change::Removed => "is off the list".to_owned(),
+        Change::Ended { cause } => format!("has ended: {}", one_line(&cause.words)),
+    };
+    match &report.change {
+        Change::Leg { .. } => format!("{who}  {what}"),
+        _ => format!("{who} {what}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use convoke_types::report::ParticipantRef;
+    use convoke_types::{EndReason, Role};
+
+    #[test]
+    fn times_are_short() {
+        assert_eq!(span(0), "0:00");
+        assert_eq!(span(221_999), "3:41");
+        assert_eq!(span(3_723_000), "1:02:03");
+        assert_eq!(moment(1_700_000_000_123), "2023-11-14 22:13:20Z");
+    }
+
+    #[test]
+    fn reports_say_who_and_why() {
+        let cause = |words: &str| {
+            Some(Cause {
+                reason: EndReason::Busy,
+                sip: Some(486),
+                q850: Some(17),
+                words: words.to_owned(),
+            })
+        };
+        let change = |state, cause| Report {
+            conference: "c1".parse().unwrap(),
+            version: 1,
+            participant: Some(ParticipantRef {
+                id: "p1".parse().unwrap(),
+                name: "Bob\u{1b}[2J".into(),
+                user: None,
+                place: "mobile".into(),
+                role: Role::Participant,
+            }),
+            change: Change::Leg {
+                leg: "l1".parse().unwrap(),
+                state,
+                cause,
+            },
+            command: None,
+        };
+        assert_eq!(
+            report(&change(LegState::Ringing, None)),
+            "Bob\u{fffd}[2J (mobile)  Ringing"
+        );
+        assert_eq!(
+            report(&change(LegState::Busy, cause("busy"))),
+            "Bob\u{fffd}[2J (mobile)  Busy"
+        );
+        assert_eq!(
+            report(&change(
+                LegState::NoAnswer,
+                cause("answered, but nobody pressed 1")
+            )),
+            "Bob\u{fffd}[2J (mobile)  No answer: answered, but nobody pressed 1"
+        );
+    }
+}

@@ -1,0 +1,297 @@
+//! Debian's Janus with its AudioBridge as a peer: a room at 8 kHz, so that it need not resample, and participants over plain
+//! RTP with G.711 A-law. Its API is reached over a Unix socket; every other plugin and transport is off.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use runtime::clock;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketType};
+use rustix::time::Timespec;
+use serde_json::{Value, json};
+
+use crate::machine::Server;
+use crate::media::PAYLOAD_TYPE;
+
+/// The peer's name in results.
+pub const NAME: &str = "janus";
+/// Where Debian keeps it.
+const PROGRAM: &str = "/usr/bin/janus";
+const LIBRARIES: [&str; 2] = [
+    "/usr/lib/x86_64-linux-gnu/janus",
+    "/usr/lib/aarch64-linux-gnu/janus",
+];
+const PLUGIN: &str = "libjanus_audiobridge.so";
+const TRANSPORT: &str = "libjanus_pfunix.so";
+const ROOM: u32 = 1234;
+/// How long it may take to start, and to answer.
+const START_MAX: Duration = Duration::from_secs(15);
+const ANSWER_MAX: Duration = Duration::from_secs(20);
+/// So long after its last word it has no more to say.
+const QUIET: Duration = Duration::from_millis(500);
+/// Requests on their way at once, so that neither side's socket fills.
+const PIPELINE: usize = 8;
+/// Room for its longest answer: the list of 500 participants.
+const ANSWER_MAX_BYTES: usize = 256 * 1024;
+
+/// A running Janus.
+pub struct Janus {
+    /// Its process.
+    pub server: Server,
+    socket: OwnedFd,
+    session: u64,
+    handles: Vec<u64>,
+    buffer: Vec<u8>,
+}
+
+/// Whether it is installed with what is needed.
+pub fn is_installed() -> bool {
+    Path::new(PROGRAM).exists()
+        && library().is_some_and(|library| {
+            library.join("plugins").join(PLUGIN).exists()
+                && library.join("transports").join(TRANSPORT).exists()
+        })
+}
+
+fn library() -> Option<PathBuf> {
+    LIBRARIES
+        .iter()
+        .map(PathBuf::from)
+        .find(|path| path.is_dir())
+}
+
+impl Janus {
+    /// Starts it on one core with a room; everything that it reads and writes is in `directory`.
+    ///
+    /// # Errors
+    /// When it does not start or answer.
+    pub async fn start(directory: &Path, core: usize) -> Result<Self> {
+        let library = library().context("Janus is not installed")?;
+        let api = directory.join("api.sock");
+        write_configuration(directory, &library, &api)?;
+        let log = directory.join("log");
+        let mut command = Command::new(PROGRAM);
+        command
+            .arg("-F")
+            .arg(directory)
+            .arg("-C")
+            .arg(directory.join("janus.jcfg"))
+            .current_dir(directory)
+            .stdin(Stdio::null())
+            .stdout(fs::File::create(&log)?)
+            .stderr(Stdio::null());
+        let mut server = Server::start(command, core)?;
+        let begin = clock::now();
+        let socket = loop {
+            match connect(&api) {
+                Ok(socket) => break socket,
+                Err(error) => {
+                    ensure!(
+                        server.is_running(),
+                        "Janus ended at its start: {}",
+                        fs::read_to_string(&log).unwrap_or_default()
+                    );
+                    ensure!(
+                        clock::now() - begin < START_MAX,
+                        "Janus does not listen: {error}"
+                    );
+                }
+            }
+            clock::sleep(Duration::from_millis(20)).await;
+        };
+        let mut janus = Self {
+            server,
+            socket,
+            session: 0,
+            handles: Vec::new(),
+            buffer: vec![0; ANSWER_MAX_BYTES],
+        };
+        janus.send(&json!({ "janus": "create", "transaction": "create" }))?;
+        let created = janus.wait(|answer| answer["transaction"] == "create")?;
+        janus.session = created["data"]["id"]
+            .as_u64()
+            .context("Janus gave no session")?;
+        Ok(janus)
+    }
+
+    /// Lets telephones join the room; `remotes` is where each receives. Gives where Janus receives from each.
+    ///
+    /// # Errors
+    /// When one cannot join.
+    pub fn join(&mut self, remotes: &[SocketAddr]) -> Result<Vec<SocketAddr>> {
+        let session = self.session;
+        let attach = |n: usize| {
+            json!({
+                "janus": "attach", "session_id": session, "transaction": n.to_string(),
+                "plugin": "janus.plugin.audiobridge",
+            })
+        };
+        let attached = self.pipelined(remotes.len(), attach, |answer| {
+            (answer["janus"] == "success")
+                .then(|| answer["data"]["id"].as_u64())
+                .flatten()
+        })?;
+        let join = |n: usize| {
+            let remote = remotes.get(n);
+            json!({
+                "janus": "message", "session_id": session, "handle_id": attached.get(n),
+                "transaction": n.to_string(),
+                "body": {
+                    "request": "join", "room": ROOM, "codec": "pcma", "display": n.to_string(),
+                    "rtp": {
+                        "ip": remote.map(|addr| addr.ip().to_string()),
+                        "port": remote.map(SocketAddr::port),
+                        "payload_type": PAYLOAD_TYPE,
+                    },
+                },
+            })
+        };
+        let joined = self.pipelined(remotes.len(), join, |answer| {
+            let rtp = &answer["plugindata"]["data"]["rtp"];
+            let ip = rtp["ip"].as_str()?.parse().ok()?;
+            Some(SocketAddr::new(
+                ip,
+                u16::try_from(rtp["port"].as_u64()?).ok()?,
+            ))
+        })?;
+        self.handles.extend(&attached);
+        Ok(joined)
+    }
+
+    /// Takes what Janus tells until it has nothing more to say: it tells everybody in the room of each who joins, and while
+    /// nobody takes that, nothing is mixed.
+    ///
+    /// # Errors
+    /// When its socket fails.
+    pub fn drain(&mut self) -> Result<()> {
+        while self.receive(QUIET)?.is_some() {}
+        Ok(())
+    }
+
+    /// Sends `count` requests, a few at a time, and takes of each answer what `read` finds in it; answers in which it finds
+    /// nothing (acknowledgements, news of others) are passed over.
+    fn pipelined<T: Clone>(
+        &mut self,
+        count: usize,
+        request: impl Fn(usize) -> Value,
+        read: impl Fn(&Value) -> Option<T>,
+    ) -> Result<Vec<T>> {
+        let mut found: Vec<Option<T>> = vec![None; count];
+        let (mut sent, mut done) = (0, 0);
+        while done < count {
+            while sent < count && sent - done < PIPELINE {
+                self.send(&request(sent))?;
+                sent += 1;
+            }
+            let answer = self.receive(ANSWER_MAX)?.context("Janus does not answer")?;
+            let failed =
+                answer["janus"] == "error" || !answer["plugindata"]["data"]["error"].is_null();
+            ensure!(!failed, "Janus refused: {answer}");
+            let transaction = answer["transaction"].as_str();
+            let place = transaction.and_then(|text| text.parse::<usize>().ok());
+            let Some(place) = place
+                .and_then(|n| found.get_mut(n))
+                .filter(|place| place.is_none())
+            else {
+                continue;
+            };
+            if let Some(value) = read(&answer) {
+                *place = Some(value);
+                done += 1;
+            }
+        }
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    fn wait(&mut self, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
+        loop {
+            let answer = self.receive(ANSWER_MAX)?.context("Janus does not answer")?;
+            if answer["janus"] == "error" {
+                bail!("Janus refused: {answer}");
+            }
+            if wanted(&answer) {
+                return Ok(answer);
+            }
+        }
+    }
+
+    fn send(&self, request: &Value) -> Result<()> {
+        rustix::net::send(
+            &self.socket,
+            request.to_string().as_bytes(),
+            SendFlags::empty(),
+        )?;
+        Ok(())
+    }
+
+    fn receive(&mut self, limit: Duration) -> Result<Option<Value>> {
+        let deadline: Instant = clock::now() + limit;
+        let left = Timespec::try_from(deadline.saturating_duration_since(clock::now()))?;
+        let mut fds = [PollFd::new(&self.socket, PollFlags::IN)];
+        if poll(&mut fds, Some(&left))? == 0 {
+            return Ok(None);
+        }
+        let (_, length) =
+            rustix::net::recv(&self.socket, &mut self.buffer[..], RecvFlags::empty())?;
+        ensure!(length > 0, "Janus closed its socket");
+        let text = self.buffer.get(..length).unwrap_or_default();
+        serde_json::from_slice(text)
+            .map(Some)
+            .map_err(|error| anyhow!("Janus sent no JSON: {error}"))
+    }
+}
+
+fn connect(path: &Path) -> Result<OwnedFd> {
+    let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::SEQPACKET, None)?;
+    rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
+    Ok(socket)
+}
+
+fn write_configuration(directory: &Path, library: &Path, api: &Path) -> Result<()> {
+    let others = |kind: &str, wanted: &str| -> Result<String> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(library.join(kind))?.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.ends_with(".so") && name != wanted {
+                names.push(name);
+            }
+        }
+        Ok(names.join(","))
+    };
+    let mut text = String::new();
+    writeln!(
+        text,
+        "general: {{ configs_folder = {:?}, plugins_folder = {:?}, transports_folder = {:?}, debug_level = 1, \
+         session_timeout = 0 }}\n\
+         plugins: {{ disable = {:?} }}\n\
+         transports: {{ disable = {:?} }}",
+        directory,
+        library.join("plugins"),
+        library.join("transports"),
+        others("plugins", PLUGIN)?,
+        others("transports", TRANSPORT)?,
+    )?;
+    fs::write(directory.join("janus.jcfg"), text)?;
+    fs::write(
+        directory.join("janus.transport.pfunix.jcfg"),
+        format!(
+            "general: {{ enabled = true, json = \"compact\", type = \"SOCK_SEQPACKET\", path = {api:?} }}\n\
+             admin: {{ admin_enabled = false }}\n"
+        ),
+    )?;
+    fs::write(
+        directory.join("janus.plugin.audiobridge.jcfg"),
+        format!(
+            "general: {{ events = false, local_ip = \"127.0.0.1\", rtp_port_range = \"10000-31999\" }}\n\
+             room-{ROOM}: {{ description = \"load\", sampling_rate = 8000, record = false, audiolevel_ext = false, \
+             audiolevel_event = false, allow_rtp_participants = true }}\n"
+        ),
+    )?;
+    Ok(())
+}

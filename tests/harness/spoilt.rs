@@ -1,0 +1,98 @@
+//! A line with losses between a server and one telephone: its SIP passes, its RTP goes through the seeded relay.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use testkit::relay::{Passed, Spoil, UdpRelay};
+
+/// Stands before a telephone: calls come to [`SpoiltLine::sip`]. Requests that follow the answer go to the telephone's own
+/// Contact.
+pub struct SpoiltLine {
+    sip: SocketAddr,
+    rtp: UdpRelay,
+    stop: Arc<AtomicBool>,
+    sockets: [Arc<UdpSocket>; 2],
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl SpoiltLine {
+    /// Before the telephone that takes calls at `sip` and has RTP at `rtp`; `spoil` concerns what it says.
+    pub fn before(sip: SocketAddr, rtp: SocketAddr, spoil: Spoil) -> io::Result<Self> {
+        let rtp = UdpRelay::start(rtp, Spoil::default(), spoil)?;
+        let near = Arc::new(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?);
+        let far = Arc::new(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?);
+        let server: Arc<Mutex<Option<SocketAddr>>> = Arc::default();
+        let stop = Arc::new(AtomicBool::new(false));
+        let (learn, learnt) = (Arc::clone(&server), server);
+        let to_telephone = pass(&near, &far, rtp.far_side().port(), &stop, move |from| {
+            *learn.lock().unwrap_or_else(PoisonError::into_inner) = Some(from);
+            Some(sip)
+        });
+        let to_server = pass(&far, &near, rtp.near().port(), &stop, move |_| {
+            *learnt.lock().unwrap_or_else(PoisonError::into_inner)
+        });
+        Ok(Self {
+            sip: near.local_addr()?,
+            rtp,
+            stop,
+            sockets: [near, far],
+            threads: vec![to_telephone, to_server],
+        })
+    }
+
+    /// Where the telephone is called.
+    pub fn sip(&self) -> SocketAddr {
+        self.sip
+    }
+    /// What became of the packets in which the telephone spoke.
+    pub fn spoken(&self) -> Passed {
+        self.rtp.to_near()
+    }
+}
+
+impl Drop for SpoiltLine {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        for socket in &self.sockets {
+            if let Ok(addr) = socket.local_addr() {
+                // Wakes the thread that waits at it.
+                socket.send_to(&[], addr).ok();
+            }
+        }
+        for thread in self.threads.drain(..) {
+            thread.join().ok();
+        }
+    }
+}
+
+/// Passes datagrams on, with the audio port of a session description replaced (both have five digits, so lengths stay).
+fn pass(
+    from: &Arc<UdpSocket>,
+    to: &Arc<UdpSocket>,
+    audio_port: u16,
+    stop: &Arc<AtomicBool>,
+    target: impl Fn(SocketAddr) -> Option<SocketAddr> + Send + 'static,
+) -> JoinHandle<()> {
+    let (from, to, stop) = (Arc::clone(from), Arc::clone(to), Arc::clone(stop));
+    thread::spawn(move || {
+        let mut buffer = vec![0; 65_536];
+        while !stop.load(Ordering::SeqCst) {
+            let Ok((length, sender)) = from.recv_from(&mut buffer) else {
+                continue;
+            };
+            let Some(target) = target(sender) else {
+                continue;
+            };
+            let mut datagram = buffer[..length].to_vec();
+            let key = b"m=audio ";
+            if let Some(at) = datagram.windows(key.len()).position(|part| part == key) {
+                let digits = at + key.len()..at + key.len() + 5;
+                datagram[digits].copy_from_slice(format!("{audio_port:05}").as_bytes());
+            }
+            to.send_to(&datagram, target).ok();
+        }
+    })
+}

@@ -1,0 +1,9 @@
+//! Telephones, the conference service and what is heard: the real binary between zeep and telephones of other makes.
+
+mod commands;
+mod ladder;
+mod service;
+mod speech;
+mod stage;
+mod telephones;
+mod trunk;

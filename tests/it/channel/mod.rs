@@ -1,0 +1,13 @@
+//! The channel between clients and conferences: the IM server (ours, or Kamailio as somebody else's), the gateway, chat,
+//! the log, and what happens when any of them meets faults.
+
+mod chat;
+mod client;
+mod control;
+mod faults;
+mod log;
+mod malformed;
+pub mod soap;
+mod stage;
+mod trunk;
+mod words;
