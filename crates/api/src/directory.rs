@@ -3,12 +3,12 @@
 use conference_core::Party;
 use convoke_types::{Address, Aor, E164, Fault, FaultCode, Mode};
 use soap_proto::Who;
-use store::{Account, AccountKind, Store, StoreError, Telephone, TelephoneKind};
+use store::{Account, Store, StoreError, Telephone, TelephoneKind};
 
 use crate::dialplan::DialPlan;
 
-/// Most accounts that are read to find one by its display name.
-const NAME_SEARCH_MAX: usize = 10_000;
+/// Most accounts of one display name that are read: enough to know that there are several.
+const NAMESAKES_MAX: usize = 2;
 
 /// Resolves parties.
 #[derive(Clone)]
@@ -90,23 +90,9 @@ impl Directory {
         {
             return Ok(account);
         }
-        let mut named = Vec::new();
-        let mut after: Option<Aor> = None;
-        let mut read = 0;
-        while read < NAME_SEARCH_MAX {
-            let page = self
-                .store
-                .accounts(after.as_ref(), store::PAGE_MAX)
-                .await
-                .map_err(store_fault)?;
-            let Some(last) = page.last() else { break };
-            read += page.len();
-            after = Some(last.aor.clone());
-            named.extend(page.into_iter().filter(|account| {
-                account.kind != AccountKind::Service
-                    && account.display_name.to_lowercase() == name.to_lowercase()
-            }));
-        }
+        let store = &self.store;
+        let named = store.accounts_named(name, NAMESAKES_MAX).await;
+        let mut named = named.map_err(store_fault)?;
         match named.len() {
             1 => named.pop().ok_or_else(|| unknown_person("a name")),
             0 => Err(Fault::new(
@@ -117,7 +103,7 @@ impl Directory {
             _ => Err(Fault::new(
                 FaultCode::UnknownPerson,
                 "a name that only one person has; write user@domain",
-                format!("a name of {} people", named.len()),
+                "a name of several people",
             )),
         }
     }

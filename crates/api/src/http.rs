@@ -1,5 +1,8 @@
 //! The HTTP face: SOAP with its WSDL, REST for administration, and the window.
 
+use std::error::Error;
+use std::io;
+
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, RawQuery, Request, State};
@@ -49,9 +52,7 @@ async fn conference(State(http): State<Http>, request: Request) -> Response {
     // One byte more than allowed is enough to know that it is too much; the parser says so in a fault.
     let body = match to_bytes(body, SOAP_MAX_BYTES + 1).await {
         Ok(body) => body,
-        Err(_) => {
-            return (StatusCode::PAYLOAD_TOO_LARGE, "expected at most 64 kB\n").into_response();
-        }
+        Err(error) => return unread(&error).into_response(),
     };
     let caller = http.keys.caller(authorization(&parts.headers)).await;
     let unauthenticated = matches!(&caller, Err(fault) if fault.code == FaultCode::Unauthenticated);
@@ -76,6 +77,22 @@ async fn conference(State(http): State<Http>, request: Request) -> Response {
         );
     }
     response
+}
+
+/// What is said about a body that was not read to its end.
+fn unread(error: &axum::Error) -> (StatusCode, &'static str) {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        let io = error.downcast_ref::<io::Error>();
+        if io.is_some_and(|io| io.kind() == io::ErrorKind::TimedOut) {
+            return (
+                StatusCode::REQUEST_TIMEOUT,
+                "expected the envelope faster\n",
+            );
+        }
+        cause = error.source();
+    }
+    (StatusCode::PAYLOAD_TOO_LARGE, "expected at most 64 kB\n")
 }
 
 fn envelope(given: Given) -> Response {
@@ -130,4 +147,18 @@ pub fn fault_response(fault: &Fault) -> Response {
     let status =
         StatusCode::from_u16(fault.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     (status, axum::Json(serde_json::json!({ "error": fault }))).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_that_is_too_slow_is_told_from_one_that_is_too_large() {
+        let large = to_bytes(Body::from(vec![0; 11]), 10).await.unwrap_err();
+        assert_eq!(unread(&large).0, StatusCode::PAYLOAD_TOO_LARGE);
+        let late = io::Error::from(io::ErrorKind::TimedOut);
+        let late = axum::Error::new(axum::Error::new(late));
+        assert_eq!(unread(&late).0, StatusCode::REQUEST_TIMEOUT);
+    }
 }

@@ -24,6 +24,8 @@ const TRIES: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// How long one request may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a connection is kept for the next report: less than the 30 s after which our own HTTP server closes it.
+const IDLE_MAX: Duration = Duration::from_secs(20);
 /// Most devices that follow one conference.
 const SUBSCRIBERS_MAX: usize = 32;
 
@@ -151,6 +153,7 @@ impl Reporter {
 fn http_client() -> reqwest::Client {
     reqwest::Client::builder()
         .timeout(REQUEST_TIMEOUT)
+        .pool_idle_timeout(IDLE_MAX)
         .build()
         .unwrap_or_default()
 }

@@ -107,10 +107,11 @@ impl Store {
     pub async fn save_account(&self, account: Account) -> Result<(), StoreError> {
         self.write_one(move |conn| {
             conn.prepare_cached(
-                "INSERT INTO accounts (aor, display_name, kind, language, ports, created_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                "INSERT INTO accounts
+                     (aor, display_name, kind, language, ports, created_at, name_key)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
                  ON CONFLICT (aor) DO UPDATE SET display_name = excluded.display_name,
-                     kind = excluded.kind, language = excluded.language, ports = excluded.ports",
+                     name_key = excluded.name_key, kind = excluded.kind, language = excluded.language, ports = excluded.ports",
             )?
             .execute(params![
                 account.aor.to_string(),
@@ -119,6 +120,7 @@ impl Store {
                 account.language,
                 account.ports,
                 account.created_at,
+                name_key(&account.display_name),
             ])?;
             Ok(())
         })
@@ -145,6 +147,25 @@ impl Store {
                  WHERE aor > ?1 ORDER BY aor LIMIT ?2",
             )?;
             let rows = statement.query_map(params![after, limit], raw_account)?;
+            rows.map(|row| account_of(row?)).collect()
+        })
+        .await
+    }
+
+    /// Accounts of this display name in whatever case, other than services, in the order of their addresses, up to `limit`.
+    pub async fn accounts_named(
+        &self,
+        name: &str,
+        limit: usize,
+    ) -> Result<Vec<Account>, StoreError> {
+        let key = name_key(name);
+        let limit = i64::try_from(limit.min(crate::PAGE_MAX)).unwrap_or(i64::MAX);
+        self.read(move |conn| {
+            let mut statement = conn.prepare_cached(
+                "SELECT aor, display_name, kind, language, ports, created_at FROM accounts
+                 WHERE name_key = ?1 AND kind <> 'service' ORDER BY aor LIMIT ?2",
+            )?;
+            let rows = statement.query_map(params![key, limit], raw_account)?;
             rows.map(|row| account_of(row?)).collect()
         })
         .await
@@ -235,6 +256,26 @@ impl Store {
         };
         self.read_then(work, done);
     }
+}
+
+/// What is the same for names that differ in case only.
+fn name_key(name: &str) -> String {
+    name.to_lowercase()
+}
+
+/// Migration 3: the keys of names with letters beyond ASCII.
+pub(crate) fn fill_name_keys(conn: &Connection) -> Result<(), StoreError> {
+    let mut select = conn.prepare("SELECT aor, display_name, name_key FROM accounts")?;
+    let mut update = conn.prepare("UPDATE accounts SET name_key = ?2 WHERE aor = ?1")?;
+    let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let rows: Vec<(String, String, String)> = rows.collect::<Result<_, _>>()?;
+    for (aor, name, filled) in rows {
+        let key = name_key(&name);
+        if key != filled {
+            update.execute([aor, key])?;
+        }
+    }
+    Ok(())
 }
 
 fn account(conn: &Connection, aor: &str) -> Result<Option<Account>, StoreError> {

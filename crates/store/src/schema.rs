@@ -8,10 +8,30 @@ use rusqlite::{Connection, OpenFlags};
 use crate::StoreError;
 
 /// Every migration, in order; number `n` of the file's name is its place, starting at 1. A released one is never edited.
-const MIGRATIONS: [&str; 2] = [
-    include_str!("../migrations/0001_first.sql"),
-    include_str!("../migrations/0002_binding_password.sql"),
+const MIGRATIONS: [Migration; 3] = [
+    Migration::of(include_str!("../migrations/0001_first.sql")),
+    Migration::of(include_str!("../migrations/0002_binding_password.sql")),
+    Migration {
+        sql: include_str!("../migrations/0003_account_names.sql"),
+        then: crate::accounts::fill_name_keys,
+    },
 ];
+
+/// One step from schema to schema.
+struct Migration {
+    sql: &'static str,
+    /// What SQL cannot do, after it.
+    then: fn(&Connection) -> Result<(), StoreError>,
+}
+
+impl Migration {
+    const fn of(sql: &'static str) -> Self {
+        Self {
+            sql,
+            then: |_| Ok(()),
+        }
+    }
+}
 
 /// How long a connection waits for another's lock. Only checkpoints make any wait, and briefly.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -64,13 +84,14 @@ fn migrate(conn: &mut Connection) -> Result<(), StoreError> {
         |row| row.get(0),
     )?;
     let mut version = 0;
-    for sql in MIGRATIONS {
+    for migration in MIGRATIONS {
         version += 1;
         if version <= came {
             continue;
         }
         let step = conn.transaction()?;
-        step.execute_batch(sql)?;
+        step.execute_batch(migration.sql)?;
+        (migration.then)(&step)?;
         step.execute(
             "INSERT INTO schema_version (version) VALUES (?1)",
             [version],

@@ -275,6 +275,30 @@ async fn a_command_that_calls_nobody_and_cannot_be_stored_leaves_the_conference_
     }
 }
 
+/// Finding somebody by name costs no more where there are many.
+#[tokio::test]
+async fn a_person_is_found_by_name_behind_ten_thousand_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    people(&store).await;
+    let database = rusqlite::Connection::open(dir.path().join("convoke.db")).unwrap();
+    database
+        .execute_batch(
+            "INSERT INTO accounts (aor, display_name, name_key, kind, language, ports, created_at)
+             WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10100)
+             SELECT 'a' || i || '@example.org', 'One Of Many', 'one of many', 'person', 'en', 10, 1
+             FROM n",
+        )
+        .unwrap();
+    let stage = Stage::start(&store);
+    let made = stage.ask(&create("m1", &["carol test"]), "alice").await;
+    assert_eq!(snapshot(made).count, 2);
+    let several = stage.ask(&create("m2", &["one of many"]), "alice").await;
+    let fault = several.outcome.unwrap_err();
+    assert_eq!(fault.code, FaultCode::UnknownPerson);
+    assert!(fault.came.contains("several"), "{fault:?}");
+}
+
 fn joined(snapshot: &soap_proto::Snapshot) -> bool {
     let legs = snapshot.participants.iter();
     legs.map(|p| p.leg.as_ref())

@@ -180,6 +180,29 @@ async fn pongs_alone_keep_no_place() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_kept_page_may_be_silent_until_it_is_kept_no_more() {
+    let limits = Limits::default();
+    let mut bench = bench(limits).await;
+    let mut page = Page::open(&bench, 16);
+    page.say(text("WS", "hello")).await;
+    let (source, _) = bench.message().await;
+    bench.transports.keep(source.flow, true);
+    let began = tokio::time::Instant::now();
+    while began.elapsed() < limits.idle_timeout * 3 {
+        assert_eq!(page.hear().await, Some(WsFrame::Ping));
+        page.send.send(Ok(WsFrame::Pong)).await.unwrap();
+    }
+    bench.transports.keep(source.flow, false);
+    while let Some(frame) = page.hear().await {
+        if frame == WsFrame::Ping && page.send.send(Ok(WsFrame::Pong)).await.is_err() {
+            break;
+        }
+    }
+    assert_eq!(bench.closed().await, source.flow);
+    bench.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_page_that_does_not_read_loses_its_connection() {
     let limits = Limits {
         write_budget_bytes: 2_000,

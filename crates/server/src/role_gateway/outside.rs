@@ -46,6 +46,7 @@ impl Outside {
         let http = reqwest::Client::builder()
             .timeout(CALL_TIMEOUT)
             .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
+            .pool_idle_timeout(crate::http::CLIENT_IDLE_MAX)
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(|error| StartError::Part {

@@ -69,6 +69,26 @@ fn accounts_are_saved_changed_listed_and_removed() {
 }
 
 #[test]
+fn people_are_found_by_their_names_in_any_case_and_services_are_not() {
+    let bench = Bench::new();
+    let store = &bench.store;
+    let mut service = account("service@x.org");
+    service.kind = AccountKind::Service;
+    for made in [account("b@x.org"), account("a@x.org"), service] {
+        bench.ask(store.save_account(made)).unwrap();
+    }
+    let named = |name: &str, limit| bench.ask(store.accounts_named(name, limit)).unwrap();
+    assert_eq!(named("älICE", 10), [account("a@x.org"), account("b@x.org")]);
+    assert_eq!(named("Älice", 1), [account("a@x.org")]);
+    assert_eq!(named("lice", 10), []);
+    let mut renamed = account("a@x.org");
+    renamed.display_name = "Åsa".to_owned();
+    bench.ask(store.save_account(renamed.clone())).unwrap();
+    assert_eq!(named("åsa", 10), [renamed]);
+    assert_eq!(named("älice", 10), [account("b@x.org")]);
+}
+
+#[test]
 fn device_passwords_are_in_force_until_revoked() {
     let bench = Bench::new();
     let store = &bench.store;

@@ -33,6 +33,34 @@ fn a_directory_is_made_where_there_was_none() {
 }
 
 #[test]
+fn names_in_a_database_of_the_first_version_are_found_in_any_case() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("convoke.db");
+    let conn = rusqlite::Connection::open(file).unwrap();
+    conn.execute_batch(include_str!("../../migrations/0001_first.sql"))
+        .unwrap();
+    conn.execute_batch(
+        "CREATE TABLE schema_version (version INTEGER PRIMARY KEY,
+             applied_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP);
+         INSERT INTO schema_version (version) VALUES (1);
+         INSERT INTO accounts VALUES ('j@x.org', 'Jörg Öztürk', 'person', 'de', 10, 1),
+             ('o@x.org', 'Ann Other', 'person', 'en', 10, 1);",
+    )
+    .unwrap();
+    drop(conn);
+    let bench = Bench {
+        runtime: crate::runtime(),
+        store: Store::open(directory.path()).unwrap(),
+        directory,
+    };
+    for (name, user) in [("JÖRG ÖZTÜRK", "j@x.org"), ("ann other", "o@x.org")] {
+        let found = bench.ask(bench.store.accounts_named(name, 10)).unwrap();
+        assert_eq!(found.len(), 1, "{name}");
+        assert_eq!(found[0].aor.to_string(), user);
+    }
+}
+
+#[test]
 fn a_newer_schema_is_left_alone() {
     let bench = Bench::new();
     let path = bench.path().to_owned();
