@@ -35,6 +35,8 @@ const START_MAX: Duration = Duration::from_secs(15);
 const ANSWER_MAX: Duration = Duration::from_secs(20);
 /// So long after its last word it has no more to say.
 const QUIET: Duration = Duration::from_millis(500);
+/// How often its start is tried again.
+const START_TRIES: u32 = 3;
 /// Requests on their way at once, so that neither side's socket fills.
 const PIPELINE: usize = 8;
 /// Room for its longest answer: the list of 500 participants.
@@ -76,34 +78,19 @@ impl Janus {
         let api = directory.join("api.sock");
         write_configuration(directory, &library, &api)?;
         let log = directory.join("log");
-        let mut command = Command::new(PROGRAM);
-        command
-            .arg("-F")
-            .arg(directory)
-            .arg("-C")
-            .arg(directory.join("janus.jcfg"))
-            .current_dir(directory)
-            .stdin(Stdio::null())
-            .stdout(fs::File::create(&log)?)
-            .stderr(Stdio::null());
-        let mut server = Server::start(command, core)?;
-        let begin = clock::now();
-        let socket = loop {
-            match connect(&api) {
-                Ok(socket) => break socket,
-                Err(error) => {
-                    ensure!(
-                        server.is_running(),
-                        "Janus ended at its start: {}",
-                        fs::read_to_string(&log).unwrap_or_default()
-                    );
-                    ensure!(
-                        clock::now() - begin < START_MAX,
-                        "Janus does not listen: {error}"
-                    );
-                }
+        let mut tries = 0;
+        let (server, socket) = loop {
+            match launch(directory, &log, &api, core).await {
+                Ok(running) => break running,
+                // Now and then it finds its own transport not ready in time, and ends.
+                Err(error) if tries >= START_TRIES => return Err(error),
+                Err(error) => tracing::warn!(%error, "once more"),
             }
-            clock::sleep(Duration::from_millis(20)).await;
+            tries += 1;
+            fs::remove_file(&api).or_else(|error| match error.kind() {
+                std::io::ErrorKind::NotFound => Ok(()),
+                _ => Err(error),
+            })?;
         };
         let mut janus = Self {
             server,
@@ -247,6 +234,44 @@ impl Janus {
     }
 }
 
+/// Starts the program, and waits until it takes a connection.
+async fn launch(
+    directory: &Path,
+    log: &Path,
+    api: &Path,
+    core: usize,
+) -> Result<(Server, OwnedFd)> {
+    let mut command = Command::new(PROGRAM);
+    command
+        .arg("-F")
+        .arg(directory)
+        .arg("-C")
+        .arg(directory.join("janus.jcfg"))
+        .current_dir(directory)
+        .stdin(Stdio::null())
+        .stdout(fs::File::create(log)?)
+        .stderr(Stdio::null());
+    let mut server = Server::start(command, core)?;
+    let begin = clock::now();
+    loop {
+        match connect(api) {
+            Ok(socket) => return Ok((server, socket)),
+            Err(error) => {
+                ensure!(
+                    server.is_running(),
+                    "Janus ended at its start: {}",
+                    fs::read_to_string(log).unwrap_or_default()
+                );
+                ensure!(
+                    clock::now() - begin < START_MAX,
+                    "Janus does not listen: {error}"
+                );
+            }
+        }
+        clock::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 fn connect(path: &Path) -> Result<OwnedFd> {
     let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::SEQPACKET, None)?;
     rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
@@ -267,7 +292,7 @@ fn write_configuration(directory: &Path, library: &Path, api: &Path) -> Result<(
     let mut text = String::new();
     writeln!(
         text,
-        "general: {{ configs_folder = {:?}, plugins_folder = {:?}, transports_folder = {:?}, debug_level = 1, \
+        "general: {{ configs_folder = {:?}, plugins_folder = {:?}, transports_folder = {:?}, debug_level = 4, \
          session_timeout = 0 }}\n\
          plugins: {{ disable = {:?} }}\n\
          transports: {{ disable = {:?} }}",

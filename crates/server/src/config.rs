@@ -53,6 +53,8 @@ settings! {
         pub registration_max_s: u32 = 3600;
         /// How long a connection may be silent while nobody is registered on it, in seconds.
         pub idle_s: u32 = 120;
+        /// How long the log keeps messages, in days; 0: for ever. Chat that waits for its recipient stays until it is taken. The database does not shrink; its room is used again.
+        pub log_days: u32 = 365;
         /// Digest algorithms that clients are offered, best first: "sha-512-256", "sha-256", "md5". Many old telephones give up when they are offered more than "md5".
         pub digest: Vec<DigestAlgorithm> = vec![DigestAlgorithm::Sha512_256, DigestAlgorithm::Sha256, DigestAlgorithm::Md5];
     }

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod config;
 pub mod files;
+mod housekeeping;
 mod http;
 pub mod logging;
 mod metrics;

@@ -15,6 +15,7 @@ use store::{Store, StoreError};
 use crate::check::{Finding, Severity, check_sense};
 use crate::config::{Config, Part, SecretError};
 use crate::files::{self, ADMINISTRATOR_KEY_FILE, Addresses, FileError, SHARED_SECRET_FILE};
+use crate::housekeeping;
 use crate::http::{self, websocket, websocket::Origins};
 use crate::metrics::{self, Metrics};
 use crate::role_conference::ConferenceRole;
@@ -25,8 +26,6 @@ use crate::role_im::{self, ImRole};
 const STAGE_END: Duration = Duration::from_secs(5);
 /// Where the conference service is, under the server's URL.
 const CONFERENCE_PATH: &str = "/soap/conference";
-/// How often ended registrations and old answers are taken out of the database.
-const HOUSEKEEPING: Duration = Duration::from_secs(600);
 /// What the records of calls say that were under way when the process died.
 const CRASH_WORDS: &str = "the server stopped while the call was under way";
 
@@ -235,7 +234,7 @@ impl Server {
         let places = Arc::default();
         let https = listen_tls(&config, &places, &router, &http_tasks).await?;
         http::serve(listener, None, &places, router, &http_tasks);
-        housekeeping(&store, &http_tasks);
+        housekeeping::start(&store, config.im.log_days, &http_tasks);
 
         let clients = im.as_ref().map(|im| &im.transports);
         let trunks = conference.as_ref().map(|role| &role.transports);
@@ -390,27 +389,4 @@ async fn open_store(config: &Config) -> Result<Store, StartError> {
         );
     }
     Ok(store)
-}
-
-fn housekeeping(store: &Store, tasks: &Tasks) {
-    let store = store.clone();
-    let shutdown = tasks.shutdown_token().clone();
-    tasks.spawn("housekeeping", async move {
-        while shutdown
-            .unless_cancelled(clock::sleep(HOUSEKEEPING))
-            .await
-            .is_some()
-        {
-            let now = clock::unix_ms(clock::wall());
-            for (what, purged) in [
-                ("bindings", store.purge_bindings(now).await),
-                ("answers", store.purge_answers(now).await),
-            ] {
-                match purged {
-                    Ok(count) => tracing::debug!(what, count, "purged"),
-                    Err(error) => tracing::warn!(what, %error, "not purged"),
-                }
-            }
-        }
-    });
 }

@@ -19,6 +19,7 @@ mod error;
 mod messages;
 mod profile;
 mod records;
+mod retention;
 mod schema;
 mod tokens;
 
@@ -36,6 +37,7 @@ pub use error::StoreError;
 pub use messages::{Direction, Message, MessageId, NewMessage, PAGE_MAX};
 pub use profile::{TELEPHONES_MAX, Telephone, TelephoneKind};
 pub use records::{ClosedRecords, ConferenceRecord, LegRecord, LegTimes};
+pub use retention::Purged;
 pub use tokens::{ApiToken, TOKEN_HASH_BYTES};
 
 use dir::DataDir;

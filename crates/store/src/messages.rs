@@ -233,6 +233,16 @@ impl LogWriter {
         Ok(())
     }
 
+    /// The highest id; 0 before the first message.
+    pub(crate) fn last(&self) -> i64 {
+        self.last
+    }
+
+    /// Up to which id the index by person and the table of kept messages are filled.
+    pub(crate) fn indexed(&self) -> i64 {
+        self.indexed
+    }
+
     pub(crate) fn has_unindexed(&self) -> bool {
         self.last > self.indexed
     }

@@ -6,8 +6,8 @@ use convoke_types::report::{ConferenceEnd, ConferenceEndReason};
 use convoke_types::{Address, Aor, Cause, LegKey, LegState};
 use store::{
     Account, AccountKind, Answered, ApiToken, AuditEntry, ClosedRecords, CommandAnswer,
-    ConferenceRecord, DEVICES_MAX, Ha1, LegRecord, LegTimes, MessageId, NewDevice, StoreError,
-    StoredBinding, Telephone, TelephoneKind,
+    ConferenceRecord, DEVICES_MAX, Ha1, LegRecord, LegTimes, MessageId, NewDevice, Purged,
+    StoreError, StoredBinding, Telephone, TelephoneKind,
 };
 
 use crate::{Bench, chat};
@@ -226,6 +226,53 @@ fn bindings_survive_a_restart_until_they_expire() {
         .ask(bench.store.save_bindings(&alice, Vec::new()))
         .unwrap();
     assert!(bench.ask(bench.store.bindings(0)).unwrap().is_empty());
+}
+
+#[test]
+fn old_messages_are_forgotten_but_not_what_is_kept_nor_the_newest() {
+    let bench = Bench::new();
+    let log = |at, body, keep| {
+        let mut message = chat("a@x", "b@x", at, body);
+        message.keep = keep;
+        bench.ask(bench.store.log_message(message)).unwrap()
+    };
+    log(1, "old", false);
+    let waits = log(2, "old, kept", true);
+    let taken = log(3, "old, taken", true);
+    log(4, "old", false);
+    let young = log(10, "young", false);
+    let newest = log(5, "old, newest", false);
+    let marked = bench.store.mark_delivered(taken, "phone", 6);
+    bench.ask(marked).unwrap();
+    let purge = |bench: &Bench| bench.ask(bench.store.purge_messages(10, None)).unwrap();
+    assert_eq!(
+        purge(&bench),
+        Purged {
+            count: 3,
+            next: None
+        }
+    );
+    let ids = |messages: Vec<store::Message>| messages.iter().map(|m| m.id).collect::<Vec<_>>();
+    let left = bench.ask(bench.store.log_from(None, 10)).unwrap();
+    assert_eq!(ids(left), [waits, young, newest]);
+    for person in ["a@x", "b@x"] {
+        let history = bench.ask(bench.store.history(person, None, 10)).unwrap();
+        assert_eq!(ids(history), [newest, young, waits]);
+    }
+    let kept = bench.ask(bench.store.pending_for("b@x", None, 10)).unwrap();
+    assert_eq!(ids(kept), [waits]);
+
+    // What is taken goes with the next purge, and no id is used twice, not after a restart either.
+    let marked = bench.store.mark_delivered(waits, "phone", 11);
+    bench.ask(marked).unwrap();
+    assert_eq!(purge(&bench).count, 1);
+    let bench = bench.reopen();
+    bench
+        .ask(bench.store.purge_messages(i64::MAX, None))
+        .unwrap();
+    let bench = bench.reopen();
+    let next = bench.store.log_message(chat("a@x", "b@x", 12, "next"));
+    assert_eq!(bench.ask(next).unwrap().0, newest.0 + 1);
 }
 
 #[test]
