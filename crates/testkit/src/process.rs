@@ -339,6 +339,8 @@ fn follow(stream: impl Read + Send + 'static, stdout: bool, shared: Arc<Shared>)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
     fn shell(script: &str) -> Program {
         let mut command = Command::new("sh");
@@ -380,12 +382,20 @@ mod tests {
         let child = program
             .wait_line("a pid", |line| line.text.parse::<i32>().is_ok())
             .unwrap();
+        let pid = child.text.parse().ok().and_then(Pid::from_raw).unwrap();
+        let handle = pidfd_open(pid, PidfdFlags::empty()).unwrap();
         drop(program);
-        let stat =
-            std::fs::read_to_string(format!("/proc/{}/stat", child.text)).unwrap_or_default();
-        assert!(
-            stat.is_empty() || stat.contains(") Z "),
-            "still there: {stat}"
+        // A process descriptor becomes readable when its process ends (pidfd_open(2)).
+        let mut ends = [PollFd::new(&handle, PollFlags::IN)];
+        let limit = Timespec {
+            tv_sec: 5,
+            tv_nsec: 0,
+        };
+        assert_eq!(
+            poll(&mut ends, Some(&limit)),
+            Ok(1),
+            "{} is still there",
+            child.text
         );
     }
 
