@@ -10,5 +10,6 @@
 mod calls;
 mod channel;
 mod descriptions;
+mod schemas;
 mod trials;
 mod workshop;

@@ -286,7 +286,7 @@ async fn open(config: Config, tasks: &Tasks) -> Result<Opened, ConnectError> {
         ip.map_err(|error| ConnectError::NoRoute { server, error })
     };
     let listeners = match (transport, config.listen) {
-        (Transport::Tls, _) => vec![],
+        (Transport::Tls | Transport::Ws | Transport::Wss, _) => vec![],
         (Transport::Udp | Transport::Tcp, Some(addr)) => vec![Listener { transport, addr }],
         (Transport::Udp | Transport::Tcp, None) => vec![Listener {
             transport,
@@ -295,7 +295,7 @@ async fn open(config: Config, tasks: &Tasks) -> Result<Opened, ConnectError> {
     };
     let tls_client = match transport {
         Transport::Tls => Some(tls::client_config(&config.trust)?),
-        Transport::Udp | Transport::Tcp => None,
+        Transport::Udp | Transport::Tcp | Transport::Ws | Transport::Wss => None,
     };
     let opening = sip::Config {
         listeners,

@@ -9,6 +9,7 @@ pub mod command;
 mod conference;
 pub mod config;
 mod context;
+pub mod event_package;
 mod focus;
 pub mod leg;
 pub mod limits;

@@ -48,6 +48,7 @@ impl Config {
                 udp: host.to_owned(),
                 tcp: host.to_owned(),
                 tls: host.to_owned(),
+                ws: host.to_owned(),
             },
             endpoint: endpoint::Config::default(),
             digest: VerifierConfig::default(),
@@ -86,6 +87,8 @@ pub struct ViaHosts {
     pub tcp: String,
     /// For encrypted connections.
     pub tls: String,
+    /// For WebSockets, with and without TLS.
+    pub ws: String,
 }
 
 impl ViaHosts {
@@ -95,6 +98,7 @@ impl ViaHosts {
             Transport::Udp => &self.udp,
             Transport::Tcp => &self.tcp,
             Transport::Tls => &self.tls,
+            Transport::Ws | Transport::Wss => &self.ws,
         }
     }
 }
@@ -136,6 +140,14 @@ pub struct Limits {
     pub failures_per_address: u32,
     /// Addresses and users whose failures are remembered.
     pub failures_remembered: usize,
+    /// Most publications of presence; one more is 503.
+    pub publications: usize,
+    /// Most subscriptions to presence; one more is 503.
+    pub subscriptions: usize,
+    /// Most subscriptions of one watcher; one more is 503.
+    pub subscriptions_per_watcher: usize,
+    /// Time between two notifications of one subscription, in milliseconds.
+    pub notify_pace_ms: u64,
     /// The Retry-After of 503, in seconds.
     pub retry_after_s: u32,
 }
@@ -160,6 +172,10 @@ impl Default for Limits {
             failures_per_user: 5,
             failures_per_address: 50,
             failures_remembered: 20_000,
+            publications: 200_000,
+            subscriptions: 500_000,
+            subscriptions_per_watcher: 5_000,
+            notify_pace_ms: 1_000,
             retry_after_s: 5,
         }
     }

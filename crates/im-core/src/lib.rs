@@ -1,4 +1,4 @@
-//! The IM server: registrar, relay of messages, log and kept chat, and the assertion of identities to services. Pure: bytes
+//! The IM server: registrar, relay of messages, log and kept chat, presence, and the assertion of identities to services. Pure: bytes
 //! and answers in, bytes and questions out; the time is an argument.
 //!
 //! One call's road: `handle_message` with a MESSAGE gives `Output::Store(LogMessage)`; `handle_stored` with its id gives the
@@ -16,13 +16,17 @@ mod duplicates;
 mod failures;
 mod kept;
 mod message;
+pub mod pidf;
 mod ports;
+mod presence;
+mod publish;
 mod register;
 mod registrar;
 mod relay;
 mod saved;
 mod server;
 mod under_way;
+mod watch;
 
 pub use config::{Config, Limits, ViaHosts, Wall};
 pub use ports::{

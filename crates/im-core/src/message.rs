@@ -48,6 +48,16 @@ pub(crate) struct Plan {
     pub bytes: usize,
 }
 
+/// Who sends a request.
+#[derive(Debug)]
+pub(crate) struct Sender {
+    pub aor: Arc<str>,
+    /// It is a service.
+    pub service: bool,
+    /// The number of the device password that says so.
+    pub password: i64,
+}
+
 impl ImServer {
     pub(crate) fn on_message(&mut self, request: Request, now: Instant) {
         let plan = match self.plan_message(&request, now) {
@@ -117,7 +127,8 @@ impl ImServer {
         if !self.serves(&to) {
             return Err(Stop::Refuse(403));
         }
-        let (from, from_service) = self.sender(request, now)?;
+        let sender = self.sender(request, HeaderName::ProxyAuthorization, now)?;
+        let (from, from_service) = (sender.aor, sender.service);
         if self.has_expired(message, now) {
             return Err(Stop::Refuse(408));
         }
@@ -146,18 +157,31 @@ impl ImServer {
         })
     }
 
-    /// The authenticated sender, who must also stand in From, and whether it is a service.
-    fn sender(&mut self, request: &Request, now: Instant) -> Result<(Arc<str>, bool), Stop> {
+    /// The authenticated sender, who must also stand in From. A digest stands in `credentials`.
+    pub(crate) fn sender(
+        &mut self,
+        request: &Request,
+        credentials: HeaderName,
+        now: Instant,
+    ) -> Result<Sender, Stop> {
         let from = request.message.from().map_err(|_| Stop::Refuse(400))?;
         let key = key_of(from.uri())
             .filter(|_| self.serves(from.uri()))
             .ok_or(Stop::Refuse(403))?;
         let flow = FlowKey::of(&request.source);
-        if let Some((key, service)) = self.registrar.authenticated(flow, &key, now) {
-            return Ok((key.clone(), service));
+        if let Some((aor, user)) = self.registrar.authenticated(flow, &key, now) {
+            return Ok(Sender {
+                aor: aor.clone(),
+                service: user.service,
+                password: user.password,
+            });
         }
-        let (account, _) = self.authenticate(request, HeaderName::ProxyAuthorization, &key, now)?;
-        Ok((Arc::from(key), account.service))
+        let (account, password) = self.authenticate(request, credentials, &key, now)?;
+        Ok(Sender {
+            aor: Arc::from(key),
+            service: account.service,
+            password,
+        })
     }
 
     /// Whether the top Route names us; a Route to anybody else would be a relay.
@@ -168,7 +192,7 @@ impl ImServer {
         let routes = message.routes().map_err(|_| Stop::Refuse(400))?;
         let ours = |uri: &Uri| {
             let via = &self.config.via;
-            let hosts = [&via.udp, &via.tcp, &via.tls];
+            let hosts = [&via.udp, &via.tcp, &via.tls, &via.ws];
             self.serves(uri) || hosts.into_iter().any(|host| host_of(host) == uri.host())
         };
         match routes.as_slice() {

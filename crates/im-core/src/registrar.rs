@@ -220,9 +220,9 @@ impl Registrar {
         key: FlowKey,
         aor: &str,
         now: Instant,
-    ) -> Option<(&Arc<str>, bool)> {
+    ) -> Option<(&Arc<str>, FlowUser)> {
         let (aor, user) = self.flows.get(&key)?.get_key_value(aor)?;
-        (user.trusted && user.until > now).then_some((aor, user.service))
+        (user.trusted && user.until > now).then_some((aor, *user))
     }
 
     /// A password is in force no more: what was registered with it is gone, and no connection speaks for the person by it.

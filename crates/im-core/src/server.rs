@@ -1,11 +1,12 @@
 //! The server's three calls, and what every kind of request goes through.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sip_proto::auth::Verifier;
 use sip_proto::endpoint::{self, ClientTx, Endpoint, SendToken, ServerTx};
+use sip_proto::events::{self, Notifier, Package};
 use sip_proto::{FlowId, HeaderName, Message, Method, ParseError, ResponseBuilder, Source};
 use sip_proto::{TokenSource, Uri};
 
@@ -18,12 +19,17 @@ use crate::message::Plan;
 use crate::ports::{
     AccountInfo, Event, Gone, LookupToken, Output, StoreFault, StoreOp, StoreToken, Stored,
 };
+use crate::presence::Publications;
 use crate::registrar::Registrar;
 use crate::relay::{Fork, Relay};
 use crate::under_way::UnderWay;
 
 /// What we do, for Allow (RFC 3261 §20.5).
-const ALLOW: &str = "REGISTER, MESSAGE, OPTIONS";
+pub(crate) const ALLOW: &str = "REGISTER, MESSAGE, OPTIONS, SUBSCRIBE, PUBLISH";
+/// The event package of presence (RFC 3856).
+pub(crate) const PRESENCE: &str = "presence";
+/// Life of a subscription to presence that names none (RFC 3856 §6.4), and the longest, in seconds.
+const SUBSCRIPTION_S: u32 = 3600;
 /// The body types that the server carries: any; what it reads itself is none.
 const ACCEPT: &str = "*/*";
 /// The extensions that the registrar speaks: RFC 3327, RFC 5626, RFC 5627.
@@ -85,6 +91,10 @@ pub struct ImServer {
     pub(crate) maybe_kept: HashSet<Arc<str>>,
     /// People for whom the store holds contacts.
     pub(crate) saved: HashSet<Arc<str>>,
+    pub(crate) publications: Publications,
+    pub(crate) notifier: Notifier,
+    /// People whose watchers have to be told.
+    pub(crate) changed_presence: BTreeSet<Arc<str>>,
     outputs: VecDeque<Output>,
     next_token: u64,
 }
@@ -111,6 +121,9 @@ impl ImServer {
             sessions: HashMap::new(),
             maybe_kept: HashSet::new(),
             saved: HashSet::new(),
+            publications: Publications::default(),
+            notifier: notifier(&config.limits),
+            changed_presence: BTreeSet::new(),
             outputs: VecDeque::new(),
             next_token: 0,
             config,
@@ -142,6 +155,10 @@ impl ImServer {
                 aor,
                 why: Gone::FlowClosed,
             });
+        }
+        self.notifier.flow_closed(flow);
+        for aor in self.publications.flow_closed(flow) {
+            self.presence_changed(&aor);
         }
         self.endpoint.handle_flow_closed(flow, now);
         self.pump(now);
@@ -198,11 +215,15 @@ impl ImServer {
         self.pump(now);
     }
 
-    /// A password of an account was revoked: what was registered with it is gone at once, so that a stolen telephone gets
-    /// nothing more.
+    /// A password of an account was revoked: what was registered, subscribed to and published with it is gone at once, so that
+    /// a stolen telephone gets nothing more.
     pub fn handle_password_revoked(&mut self, aor: &str, password: i64, now: Instant) {
         self.accounts.forget(aor);
         let aor: Arc<str> = Arc::from(aor);
+        self.notifier.revoke(&aor, password);
+        for aor in self.publications.revoke_password(&aor, password) {
+            self.presence_changed(&aor);
+        }
         if self.registrar.revoke_password(&aor, password) {
             self.save_bindings(&aor, now);
             self.event(Event::Unregistered {
@@ -210,6 +231,7 @@ impl ImServer {
                 why: Gone::Revoked,
             });
         }
+        self.pump(now);
     }
 
     /// An account was made, changed or removed, or got one more password: what is remembered of it does not count any more.
@@ -225,6 +247,8 @@ impl ImServer {
             self.endpoint.poll_timeout(),
             self.registrar.next_expiry(),
             self.next_control_deadline(),
+            self.notifier.poll_timeout(),
+            self.publications.next_end(),
         ]
         .into_iter()
         .flatten()
@@ -234,6 +258,10 @@ impl ImServer {
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.end_silent_control(now);
+        self.notifier.handle_timeout(now);
+        while let Some(aor) = self.publications.expire_next(now) {
+            self.presence_changed(&aor);
+        }
         self.endpoint.handle_timeout(now);
         while let Some((aor, ended)) = self.registrar.expire_next(now) {
             if ended {
@@ -259,6 +287,11 @@ impl ImServer {
         self.registrar.len()
     }
 
+    /// Number of subscriptions to presence.
+    pub fn watched(&self) -> usize {
+        self.notifier.len()
+    }
+
     /// Number of messages being stored or relayed.
     pub fn in_flight(&self) -> usize {
         self.storing.len().saturating_add(self.relays.len())
@@ -266,7 +299,14 @@ impl ImServer {
 }
 
 impl ImServer {
+    /// Deals with what the endpoint says, then tells the watchers, which may make the endpoint say more.
     fn pump(&mut self, now: Instant) {
+        self.drain(now);
+        self.notify(now);
+        self.drain(now);
+    }
+
+    fn drain(&mut self, now: Instant) {
         while let Some(output) = self.endpoint.poll_output() {
             match output {
                 endpoint::Output::Send {
@@ -299,18 +339,26 @@ impl ImServer {
                 now,
             ),
             endpoint::Event::Response { tx, message, .. } => {
-                if let Some(status) = message.status().filter(|status| *status >= 200) {
+                if let Some(status) = message.status().filter(|status| *status >= 200)
+                    && !self.notifier.on_answer(tx, status, now)
+                {
                     self.fork_ended(tx, status, Some(&message), now);
                 }
             }
-            endpoint::Event::Timeout { tx } => self.fork_ended(tx, 408, None, now),
-            endpoint::Event::TransportError { tx } => self.fork_ended(tx, 503, None, now),
+            endpoint::Event::Timeout { tx } => self.request_failed(tx, 408, now),
+            endpoint::Event::TransportError { tx } => self.request_failed(tx, 503, now),
             // We are never in a dialog, so an ACK of a 2xx is for nobody here; CANCEL has no effect on requests other than
             // INVITE (RFC 3261 §9.2); an INVITE is refused at once.
             endpoint::Event::Ack { .. }
             | endpoint::Event::Cancel { .. }
             | endpoint::Event::NotAcknowledged { .. }
             | endpoint::Event::ReplyFailed { .. } => {}
+        }
+    }
+
+    fn request_failed(&mut self, tx: ClientTx, status: u16, now: Instant) {
+        if !self.notifier.on_answer(tx, status, now) {
+            self.fork_ended(tx, status, None, now);
         }
     }
 
@@ -325,12 +373,13 @@ impl ImServer {
                 let answer = self
                     .reply(&request.message, 200)
                     .header(HeaderName::Allow, ALLOW)
+                    .header(HeaderName::AllowEvents, self.notifier.allow_events())
                     .header(HeaderName::Accept, ACCEPT)
                     .header(HeaderName::Supported, SUPPORTED);
                 self.respond_to_anybody(&request, answer, now);
             }
-            // RFC 6665 §4.1.2.1: an event package that is not ours is 489. The packages come with presence.
-            Method::Subscribe | Method::Publish => self.refuse_anybody(&request, 489, now),
+            Method::Subscribe => self.on_subscribe(request, now),
+            Method::Publish => self.on_publish(request, now),
             Method::Invite
             | Method::Ack
             | Method::Bye
@@ -360,10 +409,14 @@ impl ImServer {
                 self.respond_to_anybody(&request, answer, now);
             }
             Stop::Challenge { stale } => {
-                let (status, name) = if request.message.method_ref() == Some(&Method::Register) {
-                    (401, HeaderName::WwwAuthenticate)
-                } else {
-                    (407, HeaderName::ProxyAuthenticate)
+                // What ends here is asked as by a server, what passes as by a proxy.
+                let ends_here = matches!(
+                    request.message.method_ref(),
+                    Some(Method::Register | Method::Subscribe | Method::Publish)
+                );
+                let (status, name) = match ends_here {
+                    true => (401, HeaderName::WwwAuthenticate),
+                    false => (407, HeaderName::ProxyAuthenticate),
                 };
                 let mut answer = self.reply(&request.message, status);
                 let peer = Some(request.source.remote.ip());
@@ -397,7 +450,12 @@ impl ImServer {
     }
 
     /// Answers what may come from anybody, also from a forged address: nothing is kept of it.
-    fn respond_to_anybody(&mut self, request: &Request, answer: ResponseBuilder, now: Instant) {
+    pub(crate) fn respond_to_anybody(
+        &mut self,
+        request: &Request,
+        answer: ResponseBuilder,
+        now: Instant,
+    ) {
         self.endpoint
             .respond_and_forget(request.tx, &answer.build(), now);
     }
@@ -419,7 +477,13 @@ impl ImServer {
                 let seconds = self.config.limits.retry_after_s;
                 answer = answer.header(HeaderName::RetryAfter, seconds);
             }
-            489 => answer = answer.header(HeaderName::Allow, ALLOW),
+            // RFC 6665 §8.3.2.
+            489 => {
+                let events = self.notifier.allow_events();
+                answer = answer
+                    .header(HeaderName::Allow, ALLOW)
+                    .header(HeaderName::AllowEvents, events);
+            }
             _ => {}
         }
         self.event(Event::Refused {
@@ -430,6 +494,9 @@ impl ImServer {
     }
 
     pub(crate) fn event(&mut self, event: Event) {
+        if let Event::Registered { aor, .. } | Event::Unregistered { aor, .. } = &event {
+            self.presence_changed(aor);
+        }
         self.outputs.push_back(Output::Event(event));
     }
 
@@ -448,6 +515,21 @@ impl ImServer {
     }
 }
 
+fn notifier(limits: &crate::config::Limits) -> Notifier {
+    let presence = Package {
+        name: PRESENCE,
+        default_s: SUBSCRIPTION_S,
+        min_s: limits.min_expires_s,
+        max_s: SUBSCRIPTION_S,
+        pace: Duration::from_millis(limits.notify_pace_ms),
+    };
+    let bounds = events::Limits {
+        subscriptions: limits.subscriptions,
+        per_watcher: limits.subscriptions_per_watcher,
+    };
+    Notifier::new(vec![presence], bounds)
+}
+
 /// The reason phrases of RFC 3261 §21 that we use.
 fn reason_of(status: u16) -> &'static str {
     match status {
@@ -459,12 +541,16 @@ fn reason_of(status: u16) -> &'static str {
         404 => "Not Found",
         405 => "Method Not Allowed",
         407 => "Proxy Authentication Required",
+        406 => "Not Acceptable",
         408 => "Request Timeout",
+        412 => "Conditional Request Failed",
         413 => "Request Entity Too Large",
+        415 => "Unsupported Media Type",
         416 => "Unsupported URI Scheme",
         420 => "Bad Extension",
         423 => "Interval Too Brief",
         480 => "Temporarily Unavailable",
+        481 => "Subscription Does Not Exist",
         482 => "Loop Detected",
         483 => "Too Many Hops",
         489 => "Bad Event",

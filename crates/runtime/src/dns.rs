@@ -295,6 +295,9 @@ fn srv_name(transport: Transport, host: &str) -> String {
         Transport::Udp => format!("_sip._udp.{host}"),
         Transport::Tcp => format!("_sip._tcp.{host}"),
         Transport::Tls => format!("_sips._tcp.{host}"),
+        // RFC 7118 §5.3 finds servers by URI; the service name is that of the URI's scheme.
+        Transport::Ws => format!("_sip._ws.{host}"),
+        Transport::Wss => format!("_sips._ws.{host}"),
     }
 }
 

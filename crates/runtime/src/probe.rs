@@ -9,7 +9,9 @@ use sip_proto::Transport;
 pub fn can_listen(transport: Transport, addr: SocketAddr) -> io::Result<()> {
     match transport {
         Transport::Udp => UdpSocket::bind(addr).map(drop),
-        Transport::Tcp | Transport::Tls => TcpListener::bind(addr).map(drop),
+        Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
+            TcpListener::bind(addr).map(drop)
+        }
     }
 }
 

@@ -61,10 +61,14 @@ settings! {
 }
 
 settings! {
-    /// HTTP: the conference web service, its WSDL, and the reporting web service.
+    /// HTTP: the conference web service, its WSDL, the reporting web service, and SIP over WebSocket at /sip.
     pub struct HttpSettings {
         /// Address for HTTP. Keep it on the loopback, or behind a proxy that speaks TLS.
         pub listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8060));
+        /// Addresses for HTTPS, and for WebSockets under TLS, with the certificate of the IM server.
+        pub tls: Vec<SocketAddr> = vec![], like "[\"0.0.0.0:8443\"]";
+        /// Web origins whose pages may connect (SIP over WebSocket), besides the server's own; "*": all.
+        pub origins: Vec<String> = vec![], like "[\"https://intranet.example.org\"]";
         /// The base URL under which others reach this HTTP address; without it http:// and the address.
         pub url: Option<String> = None, like "\"https://convoke.example.org\"";
     }

@@ -72,6 +72,9 @@ pub struct Addresses {
     pub trunk_tcp: Vec<SocketAddr>,
     /// HTTP.
     pub http: Option<SocketAddr>,
+    /// HTTPS.
+    #[serde(default)]
+    pub https: Vec<SocketAddr>,
     /// The base URL of HTTP.
     pub url: String,
     /// The certificate that TLS shows (PEM); clients on this machine may pin it.

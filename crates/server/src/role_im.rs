@@ -66,7 +66,10 @@ impl ImRole {
         tasks: &Tasks,
         carriers: &Tasks,
     ) -> Result<Self, StartError> {
-        let certificate = certificate(config)?;
+        let certificate = match config.im.tls.is_empty() {
+            true => None,
+            false => Some(certificate(config)?),
+        };
         let (transports, events) = open(config, certificate.as_ref(), carriers).await?;
         let mut core = ImServer::new(core_config(config, &transports)?, clock::now());
         let now_ms = clock::unix_ms(clock::wall());
@@ -256,19 +259,17 @@ async fn open(
     Ok(opened.await?)
 }
 
-/// The configured certificate, or one for development; none without a TLS listener.
-fn certificate(config: &Config) -> Result<Option<CertificateFiles>, StartError> {
-    if config.im.tls.is_empty() {
-        return Ok(None);
-    }
+/// The configured certificate, or one for development.
+pub(crate) fn certificate(config: &Config) -> Result<CertificateFiles, StartError> {
     if let (Some(chain), Some(key)) = (&config.im.tls_certificate, &config.im.tls_key) {
-        return Ok(Some(CertificateFiles {
+        return Ok(CertificateFiles {
             chain: config.path(chain),
             key: config.path(key),
-        }));
+        });
     }
     let mut names = vec![config.server.domain.clone(), "localhost".to_owned()];
-    let bound = config.im.tls.iter().map(SocketAddr::ip);
+    let tls = config.im.tls.iter().chain(&config.http.tls);
+    let bound = tls.map(SocketAddr::ip);
     names.extend(
         bound
             .filter(|ip| !ip.is_unspecified())
@@ -277,7 +278,7 @@ fn certificate(config: &Config) -> Result<Option<CertificateFiles>, StartError> 
     names.dedup();
     let directory = config.data_dir().join(TLS_DIRECTORY);
     tracing::warn!(directory = %directory.display(), "TLS shows a self-signed certificate, for development");
-    Ok(Some(tls::development_certificate(&directory, &names)?))
+    Ok(tls::development_certificate(&directory, &names)?)
 }
 
 fn core_config(config: &Config, transports: &SipTransports) -> Result<CoreConfig, StartError> {
@@ -292,6 +293,7 @@ fn core_config(config: &Config, transports: &SipTransports) -> Result<CoreConfig
         udp: host(Transport::Udp),
         tcp: host(Transport::Tcp),
         tls: host(Transport::Tls),
+        ws: via_host(domain, Some(config.http.listen)),
     };
     core.digest.algorithms = config.im.digest.iter().copied().map(Into::into).collect();
     core.limits.max_expires_s = config.im.registration_max_s;

@@ -1,6 +1,7 @@
 //! Starting and stopping: which parts run, in which order they begin and end.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use api::{Accounts, Keys, ReportingService, SecretDigest};
@@ -15,11 +16,11 @@ use crate::check::{Finding, Severity, check_sense};
 use crate::config::{Config, Part, SecretError};
 use crate::files::{self, ADMINISTRATOR_KEY_FILE, Addresses, FileError, SHARED_SECRET_FILE};
 use crate::housekeeping;
-use crate::http;
+use crate::http::{self, websocket, websocket::Origins};
 use crate::metrics::{self, Metrics};
 use crate::role_conference::ConferenceRole;
 use crate::role_gateway::{self, GatewayRole, ImServerAddress, Surroundings};
-use crate::role_im::ImRole;
+use crate::role_im::{self, ImRole};
 
 /// How long each part may take to end after its work is done.
 const STAGE_END: Duration = Duration::from_secs(5);
@@ -164,7 +165,7 @@ impl Server {
         let domain = config.server.domain.clone();
         let changed = match &im {
             Some(im) => im.account_changed(),
-            None => std::sync::Arc::new(|_: &convoke_types::Aor, _: api::Change| {}),
+            None => Arc::new(|_: &convoke_types::Aor, _: api::Change| {}),
         };
         let accounts = Accounts::new(store.clone(), domain.clone(), domain.clone(), changed);
         let ours = config.runs(Part::Im) || config.runs(Part::Gateway);
@@ -225,7 +226,14 @@ impl Server {
             accounts: accounts.clone(),
             public_url: url.clone(),
         });
-        http::serve(listener, router.merge(routes), &http_tasks);
+        let mut router = router.merge(routes);
+        if let Some(im) = &im {
+            let origins = Origins::new(&config.http.origins, &url);
+            router = router.merge(websocket::router(im.transports.clone(), origins));
+        }
+        let places = Arc::default();
+        let https = listen_tls(&config, &places, &router, &http_tasks).await?;
+        http::serve(listener, None, &places, router, &http_tasks);
         housekeeping::start(&store, config.im.log_days, &http_tasks);
 
         let clients = im.as_ref().map(|im| &im.transports);
@@ -238,6 +246,7 @@ impl Server {
             trunk_udp: bound(trunks, Transport::Udp),
             trunk_tcp: bound(trunks, Transport::Tcp),
             http: Some(http_addr),
+            https,
             url,
             certificate: im.and_then(|im| im.certificate).map(|files| files.chain),
         };
@@ -308,6 +317,28 @@ impl Stages {
         self.0.push((name, tasks.clone()));
         tasks
     }
+}
+
+/// Opens the addresses for HTTPS; gives back where they are.
+async fn listen_tls(
+    config: &Config,
+    places: &Arc<http::Places>,
+    router: &axum::Router,
+    tasks: &Tasks,
+) -> Result<Vec<SocketAddr>, StartError> {
+    if config.http.tls.is_empty() {
+        return Ok(vec![]);
+    }
+    let files = role_im::certificate(config)?;
+    let tls = tls::server_config(&files, &[])?;
+    let mut bound = Vec::new();
+    for addr in config.http.tls.iter().copied() {
+        let http_error = |error| StartError::Http { addr, error };
+        let listener = runtime::tcp::listen(addr).await.map_err(http_error)?;
+        bound.push(listener.local_addr().map_err(http_error)?);
+        http::serve(listener, Some(tls.clone()), places, router.clone(), tasks);
+    }
+    Ok(bound)
 }
 
 fn bound(transports: Option<&SipTransports>, transport: Transport) -> Vec<SocketAddr> {

@@ -225,12 +225,13 @@ impl Dialog {
             .route_set
             .first()
             .map_or(&self.remote_target, NameAddr::uri);
-        let Some(ip) = uri.host_ip() else {
+        // Nobody listens behind a WebSocket: there is only the open flow (RFC 7118 §5).
+        let Some(ip) = uri.host_ip().filter(|_| !known.transport.is_websocket()) else {
             return known.clone();
         };
         let transport = match uri.param("transport").map(str::parse::<Transport>) {
-            Some(Ok(transport)) => transport,
-            Some(Err(_)) => return known.clone(),
+            Some(Ok(transport)) if !transport.is_websocket() => transport,
+            Some(Ok(_) | Err(_)) => return known.clone(),
             None if uri.scheme() == Scheme::Sips => Transport::Tls,
             None => known.transport,
         };

@@ -14,63 +14,88 @@ pub enum Transport {
     Tcp,
     /// A byte stream under TLS.
     Tls,
+    /// A WebSocket, one message a frame (RFC 7118). Only clients open one, so nothing goes there but over an open flow.
+    Ws,
+    /// A WebSocket under TLS.
+    Wss,
 }
 
 impl Transport {
-    /// The word in a Via header (RFC 3261 §20.42): `UDP`, `TCP`, `TLS`.
+    const ALL: [Transport; 5] = [
+        Transport::Udp,
+        Transport::Tcp,
+        Transport::Tls,
+        Transport::Ws,
+        Transport::Wss,
+    ];
+
+    /// The word in a Via header (RFC 3261 §20.42): `UDP`, `TCP`, `TLS`, `WS`, `WSS` (RFC 7118 §5.2.1).
     pub fn via_word(self) -> &'static str {
         match self {
             Transport::Udp => "UDP",
             Transport::Tcp => "TCP",
             Transport::Tls => "TLS",
+            Transport::Ws => "WS",
+            Transport::Wss => "WSS",
         }
     }
-    /// The value of a URI's `transport` parameter (RFC 3261 §19.1.1): `udp`, `tcp`, `tls`.
+    /// The value of a URI's `transport` parameter (RFC 3261 §19.1.1): `udp`, `tcp`, `tls`, and `ws` with and without TLS:
+    /// RFC 7118 §5.2.3 leaves the difference to `sips`.
     pub fn param_word(self) -> &'static str {
         match self {
             Transport::Udp => "udp",
             Transport::Tcp => "tcp",
             Transport::Tls => "tls",
+            Transport::Ws | Transport::Wss => "ws",
         }
     }
     /// Whether the transport itself retransmits (RFC 3261 §17.1.1.1 "reliable transport").
     pub fn is_reliable(self) -> bool {
         match self {
             Transport::Udp => false,
-            Transport::Tcp | Transport::Tls => true,
+            Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => true,
         }
     }
     /// Whether what passes cannot be read on the way.
     pub fn is_secure(self) -> bool {
-        self == Transport::Tls
+        matches!(self, Transport::Tls | Transport::Wss)
     }
-    /// The port used where none is named (RFC 3261 §19.1.2).
+    /// Whether it is a WebSocket.
+    pub fn is_websocket(self) -> bool {
+        matches!(self, Transport::Ws | Transport::Wss)
+    }
+    /// The port used where none is named (RFC 3261 §19.1.2, RFC 7118 §5.2.4).
     pub fn default_port(self) -> u16 {
         match self {
             Transport::Udp | Transport::Tcp => 5060,
             Transport::Tls => 5061,
+            Transport::Ws => 80,
+            Transport::Wss => 443,
         }
     }
 }
 
 impl fmt::Display for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.param_word())
+        f.write_str(match self {
+            Transport::Wss => "wss",
+            other => other.param_word(),
+        })
     }
 }
 
 /// Not the name of a transport that this build speaks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected udp, tcp or tls, came another transport")]
+#[error("expected udp, tcp, tls, ws or wss, came another transport")]
 pub struct UnknownTransport;
 
 impl FromStr for Transport {
     type Err = UnknownTransport;
     /// Case-insensitive, as in Via headers and URI parameters.
     fn from_str(text: &str) -> Result<Self, UnknownTransport> {
-        [Transport::Udp, Transport::Tcp, Transport::Tls]
+        Transport::ALL
             .into_iter()
-            .find(|transport| text.eq_ignore_ascii_case(transport.param_word()))
+            .find(|transport| text.eq_ignore_ascii_case(transport.via_word()))
             .ok_or(UnknownTransport)
     }
 }
@@ -162,10 +187,11 @@ mod tests {
 
     #[test]
     fn transports_are_read_in_any_case_and_printed_in_theirs() {
-        for transport in [Transport::Udp, Transport::Tcp, Transport::Tls] {
+        for transport in Transport::ALL {
             assert_eq!(transport.via_word().parse(), Ok(transport));
-            assert_eq!(transport.param_word().parse(), Ok(transport));
+            assert_eq!(transport.to_string().parse(), Ok(transport));
         }
+        assert_eq!(Transport::Wss.param_word(), "ws");
         assert_eq!("sctp".parse::<Transport>(), Err(UnknownTransport));
     }
 }

@@ -7,6 +7,7 @@ pub mod dialog;
 pub mod edit;
 pub mod endpoint;
 pub mod error;
+pub mod events;
 pub mod flow;
 pub mod message;
 pub mod name;

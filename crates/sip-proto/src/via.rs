@@ -1,6 +1,7 @@
 //! Via: the road that a request took and its responses go back (RFC 3261 §20.42, RFC 3581).
 
 use crate::error::{ErrorKind, ParseError, Result};
+use crate::flow::Transport;
 use crate::name::HeaderName;
 use crate::text::{Params, Span, Text, is_lws, is_token, trim};
 use crate::uri::{host_and_port, ip_of, ipv6_of};
@@ -99,10 +100,11 @@ impl Via {
         self.port
     }
 
-    /// The port of sent-by, or the transport's own: 5061 for TLS, else 5060 (RFC 3261 §18.2.2).
+    /// The port of sent-by, or the transport's own, 5060 for those that we do not speak (RFC 3261 §18.2.2, RFC 7118 §5.2.4).
     pub fn port_or_default(&self) -> u16 {
-        let tls = self.transport().eq_ignore_ascii_case("TLS");
-        self.port.unwrap_or(if tls { 5061 } else { 5060 })
+        let transport = self.transport().parse::<Transport>();
+        let own = transport.map_or(5060, Transport::default_port);
+        self.port.unwrap_or(own)
     }
 
     /// Sent-by in one form for comparing: host in lower case, `:` and the port when written.

@@ -15,6 +15,7 @@ pub mod relay;
 pub mod rng;
 pub mod sim;
 pub mod sip_text;
+mod websocket;
 
 use std::time::Duration;
 

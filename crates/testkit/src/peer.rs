@@ -10,6 +10,7 @@ use sip_proto::auth::{self, Challenge, Login};
 use crate::GIVE_UP;
 use crate::rng::Rng;
 use crate::sip_text::SipText;
+use crate::websocket::Ws;
 
 /// Largest message a peer takes.
 const MESSAGE_MAX_BYTES: usize = 1024 * 1024;
@@ -31,6 +32,7 @@ pub struct Spoken {
 enum Wire {
     Udp(UdpSocket),
     Tcp(TcpStream),
+    Ws(Box<Ws>),
 }
 
 /// Who a peer is.
@@ -63,6 +65,8 @@ impl Identity {
 pub struct SipPeer {
     wire: Wire,
     local: SocketAddr,
+    /// What stands in Via and Contact.
+    host: String,
     identity: Identity,
     instance: String,
     gruu: Option<String>,
@@ -97,6 +101,36 @@ impl SipPeer {
         Ok(Self::new(Wire::Tcp(stream), local, identity, seed))
     }
 
+    /// A peer with a WebSocket to one server, as a page has it (RFC 7118).
+    ///
+    /// # Errors
+    /// What the socket gave, or that the server does not speak SIP there.
+    pub fn websocket(identity: Identity, server: SocketAddr, seed: u64) -> io::Result<Self> {
+        let stream = TcpStream::connect(server)?;
+        stream.set_nodelay(true)?;
+        let socket = stream.try_clone()?;
+        Self::websocket_over(identity, stream, socket, false, seed)
+    }
+
+    /// The same over a stream that is there, such as one of TLS (`secure`), on this socket.
+    ///
+    /// # Errors
+    /// What the socket gave, or that the server does not speak SIP there.
+    pub fn websocket_over(
+        identity: Identity,
+        stream: impl Read + Write + Send + 'static,
+        socket: TcpStream,
+        secure: bool,
+        seed: u64,
+    ) -> io::Result<Self> {
+        let local = socket.local_addr()?;
+        let ws = Ws::open(stream, socket, secure)?;
+        let mut peer = Self::new(Wire::Ws(Box::new(ws)), local, identity, seed);
+        // RFC 7118 §5, as pages do that know no address of theirs.
+        peer.host = format!("{:012x}.invalid", peer.random());
+        Ok(peer)
+    }
+
     fn new(wire: Wire, local: SocketAddr, identity: Identity, seed: u64) -> Self {
         // The instance is the device's own, by the seed; branches and Call-IDs are of this socket, so that a second peer of
         // the same seed does not repeat the transactions of the first.
@@ -114,6 +148,7 @@ impl SipPeer {
         Self {
             wire,
             local,
+            host: local.to_string(),
             identity,
             instance,
             gruu: None,
@@ -156,9 +191,11 @@ impl SipPeer {
     }
 
     pub(crate) fn transport(&self) -> &'static str {
-        match self.wire {
+        match &self.wire {
             Wire::Udp(_) => "UDP",
             Wire::Tcp(_) => "TCP",
+            Wire::Ws(ws) if ws.is_secure() => "WSS",
+            Wire::Ws(_) => "WS",
         }
     }
 
@@ -173,6 +210,7 @@ impl SipPeer {
         match &mut self.wire {
             Wire::Udp(socket) => socket.send(bytes).map(|_| ()),
             Wire::Tcp(stream) => stream.write_all(bytes),
+            Wire::Ws(ws) => ws.send(bytes),
         }
     }
 
@@ -199,6 +237,10 @@ impl SipPeer {
                         0 => return Err(io::ErrorKind::UnexpectedEof.into()),
                         length => length,
                     }
+                }
+                Wire::Ws(ws) => {
+                    self.buffer.extend_from_slice(&ws.receive_within(limit)?);
+                    0
                 }
             };
             self.buffer
@@ -350,7 +392,7 @@ impl SipPeer {
                 "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/{} {};branch=z9hG4bK{:x};rport\r\nMax-Forwards: 70\r\n\
                  From: <{from}>;tag={tag}\r\nTo: <{to}>\r\nCall-ID: {call}\r\nCSeq: {} {method}\r\n",
                 self.transport(),
-                self.local,
+                self.host,
                 self.rng.bits(),
                 self.cseq,
             );
@@ -405,8 +447,11 @@ impl SipPeer {
         let contact = format!(
             "Contact: <sip:{}@{};transport={}>;+sip.instance=\"<{}>\"{params};expires=600",
             self.identity.user,
-            self.local,
-            self.transport().to_ascii_lowercase(),
+            self.host,
+            match self.transport() {
+                "WSS" => "ws".to_owned(),
+                other => other.to_ascii_lowercase(),
+            },
             self.instance,
         );
         let registrar = format!("sip:{}", self.identity.domain);

@@ -62,6 +62,7 @@ impl Bench {
                 Transport::Udp => bound.sip_udp[0],
                 Transport::Tcp => bound.sip_tcp[0],
                 Transport::Tls => bound.sip_tls[0],
+                Transport::Ws | Transport::Wss => bound.http.unwrap(),
             },
         );
         target.server_name = (transport == Transport::Tls).then(|| DOMAIN.to_owned());

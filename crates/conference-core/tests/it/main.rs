@@ -7,6 +7,7 @@
 mod authority;
 mod conduct;
 mod ends;
+mod event_package;
 mod pacing;
 mod property;
 mod support;

@@ -5,6 +5,7 @@
 mod any_input;
 mod chat;
 mod control;
+mod presence;
 mod register;
 mod sender;
 mod world;

@@ -137,7 +137,7 @@ impl World {
         let n = self.next_device;
         let flow = match transport {
             Transport::Udp => 1,
-            Transport::Tcp | Transport::Tls => 100 + u64::from(n),
+            Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => 100 + u64::from(n),
         };
         Device {
             user: user.to_owned(),
@@ -429,13 +429,13 @@ impl World {
         self.server.handle_stored(token, Ok(stored), self.now);
     }
 
-    fn via(&mut self, source: &Source) -> String {
+    pub fn via(&mut self, source: &Source) -> String {
         let word = self.word();
         let transport = source.transport.via_word();
         format!("Via: SIP/2.0/{transport} 10.0.0.9:5060;branch=z9hG4bK{word};rport\r\n")
     }
 
-    fn word(&mut self) -> u32 {
+    pub fn word(&mut self) -> u32 {
         self.next_word += 1;
         self.next_word
     }
@@ -457,7 +457,7 @@ impl Device {
         !again
     }
 
-    fn authorization(&mut self, name: &str, method: &str, uri: &str) -> String {
+    pub fn authorization(&mut self, name: &str, method: &str, uri: &str) -> String {
         let Some((challenges, count)) = &mut self.nonce else {
             return String::new();
         };

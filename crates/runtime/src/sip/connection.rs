@@ -1,4 +1,4 @@
-//! One TCP or TLS connection: opened, served by one task that reads and writes independently, and closed with everything
+//! One TCP or TLS connection, and what it shares with WebSockets: opened, served by one task that reads and writes independently, and closed with everything
 //! accounted for.
 
 use std::net::SocketAddr;
@@ -28,7 +28,7 @@ const PROBE_AFTER: Duration = Duration::from_secs(120);
 /// RFC 5626 §3.5.1: the ping is two CRLFs.
 const PING: &[u8] = b"\r\n\r\n";
 /// RFC 5626 §4.4.1: the pong is one.
-const PONG: &[u8] = b"\r\n";
+pub(super) const PONG: &[u8] = b"\r\n";
 
 /// What others know of a connection.
 #[derive(Debug)]
@@ -59,7 +59,11 @@ impl Connection {
             remote,
             peer,
             accepted,
-            queue: Outgoing::new(budget_bytes),
+            queue: if transport.is_websocket() {
+                Outgoing::one_by_one(budget_bytes)
+            } else {
+                Outgoing::new(budget_bytes)
+            },
             kept: AtomicBool::new(false),
         }
     }
@@ -112,7 +116,18 @@ pub(super) async fn serve(hub: Arc<Hub>, connection: Arc<Connection>, opening: O
             }
         }
     }
-    hub.table.retire(&connection);
+    account(&hub, &connection, opened, error).await;
+}
+
+/// Takes a connection out of the table: what was not sent is told, and so is its end when it was ever open.
+pub(super) async fn account(
+    hub: &Hub,
+    connection: &Arc<Connection>,
+    opened: bool,
+    error: SendError,
+) {
+    let shutdown = hub.tasks.shutdown_token().clone();
+    hub.table.retire(connection);
     for token in connection.queue.abandon() {
         hub.events.send_failed(token, error);
     }
@@ -122,7 +137,7 @@ pub(super) async fn serve(hub: Arc<Hub>, connection: Arc<Connection>, opening: O
         // While the core shuts down nobody may take events any more.
         let _ = shutdown.unless_cancelled(told).await;
     }
-    hub.table.leave(&connection);
+    hub.table.leave(connection);
 }
 
 struct Failed {
@@ -193,7 +208,7 @@ fn prepare(stream: &TcpStream) -> std::io::Result<SocketAddr> {
 
 /// Why a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
+pub(super) enum End {
     /// The peer closed, or its host vanished.
     Peer,
     /// We closed it on purpose.
@@ -217,9 +232,20 @@ async fn run(
     local: SocketAddr,
 ) -> End {
     let (reading, writing) = tokio::io::split(stream);
-    let queue = &connection.queue;
-    let mut writer = pin!(write(hub, queue, writing));
+    let writer = write(hub, &connection.queue, writing);
     let reader = read(hub, connection, reading, local);
+    run_halves(hub, connection, writer, reader).await
+}
+
+/// Reads and writes until one of them ends, and writes what waits then.
+pub(super) async fn run_halves(
+    hub: &Hub,
+    connection: &Connection,
+    writer: impl Future<Output = End>,
+    reader: impl Future<Output = End>,
+) -> End {
+    let queue = &connection.queue;
+    let mut writer = pin!(writer);
     let end = tokio::select! {
         biased;
         () = hub.tasks.shutdown_token().cancelled() => End::Shutdown,
@@ -364,7 +390,7 @@ async fn take(
 }
 
 /// The timeouts of a connection, kept so that hearing something costs no timer.
-struct Watch<'a> {
+pub(super) struct Watch<'a> {
     hub: &'a Hub,
     connection: &'a Connection,
     heard: Option<Instant>,
@@ -374,7 +400,7 @@ struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    fn new(hub: &'a Hub, connection: &'a Connection) -> Self {
+    pub(super) fn new(hub: &'a Hub, connection: &'a Connection) -> Self {
         let now = clock::now();
         Self {
             hub,
@@ -387,7 +413,7 @@ impl<'a> Watch<'a> {
     }
 
     /// Something came. `midway`: a message has begun; `whole`: another one ended before it.
-    fn heard(&mut self, midway: bool, whole: bool) {
+    pub(super) fn heard(&mut self, midway: bool, whole: bool) {
         let now = clock::now();
         self.heard = Some(now);
         let began = self.message_began.filter(|_| !whole).unwrap_or(now);
@@ -395,7 +421,7 @@ impl<'a> Watch<'a> {
     }
 
     /// When something is due at the earliest.
-    fn due(&self) -> Instant {
+    pub(super) fn due(&self) -> Instant {
         let silent = self.silent_until();
         let slow = self
             .message_began
@@ -408,7 +434,7 @@ impl<'a> Watch<'a> {
     }
 
     /// Does what is due.
-    fn ring(&mut self) -> Option<End> {
+    pub(super) fn ring(&mut self) -> Option<End> {
         let now = clock::now();
         let limits = &self.hub.limits;
         let late = |began: Instant| now >= began + limits.message_timeout;

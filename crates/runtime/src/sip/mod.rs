@@ -1,5 +1,5 @@
-//! SIP's transports (RFC 3261 §18): UDP sockets, TCP and TLS connections, in and out. They frame and parse; what a message
-//! means is for the core behind them.
+//! SIP's transports (RFC 3261 §18): UDP sockets, TCP and TLS connections, in and out, and WebSockets that an HTTP server
+//! accepted (RFC 7118). They frame and parse; what a message means is for the core behind them.
 //!
 //! Nothing that a caller does here waits: every connection has its own queue with a budget in bytes and its own task, so a
 //! peer that stops reading loses its connection and slows nobody. The one queue towards the core is bounded too: while it
@@ -12,6 +12,7 @@ mod frame;
 mod outgoing;
 mod table;
 mod udp;
+mod websocket;
 mod wire;
 
 use std::io;
@@ -28,6 +29,7 @@ use tokio::net::TcpListener;
 use crate::tasks::Tasks;
 
 pub use event::{SendError, SendToken, TransportEvent, TransportEvents};
+pub use websocket::{WsDenied, WsFrame, WsPlace};
 
 use connection::{Connection, Opening};
 use event::{EventSender, event_queue};
@@ -63,6 +65,10 @@ pub struct Limits {
     pub refusal_timeout: Duration,
     /// How long a connection that is closed on purpose may take to write what waits.
     pub drain_timeout: Duration,
+    /// How often a WebSocket gets a ping (RFC 6455 §5.5.2): browsers answer by themselves, so that a tab that has gone is noticed.
+    pub websocket_ping_interval: Duration,
+    /// How long a WebSocket may answer no ping and send nothing.
+    pub websocket_silence_timeout: Duration,
 }
 
 impl Default for Limits {
@@ -81,6 +87,8 @@ impl Default for Limits {
             keepalive_interval: Duration::from_secs(95),
             refusal_timeout: Duration::from_secs(1),
             drain_timeout: Duration::from_secs(2),
+            websocket_ping_interval: Duration::from_secs(30),
+            websocket_silence_timeout: Duration::from_secs(75),
         }
     }
 }
@@ -118,6 +126,9 @@ pub enum BindError {
         /// Why not.
         error: io::Error,
     },
+    /// WebSockets come in through an HTTP server: `SipTransports::admit_websocket`.
+    #[error("cannot listen on {addr}: a WebSocket needs an HTTP server", addr = .0)]
+    WebSocket(SocketAddr),
     /// A TLS listener without a certificate.
     #[error("cannot listen on {addr}/tls: no certificate is configured", addr = .0)]
     NoCertificate(SocketAddr),
@@ -224,7 +235,7 @@ impl SipTransports {
                             return Err(BindError::NoCertificate(listener.addr));
                         }
                         (Transport::Tls, Some(tls)) => Some(tls.clone()),
-                        (Transport::Udp | Transport::Tcp, _) => None,
+                        (_, _) => None,
                     };
                     let socket = TcpListener::bind(listener.addr).await.map_err(failed)?;
                     bound.push(Bound {
@@ -233,6 +244,9 @@ impl SipTransports {
                         flow: None,
                     });
                     streams.push((socket, acceptor));
+                }
+                Transport::Ws | Transport::Wss => {
+                    return Err(BindError::WebSocket(listener.addr));
                 }
             }
         }
@@ -283,7 +297,7 @@ impl SipTransports {
         Counts::add(&self.hub.counts.sent);
         let result = match target.transport {
             Transport::Udp => self.hub.send_datagram(target, bytes, token),
-            Transport::Tcp | Transport::Tls => self.hub.send_stream(target, bytes, token),
+            _ => self.hub.send_stream(target, bytes, token),
         };
         if let Err(error) = result {
             self.hub.events.send_failed(token, error);
@@ -369,6 +383,8 @@ impl Hub {
         let tls = match target.transport {
             Transport::Tls => Some(self.tls_client.clone().ok_or(SendError::NoTls)?),
             Transport::Udp | Transport::Tcp => None,
+            // RFC 7118 §5: only clients open WebSockets; theirs is gone.
+            Transport::Ws | Transport::Wss => return Err(SendError::Closed),
         };
         let connection = self
             .table

@@ -18,6 +18,8 @@ pub(super) struct Outgoing<Mark = SendToken> {
     change: Notify,
     broken: Notify,
     budget_bytes: usize,
+    /// Bytes that are handed to the socket at once; 0: one message at a time.
+    batch_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -50,6 +52,15 @@ pub(super) enum Next {
 
 impl<Mark> Outgoing<Mark> {
     pub(super) fn new(budget_bytes: usize) -> Self {
+        Self::batched(budget_bytes, BATCH_BYTES)
+    }
+
+    /// For transports that frame: each batch is one message.
+    pub(super) fn one_by_one(budget_bytes: usize) -> Self {
+        Self::batched(budget_bytes, 0)
+    }
+
+    fn batched(budget_bytes: usize, batch_bytes: usize) -> Self {
         Self {
             state: Mutex::new(State {
                 waiting: VecDeque::new(),
@@ -60,6 +71,7 @@ impl<Mark> Outgoing<Mark> {
             change: Notify::new(),
             broken: Notify::new(),
             budget_bytes,
+            batch_bytes,
         }
     }
 
@@ -121,7 +133,7 @@ impl<Mark> Outgoing<Mark> {
         state.writing.extend(token);
         let fits = |state: &State<Mark>, length: usize| {
             let next = state.waiting.front();
-            next.is_some_and(|(bytes, _)| length + bytes.len() <= BATCH_BYTES)
+            next.is_some_and(|(bytes, _)| length + bytes.len() <= self.batch_bytes)
         };
         if !fits(&state, first.len()) {
             return Some(Next::Batch(first));

@@ -10,3 +10,4 @@ mod cores;
 mod limits;
 mod peers;
 mod transports;
+mod websocket;

@@ -187,6 +187,7 @@ fn ports(config: &Config, findings: &mut Findings) {
     if config.runs(Part::Conference) || config.runs(Part::Gateway) {
         add("http.listen", Transport::Tcp, &[config.http.listen]);
     }
+    add("http.tls", Transport::Tcp, &config.http.tls);
     let mut seen: Vec<(bool, SocketAddr, &str)> = Vec::new();
     for (key, transport, addr) in wanted {
         let is_udp = transport == Transport::Udp;

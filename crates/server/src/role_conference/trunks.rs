@@ -182,7 +182,7 @@ fn local_towards(
     // A trunk reaches us over TLS on the connection that we opened; the port that stands in Contact is that of TCP.
     let listening = match target.transport {
         Transport::Udp => Transport::Udp,
-        Transport::Tcp | Transport::Tls => Transport::Tcp,
+        Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => Transport::Tcp,
     };
     let bound = transports.bound().iter();
     let fits = |bound: &&runtime::sip::Bound| {

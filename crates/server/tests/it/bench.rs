@@ -53,6 +53,15 @@ impl Bench {
         }
     }
 
+    /// A server that was started in its own way.
+    pub fn of(server: Server, directory: TempDir) -> Self {
+        Self {
+            server,
+            directory,
+            seed: 1,
+        }
+    }
+
     pub fn tcp(&self) -> SocketAddr {
         self.server.addresses.sip_tcp[0]
     }

@@ -12,4 +12,6 @@ mod forged;
 mod gateway;
 mod im;
 mod log;
+mod presence;
 mod web;
+mod websocket;

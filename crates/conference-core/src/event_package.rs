@@ -1,0 +1,277 @@
+//! The conference event package (RFC 4575): snapshots of the focus as documents, whole or only what changed.
+//!
+//! | our leg | RFC 4575's status | disconnection method |
+//! | --- | --- | --- |
+//! | queued, answered, confirming | pending | |
+//! | dialling | dialing-out | |
+//! | ringing | alerting | |
+//! | joined | connected, or muted-via-focus | |
+//! | held | on-hold | |
+//! | left: hung up | disconnected | departed |
+//! | left: by a moderator, joined elsewhere, the conference ended | disconnected | booted |
+//! | left: for any other reason | disconnected | failed |
+//! | busy | disconnected | busy |
+//! | no-answer, declined, unreachable, failed | disconnected | failed |
+//!
+//! The exact state, the cause, who talks and whose hand is up stand in elements of our own namespace, [`EXTENSION`]
+//! (`tests/schema/conference-event-1.xsd`). Numbers that are called are never in a document.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+
+use convoke_types::{ConferenceId, EndReason, LegState};
+
+use crate::command::{ConferenceState, RosterEntry, Snapshot};
+
+/// The package's name in Event.
+pub const PACKAGE: &str = "conference";
+/// The documents' type.
+pub const CONTENT_TYPE: &str = "application/conference-info+xml";
+/// The namespace of what we add.
+pub const EXTENSION: &str = "urn:convoke:conference-event:1";
+const CONFERENCE_INFO: &str = "urn:ietf:params:xml:ns:conference-info";
+/// What the user part of a conference's URI begins with.
+const USER_PREFIX: &str = "conf-";
+/// Longest text of a document, in characters; what is longer is cut.
+const TEXT_MAX_CHARS: usize = 512;
+
+/// The conference's URI: `sip:conf-ID@DOMAIN`.
+pub fn uri_of(conference: &ConferenceId, domain: &str) -> String {
+    let mut user = String::new();
+    for byte in conference.as_str().bytes() {
+        match byte {
+            // RFC 3261 §25.1: they would end the user part.
+            b'@' | b':' => user.push_str(&format!("%{byte:02X}")),
+            other => user.push(char::from(other)),
+        }
+    }
+    format!("sip:{USER_PREFIX}{user}@{domain}")
+}
+
+/// The conference that the user part of a URI names, unescaped; `None` when it names none.
+pub fn conference_of(user: &str) -> Option<ConferenceId> {
+    user.strip_prefix(USER_PREFIX)?.parse().ok()
+}
+
+/// RFC 4575's status of a leg (§5.7.2).
+pub fn status_of(state: LegState, muted: bool) -> &'static str {
+    match state {
+        LegState::Queued | LegState::Answered | LegState::Confirming => "pending",
+        LegState::Dialling => "dialing-out",
+        LegState::Ringing => "alerting",
+        LegState::Joined if muted => "muted-via-focus",
+        LegState::Joined => "connected",
+        LegState::Held => "on-hold",
+        LegState::Left
+        | LegState::Busy
+        | LegState::NoAnswer
+        | LegState::Declined
+        | LegState::Unreachable
+        | LegState::Failed => "disconnected",
+    }
+}
+
+/// RFC 4575's disconnection method of a leg that is over (§5.7.5); `None` while it is not.
+pub fn disconnection_of(state: LegState, reason: Option<EndReason>) -> Option<&'static str> {
+    match state {
+        LegState::Left => Some(match reason {
+            Some(EndReason::HungUp) => "departed",
+            Some(
+                EndReason::ByModerator | EndReason::JoinedElsewhere | EndReason::ConferenceEnded,
+            ) => "booted",
+            _ => "failed",
+        }),
+        LegState::Busy => Some("busy"),
+        LegState::NoAnswer | LegState::Declined | LegState::Unreachable | LegState::Failed => {
+            Some("failed")
+        }
+        LegState::Queued
+        | LegState::Dialling
+        | LegState::Ringing
+        | LegState::Answered
+        | LegState::Confirming
+        | LegState::Joined
+        | LegState::Held => None,
+    }
+}
+
+/// The whole state. `version` counts the documents of one subscription, by one each (§4.1.1).
+pub fn full(domain: &str, version: u32, now: &Snapshot) -> String {
+    let uri = uri_of(&now.conference, domain);
+    let mut out = begin(&uri, "full", version);
+    let title = clean(&now.title);
+    if !title.is_empty() {
+        let _ = writeln!(
+            out,
+            " <conference-description><display-text>{title}</display-text></conference-description>"
+        );
+    }
+    state(&mut out, now);
+    out.push_str(" <users state=\"full\">\n");
+    for user in now.roster.iter().map(|entry| user(&uri, entry)) {
+        out.push_str(&user.element("full"));
+    }
+    out.push_str(" </users>\n</conference-info>\n");
+    out
+}
+
+/// What changed since the subscriber was told `told`; `None` when nothing did.
+pub fn partial(domain: &str, version: u32, told: &Snapshot, now: &Snapshot) -> Option<String> {
+    let uri = uri_of(&now.conference, domain);
+    let before: BTreeMap<String, String> = told
+        .roster
+        .iter()
+        .map(|entry| user(&uri, entry))
+        .map(|user| (user.entity, user.inner))
+        .collect();
+    let mut users = String::new();
+    let mut there = Vec::new();
+    for user in now.roster.iter().map(|entry| user(&uri, entry)) {
+        if before.get(&user.entity) != Some(&user.inner) {
+            users.push_str(&user.element("full"));
+        }
+        there.push(user.entity);
+    }
+    for entity in before.keys().filter(|entity| !there.contains(entity)) {
+        let _ = writeln!(users, "  <user entity=\"{entity}\" state=\"deleted\"/>");
+    }
+    if users.is_empty() && told.state == now.state {
+        return None;
+    }
+    let mut out = begin(&uri, "partial", version);
+    state(&mut out, now);
+    if !users.is_empty() {
+        let _ = write!(out, " <users state=\"partial\">\n{users} </users>\n");
+    }
+    out.push_str("</conference-info>\n");
+    Some(out)
+}
+
+/// That the conference is over: the last document of a subscription (§4.5).
+pub fn deleted(domain: &str, version: u32, conference: &ConferenceId) -> String {
+    let mut out = begin(&uri_of(conference, domain), "deleted", version);
+    out.push_str("</conference-info>\n");
+    out
+}
+
+fn begin(uri: &str, state: &str, version: u32) -> String {
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<conference-info xmlns=\"{CONFERENCE_INFO}\" xmlns:c=\"{EXTENSION}\" \
+         entity=\"{}\" state=\"{state}\" version=\"{version}\">\n",
+        clean(uri)
+    )
+}
+
+fn state(out: &mut String, now: &Snapshot) {
+    let in_it = |entry: &&RosterEntry| matches!(entry.leg.state, LegState::Joined | LegState::Held);
+    let count = now.roster.iter().filter(in_it).count();
+    let active = matches!(
+        now.state,
+        ConferenceState::Starting | ConferenceState::Running
+    );
+    let _ = writeln!(
+        out,
+        " <conference-state><user-count>{count}</user-count><active>{active}</active>\
+         <c:conference state=\"{}\" version=\"{}\"/></conference-state>",
+        now.state.as_str(),
+        now.version
+    );
+}
+
+/// One user: what names them (escaped), and what stands within the element.
+struct User {
+    entity: String,
+    inner: String,
+}
+
+impl User {
+    fn element(&self, state: &str) -> String {
+        format!(
+            "  <user entity=\"{}\" state=\"{state}\">{}</user>\n",
+            self.entity, self.inner
+        )
+    }
+}
+
+fn user(conference: &str, entry: &RosterEntry) -> User {
+    let who = &entry.participant;
+    let leg = &entry.leg;
+    // One account may stand on the roster twice, so what names them is always the participant.
+    let entity = clean(&format!("{conference};participant={}", who.id.as_str()));
+    let mut inner = format!("<display-text>{}</display-text>", clean(&who.name));
+    if let Some(account) = &who.user {
+        let aor = clean(&format!("sip:{account}"));
+        let _ = write!(
+            inner,
+            "<associated-aors><entry><uri>{aor}</uri></entry></associated-aors>"
+        );
+    }
+    let _ = write!(inner, "<roles><entry>{}</entry></roles>", who.role.as_str());
+    let reason = leg.cause.as_ref().map(|cause| cause.reason);
+    let _ = write!(
+        inner,
+        "<endpoint entity=\"{conference};leg={}\"><display-text>{}</display-text><status>{}</status>\
+         <joining-method>dialed-out</joining-method>",
+        leg.id.as_str(),
+        clean(&who.place),
+        status_of(leg.state, entry.muted),
+    );
+    if let Some(method) = disconnection_of(leg.state, reason) {
+        let _ = write!(
+            inner,
+            "<disconnection-method>{method}</disconnection-method>"
+        );
+        if let Some(cause) = &leg.cause {
+            let words = clean(&cause.words);
+            let _ = write!(
+                inner,
+                "<disconnection-info><reason>{words}</reason></disconnection-info>"
+            );
+        }
+    }
+    let _ = write!(
+        inner,
+        "<c:leg id=\"{}\" participant=\"{}\" state=\"{}\"",
+        leg.id.as_str(),
+        who.id.as_str(),
+        leg.state.as_str()
+    );
+    if let Some(cause) = &leg.cause {
+        let _ = write!(inner, " reason=\"{}\"", cause.reason.as_str());
+        attribute(&mut inner, "sip", cause.sip);
+        attribute(&mut inner, "q850", cause.q850);
+    }
+    for (name, on) in [
+        ("muted", entry.muted),
+        ("talking", entry.talking),
+        ("silent", entry.silent),
+    ] {
+        attribute(&mut inner, name, on.then_some(true));
+    }
+    inner.push_str("/></endpoint>");
+    User { entity, inner }
+}
+
+fn attribute(out: &mut String, name: &str, value: Option<impl fmt::Display>) {
+    if let Some(value) = value {
+        let _ = write!(out, " {name}=\"{value}\"");
+    }
+}
+
+/// Text as XML 1.0 may hold it: escaped, without control characters, and no longer than anybody reads.
+fn clean(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars().take(TEXT_MAX_CHARS) {
+        match character {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&apos;"),
+            '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
+            control if control.is_control() => out.push(' '),
+            other => out.push(other),
+        }
+    }
+    out
+}

@@ -1,0 +1,212 @@
+//! RFC 4575's documents: what a subscriber puts together from them is what the focus knows. The documents stand in
+//! `tests/schema/samples`, where xmlschema judges them by the RFC's schema; `UPDATE=1` writes them anew.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use conference_core::event_package::{
+    conference_of, deleted, disconnection_of, full, partial, status_of, uri_of,
+};
+use conference_core::{Operation, Snapshot};
+use convoke_types::bridge::LegEvent;
+use convoke_types::{EndReason, LegState};
+
+use crate::support::*;
+
+const DOMAIN: &str = "example.org";
+
+/// What a subscriber has put together (RFC 4575 §4.6): the conference's state, and each user's element.
+#[derive(Debug, Default, PartialEq)]
+struct Board {
+    version: u32,
+    state: String,
+    users: BTreeMap<String, String>,
+}
+
+impl Board {
+    fn apply(&mut self, document: &str) {
+        let document = document.split_once("?>").unwrap().1;
+        let version: u32 = between(document, " version=\"", "\"").parse().unwrap();
+        let kind = between(document, " state=\"", "\"");
+        if kind == "full" {
+            self.users.clear();
+        } else {
+            assert_eq!(version, self.version + 1, "none was missed");
+        }
+        self.version = version;
+        self.state = between(document, "<conference-state>", "</conference-state>").to_owned();
+        for line in document.lines().filter(|l| l.starts_with("  <user ")) {
+            let entity = between(line, "entity=\"", "\"").to_owned();
+            match between(line, "state=\"", "\"") {
+                "deleted" => assert!(self.users.remove(&entity).is_some()),
+                _ => {
+                    let inner = between(line, ">", "</user>").to_owned();
+                    self.users.insert(entity, inner);
+                }
+            }
+        }
+    }
+}
+
+fn between<'a>(text: &'a str, begin: &str, end: &str) -> &'a str {
+    let rest = text.split_once(begin).unwrap().1;
+    rest.split_once(end).unwrap().0
+}
+
+/// A subscriber of conference `x`.
+struct Subscriber {
+    board: Board,
+    told: Snapshot,
+}
+
+fn snapshot(world: &mut World) -> Snapshot {
+    let get = Operation::Get {
+        conference: conference("x"),
+        since: None,
+    };
+    world.command(user("alice"), get).unwrap().snapshot
+}
+
+impl Subscriber {
+    fn new(world: &mut World) -> Self {
+        let told = snapshot(world);
+        let mut board = Board::default();
+        board.apply(&full(DOMAIN, 1, &told));
+        Self { board, told }
+    }
+
+    /// Takes what changed, and finds that it knows what one knows who asks now.
+    fn follow(&mut self, world: &mut World) -> String {
+        let now = snapshot(world);
+        let document = partial(DOMAIN, self.board.version + 1, &self.told, &now).unwrap();
+        self.board.apply(&document);
+        self.told = now;
+        let mut fresh = Board::default();
+        fresh.apply(&full(DOMAIN, self.board.version, &self.told));
+        assert_eq!(self.board, fresh, "{document}");
+        document
+    }
+}
+
+fn sample(name: &str, document: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../tests/schema/samples")
+        .join(name);
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, document).unwrap();
+    }
+    let there = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(there, document, "{name} is stale; run with UPDATE=1");
+}
+
+#[test]
+fn partial_documents_add_up_to_the_whole() {
+    let mut world = World::wide();
+    let mut create = create(
+        "x",
+        party("alice"),
+        vec![party("bob"), moderator("carol"), outside("+4930123456")],
+    );
+    create.title = "Budget <2027> & \"more\"\u{1}".to_owned();
+    world.create(create);
+    let mut subscriber = Subscriber::new(&mut world);
+    sample("conference-full.xml", &full(DOMAIN, 1, &subscriber.told));
+    world.leg("x/l1", LegEvent::Dialling);
+    subscriber.follow(&mut world);
+    world.leg("x/l1", LegEvent::Ringing { sip: 180 });
+    let ringing = subscriber.follow(&mut world);
+    assert_eq!(ringing.matches("<user ").count(), 1, "only who changed");
+    sample("conference-partial.xml", &ringing);
+    assert_eq!(
+        partial(DOMAIN, 9, &subscriber.told, &snapshot(&mut world)),
+        None,
+        "nothing changed"
+    );
+    world.join("x/l1");
+    world.pass(Duration::from_secs(1));
+    world.join("x/l2");
+    subscriber.follow(&mut world);
+    world.leg("x/l2", LegEvent::Talking { on: true });
+    assert!(subscriber.follow(&mut world).contains("talking=\"true\""));
+    let mute = Operation::Mute {
+        conference: conference("x"),
+        participant: participant("p2"),
+    };
+    world.command(user("alice"), mute).unwrap();
+    let muted = subscriber.follow(&mut world);
+    assert!(muted.contains("<status>muted-via-focus</status>"));
+    world.leg("x/l3", LegEvent::Dialling);
+    world.leg("x/l3", busy());
+    let busy = subscriber.follow(&mut world);
+    assert!(busy.contains("<disconnection-method>busy</disconnection-method>"));
+    world.leg("x/l2", hung_up());
+    let left = subscriber.follow(&mut world);
+    assert!(left.contains("<disconnection-method>departed</disconnection-method>"));
+    sample("conference-left.xml", &left);
+    let remove = Operation::Remove {
+        conference: conference("x"),
+        participant: participant("p2"),
+    };
+    world.command(user("alice"), remove).unwrap();
+    let removed = subscriber.follow(&mut world);
+    assert!(removed.contains("participant=p2\" state=\"deleted\"/>"));
+    sample("conference-removed.xml", &removed);
+    sample(
+        "conference-deleted.xml",
+        &deleted(DOMAIN, 20, &conference("x")),
+    );
+}
+
+#[test]
+fn no_document_says_a_number() {
+    let mut world = World::wide();
+    let mut guest = outside("+4930123456");
+    guest.name = "a guest".to_owned();
+    world.create(create("x", party("alice"), vec![guest]));
+    let document = full(DOMAIN, 1, &snapshot(&mut world));
+    assert!(!document.contains("30123456"), "{document}");
+}
+
+#[test]
+fn every_state_has_a_status_and_every_end_a_method() {
+    let statuses = [
+        "pending",
+        "dialing-out",
+        "alerting",
+        "connected",
+        "muted-via-focus",
+        "on-hold",
+        "disconnected",
+    ];
+    for state in LegState::ALL {
+        for muted in [false, true] {
+            let status = status_of(state, muted);
+            assert!(statuses.contains(&status));
+            assert_eq!(status == "disconnected", state.is_end(), "{state}");
+        }
+        for reason in EndReason::ALL.into_iter().map(Some).chain([None]) {
+            let method = disconnection_of(state, reason);
+            assert_eq!(method.is_some(), state.is_end(), "{state}");
+        }
+    }
+    let left = |reason| disconnection_of(LegState::Left, Some(reason));
+    assert_eq!(left(EndReason::HungUp), Some("departed"));
+    assert_eq!(left(EndReason::ByModerator), Some("booted"));
+    assert_eq!(left(EndReason::Bridge), Some("failed"));
+}
+
+#[test]
+fn a_conference_is_found_by_its_uri() {
+    assert_eq!(
+        uri_of(&conference("c-1"), DOMAIN),
+        "sip:conf-c-1@example.org"
+    );
+    assert_eq!(
+        uri_of(&conference("a@b:c"), DOMAIN),
+        "sip:conf-a%40b%3Ac@example.org"
+    );
+    assert_eq!(conference_of("conf-a@b:c"), Some(conference("a@b:c")));
+    assert_eq!(conference_of("conf-"), None);
+    assert_eq!(conference_of("alice"), None);
+}

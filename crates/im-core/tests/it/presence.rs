@@ -1,0 +1,492 @@
+//! Presence: what watchers see of people who register, publish, telephone and leave.
+
+use std::time::Duration;
+
+use im_core::pidf::{self, Activity, Presence};
+use sip_proto::events::{End, SubscriptionState};
+use sip_proto::{HeaderName, Message, Transport};
+
+use crate::world::*;
+
+/// One subscription, as its watcher keeps it.
+struct Watching {
+    call: u32,
+    cseq: u32,
+    tag: Option<String>,
+}
+
+impl Watching {
+    fn new(call: u32) -> Self {
+        Self {
+            call,
+            cseq: 0,
+            tag: None,
+        }
+    }
+
+    fn request(&mut self, world: &mut World, device: &mut Device, to: &str, rest: &str) -> String {
+        self.cseq += 1;
+        let uri = format!("sip:{to}@{DOMAIN}");
+        let authorization = device.authorization("Authorization", "SUBSCRIBE", &uri);
+        let via = world.via(&device.source);
+        let tag = self
+            .tag
+            .as_ref()
+            .map_or(String::new(), |t| format!(";tag={t}"));
+        let (user, own, call, cseq) = (&device.user, device.uri(), self.call, self.cseq);
+        format!(
+            "SUBSCRIBE {uri} SIP/2.0\r\n{via}From: <sip:{user}@{DOMAIN}>;tag=w{call}\r\nTo: <{uri}>{tag}\r\n\
+             Call-ID: watch-{call}\r\nCSeq: {cseq} SUBSCRIBE\r\nMax-Forwards: 70\r\nContact: <{own}>\r\n\
+             {rest}{authorization}Content-Length: 0\r\n\r\n"
+        )
+    }
+
+    /// Subscribes, or renews; through the challenge when there is one.
+    fn ask(&mut self, world: &mut World, device: &mut Device, to: &str, rest: &str) -> Message {
+        let request = self.request(world, device, to, rest);
+        let mut answer = world.ask(device, &request);
+        if answer.status() == Some(401) && device.take_challenge(&answer) {
+            let request = self.request(world, device, to, rest);
+            answer = world.ask(device, &request);
+        }
+        if answer.status() == Some(200) {
+            self.tag = answer.to().unwrap().tag().map(str::to_owned);
+        }
+        answer
+    }
+}
+
+const PRESENCE: &str = "Event: presence\r\n";
+
+/// The one NOTIFY that came, answered: its state and what it says.
+fn told(world: &mut World, device: &Device) -> (SubscriptionState, Presence) {
+    let notify = world.request(device);
+    world.answer(device, &notify, 200);
+    read(&notify)
+}
+
+fn read(notify: &Message) -> (SubscriptionState, Presence) {
+    assert_eq!(notify.method_ref(), Some(&sip_proto::Method::Notify));
+    assert_eq!(notify.header(HeaderName::Event), Some("presence"));
+    assert!(notify.content_type_is(pidf::CONTENT_TYPE));
+    let state = SubscriptionState::of(notify).unwrap();
+    (state, pidf::read(&notify.body()).unwrap())
+}
+
+fn second(world: &mut World) {
+    world.advance(Duration::from_secs(1));
+}
+
+/// Publishes; the final answer.
+fn publish(world: &mut World, device: &mut Device, about: &str, rest: &str, body: &str) -> Message {
+    let uri = format!("sip:{about}@{DOMAIN}");
+    let mut ask = |device: &mut Device| {
+        let authorization = device.authorization("Authorization", "PUBLISH", &uri);
+        let (via, word) = (world.via(&device.source), world.word());
+        let (user, length) = (&device.user, body.len());
+        let kind = if body.is_empty() {
+            ""
+        } else {
+            "Content-Type: application/pidf+xml\r\n"
+        };
+        let request = format!(
+            "PUBLISH {uri} SIP/2.0\r\n{via}From: <sip:{user}@{DOMAIN}>;tag=p\r\nTo: <{uri}>\r\nCall-ID: publish-{word}\r\n\
+             CSeq: 1 PUBLISH\r\nMax-Forwards: 70\r\n{PRESENCE}{kind}{rest}{authorization}Content-Length: {length}\r\n\r\n{body}"
+        );
+        world.ask(device, &request)
+    };
+    let answer = ask(device);
+    if answer.status() == Some(401) && device.take_challenge(&answer) {
+        return ask(device);
+    }
+    answer
+}
+
+fn says(open: bool, activities: &[Activity], note: Option<&str>) -> String {
+    let presence = Presence {
+        open: Some(open),
+        activities: activities.iter().copied().collect(),
+        note: note.map(str::to_owned),
+    };
+    pidf::write("bob@example.org", &presence)
+}
+
+fn tag_of(answer: &Message) -> String {
+    assert_eq!(answer.status(), Some(200), "{}", text(answer));
+    answer.header(HeaderName::SipEtag).unwrap().to_owned()
+}
+
+#[test]
+fn who_has_a_device_that_takes_messages_is_open_without_publishing() {
+    for transport in [Transport::Tcp, Transport::Udp, Transport::Wss] {
+        let mut world = World::new();
+        let mut alice = world.registered("alice", transport);
+        let mut watching = Watching::new(1);
+        let answer = watching.ask(&mut world, &mut alice, "bob", PRESENCE);
+        assert_eq!(answer.status(), Some(200), "{}", text(&answer));
+        assert_eq!(answer.header(HeaderName::Expires), Some("3600"));
+        let (state, presence) = told(&mut world, &alice);
+        assert_eq!(state, SubscriptionState::Active(3600));
+        assert_eq!(presence.open, Some(false), "nobody is there");
+
+        second(&mut world);
+        let bob = world.registered("bob", Transport::Tcp);
+        assert_eq!(told(&mut world, &alice).1.open, Some(true));
+        second(&mut world);
+        world.close(&bob);
+        assert_eq!(told(&mut world, &alice).1.open, Some(false));
+
+        second(&mut world);
+        let mut desk = world.device("bob", Transport::Tcp);
+        let contact = format!("<{}>;methods=\"INVITE, BYE\"", desk.uri());
+        world.register_contact(&mut desk, &contact, "");
+        assert!(world.received(&alice).is_empty(), "it takes no messages");
+    }
+}
+
+#[test]
+fn a_registration_that_ends_closes() {
+    let mut world = World::new();
+    let mut alice = world.registered("alice", Transport::Tcp);
+    let mut bob = world.device("bob", Transport::Udp);
+    world.register(&mut bob, "", 60);
+    Watching::new(1).ask(&mut world, &mut alice, "bob", PRESENCE);
+    assert_eq!(told(&mut world, &alice).1.open, Some(true));
+    world.advance(Duration::from_secs(60));
+    assert_eq!(told(&mut world, &alice).1.open, Some(false));
+}
+
+#[test]
+fn a_publication_is_made_renewed_changed_and_taken_back_by_its_tag() {
+    let mut world = World::new();
+    let mut alice = world.registered("alice", Transport::Tcp);
+    let mut bob = world.registered("bob", Transport::Tcp);
+    Watching::new(1).ask(&mut world, &mut alice, "bob", PRESENCE);
+    told(&mut world, &alice);
+
+    second(&mut world);
+    let document = says(true, &[Activity::Busy], Some("until noon"));
+    let made = tag_of(&publish(&mut world, &mut bob, "bob", "", &document));
+    let (_, presence) = told(&mut world, &alice);
+    assert_eq!(presence.activities, [Activity::Busy].into());
+    assert_eq!(presence.note.as_deref(), Some("until noon"));
+
+    second(&mut world);
+    let with = format!("SIP-If-Match: {made}\r\nExpires: 120\r\n");
+    let renewed = tag_of(&publish(&mut world, &mut bob, "bob", &with, ""));
+    assert_ne!(made, renewed);
+    second(&mut world);
+    assert!(world.received(&alice).is_empty(), "it says the same");
+    let late = publish(&mut world, &mut bob, "bob", &with, "");
+    assert_eq!(late.status(), Some(412), "the former tag");
+
+    let with = format!("SIP-If-Match: {renewed}\r\nExpires: 120\r\n");
+    let changed = says(false, &[], None);
+    let changed = tag_of(&publish(&mut world, &mut bob, "bob", &with, &changed));
+    assert_eq!(
+        told(&mut world, &alice).1,
+        Presence {
+            open: Some(false),
+            ..Presence::default()
+        },
+        "who says to be closed is, with a device or without"
+    );
+    second(&mut world);
+    let with = format!("SIP-If-Match: {changed}\r\nExpires: 0\r\n");
+    tag_of(&publish(&mut world, &mut bob, "bob", &with, ""));
+    assert_eq!(told(&mut world, &alice).1.open, Some(true));
+
+    second(&mut world);
+    let document = says(true, &[Activity::Away], None);
+    tag_of(&publish(
+        &mut world,
+        &mut bob,
+        "bob",
+        "Expires: 60\r\n",
+        &document,
+    ));
+    assert_eq!(
+        told(&mut world, &alice).1.activities,
+        [Activity::Away].into()
+    );
+    world.advance(Duration::from_secs(60));
+    assert!(told(&mut world, &alice).1.activities.is_empty(), "it ended");
+}
+
+#[test]
+fn what_a_device_published_ends_with_its_connection() {
+    let mut world = World::new();
+    let mut alice = world.registered("alice", Transport::Tcp);
+    let mut tab = world.registered("bob", Transport::Ws);
+    let _desk = world.registered("bob", Transport::Udp);
+    Watching::new(1).ask(&mut world, &mut alice, "bob", PRESENCE);
+    told(&mut world, &alice);
+    second(&mut world);
+    let document = says(true, &[Activity::Busy], None);
+    let tag = tag_of(&publish(&mut world, &mut tab, "bob", "", &document));
+    assert_eq!(
+        told(&mut world, &alice).1.activities,
+        [Activity::Busy].into()
+    );
+    second(&mut world);
+    world.close(&tab);
+    let (_, presence) = told(&mut world, &alice);
+    assert_eq!((presence.open, presence.activities.len()), (Some(true), 0));
+    let mut tab = world.registered("bob", Transport::Ws);
+    let with = format!("SIP-If-Match: {tag}\r\n");
+    let again = publish(&mut world, &mut tab, "bob", &with, "");
+    assert_eq!(again.status(), Some(412), "it publishes anew");
+}
+
+#[test]
+fn a_service_says_that_somebody_telephones_and_nothing_else() {
+    let mut world = World::new();
+    let mut alice = world.registered("alice", Transport::Tcp);
+    let mut service = world.registered("conference", Transport::Tcp);
+    let mut bob = world.registered("bob", Transport::Tcp);
+    Watching::new(1).ask(&mut world, &mut alice, "bob", PRESENCE);
+    told(&mut world, &alice);
+    second(&mut world);
+    let own = says(true, &[Activity::Busy], Some("mine"));
+    tag_of(&publish(&mut world, &mut bob, "bob", "", &own));
+    told(&mut world, &alice);
+    second(&mut world);
+    let document = says(false, &[Activity::OnThePhone], Some("not theirs to say"));
+    let tag = tag_of(&publish(&mut world, &mut service, "bob", "", &document));
+    let (_, presence) = told(&mut world, &alice);
+    let both = [Activity::Busy, Activity::OnThePhone];
+    assert_eq!(presence.activities, both.into());
+    assert_eq!(presence.open, Some(true));
+    assert_eq!(presence.note.as_deref(), Some("mine"));
+
+    let with = format!("SIP-If-Match: {tag}\r\nExpires: 0\r\n");
+    let theft = publish(&mut world, &mut bob, "bob", &with, "");
+    assert_eq!(theft.status(), Some(412), "it is not bob's to take back");
+    second(&mut world);
+    tag_of(&publish(&mut world, &mut service, "bob", &with, ""));
+    assert_eq!(
+        told(&mut world, &alice).1.activities,
+        [Activity::Busy].into()
+    );
+
+    let forged = publish(&mut world, &mut alice, "bob", "", &own);
+    assert_eq!(forged.status(), Some(403), "people publish for themselves");
+    let nobody = publish(&mut world, &mut service, "nobody", "", &own);
+    assert_eq!(nobody.status(), Some(404));
+}
+
+#[test]
+fn what_cannot_be_published_is_refused_as_rfc_3903_says() {
+    let mut world = World::new();
+    let mut bob = world.registered("bob", Transport::Tcp);
+    let document = says(true, &[], None);
+    let brief = publish(&mut world, &mut bob, "bob", "Expires: 5\r\n", &document);
+    assert_eq!(brief.status(), Some(423));
+    assert_eq!(brief.header(HeaderName::MinExpires), Some("60"));
+    let empty = publish(&mut world, &mut bob, "bob", "", "");
+    assert_eq!(empty.status(), Some(400));
+    let nonsense = publish(&mut world, &mut bob, "bob", "", "<not presence/>");
+    assert_eq!(nonsense.status(), Some(400));
+    let unknown = publish(
+        &mut world,
+        &mut bob,
+        "bob",
+        "SIP-If-Match: x\r\n",
+        &document,
+    );
+    assert_eq!(unknown.status(), Some(412));
+    // Nobody's connection: the digest is asked for, as by a server.
+    let mut stranger = world.device("bob", Transport::Udp);
+    stranger.password = "wrong".into();
+    let refused = publish(&mut world, &mut stranger, "bob", "", &document);
+    assert_eq!(refused.status(), Some(401));
+}
+
+#[test]
+fn subscriptions_are_fetched_renewed_given_up_and_end() {
+    let mut world = World::new();
+    let mut alice = world.registered("alice", Transport::Tcp);
+    let _bob = world.registered("bob", Transport::Tcp);
+    let fetch = format!("{PRESENCE}Expires: 0\r\n");
+    let answer = Watching::new(1).ask(&mut world, &mut alice, "bob", &fetch);
+    assert_eq!(answer.status(), Some(200));
+    let (state, presence) = told(&mut world, &alice);
+    assert_eq!(state, SubscriptionState::Terminated(End::Timeout));
+    assert_eq!(presence.open, Some(true));
+    assert_eq!(world.server.watched(), 0);
+
+    let mut watching = Watching::new(2);
+    let short = format!("{PRESENCE}Expires: 60\r\n");
+    watching.ask(&mut world, &mut alice, "bob", &short);
+    let first = world.request(&alice);
+    world.answer(&alice, &first, 200);
+    world.advance(Duration::from_secs(50));
+    let renewed = watching.ask(&mut world, &mut alice, "bob", &short);
+    assert_eq!(renewed.status(), Some(200));
+    let next = world.request(&alice);
+    world.answer(&alice, &next, 200);
+    assert_eq!(read(&next).0, SubscriptionState::Active(60));
+    assert_eq!(next.cseq().unwrap().seq, first.cseq().unwrap().seq + 1);
+    assert_eq!(next.call_id(), Some("watch-2"));
+    world.advance(Duration::from_secs(60));
+    let (state, _) = told(&mut world, &alice);
+    assert_eq!(state, SubscriptionState::Terminated(End::Timeout));
+    let late = watching.ask(&mut world, &mut alice, "bob", &short);
+    assert_eq!(late.status(), Some(481));
+
+    let mut watching = Watching::new(3);
+    watching.ask(&mut world, &mut alice, "bob", PRESENCE);
+    told(&mut world, &alice);
+    watching.ask(&mut world, &mut alice, "bob", &fetch);
+    let (state, _) = told(&mut world, &alice);
+    assert_eq!(state, SubscriptionState::Terminated(End::Timeout));
+    assert_eq!(world.server.watched(), 0);
+}
+
+#[test]
+fn subscriptions_that_are_not_allowed_are_refused() {
+    let mut world = World::with(|config| config.limits.subscriptions_per_watcher = 2);
+    let mut alice = world.registered("alice", Transport::Tcp);
+    let mut status = |world: &mut World, call, to, rest: &str| {
+        let answer = Watching::new(call).ask(world, &mut alice, to, rest);
+        world.received(&alice);
+        answer
+    };
+    let other = status(&mut world, 1, "bob", "Event: dialog\r\n");
+    assert_eq!(other.status(), Some(489));
+    assert_eq!(other.header(HeaderName::AllowEvents), Some("presence"));
+    assert_eq!(status(&mut world, 2, "bob", "").status(), Some(489));
+    let brief = status(&mut world, 3, "bob", "Event: presence\r\nExpires: 1\r\n");
+    assert_eq!(brief.status(), Some(423));
+    let nobody = status(&mut world, 4, "nobody", PRESENCE);
+    assert_eq!(nobody.status(), Some(404));
+    let other = format!("{PRESENCE}Accept: text/plain\r\n");
+    assert_eq!(status(&mut world, 5, "bob", &other).status(), Some(406));
+    assert_eq!(status(&mut world, 6, "bob", PRESENCE).status(), Some(200));
+    assert_eq!(status(&mut world, 7, "alice", PRESENCE).status(), Some(200));
+    let full = status(&mut world, 8, "bob", PRESENCE);
+    assert_eq!(full.status(), Some(503));
+}
+
+#[test]
+fn many_changes_are_one_notification_and_an_unanswered_one_holds_the_next() {
+    let mut world = World::new();
+    let mut alice = world.registered("alice", Transport::Tcp);
+    let mut bob = world.registered("bob", Transport::Tcp);
+    Watching::new(1).ask(&mut world, &mut alice, "bob", PRESENCE);
+    let first = world.request(&alice);
+    for turn in 0..10 {
+        let document = says(true, &[], Some(&format!("note {turn}")));
+        tag_of(&publish(&mut world, &mut bob, "bob", "", &document));
+    }
+    world.advance(Duration::from_secs(5));
+    assert!(
+        world.received(&alice).is_empty(),
+        "the first is not answered"
+    );
+    world.answer(&alice, &first, 200);
+    let (_, presence) = told(&mut world, &alice);
+    assert_eq!(presence.note.as_deref(), Some("note 9"));
+    for turn in 10..20 {
+        let document = says(true, &[], Some(&format!("note {turn}")));
+        tag_of(&publish(&mut world, &mut bob, "bob", "", &document));
+        world.advance(Duration::from_millis(50));
+    }
+    assert!(world.received(&alice).is_empty(), "not within the pace");
+    second(&mut world);
+    let (_, presence) = told(&mut world, &alice);
+    assert_eq!(presence.note.as_deref(), Some("note 19"));
+}
+
+#[test]
+fn watchers_who_are_gone_are_forgotten() {
+    let mut world = World::new();
+    let mut alice = world.registered("alice", Transport::Tcp);
+    Watching::new(1).ask(&mut world, &mut alice, "bob", PRESENCE);
+    let notify = world.request(&alice);
+    world.answer(&alice, &notify, 481);
+    assert_eq!(world.server.watched(), 0, "it knows nothing of it");
+
+    Watching::new(2).ask(&mut world, &mut alice, "bob", PRESENCE);
+    world.received(&alice);
+    world.advance(Duration::from_secs(40));
+    assert_eq!(world.server.watched(), 0, "it never answered");
+
+    Watching::new(3).ask(&mut world, &mut alice, "bob", PRESENCE);
+    told(&mut world, &alice);
+    world.close(&alice);
+    assert_eq!(world.server.watched(), 0, "its connection closed");
+    let _bob = world.registered("bob", Transport::Tcp);
+    second(&mut world);
+    assert!(world.received(&alice).is_empty());
+}
+
+#[test]
+fn a_revoked_password_ends_what_was_subscribed_and_published_with_it() {
+    let mut world = World::new();
+    let mut stolen = world.registered("alice", Transport::Ws);
+    let mut other = world.device("alice", Transport::Ws);
+    other.password = "another device's".to_owned();
+    assert_eq!(world.register(&mut other, "", 600).status(), Some(200));
+    let mut bob = world.registered("bob", Transport::Ws);
+    Watching::new(1).ask(&mut world, &mut stolen, "bob", PRESENCE);
+    told(&mut world, &stolen);
+    Watching::new(2).ask(&mut world, &mut other, "bob", PRESENCE);
+    told(&mut world, &other);
+    Watching::new(3).ask(&mut world, &mut bob, "alice", PRESENCE);
+    told(&mut world, &bob);
+    for (device, note) in [(&mut other, "me"), (&mut stolen, "a thief")] {
+        let document = says(true, &[], Some(note));
+        tag_of(&publish(&mut world, device, "alice", "", &document));
+    }
+    second(&mut world);
+    let (_, presence) = told(&mut world, &bob);
+    assert_eq!(presence.note.as_deref(), Some("a thief"));
+
+    second(&mut world);
+    world.revoke("alice", PASSWORD);
+    let (_, presence) = told(&mut world, &bob);
+    assert_eq!(presence.note.as_deref(), Some("me"));
+    assert_eq!(world.server.watched(), 2);
+    let document = says(false, &[], None);
+    tag_of(&publish(&mut world, &mut bob, "bob", "", &document));
+    let (_, presence) = told(&mut world, &other);
+    assert_eq!(presence.open, Some(false));
+    assert!(world.received(&stolen).is_empty());
+}
+
+/// The documents that people are told, where xmlschema judges them (`tests/schema/samples`); `UPDATE=1` writes them anew.
+#[test]
+fn the_documents_are_those_that_the_schema_was_asked_about() {
+    let note = Some("<in> a \"tent\" & \u{1f3d5}".to_owned());
+    for (name, presence) in [
+        ("presence-closed.xml", Presence::default()),
+        (
+            "presence-open.xml",
+            Presence {
+                open: Some(true),
+                activities: [
+                    Activity::Away,
+                    Activity::Busy,
+                    Activity::OnThePhone,
+                    Activity::Meeting,
+                    Activity::Meal,
+                    Activity::Vacation,
+                    Activity::Working,
+                ]
+                .into(),
+                note,
+            },
+        ),
+    ] {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../tests/schema/samples")
+            .join(name);
+        let document = pidf::write("bob&co@example.org", &presence);
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(&path, &document).unwrap();
+        }
+        let there = std::fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(there, document, "{name} is stale; run with UPDATE=1");
+    }
+}

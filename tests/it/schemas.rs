@@ -1,0 +1,66 @@
+//! The documents that we send, judged by the RFCs' own schemas: what is sent is valid, and the judge refuses what is not.
+
+use std::fs;
+use std::path::PathBuf;
+
+use convoke_tests::peers::{python, tests_dir};
+use testkit::GIVE_UP;
+
+/// The samples of this name, which the crates' tests hold equal to what they write.
+fn samples(prefix: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(tests_dir().join("schema/samples")).unwrap();
+    let mut found: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    found.retain(|path| {
+        let name = path.file_name().unwrap();
+        name.to_str().unwrap().starts_with(prefix)
+    });
+    found.sort();
+    found
+}
+
+fn judge(schema: &str, paths: &[PathBuf]) -> serde_json::Value {
+    let mut arguments = vec![schema];
+    arguments.extend(paths.iter().map(|path| path.to_str().unwrap()));
+    python::run("schema.py", &arguments, GIVE_UP).unwrap()
+}
+
+#[test]
+fn presence_and_conference_documents_are_valid_by_the_schemas_of_their_rfcs() {
+    for (schema, prefix, at_least, spoiled) in [
+        ("pidf.xsd", "presence-", 2, ("<basic>", "<basic>very ")),
+        (
+            "conference-info.xsd",
+            "conference-",
+            5,
+            (">departed<", ">eaten<"),
+        ),
+        // Our own extension too.
+        (
+            "conference-info.xsd",
+            "conference-",
+            5,
+            ("state=\"left\"", "state=\"gone\""),
+        ),
+    ] {
+        let paths = samples(prefix);
+        assert!(paths.len() >= at_least, "{prefix}: {paths:?}");
+        let verdicts = judge(schema, &paths);
+        for path in &paths {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            assert!(verdicts[name].is_null(), "{name}: {}", verdicts[name]);
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let mut refused = 0;
+        for path in &paths {
+            let text = fs::read_to_string(path).unwrap();
+            if !text.contains(spoiled.0) {
+                continue;
+            }
+            let bad = directory.path().join("bad.xml");
+            fs::write(&bad, text.replace(spoiled.0, spoiled.1)).unwrap();
+            assert!(judge(schema, &[bad])["bad.xml"].is_string(), "{path:?}");
+            refused += 1;
+        }
+        assert!(refused > 0, "{spoiled:?} is in no sample");
+    }
+}
