@@ -16,13 +16,15 @@ use rustix::time::{
 };
 
 use super::sound::{FRAME_SAMPLES, Random, Sounds};
-use super::window::{Delays, Ear, FRAME_NS, Window, ms};
+use super::window::{Delays, Ear, FRAME_NS, Span, Window, ms};
 use super::{Answer, Ask, Config, IN_CALL, PAYLOAD_TYPE, Telephone};
 use crate::machine::pin_this_thread;
 
 /// The 20 ms are divided in so many slots; telephone *n* sends in slot *n* modulo this.
 const SLOTS: usize = 20;
 const SLOT_NS: i64 = FRAME_NS / 20;
+/// How long after its end a window takes packets that were due in it.
+const GRACE_NS: i64 = 300_000_000;
 /// Slots that are made up for; older ones are left out.
 const CATCH_UP_SLOTS: u64 = 500;
 /// Sockets asked for at a time.
@@ -64,8 +66,7 @@ struct Marks {
 }
 
 struct Counting {
-    begin_ns: i64,
-    end_ns: i64,
+    span: Span,
     window: Window,
 }
 
@@ -200,7 +201,7 @@ impl Worker {
     fn note_gap(&mut self) {
         let now = now_ns();
         let counting = self.counting.as_mut();
-        if let Some(counting) = counting.filter(|c| now >= c.begin_ns && now < c.end_ns) {
+        if let Some(counting) = counting.filter(|c| now >= c.span.begin_ns && now < c.span.end_ns) {
             counting.window.note_gap(now - self.emptied_ns);
         }
     }
@@ -274,7 +275,8 @@ impl Worker {
         }
         let now = now_ns();
         let counting = self.counting.as_mut();
-        let Some(counting) = counting.filter(|c| now >= c.begin_ns && now < c.end_ns) else {
+        let Some(counting) = counting.filter(|c| now >= c.span.begin_ns && now < c.span.end_ns)
+        else {
             return false;
         };
         let window = &mut counting.window;
@@ -302,8 +304,8 @@ impl Worker {
         }
         let at_ns = now_ns();
         if let Some(counting) = &mut self.counting {
-            let counts = at_ns >= counting.begin_ns && at_ns < counting.end_ns;
-            if let Some(late_ns) = ear.hear(packet.sequence, self.emptied_ns, at_ns, counts) {
+            let span = counting.span;
+            if let Some(late_ns) = ear.hear(packet.sequence, self.emptied_ns, at_ns, span) {
                 counting.window.note_lateness(late_ns);
             }
         }
@@ -319,7 +321,10 @@ impl Worker {
 
     /// Takes what is asked, and answers what is over.
     fn take_turns(&mut self, planned_ns: i64) {
-        if let Some(counting) = self.counting.take_if(|c| planned_ns >= c.end_ns + SLOT_NS) {
+        if let Some(counting) = self
+            .counting
+            .take_if(|c| planned_ns >= c.span.end_ns + GRACE_NS)
+        {
             let answer = Answer::Window(Box::new(self.sum_up(counting)));
             // The asker may have gone.
             let _ = self.answers.try_send(answer);
@@ -344,8 +349,10 @@ impl Worker {
                 self.ears.fill(Ear::default());
                 let begin_ns = planned_ns + nanos_of(warm_up);
                 self.counting = Some(Counting {
-                    begin_ns,
-                    end_ns: begin_ns + nanos_of(length),
+                    span: Span {
+                        begin_ns,
+                        end_ns: begin_ns + nanos_of(length),
+                    },
                     window: Window::new(length),
                 });
             }
@@ -373,7 +380,7 @@ impl Worker {
         for (telephone, ear) in self.telephones.iter().zip(&self.ears) {
             if telephone.state.load(Ordering::Acquire) == IN_CALL {
                 window.legs += 1;
-                window.lost += ear.lost(counting.begin_ns, counting.end_ns);
+                window.lost += ear.lost(counting.span);
             }
         }
         window.finish();

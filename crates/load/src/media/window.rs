@@ -174,21 +174,27 @@ pub(super) struct Ear {
     highest: Option<i64>,
     /// When packet 0 would have come in the raster of the most punctual packet.
     raster_ns: i64,
-    /// Of the window: its first number, packets, and when the last came.
+    /// The first number that is due in the window, and how many came of those.
     first: Option<i64>,
     heard: i64,
-    last_ns: i64,
+}
+
+/// When counting begins and ends; a packet belongs where it is due, not where it comes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span {
+    pub begin_ns: i64,
+    pub end_ns: i64,
 }
 
 impl Ear {
     /// A packet was read, which came after `earliest_ns`; what it means for the window is returned: by how much it was late
-    /// at least, if it is counted.
+    /// at least, if it belongs there.
     pub(super) fn hear(
         &mut self,
         sequence: u16,
         earliest_ns: i64,
         at_ns: i64,
-        counts: bool,
+        span: Span,
     ) -> Option<i64> {
         let number = match self.highest {
             None => i64::from(sequence),
@@ -204,28 +210,26 @@ impl Ear {
             self.raster_ns = raster;
         }
         self.highest = Some(self.highest.map_or(number, |highest| highest.max(number)));
-        if !counts {
-            return None;
+        let due_ns = self.raster_ns + number * FRAME_NS;
+        if self.first.is_none() && due_ns >= span.begin_ns {
+            self.first = Some(number);
         }
-        let first = *self.first.get_or_insert(number);
-        if number < first {
-            // It belongs before the window.
+        let first = self.first?;
+        if due_ns >= span.end_ns || number < first {
             return None;
         }
         self.heard += 1;
-        self.last_ns = at_ns;
-        Some((earliest_ns - number * FRAME_NS - self.raster_ns).max(0))
+        Some((earliest_ns - due_ns).max(0))
     }
 
-    /// Numbers that are missing in a window that ended now.
-    pub(super) fn lost(&self, begin_ns: i64, end_ns: i64) -> u64 {
-        let (Some(first), Some(highest)) = (self.first, self.highest) else {
-            return u64::try_from((end_ns - begin_ns) / FRAME_NS).unwrap_or(0);
+    /// Numbers that were due in the window and did not come.
+    pub(super) fn lost(&self, span: Span) -> u64 {
+        let Some(first) = self.first else {
+            return u64::try_from((span.end_ns - span.begin_ns) / FRAME_NS).unwrap_or(0);
         };
-        let gaps = (highest - first + 1 - self.heard).max(0);
-        // Nothing at the end is as bad as a gap; half a packet of play, since the raster and the window are not in step.
-        let after = (end_ns - self.last_ns - FRAME_NS / 2).max(0) / FRAME_NS;
-        u64::try_from(gaps + after).unwrap_or(0)
+        // The first number that is not due any more.
+        let end = (span.end_ns - self.raster_ns + FRAME_NS - 1).div_euclid(FRAME_NS);
+        u64::try_from(end - first - self.heard).unwrap_or(0)
     }
 }
 
@@ -233,50 +237,58 @@ impl Ear {
 mod tests {
     use super::*;
 
-    /// Hears these (number, milliseconds) in a window of a second that begins at 0, and gives what was lost and late.
-    fn check(packets: &[(u16, i64)], lost: u64, late: u64) {
+    const SECOND: Span = Span {
+        begin_ns: 0,
+        end_ns: 1_000_000_000,
+    };
+
+    /// Hears these (number, milliseconds) in a window that ends when the next packet would be due, and gives what was lost
+    /// and late.
+    fn check(packets: &[(u16, i64)], end_ms: i64, lost: u64, late: u64) {
         let mut ear = Ear::default();
         let mut window = Window::new(Duration::from_secs(1));
+        let span = Span {
+            begin_ns: 0,
+            end_ns: end_ms * 1_000_000,
+        };
         for (number, at_ms) in packets {
-            if let Some(late_ns) = ear.hear(*number, at_ms * 1_000_000, at_ms * 1_000_000, true) {
+            let at = at_ms * 1_000_000;
+            if let Some(late_ns) = ear.hear(*number, at, at, span) {
                 window.note_lateness(late_ns);
             }
         }
-        let end = packets.last().map_or(1_000, |(_, at)| at + 20) * 1_000_000;
-        assert_eq!((ear.lost(0, end), window.late), (lost, late), "{packets:?}");
+        assert_eq!((ear.lost(span), window.late), (lost, late), "{packets:?}");
     }
 
     #[test]
     fn losses_and_late_packets_are_counted_across_the_wrap() {
-        check(&[(65_534, 0), (65_535, 20), (0, 40), (1, 60)], 0, 0);
-        check(&[(65_534, 0), (65_535, 20), (1, 60)], 1, 0);
-        check(&[(7, 0), (8, 45), (9, 46), (10, 60)], 0, 1);
+        check(&[(65_534, 0), (65_535, 20), (0, 40), (1, 60)], 80, 0, 0);
+        check(&[(65_534, 0), (65_535, 20), (1, 60)], 80, 1, 0);
+        check(&[(7, 0), (8, 45), (9, 46), (10, 60)], 80, 0, 1);
         // The first packet was late itself: the second shows it.
-        check(&[(7, 30), (8, 21), (9, 41)], 0, 0);
-        check(&[], 50, 0);
+        check(&[(7, 30), (8, 21), (9, 41)], 60, 0, 0);
+        // What is due in the window belongs there, however late it comes.
+        check(&[(7, 0), (8, 90), (9, 91)], 40, 0, 1);
+        check(&[], 1_000, 50, 0);
     }
 
     #[test]
     fn a_stream_that_stops_is_lost() {
         let mut ear = Ear::default();
-        assert_eq!(ear.hear(1, 0, 0, true), Some(0));
-        assert_eq!(ear.lost(0, 1_000_000_000), 49);
+        assert_eq!(ear.hear(1, 0, 0, SECOND), Some(0));
+        assert_eq!(ear.lost(SECOND), 49);
     }
 
     #[test]
     fn what_waited_for_a_sender_that_was_held_up_is_not_late() {
         let mut ear = Ear::default();
-        assert_eq!(ear.hear(0, 0, 0, true), Some(0));
-        assert_eq!(
-            ear.hear(1, FRAME_NS - 1, FRAME_NS + 70_000_000, true),
-            Some(0)
-        );
+        assert_eq!(ear.hear(0, 0, 0, SECOND), Some(0));
+        let read = FRAME_NS + 70_000_000;
+        assert_eq!(ear.hear(1, FRAME_NS - 1, read, SECOND), Some(0));
         // Nor does it shift the raster.
-        assert_eq!(ear.hear(2, FRAME_NS * 2, FRAME_NS * 2, true), Some(0));
-        assert_eq!(
-            ear.hear(3, FRAME_NS * 5, FRAME_NS * 5, true),
-            Some(FRAME_NS * 2)
-        );
+        assert_eq!(ear.hear(2, FRAME_NS * 2, FRAME_NS * 2, SECOND), Some(0));
+        let late = ear.hear(3, FRAME_NS * 5, FRAME_NS * 5, SECOND);
+        assert_eq!(late, Some(FRAME_NS * 2));
     }
 
     #[test]
@@ -284,11 +296,11 @@ mod tests {
         let mut ear = Ear::default();
         for n in 0..10 {
             let at = i64::from(n) * FRAME_NS;
-            assert_eq!(ear.hear(n, at, at, true), Some(0));
+            assert_eq!(ear.hear(n, at, at, SECOND), Some(0));
         }
         for n in 10..20 {
             let at = i64::from(n) * FRAME_NS + 100_000_000;
-            assert_eq!(ear.hear(n, at, at, true), Some(100_000_000));
+            assert_eq!(ear.hear(n, at, at, SECOND), Some(100_000_000));
         }
     }
 }
