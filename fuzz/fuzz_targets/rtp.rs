@@ -9,7 +9,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
         keys.packet(packet.timestamp, packet.payload);
         keys.packet(packet.timestamp.wrapping_add(160), packet.payload);
         for codec in [Codec::Pcmu, Codec::Pcma] {
-            g711::mean_square(codec, packet.payload);
+            let _level = g711::mean_square(codec, packet.payload);
         }
     }
 });
