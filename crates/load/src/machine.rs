@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use runtime::clock;
+use rustix::process::{Pid, Signal};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use serde::Serialize;
 
@@ -72,6 +74,8 @@ impl Server {
     /// When it cannot be started.
     pub fn start(mut command: Command, core: usize) -> Result<Self> {
         let program = command.get_program().to_string_lossy().into_owned();
+        // Some servers have processes that outlive their first one; as a group they end together.
+        command.process_group(0);
         // A child inherits the cores of the thread that starts it.
         let starter = std::thread::spawn(move || {
             pin_this_thread(core)?;
@@ -84,9 +88,8 @@ impl Server {
         Ok(Self { child })
     }
 
-    /// Its process, for standard streams.
-    pub fn child(&mut self) -> &mut Child {
-        &mut self.child
+    fn pid(&self) -> Option<Pid> {
+        i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)
     }
 
     /// The processor time that it and its children have used.
@@ -107,12 +110,9 @@ impl Server {
     /// # Errors
     /// When it had to be killed.
     pub async fn stop(mut self) -> Result<()> {
-        if let Some(pid) = i32::try_from(self.child.id())
-            .ok()
-            .and_then(rustix::process::Pid::from_raw)
-        {
+        if let Some(pid) = self.pid() {
             // A server that has ended already needs no signal.
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+            let _ = rustix::process::kill_process(pid, Signal::TERM);
         }
         let begin = clock::now();
         while clock::now() - begin < END_MAX {
@@ -127,8 +127,10 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended; then there is nothing to kill, and waiting collects it.
-        let _ = self.child.kill();
+        // They may have ended; then there is nothing to kill, and waiting collects the first.
+        if let Some(group) = self.pid() {
+            let _ = rustix::process::kill_process_group(group, Signal::KILL);
+        }
         let _ = self.child.wait();
     }
 }
