@@ -73,6 +73,12 @@ pub struct Demo {
     /// Data directory; made if it is missing.
     #[arg(long, env = "CONVOKE_DATA", default_value = "data")]
     pub data: PathBuf,
+    /// Let the system choose every port, so that several demos can run at once.
+    #[arg(long)]
+    pub any_ports: bool,
+    /// Print one JSON line with the bound addresses when everything listens, and nothing else.
+    #[arg(long)]
+    pub ready_line: bool,
 }
 
 /// Options of `selftest`.

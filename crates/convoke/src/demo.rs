@@ -20,14 +20,22 @@ pub async fn run(options: Demo) -> Result<bool> {
     let demo = Embedded::start(Setting {
         data: &options.data,
         phones: phones.clone(),
-        ephemeral: false,
-        carrier: CARRIER,
+        ephemeral: options.any_ports,
+        carrier: match options.any_ports {
+            true => SocketAddr::new(CARRIER.ip(), 0),
+            false => CARRIER,
+        },
         calls_per_second: 5.0,
         ring_timeout_s: 20,
+        playground: true,
     })
     .await?;
-    print!("{}", welcome(&phones, &demo.server.addresses.url, &options));
-    let told = tell(&demo.network);
+    if options.ready_line {
+        serve::ready(&demo.server)?;
+    } else {
+        print!("{}", welcome(&phones, &demo.server.addresses.url, &options));
+    }
+    let told = tell(&demo.network, options.ready_line);
     tokio::select! {
         () = serve::stop_asked() => println!("\nGoing down: conferences end, clients are told."),
         () = demo.server.failed() => println!("\nA part has failed; the log above says which."),
@@ -36,8 +44,11 @@ pub async fn run(options: Demo) -> Result<bool> {
     Ok(demo.shutdown().await)
 }
 
-/// Says what the telephones do, a line each.
-async fn tell(network: &Network) {
+/// Says what the telephones do, a line each, unless programs are reading.
+async fn tell(network: &Network, quietly: bool) {
+    if quietly {
+        return std::future::pending().await;
+    }
     let mut events = network.events();
     loop {
         match events.recv().await {
@@ -58,7 +69,8 @@ fn words(what: &What) -> Option<String> {
         What::Answered => "is picked up".to_owned(),
         What::Ended => "is hung up".to_owned(),
         What::Key(key) => format!("hears key {key}"),
-        What::Connected | What::Hears => return None,
+        What::Refused { caller } => format!("refuses {caller}"),
+        What::Connected | What::Hears | What::Became(_) => return None,
     })
 }
 

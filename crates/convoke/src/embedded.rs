@@ -12,6 +12,8 @@ use server::Server;
 use server::config::{Config, Secret, TrunkSettings};
 use sip_proto::auth::Login;
 
+use crate::playground;
+
 /// What the trunk asks for: so that digest is part of every call.
 const TRUNK_USER: &str = "convoke";
 const TRUNK: &str = "phones";
@@ -61,6 +63,8 @@ pub struct Setting<'a> {
     pub calls_per_second: f64,
     /// How long telephones ring, in seconds.
     pub ring_timeout_s: u64,
+    /// Serve `/phones/api`, where anybody who reaches the HTTP address may use the telephones.
+    pub playground: bool,
 }
 
 /// The running pair.
@@ -91,7 +95,12 @@ impl Embedded {
         )
         .await
         .context("the simulated telephone network does not start")?;
-        let server = Server::start(config(&setting, network.addr(), &password)?)
+        let config = config(&setting, network.addr(), &password)?;
+        let pages = match setting.playground {
+            true => playground::routes(network.clone()),
+            false => axum::Router::new(),
+        };
+        let server = Server::start_with(config, pages)
             .await
             .map_err(|error| anyhow!("the server does not start: {error}"))?;
         make_people(&server).await?;

@@ -7,6 +7,7 @@ mod cli;
 mod demo;
 mod embedded;
 mod log;
+mod playground;
 mod selftest;
 mod send;
 mod serve;

@@ -31,10 +31,7 @@ pub async fn run(options: Serve) -> Result<bool> {
         () = stop.asked() => return Ok(true),
     };
     if options.ready_line {
-        let line = serde_json::json!({ "ready": server.addresses });
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "{line}")?;
-        out.flush()?;
+        ready(&server)?;
     } else if std::io::stdout().is_terminal() {
         println!(
             "Convoke runs for {} with data in {}. Ctrl-C ends it.",
@@ -51,6 +48,15 @@ pub async fn run(options: Serve) -> Result<bool> {
         return Err(anyhow!("a part of the server failed; its log says which"));
     }
     Ok(clean)
+}
+
+/// Tells programs that everything listens, and where.
+pub fn ready(server: &Server) -> Result<()> {
+    let line = serde_json::json!({ "ready": server.addresses });
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()?;
+    Ok(())
 }
 
 /// Waits for Ctrl-C or SIGTERM.

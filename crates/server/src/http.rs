@@ -28,6 +28,7 @@ use rustls::ServerConfig;
 use tokio::net::TcpListener;
 
 use guarded::Guarded;
+pub use guarded::Peer;
 pub(crate) use places::Places;
 
 /// How long the head of a request may take from the moment that it may come: also how long a connection may wait for its next

@@ -12,4 +12,5 @@ mod role_gateway;
 mod role_im;
 mod start;
 
+pub use http::Peer;
 pub use start::{Server, StartError};

@@ -103,6 +103,12 @@ impl std::fmt::Debug for Server {
 impl Server {
     /// Starts the parts that the configuration names. Everything listens when this returns. Needs a tokio runtime.
     pub async fn start(config: Config) -> Result<Self, StartError> {
+        Self::start_with(config, axum::Router::new()).await
+    }
+
+    /// As [`start`](Self::start), with further pages on the HTTP addresses. Their handlers find a [`Peer`](crate::Peer) in
+    /// axum's `ConnectInfo`.
+    pub async fn start_with(config: Config, pages: axum::Router) -> Result<Self, StartError> {
         let faults: Vec<Finding> = check_sense(&config)
             .into_iter()
             .filter(|finding| finding.severity == Severity::Error)
@@ -114,7 +120,7 @@ impl Server {
         let files = runtime::files::raise_open_files_limit();
         tracing::debug!(files, "most open files and sockets");
         let mut stages = Stages::default();
-        match Self::start_parts(config, &mut stages).await {
+        match Self::start_parts(config, pages, &mut stages).await {
             Ok(mut server) => {
                 server.stages = stages.0;
                 server.addresses.write(&server.config.data_dir())?;
@@ -130,7 +136,11 @@ impl Server {
         }
     }
 
-    async fn start_parts(config: Config, stages: &mut Stages) -> Result<Self, StartError> {
+    async fn start_parts(
+        config: Config,
+        pages: axum::Router,
+        stages: &mut Stages,
+    ) -> Result<Self, StartError> {
         let data_dir = config.data_dir();
         let store = open_store(&config).await?;
         let (administrator, _) = files::secret(&data_dir, ADMINISTRATOR_KEY_FILE)?;
@@ -226,7 +236,7 @@ impl Server {
             accounts: accounts.clone(),
             public_url: url.clone(),
         });
-        let mut router = router.merge(routes);
+        let mut router = router.merge(routes).merge(pages);
         if let Some(im) = &im {
             let origins = Origins::new(&config.http.origins, &url);
             router = router.merge(websocket::router(im.transports.clone(), origins));
