@@ -334,6 +334,11 @@ fn log(event: &Event) {
             user,
             banned,
         } => tracing::warn!(%address, user, banned, "wrong password"),
+        Event::WrongToken {
+            address,
+            user,
+            banned,
+        } => tracing::info!(%address, user, banned, "wrong token, or one that is over"),
         Event::Refused { address, status } => tracing::debug!(%address, status, "refused"),
         Event::Relayed {
             id,

@@ -227,6 +227,7 @@ impl Lane {
         Ok(Some(AccountInfo {
             service: account.kind == AccountKind::Service,
             passwords: passwords.collect(),
+            tokens: Vec::new(),
         }))
     }
 

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::{End, EventHeader, Package, SubscriptionState};
+use crate::auth::Proof;
 use crate::build::ResponseBuilder;
 use crate::dialog::Dialog;
 use crate::endpoint::{ClientTx, Endpoint, ServerTx};
@@ -85,6 +86,11 @@ impl Asked {
     pub fn package(&self) -> &str {
         &self.event.package
     }
+
+    /// Shortens the life that is asked for.
+    pub fn at_most(&mut self, seconds: u32) {
+        self.expires_s = self.expires_s.min(seconds);
+    }
 }
 
 /// Who watches what, as the user of the notifier found out; `contact` is our own, `sip:…`.
@@ -94,8 +100,8 @@ pub struct Watch {
     pub resource: Arc<str>,
     /// Who watches.
     pub watcher: Arc<str>,
-    /// Names what the watcher proved that with last, for [`Notifier::revoke`].
-    pub credential: i64,
+    /// What the watcher proved that with last, for [`Notifier::revoke`].
+    pub proof: Proof,
     /// Where requests within the dialog reach us.
     pub contact: String,
 }
@@ -295,7 +301,7 @@ impl Notifier {
         Ok(sub)
     }
 
-    /// Takes a SUBSCRIBE within a dialog (`asked.known`), proved with `credential`: renews, or ends with Expires 0.
+    /// Takes a SUBSCRIBE within a dialog (`asked.known`), proved with `proof`: renews, or ends with Expires 0.
     ///
     /// # Errors
     /// How to refuse it.
@@ -304,7 +310,7 @@ impl Notifier {
         endpoint: &mut Endpoint,
         (tx, source, request): (ServerTx, &Source, &Message),
         asked: &Asked,
-        credential: i64,
+        proof: Proof,
         now: Instant,
     ) -> Result<(), Refusal> {
         let sub = asked.known.ok_or(Refusal::Unknown)?;
@@ -315,7 +321,7 @@ impl Notifier {
         found.dialog.refresh(request);
         let before = found.target.flow;
         found.target = source.reply_target();
-        found.watch.credential = credential;
+        found.watch.proof = proof;
         found.forced = true;
         found.dirty = true;
         let (tag, contact) = (
@@ -452,15 +458,15 @@ impl Notifier {
         }
     }
 
-    /// What this watcher proved with this credential counts no more: these subscriptions are over, and nothing is sent to them
+    /// What this watcher proved with this counts no more: these subscriptions are over, and nothing is sent to them
     /// any more, not even that.
-    pub fn revoke(&mut self, watcher: &str, credential: i64) {
+    pub fn revoke(&mut self, watcher: &str, proof: Proof) {
         if !self.by_watcher.contains_key(watcher) {
             return;
         }
         let found = self.subscriptions.iter();
         let subs: Vec<SubId> = found
-            .filter(|(_, s)| s.watch.credential == credential && &*s.watch.watcher == watcher)
+            .filter(|(_, s)| s.watch.proof == proof && &*s.watch.watcher == watcher)
             .map(|(sub, _)| *sub)
             .collect();
         for sub in subs {
