@@ -117,6 +117,11 @@ export interface Session extends Store<SessionState> {
   signIn(user: string, password: string): Promise<boolean>;
   /** Goes on with the session of last time (the cookie), if there is one. Call once at the start. */
   resume(): Promise<boolean>;
+  /**
+   * Goes on with a token that another program got for somebody. `renew` gives a new one when it ends; without it the session
+   * ends then.
+   */
+  useToken(token: string, renew?: () => Promise<string | undefined>): Promise<boolean>;
   /** Ends the session here and on the server. */
   signOut(): Promise<void>;
   /** Connects now instead of at `retryAt`; for a button, and for "the network is back" of the browser. */
@@ -182,6 +187,11 @@ export interface People extends Store<PeopleState> {
   search(text: string): Promise<readonly Person[]>;
   /** Somebody by account or id, as far as known now; a name made up of the account if nothing is known. */
   person(userOrId: string): Person;
+  /**
+   * Follows the presence of these accounts until the function that is returned is called. Contacts (the first 300), chats, the composer and the
+   * board are followed by themselves; a long list or a search names whom it shows.
+   */
+  watch(users: readonly string[]): () => void;
   /** Into the contacts: an account, or a number with a name. */
   addContact(person: Person | { readonly number: string; readonly name: string }): Promise<boolean>;
   removeContact(person: Person): Promise<boolean>;
@@ -665,6 +675,8 @@ export interface Board extends Store<BoardState> {
   raiseHand(): Promise<boolean>;
   lowerHand(): Promise<boolean>;
   muteMe(on: boolean): Promise<boolean>;
+  /** While held down, a muted one is heard: here at once, and shown to all others. */
+  pushToTalk(down: boolean): void;
   add(what: string | Person, place?: Place | string): Promise<AddNotice>;
   /** Calls me at this place (a telephone of mine, a number), or brings me in here (`browser`). */
   setMyPlace(place: Place | string): Promise<boolean>;
