@@ -268,8 +268,8 @@ export class Ua {
   }
 
   #ping(within: number): void {
-    this.#socket?.send('\r\n\r\n');
     this.#alive.set(within, () => this.#lost(0, 'the connection is dead'));
+    this.#socket?.send('\r\n\r\n');
   }
 
   #drop(): void {

@@ -7,10 +7,7 @@ export function utf8Length(text: string): number {
     const unit = text.charCodeAt(at);
     if (unit > 0x7f) bytes += unit > 0x7ff ? 2 : 1;
     // The two halves of a pair make four bytes together.
-    if (unit >= 0xd800 && unit <= 0xdbff && (text.charCodeAt(at + 1) & 0xfc00) === 0xdc00) {
-      bytes--;
-      at++;
-    }
+    if (unit >= 0xd800 && unit <= 0xdbff && (text.charCodeAt(at + 1) & 0xfc00) === 0xdc00) at++;
   }
   return bytes;
 }
