@@ -203,6 +203,12 @@ impl FocusLoop {
     ) {
         let mut draining: Option<Instant> = None;
         loop {
+            // What is due does not wait for the queues to be empty, which a flood of commands could prevent for ever.
+            let now = clock::now();
+            if self.focus.poll_timeout().is_some_and(|at| at <= now) {
+                self.focus.handle_timeout(now);
+                self.drain(None).await;
+            }
             let wake = self.focus.poll_timeout().into_iter().chain(draining).min();
             tokio::select! {
                 biased;
@@ -463,5 +469,81 @@ pub(crate) async fn keep(
             tracing::error!(%error, command = %id, "an answer could not be stored");
             Err(store_fault(error))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use conference_core::{Config, Create, Party, PolicyOverrides, TrunkConfig};
+    use convoke_types::{Address, Mode};
+    use runtime::tasks::Shutdown;
+
+    use super::*;
+
+    const COMMANDS: usize = 1_000;
+
+    fn a_conference() -> Command {
+        let alice: Aor = "alice@example.org".parse().unwrap();
+        let initiator = Party {
+            name: "Alice".to_owned(),
+            user: Some(alice.clone()),
+            address: Address::Number("+15550101".parse().unwrap()),
+            mode: Mode::Pstn,
+            place: "work".to_owned(),
+            guard: false,
+            language: "en".to_owned(),
+            moderator: false,
+        };
+        Command {
+            id: "c1".parse().unwrap(),
+            actor: Actor::user(alice),
+            operation: Operation::Create(Create {
+                conference: "k1".parse().unwrap(),
+                title: String::new(),
+                initiator,
+                participants: vec![],
+                policy: PolicyOverrides::default(),
+                payer: None,
+                account: None,
+            }),
+        }
+    }
+
+    fn a_get() -> Ask {
+        let (answer, _) = oneshot::channel();
+        Ask {
+            id: "c2".parse().unwrap(),
+            actor: Actor::administrator(),
+            operation: Operation::Get {
+                conference: "k2".parse().unwrap(),
+                since: None,
+            },
+            encode: Box::new(|_| Bytes::new()),
+            durable: None,
+            answer,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_due_comes_before_the_commands_that_wait() {
+        let config = Config::new(vec![TrunkConfig::new("carrier")]);
+        let mut focus = Focus::new(config, clock::now());
+        focus.handle_command(a_conference(), clock::now());
+        while focus.poll_output().is_some() {}
+        // Far beyond the time that a telephone may ring.
+        clock::sleep(Duration::from_secs(600)).await;
+        let (asks, asked) = mpsc::channel(COMMANDS);
+        for _ in 0..COMMANDS {
+            assert!(asks.try_send(a_get()).is_ok());
+        }
+        let (_bridge, events) = mpsc::channel(1);
+        let (steps, mut to_do) = mpsc::channel(OUTPUTS_MAX);
+        let tasks = Tasks::new(Shutdown::new());
+        let focus = FocusLoop { focus, steps };
+        let shutdown = tasks.shutdown_token().clone();
+        tasks.spawn("focus", focus.run(asked, events, shutdown));
+        let first = to_do.recv().await.unwrap();
+        assert!(!matches!(first, Step::Answer(_)));
+        tasks.finish(Duration::from_secs(60)).await.unwrap();
     }
 }
