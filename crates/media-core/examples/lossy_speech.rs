@@ -4,7 +4,7 @@
 use std::error::Error;
 use std::fs;
 
-use convoke_types::media::Codec;
+use media_core::g711::Law;
 use media_core::jitter::JitterBuffer;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         state % 100 < percent
     };
     let codes = fs::read(input)?;
-    let mut buffer = JitterBuffer::new(Codec::Pcmu);
+    let mut buffer = JitterBuffer::new(Law::Mu);
     let mut heard = Vec::new();
     let mut held: Option<(u32, &[u8])> = None;
     let mut now = 0;

@@ -11,12 +11,12 @@
 //! order, moves nothing, so that one hiccup does not cost everybody's delay for ten seconds. Clock drift is the same
 //! thing, slowly.
 
-use convoke_types::media::Codec;
 
 use crate::delay::{Arrival, Delay, MOST_STEP};
 use crate::plc::{HISTORY, LEAST_FUTURE, LONGEST_BRIDGE, MOST_FUTURE, Plc};
 use crate::ring::{RING, SampleRing, count};
 use crate::rtp::distance;
+use crate::g711::Law;
 use crate::{FRAME_SAMPLES, FRAME_STEP, SampleClock, g711};
 
 /// How far ahead of play a packet may lie: 320 ms.
@@ -76,7 +76,7 @@ pub struct JitterCounts {
 /// Holds about 5 kB; never allocates after construction.
 #[derive(Debug)]
 pub struct JitterBuffer {
-    codec: Codec,
+    law: Law,
     ring: SampleRing,
     /// Timestamp of the next sample to be pulled.
     play: u32,
@@ -94,12 +94,12 @@ pub struct JitterBuffer {
 }
 
 impl JitterBuffer {
-    /// An empty buffer for a codec.
+    /// An empty buffer for codes of a law.
     #[must_use]
-    pub fn new(codec: Codec) -> Self {
+    pub fn new(law: Law) -> Self {
         Self {
-            codec,
-            ring: SampleRing::new(g711::silence(codec), 0),
+            law,
+            ring: SampleRing::new(g711::silence(law), 0),
             play: 0,
             newest: 0,
             playing: false,
@@ -114,8 +114,8 @@ impl JitterBuffer {
     }
 
     /// Forgets the stream; the next packet starts a new one.
-    pub fn reset(&mut self, codec: Codec) {
-        self.codec = codec;
+    pub fn reset(&mut self, law: Law) {
+        self.law = law;
         self.playing = false;
         self.strays = 0;
         self.plc = Plc::new();
@@ -234,7 +234,7 @@ impl JitterBuffer {
         };
         self.play = timestamp.wrapping_sub(extra);
         let until = self.play.wrapping_add(AHEAD.cast_unsigned());
-        self.ring = SampleRing::new(g711::silence(self.codec), until);
+        self.ring = SampleRing::new(g711::silence(self.law), until);
         self.newest = timestamp;
         self.playing = true;
         self.leading_in = true;
@@ -277,7 +277,7 @@ impl JitterBuffer {
     fn conceal(&mut self, first: u32, part: &mut [u8]) -> bool {
         if self.leading_in {
             // The time before the first packet is no loss.
-            part.fill(g711::silence(self.codec));
+            part.fill(g711::silence(self.law));
             return false;
         }
         if !self.plc.active() {
@@ -292,9 +292,9 @@ impl JitterBuffer {
         let samples = &mut samples[..part.len()];
         let sounds = self.plc.conceal(samples);
         if sounds {
-            g711::encode_into(self.codec, samples, part);
+            g711::encode_into(self.law, samples, part);
         } else {
-            part.fill(g711::silence(self.codec));
+            part.fill(g711::silence(self.law));
         }
         self.counts.concealed += u64::from(count(part.len()));
         // What was heard is the past of the next loss.
@@ -307,7 +307,7 @@ impl JitterBuffer {
         let (mut codes, mut history) = ([0; HISTORY], [0; HISTORY]);
         let begin = first.wrapping_sub(count(HISTORY));
         self.ring.copy_out(begin, &mut codes);
-        g711::decode_into(self.codec, &codes, &mut history);
+        g711::decode_into(self.law, &codes, &mut history);
         history
     }
 
@@ -321,7 +321,7 @@ impl JitterBuffer {
         let held = self.ring.run(after, MOST_FUTURE);
         let (mut codes, mut future) = ([0; MOST_FUTURE], [0; MOST_FUTURE]);
         self.ring.copy_out(after, &mut codes[..held]);
-        g711::decode_into(self.codec, &codes[..held], &mut future);
+        g711::decode_into(self.law, &codes[..held], &mut future);
         let history = self.history(first);
         self.plc.bridge(history, gap, &future[..held]);
     }
@@ -329,10 +329,10 @@ impl JitterBuffer {
     fn resume(&mut self, part: &mut [u8]) {
         let mut samples = [0; FRAME_SAMPLES];
         let samples = &mut samples[..part.len()];
-        g711::decode_into(self.codec, part, samples);
+        g711::decode_into(self.law, part, samples);
         let mended = self.plc.resume(samples);
         self.delay.end_gap(mended);
-        g711::encode_into(self.codec, samples, part);
+        g711::encode_into(self.law, samples, part);
     }
 
     /// Moves play back (positive: later) or forward.
@@ -354,7 +354,7 @@ impl JitterBuffer {
     }
 
     fn is_quiet(&self, frame: &[u8; FRAME_SAMPLES]) -> bool {
-        g711::mean_square(self.codec, frame) < QUIET
+        g711::mean_square(self.law, frame) < QUIET
     }
 
     /// Whether what would be left out by moving forward is quiet, as far as one frame tells.

@@ -3,7 +3,7 @@
 use super::*;
 use proptest::prelude::*;
 
-const LAW: Codec = Codec::Pcma;
+const LAW: Law = Law::A;
 
 /// A 440 Hz tone by timestamp, so that any sample tells whether it stands where it should.
 #[expect(
@@ -268,7 +268,7 @@ proptest! {
         packets in prop::collection::vec((any::<u32>(), 0_usize..700, 0_u32..400), 0..200),
         near in any::<u32>(),
     ) {
-        let mut buffer = JitterBuffer::new(Codec::Pcmu);
+        let mut buffer = JitterBuffer::new(Law::Mu);
         let mut now = near;
         for (timestamp, length, wait) in packets {
             // Half of them near each other, half anywhere.

@@ -1,5 +1,6 @@
-//! The pure half of the media bridge: G.711, RTP, jitter buffer with loss concealment, RFC 4733 keys, voice activity
-//! and the mixer. No clock, socket, thread or log inside; nothing allocates between two ticks.
+//! The pure half of the media bridge: G.711 and Opus, RTP, jitter buffers with loss concealment, RFC 4733 keys, voice
+//! activity and the mixer. No clock, socket, thread or log inside; nothing allocates between two ticks, but for the frames of
+//! browsers, which are shared by reference.
 //!
 //! Time is a count of samples at 8 kHz ([`SampleClock`]) handed in by the caller; a tick is [`FRAME_SAMPLES`] long.
 
@@ -8,15 +9,19 @@ pub mod dtmf;
 pub mod g711;
 pub mod jitter;
 pub mod mixer;
+pub mod opus;
+pub mod opus_jitter;
 mod plc;
 mod predict;
 pub mod prompt;
+pub mod resample;
 mod ring;
 pub mod rtp;
 pub mod stats;
 pub mod vad;
+pub mod wide;
 
-/// Samples a second on the bus: all legs are G.711.
+/// Samples a second of telephones, and of our clock.
 pub const SAMPLE_RATE_HZ: u32 = 8_000;
 
 /// Samples in one tick of 20 ms.

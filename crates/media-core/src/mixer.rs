@@ -3,12 +3,17 @@
 //! Of all legs only the loudest few are decoded, chosen by the energy of their codes. Everybody who is not among them
 //! hears the same mix, coded once per codec; each of the few hears the mix without himself. Whoever is alone with his
 //! voice hears silence. Nothing is gated by level: a single quiet speaker is heard as he is.
+//!
+//! Telephones' legs are narrow: coded samples at 8 kHz. With browsers' legs, which are wide, a mix gets a second half
+//! ([`crate::wide`]); one without them never touches it. Wide legs are weighed before they are decoded: [`Mixer::offer`],
+//! [`Mixer::choose`], [`Mixer::fill`] for each that [`Mixer::is_heard`], then [`Mixer::mix`].
 
-use convoke_types::media::Codec;
-
+use crate::g711::{self, Law};
+use crate::opus::WideFrame;
 use crate::rtp::HEADER_BYTES;
 use crate::vad::Vad;
-use crate::{FRAME_SAMPLES, g711};
+use crate::wide::{Wide, WideSound, saturate};
+use crate::FRAME_SAMPLES;
 
 /// Legs heard at the same time.
 pub const MAX_HEARD: usize = 5;
@@ -39,13 +44,22 @@ impl SlotId {
 /// An outgoing packet: the codes lie behind room for the RTP header, which each leg fills with its own.
 pub type Packet = [u8; PACKET_BYTES];
 
+/// What a leg speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Narrow(Law),
+    Wide,
+}
+
 #[derive(Debug)]
 struct Slot {
     used: bool,
-    codec: Codec,
+    kind: Kind,
     muted: bool,
     isolated: bool,
     present: bool,
+    /// Of a wide leg's frame, as far as it is known before it is decoded.
+    power: u32,
     score: f32,
     heard: Option<usize>,
     was_heard: bool,
@@ -64,13 +78,18 @@ pub struct Mixer {
     heard_count: usize,
     samples: [[i16; FRAME_SAMPLES]; MAX_HEARD],
     bus: [i32; FRAME_SAMPLES],
-    /// For listeners, by codec; coded when first asked for.
+    /// For listeners, by law; coded when first asked for.
     shared: [Packet; 2],
     shared_ready: [bool; 2],
     /// For each of the heard, without himself.
     own: [Packet; MAX_HEARD],
     own_ready: [bool; MAX_HEARD],
     silence: [Packet; 2],
+    /// The heard of this tick have been chosen.
+    chosen: bool,
+    /// Narrow slots.
+    narrow: usize,
+    wide: Option<Box<Wide>>,
     tick: u64,
     /// Ticks of the last changes told, oldest at `next_change`.
     changes: [Option<u64>; MAX_CHANGES_PER_SECOND],
@@ -89,8 +108,8 @@ impl Mixer {
     /// A mix without legs.
     #[must_use]
     pub fn new() -> Self {
-        let packet = |codec| {
-            let mut packet = [g711::silence(codec); PACKET_BYTES];
+        let packet = |law| {
+            let mut packet = [g711::silence(law); PACKET_BYTES];
             packet[..HEADER_BYTES].fill(0);
             packet
         };
@@ -106,7 +125,10 @@ impl Mixer {
             shared_ready: [false; 2],
             own: [[0; PACKET_BYTES]; MAX_HEARD],
             own_ready: [false; MAX_HEARD],
-            silence: [packet(Codec::Pcmu), packet(Codec::Pcma)],
+            silence: [packet(Law::Mu), packet(Law::A)],
+            chosen: false,
+            narrow: 0,
+            wide: None,
             tick: 0,
             changes: [None; MAX_CHANGES_PER_SECOND],
             next_change: 0,
@@ -115,14 +137,31 @@ impl Mixer {
         }
     }
 
-    /// Adds a leg, isolated: it hears nobody and nobody hears it.
-    pub fn add(&mut self, codec: Codec) -> SlotId {
+    /// Adds a telephone's leg, isolated: it hears nobody and nobody hears it.
+    pub fn add(&mut self, law: Law) -> SlotId {
+        self.narrow += 1;
+        self.add_slot(Kind::Narrow(law))
+    }
+
+    /// Makes the mix ready for wide legs; the second time it changes nothing.
+    pub fn widen(&mut self, wide: Box<Wide>) {
+        self.wide.get_or_insert(wide);
+    }
+
+    /// Adds a browser's leg, isolated; `None` unless the mix was made ready for it.
+    pub fn add_wide(&mut self) -> Option<SlotId> {
+        self.wide.as_mut()?.slots += 1;
+        Some(self.add_slot(Kind::Wide))
+    }
+
+    fn add_slot(&mut self, kind: Kind) -> SlotId {
         let slot = Slot {
             used: true,
-            codec,
+            kind,
             muted: false,
             isolated: true,
             present: false,
+            power: 0,
             score: 0.0,
             heard: None,
             was_heard: false,
@@ -149,14 +188,23 @@ impl Mixer {
         slot.heard = None;
         slot.reported = false;
         slot.vad.hush();
+        match slot.kind {
+            Kind::Narrow(_) => self.narrow -= 1,
+            Kind::Wide => {
+                if let Some(wide) = &mut self.wide {
+                    wide.slots -= 1;
+                    wide.forget(id.0);
+                }
+            }
+        }
         self.heard_count = 0;
         self.free.push(id.0);
     }
 
-    /// Sets what the leg receives and sends.
-    pub fn set_codec(&mut self, id: SlotId, codec: Codec) {
-        if let Some(slot) = self.slots.get_mut(id.0) {
-            slot.codec = codec;
+    /// Sets what a telephone's leg receives and sends.
+    pub fn set_law(&mut self, id: SlotId, law: Law) {
+        if let Some(slot) = self.slots.get_mut(id.0).filter(|s| s.kind != Kind::Wide) {
+            slot.kind = Kind::Narrow(law);
             slot.present = false;
         }
     }
@@ -185,19 +233,49 @@ impl Mixer {
         }
     }
 
+    /// Says what power a wide leg's frame of this tick has. Legs that are not asked have none.
+    pub fn offer(&mut self, id: SlotId, power: u32) {
+        if let Some(slot) = self.slots.get_mut(id.0) {
+            slot.power = power;
+            slot.present = power > 0;
+        }
+    }
+
+    /// Whether a leg is among the heard of this tick.
+    #[must_use]
+    pub fn is_heard(&self, id: SlotId) -> bool {
+        self.slots.get(id.0).is_some_and(|s| s.heard.is_some())
+    }
+
+    /// Lets the caller decode the frame of a wide leg that is heard; `fill` returns whether it is anything but silence.
+    pub fn fill(&mut self, id: SlotId, fill: impl FnOnce(&mut WideFrame) -> bool) {
+        let place = self.slots.get(id.0).and_then(|slot| slot.heard);
+        if let (Some(place), Some(wide)) = (place, &mut self.wide)
+            && let (Some(samples), Some(present)) =
+                (wide.samples.get_mut(place), wide.present.get_mut(place))
+        {
+            *present = fill(samples);
+        }
+    }
+
     /// Mixes what was put in, and begins the next tick.
     pub fn mix(&mut self) {
+        if !std::mem::take(&mut self.chosen) {
+            self.choose();
+            self.chosen = false;
+        }
         self.tick += 1;
-        self.choose();
         self.shared_ready = [false; 2];
         self.own_ready = [false; MAX_HEARD];
         self.bus = [0; FRAME_SAMPLES];
+        let mut narrow_heard = false;
         for place in 0..self.heard_count {
             let index = self.heard[place].0;
-            self.slots[index].heard = Some(place);
+            let slot = &self.slots[index];
             let samples = &mut self.samples[place];
-            if self.slots[index].present {
-                g711::decode_into(self.slots[index].codec, &self.inputs[index], samples);
+            if let (true, Kind::Narrow(law)) = (slot.present, slot.kind) {
+                narrow_heard = true;
+                g711::decode_into(law, &self.inputs[index], samples);
                 for (sum, &sample) in self.bus.iter_mut().zip(samples.iter()) {
                     *sum += i32::from(sample);
                 }
@@ -208,21 +286,27 @@ impl Mixer {
         for slot in &mut self.slots {
             slot.present = false;
         }
+        if let Some(wide) = self.wide.as_mut().filter(|wide| wide.slots > 0) {
+            wide.mix(&mut self.bus, narrow_heard, self.narrow > 0);
+        }
     }
 
-    /// What a leg hears in this tick. Legs that hear the same get the same packet: fill in the header and send it
-    /// before asking for the next.
+    /// What a telephone's leg hears in this tick. Legs that hear the same get the same packet: fill in the header and send
+    /// it before asking for the next.
     pub fn output(&mut self, id: SlotId) -> &mut Packet {
-        let Some(slot) = self.slots.get(id.0) else {
+        let Some((slot, code)) = self.slots.get(id.0).and_then(|slot| match slot.kind {
+            Kind::Narrow(law) => Some((slot, law)),
+            Kind::Wide => None,
+        }) else {
             return &mut self.silence[0];
         };
-        let law = law_index(slot.codec);
+        let law = law_index(code);
         if slot.isolated || self.heard_count == 0 {
             return &mut self.silence[law];
         }
         let Some(place) = slot.heard else {
             if !self.shared_ready[law] {
-                encode_mix(slot.codec, &self.bus, None, &mut self.shared[law]);
+                encode_mix(code, &self.bus, None, &mut self.shared[law]);
                 self.shared_ready[law] = true;
             }
             return &mut self.shared[law];
@@ -232,15 +316,26 @@ impl Mixer {
         }
         if !self.own_ready[place] {
             let without = Some(&self.samples[place]);
-            encode_mix(slot.codec, &self.bus, without, &mut self.own[place]);
+            encode_mix(code, &self.bus, without, &mut self.own[place]);
             self.own_ready[place] = true;
         }
         &mut self.own[place]
     }
 
-    /// A silent packet of a codec.
-    pub fn silent(&mut self, codec: Codec) -> &mut Packet {
-        &mut self.silence[law_index(codec)]
+    /// What a browser's leg hears in this tick.
+    pub fn output_wide(&mut self, id: SlotId) -> WideSound {
+        let slot = self.slots.get(id.0).filter(|slot| slot.kind == Kind::Wide);
+        let (Some(slot), Some(wide)) = (slot, &mut self.wide) else {
+            return WideSound::Silence;
+        };
+        if slot.isolated || self.heard_count == 0 {
+            return WideSound::Silence;
+        }
+        match slot.heard {
+            None => wide.listen(),
+            Some(_) if self.heard_count == 1 => WideSound::Silence,
+            Some(place) => wide.listen_without(id.0, place),
+        }
     }
 
     /// The next change of who talks, if there is one and this second's number is not used up. What is held back is
@@ -269,8 +364,10 @@ impl Mixer {
         Some((SlotId(index), slot.reported))
     }
 
-    /// Weighs all legs and keeps the loudest; those that are heard already weigh double.
-    fn choose(&mut self) {
+    /// Weighs all legs and keeps the loudest; those that are heard already weigh double. [`mix`](Self::mix) does it if
+    /// nobody did.
+    pub fn choose(&mut self) {
+        self.chosen = true;
         self.heard_count = 0;
         self.differing = 0;
         for (index, slot) in self.slots.iter_mut().enumerate() {
@@ -282,10 +379,10 @@ impl Mixer {
                 slot.vad.hush();
                 slot.score = 0.0;
             } else {
-                let power = if slot.present {
-                    g711::mean_square(slot.codec, &self.inputs[index])
-                } else {
-                    0
+                let power = match slot.kind {
+                    _ if !slot.present => 0,
+                    Kind::Narrow(law) => g711::mean_square(law, &self.inputs[index]),
+                    Kind::Wide => slot.power,
                 };
                 slot.vad.frame(power);
                 #[expect(clippy::cast_precision_loss, reason = "a level")]
@@ -305,6 +402,13 @@ impl Mixer {
                 insert(&mut self.heard, &mut self.heard_count, index, weight);
             }
         }
+        for place in 0..self.heard_count {
+            self.slots[self.heard[place].0].heard = Some(place);
+        }
+        if let Some(wide) = &mut self.wide {
+            wide.present = [false; MAX_HEARD];
+            wide.release(|slot| self.slots.get(slot).is_some_and(|s| s.heard.is_some()));
+        }
     }
 }
 
@@ -323,7 +427,7 @@ fn insert(heard: &mut [(usize, f32); MAX_HEARD], count: &mut usize, index: usize
 }
 
 fn encode_mix(
-    codec: Codec,
+    law: Law,
     bus: &[i32; FRAME_SAMPLES],
     without: Option<&[i16; FRAME_SAMPLES]>,
     packet: &mut Packet,
@@ -341,22 +445,20 @@ fn encode_mix(
             }
         }
     }
-    g711::encode_into(codec, &samples, &mut packet[HEADER_BYTES..]);
+    g711::encode_into(law, &samples, &mut packet[HEADER_BYTES..]);
 }
 
-#[inline]
-#[expect(clippy::cast_possible_truncation, reason = "clamped")]
-fn saturate(sum: i32) -> i16 {
-    sum.clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16
-}
-
-const fn law_index(codec: Codec) -> usize {
-    match codec {
-        Codec::Pcmu => 0,
-        Codec::Pcma => 1,
+const fn law_index(law: Law) -> usize {
+    match law {
+        Law::Mu => 0,
+        Law::A => 1,
     }
 }
 
 #[cfg(test)]
 #[path = "mixer_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "wide_tests.rs"]
+mod wide_tests;

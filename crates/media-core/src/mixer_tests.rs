@@ -3,15 +3,15 @@
 use super::*;
 use proptest::prelude::*;
 
-fn joined(mixer: &mut Mixer, codec: Codec) -> SlotId {
-    let id = mixer.add(codec);
+fn joined(mixer: &mut Mixer, law: Law) -> SlotId {
+    let id = mixer.add(law);
     mixer.set_isolated(id, false);
     id
 }
 
-fn codes(codec: Codec, samples: &[i16; FRAME_SAMPLES]) -> [u8; FRAME_SAMPLES] {
+fn codes(law: Law, samples: &[i16; FRAME_SAMPLES]) -> [u8; FRAME_SAMPLES] {
     let mut codes = [0; FRAME_SAMPLES];
-    g711::encode_into(codec, samples, &mut codes);
+    g711::encode_into(law, samples, &mut codes);
     codes
 }
 
@@ -22,19 +22,19 @@ fn put(mixer: &mut Mixer, id: SlotId, frame: [u8; FRAME_SAMPLES]) {
     });
 }
 
-fn constant(codec: Codec, sample: i16) -> [u8; FRAME_SAMPLES] {
-    [g711::encode(codec, sample); FRAME_SAMPLES]
+fn constant(law: Law, sample: i16) -> [u8; FRAME_SAMPLES] {
+    [g711::encode(law, sample); FRAME_SAMPLES]
 }
 
 fn heard(mixer: &mut Mixer, id: SlotId) -> [u8; FRAME_SAMPLES] {
     *mixer.output(id).last_chunk().unwrap()
 }
 
-const BOTH: [Codec; 2] = [Codec::Pcmu, Codec::Pcma];
+const BOTH: [Law; 2] = [Law::Mu, Law::A];
 
 proptest! {
     /// Up to five speakers and some listeners: everybody hears the saturated sum of all others' decoded samples,
-    /// coded in his own codec. This is the sum law and minus-self at once, A and µ in one call.
+    /// coded in his own law. This is the sum law and minus-self at once, A and µ in one call.
     #[test]
     fn everybody_hears_the_sum_of_the_others(
         speakers in prop::collection::vec((any::<bool>(), prop::collection::vec(any::<i16>(), FRAME_SAMPLES)), 0..=5),
@@ -57,13 +57,13 @@ proptest! {
             if let Some(frame) = frame { put(&mut mixer, *id, *frame); }
         }
         mixer.mix();
-        for (i, (id, codec, _, _)) in legs.iter().enumerate() {
+        for (i, (id, law, _, _)) in legs.iter().enumerate() {
             let mut wanted = [0; FRAME_SAMPLES];
             for (k, sample) in wanted.iter_mut().enumerate() {
                 let sum: i32 = legs.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, l)| i32::from(l.3[k])).sum();
                 *sample = saturate(sum);
             }
-            prop_assert_eq!(heard(&mut mixer, *id), codes(*codec, &wanted));
+            prop_assert_eq!(heard(&mut mixer, *id), codes(*law, &wanted));
         }
     }
 }
@@ -71,9 +71,9 @@ proptest! {
 #[test]
 fn a_sole_talker_hears_silence_and_listeners_share_one_packet() {
     let mut mixer = Mixer::new();
-    let talker = joined(&mut mixer, Codec::Pcma);
-    let listeners: Vec<_> = (0..4).map(|_| joined(&mut mixer, Codec::Pcmu)).collect();
-    put(&mut mixer, talker, constant(Codec::Pcma, 1_000));
+    let talker = joined(&mut mixer, Law::A);
+    let listeners: Vec<_> = (0..4).map(|_| joined(&mut mixer, Law::Mu)).collect();
+    put(&mut mixer, talker, constant(Law::A, 1_000));
     mixer.mix();
     assert_eq!(
         heard(&mut mixer, talker),
@@ -85,20 +85,20 @@ fn a_sole_talker_hears_silence_and_listeners_share_one_packet() {
             .iter()
             .all(|&l| std::ptr::eq(mixer.output(l), first))
     );
-    let value = g711::decode(Codec::Pcma, g711::encode(Codec::Pcma, 1_000));
+    let value = g711::decode(Law::A, g711::encode(Law::A, 1_000));
     assert_eq!(
         heard(&mut mixer, listeners[0]),
-        constant(Codec::Pcmu, value)
+        constant(Law::Mu, value)
     );
 }
 
 #[test]
 fn a_single_quiet_speaker_is_heard_unchanged() {
     let mut mixer = Mixer::new();
-    let quiet = joined(&mut mixer, Codec::Pcmu);
-    let listener = joined(&mut mixer, Codec::Pcmu);
+    let quiet = joined(&mut mixer, Law::Mu);
+    let listener = joined(&mut mixer, Law::Mu);
     // −66 dBFS, under any gate.
-    let frame = constant(Codec::Pcmu, 16);
+    let frame = constant(Law::Mu, 16);
     put(&mut mixer, quiet, frame);
     mixer.mix();
     assert_eq!(heard(&mut mixer, listener), frame);
@@ -107,14 +107,14 @@ fn a_single_quiet_speaker_is_heard_unchanged() {
 #[test]
 fn muted_and_isolated_legs_are_not_heard_and_the_isolated_hear_nobody() {
     let mut mixer = Mixer::new();
-    let muted = joined(&mut mixer, Codec::Pcmu);
-    let outside = mixer.add(Codec::Pcmu);
-    let talker = joined(&mut mixer, Codec::Pcmu);
+    let muted = joined(&mut mixer, Law::Mu);
+    let outside = mixer.add(Law::Mu);
+    let talker = joined(&mut mixer, Law::Mu);
     mixer.set_muted(muted, true);
     for _ in 0..10 {
-        put(&mut mixer, muted, constant(Codec::Pcmu, 9_000));
-        put(&mut mixer, outside, constant(Codec::Pcmu, 5_000));
-        put(&mut mixer, talker, constant(Codec::Pcmu, 2_000));
+        put(&mut mixer, muted, constant(Law::Mu, 9_000));
+        put(&mut mixer, outside, constant(Law::Mu, 5_000));
+        put(&mut mixer, talker, constant(Law::Mu, 2_000));
         mixer.mix();
         assert_eq!(
             heard(&mut mixer, talker),
@@ -124,27 +124,27 @@ fn muted_and_isolated_legs_are_not_heard_and_the_isolated_hear_nobody() {
             heard(&mut mixer, outside),
             [g711::ULAW_SILENCE; FRAME_SAMPLES]
         );
-        assert_eq!(heard(&mut mixer, muted), constant(Codec::Pcmu, 2_000));
+        assert_eq!(heard(&mut mixer, muted), constant(Law::Mu, 2_000));
     }
     mixer.set_muted(muted, false);
-    put(&mut mixer, muted, constant(Codec::Pcmu, 9_000));
+    put(&mut mixer, muted, constant(Law::Mu, 9_000));
     mixer.mix();
-    assert_eq!(heard(&mut mixer, talker), constant(Codec::Pcmu, 9_000));
+    assert_eq!(heard(&mut mixer, talker), constant(Law::Mu, 9_000));
 }
 
 #[test]
 fn the_loudest_five_are_heard_with_hysteresis() {
     let mut mixer = Mixer::new();
-    let legs: Vec<_> = (0..20).map(|_| joined(&mut mixer, Codec::Pcma)).collect();
-    let listener = joined(&mut mixer, Codec::Pcma);
+    let legs: Vec<_> = (0..20).map(|_| joined(&mut mixer, Law::A)).collect();
+    let listener = joined(&mut mixer, Law::A);
     let level = |i: usize| 200 * i16::try_from(i + 1).unwrap();
     let tick = |mixer: &mut Mixer, extra: Option<(usize, i16)>| {
         for (i, &leg) in legs.iter().enumerate() {
             let sample = extra.filter(|e| e.0 == i).map_or(level(i), |e| e.1);
-            put(mixer, leg, constant(Codec::Pcma, sample));
+            put(mixer, leg, constant(Law::A, sample));
         }
         mixer.mix();
-        i32::from(g711::decode(Codec::Pcma, heard(mixer, listener)[0]))
+        i32::from(g711::decode(Law::A, heard(mixer, listener)[0]))
     };
     let five: i32 = (15..20).map(|i| i32::from(level(i))).sum();
     assert!((tick(&mut mixer, None) - five).abs() < 600);
@@ -161,14 +161,14 @@ fn the_loudest_five_are_heard_with_hysteresis() {
 #[test]
 fn talking_is_told_within_200_ms_and_at_most_five_times_a_second() {
     let mut mixer = Mixer::new();
-    let legs: Vec<_> = (0..12).map(|_| joined(&mut mixer, Codec::Pcmu)).collect();
+    let legs: Vec<_> = (0..12).map(|_| joined(&mut mixer, Law::Mu)).collect();
     let mut told = Vec::new();
     for tick in 0..250 {
         for &leg in &legs {
             put(
                 &mut mixer,
                 leg,
-                constant(Codec::Pcmu, if tick < 50 { 0 } else { 6_000 }),
+                constant(Law::Mu, if tick < 50 { 0 } else { 6_000 }),
             );
         }
         mixer.mix();
@@ -195,16 +195,16 @@ fn talking_is_told_within_200_ms_and_at_most_five_times_a_second() {
 #[test]
 fn a_leg_that_left_leaves_nothing_behind() {
     let mut mixer = Mixer::new();
-    let talker = joined(&mut mixer, Codec::Pcmu);
-    let listener = joined(&mut mixer, Codec::Pcmu);
-    put(&mut mixer, talker, constant(Codec::Pcmu, 9_000));
+    let talker = joined(&mut mixer, Law::Mu);
+    let listener = joined(&mut mixer, Law::Mu);
+    put(&mut mixer, talker, constant(Law::Mu, 9_000));
     mixer.mix();
     mixer.remove(talker);
     assert_eq!(
         heard(&mut mixer, listener),
         [g711::ULAW_SILENCE; FRAME_SAMPLES]
     );
-    let next = joined(&mut mixer, Codec::Pcma);
+    let next = joined(&mut mixer, Law::A);
     assert_eq!(next, talker, "the place is used again");
     mixer.mix();
     assert_eq!(heard(&mut mixer, next), [g711::ALAW_SILENCE; FRAME_SAMPLES]);

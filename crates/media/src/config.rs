@@ -17,6 +17,8 @@ pub struct Config {
     pub bind_ip: IpAddr,
     /// Address that peers are told; the same as `bind_ip` when `None`.
     pub advertised_ip: Option<IpAddr>,
+    /// TCP port for browsers whose network lets no UDP through (ICE-TCP, RFC 6544); 0: any free one, `None`: none.
+    pub tcp_port: Option<u16>,
     /// RTP takes the even ports of this range, both ends included; any free port when `None`.
     pub port_range: Option<(u16, u16)>,
     /// Sentences that replace or add to those shipped: 16-bit samples at 8 kHz by sentence and BCP 47 tag.
@@ -30,6 +32,7 @@ impl Default for Config {
             pin: true,
             bind_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
             advertised_ip: None,
+            tcp_port: None,
             port_range: None,
             prompts: HashMap::new(),
         }
@@ -68,9 +71,9 @@ pub(crate) struct Counters {
 /// What the engine has counted since its start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CountersSnapshot {
-    /// Datagrams that are no RTP.
+    /// Datagrams that are no RTP, and none of those that browsers send either.
     pub malformed: u64,
-    /// RTP packets of a payload type or source that was not negotiated.
+    /// RTP packets of a payload type or source that was not negotiated, and packets to browsers' ports from strangers.
     pub unexpected: u64,
     /// Packets that the system did not take.
     pub send_errors: u64,

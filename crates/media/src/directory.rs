@@ -18,12 +18,21 @@ struct ConferencePlace {
     number: ConferenceNumber,
     shard: usize,
     legs: Vec<LegKey>,
+    /// Its mix is ready for browsers.
+    wide: bool,
 }
+
+/// Names that a web leg's transports go by, at most: that which it has and that which it was offered. Older ones are
+/// forgotten.
+const MAX_UFRAGS: usize = 2;
 
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
     legs: HashMap<LegKey, LegPlace>,
     names: HashMap<LegNumber, LegKey>,
+    /// Web legs by the names that browsers call them by in STUN requests, and the same the other way round.
+    by_ufrag: HashMap<String, LegPlace>,
+    ufrags: HashMap<LegNumber, VecDeque<String>>,
     conferences: HashMap<ConferenceId, ConferencePlace>,
     /// Legs and conferences of each media thread.
     load: Vec<(usize, usize)>,
@@ -80,6 +89,7 @@ impl Directory {
                     number: fresh,
                     shard,
                     legs: Vec::new(),
+                    wide: false,
                 }
             });
         conference.legs.push(key.clone());
@@ -89,10 +99,41 @@ impl Directory {
         (leg, conference.number)
     }
 
+    /// Notes that a conference's mix is made ready for browsers; true if it was not before.
+    pub(crate) fn widen(&mut self, conference: &ConferenceId) -> bool {
+        let conference = self.conferences.get_mut(conference);
+        conference.is_some_and(|c| !std::mem::replace(&mut c.wide, true))
+    }
+
+    /// Notes the name of a web leg's transport.
+    pub(crate) fn call(&mut self, place: LegPlace, ufrag: &str) {
+        let names = self.ufrags.entry(place.leg).or_default();
+        if names.len() == MAX_UFRAGS
+            && let Some(old) = names.pop_front()
+        {
+            self.by_ufrag.remove(&old);
+        }
+        names.push_back(ufrag.to_owned());
+        self.by_ufrag.insert(ufrag.to_owned(), place);
+    }
+
+    /// Whether a leg is a browser's.
+    pub(crate) fn is_web(&self, leg: LegNumber) -> bool {
+        self.ufrags.contains_key(&leg)
+    }
+
+    /// The web leg whose transport is called so.
+    pub(crate) fn called(&self, ufrag: &str) -> Option<LegPlace> {
+        self.by_ufrag.get(ufrag).copied()
+    }
+
     /// Forgets a closed leg, and its conference with the last of them; gives its name.
     pub(crate) fn remove(&mut self, leg: LegNumber) -> Option<LegKey> {
         let key = self.names.remove(&leg)?;
         let place = self.legs.remove(&key)?;
+        for ufrag in self.ufrags.remove(&leg).unwrap_or_default() {
+            self.by_ufrag.remove(&ufrag);
+        }
         let load = &mut self.load[place.shard];
         load.0 -= 1;
         if let Some(conference) = self.conferences.get_mut(&key.conference) {
@@ -139,5 +180,23 @@ mod tests {
         directory.remove(a2.1);
         assert!(directory.legs_of(&"a".parse().unwrap()).is_empty());
         assert_eq!(directory.load[a1.0], (0, 0));
+    }
+
+    #[test]
+    fn web_legs_are_found_by_their_latest_names_and_go_with_them() {
+        let mut directory = Directory::new(1);
+        let (leg, _) = directory.insert(&key("a", "l1"), 0);
+        let place = LegPlace { leg, shard: 0 };
+        for name in ["one", "two", "three"] {
+            directory.call(place, name);
+        }
+        assert_eq!(directory.called("one"), None);
+        assert_eq!(directory.called("two"), Some(place));
+        assert_eq!(directory.called("three"), Some(place));
+        assert!(directory.widen(&"a".parse().unwrap()));
+        assert!(!directory.widen(&"a".parse().unwrap()));
+        directory.remove(leg);
+        assert!(directory.by_ufrag.is_empty() && directory.ufrags.is_empty());
+        assert!(!directory.widen(&"a".parse().unwrap()));
     }
 }

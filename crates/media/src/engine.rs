@@ -1,26 +1,31 @@
 //! The tokio side of the bridge: starts the threads, turns commands into orders.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use convoke_types::LegKey;
 use convoke_types::media::{MediaCommand, MediaEvent, StreamParams};
 use media_core::SAMPLE_RATE_HZ;
+use media_core::g711::Law;
+use media_core::opus::Decoder;
 use media_core::prompt::Player;
 use media_core::rtp::RtpSender;
+use media_core::wide::Wide;
 use rtrb::{Producer, RingBuffer};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::config::{Config, Counters, CountersSnapshot, StartError};
-use crate::directory::Directory;
+use crate::directory::{Directory, LegPlace};
 use crate::events::Events;
 use crate::leg::{Leg, MAX_PACKET_SAMPLES};
 use crate::ports::Ports;
 use crate::prompts::PromptBook;
 use crate::queue::{Bell, MAX_NOTICES, MAX_ORDERS, Order, Stream};
 use crate::shard::Shard;
+use crate::web::{Arrival, Listener, Place, Setup, WebLeg};
 
 /// Threads at most, whatever is configured.
 const MAX_THREADS: usize = 256;
@@ -72,9 +77,13 @@ struct Control {
 /// The running bridge. Dropping it stops the threads and frees all ports.
 #[derive(Debug)]
 pub struct Engine {
-    control: Mutex<Control>,
+    control: Arc<Mutex<Control>>,
     shared: Arc<Shared>,
     prompts: PromptBook,
+    web: Setup,
+    /// Port of the listener for TCP.
+    tcp_port: Option<u16>,
+    tcp_bell: Bell,
     counters: Arc<Counters>,
     stop: Arc<AtomicBool>,
     notice_bell: Bell,
@@ -99,12 +108,15 @@ impl Engine {
         });
         let notice_bell = Bell::new()?;
         let mut engine = Self {
-            control: Mutex::new(Control {
+            control: Arc::new(Mutex::new(Control {
                 threads: Vec::new(),
                 ports: Ports::new(config.bind_ip, config.port_range)?,
-            }),
+            })),
             shared: Arc::clone(&shared),
             prompts: PromptBook::new(&config.prompts),
+            web: Setup::default(),
+            tcp_port: None,
+            tcp_bell: Bell::new()?,
             counters: Arc::default(),
             stop: Arc::default(),
             notice_bell: notice_bell.clone(),
@@ -143,6 +155,9 @@ impl Engine {
             engine.control().threads.push(ThreadEnd { orders, bell });
             queues.push(notices);
         }
+        if let Some(port) = config.tcp_port {
+            engine.listen(SocketAddr::new(config.bind_ip, port))?;
+        }
         tracing::info!(threads, bind = %config.bind_ip, "media bridge started");
         Ok((
             engine,
@@ -164,9 +179,14 @@ impl Engine {
         match command {
             MediaCommand::Open { leg } => self.open(&leg),
             MediaCommand::Connect { leg, params } => {
-                let stream = stream(&params);
+                let Some(stream) = stream(&params) else {
+                    tracing::error!(%leg, "a telephone's leg cannot have the codec of browsers");
+                    return Ok(());
+                };
                 self.order(&leg, |number| Order::Connect(number, stream))
             }
+            MediaCommand::OpenWeb { leg, offer } => self.open_web(&leg, &offer),
+            MediaCommand::Reoffer { leg, offer } => self.reoffer(&leg, &offer),
             MediaCommand::Play {
                 leg,
                 prompt,
@@ -174,6 +194,10 @@ impl Engine {
                 repeat,
             } => {
                 let player = Player::new(self.prompts.find(prompt, &language), repeat);
+                let place = self.shared.directory().find(&leg);
+                if place.is_some_and(|place| self.shared.directory().is_web(place.leg)) {
+                    player.clip().prepare_wide();
+                }
                 self.order(&leg, |number| Order::Play(number, player))
             }
             MediaCommand::Join { leg } => self.order(&leg, Order::Join),
@@ -218,17 +242,109 @@ impl Engine {
                 pushed.map_err(|_| CommandError::Overloaded)
             }
             Err(error) => {
-                if directory.own_events.len() >= MAX_OWN_EVENTS {
-                    return Err(CommandError::Overloaded);
-                }
-                directory.own_events.push_back(MediaEvent::Failed {
-                    leg: key.clone(),
-                    words: format!("no port for sound is free: {error}"),
-                });
-                self.notice_bell.ring();
-                Ok(())
+                drop(directory);
+                self.fail(key, no_port(&error))
             }
         }
+    }
+
+    /// Tells that a leg could not be opened.
+    fn fail(&self, key: &LegKey, words: String) -> Result<(), CommandError> {
+        let mut directory = self.shared.directory();
+        if directory.own_events.len() >= MAX_OWN_EVENTS {
+            return Err(CommandError::Overloaded);
+        }
+        directory.own_events.push_back(MediaEvent::Failed {
+            leg: key.clone(),
+            words,
+        });
+        self.notice_bell.ring();
+        Ok(())
+    }
+
+    /// A leg of a browser.
+    fn open_web(&self, key: &LegKey, offer: &str) -> Result<(), CommandError> {
+        if self.shared.directory().find(key).is_some() {
+            return Ok(());
+        }
+        let made = match self.make_web(offer) {
+            Ok(made) => made,
+            Err(words) => return self.fail(key, words),
+        };
+        let decoder = match Decoder::new() {
+            Ok(decoder) => decoder,
+            Err(error) => return self.fail(key, error.to_string()),
+        };
+        let mut control = self.control();
+        let mut directory = self.shared.directory();
+        let shard = directory.shard_for(&key.conference);
+        let end = control.threads.get_mut(shard);
+        let end = end.filter(|end| !end.orders.is_full());
+        let end = end.ok_or(CommandError::Overloaded)?;
+        let (leg, conference) = directory.insert(key, shard);
+        let wide = if directory.widen(&key.conference) {
+            match Wide::new() {
+                Ok(wide) => Some(Box::new(wide)),
+                Err(error) => {
+                    directory.remove(leg);
+                    drop(directory);
+                    return self.fail(key, error.to_string());
+                }
+            }
+        } else {
+            None
+        };
+        directory.call(LegPlace { leg, shard }, &made.transport.ufrag);
+        let [time, ..] = random().map(u32::from);
+        let time = time.wrapping_mul(0x0101_0101);
+        let leg = WebLeg::new(leg, conference, made.transport, decoder, time);
+        let order = Order::OpenWeb(Box::new(leg), made.answer, wide);
+        let pushed = end.orders.push(order);
+        end.bell.ring();
+        pushed.map_err(|_| CommandError::Overloaded)
+    }
+
+    /// A fresh transport for a leg of a browser.
+    fn reoffer(&self, key: &LegKey, offer: &str) -> Result<(), CommandError> {
+        let Some(place) = self.shared.directory().find(key) else {
+            return Ok(());
+        };
+        let made = match self.make_web(offer) {
+            Ok(made) => made,
+            Err(words) => return self.fail(key, words),
+        };
+        self.shared.directory().call(place, &made.transport.ufrag);
+        self.order(key, |leg| {
+            Order::Reoffer(leg, made.transport, made.answer)
+        })
+    }
+
+    fn make_web(&self, offer: &str) -> Result<crate::web::Made, String> {
+        let offer = self.web.parse(offer)?;
+        let socket = self.control().ports.bind().map_err(|error| no_port(&error))?;
+        let port = socket.local_addr().map_or(0, |address| address.port());
+        let ip = self.shared.advertised_ip;
+        let place = Place {
+            socket,
+            local: SocketAddr::new(ip, port),
+            local_tcp: self.tcp_port.map(|port| SocketAddr::new(ip, port)),
+        };
+        self.web.make(&offer, place, now(), u64::from_le_bytes(random()))
+    }
+
+    /// Starts the thread that takes browsers' TCP connections.
+    fn listen(&mut self, address: SocketAddr) -> Result<(), StartError> {
+        let failed = |what| move |error| StartError::System { what, error };
+        let listener = Listener::bind(address).map_err(failed("the TCP port of [media]"))?;
+        self.tcp_port = Some(listener.port());
+        let (control, shared) = (Arc::clone(&self.control), Arc::clone(&self.shared));
+        let (bell, stop) = (self.tcp_bell.clone(), Arc::clone(&self.stop));
+        let handle = std::thread::Builder::new()
+            .name("media-tcp".to_owned())
+            .spawn(move || listener.run(&bell, &stop, |arrival| hand_over(&control, &shared, arrival)))
+            .map_err(failed("a thread for TCP"))?;
+        self.handles.push(handle);
+        Ok(())
     }
 
     fn order(
@@ -255,12 +371,35 @@ impl Engine {
     }
 }
 
+/// Gives a TCP connection to the thread of its leg, or closes it.
+fn hand_over(control: &Mutex<Control>, shared: &Shared, arrival: Arrival) {
+    let Some(place) = shared.directory().called(&arrival.ufrag) else {
+        return;
+    };
+    let mut control = control.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(end) = control.threads.get_mut(place.shard) {
+        // A thread with too much to do takes no more connections.
+        let _closed_if_full = end.orders.push(Order::Accept(place.leg, arrival));
+        end.bell.ring();
+    }
+}
+
+fn no_port(error: &std::io::Error) -> String {
+    format!("no port for sound is free: {error}")
+}
+
+#[expect(clippy::disallowed_methods, reason = "an edge: a session's clock starts here")]
+fn now() -> Instant {
+    Instant::now()
+}
+
 impl Drop for Engine {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
         for end in &self.control().threads {
             end.bell.ring();
         }
+        self.tcp_bell.ring();
         for handle in self.handles.drain(..) {
             if handle.join().is_err() {
                 tracing::error!("a media thread had panicked");
@@ -271,27 +410,29 @@ impl Drop for Engine {
     }
 }
 
-fn stream(params: &StreamParams) -> Stream {
+/// `None` for a codec that telephones do not have.
+fn stream(params: &StreamParams) -> Option<Stream> {
     let samples_per_ms = usize::try_from(SAMPLE_RATE_HZ / 1_000).unwrap_or(8);
     let wanted = usize::from(params.ptime_ms / 10) * 10 * samples_per_ms;
-    Stream {
+    Some(Stream {
         remote: params.remote,
-        codec: params.codec,
+        law: Law::of(params.codec)?,
         payload_type: params.payload_type & 0x7F,
         dtmf_payload_type: params.dtmf_payload_type,
         packet_samples: wanted.clamp(10 * samples_per_ms, MAX_PACKET_SAMPLES),
         send: params.send,
         receive: params.receive,
-    }
+    })
+}
+
+fn random() -> [u8; 8] {
+    getrandom::u64()
+        .unwrap_or(0x9E37_79B9_7F4A_7C15)
+        .to_le_bytes()
 }
 
 /// RFC 3550 §5.1: source, first sequence number and first timestamp are random.
 fn random_sender() -> RtpSender {
-    let random = || {
-        getrandom::u64()
-            .unwrap_or(0x9E37_79B9_7F4A_7C15)
-            .to_le_bytes()
-    };
     let [a, b, c, d, e, f, _, _] = random();
     let [g, h, i, j, ..] = random();
     RtpSender::new(

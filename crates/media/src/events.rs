@@ -119,6 +119,15 @@ impl Shared {
                 leg: directory.name(leg)?,
                 local: SocketAddr::new(self.advertised_ip, port),
             },
+            Notice::OpenedWeb(leg, answer) => MediaEvent::OpenedWeb {
+                leg: directory.name(leg)?,
+                answer,
+            },
+            Notice::Retired(transport) => {
+                drop(directory);
+                drop(transport);
+                return None;
+            }
             Notice::Joined(leg) => MediaEvent::Joined {
                 leg: directory.name(leg)?,
             },
@@ -138,7 +147,7 @@ impl Shared {
                 on,
             },
             Notice::Closed(closed, stats) => {
-                let leg = directory.remove(closed.number)?;
+                let leg = directory.remove(closed.seat().number)?;
                 drop(directory);
                 // Frees the leg and closes its socket, so the port is free before anybody hears of it.
                 drop(closed);

@@ -3,20 +3,20 @@
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 
-use convoke_types::media::{Codec, StreamStats};
+use convoke_types::media::StreamStats;
 use media_core::dtmf::DtmfReceiver;
+use media_core::g711::Law;
 use media_core::jitter::JitterBuffer;
-use media_core::mixer::{Packet, SlotId};
-use media_core::prompt::{Played, Player};
+use media_core::mixer::Packet;
+use media_core::prompt::Played;
 use media_core::rtp::{HEADER_BYTES, MAX_PACKET_BYTES, RtpPacket, RtpSender};
 use media_core::stats::ReceiveStats;
 use media_core::{FRAME_SAMPLES, FRAME_STEP, SampleClock};
 
 use crate::config::Counters;
 use crate::queue::{ConferenceNumber, LegNumber, Stream};
+use crate::seat::{SILENT_TICKS, Seat};
 
-/// Ticks without a packet after which a leg counts as silent: 5 s.
-const SILENT_TICKS: u16 = 250;
 /// Longest packet sent: 60 ms.
 pub(crate) const MAX_PACKET_SAMPLES: usize = 480;
 /// Datagrams of before the stream was negotiated that are thrown away at its start.
@@ -41,18 +41,8 @@ pub(crate) enum Heard {
 
 #[derive(Debug)]
 pub(crate) struct Leg {
-    pub number: LegNumber,
-    pub conference: ConferenceNumber,
-    pub slot: Option<SlotId>,
+    pub seat: Seat,
     pub stream: Option<Stream>,
-    pub muted: bool,
-    /// In the mix by order, and whether that has been told.
-    pub joined: bool,
-    pub joined_told: bool,
-    /// A prompt has ended and that has not been told yet.
-    pub prompt_done: bool,
-    /// What was told last about silence.
-    pub silent_told: bool,
     socket: UdpSocket,
     /// Connected to where packets come from (symmetric RTP).
     latched: bool,
@@ -60,7 +50,6 @@ pub(crate) struct Leg {
     source: Option<u32>,
     /// Where packets come from that is not where was negotiated, and how many came.
     elsewhere: Option<(SocketAddr, u16)>,
-    player: Option<Player>,
     jitter: JitterBuffer,
     stats: ReceiveStats,
     keys: DtmfReceiver,
@@ -80,21 +69,13 @@ impl Leg {
         sender: RtpSender,
     ) -> Self {
         Self {
-            number,
-            conference,
-            slot: None,
+            seat: Seat::new(number, conference),
             stream: None,
-            muted: false,
-            joined: false,
-            joined_told: false,
-            prompt_done: false,
-            silent_told: false,
             socket,
             latched: false,
             source: None,
             elsewhere: None,
-            player: None,
-            jitter: JitterBuffer::new(Codec::Pcmu),
+            jitter: JitterBuffer::new(Law::Mu),
             stats: ReceiveStats::new(),
             keys: DtmfReceiver::new(),
             sender,
@@ -126,11 +107,11 @@ impl Leg {
                         break;
                     }
                 }
-                self.jitter.reset(stream.codec);
+                self.jitter.reset(stream.law);
             }
             Some(before) => {
-                if before.codec != stream.codec {
-                    self.jitter.reset(stream.codec);
+                if before.law != stream.law {
+                    self.jitter.reset(stream.law);
                     self.gathered = 0;
                 }
                 if before.remote != stream.remote {
@@ -143,18 +124,11 @@ impl Leg {
         self.quiet_ticks = 0;
     }
 
-    pub(crate) fn play(&mut self, player: Player) {
-        self.player = Some(player);
-        self.prompt_done = false;
-    }
-
     /// Puts the leg into the mix. What it said before is not heard.
     pub(crate) fn join(&mut self) {
-        self.joined = true;
-        self.player = None;
-        self.prompt_done = false;
+        self.seat.join();
         if let Some(stream) = self.stream {
-            self.jitter.reset(stream.codec);
+            self.jitter.reset(stream.law);
         }
     }
 
@@ -200,7 +174,7 @@ impl Leg {
         }
         if self.stats.ssrc().is_some_and(|ssrc| ssrc != packet.ssrc) {
             // Another source has its own timestamps.
-            self.jitter.reset(stream.codec);
+            self.jitter.reset(stream.law);
             self.keys.reset();
         }
         self.stats.count(&packet, now, !is_key);
@@ -211,7 +185,7 @@ impl Leg {
                 .packet(packet.timestamp, packet.payload)
                 .map_or(Heard::Nothing, Heard::Key);
         }
-        if self.joined && stream.receive {
+        if self.seat.joined && stream.receive {
             self.jitter.push(packet.timestamp, packet.payload, now);
         }
         Heard::Nothing
@@ -231,25 +205,25 @@ impl Leg {
             0
         };
         let silent = self.quiet_ticks >= SILENT_TICKS;
-        if silent && self.latched && !self.silent_told {
+        if silent && self.latched && !self.seat.silent_told {
             // The peer may have moved (a router between us was restarted): listen to its source from anywhere.
             self.unlatch();
         }
-        (silent != self.silent_told).then_some(silent)
+        (silent != self.seat.silent_told).then_some(silent)
     }
 
     /// Fills the codes of `scratch` with what is played to this leg alone; false when it is to hear what the mix has.
     pub(crate) fn play_frame(&mut self, scratch: &mut Packet, silence: u8) -> bool {
-        let (Some(player), Some(stream)) = (&mut self.player, &self.stream) else {
+        let (Some(player), Some(stream)) = (&mut self.seat.player, &self.stream) else {
             return false;
         };
         let codes = &mut scratch[HEADER_BYTES..];
-        match player.next_frame(stream.codec) {
+        match player.next_frame(stream.law) {
             Played::Frame(frame) => codes.copy_from_slice(frame),
             Played::Pause => codes.fill(silence),
             Played::Done => {
-                self.player = None;
-                self.prompt_done = true;
+                self.seat.player = None;
+                self.seat.prompt_done = true;
                 return false;
             }
         }

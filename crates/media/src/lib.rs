@@ -1,4 +1,4 @@
-//! The media bridge: threads that receive, mix and send RTP for telephone legs.
+//! The media bridge: threads that receive, mix and send RTP for the legs of telephones and browsers.
 //!
 //! ```text
 //!  tokio side                         a media thread (one per core, pinned)
@@ -11,7 +11,9 @@
 //! ```
 //!
 //! A media thread takes no lock, does not allocate in a tick, and never waits for a socket. Everything that costs time
-//! (binding and closing sockets, names, making and freeing legs) happens on the other side of the queues.
+//! (binding and closing sockets, names, making and freeing legs) happens on the other side of the queues. Browsers' legs
+//! ([`web`]) are an exception in two points: their sessions (`str0m`) allocate for each packet and want the time, which is read
+//! once a phase for all of them. A conference without browsers has neither.
 
 mod conference;
 mod config;
@@ -22,7 +24,9 @@ mod leg;
 mod ports;
 mod prompts;
 mod queue;
+mod seat;
 mod shard;
+mod web;
 
 pub use config::{Config, CountersSnapshot, StartError};
 pub use engine::{CommandError, Engine};

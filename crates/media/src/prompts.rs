@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use convoke_types::media::{Codec, Prompt};
-use media_core::g711;
+use convoke_types::media::Prompt;
+use media_core::g711::{self, Law};
 use media_core::prompt::Clip;
 
 /// Played when there is nothing in the language asked for.
@@ -43,7 +43,7 @@ impl PromptBook {
         let mut clips = HashMap::new();
         for (prompt, language, codes) in SHIPPED {
             let mut samples = vec![0; codes.len()];
-            g711::decode_into(Codec::Pcmu, codes, &mut samples);
+            g711::decode_into(Law::Mu, codes, &mut samples);
             clips.insert((prompt, language.to_owned()), Arc::new(Clip::new(&samples)));
         }
         for ((prompt, language), samples) in own {
@@ -102,7 +102,7 @@ mod tests {
             }
         }
         for (_, _, codes) in SHIPPED {
-            assert!(g711::mean_square(Codec::Pcmu, codes) > 100_000);
+            assert!(g711::mean_square(Law::Mu, codes) > 100_000);
         }
     }
 }

@@ -4,12 +4,16 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use convoke_types::media::{Codec, StreamStats};
+use convoke_types::media::StreamStats;
+use media_core::g711::Law;
 use media_core::prompt::Player;
+use media_core::wide::Wide;
 use rustix::event::{EventfdFlags, eventfd};
 
 use crate::config::StartError;
 use crate::leg::Leg;
+use crate::seat::Member;
+use crate::web::{Arrival, Transport, WebLeg};
 
 /// Orders waiting for one media thread; when full, a command is refused as overload.
 pub(crate) const MAX_ORDERS: usize = 8_192;
@@ -25,7 +29,7 @@ pub(crate) type ConferenceNumber = u64;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stream {
     pub remote: SocketAddr,
-    pub codec: Codec,
+    pub law: Law,
     pub payload_type: u8,
     pub dtmf_payload_type: Option<u8>,
     /// Samples in each packet that we send.
@@ -39,6 +43,11 @@ pub(crate) struct Stream {
 pub(crate) enum Order {
     Open(Box<Leg>),
     Connect(LegNumber, Stream),
+    /// With the answer to the offer, and the wide half of the conference's mix if this is its first leg of a browser.
+    OpenWeb(Box<WebLeg>, String, Option<Box<Wide>>),
+    Reoffer(LegNumber, Box<Transport>, String),
+    /// A TCP connection for a web leg.
+    Accept(LegNumber, Arrival),
     Play(LegNumber, Player),
     Join(LegNumber),
     Mute(LegNumber, bool),
@@ -49,13 +58,17 @@ pub(crate) enum Order {
 #[derive(Debug)]
 pub(crate) enum Notice {
     Opened(LegNumber, u16),
+    OpenedWeb(LegNumber, String),
     Joined(LegNumber),
     PromptDone(LegNumber),
     Key(LegNumber, char),
     Talking(LegNumber, bool),
     Silent(LegNumber, bool),
-    /// The leg comes back to be freed (its socket closed) where time does not matter.
-    Closed(Box<Leg>, StreamStats),
+    /// A web leg's old transport, or one that nobody wants, comes back to be freed (its sockets closed) where time does not
+    /// matter.
+    Retired(Box<Transport>),
+    /// So does a leg.
+    Closed(Member, StreamStats),
 }
 
 /// An eventfd: rings the other side of a queue awake.

@@ -2,12 +2,15 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use media_core::SampleClock;
+use media_core::mixer::SlotId;
 use media_core::rtp::MAX_PACKET_BYTES;
+use media_core::wide::Wide;
 use rtrb::{Consumer, Producer};
 use rustix::event::{PollFd, PollFlags, epoll, poll};
 use rustix::time::{
@@ -19,6 +22,8 @@ use crate::conference::Conference;
 use crate::config::{Counters, StartError};
 use crate::leg::{Heard, Leg};
 use crate::queue::{Bell, ConferenceNumber, LegNumber, Notice, Order, Stream};
+use crate::seat::Member;
+use crate::web::{Arrival, Transport, WebLeg};
 
 /// Conferences tick in this many phases of the 20 ms, and sockets are read as often.
 const PHASES: usize = 8;
@@ -30,8 +35,13 @@ const PHASE_SAMPLES: u32 = 20;
 const MAX_CATCH_UP: u64 = 40;
 /// Sockets asked for at a time.
 const BATCH: usize = 256;
+/// Packets of one browser's transport that are read in each phase: voice is one in eight phases, the rest is for handshakes.
+const WEB_BUDGET: usize = 4;
+/// Browsers that have not connected yet and are read in each phase: what a handshake costs (half a millisecond of signatures)
+/// must not make others' voice late.
+const HANDSHAKES: usize = 4;
 /// Room kept in the notice queue for the answer to each order.
-const ORDER_ROOM: usize = 2;
+const ORDER_ROOM: usize = 3;
 /// How soon a thread looks again whether its notices were taken: 10 ms.
 const STALLED_WAIT: Timespec = Timespec {
     tv_sec: 0,
@@ -55,7 +65,10 @@ pub(crate) struct Shard {
     /// Local time in samples, and the phase that comes next.
     clock: SampleClock,
     phase: usize,
-    legs: Vec<Option<Box<Leg>>>,
+    /// The time for the sessions of browsers; read once a phase, while there are any.
+    now: Instant,
+    webs: usize,
+    legs: Vec<Option<Member>>,
     free_legs: Vec<usize>,
     leg_places: HashMap<LegNumber, usize>,
     conferences: Vec<Option<Box<Conference>>>,
@@ -98,6 +111,8 @@ impl Shard {
             ticking: false,
             clock: 0,
             phase: 0,
+            now: instant(),
+            webs: 0,
             legs: Vec::new(),
             free_legs: Vec::new(),
             leg_places: HashMap::new(),
@@ -161,6 +176,9 @@ impl Shard {
         if due > MAX_CATCH_UP {
             Counters::add(&self.counters.skipped_ticks, due - MAX_CATCH_UP);
         }
+        if self.webs > 0 {
+            self.now = instant();
+        }
         for _ in 0..due.min(MAX_CATCH_UP) {
             self.clock = self.clock.wrapping_add(PHASE_SAMPLES);
             self.phase = (self.phase + 1) % PHASES;
@@ -176,6 +194,7 @@ impl Shard {
             data: epoll::EventData::new_u64(0),
         };
         let mut ready = [nothing; BATCH];
+        let mut handshakes = HANDSHAKES;
         // Each socket is read once in each phase, so a flood on one of them cannot hold up the others; the number of
         // rounds is bounded as well, since sockets with more to read come back at once.
         for _ in 0..self.connected.div_ceil(BATCH) {
@@ -184,15 +203,39 @@ impl Shard {
             };
             for event in &ready[..count] {
                 let place = usize::try_from(event.data.u64()).unwrap_or(usize::MAX);
-                let Some(leg) = self.legs.get_mut(place).and_then(Option::as_deref_mut) else {
+                let Some(member) = self.legs.get_mut(place).and_then(Option::as_mut) else {
                     continue;
                 };
-                if let Heard::Key(key) = leg.receive(self.clock, &mut buffer, &self.counters) {
-                    if self.notices.push(Notice::Key(leg.number, key)).is_ok() {
+                let mut key = match member {
+                    Member::Phone(leg) => {
+                        match leg.receive(self.clock, &mut buffer, &self.counters) {
+                            Heard::Key(key) => Some(key),
+                            Heard::Nothing => None,
+                        }
+                    }
+                    Member::Web(leg) => {
+                        if !leg.connected() {
+                            if handshakes == 0 {
+                                continue;
+                            }
+                            handshakes -= 1;
+                        }
+                        let at = (self.clock, self.now);
+                        leg.receive(at, WEB_BUDGET, &mut buffer, &self.counters);
+                        leg.take_key()
+                    }
+                };
+                while let Some(pressed) = key {
+                    let notice = Notice::Key(member.seat().number, pressed);
+                    if self.notices.push(notice).is_ok() {
                         self.told = true;
                     } else {
                         Counters::add(&self.counters.keys_dropped, 1);
                     }
+                    key = match member {
+                        Member::Phone(_) => None,
+                        Member::Web(leg) => leg.take_key(),
+                    };
                 }
             }
             if count < BATCH {
@@ -207,6 +250,7 @@ impl Shard {
                 self.told |= conference.tick(
                     &mut self.legs,
                     self.clock,
+                    self.now,
                     &mut self.notices,
                     &self.counters,
                 );
@@ -226,16 +270,21 @@ impl Shard {
             match order {
                 Order::Open(leg) => self.open(leg),
                 Order::Connect(leg, stream) => self.connect(leg, stream),
-                Order::Play(leg, player) => self.with_leg(leg, |leg, _| leg.play(player)),
+                Order::OpenWeb(leg, answer, wide) => self.open_web(leg, answer, wide),
+                Order::Reoffer(leg, transport, answer) => self.reoffer(leg, transport, answer),
+                Order::Accept(leg, arrival) => self.accept(leg, arrival),
+                Order::Play(leg, player) => {
+                    self.with_leg(leg, |leg, _| leg.seat_mut().play(player));
+                }
                 Order::Join(leg) => self.with_leg(leg, |leg, conference| {
                     leg.join();
-                    if let Some(slot) = leg.slot {
+                    if let Some(slot) = leg.seat().slot {
                         conference.mixer.set_isolated(slot, false);
                     }
                 }),
                 Order::Mute(leg, on) => self.with_leg(leg, |leg, conference| {
-                    leg.muted = on;
-                    if let Some(slot) = leg.slot {
+                    leg.seat_mut().muted = on;
+                    if let Some(slot) = leg.seat().slot {
                         conference.mixer.set_muted(slot, on);
                     }
                 }),
@@ -251,14 +300,14 @@ impl Shard {
         self.told = true;
     }
 
-    fn with_leg(&mut self, leg: LegNumber, act: impl FnOnce(&mut Leg, &mut Conference)) {
+    fn with_leg(&mut self, leg: LegNumber, act: impl FnOnce(&mut Member, &mut Conference)) {
         let Some(&place) = self.leg_places.get(&leg) else {
             return;
         };
-        let Some(leg) = self.legs[place].as_deref_mut() else {
+        let Some(leg) = self.legs[place].as_mut() else {
             return;
         };
-        let Some(&conference) = self.conference_places.get(&leg.conference) else {
+        let Some(&conference) = self.conference_places.get(&leg.seat().conference) else {
             return;
         };
         if let Some(conference) = self.conferences[conference].as_deref_mut() {
@@ -267,14 +316,100 @@ impl Shard {
     }
 
     fn open(&mut self, leg: Box<Leg>) {
-        let (number, port) = (leg.number, leg.port());
-        let conference = self.conference_place(leg.conference);
+        let (number, port) = (leg.seat.number, leg.port());
+        self.seat(Member::Phone(leg));
+        self.tell(Notice::Opened(number, port));
+    }
+
+    /// Gives a new leg its place; returns it and that of its conference.
+    fn seat(&mut self, member: Member) -> (usize, usize) {
+        let (number, conference) = (member.seat().number, member.seat().conference);
+        let conference = self.conference_place(conference);
         if let Some(conference) = self.conferences[conference].as_deref_mut() {
             conference.opened += 1;
         }
-        let place = put(&mut self.legs, &mut self.free_legs, leg);
+        let place = put(&mut self.legs, &mut self.free_legs, member);
         self.leg_places.insert(number, place);
-        self.tell(Notice::Opened(number, port));
+        (place, conference)
+    }
+
+    fn open_web(&mut self, leg: Box<WebLeg>, answer: String, wide: Option<Box<Wide>>) {
+        let number = leg.seat.number;
+        let (place, conference_place) = self.seat(Member::Web(leg));
+        // A session's clock starts with it.
+        self.now = instant();
+        self.webs += 1;
+        if let Some(conference) = self.conferences[conference_place].as_deref_mut() {
+            if let Some(wide) = wide {
+                conference.mixer.widen(wide);
+            }
+            if let (Some(Member::Web(leg)), Some(slot)) =
+                (&mut self.legs[place], conference.mixer.add_wide())
+            {
+                leg.seat.slot = Some(slot);
+                watch(&self.epoll, place, leg.socket());
+                self.take_seat(place, conference_place, number, slot, false);
+            }
+        }
+        self.tell(Notice::OpenedWeb(number, answer));
+    }
+
+    fn reoffer(&mut self, number: LegNumber, transport: Box<Transport>, answer: String) {
+        let place = self.leg_places.get(&number).copied();
+        let leg = place.and_then(|place| Some((place, self.legs[place].as_mut()?)));
+        let Some((place, Member::Web(leg))) = leg else {
+            self.tell(Notice::Retired(transport));
+            return;
+        };
+        self.now = instant();
+        watch(&self.epoll, place, transport.socket());
+        if let Some(unused) = leg.reoffer(transport) {
+            self.tell(Notice::Retired(unused));
+        }
+        self.tell(Notice::OpenedWeb(number, answer));
+    }
+
+    fn accept(&mut self, number: LegNumber, arrival: Arrival) {
+        let place = self.leg_places.get(&number).copied();
+        let leg = place.and_then(|place| Some((place, self.legs[place].as_mut()?)));
+        if let Some((place, Member::Web(leg))) = leg
+            && let Some(peer) = leg.accept(&arrival.ufrag, arrival.peer)
+        {
+            watch(&self.epoll, place, peer.socket());
+        }
+    }
+
+    /// A leg is connected: it ticks with its conference from now on.
+    fn take_seat(
+        &mut self,
+        place: usize,
+        conference_place: usize,
+        number: LegNumber,
+        slot: SlotId,
+        is_phone: bool,
+    ) {
+        let Some(conference) = self.conferences[conference_place].as_deref_mut() else {
+            return;
+        };
+        if conference.by_slot.len() <= slot.index() {
+            conference.by_slot.resize(slot.index() + 1, 0);
+        }
+        conference.by_slot[slot.index()] = number;
+        if conference.is_empty() {
+            let loads = self.phase_legs.iter().enumerate();
+            conference.phase = loads
+                .min_by_key(|(_, legs)| **legs)
+                .map_or(0, |(phase, _)| phase);
+            self.phases[conference.phase].push(conference_place);
+        }
+        if is_phone {
+            conference.phones.push(place);
+        } else {
+            conference.webs.push(place);
+        }
+        self.phase_legs[conference.phase] += 1;
+        self.connected += 1;
+        self.set_timer();
     }
 
     fn conference_place(&mut self, number: ConferenceNumber) -> usize {
@@ -291,77 +426,63 @@ impl Shard {
         let Some(&place) = self.leg_places.get(&number) else {
             return;
         };
-        let Some(leg) = self.legs[place].as_deref_mut() else {
+        let Some(Member::Phone(leg)) = self.legs[place].as_mut() else {
             return;
         };
-        let Some(&conference_place) = self.conference_places.get(&leg.conference) else {
+        let Some(&conference_place) = self.conference_places.get(&leg.seat.conference) else {
             return;
         };
         let Some(conference) = self.conferences[conference_place].as_deref_mut() else {
             return;
         };
         leg.connect(stream);
-        if let Some(slot) = leg.slot {
-            conference.mixer.set_codec(slot, stream.codec);
+        if let Some(slot) = leg.seat.slot {
+            conference.mixer.set_law(slot, stream.law);
             return;
         }
-        let slot = conference.mixer.add(stream.codec);
-        conference.mixer.set_muted(slot, leg.muted);
-        conference.mixer.set_isolated(slot, !leg.joined);
-        leg.slot = Some(slot);
-        if conference.by_slot.len() <= slot.index() {
-            conference.by_slot.resize(slot.index() + 1, 0);
-        }
-        conference.by_slot[slot.index()] = number;
-        let data = epoll::EventData::new_u64(place as u64);
-        if let Err(error) = epoll::add(&self.epoll, leg.socket(), data, epoll::EventFlags::IN) {
-            tracing::error!(%error, "a leg's socket cannot be watched; nothing will be heard of it");
-        }
-        if conference.legs.is_empty() {
-            let loads = self.phase_legs.iter().enumerate();
-            conference.phase = loads
-                .min_by_key(|(_, legs)| **legs)
-                .map_or(0, |(phase, _)| phase);
-            self.phases[conference.phase].push(conference_place);
-        }
-        conference.legs.push(place);
-        self.phase_legs[conference.phase] += 1;
-        self.connected += 1;
-        self.set_timer();
+        let slot = conference.mixer.add(stream.law);
+        conference.mixer.set_muted(slot, leg.seat.muted);
+        conference.mixer.set_isolated(slot, !leg.seat.joined);
+        leg.seat.slot = Some(slot);
+        watch(&self.epoll, place, leg.socket());
+        self.take_seat(place, conference_place, number, slot, true);
     }
 
     fn close(&mut self, number: LegNumber) {
         let Some(place) = self.leg_places.remove(&number) else {
             return;
         };
-        let Some(leg) = self.legs[place].take() else {
+        let Some(mut member) = self.legs[place].take() else {
             return;
         };
         self.free_legs.push(place);
-        if let Some(&conference_place) = self.conference_places.get(&leg.conference)
+        if let Some(&conference_place) = self.conference_places.get(&member.seat().conference)
             && let Some(conference) = self.conferences[conference_place].as_deref_mut()
         {
-            if let Some(slot) = leg.slot {
-                if let Err(error) = epoll::delete(&self.epoll, leg.socket()) {
-                    tracing::debug!(%error, "a leg's socket was not watched");
-                }
+            if let Some(slot) = member.seat().slot {
+                unwatch(&self.epoll, &member);
                 conference.mixer.remove(slot);
-                conference.legs.retain(|&p| p != place);
+                conference.phones.retain(|&p| p != place);
+                conference.webs.retain(|&p| p != place);
                 self.phase_legs[conference.phase] -= 1;
                 self.connected -= 1;
-                if conference.legs.is_empty() {
+                if conference.is_empty() {
                     self.phases[conference.phase].retain(|&p| p != conference_place);
                 }
             }
             conference.opened -= 1;
             if conference.opened == 0 {
-                self.conference_places.remove(&leg.conference);
+                self.conference_places.remove(&member.seat().conference);
                 self.conferences[conference_place] = None;
                 self.free_conferences.push(conference_place);
             }
         }
-        let stats = leg.summary();
-        self.tell(Notice::Closed(leg, stats));
+        if let Member::Web(leg) = &mut member {
+            self.webs -= 1;
+            leg.close(instant(), &self.counters);
+        }
+        let stats = member.summary();
+        self.tell(Notice::Closed(member, stats));
         self.set_timer();
     }
 
@@ -399,6 +520,41 @@ impl Shard {
             }
         }
     }
+}
+
+/// Reads the sockets of a leg from now on.
+fn watch(epoll: &OwnedFd, place: usize, socket: impl AsFd) {
+    let data = epoll::EventData::new_u64(place as u64);
+    if let Err(error) = epoll::add(epoll, socket, data, epoll::EventFlags::IN) {
+        tracing::error!(%error, "a leg's socket cannot be watched; nothing will be heard of it");
+    }
+}
+
+fn unwatch(epoll: &OwnedFd, member: &Member) {
+    let forget = |socket: std::os::fd::BorrowedFd<'_>| {
+        if let Err(error) = epoll::delete(epoll, socket) {
+            tracing::debug!(%error, "a leg's socket was not watched");
+        }
+    };
+    match member {
+        Member::Phone(leg) => forget(leg.socket().as_fd()),
+        Member::Web(leg) => {
+            for transport in leg.transports() {
+                forget(transport.socket().as_fd());
+                for peer in transport.peers() {
+                    forget(peer.socket().as_fd());
+                }
+            }
+        }
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an edge: the sessions of browsers want the time, which nothing above this thread could hand in"
+)]
+fn instant() -> Instant {
+    Instant::now()
 }
 
 fn put<T>(table: &mut Vec<Option<T>>, free: &mut Vec<usize>, value: T) -> usize {

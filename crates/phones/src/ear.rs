@@ -2,8 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use convoke_types::media::Codec;
-use media_core::g711;
+use media_core::g711::{self, Law};
 
 /// Samples kept, eight seconds at 8 kHz.
 const KEPT_SAMPLES: usize = 64_000;
@@ -24,14 +23,14 @@ struct Heard {
 
 impl Ear {
     /// Another packet's payload.
-    pub(crate) fn hear(&self, codec: Codec, payload: &[u8]) {
+    pub(crate) fn hear(&self, law: Law, payload: &[u8]) {
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         heard.packets += 1;
         for code in payload {
             if heard.samples.len() == KEPT_SAMPLES {
                 heard.samples.pop_front();
             }
-            heard.samples.push_back(g711::decode(codec, *code));
+            heard.samples.push_back(g711::decode(law, *code));
             heard.total += 1;
         }
     }
@@ -85,12 +84,12 @@ mod tests {
         assert_eq!(ear.samples(0, 1), None);
         for n in 0..500_u16 {
             let code = u8::try_from(n % 100).unwrap();
-            ear.hear(Codec::Pcmu, &[code; 160]);
+            ear.hear(Law::Mu, &[code; 160]);
         }
         assert_eq!((ear.position(), ear.packets()), (80_000, 500));
         assert_eq!(ear.samples(0, 160), None, "gone");
         let last = ear.samples(80_000 - 160, 160).unwrap();
-        assert!(last.iter().all(|s| *s == g711::decode(Codec::Pcmu, 99)));
+        assert!(last.iter().all(|s| *s == g711::decode(Law::Mu, 99)));
         assert_eq!(ear.samples(80_000 - 160, 161), None, "not yet");
     }
 }

@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use convoke_types::media::{Codec, StreamParams};
+use convoke_types::media::StreamParams;
 use media_core::dtmf::{DtmfReceiver, DtmfSender};
-use media_core::g711;
+use media_core::g711::{self, Law};
 use media_core::rtp::{HEADER_BYTES, RtpPacket, RtpSender};
 use runtime::clock;
 use tokio::net::UdpSocket;
@@ -140,13 +140,13 @@ impl Line {
             }
             return;
         }
-        let codec = match packet.payload_type {
-            0 => Codec::Pcmu,
-            8 => Codec::Pcma,
+        let law = match packet.payload_type {
+            0 => Law::Mu,
+            8 => Law::A,
             _ => return,
         };
-        self.ear.hear(codec, packet.payload);
-        if g711::mean_square(codec, packet.payload) < SOUND_MEAN_SQUARE {
+        self.ear.hear(law, packet.payload);
+        if g711::mean_square(law, packet.payload) < SOUND_MEAN_SQUARE {
             return;
         }
         self.sound_frames += 1;
@@ -167,9 +167,9 @@ impl Line {
         let Some(params) = self.params.clone() else {
             return;
         };
-        if !params.send {
+        let Some(law) = Law::of(params.codec).filter(|_| params.send) else {
             return;
-        }
+        };
         let mut packet = [0_u8; HEADER_BYTES + FRAME_SAMPLES];
         let length = match self.key_packet(&params) {
             Some((header, payload)) => {
@@ -180,7 +180,7 @@ impl Line {
             None => {
                 let header = self.sender.next_header(params.payload_type, 160);
                 let mut payload = [0_u8; FRAME_SAMPLES];
-                g711::encode_into(params.codec, &frame, &mut payload);
+                g711::encode_into(law, &frame, &mut payload);
                 put(&mut packet, &header, &payload);
                 packet.len()
             }

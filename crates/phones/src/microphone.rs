@@ -1,7 +1,6 @@
 //! What comes out of a telephone's microphone, frame by frame.
 
-use convoke_types::media::Codec;
-use media_core::g711;
+use media_core::g711::{self, Law};
 
 use crate::behaviour::{Says, Voice};
 
@@ -61,7 +60,7 @@ impl Microphone {
                 let at = self.position % (speech.len() + PAUSE_SAMPLES);
                 speech
                     .get(at)
-                    .map_or(0, |code| g711::decode(Codec::Pcmu, *code))
+                    .map_or(0, |code| g711::decode(Law::Mu, *code))
             }
             Sound::Ringback => {
                 if self.position % RINGBACK_PERIOD_SAMPLES < RINGBACK_ON_SAMPLES {

@@ -1,5 +1,6 @@
 //! The port between who owns the telephone dialogs and who owns the media (architecture, decision 8): a media bridge
-//! allocates ports, sends and receives RTP, mixes, plays prompts, hears keys; it knows no SIP.
+//! allocates ports, sends and receives RTP, mixes, plays prompts, hears keys; it knows no SIP. What browsers offer (WebRTC) is
+//! answered by the bridge itself, since the answer is made of the bridge's own secrets and addresses.
 
 use std::net::SocketAddr;
 
@@ -7,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ConferenceId, LegKey};
 
-/// Audio codecs of the telephone network that this build mixes (RFC 3551 §4.5.14, static payload types 0 and 8).
+/// Audio codecs that this build mixes: those of the telephone network (RFC 3551 §4.5.14, static payload types 0 and 8), and
+/// that of browsers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Codec {
@@ -15,6 +17,8 @@ pub enum Codec {
     Pcmu,
     /// G.711 A-law, payload type 8.
     Pcma,
+    /// Opus (RFC 6716, RFC 7587), of web legs only: their offers and answers are the media bridge's own.
+    Opus,
 }
 
 /// What was negotiated for one leg.
@@ -88,6 +92,22 @@ pub enum MediaCommand {
         /// What was negotiated.
         params: StreamParams,
     },
+    /// Make a leg of a browser's offer (WebRTC, RFC 8829: ICE, DTLS-SRTP, Opus); answered by `OpenedWeb` or `Failed`. Its stream
+    /// starts by itself when the browser has connected.
+    OpenWeb {
+        /// The leg.
+        leg: LegKey,
+        /// The offer's session description.
+        offer: String,
+    },
+    /// The browser's network has changed, and it offers a fresh transport; answered by `OpenedWeb`, or by `Failed`, which leaves
+    /// the leg as it is. The leg keeps its place in the mix; the old transport goes when the new one has connected.
+    Reoffer {
+        /// The leg.
+        leg: LegKey,
+        /// The offer's session description.
+        offer: String,
+    },
     /// Play a prompt to this leg alone, `repeat` times with a pause; ends by `PromptDone`. A new one replaces it. A leg in the
     /// mix hears it in place of the mix, and is heard meanwhile.
     Play {
@@ -148,7 +168,14 @@ pub enum MediaEvent {
         /// Where the peer shall send RTP (the advertised address).
         local: SocketAddr,
     },
-    /// The port could not be reserved.
+    /// A browser's offer was taken.
+    OpenedWeb {
+        /// The leg.
+        leg: LegKey,
+        /// The answer's session description.
+        answer: String,
+    },
+    /// The port could not be reserved, or the offer not be taken.
     Failed {
         /// The leg.
         leg: LegKey,

@@ -2,8 +2,7 @@
 
 use std::f64::consts::TAU;
 
-use convoke_types::media::Codec;
-use media_core::g711;
+use media_core::g711::{self, Law};
 
 /// Samples of a frame of 20 ms.
 pub(super) const FRAME_SAMPLES: usize = 160;
@@ -11,7 +10,7 @@ pub(super) const FRAME_SAMPLES: usize = 160;
 pub(super) type Frame = [u8; FRAME_SAMPLES];
 
 const RATE_HZ: f64 = 8_000.0;
-const LAW: Codec = Codec::Pcma;
+const LAW: Law = Law::A;
 /// Level of the noise on a quiet line: −60 dBFS.
 const NOISE_PEAK: f64 = 56.0;
 /// Frames of noise before it repeats.

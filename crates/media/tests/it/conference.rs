@@ -115,7 +115,7 @@ fn conferences_do_not_hear_each_other() {
 #[test]
 fn an_isolated_leg_hears_its_prompt_and_is_heard_by_nobody() {
     let mut tone = Tone::new(2_500);
-    let own = (0..75).flat_map(|_| tone.frame()).collect();
+    let own = (0..75).flat_map(|_| tone.frame::<160>()).collect();
     let prompts = HashMap::from([((Prompt::Goodbye, "de".to_owned()), own)]);
     let mut bridge = Bridge::with(&Config {
         prompts,

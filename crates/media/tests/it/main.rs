@@ -3,9 +3,12 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod browser;
 mod phone;
 mod signal;
 
 mod conference;
 mod control;
 mod network;
+mod web;
+mod web_network;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use convoke_types::LegKey;
 use convoke_types::media::{Codec, MediaCommand};
+use media_core::g711::Law;
 use media_core::rtp::RtpSender;
 
 use crate::phone::{Bridge, DEADLINE, Phone, key};
@@ -226,12 +227,12 @@ fn packet_times_of_10_30_40_and_60_ms_are_sent_and_received() {
             assert_eq!(got, samples);
             heard += got;
             while ready.len() < samples {
-                ready.extend_from_slice(&tone.frame());
+                ready.extend_from_slice(&tone.frame::<160>());
             }
             let step = u32::try_from(samples).unwrap();
             let mut packet = phone.sender.next_header(8, step).to_vec();
             let frame = ready.drain(..samples);
-            packet.extend(frame.map(|s| media_core::g711::encode(Codec::Pcma, s)));
+            packet.extend(frame.map(|s| media_core::g711::encode(Law::A, s)));
             phone.send(&packet);
             while listener.heard.len() < heard {
                 listener.hear();

@@ -9,7 +9,8 @@ use convoke_types::media::{Codec, MediaCommand, MediaEvent, StreamParams};
 use media::{Config, Engine, Events};
 use media_core::dtmf::DtmfSender;
 use media_core::rtp::{RtpPacket, RtpSender};
-use media_core::{FRAME_SAMPLES, g711};
+use media_core::FRAME_SAMPLES;
+use media_core::g711::{self, Law};
 
 /// Nothing that a test waits for takes longer.
 pub const DEADLINE: Duration = Duration::from_secs(10);
@@ -124,10 +125,14 @@ impl Phone {
         }
     }
 
+    fn law(&self) -> Law {
+        Law::of(self.codec).unwrap()
+    }
+
     pub fn payload_type(&self) -> u8 {
         match self.codec {
             Codec::Pcmu => 0,
-            Codec::Pcma => 8,
+            _ => 8,
         }
     }
 
@@ -149,19 +154,17 @@ impl Phone {
         let length = self.socket.recv(&mut datagram).expect("a packet in time");
         let packet = RtpPacket::parse(&datagram[..length]).unwrap();
         assert_eq!(packet.payload_type, self.payload_type());
-        self.heard.extend(
-            packet
-                .payload
-                .iter()
-                .map(|&code| g711::decode(self.codec, code)),
-        );
+        let law = self.law();
+        let codes = packet.payload.iter();
+        self.heard.extend(codes.map(|&code| g711::decode(law, code)));
         self.sizes.push(packet.payload.len());
         packet.payload.len()
     }
 
     pub fn packet(&mut self, samples: &[i16; FRAME_SAMPLES]) -> Vec<u8> {
         let mut packet = self.sender.next_header(self.payload_type(), 160).to_vec();
-        packet.extend(samples.iter().map(|&s| g711::encode(self.codec, s)));
+        let law = self.law();
+        packet.extend(samples.iter().map(|&s| g711::encode(law, s)));
         packet
     }
 

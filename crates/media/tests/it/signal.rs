@@ -1,21 +1,26 @@
 //! Test signals and how they are judged.
 
-use media_core::FRAME_SAMPLES;
 use realfft::RealFftPlanner;
 
-/// Samples of two seconds: bins of half a hertz.
-const FFT_SAMPLES: usize = 16_000;
+/// What is judged: two seconds, which gives bins of half a hertz.
+const SECONDS: usize = 2;
 
 /// A tone of −10 dBFS (of a full-scale sine), frame by frame.
 pub struct Tone {
     hertz: f32,
+    rate: usize,
     position: usize,
 }
 
 impl Tone {
     pub fn new(hertz: u16) -> Self {
+        Self::at_rate(hertz, 8_000)
+    }
+
+    pub fn at_rate(hertz: u16, rate: usize) -> Self {
         Self {
             hertz: hertz.into(),
+            rate,
             position: 0,
         }
     }
@@ -25,10 +30,11 @@ impl Tone {
         clippy::cast_precision_loss,
         reason = "test signal"
     )]
-    pub fn frame(&mut self) -> [i16; FRAME_SAMPLES] {
+    pub fn frame<const N: usize>(&mut self) -> [i16; N] {
         std::array::from_fn(|_| {
-            let phase =
-                (self.position % 8_000) as f32 / 8_000.0 * self.hertz * std::f32::consts::TAU;
+            let phase = (self.position % self.rate) as f32 / self.rate as f32
+                * self.hertz
+                * std::f32::consts::TAU;
             self.position += 1;
             (32_767.0 * 10_f32.powf(-0.5) * phase.sin()) as i16
         })
@@ -42,22 +48,28 @@ pub struct Spectrum {
 
 impl Spectrum {
     pub fn of(heard: &[i16]) -> Self {
-        let recent = &heard[heard.len() - FFT_SAMPLES..];
+        Self::at_rate(heard, 8_000)
+    }
+
+    pub fn at_rate(heard: &[i16], rate: usize) -> Self {
+        let count = rate * SECONDS;
+        let recent = &heard[heard.len() - count..];
         #[expect(clippy::cast_precision_loss, reason = "small counts")]
         let mut windowed: Vec<f32> = recent
             .iter()
             .enumerate()
             .map(|(i, &s)| {
                 let hann =
-                    0.5 - 0.5 * (i as f32 / FFT_SAMPLES as f32 * std::f32::consts::TAU).cos();
+                    0.5 - 0.5 * (i as f32 / count as f32 * std::f32::consts::TAU).cos();
                 f32::from(s) / 32_768.0 * hann
             })
             .collect();
-        let fft = RealFftPlanner::<f32>::new().plan_fft_forward(FFT_SAMPLES);
+        let fft = RealFftPlanner::<f32>::new().plan_fft_forward(count);
         let mut bins = fft.make_output_vec();
         fft.process(&mut windowed, &mut bins).unwrap();
         // A sine of full scale comes out as a quarter of the length under a Hann window.
-        let full = 16_000.0 / 4.0;
+        #[expect(clippy::cast_precision_loss, reason = "small counts")]
+        let full = count as f32 / 4.0;
         Self {
             dbfs: bins
                 .iter()
@@ -87,6 +99,12 @@ impl Spectrum {
             level >= median + 20.0 && level > -30.0,
             "{hertz} Hz: {level} over {median}"
         );
+    }
+
+    /// A tone of −10 dBFS came through with its level.
+    pub fn assert_level(&self, hertz: u16) {
+        let level = self.at(hertz);
+        assert!((level + 10.0).abs() <= 1.0, "{hertz} Hz: {level} dBFS");
     }
 
     pub fn assert_not_heard(&self, hertz: u16) {

@@ -43,11 +43,12 @@ pub enum Side {
     Answerer,
 }
 
-/// An offer of these codecs, best first, and telephone-event; RTP is received at `local`.
+/// An offer of these codecs, best first, and telephone-event; RTP is received at `local`. Codecs that telephones do not have are
+/// left out.
 pub fn offer(local: SocketAddr, session: SessionId, codecs: &[Codec]) -> Sdp {
     let formats = codecs
         .iter()
-        .map(|codec| (static_payload_type(*codec), encoding(*codec)))
+        .filter_map(|codec| static_payload_type(*codec))
         .chain([(TELEPHONE_EVENT_PAYLOAD_TYPE, TELEPHONE_EVENT)]);
     let media = audio(local, formats, Direction::SendRecv);
     description(local, session, vec![media])
@@ -67,7 +68,8 @@ pub fn answer(
 ) -> Result<Sdp, SdpError> {
     let offered = offer.audio().ok_or(SdpError::NoAudio)?;
     let (codec, payload_type) = first_codec(offered, |c| codecs.contains(&c))?;
-    let mut formats = vec![(payload_type, encoding(codec))];
+    let (_, encoding) = static_payload_type(codec).ok_or(SdpError::NoCommonCodec)?;
+    let mut formats = vec![(payload_type, encoding)];
     formats.extend(telephone_event(offered).map(|pt| (pt, TELEPHONE_EVENT)));
     let direction = direction.answering(offer.direction_of(offered));
 
@@ -132,17 +134,13 @@ pub fn negotiated(offer: &Sdp, answer: &Sdp, side: Side) -> Result<StreamParams,
 
 const TELEPHONE_EVENT: &str = "telephone-event";
 
-fn static_payload_type(codec: Codec) -> u8 {
+/// The payload type and the name that a telephone's codec has (RFC 3551 §6); `None` for codecs of web legs, whose descriptions
+/// are not made here.
+fn static_payload_type(codec: Codec) -> Option<(u8, &'static str)> {
     match codec {
-        Codec::Pcmu => 0,
-        Codec::Pcma => 8,
-    }
-}
-
-fn encoding(codec: Codec) -> &'static str {
-    match codec {
-        Codec::Pcmu => "PCMU",
-        Codec::Pcma => "PCMA",
+        Codec::Pcmu => Some((0, "PCMU")),
+        Codec::Pcma => Some((8, "PCMA")),
+        Codec::Opus => None,
     }
 }
 
@@ -216,7 +214,7 @@ fn codec_of(media: &Media, payload_type: u8) -> Option<Codec> {
     };
     [Codec::Pcmu, Codec::Pcma]
         .into_iter()
-        .find(|codec| is_mono_8k(map, encoding(*codec)))
+        .find(|codec| static_payload_type(*codec).is_some_and(|(_, name)| is_mono_8k(map, name)))
 }
 
 fn is_mono_8k(map: &str, encoding: &str) -> bool {

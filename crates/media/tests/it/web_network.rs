@@ -1,0 +1,1 @@
+//! What networks and strangers do to a browser's leg.
