@@ -3,7 +3,7 @@
 //!
 //! | request | what |
 //! | --- | --- |
-//! | `GET /phones/api` | server-sent events: `phones`, a list of all, then again after every change |
+//! | `GET /phones/api` | server-sent events `state`: all telephones and what happened, again after every change |
 //! | `POST /phones/api/{number}/{answer, decline or hangup}` | does it; nothing happens without a call that it fits |
 //! | `POST /phones/api/{number}/key` | `{"key":"5"}` |
 //! | `PUT /phones/api/{number}/behaviour` | what it does from its next call on, as in a file of telephones |
@@ -24,11 +24,14 @@ use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use convoke_types::E164;
 use futures_util::Stream;
-use phones::{Act, Behaviour, Doing, Ear, Mouth, Network, PhoneState};
+use phones::{Act, Behaviour, Doing, Ear, Happening, Mouth, Network, PhoneEvent, PhoneState, What};
 use runtime::clock;
 use serde::{Deserialize, Serialize};
 use server::Peer;
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
+
+use crate::embedded::{PEOPLE, Person};
 
 /// One frame of sound.
 const FRAME: Duration = Duration::from_millis(20);
@@ -41,6 +44,11 @@ const BODY_MAX_BYTES: usize = 4 * 1024;
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Sound that is this far behind, in samples, is left out.
 const BEHIND_MAX_SAMPLES: u64 = 4_000;
+/// Whether a telephone hears somebody is looked at so often.
+const LISTEN_EVERY: Duration = Duration::from_millis(400);
+/// It does when the last 200 ms are louder than −46 dBFS.
+const HEARS_SAMPLES: usize = 1_600;
+const HEARS_MEAN_SQUARE: u64 = 27_000;
 
 /// The routes.
 pub fn routes(network: Network) -> Router {
@@ -54,63 +62,137 @@ pub fn routes(network: Network) -> Router {
         .with_state(network)
 }
 
-/// A telephone as the page sees it.
-#[derive(Serialize)]
-struct Shown {
-    number: E164,
-    owner: String,
-    behaviour: Behaviour,
-    state: &'static str,
-    caller: String,
-    since_ms: u64,
+/// What the page is told: everything, each time.
+#[derive(Serialize, PartialEq)]
+struct Told {
+    phones: Vec<Shown>,
+    /// The newest first.
+    log: Vec<Line>,
 }
 
-impl From<PhoneState> for Shown {
-    fn from(phone: PhoneState) -> Self {
-        let passed = clock::now().saturating_duration_since(phone.since);
+/// A telephone as the page sees it; times are milliseconds since 1970.
+#[derive(Serialize, PartialEq)]
+struct Shown {
+    number: E164,
+    name: String,
+    user: Option<&'static str>,
+    label: String,
+    behaviour: Behaviour,
+    state: &'static str,
+    since: i64,
+    caller: Option<Caller>,
+    hears: bool,
+}
+
+#[derive(Serialize, PartialEq)]
+struct Caller {
+    name: String,
+}
+
+/// One line of what happened.
+#[derive(Serialize, PartialEq)]
+struct Line {
+    at: i64,
+    number: E164,
+    what: &'static str,
+    key: Option<char>,
+}
+
+impl Told {
+    fn now(network: &Network) -> Self {
         Self {
-            number: phone.number,
-            owner: phone.owner,
-            behaviour: phone.behaviour,
-            state: match phone.doing {
-                Doing::Idle => "idle",
-                Doing::Ringing => "ringing",
-                Doing::InCall => "in-call",
-            },
-            caller: phone.caller,
-            since_ms: u64::try_from(passed.as_millis()).unwrap_or(u64::MAX),
+            phones: network
+                .states()
+                .into_iter()
+                .map(|phone| shown(network, phone))
+                .collect(),
+            log: network.log().iter().rev().filter_map(line).collect(),
         }
     }
+}
+
+fn shown(network: &Network, phone: PhoneState) -> Shown {
+    let loud = |ear: Ear| ear.loudness(HEARS_SAMPLES) > HEARS_MEAN_SQUARE;
+    let theirs = |person: &&Person| {
+        let mut telephones = person.telephones.iter();
+        telephones.any(|(_, number)| *number == phone.number.as_str())
+    };
+    let (name, label) = phone
+        .owner
+        .split_once(", ")
+        .unwrap_or((&phone.owner, "outside"));
+    Shown {
+        hears: phone.doing == Doing::InCall && network.ear(&phone.number).is_some_and(loud),
+        user: PEOPLE.iter().find(theirs).map(|person| person.user),
+        name: name.to_owned(),
+        label: label.to_owned(),
+        behaviour: phone.behaviour,
+        state: match phone.doing {
+            Doing::Idle => "idle",
+            Doing::Ringing => "ringing",
+            Doing::InCall => "talking",
+        },
+        since: clock::unix_ms(phone.since),
+        caller: (!phone.caller.is_empty()).then_some(Caller { name: phone.caller }),
+        number: phone.number,
+    }
+}
+
+fn line(happening: &Happening) -> Option<Line> {
+    let (what, key) = match &happening.what {
+        What::Rings { .. } => ("ringing", None),
+        What::Answered => ("answered", None),
+        What::Key(key) => ("key", Some(*key)),
+        What::Ended if happening.was_answered => ("ended", None),
+        What::Ended => ("cancelled", None),
+        What::Refused { .. } => ("refused", None),
+        What::Connected | What::Hears | What::Became(_) => return None,
+    };
+    Some(Line {
+        at: clock::unix_ms(happening.at),
+        number: happening.number.clone(),
+        what,
+        key,
+    })
 }
 
 async fn follow(
     State(network): State<Network>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    // Subscribed before the first list is made, so that nothing is missed between the two.
-    let events = network.events();
-    let stream = futures_util::stream::unfold((events, network, true), next_list);
+    // Subscribed before the first state is taken, so that nothing is missed between the two.
+    let following = Following {
+        events: network.events(),
+        network,
+        told: None,
+    };
+    let stream = futures_util::stream::unfold(following, Following::next);
     Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
 }
 
-type Following = (
-    tokio::sync::broadcast::Receiver<phones::PhoneEvent>,
-    Network,
-    bool,
-);
+struct Following {
+    events: Receiver<PhoneEvent>,
+    network: Network,
+    told: Option<Told>,
+}
 
-async fn next_list(
-    (mut events, network, first): Following,
-) -> Option<(Result<Event, Infallible>, Following)> {
-    if !first {
-        match events.recv().await {
-            // Which ones were missed does not matter: every list is whole.
-            Ok(_) | Err(RecvError::Lagged(_)) => {}
-            Err(RecvError::Closed) => return None,
+impl Following {
+    /// Waits for a change, and gives everything.
+    async fn next(mut self) -> Option<(Result<Event, Infallible>, Self)> {
+        loop {
+            let now = Told::now(&self.network);
+            if self.told.as_ref() != Some(&now) {
+                let event = Event::default().event("state").json_data(&now).ok()?;
+                self.told = Some(now);
+                return Some((Ok(event), self));
+            }
+            // What is heard comes without an event.
+            match clock::within(LISTEN_EVERY, self.events.recv()).await {
+                // Which ones were missed does not matter: every state is whole.
+                Ok(Ok(_) | Err(RecvError::Lagged(_))) | Err(_) => {}
+                Ok(Err(RecvError::Closed)) => return None,
+            }
         }
     }
-    let list: Vec<Shown> = network.states().into_iter().map(Shown::from).collect();
-    let event = Event::default().event("phones").json_data(list).ok()?;
-    Some((Ok(event), (events, network, false)))
 }
 
 async fn act(

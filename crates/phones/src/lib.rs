@@ -16,4 +16,4 @@ pub use carrier::{Act, What};
 pub use ear::Ear;
 pub use mouth::{Mouth, Speaker};
 pub use network::{Config, Network, PhoneEvent, StartError};
-pub use state::{Doing, PhoneState};
+pub use state::{Doing, Happening, PhoneState};

@@ -20,7 +20,7 @@ use crate::ear::Ear;
 use crate::line::{Line, Order};
 use crate::microphone::Sound;
 use crate::mouth::Mouth;
-use crate::state::{PhoneState, States};
+use crate::state::{Happening, PhoneState, States};
 
 /// Events that a slow watcher may lag behind before it misses some.
 const EVENTS_MAX: usize = 4_096;
@@ -172,6 +172,12 @@ impl Network {
     #[must_use]
     pub fn states(&self) -> Vec<PhoneState> {
         self.states.all()
+    }
+
+    /// What happened last on the telephones, the oldest first.
+    #[must_use]
+    pub fn log(&self) -> Vec<Happening> {
+        self.states.log()
     }
 
     /// A telephone does something else from its next call on; nothing happens if there is no such number.

@@ -1,7 +1,8 @@
 //! What each telephone is doing now, for whoever shows them.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::SystemTime;
 
 use convoke_types::E164;
 use runtime::clock;
@@ -9,6 +10,9 @@ use sip_proto::call::CallKey;
 
 use crate::behaviour::{Behaviour, Phone};
 use crate::carrier::What;
+
+/// What happened is remembered so often; the oldest is forgotten first.
+const LOG_MAX: usize = 50;
 
 /// One telephone.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,7 +28,7 @@ pub struct PhoneState {
     /// Who calls or called, as shown; empty while idle.
     pub caller: String,
     /// Since when.
-    pub since: Instant,
+    pub since: SystemTime,
 }
 
 /// What a telephone is doing.
@@ -38,18 +42,37 @@ pub enum Doing {
     InCall,
 }
 
+/// Something that a telephone did, and when.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Happening {
+    /// The time of day.
+    pub at: SystemTime,
+    /// Which telephone.
+    pub number: E164,
+    /// What it did.
+    pub what: What,
+    /// Whether it had been picked up before.
+    pub was_answered: bool,
+}
+
+#[derive(Debug, Default)]
+struct Book {
+    known: Vec<Known>,
+    log: VecDeque<Happening>,
+}
+
 #[derive(Debug)]
 struct Known {
     phone: Phone,
     /// Calls that ring or are up, the newest last: that is the one that is shown.
-    calls: Vec<(CallKey, Doing, String, Instant)>,
-    idle_since: Instant,
+    calls: Vec<(CallKey, Doing, String, SystemTime)>,
+    idle_since: SystemTime,
 }
 
 /// All telephones. Clones are one.
 #[derive(Debug, Clone)]
 pub(crate) struct States {
-    known: Arc<Mutex<Vec<Known>>>,
+    book: Arc<Mutex<Book>>,
 }
 
 impl States {
@@ -57,20 +80,36 @@ impl States {
         let known = phones.iter().map(|phone| Known {
             phone: phone.clone(),
             calls: Vec::new(),
-            idle_since: clock::now(),
+            idle_since: clock::wall(),
         });
+        let book = Book {
+            known: known.collect(),
+            log: VecDeque::new(),
+        };
         Self {
-            known: Arc::new(Mutex::new(known.collect())),
+            book: Arc::new(Mutex::new(book)),
         }
     }
 
     /// Something happened on a telephone.
     pub(crate) fn see(&self, call: Option<CallKey>, number: &E164, what: &What) {
-        let mut all = self.lock();
-        let Some(known) = all.iter_mut().find(|known| known.phone.number == *number) else {
+        let mut book = self.lock();
+        let Book { known, log } = &mut *book;
+        let Some(known) = known.iter_mut().find(|known| known.phone.number == *number) else {
             return;
         };
-        let now = clock::now();
+        let now = clock::wall();
+        let of_call = |known: &&(CallKey, Doing, String, SystemTime)| Some(known.0) == call;
+        let before = known.calls.iter().find(of_call);
+        if log.len() == LOG_MAX {
+            log.pop_front();
+        }
+        log.push_back(Happening {
+            at: now,
+            number: number.clone(),
+            what: what.clone(),
+            was_answered: before.is_some_and(|known| known.1 == Doing::InCall),
+        });
         match (call, what) {
             (_, What::Became(behaviour)) => known.phone.behaviour = behaviour.clone(),
             (Some(call), What::Rings { caller }) => {
@@ -92,8 +131,8 @@ impl States {
     }
 
     pub(crate) fn all(&self) -> Vec<PhoneState> {
-        let all = self.lock();
-        let shown = all.iter().map(|known| {
+        let book = self.lock();
+        let shown = book.known.iter().map(|known| {
             let phone = known.phone.clone();
             let (doing, caller, since) = match known.calls.last() {
                 Some((_, doing, caller, since)) => (*doing, caller.clone(), *since),
@@ -111,7 +150,12 @@ impl States {
         shown.collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Known>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What happened, the oldest first.
+    pub(crate) fn log(&self) -> Vec<Happening> {
+        self.lock().log.iter().cloned().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
