@@ -31,7 +31,7 @@ mod watch;
 pub use config::{Config, Limits, ViaHosts, Wall};
 pub use ports::{
     AccountInfo, DevicePassword, Event, Gone, KeptMessage, LoggedMessage, LookupToken, Output,
-    SavedBinding, StoreFault, StoreOp, StoreToken, Stored,
+    SavedBinding, StoreFault, StoreOp, StoreToken, Stored, Token,
 };
 pub use relay::MESSAGE_ID;
 pub use server::ImServer;

@@ -176,6 +176,19 @@ pub struct AccountInfo {
     pub service: bool,
     /// The device passwords in force.
     pub passwords: Vec<DevicePassword>,
+    /// The tokens of the person's sessions in force (RFC 8898).
+    pub tokens: Vec<Token>,
+}
+
+/// A token of a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    /// Its number; apart from those of device passwords.
+    pub id: i64,
+    /// SHA-256 of the token.
+    pub sha256: [u8; 32],
+    /// When it ends, in milliseconds since 1970 UTC.
+    pub until_unix_ms: i64,
 }
 
 /// A device password in force.

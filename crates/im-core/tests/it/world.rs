@@ -109,7 +109,11 @@ impl World {
                 password(OTHER_PASSWORD, user, "another device's"),
                 password(PASSWORD, user, &format!("{user}'s password")),
             ];
-            let account = AccountInfo { service, passwords };
+            let account = AccountInfo {
+                service,
+                passwords,
+                tokens: vec![],
+            };
             accounts.insert(format!("{user}@{DOMAIN}"), account);
         }
         Self {

@@ -77,6 +77,7 @@ impl Road {
             number: number.into(),
             default: true,
             guard: None,
+            ..TelephoneView::default()
         };
         let aor = accounts.aor(user).unwrap();
         let saved = accounts.save_telephones(&aor, vec![telephone]).await;
@@ -211,6 +212,7 @@ async fn an_unreachable_trunk_fails_the_call_in_words() {
         number: ALICE.into(),
         default: true,
         guard: None,
+        ..TelephoneView::default()
     };
     let aor = bench.server.accounts.aor("alice").unwrap();
     let saved = bench.server.accounts.save_telephones(&aor, vec![telephone]);
