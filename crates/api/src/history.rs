@@ -149,6 +149,13 @@ impl History {
             .collect()
     }
 
+    /// Everybody with an account who owns it or was ever on its roster.
+    pub fn members(&self, id: &ConferenceId) -> Vec<Aor> {
+        let book = self.lock();
+        let page = book.pages.get(id);
+        page.map_or_else(Vec::new, |page| page.members.clone())
+    }
+
     /// Who started it, its title, and when (milliseconds since 1970).
     pub fn heading(&self, id: &ConferenceId) -> Option<(Aor, String, i64)> {
         let book = self.lock();

@@ -20,6 +20,7 @@ use crate::directory::store_fault;
 use crate::history::History;
 use crate::records::Records;
 use crate::reporter::Reporter;
+use crate::webhooks::Webhooks;
 
 /// Commands that may wait for the focus; more are refused with `overloaded`.
 const COMMANDS_MAX: usize = 4_096;
@@ -131,6 +132,7 @@ pub(crate) struct Parts {
     pub store: Store,
     pub history: Arc<History>,
     pub reporter: Reporter,
+    pub webhooks: Option<Webhooks>,
     pub records: Records,
     pub bridge_commands: mpsc::Sender<BridgeCommand>,
     pub bridge_events: mpsc::Receiver<BridgeEvent>,
@@ -145,6 +147,7 @@ pub(crate) fn start(tasks: &Tasks, parts: Parts) -> FocusHandle {
         store: parts.store,
         history: parts.history,
         reporter: parts.reporter,
+        webhooks: parts.webhooks,
         records: parts.records,
         bridge: parts.bridge_commands,
         asks: asks.downgrade(),
@@ -341,6 +344,7 @@ struct Sequencer {
     store: Store,
     history: Arc<History>,
     reporter: Reporter,
+    webhooks: Option<Webhooks>,
     records: Records,
     bridge: mpsc::Sender<BridgeCommand>,
     asks: mpsc::WeakSender<Asked>,
@@ -359,6 +363,9 @@ impl Sequencer {
                     self.records.see(&report).await;
                     if matches!(report.change, Change::Ended { .. }) {
                         self.refused.remove(&report.conference);
+                    }
+                    if let Some(webhooks) = &self.webhooks {
+                        webhooks.see(&report, || self.history.members(&report.conference));
                     }
                     self.reporter.report(report);
                 }

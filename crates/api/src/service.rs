@@ -22,6 +22,7 @@ use crate::in_flight::{Entered, InFlight, reused};
 use crate::records::Records;
 use crate::reporter::{Reporter, ReportingService, Subscriber};
 use crate::role::{self, Ask, Durable, FocusHandle, Given, Look};
+use crate::webhooks::Webhooks;
 
 /// Most conferences in the answer to `list` (the schema's bound).
 const LIST_MAX: usize = 32;
@@ -36,6 +37,8 @@ pub struct Config {
     pub directory: Directory,
     /// Where reports go.
     pub reporting: Option<ReportingService>,
+    /// Programs that are told what happens.
+    pub webhooks: Option<Webhooks>,
 }
 
 /// The port to what connects the legs.
@@ -76,6 +79,7 @@ impl ConferenceService {
                 store: store.clone(),
                 history: history.clone(),
                 reporter: reporter.clone(),
+                webhooks: config.webhooks,
                 records: Records::new(store.clone(), history.clone()),
                 bridge_commands: bridge.commands,
                 bridge_events: bridge.events,
@@ -502,6 +506,7 @@ fn good(request: &Request, answer: soap::Answer) -> Given {
 }
 
 fn encode(request: &Request, outcome: Result<soap::Answer, Fault>) -> Bytes {
+    let outcome = outcome.map(|answer| convert::paged(answer, &request.operation));
     soap::write_response(&Response::to(&request.headers, outcome)).into()
 }
 

@@ -35,7 +35,7 @@ pub enum Command {
     Watch(Watch),
     /// Send one chat message.
     Send(Send),
-    /// Accounts, their device passwords, API tokens and telephones.
+    /// Accounts, their passwords, device passwords, API tokens and telephones.
     User(User),
     /// Run only the simulated telephone network.
     Phones(Phones),
@@ -199,6 +199,14 @@ pub enum UserCommand {
         /// What the device is called.
         #[arg(long, default_value = "telephone")]
         label: String,
+    },
+    /// Set the password with which a person signs in to the window; made and shown once unless --stdin gives it.
+    Password {
+        /// The account.
+        user: String,
+        /// Read it from standard input, one line of at least 8 characters.
+        #[arg(long)]
+        stdin: bool,
     },
     /// Make a token for the SOAP and REST interfaces; shown once.
     Token {

@@ -14,6 +14,9 @@ use crate::serve;
 const CARRIER: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 5090);
 
+/// With what everybody signs in to the window.
+const PASSWORD: &str = "demo";
+
 /// Runs the demo until Ctrl-C.
 pub async fn run(options: Demo) -> Result<bool> {
     let phones = phones::demo_network();
@@ -28,6 +31,7 @@ pub async fn run(options: Demo) -> Result<bool> {
         calls_per_second: 5.0,
         ring_timeout_s: 20,
         playground: true,
+        password: Some(PASSWORD),
     })
     .await?;
     if options.ready_line {
@@ -97,6 +101,9 @@ fn welcome(phones: &[Phone], url: &str, options: &Demo) -> String {
         })
         .collect();
     text.push_str(&people.join(", "));
+    text.push_str(&format!(
+        "\nEach signs in with the password \"{PASSWORD}\" ({url})."
+    ));
     let program = program();
     let data = match options.data.to_str() {
         Some("data") | None => String::new(),
@@ -122,7 +129,7 @@ fn welcome(phones: &[Phone], url: &str, options: &Demo) -> String {
         text.push_str(&format!("\n  {what}:\n    {program} {arguments}{data}\n"));
     }
     text.push_str(&format!(
-        "\nConference web service: {url}/soap/conference?wsdl\nCtrl-C ends it.\n\n"
+        "\nConference web service: {url}/soap/conference?wsdl\nREST: {url}/api/v1/openapi.json\nCtrl-C ends it.\n\n"
     ));
     text
 }

@@ -92,6 +92,14 @@ impl Site {
         self.call(Method::DELETE, &path, &[], None).await
     }
 
+    /// Sets the password for signing in; gives it back where the server made it.
+    pub async fn set_password(&self, user: &Aor, chosen: Option<&str>) -> Result<Option<String>> {
+        let body = chosen.map_or_else(|| json!({}), |password| json!({ "password": password }));
+        let path = ["users", &user.to_string(), "password"];
+        let answer: Value = self.call(Method::PUT, &path, &[], Some(body)).await?;
+        Ok(answer["password"].as_str().map(str::to_owned))
+    }
+
     /// Makes a token.
     pub async fn mint_token(&self, user: &Aor, label: &str, days: u16) -> Result<MintedToken> {
         let body = json!({ "label": label, "days": days });

@@ -34,6 +34,20 @@ pub async fn run(options: User) -> Result<bool> {
                 device.id
             );
         }
+        UserCommand::Password { user, stdin } => {
+            let aor = site.account(&user).await?.user;
+            let chosen = match stdin {
+                true => Some(line_of_stdin()?),
+                false => None,
+            };
+            match site.set_password(&aor, chosen.as_deref()).await? {
+                Some(made) => {
+                    println!("{made}");
+                    eprintln!("The password of {aor} for signing in, shown this once.");
+                }
+                None => println!("{aor} has a new password for signing in."),
+            }
+        }
         UserCommand::Token { user, days } => {
             let aor = site.account(&user).await?.user;
             let token = site.mint_token(&aor, "convoke user token", days).await?;
@@ -55,6 +69,12 @@ pub async fn run(options: User) -> Result<bool> {
         }
     }
     Ok(true)
+}
+
+fn line_of_stdin() -> Result<String> {
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 async fn list(site: &Site) -> Result<()> {
@@ -140,7 +160,7 @@ fn with(mut telephones: Vec<TelephoneView>, number: &str, label: String) -> Vec<
                 label,
                 number: number.to_owned(),
                 default,
-                guard: None,
+                ..TelephoneView::default()
             });
         }
     }

@@ -61,7 +61,7 @@ settings! {
 }
 
 settings! {
-    /// HTTP: the conference web service, its WSDL, the reporting web service, and SIP over WebSocket at /sip.
+    /// HTTP: the window, REST at /api/v1, the conference web service with its WSDL, the reporting web service, and SIP over WebSocket at /sip.
     pub struct HttpSettings {
         /// Address for HTTP. Keep it on the loopback, or behind a proxy that speaks TLS.
         pub listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8060));
@@ -69,6 +69,10 @@ settings! {
         pub tls: Vec<SocketAddr> = vec![], like "[\"0.0.0.0:8443\"]";
         /// Web origins whose pages may connect (SIP over WebSocket), besides the server's own; "*": all.
         pub origins: Vec<String> = vec![], like "[\"https://intranet.example.org\"]";
+        /// Networks that webhooks may reach although they are not public: this machine and private networks are refused otherwise.
+        pub webhook_networks: Vec<Cidr> = vec![], like "[\"10.1.0.0/16\"]";
+        /// Proxies in front of this address, whose X-Forwarded-For is believed: wrong passwords then count against who sent them.
+        pub proxies: Vec<Cidr> = vec![], like "[\"127.0.0.1\"]";
         /// The base URL under which others reach this HTTP address; without it http:// and the address.
         pub url: Option<String> = None, like "\"https://convoke.example.org\"";
     }

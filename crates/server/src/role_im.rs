@@ -184,7 +184,8 @@ impl SipCore for ImCore {
                     Change::Revoked { device } => {
                         self.server.handle_password_revoked(&aor, device, now);
                     }
-                    Change::Other => self.server.handle_account_changed(&aor),
+                    // Whoever looks again finds the tokens in force.
+                    Change::TokenRevoked { .. } | Change::Other => self.server.handle_account_changed(&aor),
                 }
             }
             Input::Drain => self.draining = true,

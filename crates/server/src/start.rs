@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{Accounts, Keys, ReportingService, SecretDigest};
+use api::{Accounts, Keys, ReportingService, SecretDigest, Targets, Webhooks};
 use runtime::clock;
 use runtime::sip::{BindError, SipTransports};
 use runtime::tasks::{Shutdown, Tasks};
@@ -16,9 +16,9 @@ use crate::check::{Finding, Severity, check_sense};
 use crate::config::{Config, Part, SecretError};
 use crate::files::{self, ADMINISTRATOR_KEY_FILE, Addresses, FileError, SHARED_SECRET_FILE};
 use crate::housekeeping;
-use crate::http::{self, websocket, websocket::Origins};
+use crate::http::{self, Proxies, websocket, websocket::Origins};
 use crate::metrics::{self, Metrics};
-use crate::role_conference::ConferenceRole;
+use crate::role_conference::{self, ConferenceRole};
 use crate::role_gateway::{self, GatewayRole, ImServerAddress, Surroundings};
 use crate::role_im::{self, ImRole};
 
@@ -215,10 +215,17 @@ impl Server {
                 .push(("gateway", gateway.transports.clone()));
             routes = routes.merge(role_gateway::router(keys.clone(), gateway.inputs(), &url));
         }
+        let mut webhooks = None;
         let conference = if config.runs(Part::Conference) {
             let reporting = reporting(&config, http_addr, shared);
-            let role =
-                ConferenceRole::start(&config, &store, reporting, &conference_tasks, &carriers);
+            // They end after the conferences, whose ends they are told.
+            let started = Webhooks::start(&store, webhook_targets(&config), &http_tasks).await?;
+            let told = role_conference::Told {
+                reporting,
+                webhooks: started.clone(),
+            };
+            webhooks = Some(started);
+            let role = ConferenceRole::start(&config, &store, told, &conference_tasks, &carriers);
             Some(role.await?)
         } else {
             None
@@ -234,7 +241,9 @@ impl Server {
             keys,
             conference: conference.as_ref().map(|role| role.service.clone()),
             accounts: accounts.clone(),
+            webhooks,
             public_url: url.clone(),
+            shutdown: http_tasks.shutdown_token().clone(),
         });
         let mut router = router.merge(routes).merge(pages);
         if let Some(im) = &im {
@@ -243,7 +252,8 @@ impl Server {
         }
         let places = Arc::default();
         let https = listen_tls(&config, &places, &router, &http_tasks).await?;
-        http::serve(listener, None, &places, router, &http_tasks);
+        let proxies = Proxies::new(&config.http.proxies);
+        http::serve(listener, None, &places, &proxies, router, &http_tasks);
         housekeeping::start(&store, config.im.log_days, &http_tasks);
 
         let clients = im.as_ref().map(|im| &im.transports);
@@ -341,12 +351,14 @@ async fn listen_tls(
     }
     let files = role_im::certificate(config)?;
     let tls = tls::server_config(&files, &[])?;
+    let proxies = Proxies::new(&config.http.proxies);
     let mut bound = Vec::new();
     for addr in config.http.tls.iter().copied() {
         let http_error = |error| StartError::Http { addr, error };
         let listener = runtime::tcp::listen(addr).await.map_err(http_error)?;
         bound.push(listener.local_addr().map_err(http_error)?);
-        http::serve(listener, Some(tls.clone()), places, router.clone(), tasks);
+        let (tls, router) = (Some(tls.clone()), router.clone());
+        http::serve(listener, tls, places, &proxies, router, tasks);
     }
     Ok(bound)
 }
@@ -369,6 +381,14 @@ fn reporting(config: &Config, http: SocketAddr, secret: String) -> Option<Report
         None => return None,
     };
     Some(ReportingService { url, secret })
+}
+
+/// Where webhooks may be posted to.
+fn webhook_targets(config: &Config) -> Targets {
+    let networks = config.http.webhook_networks.clone();
+    Targets::new(Arc::new(move |ip| {
+        networks.iter().any(|network| network.contains(ip))
+    }))
 }
 
 /// How the parts of this process reach its HTTP address.

@@ -92,6 +92,12 @@ impl Store {
             .await
     }
 
+    /// One webhook.
+    pub async fn webhook(&self, id: i64) -> Result<Option<Webhook>, StoreError> {
+        self.read(move |conn| Ok(webhooks(conn, "w.id = ?1", [id])?.pop()))
+            .await
+    }
+
     /// Everybody's webhooks: what a starting server begins with.
     pub async fn all_webhooks(&self) -> Result<Vec<Webhook>, StoreError> {
         self.read(|conn| webhooks(conn, "1 ORDER BY w.id", []))

@@ -2,6 +2,7 @@
 
 mod commands;
 mod ladder;
+mod rest;
 mod service;
 mod speech;
 mod stage;

@@ -82,6 +82,7 @@ impl Cast {
             calls_per_second: 20.0,
             ring_timeout_s: RING_TIMEOUT_S,
             playground: false,
+            password: None,
         })
         .await?;
         let clients = Tasks::new(Shutdown::new());

@@ -13,5 +13,6 @@ mod gateway;
 mod im;
 mod log;
 mod presence;
+mod rest;
 mod web;
 mod websocket;

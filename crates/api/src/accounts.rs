@@ -1,0 +1,572 @@
+//! The operations on accounts: people, their telephones, their passwords, device passwords and tokens. For the REST calls and
+//! for who sets an installation up.
+
+use convoke_types::address::BadAddress;
+use convoke_types::{Address, Aor, Fault, FaultCode, loggable};
+use runtime::clock;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use sip_proto::auth::Credential;
+use store::{
+    Account, AccountKind, ApiToken, Ha1, NewDevice, Store, TELEPHONES_MAX, Telephone, TelephoneKind,
+};
+use utoipa::ToSchema;
+
+use crate::caller::{SCOPE_CONFERENCE, TOKEN_PREFIX};
+use crate::directory::store_fault;
+use crate::passwords::Passwords;
+
+/// Legs at once that a new account's conferences may have (T12).
+const PORTS_DEFAULT: u32 = 50;
+/// Longest life of a token, in days.
+const TOKEN_DAYS_MAX: u32 = 3_650;
+const DAY_MS: i64 = 86_400_000;
+/// Random characters of a device password: 110 bits at 5 bits each, for there are 32 letters.
+const PASSWORD_CHARS: usize = 22;
+/// Random characters of a token: 160 bits.
+pub(crate) const TOKEN_CHARS: usize = 32;
+/// Longest label or name, in characters.
+const LABEL_MAX_CHARS: usize = 64;
+/// Longest text about when to use a telephone, in characters.
+const WHEN_MAX_CHARS: usize = 256;
+/// Longest language tag, in characters.
+const LANGUAGE_MAX_CHARS: usize = 35;
+/// Language of an account unless another is asked for.
+const LANGUAGE_DEFAULT: &str = "en";
+
+/// Told when an account or its passwords change, so that caches forget it and what a revoked password opened is closed.
+pub type Changed = std::sync::Arc<dyn Fn(&Aor, Change) + Send + Sync>;
+
+/// What changed of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// A device password is in force no more.
+    Revoked {
+        /// Its number.
+        device: i64,
+    },
+    /// A token of a session is in force no more.
+    TokenRevoked {
+        /// Its number.
+        token: i64,
+    },
+    /// Anything else: it was made or renamed, or got one more password or token.
+    Other,
+}
+
+/// The operations on accounts, for the REST calls and for who sets an installation up.
+#[derive(Clone)]
+pub struct Accounts {
+    store: Store,
+    domain: String,
+    realm: String,
+    changed: Changed,
+    passwords: Passwords,
+}
+
+/// An account as REST shows it.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[schema(as = Account)]
+pub struct AccountView {
+    /// Address of record.
+    #[schema(value_type = String)]
+    pub user: Aor,
+    /// The name that others see.
+    pub name: String,
+    /// Their telephones.
+    pub telephones: Vec<TelephoneView>,
+}
+
+/// A telephone as REST shows it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schema(as = Telephone)]
+pub struct TelephoneView {
+    /// What the person calls it: `work`, `mobile` …
+    #[schema(min_length = 1, max_length = 64)]
+    pub label: String,
+    /// The number in international form.
+    pub number: String,
+    /// What kind of place it is; by the label where it is missing.
+    #[serde(default)]
+    pub kind: Option<PlaceKind>,
+    /// Called unless another is asked for.
+    #[serde(default)]
+    pub default: bool,
+    /// Ask for key 1 before joining.
+    #[serde(default)]
+    pub guard: Option<bool>,
+    /// When to use it, in the person's words.
+    #[serde(default)]
+    #[schema(max_length = 256)]
+    pub when_to_use: String,
+}
+
+/// What kind of place a telephone is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlaceKind {
+    /// At work.
+    Work,
+    /// At home.
+    Home,
+    /// Carried along.
+    Mobile,
+    /// Anything else.
+    Other,
+}
+
+impl PlaceKind {
+    /// The kind that a label says.
+    fn of_label(label: &str) -> Self {
+        match label.to_lowercase().as_str() {
+            "work" => PlaceKind::Work,
+            "home" => PlaceKind::Home,
+            "mobile" => PlaceKind::Mobile,
+            _ => PlaceKind::Other,
+        }
+    }
+}
+
+impl From<TelephoneKind> for PlaceKind {
+    fn from(kind: TelephoneKind) -> Self {
+        match kind {
+            TelephoneKind::Work => PlaceKind::Work,
+            TelephoneKind::Home => PlaceKind::Home,
+            TelephoneKind::Mobile => PlaceKind::Mobile,
+            TelephoneKind::Other => PlaceKind::Other,
+        }
+    }
+}
+
+impl From<PlaceKind> for TelephoneKind {
+    fn from(kind: PlaceKind) -> Self {
+        match kind {
+            PlaceKind::Work => TelephoneKind::Work,
+            PlaceKind::Home => TelephoneKind::Home,
+            PlaceKind::Mobile => TelephoneKind::Mobile,
+            PlaceKind::Other => TelephoneKind::Other,
+        }
+    }
+}
+
+/// A new device password; the only time that it is shown.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct MintedDevice {
+    /// For revoking.
+    pub id: i64,
+    /// The user name for digest authentication.
+    pub username: String,
+    /// The realm for digest authentication.
+    pub realm: String,
+    /// The password.
+    pub password: String,
+}
+
+/// A new token; the only time that it is shown.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct MintedToken {
+    /// The token.
+    pub token: String,
+    /// Until when, milliseconds since 1970.
+    pub expires_at: i64,
+}
+
+impl Accounts {
+    /// Operations on this store's accounts. `realm` is the digest realm of the IM server.
+    #[must_use]
+    pub fn new(store: Store, domain: String, realm: String, changed: Changed) -> Self {
+        Self {
+            store,
+            domain,
+            realm,
+            changed,
+            passwords: Passwords::default(),
+        }
+    }
+
+    /// `bob` or `bob@domain` as an address of record of this domain.
+    ///
+    /// # Errors
+    /// `bad-request`.
+    pub fn aor(&self, user: &str) -> Result<Aor, Fault> {
+        let parsed = if user.contains('@') {
+            user.parse()
+        } else {
+            Aor::new(user, &self.domain)
+        };
+        parsed.map_err(|error| {
+            Fault::new(FaultCode::BadRequest, error.expected, loggable(&error.came))
+        })
+    }
+
+    /// Makes or renames an account.
+    ///
+    /// # Errors
+    /// From the store.
+    pub async fn save(&self, aor: &Aor, name: &str, kind: AccountKind) -> Result<(), Fault> {
+        let known = self.store.account(aor).await.map_err(store_fault)?;
+        let (language, ports) = match known {
+            Some(known) => (known.language, known.ports),
+            None => (LANGUAGE_DEFAULT.to_owned(), PORTS_DEFAULT),
+        };
+        self.save_account(Account {
+            aor: aor.clone(),
+            display_name: name.to_owned(),
+            kind,
+            language,
+            ports,
+            created_at: now(),
+        })
+        .await
+    }
+
+    async fn save_account(&self, account: Account) -> Result<(), Fault> {
+        let aor = account.aor.clone();
+        self.store
+            .save_account(account)
+            .await
+            .map_err(store_fault)?;
+        (self.changed)(&aor, Change::Other);
+        Ok(())
+    }
+
+    /// The account of this address.
+    ///
+    /// # Errors
+    /// `unknown-person`, and from the store.
+    pub async fn account(&self, aor: &Aor) -> Result<Account, Fault> {
+        let account = self.store.account(aor).await.map_err(store_fault)?;
+        account.ok_or_else(|| {
+            Fault::new(
+                FaultCode::UnknownPerson,
+                "an account of this server",
+                aor.to_string(),
+            )
+        })
+    }
+
+    /// Changes what a person may change of their own account.
+    ///
+    /// # Errors
+    /// `bad-request`, `unknown-person`, and from the store.
+    pub async fn save_profile(&self, aor: &Aor, name: &str, language: &str) -> Result<(), Fault> {
+        let name = text(name, 1, LABEL_MAX_CHARS, "a name")?;
+        let is_tag = (2..=LANGUAGE_MAX_CHARS).contains(&language.len())
+            && language.starts_with(|c: char| c.is_ascii_alphabetic())
+            && language
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || c == '-');
+        if !is_tag {
+            return Err(Fault::new(
+                FaultCode::BadRequest,
+                "a language tag, such as en or de",
+                loggable(language),
+            ));
+        }
+        let mut account = self.account(aor).await?;
+        account.display_name = name;
+        language.clone_into(&mut account.language);
+        self.save_account(account).await
+    }
+
+    /// Where accounts are kept.
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The domain of the accounts.
+    pub(crate) fn domain(&self) -> &str {
+        &self.domain
+    }
+
+    /// Tells who must know of a change.
+    pub(crate) fn tell(&self, aor: &Aor, change: Change) {
+        (self.changed)(aor, change);
+    }
+
+    /// Every account of people, up to the store's page.
+    ///
+    /// # Errors
+    /// From the store.
+    pub async fn list(&self) -> Result<Vec<AccountView>, Fault> {
+        let mut views = Vec::new();
+        for account in self
+            .store
+            .accounts(None, store::PAGE_MAX)
+            .await
+            .map_err(store_fault)?
+        {
+            views.push(AccountView {
+                telephones: self.telephones(&account.aor).await?,
+                user: account.aor,
+                name: account.display_name,
+            });
+        }
+        Ok(views)
+    }
+
+    /// Somebody's telephones, in the order in which they are to be tried.
+    ///
+    /// # Errors
+    /// From the store.
+    pub async fn telephones(&self, aor: &Aor) -> Result<Vec<TelephoneView>, Fault> {
+        let telephones = self.store.telephones(aor).await.map_err(store_fault)?;
+        Ok(telephones.into_iter().map(telephone_view).collect())
+    }
+
+    /// Replaces somebody's telephones.
+    ///
+    /// # Errors
+    /// `unknown-person`, `number-refused`, and from the store.
+    pub async fn save_telephones(
+        &self,
+        aor: &Aor,
+        telephones: Vec<TelephoneView>,
+    ) -> Result<(), Fault> {
+        self.account(aor).await?;
+        let known = self.store.telephones(aor).await.map_err(store_fault)?;
+        let rows = telephones_of(telephones, &known)?;
+        self.store
+            .save_telephones(aor, rows)
+            .await
+            .map_err(store_fault)
+    }
+
+    /// Sets the password with which a person signs in. Whoever is signed in with the former one is so no longer, but for
+    /// the session `except`.
+    ///
+    /// # Errors
+    /// `unknown-person`, `overloaded`, and from the store.
+    pub async fn set_password(
+        &self,
+        aor: &Aor,
+        password: &str,
+        except: Option<i64>,
+    ) -> Result<(), Fault> {
+        self.account(aor).await?;
+        let phc = self.passwords.hash(password).await?;
+        self.store
+            .save_password(aor, phc, now())
+            .await
+            .map_err(store_fault)?;
+        let ended = self.store.end_sessions(aor, except, now()).await;
+        self.tell_ended(aor, ended.map_err(store_fault)?);
+        Ok(())
+    }
+
+    /// Whether this is the person's password; the answer takes as long where there is none.
+    ///
+    /// # Errors
+    /// `overloaded`, and from the store.
+    pub async fn is_password(&self, aor: &Aor, password: &str) -> Result<bool, Fault> {
+        let phc = self.store.password(aor).await.map_err(store_fault)?;
+        self.passwords.matches(password, phc).await
+    }
+
+    /// Whether the person has a password to sign in with.
+    ///
+    /// # Errors
+    /// From the store.
+    pub async fn has_password(&self, aor: &Aor) -> Result<bool, Fault> {
+        let phc = self.store.password(aor).await.map_err(store_fault)?;
+        Ok(phc.is_some())
+    }
+
+    /// Tokens are in force no more: what they opened is closed.
+    pub(crate) fn tell_ended(&self, aor: &Aor, tokens: Vec<i64>) {
+        for token in tokens {
+            self.tell(aor, Change::TokenRevoked { token });
+        }
+    }
+
+    /// Makes a device password.
+    ///
+    /// # Errors
+    /// `unknown-person`, `internal` without random bytes, and from the store.
+    pub async fn mint_device(&self, aor: &Aor, label: &str) -> Result<MintedDevice, Fault> {
+        self.account(aor).await?;
+        let password = random_text(PASSWORD_CHARS)?;
+        let id = self.save_device(aor, label, &password).await?;
+        Ok(MintedDevice {
+            id,
+            username: aor.user().to_owned(),
+            realm: self.realm.clone(),
+            password,
+        })
+    }
+
+    /// Stores a device password that somebody chose (the gateway's own, generated in the data directory).
+    ///
+    /// # Errors
+    /// From the store.
+    pub async fn save_device(&self, aor: &Aor, label: &str, password: &str) -> Result<i64, Fault> {
+        let device = NewDevice {
+            aor: aor.clone(),
+            label: label.to_owned(),
+            ha1: self.ha1(aor, password),
+            created_at: now(),
+        };
+        let id = self.store.add_device(device).await.map_err(store_fault)?;
+        (self.changed)(aor, Change::Other);
+        Ok(id)
+    }
+
+    /// A device password of this account as it is stored.
+    pub fn ha1(&self, aor: &Aor, password: &str) -> Ha1 {
+        let credential = Credential::from_password(aor.user(), &self.realm, password);
+        Ha1 {
+            md5: credential.md5.unwrap_or_default(),
+            sha256: credential.sha256.unwrap_or_default(),
+            sha512_256: credential.sha512_256.unwrap_or_default(),
+        }
+    }
+
+    /// Takes a device password back.
+    ///
+    /// # Errors
+    /// `unknown-person` when there is no such password in force.
+    pub async fn revoke_device(&self, aor: &Aor, id: i64) -> Result<(), Fault> {
+        let theirs = self
+            .store
+            .devices(aor)
+            .await
+            .map_err(store_fault)?
+            .iter()
+            .any(|device| device.id == id);
+        if !theirs
+            || !self
+                .store
+                .revoke_device(id, now())
+                .await
+                .map_err(store_fault)?
+        {
+            return Err(Fault::new(
+                FaultCode::UnknownPerson,
+                "a device password in force",
+                "an unknown id",
+            ));
+        }
+        (self.changed)(aor, Change::Revoked { device: id });
+        Ok(())
+    }
+
+    /// Makes a token for the SOAP service.
+    ///
+    /// # Errors
+    /// `unknown-person`, `internal` without random bytes, and from the store.
+    pub async fn mint_token(
+        &self,
+        aor: &Aor,
+        label: &str,
+        days: u32,
+    ) -> Result<MintedToken, Fault> {
+        self.account(aor).await?;
+        let token = format!("{TOKEN_PREFIX}{}", random_text(TOKEN_CHARS)?);
+        let expires_at =
+            now().saturating_add(DAY_MS.saturating_mul(i64::from(days.clamp(1, TOKEN_DAYS_MAX))));
+        let row = ApiToken {
+            hash: Sha256::digest(token.as_bytes()).into(),
+            aor: aor.clone(),
+            label: label.to_owned(),
+            scopes: SCOPE_CONFERENCE.to_owned(),
+            created_at: now(),
+            expires_at: Some(expires_at),
+        };
+        self.store.add_token(row).await.map_err(store_fault)?;
+        Ok(MintedToken { token, expires_at })
+    }
+}
+
+fn telephone_view(telephone: Telephone) -> TelephoneView {
+    TelephoneView {
+        label: telephone.label,
+        number: telephone.address.to_string(),
+        kind: Some(telephone.kind.into()),
+        default: telephone.is_default,
+        guard: telephone.guard,
+        when_to_use: telephone.when_to_use,
+    }
+}
+
+/// Checks a whole profile. SIP addresses that an administrator has put there stay, new ones are refused.
+fn telephones_of(views: Vec<TelephoneView>, known: &[Telephone]) -> Result<Vec<Telephone>, Fault> {
+    let refused = |expected: String, came: String| Fault::new(FaultCode::BadRequest, expected, came);
+    if views.len() > TELEPHONES_MAX {
+        let expected = format!("at most {TELEPHONES_MAX} telephones");
+        return Err(refused(expected, views.len().to_string()));
+    }
+    if views.iter().filter(|view| view.default).count() > 1 {
+        return Err(refused("one default".to_owned(), "several".to_owned()));
+    }
+    let mut rows: Vec<Telephone> = Vec::new();
+    for view in views {
+        let label = text(&view.label, 1, LABEL_MAX_CHARS, "a label")?;
+        if rows.iter().any(|row| row.label.eq_ignore_ascii_case(&label)) {
+            return Err(refused("a label for each telephone".to_owned(), loggable(&label)));
+        }
+        let stays = known
+            .iter()
+            .map(|telephone| &telephone.address)
+            .find(|address| matches!(address, Address::Sip(uri) if *uri == view.number));
+        let address = match stays {
+            Some(address) => address.clone(),
+            None => Address::Number(number(&view.number)?),
+        };
+        rows.push(Telephone {
+            kind: view.kind.unwrap_or_else(|| PlaceKind::of_label(&label)).into(),
+            label,
+            address,
+            is_default: view.default,
+            guard: view.guard,
+            when_to_use: text(&view.when_to_use, 0, WHEN_MAX_CHARS, "when to use it")?,
+        });
+    }
+    Ok(rows)
+}
+
+/// A number in international form.
+///
+/// # Errors
+/// `number-refused`.
+pub(crate) fn number(text: &str) -> Result<convoke_types::E164, Fault> {
+    text.parse().map_err(|error: BadAddress| {
+        Fault::new(
+            FaultCode::NumberRefused,
+            error.expected,
+            loggable(&error.came),
+        )
+    })
+}
+
+/// A text from outside without control characters and needless space, of so many characters.
+///
+/// # Errors
+/// `bad-request`.
+pub(crate) fn text(text: &str, min: usize, max: usize, what: &str) -> Result<String, Fault> {
+    let cleaned = soap_proto::clean(text, max.saturating_add(1));
+    let count = cleaned.chars().count();
+    if (min..=max).contains(&count) {
+        return Ok(cleaned);
+    }
+    let expected = format!("{what} of {min} to {max} characters");
+    let came = if count > max { "more" } else { "less" };
+    Err(Fault::new(FaultCode::BadRequest, expected, came))
+}
+
+/// The time of day in milliseconds since 1970.
+pub(crate) fn now() -> i64 {
+    clock::unix_ms(clock::wall())
+}
+
+/// Unpredictable text of letters and digits that are hard to confuse.
+pub(crate) fn random_text(chars: usize) -> Result<String, Fault> {
+    const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let mut random = vec![0_u8; chars];
+    getrandom::fill(&mut random)
+        .map_err(|_| Fault::new(FaultCode::Internal, "random bytes", "none from the system"))?;
+    Ok(random
+        .iter()
+        .filter_map(|byte| ALPHABET.get(usize::from(byte % 32)).map(|c| char::from(*c)))
+        .collect())
+}
