@@ -78,7 +78,7 @@ export function InvitationCard({ item }: { item: InvitationItem }) {
             {format.time(item.at)}
           </time>
         </p>
-        <section className="inv" aria-label={t.invitation.label(item.title)}>
+        <div className="inv">
           <div className="top">
             <span className="av sq">
               <Icon name="phone" />
@@ -111,7 +111,7 @@ export function InvitationCard({ item }: { item: InvitationItem }) {
           )}
           {open && ringing?.leaves && <p className="note">{t.invitation.leaves(ringing.leaves)}</p>}
           {item.note && <p className="note">{t.quoted(item.note)}</p>}
-        </section>
+        </div>
       </div>
     </article>
   );
