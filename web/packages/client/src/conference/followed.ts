@@ -49,6 +49,7 @@ export class Followed extends State<FollowedState> {
   readonly #times: Alarm;
   #holders = 0;
   #asking = false;
+  #learning = false;
 
   constructor(ua: Ua, service: ConferenceService, id: string, title: string) {
     super({
@@ -212,12 +213,15 @@ export class Followed extends State<FollowedState> {
 
   /** Asks how it ended; what cannot be told any more ended somehow. */
   async #learnEnd(denied = false): Promise<void> {
+    if (this.#learning) return;
     if (this.get().end) {
       this.ended(undefined);
       return;
     }
+    this.#learning = true;
     const { id } = this.get();
     const outcome = await this.#service.request({ name: 'get', conference: id, since: this.#events.snapshot.version });
+    this.#learning = false;
     const answer = 'answer' in outcome ? outcome.answer : undefined;
     if (denied && answer?.conference && answer.conference.phase !== 'ended') {
       // It goes on, though nobody tells us how.

@@ -15,6 +15,8 @@ import type { Chat, ChatSummary, Chats, ChatsState } from './types.js';
 
 /** Ids of messages that came lately: what comes again is shown once. */
 const SEEN_MAX = 2_000;
+/** Newest chats in which the presence of the other one is followed without their being open. */
+const WATCHED_MAX = 200;
 
 type Summary = Omit<ChatSummary, 'with' | 'typing' | 'draft' | 'unread'> & { unread: number };
 
@@ -30,6 +32,7 @@ export class ChatsModel extends State<ChatsState> implements Chats {
   #drafts: Record<string, string> = {};
   #seen: string[] = [];
   #unwatch: (() => void)[] = [];
+  #unwatchList = () => {};
 
   constructor(core: Core, people: PeopleModel, invitations: Invitations, calls: CallsModel) {
     super({ list: [], unread: 0, loading: false });
@@ -108,6 +111,7 @@ export class ChatsModel extends State<ChatsState> implements Chats {
     if (known) return known;
     const chat = new ChatModel(user, this.#parts, this.#drafts[user] ?? '', this.#summaries.get(user)?.unread ?? 0);
     this.#chats.set(user, chat);
+    for (const record of this.#invitations.with(user)) chat.invitation(record);
     this.#unwatch.push(this.#people.watch([user]));
     return chat;
   }
@@ -123,22 +127,23 @@ export class ChatsModel extends State<ChatsState> implements Chats {
     for (const row of result.data.chats) this.#row(row, line.domain);
     this.set({ loading: false, problem: undefined });
     this.#show();
-    this.#unwatch.push(this.#people.watch(result.data.chats.map((row) => account(row.user, line.domain))));
+    const unwatch = this.#unwatchList;
+    this.#unwatchList = this.#people.watch(result.data.chats.slice(0, WATCHED_MAX).map((row) => row.with));
+    unwatch();
   }
 
   #row(row: ChatRow, domain: string): void {
-    const user = account(row.user, domain).toLowerCase();
-    if (row.name) this.#people.hint(user, row.name);
+    const user = row.with.toLowerCase();
     const { last } = row;
-    const words = last?.type === 'text';
+    const words = last.type === 'text';
     const known = this.#summaries.get(user);
-    const at = last ? this.#core.localTime(Date.parse(last.at)) : known?.at;
+    const at = this.#core.localTime(last.at);
     // What was written here and is still on its way is newer.
-    const newer = known?.at !== undefined && at !== undefined && known.at > at;
+    const newer = known?.at !== undefined && known.at > at;
     const told: Summary = {
-      last: words ? last.text : last ? 'invitation' : undefined,
-      lastKind: words ? 'message' : last ? 'invitation' : undefined,
-      lastMine: last && account(last.from, domain).toLowerCase() === this.#core.line?.user.toLowerCase(),
+      last: words ? last.text : 'invitation',
+      lastKind: words ? 'message' : 'invitation',
+      lastMine: account(last.from, domain).toLowerCase() === this.#core.line?.user.toLowerCase(),
       at,
       unread: row.unread,
     };
@@ -273,6 +278,7 @@ export class ChatsModel extends State<ChatsState> implements Chats {
     for (const chat of this.#chats.values()) chat.close();
     for (const forget of this.#unwatch) forget();
     this.#unwatch = [];
+    this.#unwatchList = () => {};
     this.#chats.clear();
     this.#summaries.clear();
     this.#drafts = {};
