@@ -12,7 +12,7 @@ export function Call({ item }: { item: CallLineItem }) {
   const { convoke } = useModels();
   const { t, format } = useI18n();
   const calls = useCalls();
-  const open = usePick(convoke.conferences, (state) => state.board?.get().id === item.conference);
+  const open = usePick(convoke.conferences, (state) => state.live.some((one) => one.id === item.conference && one.open));
   const runs = item.durationMs === undefined && !item.missed;
   const nobody = !runs && !item.missed && item.people.length === 0;
   const by = item.mine ? t.common.you : convoke.people.person(item.startedBy).name;
