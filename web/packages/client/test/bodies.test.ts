@@ -16,7 +16,10 @@ const AT = Date.parse('2026-11-26T10:00:00.5Z');
 describe('message/cpim', () => {
   it('is read as it was written', () => {
     const text = 'one\r\n\r\ntwo: three\n<b>&amp; 😀';
-    const written = writeCpim('alice@example.org', 'bob@example.org', 'id-1', AT, ['positive-delivery', 'display'], text);
+    const written = writeCpim(
+      { from: 'alice@example.org', to: 'bob@example.org', id: 'id-1', at: AT, wants: ['positive-delivery', 'display'] },
+      text,
+    );
     expect(readCpim(written)).toEqual({
       type: 'text/plain',
       body: text,

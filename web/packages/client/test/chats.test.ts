@@ -197,7 +197,8 @@ describe('reading', () => {
     expect(notices.filter((one) => one.kind === 'message')).toMatchObject([{ text: 'first', from: { user: BOB } }]);
     expect(convoke.chats.get()).toMatchObject({ unread: 1, list: [{ last: 'first', unread: 1, lastMine: false }] });
     const toBob = () => peer.requests('MESSAGE').filter((one) => one.uri === `sip:${BOB}`);
-    expect(toBob().map((one) => one.get('Content-Type'))).toEqual(['message/imdn+xml']);
+    expect(toBob().map((one) => one.get('Content-Type'))).toEqual(['message/cpim']);
+    expect(toBob()[0]?.body).toContain('\r\n\r\nContent-Type: message/imdn+xml\r\nContent-Disposition: notification\r\n\r\n<?xml');
     expect(toBob()[0]?.body).toContain('<delivered/>');
     rest.routes.set('GET /me/chats/*', () => ({
       messages: [

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { callPeople } from '../src/index.js';
 import { Focus } from './focus.js';
-import { Connection, DOMAIN, Peer, RestServer, SERVER, settle } from './world.js';
+import { type Connection, DOMAIN, Peer, RestServer, SERVER, settle } from './world.js';
 
 beforeEach(() => {
   vi.useFakeTimers({ now: Date.parse('2026-11-26T10:00:00Z') });
@@ -19,7 +19,9 @@ function globals(): { peer: Peer; rest: RestServer; focus: Focus; WebSocket: unk
     { label: 'Mobile', number: '+15550102', kind: 'mobile', default: false, whenToUse: '' },
   ]);
   rest.routes.set('GET /directory', (_, path) => ({
-    people: path.includes('bob') ? [{ user: `bob@${DOMAIN}`, name: 'Bob Keller', places: [{ label: 'mobile', kind: 'mobile', default: true }] }] : [],
+    people: path.includes('bob')
+      ? [{ user: `bob@${DOMAIN}`, name: 'Bob Keller', places: [{ label: 'mobile', kind: 'mobile', default: true }] }]
+      : [],
   }));
   class WebSocket {
     binaryType = '';
@@ -56,7 +58,14 @@ function globals(): { peer: Peer; rest: RestServer; focus: Focus; WebSocket: unk
 describe('call these people', () => {
   it('signs in with a token, calls, and gives the board', async () => {
     const { focus, ...platform } = globals();
-    const calling = callPeople({ ...platform, server: SERVER, token: 'token-1', people: ['bob', '+49 30 123456'], title: 'Plan', callMeAt: 'mobile' });
+    const calling = callPeople({
+      ...platform,
+      server: SERVER,
+      token: 'token-1',
+      people: ['bob', '+49 30 123456'],
+      title: 'Plan',
+      callMeAt: 'mobile',
+    });
     await settle(2_000);
     const result = await calling;
     if (!('board' in result)) throw new Error(JSON.stringify(result));

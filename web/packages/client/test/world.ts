@@ -329,7 +329,7 @@ export class Peer {
     }
     const key = `${request.get('Call-ID')} ${request.get('CSeq')} ${request.body}`;
     const stored = this.#stored.get(key) ?? this.#number++;
-    if (!this.#stored.has(key) && request.get('Content-Type') === 'message/cpim') {
+    if (!this.#stored.has(key) && request.body.includes('imdn.Message-ID')) {
       const id = /imdn\.Message-ID: (\S+)/.exec(request.body)?.[1] ?? '';
       this.chat.push({ to, id, text: request.body.split('\r\n\r\n').slice(2).join('\r\n\r\n'), number: stored });
     }

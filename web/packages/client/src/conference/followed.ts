@@ -208,11 +208,11 @@ export class Followed extends State<FollowedState> {
 
   #subscriptionOver(status: number, reason: string): void {
     // Whoever is on the roster is let in: it is over, or we were taken off.
-    void this.#learnEnd(status !== 200 || reason !== 'noresource');
+    void this.#learnEnd(status !== 200 || reason !== 'noresource', reason);
   }
 
   /** Asks how it ended; what cannot be told any more ended somehow. */
-  async #learnEnd(denied = false): Promise<void> {
+  async #learnEnd(denied = false, reason = ''): Promise<void> {
     if (this.#learning) return;
     if (this.get().end) {
       this.ended(undefined);
@@ -229,7 +229,8 @@ export class Followed extends State<FollowedState> {
       return;
     }
     if (denied && !answer) this.set({ denied: true });
-    this.ended(answer?.end);
+    // `rejected`: others go on without us.
+    this.ended(answer?.end ?? (reason === 'rejected' ? { words: 'You are not on the roster any more.' } : undefined));
   }
 }
 

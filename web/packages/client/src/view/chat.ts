@@ -1,7 +1,9 @@
 /** One chat: what was said, on its way and here; who types; what is read. */
+import { CPIM, writeCpim } from '../im/cpim.js';
 import { COMPOSING, IMDN, writeComposing, writeImdn } from '../im/imdn.js';
 import { readInvitation } from '../im/invitation.js';
 import type { MessageRow } from '../rest/api.js';
+import type { Ua } from '../sip/ua.js';
 import { uriOf } from '../sip/uri.js';
 import { uuid } from '../util/ids.js';
 import { State, same } from '../util/store.js';
@@ -400,7 +402,7 @@ export class ChatModel extends State<ChatState> implements Chat {
     );
     this.#readUpTo = Math.max(this.#readUpTo, newest);
     if (!core.online) return;
-    for (const id of this.#toTell) this.#tell(IMDN, writeImdn(id, core.line?.ua.serverNow() ?? 0, 'read'));
+    for (const id of this.#toTell) if (core.line) this.#tell(CPIM, wrapImdn(core.line.ua, this.user, id, 'read'));
     this.#toTell.clear();
     const upTo = this.#readUpTo;
     this.#readUpTo = 0;
@@ -418,4 +420,10 @@ export class ChatModel extends State<ChatState> implements Chat {
 
 function byTime(a: Entry, b: Entry): number {
   return a.item.at - b.item.at;
+}
+
+/** A notification in its wrapper, which only devices get that open one (RFC 5438 §7.1.2). */
+export function wrapImdn(ua: Ua, to: string, id: string, state: 'delivered' | 'read'): string {
+  const at = ua.serverNow();
+  return writeCpim({ from: ua.options.aor, to, at, type: IMDN, disposition: 'notification' }, writeImdn(id, at, state));
 }

@@ -1,11 +1,12 @@
 /** All chats: the list, and who gets what came. */
-import { COMPOSING, IMDN, readComposing, readImdn, writeImdn } from '../im/imdn.js';
+import { CPIM } from '../im/cpim.js';
+import { COMPOSING, IMDN, readComposing, readImdn } from '../im/imdn.js';
 import { INVITATION, readInvitation } from '../im/invitation.js';
 import type { ChatRow } from '../rest/api.js';
 import { uriOf } from '../sip/uri.js';
 import { State, same } from '../util/store.js';
 import type { CallsModel } from './calls.js';
-import { ChatModel, type ChatParts } from './chat.js';
+import { ChatModel, type ChatParts, wrapImdn } from './chat.js';
 import { type Arrived, account, type Core } from './core.js';
 import type { InvitationRecord, Invitations } from './invitations.js';
 import { Outbox } from './outbox.js';
@@ -136,13 +137,14 @@ export class ChatsModel extends State<ChatsState> implements Chats {
     const user = row.with.toLowerCase();
     const { last } = row;
     const words = last.type === 'text';
+    const invitation = last.type.startsWith('invitation');
     const known = this.#summaries.get(user);
     const at = this.#core.localTime(last.at);
     // What was written here and is still on its way is newer.
     const newer = known?.at !== undefined && known.at > at;
     const told: Summary = {
-      last: words ? last.text : 'invitation',
-      lastKind: words ? 'message' : 'invitation',
+      last: words ? last.text : invitation ? 'invitation' : undefined,
+      lastKind: words ? 'message' : invitation ? 'invitation' : undefined,
       lastMine: account(last.from, domain).toLowerCase() === this.#core.line?.user.toLowerCase(),
       at,
       unread: row.unread,
@@ -200,7 +202,7 @@ export class ChatsModel extends State<ChatsState> implements Chats {
 
   #tellDelivered(user: string, id: string): void {
     const ua = this.#core.line?.ua;
-    if (ua) ua.send(ua.outline('MESSAGE', uriOf(user), { type: IMDN, body: writeImdn(id, ua.serverNow(), 'delivered') }));
+    if (ua) ua.send(ua.outline('MESSAGE', uriOf(user), { type: CPIM, body: wrapImdn(ua, user, id, 'delivered') }));
   }
 
   #isNew(key: string): boolean {
