@@ -3,7 +3,7 @@ import { lazy, StrictMode, Suspense } from 'react';
 import { createRoot } from 'react-dom/client';
 import { App } from './shell/app.tsx';
 import { createWindow } from './shell/window.ts';
-import { createVoice } from './voice/voice.ts';
+import { createLazyVoice } from './voice/lazy.ts';
 
 const PhonesApp = lazy(() => import('./phones/page.tsx'));
 
@@ -18,7 +18,7 @@ if (location.pathname === '/phones') {
     </StrictMode>,
   );
 } else {
-  const voice = createVoice();
+  const voice = createLazyVoice(() => import('./voice/voice.ts'));
   const convoke = createConvoke({ server: location.origin, platform: webPlatform({ media: voice }) });
   void convoke.session.resume();
   window.addEventListener('online', () => convoke.session.reconnect());

@@ -39,6 +39,12 @@ export function useMaybe<S>(store: Store<S> | undefined): S | undefined {
   );
 }
 
+/** As `usePick`, for a store that may not be there. */
+export function useMaybePick<S, T>(store: Store<S> | undefined, pick: (state: S) => T): T | undefined {
+  const get = () => (store ? pick(store.get()) : undefined);
+  return useSyncExternalStore(store ? store.subscribe : never.subscribe, get, get);
+}
+
 /** A part of a state; the component is drawn again only when the part changed. */
 export function usePick<S, T>(store: Store<S>, pick: (state: S) => T): T {
   const get = () => pick(store.get());

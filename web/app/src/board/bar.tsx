@@ -35,8 +35,8 @@ function Running({ board, state }: { board: Board; state: BoardState }) {
   const muted = me?.muted === true && !pushing;
   const talks = [...state.groups.in, ...state.groups.hands].find((row) => row.talking);
   return (
-    <section className="callbar" aria-label={t.board.callbar} data-call="" tabIndex={-1}>
-      <button type="button" className="open" onClick={grow} aria-label={`${state.title}. ${t.board.grow}`}>
+    <section className="callbar" aria-label={t.board.callbar} data-screen="bar" data-call="" tabIndex={-1}>
+      <button type="button" className="open" onClick={grow}>
         <span className="two">
           <span className="strong">
             <span className="cut grow">{state.title}</span>
@@ -56,6 +56,7 @@ function Running({ board, state }: { board: Board; state: BoardState }) {
             )}
           </span>
         </span>
+        <span className="sr">{t.board.grow}</span>
         <Icon name="up" />
       </button>
       {isIn && me && (
@@ -99,8 +100,8 @@ function Waiting({ composer }: { composer: Composer }) {
   const state = useStore(composer);
   const grow = useGrow();
   return (
-    <section className="callbar" aria-label={t.board.before}>
-      <button type="button" className="open" onClick={grow} aria-label={`${state.title}. ${t.board.grow}`}>
+    <section className="callbar" aria-label={t.board.before} data-screen="bar">
+      <button type="button" className="open" onClick={grow}>
         <span className="two">
           <span className="strong">
             <span className="cut grow">{state.title}</span>
@@ -109,6 +110,7 @@ function Waiting({ composer }: { composer: Composer }) {
             {t.board.notStarted} · {t.common.people(state.rows.length)}
           </span>
         </span>
+        <span className="sr">{t.board.grow}</span>
         <Icon name="up" />
       </button>
     </section>

@@ -104,6 +104,7 @@ function ComposerView({ composer }: { composer: Composer }) {
   const { t } = useI18n();
   const state = useStore(composer);
   const me = usePick(convoke.session, (now) => now.me);
+  const narrow = useMedia(NARROW);
   const [editing, setEditing] = useState(false);
   const [checked, setChecked] = useState(voiceCheck.done);
   const callable = state.rows.filter((row) => !row.onlyInvite).length;
@@ -147,7 +148,7 @@ function ComposerView({ composer }: { composer: Composer }) {
       <PaneTabs />
       <div className="myline">
         <div className="row own">
-          {me && <Avatar person={{ ...me, id: me.user }} bare />}
+          {me && <Avatar person={{ ...me, id: me.user }} size={narrow ? 'lg' : 'm'} bare />}
           <div className="grow">
             <div className="a">
               <b>{t.common.you}</b>

@@ -2,7 +2,7 @@ import { useMemo } from 'react';
 import type { Composer, Person, Place } from '../model.ts';
 import { type Models, useModels } from '../shell/models.tsx';
 import { memory } from '../shell/window.ts';
-import { usePick } from '../store.ts';
+import { useMaybePick, usePick } from '../store.ts';
 
 const CHECKED_KEY = 'convoke.voice.checked';
 
@@ -29,7 +29,9 @@ function show({ view }: Models): void {
 export function useCalls() {
   const models = useModels();
   const { conferences } = models.convoke;
-  const running = usePick(conferences, (state) => state.board !== undefined && state.board.get().state !== 'ended');
+  const board = usePick(conferences, (state) => state.board);
+  const phase = useMaybePick(board, (state) => state.state);
+  const running = phase !== undefined && phase !== 'ended';
   return useMemo(
     () => ({
       running,

@@ -48,7 +48,7 @@ export default function Popout({ children }: { children: ReactNode }) {
   if (!there) return null;
   return createPortal(
     <LayerContext value={there.document.body}>
-      <div className="popped">{children}</div>
+      <main className="popped">{children}</main>
       <Tooltips within={there.document} />
     </LayerContext>,
     there.document.body,

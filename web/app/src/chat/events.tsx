@@ -12,7 +12,7 @@ export function Call({ item }: { item: CallLineItem }) {
   const { convoke } = useModels();
   const { t, format } = useI18n();
   const calls = useCalls();
-  const open = usePick(convoke.conferences, (state) => state.board?.get().id === item.conference);
+  const open = usePick(convoke.conferences, (state) => state.live.some((one) => one.id === item.conference && one.open));
   const runs = item.durationMs === undefined && !item.missed;
   const nobody = !runs && !item.missed && item.people.length === 0;
   const by = item.mine ? t.common.you : convoke.people.person(item.startedBy).name;
@@ -78,7 +78,7 @@ export function InvitationCard({ item }: { item: InvitationItem }) {
             {format.time(item.at)}
           </time>
         </p>
-        <section className="inv" aria-label={t.invitation.label(item.title)}>
+        <div className="inv">
           <div className="top">
             <span className="av sq">
               <Icon name="phone" />
@@ -111,7 +111,7 @@ export function InvitationCard({ item }: { item: InvitationItem }) {
           )}
           {open && ringing?.leaves && <p className="note">{t.invitation.leaves(ringing.leaves)}</p>}
           {item.note && <p className="note">{t.quoted(item.note)}</p>}
-        </section>
+        </div>
       </div>
     </article>
   );

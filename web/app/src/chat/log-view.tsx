@@ -1,5 +1,6 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { memo, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
+import { plain } from '../i18n/format.ts';
 import { useI18n } from '../i18n/index.tsx';
 import type { Chat, ChatState } from '../model.ts';
 import { useModels } from '../shell/models.tsx';
@@ -98,7 +99,7 @@ export function Log({ chat, state }: { chat: Chat; state: ChatState }) {
           slow && <Bones />
         ) : (
           <div className="empty">
-            <h2 className="t14 strong">{t.chat.emptyTitle(state.with.name)}</h2>
+            <h2 className="t14 strong">{t.chat.emptyTitle(plain(state.with.name))}</h2>
             <p className="soft">{t.chat.emptySay}</p>
           </div>
         )}
@@ -121,7 +122,7 @@ export function Log({ chat, state }: { chat: Chat; state: ChatState }) {
           {state.loadingOlder ? (
             slowOlder && t.chat.older
           ) : !state.hasOlder ? (
-            <span>{t.chat.start(state.with.name)}</span>
+            <span>{t.chat.start(plain(state.with.name))}</span>
           ) : null}
         </div>
         <div className="virtual" style={{ height: total }}>
@@ -133,7 +134,7 @@ export function Log({ chat, state }: { chat: Chat; state: ChatState }) {
               className="vrow"
               style={{ transform: `translateY(${item.start}px)` }}
             >
-              <Line row={rows[item.index] as LogRow} chat={chat} name={state.with.name} />
+              <Line row={rows[item.index] as LogRow} chat={chat} name={plain(state.with.name)} />
             </div>
           ))}
         </div>

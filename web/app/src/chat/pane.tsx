@@ -1,4 +1,5 @@
 import { useEffect, useMemo } from 'react';
+import { plain } from '../i18n/format.ts';
 import { useI18n } from '../i18n/index.tsx';
 import type { Chat, Person } from '../model.ts';
 import { useCalls } from '../board/calls.ts';
@@ -44,11 +45,11 @@ function WithAccount({ chat }: { chat: Chat }) {
               <b />
               <b />
             </span>
-            {t.chat.typing(state.with.name)}
+            {t.chat.typing(plain(state.with.name))}
           </>
         )}
       </p>
-      <Write chat={chat} name={state.with.name} draft={state.draft} />
+      <Write chat={chat} name={plain(state.with.name)} draft={state.draft} />
     </section>
   );
 }
@@ -87,7 +88,7 @@ function Header({ person, user }: { person: Person; user?: string }) {
           <Avatar person={person} />
         </span>
         <div className="ti">
-          <h1 className="cut">{person.name}</h1>
+          <h1 className="cut">{plain(person.name)}</h1>
           <p className="cut">{say}</p>
         </div>
         <IconButton

@@ -348,7 +348,7 @@ export const de: Words = {
     held: 'Gehalten',
     muted: 'Stumm',
     silent: 'Kein Ton',
-    hand: 'Meldung',
+    hand: 'Hand',
     busy: 'Besetzt',
     'no-answer': 'Keine Antwort',
     declined: 'Abgelehnt',

@@ -20,6 +20,14 @@ export interface Format {
   list(names: readonly string[]): string;
 }
 
+/** Marks that turn the direction of what follows: in a name they would turn the words around it too. */
+const TURNS = /[\u202a-\u202e\u2066-\u2069]/g;
+
+/** A name fit to stand in a sentence. */
+export function plain(name: string): string {
+  return name.replace(TURNS, '');
+}
+
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;

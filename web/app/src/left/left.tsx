@@ -47,7 +47,7 @@ export function Left() {
     virtual.measure();
   }
   return (
-    <nav className="left" aria-label={t.left.label}>
+    <nav className="left" aria-label={t.left.label} data-screen="list">
       <Mine />
       <button type="button" className="find" onClick={() => view.patch({ palette: true })}>
         <Icon name="find" />

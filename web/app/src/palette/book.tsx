@@ -137,7 +137,6 @@ function Entry({ person, picking, chosen, touch, onPress }: EntryProps) {
         type="button"
         className="press"
         {...(picking ? { role: 'checkbox', 'aria-checked': chosen } : {})}
-        aria-label={picking ? person.name : t.book.writeTo(person.name)}
         onClick={onPress}
       >
         {picking && <span className="box">{chosen && <Icon name="ok" size="s" />}</span>}

@@ -5,7 +5,7 @@ import { useModels } from '../shell/models.tsx';
 import { BackButton } from '../shell/panes.tsx';
 import type { ThemeChoice } from '../shell/window.ts';
 import { usePick, useStore } from '../store.ts';
-import { Button, Field, ProblemNotice } from '../ui/parts.tsx';
+import { Button, Field, ProblemNotice, Select } from '../ui/parts.tsx';
 import { toast } from '../ui/toast.tsx';
 import { LevelBar, useHeard } from '../voice/check.tsx';
 import './settings.css';
@@ -62,7 +62,7 @@ interface ChoiceProps<V extends string> {
   onChange: (value: V) => void;
 }
 
-/** One of a few: the browser's own list, which telephones show best. */
+/** One of a few, with its name above. */
 export function Choice<V extends string>({ label, value, options, onChange }: ChoiceProps<V>) {
   const id = useId();
   return (
@@ -70,13 +70,7 @@ export function Choice<V extends string>({ label, value, options, onChange }: Ch
       <label className="label" htmlFor={id}>
         {label}
       </label>
-      <select id={id} className="input select" value={value} onChange={(event) => onChange(event.target.value as V)}>
-        {options.map(([key, word]) => (
-          <option key={key} value={key}>
-            {word}
-          </option>
-        ))}
-      </select>
+      <Select id={id} value={value} options={options} onChange={(event) => onChange(event.target.value as V)} />
     </div>
   );
 }
@@ -173,12 +167,6 @@ function Sound() {
       </div>
       {state.problem && <ProblemNotice problem={state.problem} />}
       <div className="testline">
-        <LevelBar voice={voice} />
-        <p className="soft t12" aria-live="polite">
-          {testing ? (heard ? t.sound.hears : t.sound.speak) : state.status === 'asking' ? t.sound.asking : ' '}
-        </p>
-      </div>
-      <div className="rowbuttons">
         <Button
           icon="mic"
           disabled={state.status === 'asking' || (!testing && state.status !== 'idle' && state.status !== 'failed')}
@@ -189,6 +177,12 @@ function Sound() {
         <Button icon="vol" onClick={() => void voice.playSample()}>
           {t.sound.sample}
         </Button>
+        <div className="grow">
+          {testing && <LevelBar voice={voice} />}
+          <p className="soft t12" aria-live="polite">
+            {testing ? (heard ? t.sound.hears : t.sound.speak) : state.status === 'asking' ? t.sound.asking : ''}
+          </p>
+        </div>
       </div>
     </Group>
   );

@@ -145,7 +145,7 @@ function Line({ it, first, last, onEdit, onRemove, onMove, onUsual }: LineProps)
           {more && <span className="cut">{more}</span>}
         </span>
       </span>
-      <Button small look="quiet" className="touchy" onClick={onEdit} aria-label={`${t.telephones.edit}: ${label}`}>
+      <Button small look="quiet" className="hidesmall" onClick={onEdit} aria-label={`${t.telephones.edit}: ${label}`}>
         {t.telephones.edit}
       </Button>
       <DropMenu
@@ -153,6 +153,9 @@ function Line({ it, first, last, onEdit, onRemove, onMove, onUsual }: LineProps)
         align="end"
         trigger={<IconButton icon="more" className="touchy" label={t.common.more} aria-label={t.telephones.more(label)} />}
       >
+        <MenuItem icon="pen" onClick={onEdit}>
+          {t.telephones.edit}
+        </MenuItem>
         {!it.default && (
           <MenuItem icon="star" onClick={onUsual}>
             {t.telephones.makeUsual}

@@ -1,10 +1,9 @@
 import { type FormEvent, useEffect, useRef, useState } from 'react';
-import { useI18n } from '../i18n/index.tsx';
 import { usePick, useSlow, useStore } from '../store.ts';
-import { Button, Field, IconButton, ProblemNotice } from '../ui/parts.tsx';
+import { Button, Field, IconButton, ProblemNotice, Select } from '../ui/parts.tsx';
 import { useModels } from './models.tsx';
-import { type ThemeChoice } from './window.ts';
-import { isLanguage, languages } from '../i18n/index.tsx';
+import type { ThemeChoice } from './window.ts';
+import { isLanguage, languages, useI18n } from '../i18n/index.tsx';
 
 /** Name and password. The password manager of the browser may fill both. */
 export function SignIn({ onLanguage }: { onLanguage: (language: keyof typeof languages) => void }) {
@@ -85,27 +84,19 @@ export function SignIn({ onLanguage }: { onLanguage: (language: keyof typeof lan
       <div className="signfoot">
         <label>
           <span className="sr">{t.settings.language}</span>
-          <select
-            className="input select"
+          <Select
             value={language}
+            options={Object.entries(languages)}
             onChange={(event) => isLanguage(event.target.value) && onLanguage(event.target.value)}
-          >
-            {Object.entries(languages).map(([code, name]) => (
-              <option key={code} value={code}>
-                {name}
-              </option>
-            ))}
-          </select>
+          />
         </label>
         <label>
           <span className="sr">{t.settings.theme}</span>
-          <select className="input select" value={theme} onChange={(event) => view.setTheme(event.target.value as ThemeChoice)}>
-            {(['system', 'light', 'dark'] as const).map((one) => (
-              <option key={one} value={one}>
-                {t.settings.themes[one]}
-              </option>
-            ))}
-          </select>
+          <Select
+            value={theme}
+            options={(['system', 'light', 'dark'] as const).map((one) => [one, t.settings.themes[one]] as const)}
+            onChange={(event) => view.setTheme(event.target.value as ThemeChoice)}
+          />
         </label>
       </div>
     </main>

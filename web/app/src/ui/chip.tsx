@@ -41,10 +41,12 @@ export function Chip({ state, since, position }: ChipProps) {
   const look = looks[state];
   return (
     <span className={cx('chip', look.tone !== 'idle' && look.tone, look.plain && 'plain')} data-chip={state}>
-      <Icon name={look.icon} size="s" />
-      <span className="cut">
-        {t.chip[state]}
-        {position !== undefined && ` ${position}`}
+      <span className="word">
+        <Icon name={look.icon} size="s" />
+        <span className="cut">
+          {t.chip[state]}
+          {position !== undefined && ` ${position}`}
+        </span>
       </span>
       {look.runs && since !== undefined && <Timer since={since} />}
     </span>

@@ -1,12 +1,32 @@
 import { AlertDialog } from '@base-ui/react/alert-dialog';
 import { Dialog } from '@base-ui/react/dialog';
 import { Menu } from '@base-ui/react/menu';
-import { createContext, type ReactElement, type ReactNode, useContext } from 'react';
+import { createContext, type ReactElement, type ReactNode, useContext, useEffect } from 'react';
 import { Icon, type IconName } from './icon.tsx';
 import { cx } from './parts.tsx';
 
 /** Where floating layers are put: the page, or the board's own window. */
 export const LayerContext = createContext<HTMLElement | undefined>(undefined);
+
+/**
+ * The library puts guards around an open menu: empty, focusable, passing focus on at once, and hidden from assistive technology. Focusable and
+ * hidden together is what WCAG's tools rightly refuse (4.1.2), so they are not hidden; being empty, they are read as nothing.
+ */
+function Guards() {
+  useEffect(() => {
+    const tidy = () => {
+      for (const guard of document.querySelectorAll<HTMLElement>('[data-base-ui-focus-guard][aria-hidden]')) {
+        // Within a menu only items may stand: there the guard of a menu in the menu leaves the order of Tab instead.
+        if (guard.closest('[role="menu"]')) guard.tabIndex = -1;
+        else guard.removeAttribute('aria-hidden');
+      }
+    };
+    tidy();
+    const frame = requestAnimationFrame(tidy);
+    return () => cancelAnimationFrame(frame);
+  }, []);
+  return null;
+}
 
 interface DropMenuProps {
   /** The button; it gets the state and the keyboard of a menu button. */
@@ -32,6 +52,7 @@ export function DropMenu({ trigger, label, children, align = 'start', side = 'bo
       <Menu.Portal container={layer}>
         <Menu.Positioner className="layer" align={align} side={side} sideOffset={4} collisionPadding={8}>
           <Menu.Popup className="pop" aria-label={label}>
+            <Guards />
             {children}
           </Menu.Popup>
         </Menu.Positioner>
@@ -128,6 +149,7 @@ export function SubMenu({ icon, label, children }: { icon?: IconName; label: str
       <Menu.Portal container={layer}>
         <Menu.Positioner className="layer" sideOffset={4} alignOffset={-4} collisionPadding={8}>
           <Menu.Popup className="pop" aria-label={label}>
+            <Guards />
             {children}
           </Menu.Popup>
         </Menu.Positioner>

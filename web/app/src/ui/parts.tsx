@@ -71,9 +71,10 @@ export const IconButton = forwardRef<HTMLButtonElement, IconButtonProps>(functio
 
 /** The colour of a person's avatar: always the same for the same person. */
 export function hue(id: string): number {
-  let sum = 0;
-  for (const char of id) sum = (sum * 31 + (char.codePointAt(0) ?? 0)) >>> 0;
-  return (sum % 5) + 1;
+  // FNV-1a, whose upper bits are mixed well.
+  let sum = 0x811c9dc5;
+  for (const char of id) sum = Math.imul(sum ^ (char.codePointAt(0) ?? 0), 0x01000193) >>> 0;
+  return ((sum >>> 12) % 5) + 1;
 }
 
 interface AvatarProps {
@@ -231,6 +232,26 @@ export const Field = forwardRef<HTMLInputElement, FieldProps>(function Field(
     </div>
   );
 });
+
+interface SelectProps extends Omit<ComponentProps<'select'>, 'className'> {
+  options: readonly (readonly [value: string, word: string])[];
+}
+
+/** One of a few: the browser's own list, which telephones show best. */
+export function Select({ options, ...rest }: SelectProps) {
+  return (
+    <span className="selectwrap">
+      <select className="input" {...rest}>
+        {options.map(([value, word]) => (
+          <option key={value} value={value}>
+            {word}
+          </option>
+        ))}
+      </select>
+      <Icon name="car" />
+    </span>
+  );
+}
 
 /** A real switch: `role=switch` with its state. */
 export function Switch({

@@ -35,12 +35,16 @@ export function Suggestion({ person, text, id, on, onPick, onOver, hint }: Sugge
     >
       <Avatar person={person} />
       <span className="two">
-        <span className="cut">
-          {before}
-          <b className="strong">{fits}</b>
-          {after}
+        <span>
+          <span className="cut">
+            {before}
+            <b className="strong">{fits}</b>
+            {after}
+          </span>
         </span>
-        <span className="sub cut">{[presence, ...places].join(' · ')}</span>
+        <span className="sub">
+          <span className="cut">{[presence, ...places].join(' · ')}</span>
+        </span>
       </span>
       {on && hint && <kbd>{hint}</kbd>}
     </div>

@@ -16,7 +16,10 @@ const AT = Date.parse('2026-11-26T10:00:00.5Z');
 describe('message/cpim', () => {
   it('is read as it was written', () => {
     const text = 'one\r\n\r\ntwo: three\n<b>&amp; 😀';
-    const written = writeCpim('alice@example.org', 'bob@example.org', 'id-1', AT, ['positive-delivery', 'display'], text);
+    const written = writeCpim(
+      { from: 'alice@example.org', to: 'bob@example.org', id: 'id-1', at: AT, wants: ['positive-delivery', 'display'] },
+      text,
+    );
     expect(readCpim(written)).toEqual({
       type: 'text/plain',
       body: text,
@@ -27,7 +30,9 @@ describe('message/cpim', () => {
   });
 
   it('is read from others, with another prefix and line feeds', () => {
-    const read = readCpim('From: MR SANDERS <im:piglet@100akerwood.com>\nNS: i <urn:ietf:params:imdn>\ni.Message-ID: 34jk\n\nContent-type: message/imdn+xml\n\n<x/>');
+    const read = readCpim(
+      'From: MR SANDERS <im:piglet@100akerwood.com>\nNS: i <urn:ietf:params:imdn>\ni.Message-ID: 34jk\n\nContent-type: message/imdn+xml\n\n<x/>',
+    );
     expect(read).toMatchObject({ type: 'message/imdn+xml', id: '34jk', body: '<x/>' });
   });
 
@@ -50,9 +55,11 @@ describe('notifications', () => {
   });
 
   it('are read from others', () => {
-    const imdn = '<imdn xmlns="urn:ietf:params:xml:ns:imdn"><message-id>34jk</message-id><datetime>x</datetime><recipient-uri>im:b@c</recipient-uri><delivery-notification><status><failed/></status></delivery-notification></imdn>';
+    const imdn =
+      '<imdn xmlns="urn:ietf:params:xml:ns:imdn"><message-id>34jk</message-id><datetime>x</datetime><recipient-uri>im:b@c</recipient-uri><delivery-notification><status><failed/></status></delivery-notification></imdn>';
     expect(readImdn(imdn)).toEqual({ id: '34jk', state: 'failed' });
-    const composing = '<isComposing xmlns="urn:ietf:params:xml:ns:im-iscomposing"><state>active</state><contenttype>text/plain</contenttype><refresh>90</refresh></isComposing>';
+    const composing =
+      '<isComposing xmlns="urn:ietf:params:xml:ns:im-iscomposing"><state>active</state><contenttype>text/plain</contenttype><refresh>90</refresh></isComposing>';
     expect(readComposing(composing)).toBe(90);
     expect(readComposing(composing.replace('90', '99999999'))).toBe(600);
     for (const bad of ['', 'x', '<imdn/>', '<isComposing/>', composing.replace('active', 'dancing')]) {
@@ -149,7 +156,16 @@ describe('conference documents', () => {
     const info = '<conference-state><c:conference state="running" version="3" locked="true"/></conference-state>';
     expect(state.apply(document(1, 'full', `${info}<users state="full">${user('a')}${user('b')}</users>`), true)).toBe('new');
     expect(state.snapshot.locked).toBe(true);
-    expect(state.apply(document(2, 'partial', `<users state="partial">${user('b', 'hand="2" talking="true"')}${user('c')}<user entity="e;participant=a" state="deleted"/></users>`), false)).toBe('new');
+    expect(
+      state.apply(
+        document(
+          2,
+          'partial',
+          `<users state="partial">${user('b', 'hand="2" talking="true"')}${user('c')}<user entity="e;participant=a" state="deleted"/></users>`,
+        ),
+        false,
+      ),
+    ).toBe('new');
     expect(names(state)).toEqual(['b', 'c']);
     expect(state.snapshot.participants[0]).toMatchObject({ talking: true, hand: { position: 2 } });
     expect(state.apply(document(2, 'partial', ''), false)).toBe('old');
@@ -163,7 +179,8 @@ describe('conference documents', () => {
     expect(names(state)).toEqual(['y']);
     expect(state.apply(document(2, 'partial', ''), true)).toBe('gap');
     expect(state.apply(document(2, 'deleted', ''), false)).toBe('deleted');
-    for (const bad of ['', '<x/>', document(-1, 'full', ''), document(1.5, 'full', ''), document(1, 'full', '<')]) expect(state.apply(bad, true)).toBe('bad');
+    for (const bad of ['', '<x/>', document(-1, 'full', ''), document(1.5, 'full', ''), document(1, 'full', '<')])
+      expect(state.apply(bad, true)).toBe('bad');
   });
 
   it('of a focus that is not ours are read too', () => {
@@ -179,7 +196,14 @@ describe('conference documents', () => {
       { leg: { state: 'busy' } },
     ]);
     // Only a part of one user.
-    state.apply(document(1, 'partial', '<users state="partial"><user entity="sip:bob@example.com" state="partial"><endpoint entity="sip:bob@pc33"><status>on-hold</status></endpoint></user></users>'), false);
+    state.apply(
+      document(
+        1,
+        'partial',
+        '<users state="partial"><user entity="sip:bob@example.com" state="partial"><endpoint entity="sip:bob@pc33"><status>on-hold</status></endpoint></user></users>',
+      ),
+      false,
+    );
     expect(state.snapshot.participants[0]).toMatchObject({ name: 'Bob Hoskins', role: 'moderator', leg: { state: 'held' }, muted: false });
   });
 });
@@ -195,7 +219,8 @@ describe('envelopes', () => {
   });
 
   it('hold the fields in the order of the schema', () => {
-    const body = (operation: Parameters<typeof operationNode>[0]) => /<s:Body>(.*)<\/s:Body>/.exec(writeEnvelope(headers, operationNode(operation)))?.[1];
+    const body = (operation: Parameters<typeof operationNode>[0]) =>
+      /<s:Body>(.*)<\/s:Body>/.exec(writeEnvelope(headers, operationNode(operation)))?.[1];
     expect(
       body({
         name: 'create',
@@ -209,17 +234,24 @@ describe('envelopes', () => {
     expect(body({ name: 'call', conference: 'c', participant: 'p', number: '+49' })).toBe(
       '<c:call><c:conference>c</c:conference><c:participant>p</c:participant><c:number>+49</c:number></c:call>',
     );
-    expect(body({ name: 'decline', conference: 'c', participant: 'p', words: 'no' })).toContain('<c:participant>p</c:participant><c:words>no</c:words>');
+    expect(body({ name: 'decline', conference: 'c', participant: 'p', words: 'no' })).toContain(
+      '<c:participant>p</c:participant><c:words>no</c:words>',
+    );
     expect(body({ name: 'get', conference: 'c', since: 0 })).toBe('<c:get><c:conference>c</c:conference><c:since>0</c:since></c:get>');
     expect(body({ name: 'list' })).toBe('<c:list/>');
   });
 
-  const envelope = (body: string) => `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" xmlns:a="http://www.w3.org/2005/08/addressing" xmlns:c="urn:convoke:conference:1" xmlns:r="urn:convoke:report:1"><s:Header><a:RelatesTo> urn:uuid:1 </a:RelatesTo></s:Header><s:Body>${body}</s:Body></s:Envelope>`;
+  const envelope = (body: string) =>
+    `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" xmlns:a="http://www.w3.org/2005/08/addressing" xmlns:c="urn:convoke:conference:1" xmlns:r="urn:convoke:report:1"><s:Header><a:RelatesTo> urn:uuid:1 </a:RelatesTo></s:Header><s:Body>${body}</s:Body></s:Envelope>`;
 
   it('are read: answers, faults and reports', () => {
     const conference =
       '<c:conference><c:id>c1</c:id><c:title>Plan</c:title><c:state>running</c:state><c:version>7</c:version><c:locked>true</c:locked><c:count>1</c:count><c:first>0</c:first><c:participant><c:id>p1</c:id><c:name>Bob</c:name><c:user>bob@x</c:user><c:place>mobile</c:place><c:role>moderator</c:role><c:muted>false</c:muted><c:talking>false</c:talking><c:silent>1</c:silent><c:hand>2</c:hand><c:handSince>2026-11-26T10:00:00.000Z</c:handSince><c:leg><c:id>l1</c:id><c:state>failed</c:state><c:words>failed</c:words><c:cause><c:reason>no-line</c:reason><c:words>all 10 lines in use</c:words></c:cause><c:since>2026-11-26T10:00:00.500Z</c:since></c:leg><c:news>of a later server</c:news></c:participant></c:conference>';
-    const read = readEnvelope(envelope(`<c:getResponse>${conference}<c:report><c:conference>c1</c:conference><c:version>8</c:version><c:ended><c:reason>empty</c:reason><c:words>everybody left</c:words></c:ended></c:report></c:getResponse>`));
+    const read = readEnvelope(
+      envelope(
+        `<c:getResponse>${conference}<c:report><c:conference>c1</c:conference><c:version>8</c:version><c:ended><c:reason>empty</c:reason><c:words>everybody left</c:words></c:ended></c:report></c:getResponse>`,
+      ),
+    );
     expect(read?.relatesTo).toBe('urn:uuid:1');
     const answer = read && readAnswer(read.body);
     expect(answer).toMatchObject({ count: 1, end: { reason: 'empty', words: 'everybody left' } });
@@ -236,9 +268,17 @@ describe('envelopes', () => {
       silent: true,
       hand: { position: 2, since: AT - 500 },
     });
-    const refused = readEnvelope(envelope('<s:Fault><faultcode>s:Client</faultcode><faultstring>no</faultstring><detail><c:fault><c:code>not-allowed</c:code><c:expected>a</c:expected><c:came>b</c:came></c:fault></detail></s:Fault>'));
+    const refused = readEnvelope(
+      envelope(
+        '<s:Fault><faultcode>s:Client</faultcode><faultstring>no</faultstring><detail><c:fault><c:code>not-allowed</c:code><c:expected>a</c:expected><c:came>b</c:came></c:fault></detail></s:Fault>',
+      ),
+    );
     expect(refused && faultOf(refused.body)).toEqual({ code: 'not-allowed', expected: 'a', came: 'b' });
-    const report = readEnvelope(envelope('<r:report><r:entry><c:conference>c1</c:conference><c:version>2</c:version><c:ended><c:reason>empty</c:reason><c:words>w</c:words></c:ended></r:entry></r:report>'));
+    const report = readEnvelope(
+      envelope(
+        '<r:report><r:entry><c:conference>c1</c:conference><c:version>2</c:version><c:ended><c:reason>empty</c:reason><c:words>w</c:words></c:ended></r:entry></r:report>',
+      ),
+    );
     expect(report && readReport(report.body)).toEqual([{ conference: 'c1', end: { reason: 'empty', words: 'w' } }]);
   });
 

@@ -14,7 +14,9 @@ const HEAD = [
 
 describe('messages', () => {
   it('are read with compact names, folded lines and lengths in bytes', () => {
-    const message = readMessage(`\r\n${[...HEAD, 'Subject: one', '\ttwo', 'c: Text/Plain ; charset=utf-8', 'l: 4', '', 'äöü'].join('\r\n')}`);
+    const message = readMessage(
+      `\r\n${[...HEAD, 'Subject: one', '\ttwo', 'c: Text/Plain ; charset=utf-8', 'l: 4', '', 'äöü'].join('\r\n')}`,
+    );
     expect(message).toBeInstanceOf(SipRequest);
     const request = message as SipRequest;
     expect(request.method).toBe('MESSAGE');
@@ -29,7 +31,19 @@ describe('messages', () => {
   });
 
   it('are written as they are read', () => {
-    const written = new SipResponse(200, 'OK', [['Via', 'SIP/2.0/WS a;branch=b'], ['From', '<sip:a@b>;tag=1'], ['To', '<sip:a@b>;tag=2'], ['Call-ID', 'x'], ['CSeq', '1 MESSAGE'], ['Content-Length', '999']], 'ü').toString();
+    const written = new SipResponse(
+      200,
+      'OK',
+      [
+        ['Via', 'SIP/2.0/WS a;branch=b'],
+        ['From', '<sip:a@b>;tag=1'],
+        ['To', '<sip:a@b>;tag=2'],
+        ['Call-ID', 'x'],
+        ['CSeq', '1 MESSAGE'],
+        ['Content-Length', '999'],
+      ],
+      'ü',
+    ).toString();
     expect(written).toContain('\r\nContent-Length: 2\r\n\r\nü');
     expect(readMessage(written)).toMatchObject({ status: 200, reason: 'OK', body: 'ü' });
   });
@@ -61,7 +75,8 @@ describe('addresses', () => {
     });
     expect(readUri('sip:[2001:db8::1]:5060')?.host).toBe('[2001:db8::1]:5060');
     expect(aorOf('"X" <sip:alice@example.org;gr=1>;tag=2')).toBe('alice@example.org');
-    for (const bad of ['', 'tel:+1', 'sip:', 'sip:a b@c', 'sip:a@', 'javascript:alert(1)', 'sip:a@b"c', '<sip:a@b']) expect(aorOf(bad)).toBeUndefined();
+    for (const bad of ['', 'tel:+1', 'sip:', 'sip:a b@c', 'sip:a@', 'javascript:alert(1)', 'sip:a@b"c', '<sip:a@b'])
+      expect(aorOf(bad)).toBeUndefined();
     expect(readNameAddr('Bob <sip:b@c>')).toMatchObject({ name: 'Bob', uri: 'sip:b@c' });
     expect(readNameAddr('"a" "b" <sip:b@c>')).toBeUndefined();
   });

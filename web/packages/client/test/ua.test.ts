@@ -184,7 +184,11 @@ describe('what comes', () => {
     const { peer } = await World.online();
     const base = ['From: <sip:x@example.org>;tag=1', 'To: <sip:alice@example.org>'];
     const before = peer.log.filter((one) => one.status > 0).length;
-    const answers = () => peer.log.filter((one) => one.status > 0).slice(before).map((one) => `${one.status} ${one.get('CSeq')}`);
+    const answers = () =>
+      peer.log
+        .filter((one) => one.status > 0)
+        .slice(before)
+        .map((one) => `${one.status} ${one.get('CSeq')}`);
     peer.send('OPTIONS', [...base, 'Call-ID: a', 'CSeq: 1 OPTIONS']);
     peer.send('INVITE', [...base, 'Call-ID: b', 'CSeq: 1 INVITE']);
     peer.send('NOTIFY', [...base.slice(0, 1), 'To: <sip:alice@example.org>;tag=9', 'Call-ID: c', 'CSeq: 1 NOTIFY']);

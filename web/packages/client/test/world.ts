@@ -1,6 +1,15 @@
 /** A server that plays by a script, and a platform in which time stands still until it is moved. */
 import { vi } from 'vitest';
-import { type Convoke, createConvoke, type HttpRequest, type HttpResponse, type KeyValue, type MediaPort, type Platform, type Socket } from '../src/index.js';
+import {
+  type Convoke,
+  createConvoke,
+  type HttpRequest,
+  type HttpResponse,
+  type KeyValue,
+  type MediaPort,
+  type Platform,
+  type Socket,
+} from '../src/index.js';
 
 export const DOMAIN = 'example.org';
 export const SERVER = 'https://convoke.example.org';
@@ -152,9 +161,19 @@ export class Peer {
   }
 
   reply(request: Sip, connection: Connection, status: number, reason: string, headers: string[] = [], body = ''): void {
-    const copied = request.headers.filter(([name]) => /^(via|from|call-id|cseq|record-route)$/i.test(name)).map(([name, value]) => `${name}: ${value}`);
+    const copied = request.headers
+      .filter(([name]) => /^(via|from|call-id|cseq|record-route)$/i.test(name))
+      .map(([name, value]) => `${name}: ${value}`);
     const to = request.tag('To') ? request.get('To') : `${request.get('To')};tag=s${this.#tag++}`;
-    const lines = [`SIP/2.0 ${status} ${reason}`, ...copied, `To: ${to}`, ...headers, `Content-Length: ${new TextEncoder().encode(body).length}`, '', body];
+    const lines = [
+      `SIP/2.0 ${status} ${reason}`,
+      ...copied,
+      `To: ${to}`,
+      ...headers,
+      `Content-Length: ${new TextEncoder().encode(body).length}`,
+      '',
+      body,
+    ];
     connection.deliver(lines.join('\r\n'));
   }
 
@@ -175,7 +194,14 @@ export class Peer {
   message(from: string, type: string, body: string, headers: string[] = []): void {
     this.send(
       'MESSAGE',
-      [`From: <sip:${from}>;tag=m${this.#tag++}`, `To: <sip:alice@${DOMAIN}>`, `Call-ID: m${this.#tag++}`, 'CSeq: 1 MESSAGE', `Content-Type: ${type}`, ...headers],
+      [
+        `From: <sip:${from}>;tag=m${this.#tag++}`,
+        `To: <sip:alice@${DOMAIN}>`,
+        `Call-ID: m${this.#tag++}`,
+        'CSeq: 1 MESSAGE',
+        `Content-Type: ${type}`,
+        ...headers,
+      ],
       body,
     );
   }
@@ -192,27 +218,38 @@ export class Peer {
     switch (request.method) {
       case 'REGISTER': {
         const token = request.get('Authorization').replace('Bearer ', '');
-        if (!this.tokens.has(token)) return this.reply(request, connection, 401, 'Unauthorized', ['WWW-Authenticate: Bearer realm="x"']);
+        if (!this.tokens.has(token)) {
+          this.reply(request, connection, 401, 'Unauthorized', ['WWW-Authenticate: Bearer realm="x"']);
+          return;
+        }
         const instance = /\+sip\.instance="<([^>]*)>"/.exec(request.get('Contact'))?.[1];
-        return ok([`Contact: ${request.get('Contact').replace(/;expires=.*/, '')};expires=600;pub-gruu="sip:alice@${DOMAIN};gr=${instance}"`, `Date: ${this.date()}`]);
+        ok([
+          `Contact: ${request.get('Contact').replace(/;expires=.*/, '')};expires=600;pub-gruu="sip:alice@${DOMAIN};gr=${instance}"`,
+          `Date: ${this.date()}`,
+        ]);
+        return;
       }
       case 'PUBLISH':
-        return ok([`SIP-ETag: e${this.#tag++}`, `Expires: ${request.get('Expires')}`]);
+        ok([`SIP-ETag: e${this.#tag++}`, `Expires: ${request.get('Expires')}`]);
+        return;
       case 'SUBSCRIBE':
-        return this.#subscribe(request, connection);
+        this.#subscribe(request, connection);
+        return;
       case 'MESSAGE':
-        return this.#message(request, connection);
+        this.#message(request, connection);
+        return;
       case 'ACK':
         return;
       default:
-        return ok();
+        ok();
     }
   }
 
   /** Tells all who watch this. */
   notify(event: string, resource: string, body?: string, state = 'active;expires=3600'): void {
     for (const watched of this.watched) {
-      if (watched.event === event && watched.resource === resource && watched.connection.open) this.#notify(watched, body ?? this.#document(watched, 'partial'), state);
+      if (watched.event === event && watched.resource === resource && watched.connection.open)
+        this.#notify(watched, body ?? this.#document(watched, 'partial'), state);
     }
   }
 
@@ -232,13 +269,23 @@ export class Peer {
       version: 0,
     };
     if (event === 'conference' && !this.conferences.has(watched.resource.replace(/^conf-(.*)@.*$/, '$1')) && !known) {
-      return this.reply(request, connection, 404, 'Not Found');
+      this.reply(request, connection, 404, 'Not Found');
+      return;
     }
     if (!known) this.watched.push(watched);
     const to = `To: ${request.get('To').replace(/;tag=.*/, '')};tag=${watched.ourTag}`;
     const copied = request.headers.filter(([name]) => /^(via|from|call-id|cseq)$/i.test(name)).map(([name, value]) => `${name}: ${value}`);
     connection.deliver(
-      ['SIP/2.0 200 OK', ...copied, to, 'Expires: 3600', `Contact: <sip:server.example.org;transport=ws>`, 'Content-Length: 0', '', ''].join('\r\n'),
+      [
+        'SIP/2.0 200 OK',
+        ...copied,
+        to,
+        'Expires: 3600',
+        `Contact: <sip:server.example.org;transport=ws>`,
+        'Content-Length: 0',
+        '',
+        '',
+      ].join('\r\n'),
     );
     const over = request.get('Expires') === '0';
     if (over) this.watched.splice(this.watched.indexOf(watched), 1);
@@ -282,7 +329,7 @@ export class Peer {
     }
     const key = `${request.get('Call-ID')} ${request.get('CSeq')} ${request.body}`;
     const stored = this.#stored.get(key) ?? this.#number++;
-    if (!this.#stored.has(key) && request.get('Content-Type') === 'message/cpim') {
+    if (!this.#stored.has(key) && request.body.includes('imdn.Message-ID')) {
       const id = /imdn\.Message-ID: (\S+)/.exec(request.body)?.[1] ?? '';
       this.chat.push({ to, id, text: request.body.split('\r\n\r\n').slice(2).join('\r\n\r\n'), number: stored });
     }
@@ -314,18 +361,18 @@ export class RestServer {
   readonly status = new Map<string, number>();
 
   constructor(readonly peer: Peer) {
-    const session = (token: string) => ({ token, expires_at: new Date(Date.now() + 900_000).toISOString() });
-    const me = { user: `alice@${DOMAIN}`, name: 'Alice Martin', language: 'en', domain: DOMAIN };
-    this.routes.set('POST /session', () => ({ ...session('token-1'), ...me, sip: '/sip' }));
+    const session = (token: string) => ({ token, expires_at: Date.now() + 900_000 });
+    const me = { user: `alice@${DOMAIN}`, name: 'Alice Martin', language: 'en' };
+    this.routes.set('POST /session', () => ({ ...session('token-1'), ...me, domain: DOMAIN, sip: '/sip' }));
     this.routes.set('POST /session/renew', () => {
       const token = `token-${this.peer.tokens.size + 1}`;
       this.peer.tokens.add(token);
-      return session(token);
+      return { ...session(token), ...me, domain: DOMAIN, sip: '/sip' };
     });
     this.routes.set('DELETE /session', () => undefined);
     this.routes.set('GET /me', () => me);
     this.routes.set('PUT /me', () => undefined);
-    this.routes.set('GET /me/telephones', () => ({ telephones: [] }));
+    this.routes.set('GET /me/telephones', () => []);
     this.routes.set('GET /me/contacts', () => ({ contacts: [] }));
     this.routes.set('GET /me/chats', () => ({ chats: [] }));
     this.routes.set('GET /me/chats/*', () => ({ messages: [] }));
@@ -385,7 +432,11 @@ export class World {
       setTimeout: (callback, ms) => setTimeout(callback, ms),
       clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout),
       // Reproducible; every byte differs from the one before.
-      random: (count) => Uint8Array.from({ length: count }, () => (random = (random * 75 + 74) % 65_537) & 0xff),
+      random: (count) =>
+        Uint8Array.from({ length: count }, () => {
+          random = (random * 75 + 74) % 65_537;
+          return random & 0xff;
+        }),
       fetch: (url, request) => this.rest.fetch(url, request),
       openSocket: () => this.peer.accept(),
       tab: this.tab,

@@ -49,6 +49,7 @@ export class Followed extends State<FollowedState> {
   readonly #times: Alarm;
   #holders = 0;
   #asking = false;
+  #learning = false;
 
   constructor(ua: Ua, service: ConferenceService, id: string, title: string) {
     super({
@@ -207,17 +208,20 @@ export class Followed extends State<FollowedState> {
 
   #subscriptionOver(status: number, reason: string): void {
     // Whoever is on the roster is let in: it is over, or we were taken off.
-    void this.#learnEnd(status !== 200 || reason !== 'noresource');
+    void this.#learnEnd(status !== 200 || reason !== 'noresource', reason);
   }
 
   /** Asks how it ended; what cannot be told any more ended somehow. */
-  async #learnEnd(denied = false): Promise<void> {
+  async #learnEnd(denied = false, reason = ''): Promise<void> {
+    if (this.#learning) return;
     if (this.get().end) {
       this.ended(undefined);
       return;
     }
+    this.#learning = true;
     const { id } = this.get();
     const outcome = await this.#service.request({ name: 'get', conference: id, since: this.#events.snapshot.version });
+    this.#learning = false;
     const answer = 'answer' in outcome ? outcome.answer : undefined;
     if (denied && answer?.conference && answer.conference.phase !== 'ended') {
       // It goes on, though nobody tells us how.
@@ -225,7 +229,8 @@ export class Followed extends State<FollowedState> {
       return;
     }
     if (denied && !answer) this.set({ denied: true });
-    this.ended(answer?.end);
+    // `rejected`: others go on without us.
+    this.ended(answer?.end ?? (reason === 'rejected' ? { words: 'You are not on the roster any more.' } : undefined));
   }
 }
 

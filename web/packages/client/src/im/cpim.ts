@@ -19,18 +19,33 @@ export interface Cpim {
   readonly wants: ReadonlySet<string>;
 }
 
-/** Wraps a text. */
-export function writeCpim(from: string, to: string, id: string, at: number, wants: readonly string[], text: string): string {
+/** What stands on a wrapper. */
+export interface Label {
+  readonly from: string;
+  readonly to: string;
+  readonly at: number;
+  /** Names the message for notifications. */
+  readonly id?: string;
+  /** Notifications that are wanted. */
+  readonly wants?: readonly string[];
+  /** Of what is in it; text otherwise. */
+  readonly type?: string;
+  readonly disposition?: string;
+}
+
+/** Wraps a body. */
+export function writeCpim(label: Label, body: string): string {
   const headers: Header[] = [
-    ['From', `<${uriOf(from)}>`],
-    ['To', `<${uriOf(to)}>`],
-    ['DateTime', new Date(at).toISOString()],
-    ['NS', `imdn <${IMDN_NS}>`],
-    ['imdn.Message-ID', id],
+    ['From', `<${uriOf(label.from)}>`],
+    ['To', `<${uriOf(label.to)}>`],
+    ['DateTime', new Date(label.at).toISOString()],
   ];
-  if (wants.length > 0) headers.push(['imdn.Disposition-Notification', wants.join(', ')]);
-  const outer = headers.map(([name, value]) => `${name}: ${line(value)}`);
-  return [...outer, '', 'Content-Type: text/plain; charset=utf-8', '', text].join('\r\n');
+  if (label.id) headers.push(['NS', `imdn <${IMDN_NS}>`], ['imdn.Message-ID', label.id]);
+  if (label.id && label.wants?.length) headers.push(['imdn.Disposition-Notification', label.wants.join(', ')]);
+  const inner: Header[] = [['Content-Type', label.type ?? 'text/plain; charset=utf-8']];
+  if (label.disposition) inner.push(['Content-Disposition', label.disposition]);
+  const lines = (all: readonly Header[]) => all.map(([name, value]) => `${name}: ${line(value)}`);
+  return [...lines(headers), '', ...lines(inner), '', body].join('\r\n');
 }
 
 /** Reads a wrapper; undefined where it is none. Lines may end with a line feed alone. */

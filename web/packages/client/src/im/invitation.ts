@@ -6,7 +6,7 @@ export const INVITATION = 'application/vnd.convoke.invitation+xml';
 const NS = 'urn:convoke:invitation:1';
 const ID = /^[A-Za-z0-9._~:+@-]{1,128}$/;
 const NAME_MAX = 64;
-const WORDS_MAX = 512;
+const WORDS_MAX = 256;
 /** Most names of people who are in. */
 const IN_MAX = 32;
 

@@ -12,6 +12,7 @@ interface WebSocketLike {
   onopen: (() => void) | null;
   onmessage: ((event: { data: unknown }) => void) | null;
   onclose: (() => void) | null;
+  onerror: (() => void) | null;
 }
 
 interface StorageLike {
@@ -105,6 +106,8 @@ function openSocket(WebSocket: Globals['WebSocket'], url: string, protocol: stri
   inner.onopen = () => socket.onOpen();
   inner.onmessage = ({ data }) => socket.onMessage(typeof data === 'string' ? data : new Uint8Array(data as ArrayBuffer));
   inner.onclose = end;
+  // The end follows, and says all there is to say.
+  inner.onerror = () => {};
   socket.send = (text) => {
     if (inner.readyState === OPEN) inner.send(text);
   };

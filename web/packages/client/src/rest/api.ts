@@ -18,30 +18,35 @@ export interface DirectoryRow {
 export interface ContactRow {
   /** An account; absent for an outside number. */
   readonly user?: string;
+  /** What stands in its path: the account, or the number. */
+  readonly key: string;
   readonly name: string;
   readonly favourite: boolean;
   /** Numbers that I know of them. */
   readonly numbers: readonly PlaceRow[];
   /** Of an account: as in the directory. */
-  readonly places?: readonly PlaceRow[];
+  readonly places: readonly PlaceRow[];
 }
 
+/** Times are milliseconds since 1970, by the server's clock. */
 export interface MessageRow {
   readonly id: number;
-  readonly at: string;
+  readonly at: number;
   readonly from: string;
   readonly to: string;
-  readonly type: string;
-  readonly text: string;
+  readonly type: 'text' | 'invitation' | 'invitation-answer' | 'other';
+  /** Of a text. */
+  readonly text?: string;
+  /** The XML document of an invitation or an answer. */
+  readonly document?: string;
   readonly imdnId?: string;
-  readonly delivered?: boolean;
-  readonly read?: boolean;
+  readonly delivered: boolean;
+  readonly read: boolean;
 }
 
 export interface ChatRow {
-  readonly user: string;
-  readonly name?: string;
-  readonly last?: MessageRow;
+  readonly with: string;
+  readonly last: MessageRow;
   readonly unread: number;
 }
 
@@ -49,31 +54,33 @@ export interface CallRow {
   readonly conference: string;
   readonly title: string;
   readonly startedBy: string;
-  readonly started: string;
-  readonly ended?: string;
+  readonly startedAt: number;
+  readonly endedAt?: number;
+  /** How long somebody was in it. */
+  readonly durationMs: number;
   readonly missed: boolean;
-  readonly people: readonly { readonly user?: string; readonly name: string; readonly joined?: boolean }[];
+  readonly people: readonly { readonly user?: string; readonly name: string; readonly joined: boolean }[];
 }
 
 export interface TelephoneRow {
   readonly label: string;
   readonly number: string;
-  readonly kind: string;
+  readonly kind?: string | null;
   readonly default: boolean;
-  readonly guard: boolean;
-  readonly whenToUse?: string | null;
+  readonly guard?: boolean | null;
+  readonly whenToUse: string;
 }
 
 export interface MeRow {
   readonly user: string;
   readonly name: string;
   readonly language: string;
-  readonly domain?: string;
 }
 
 export interface SessionRow extends Partial<MeRow> {
   readonly token: string;
-  readonly expires_at: string;
+  readonly expires_at: number;
+  readonly domain?: string;
   /** Where SIP over WebSocket is. */
   readonly sip?: string;
 }
@@ -99,17 +106,17 @@ export class Api {
   setMe(me: { name: string; language: string }): Promise<RestResult<unknown>> {
     return this.rest.ask('PUT', '/me', { body: me });
   }
-  telephones(): Promise<RestResult<{ telephones: readonly TelephoneRow[] }>> {
+  telephones(): Promise<RestResult<readonly TelephoneRow[]>> {
     return this.rest.ask('GET', '/me/telephones');
   }
-  setTelephones(telephones: readonly TelephoneRow[]): Promise<RestResult<unknown>> {
-    return this.rest.ask('PUT', '/me/telephones', { body: { telephones } });
+  setTelephones(telephones: readonly TelephoneRow[]): Promise<RestResult<readonly TelephoneRow[]>> {
+    return this.rest.ask('PUT', '/me/telephones', { body: telephones });
   }
-  directory(q: string, after?: string): Promise<RestResult<{ people: readonly DirectoryRow[] }>> {
-    return this.rest.ask('GET', '/directory', { query: { q, after } });
+  directory(q: string): Promise<RestResult<{ people: readonly DirectoryRow[] }>> {
+    return this.rest.ask('GET', '/directory', { query: { q } });
   }
-  contacts(after?: string): Promise<RestResult<{ contacts: readonly ContactRow[]; next?: string | null }>> {
-    return this.rest.ask('GET', '/me/contacts', { query: { after } });
+  contacts(after?: string): Promise<RestResult<{ contacts: readonly ContactRow[]; next?: string }>> {
+    return this.rest.ask('GET', '/me/contacts', { query: { after, limit: 500 } });
   }
   setContact(key: string, contact: { name: string; favourite: boolean; numbers: readonly PlaceRow[] }): Promise<RestResult<unknown>> {
     return this.rest.ask('PUT', `/me/contacts/${part(key)}`, { body: contact });
@@ -118,7 +125,7 @@ export class Api {
     return this.rest.ask('DELETE', `/me/contacts/${part(key)}`);
   }
   chats(): Promise<RestResult<{ chats: readonly ChatRow[] }>> {
-    return this.rest.ask('GET', '/me/chats');
+    return this.rest.ask('GET', '/me/chats', { query: { limit: 500 } });
   }
   chat(user: string, limit: number, before?: number): Promise<RestResult<{ messages: readonly MessageRow[] }>> {
     return this.rest.ask('GET', `/me/chats/${part(user)}`, { query: { limit, before } });
@@ -127,6 +134,6 @@ export class Api {
     return this.rest.ask('PUT', `/me/chats/${part(user)}/read`, { body: { upTo } });
   }
   calls(): Promise<RestResult<{ calls: readonly CallRow[] }>> {
-    return this.rest.ask('GET', '/me/calls');
+    return this.rest.ask('GET', '/me/calls', { query: { limit: 200 } });
   }
 }

@@ -62,12 +62,12 @@ export class Subscription implements Usage {
     this.#begin();
   }
 
-  /** Ends it; nothing is told afterwards. */
-  stop(): void {
+  /** Ends it; nothing is told afterwards. `quiet`: nor is the server, where the connection ends anyway. */
+  stop(quiet = false): void {
     if (!this.#running) return;
     const dialog = this.#dialog;
     this.#end();
-    if (dialog?.established && this.ua.online) this.ua.send(this.#subscribe(dialog, 0));
+    if (!quiet && dialog?.established && this.ua.online) this.ua.send(this.#subscribe(dialog, 0));
   }
 
   /** Asks for the whole state again: something is missing. */

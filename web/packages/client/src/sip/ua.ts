@@ -257,7 +257,12 @@ export class Ua {
       if (this.#socket !== socket) return;
       this.#heard();
       const text = typeof data === 'string' ? data : decodeUtf8(data);
-      if (text.trim()) this.#transactions.receive(text);
+      try {
+        if (text.trim()) this.#transactions.receive(text);
+      } catch (fault) {
+        // One message that we fail on must not take the next ones with it.
+        this.platform.report?.(fault);
+      }
     };
     socket.onClose = mine(() => this.#lost(0, 'the connection ended'));
   }

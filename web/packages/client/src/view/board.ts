@@ -273,7 +273,8 @@ export class BoardModel extends State<BoardState> implements Board {
 
   async leave(): Promise<boolean> {
     const me = this.get().me;
-    if (this.#here()) this.#parts.myCall.leave();
+    // Also while it is still being set up.
+    if (this.#parts.myCall.get().conference === this.id) this.#parts.myCall.leave();
     else if (me && isLive(me.state)) return this.#mine('disconnect', 'disconnect');
     return true;
   }

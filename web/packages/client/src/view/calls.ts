@@ -44,7 +44,6 @@ export class CallsModel extends State<CallsState> implements Calls {
     const by = new Map<string, CallLineItem[]>();
     const people = new Map<string, readonly string[]>();
     const list = result.data.calls.map((row): CallLineItem => {
-      const [started, ended] = [Date.parse(row.started), Date.parse(row.ended ?? '')];
       const starter = account(row.startedBy, line.domain);
       const item: CallLineItem = {
         kind: 'call',
@@ -53,10 +52,10 @@ export class CallsModel extends State<CallsState> implements Calls {
         title: row.title,
         startedBy: starter,
         mine: starter.toLowerCase() === line.user.toLowerCase(),
-        at: this.#core.localTime(started),
-        durationMs: Number.isFinite(ended) ? Math.max(0, ended - started) : undefined,
+        at: this.#core.localTime(row.startedAt),
+        durationMs: row.endedAt === undefined ? undefined : row.durationMs,
         missed: row.missed,
-        people: row.people.filter((one) => one.joined ?? true).map((one) => one.name),
+        people: row.people.filter((one) => one.joined).map((one) => one.name),
       };
       const accounts = row.people.map((one) => (one.user ? account(one.user, line.domain) : one.name));
       people.set(

@@ -1,7 +1,9 @@
 /** One chat: what was said, on its way and here; who types; what is read. */
+import { CPIM, writeCpim } from '../im/cpim.js';
 import { COMPOSING, IMDN, writeComposing, writeImdn } from '../im/imdn.js';
 import { readInvitation } from '../im/invitation.js';
 import type { MessageRow } from '../rest/api.js';
+import type { Ua } from '../sip/ua.js';
 import { uriOf } from '../sip/uri.js';
 import { uuid } from '../util/ids.js';
 import { State, same } from '../util/store.js';
@@ -296,7 +298,7 @@ export class ChatModel extends State<ChatState> implements Chat {
     if (!line) return;
     const from = account(row.from, line.domain);
     const mine = from.toLowerCase() === line.user.toLowerCase();
-    const at = core.localTime(Date.parse(row.at));
+    const at = core.localTime(row.at);
     if (row.type === 'text') {
       const id = row.imdnId ?? `m${row.id}`;
       const state: MessageState = mine ? (row.read ? 'read' : row.delivered ? 'delivered' : 'sent') : row.read ? 'read' : 'delivered';
@@ -306,14 +308,14 @@ export class ChatModel extends State<ChatState> implements Chat {
         this.#raise(known.item, state);
       } else {
         this.#entries.set(id, {
-          item: { kind: 'message', id, mine, text: row.text, at, state },
+          item: { kind: 'message', id, mine, text: row.text ?? '', at, state },
           serverId: row.id,
           wantsRead: row.imdnId !== undefined,
         });
       }
       return;
     }
-    const body = row.type.startsWith('invitation') ? readInvitation(row.text) : undefined;
+    const body = row.document ? readInvitation(row.document) : undefined;
     if (!body) return;
     if ('answer' in body) invitations.answer(body, from);
     else {
@@ -342,14 +344,7 @@ export class ChatModel extends State<ChatState> implements Chat {
 
   /** Puts everything in order. */
   #show(): void {
-    const entries = [...this.#entries.values()];
-    const waits = (entry: Entry) => entry.item.kind === 'message' && (entry.item.state === 'sending' || entry.item.state === 'failed');
-    // The server's numbers are the order for both sides; what it has no number for yet stands by its time, what waits at the end.
-    entries.sort((a, b) => {
-      if (waits(a) !== waits(b)) return waits(a) ? 1 : -1;
-      if (a.serverId !== undefined && b.serverId !== undefined) return a.serverId - b.serverId;
-      return a.item.at - b.item.at;
-    });
+    const entries = this.#ordered();
     const items = entries.map((entry) => entry.item);
     const { hasOlder } = this.get();
     const oldest = hasOlder ? (items[0]?.at ?? 0) : Number.NEGATIVE_INFINITY;
@@ -362,6 +357,24 @@ export class ChatModel extends State<ChatState> implements Chat {
     // What did not change stays the same object.
     const kept = items.map((item, at) => (same(item, before[at]) ? (before[at] as ChatItem) : item));
     if (kept.length !== before.length || kept.some((item, at) => item !== before[at])) this.set({ items: kept });
+  }
+
+  /** The server's numbers are the order for both sides; what has none yet stands by its time, and what waits at the end. */
+  #ordered(): Entry[] {
+    const numbered: Entry[] = [];
+    const others: Entry[] = [];
+    const waiting: Entry[] = [];
+    for (const entry of this.#entries.values()) {
+      const { item, serverId } = entry;
+      const waits = item.kind === 'message' && (item.state === 'sending' || item.state === 'failed');
+      (waits ? waiting : serverId === undefined ? others : numbered).push(entry);
+    }
+    numbered.sort((a, b) => (a.serverId ?? 0) - (b.serverId ?? 0));
+    for (const entry of others.sort(byTime)) {
+      const at = numbered.findLastIndex((one) => one.item.at <= entry.item.at);
+      numbered.splice(at + 1, 0, entry);
+    }
+    return [...numbered, ...waiting.sort(byTime)];
   }
 
   #setTyping(seconds: number): void {
@@ -389,7 +402,7 @@ export class ChatModel extends State<ChatState> implements Chat {
     );
     this.#readUpTo = Math.max(this.#readUpTo, newest);
     if (!core.online) return;
-    for (const id of this.#toTell) this.#tell(IMDN, writeImdn(id, core.line?.ua.serverNow() ?? 0, 'read'));
+    for (const id of this.#toTell) if (core.line) this.#tell(CPIM, wrapImdn(core.line.ua, this.user, id, 'read'));
     this.#toTell.clear();
     const upTo = this.#readUpTo;
     this.#readUpTo = 0;
@@ -403,4 +416,14 @@ export class ChatModel extends State<ChatState> implements Chat {
     const ua = this.#parts.core.line?.ua;
     if (ua?.online) ua.send(ua.outline('MESSAGE', uriOf(this.user), { type, body }));
   }
+}
+
+function byTime(a: Entry, b: Entry): number {
+  return a.item.at - b.item.at;
+}
+
+/** A notification in its wrapper, which only devices get that open one (RFC 5438 §7.1.2). */
+export function wrapImdn(ua: Ua, to: string, id: string, state: 'delivered' | 'read'): string {
+  const at = ua.serverNow();
+  return writeCpim({ from: ua.options.aor, to, at, type: IMDN, disposition: 'notification' }, writeImdn(id, at, state));
 }

@@ -1,11 +1,12 @@
 /** All chats: the list, and who gets what came. */
-import { COMPOSING, IMDN, readComposing, readImdn, writeImdn } from '../im/imdn.js';
+import { CPIM } from '../im/cpim.js';
+import { COMPOSING, IMDN, readComposing, readImdn } from '../im/imdn.js';
 import { INVITATION, readInvitation } from '../im/invitation.js';
 import type { ChatRow } from '../rest/api.js';
 import { uriOf } from '../sip/uri.js';
 import { State, same } from '../util/store.js';
 import type { CallsModel } from './calls.js';
-import { ChatModel, type ChatParts } from './chat.js';
+import { ChatModel, type ChatParts, wrapImdn } from './chat.js';
 import { type Arrived, account, type Core } from './core.js';
 import type { InvitationRecord, Invitations } from './invitations.js';
 import { Outbox } from './outbox.js';
@@ -15,6 +16,8 @@ import type { Chat, ChatSummary, Chats, ChatsState } from './types.js';
 
 /** Ids of messages that came lately: what comes again is shown once. */
 const SEEN_MAX = 2_000;
+/** Newest chats in which the presence of the other one is followed without their being open. */
+const WATCHED_MAX = 200;
 
 type Summary = Omit<ChatSummary, 'with' | 'typing' | 'draft' | 'unread'> & { unread: number };
 
@@ -30,6 +33,7 @@ export class ChatsModel extends State<ChatsState> implements Chats {
   #drafts: Record<string, string> = {};
   #seen: string[] = [];
   #unwatch: (() => void)[] = [];
+  #unwatchList = () => {};
 
   constructor(core: Core, people: PeopleModel, invitations: Invitations, calls: CallsModel) {
     super({ list: [], unread: 0, loading: false });
@@ -108,6 +112,7 @@ export class ChatsModel extends State<ChatsState> implements Chats {
     if (known) return known;
     const chat = new ChatModel(user, this.#parts, this.#drafts[user] ?? '', this.#summaries.get(user)?.unread ?? 0);
     this.#chats.set(user, chat);
+    for (const record of this.#invitations.with(user)) chat.invitation(record);
     this.#unwatch.push(this.#people.watch([user]));
     return chat;
   }
@@ -123,22 +128,24 @@ export class ChatsModel extends State<ChatsState> implements Chats {
     for (const row of result.data.chats) this.#row(row, line.domain);
     this.set({ loading: false, problem: undefined });
     this.#show();
-    this.#unwatch.push(this.#people.watch(result.data.chats.map((row) => account(row.user, line.domain))));
+    const unwatch = this.#unwatchList;
+    this.#unwatchList = this.#people.watch(result.data.chats.slice(0, WATCHED_MAX).map((row) => row.with));
+    unwatch();
   }
 
   #row(row: ChatRow, domain: string): void {
-    const user = account(row.user, domain).toLowerCase();
-    if (row.name) this.#people.hint(user, row.name);
+    const user = row.with.toLowerCase();
     const { last } = row;
-    const words = last?.type === 'text';
+    const words = last.type === 'text';
+    const invitation = last.type.startsWith('invitation');
     const known = this.#summaries.get(user);
-    const at = last ? this.#core.localTime(Date.parse(last.at)) : known?.at;
+    const at = this.#core.localTime(last.at);
     // What was written here and is still on its way is newer.
-    const newer = known?.at !== undefined && at !== undefined && known.at > at;
+    const newer = known?.at !== undefined && known.at > at;
     const told: Summary = {
-      last: words ? last.text : last ? 'invitation' : undefined,
-      lastKind: words ? 'message' : last ? 'invitation' : undefined,
-      lastMine: last && account(last.from, domain).toLowerCase() === this.#core.line?.user.toLowerCase(),
+      last: words ? last.text : invitation ? 'invitation' : undefined,
+      lastKind: words ? 'message' : invitation ? 'invitation' : undefined,
+      lastMine: account(last.from, domain).toLowerCase() === this.#core.line?.user.toLowerCase(),
       at,
       unread: row.unread,
     };
@@ -195,7 +202,7 @@ export class ChatsModel extends State<ChatsState> implements Chats {
 
   #tellDelivered(user: string, id: string): void {
     const ua = this.#core.line?.ua;
-    if (ua) ua.send(ua.outline('MESSAGE', uriOf(user), { type: IMDN, body: writeImdn(id, ua.serverNow(), 'delivered') }));
+    if (ua) ua.send(ua.outline('MESSAGE', uriOf(user), { type: CPIM, body: wrapImdn(ua, user, id, 'delivered') }));
   }
 
   #isNew(key: string): boolean {
@@ -273,6 +280,7 @@ export class ChatsModel extends State<ChatsState> implements Chats {
     for (const chat of this.#chats.values()) chat.close();
     for (const forget of this.#unwatch) forget();
     this.#unwatch = [];
+    this.#unwatchList = () => {};
     this.#chats.clear();
     this.#summaries.clear();
     this.#drafts = {};

@@ -48,6 +48,11 @@ export class Invitations {
     return this.#all.get(id);
   }
 
+  /** Those between me and somebody. */
+  with(user: string): InvitationRecord[] {
+    return [...this.#all.values()].filter((one) => (one.mine ? one.to : one.from).toLowerCase() === user);
+  }
+
   ringing(): InvitationRecord[] {
     return [...this.#all.values()].filter((one) => one.state === 'ringing' && !one.mine);
   }

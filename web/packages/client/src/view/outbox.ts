@@ -142,7 +142,7 @@ export class Outbox {
       if (history.ok) item.doubt = undefined;
     }
     if (!this.#goesOn(line)) return 'lost';
-    const body = writeCpim(user, item.user, item.id, item.at, WANTS, item.text);
+    const body = writeCpim({ from: user, to: item.user, id: item.id, at: item.at, wants: WANTS }, item.text);
     // The same Call-ID, number and body: the server recognises it.
     const request = ua.outline('MESSAGE', uriOf(item.user), { callId: item.callId, fromTag: item.callId.slice(0, 12), type: CPIM, body });
     const begun = platform.now();

@@ -167,8 +167,9 @@ export class PeopleModel extends State<PeopleState> implements People {
       });
     }
     const number = numberOf(who.number);
-    if (!number) {
-      this.set({ problem: problem('not-understood') });
+    // As it is dialled from anywhere: a number without its country belongs to nobody in particular.
+    if (!number?.startsWith('+')) {
+      this.set({ problem: problem('not-understood', 'expected a number in international form') });
       return Promise.resolve(false);
     }
     const numbers = [{ label: number, kind: 'other', number }];
@@ -203,13 +204,16 @@ export class PeopleModel extends State<PeopleState> implements People {
     const before = this.#known.get(id);
     this.#know(id, next);
     this.#list();
-    const { name, favourite, numbers } = next;
+    const { favourite } = next;
+    // An account that was no contact keeps its own name.
+    const name = next.user && !before?.contact ? '' : next.name;
+    const numbers = next.numbers.map(({ label, kind, number }) => ({ label, kind: kind === 'number' ? 'other' : kind, number }));
     const result = await this.#core.api.setContact(keyOf(id), { name, favourite, numbers });
     if (!result.ok) {
       if (before) this.#know(id, before);
       else this.#known.delete(id);
       this.#list();
-    } else if (next.user) {
+    } else if (next.user && !before?.contact) {
       this.#held.push(this.watch([next.user]));
     }
     this.set({ problem: result.ok ? undefined : restProblem(result.error) });
@@ -239,9 +243,9 @@ export class PeopleModel extends State<PeopleState> implements People {
 
   #contact(row: ContactRow): void {
     const user = row.user ? account(row.user, this.#core.line?.domain ?? '').toLowerCase() : undefined;
-    const id = user ?? `number:${row.numbers[0]?.number ?? row.name}`;
+    const id = user ?? `number:${row.key}`;
     const name = row.name || user?.split('@')[0] || row.numbers[0]?.number || '';
-    this.#know(id, { user, name, places: row.places ?? [], numbers: row.numbers, favourite: row.favourite, contact: true });
+    this.#know(id, { user, name, places: row.places, numbers: row.numbers, favourite: row.favourite, contact: true });
   }
 
   #know(id: string, known: Known): void {
@@ -346,7 +350,8 @@ export class PeopleModel extends State<PeopleState> implements People {
   }
 
   #clear(): void {
-    for (const { subscription } of this.#watched.values()) subscription.stop();
+    // They end with the connection.
+    for (const { subscription } of this.#watched.values()) subscription.stop(true);
     for (const map of [this.#watched, this.#known, this.#built, this.#told, this.#changed]) map.clear();
     this.#held = [];
     this.#together.clear();

@@ -63,7 +63,9 @@ function splitList(text: string): string[] {
     if (c === '"') quoted = !quoted;
     else if (!quoted && (c === '<' || c === '(')) deep++;
     else if (!quoted && (c === '>' || c === ')')) deep = Math.max(0, deep - 1);
-    if ((c === ',' || c === ';') && !quoted && deep === 0) {
+    // A semicolon also begins the parameters of a URI.
+    const ends = c === ',' || (c === ';' && !/^;[\w.-]+=/.test(text.slice(at, at + 32)));
+    if (ends && !quoted && deep === 0) {
       parts.push(part);
       part = '';
     } else {

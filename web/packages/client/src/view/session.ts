@@ -40,7 +40,11 @@ export class SessionModel extends State<SessionState> implements Session {
     this.#renewAt = new Alarm(core.platform);
     this.#retry = new Alarm(core.platform);
     core.session = this;
-    core.rest.renew = async () => (await this.#renew()) === 'renewed';
+    core.rest.renew = async () => {
+      const outcome = await this.#renew();
+      if (outcome === 'refused') this.#refused();
+      return outcome === 'renewed';
+    };
     core.rest.onDate = (date) => core.line?.ua.heardDate(date);
   }
 
@@ -49,8 +53,9 @@ export class SessionModel extends State<SessionState> implements Session {
     const result = await this.#core.api.signIn(user.trim(), password);
     if (turn !== this.#turn) return false;
     if (!result.ok) {
-      const { status, code } = result.error;
-      return this.#failed(status === 401 && code !== 'too-many-attempts' ? problem('wrong-password') : restProblem(result.error));
+      const { status } = result.error;
+      const why = status === 401 || status === 404 ? problem('wrong-password') : status === 429 ? problem('too-many-attempts') : undefined;
+      return this.#failed(why ?? restProblem(result.error));
     }
     return this.#open(result.data, turn);
   }
@@ -79,7 +84,7 @@ export class SessionModel extends State<SessionState> implements Session {
   useToken(token: string, renew?: () => Promise<string | undefined>): Promise<boolean> {
     const turn = this.#begin();
     this.#ask = renew ?? (async () => undefined);
-    return this.#open({ token, expires_at: '' }, turn);
+    return this.#open({ token, expires_at: 0 }, turn);
   }
 
   async signOut(): Promise<void> {
@@ -155,16 +160,16 @@ export class SessionModel extends State<SessionState> implements Session {
   async #open(row: SessionRow, turn: number): Promise<boolean> {
     this.#take(row);
     const { api, platform } = this.#core;
-    let me = row.user ? { user: row.user, name: row.name ?? '', language: row.language ?? 'en', domain: row.domain } : undefined;
+    let me = row.user ? { user: row.user, name: row.name ?? '', language: row.language ?? 'en' } : undefined;
     if (!me) {
       const result = await api.me();
       if (turn !== this.#turn) return false;
       if (!result.ok) return this.#failed(restProblem(result.error));
-      me = result.data as NonNullable<typeof me>;
+      me = result.data;
     }
     const instance = (await platform.instance?.()) ?? `urn:uuid:${uuid(platform)}`;
     if (turn !== this.#turn) return false;
-    const domain = me.domain ?? me.user.split('@')[1] ?? '';
+    const domain = row.domain ?? me.user.split('@')[1] ?? '';
     const user = account(me.user, domain);
     const name = me.name || (user.split('@')[0] ?? user);
     this.#start({ user, name, initials: initialsOf(name), domain, language: me.language }, instance, row.sip ?? '/sip');
@@ -233,10 +238,9 @@ export class SessionModel extends State<SessionState> implements Session {
   #take(row: SessionRow): void {
     const { platform, rest } = this.#core;
     rest.token = row.token;
-    const ends = Date.parse(row.expires_at);
     const now = this.#core.line?.ua.serverNow() ?? platform.now();
     // A third of its life is left then; a clock that is wrong by hours must not make us ask all the time.
-    const life = Number.isFinite(ends) ? Math.min(Math.max(ends - now, 30_000), 86_400_000) : TOKEN_LIFE_MS;
+    const life = row.expires_at > 0 ? Math.min(Math.max(row.expires_at - now, 30_000), 86_400_000) : TOKEN_LIFE_MS;
     this.#renewAt.set((life * 2) / 3, () => void this.#renewInTime());
   }
 
@@ -259,7 +263,7 @@ export class SessionModel extends State<SessionState> implements Session {
     const turn = this.#turn;
     if (this.#ask) {
       const token = await this.#ask().catch(() => undefined);
-      if (token && turn === this.#turn) this.#take({ token, expires_at: '' });
+      if (token && turn === this.#turn) this.#take({ token, expires_at: 0 });
       return token ? 'renewed' : 'refused';
     }
     const result = await this.#core.api.renew();

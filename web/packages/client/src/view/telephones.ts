@@ -27,7 +27,7 @@ export class TelephonesModel extends State<TelephonesState> implements Telephone
     this.set({ loading: true });
     const result = await this.#core.api.telephones();
     if (this.#core.line !== line) return;
-    if (result.ok) this.#take(result.data.telephones);
+    if (result.ok) this.#take(result.data);
     this.set({ loading: false, problem: result.ok ? undefined : restProblem(result.error) });
   }
 
@@ -35,12 +35,17 @@ export class TelephonesModel extends State<TelephonesState> implements Telephone
     const line = this.#core.line;
     if (!line) return false;
     this.set({ saving: true });
-    const rows = list.map((one) => ({ ...one, label: one.label.trim(), number: one.number.trim() }));
+    const rows = list.map((one) => ({
+      ...one,
+      label: one.label.trim(),
+      number: one.number.trim(),
+      whenToUse: one.whenToUse?.trim() ?? '',
+    }));
     const result = await this.#core.api.setTelephones(rows);
     if (this.#core.line !== line) return false;
     this.set({ saving: false, problem: result.ok ? undefined : restProblem(result.error) });
-    // The server may write numbers in its own way.
-    if (result.ok) await this.load();
+    // The server writes numbers in its own way.
+    if (result.ok) this.#take(result.data);
     return result.ok;
   }
 
@@ -49,14 +54,18 @@ export class TelephonesModel extends State<TelephonesState> implements Telephone
       (row): Telephone => ({
         label: row.label,
         number: row.number,
-        kind: (KINDS.includes(row.kind) ? row.kind : 'other') as Telephone['kind'],
+        kind: kindOf(row.kind),
         default: row.default,
-        guard: row.guard,
-        whenToUse: row.whenToUse ?? undefined,
+        guard: row.guard ?? false,
+        whenToUse: row.whenToUse || undefined,
       }),
     );
     this.set({ list });
     const me = this.#core.me;
-    if (me) this.#people.learn({ user: me.user, name: me.name, places: rows });
+    if (me) this.#people.learn({ user: me.user, name: me.name, places: list });
   }
+}
+
+function kindOf(kind: string | null | undefined): Telephone['kind'] {
+  return (kind && KINDS.includes(kind) ? kind : 'other') as Telephone['kind'];
 }
