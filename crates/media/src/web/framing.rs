@@ -176,7 +176,7 @@ mod tests {
         assert_eq!(next(&mut peer, &mut buffer), Framed::Packet(3));
         assert_eq!(buffer[..3], [1, 2, 3]);
         assert_eq!(next(&mut peer, &mut buffer), Framed::Packet(0));
-        theirs.write_all(&[2, 9]).unwrap();
+        theirs.write_all(&[2, 9, 0, 0, 5, 1]).unwrap();
         assert_eq!(next(&mut peer, &mut buffer), Framed::Packet(2));
         assert_eq!(buffer[..2], [9, 0]);
         drop(theirs);
