@@ -541,7 +541,8 @@ mod tests {
         clock::sleep(Duration::from_secs(600)).await;
         let (asks, asked) = mpsc::channel(COMMANDS);
         for _ in 0..COMMANDS {
-            assert!(asks.try_send(a_get()).is_ok());
+            let command = Asked::Command(Box::new(a_get()));
+            assert!(asks.try_send(command).is_ok());
         }
         let (_bridge, events) = mpsc::channel(1);
         let (steps, mut to_do) = mpsc::channel(OUTPUTS_MAX);

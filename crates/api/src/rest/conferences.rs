@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use convoke_types::{CommandId, ConferenceId, Fault, FaultCode, ParticipantId, loggable};
 use serde::{Deserialize, Serialize};
-use soap_proto::{Answer, Operation, Request, Snapshot, Who};
+use soap_proto::{Answer, CallAt, Operation, Request, Snapshot, Who};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Rest;
@@ -109,9 +109,15 @@ pub(crate) struct AddBody {
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct VerbBody {
-    /// `call`: on which of their telephones, if not the same as before.
+    /// `call`: on which of their telephones, if not the same as before; `browser`: with their own clients.
     #[serde(default)]
     place: Option<String>,
+    /// `call`: at this number instead.
+    #[serde(default)]
+    number: Option<String>,
+    /// `decline`: what one says to it.
+    #[serde(default)]
+    words: Option<String>,
 }
 
 /// What is done to a conference as a whole.
@@ -120,6 +126,16 @@ pub(crate) struct VerbBody {
 pub(crate) enum ConferenceVerb {
     /// End it for all.
     End,
+    /// Only moderators add people, and nobody new comes in.
+    Lock,
+    /// Open again.
+    Unlock,
+    /// Nobody but moderators is heard any more.
+    MuteAll,
+    /// They are heard again.
+    UnmuteAll,
+    /// Hang up everybody but oneself; they stay on the roster.
+    DisconnectAll,
 }
 
 /// What is done to one participant.
@@ -134,12 +150,43 @@ pub(crate) enum ParticipantVerb {
     Mute,
     /// They are heard again.
     Unmute,
+    /// Ask to speak.
+    RaiseHand,
+    /// Ask no more, or take the hand down.
+    LowerHand,
+    /// Let them speak: lowers the hand and unmutes.
+    GiveFloor,
+    /// Give a moderator's rights.
+    MakeModerator,
+    /// Make them the owner.
+    HandOver,
+    /// Refuse a call to oneself.
+    Decline,
 }
 
 impl ConferenceVerb {
     fn operation(self, conference: ConferenceId) -> Operation {
         match self {
             ConferenceVerb::End => Operation::End { conference },
+            ConferenceVerb::Lock => Operation::Lock { conference },
+            ConferenceVerb::Unlock => Operation::Unlock { conference },
+            ConferenceVerb::MuteAll => Operation::MuteAll { conference },
+            ConferenceVerb::UnmuteAll => Operation::UnmuteAll { conference },
+            ConferenceVerb::DisconnectAll => Operation::DisconnectAll { conference },
+        }
+    }
+}
+
+impl VerbBody {
+    fn call_at(self) -> Result<Option<CallAt>, Fault> {
+        match (self.place, self.number) {
+            (None, None) => Ok(None),
+            (Some(place), None) => Ok(Some(CallAt::Place(place))),
+            (None, Some(number)) => Ok(Some(CallAt::Number(number))),
+            (Some(_), Some(_)) => {
+                let expected = "a place or a number";
+                Err(Fault::new(FaultCode::BadRequest, expected, "both"))
+            }
         }
     }
 }
@@ -150,12 +197,17 @@ impl ParticipantVerb {
         conference: ConferenceId,
         participant: ParticipantId,
         said: VerbBody,
-    ) -> Operation {
-        match self {
+    ) -> Result<Operation, Fault> {
+        Ok(match self {
             ParticipantVerb::Call => Operation::Call {
                 conference,
                 participant,
-                place: said.place,
+                at: said.call_at()?,
+            },
+            ParticipantVerb::Decline => Operation::Decline {
+                conference,
+                participant,
+                words: said.words,
             },
             ParticipantVerb::Disconnect => Operation::Disconnect {
                 conference,
@@ -169,7 +221,27 @@ impl ParticipantVerb {
                 conference,
                 participant,
             },
-        }
+            ParticipantVerb::RaiseHand => Operation::RaiseHand {
+                conference,
+                participant,
+            },
+            ParticipantVerb::LowerHand => Operation::LowerHand {
+                conference,
+                participant,
+            },
+            ParticipantVerb::GiveFloor => Operation::GiveFloor {
+                conference,
+                participant,
+            },
+            ParticipantVerb::MakeModerator => Operation::MakeModerator {
+                conference,
+                participant,
+            },
+            ParticipantVerb::HandOver => Operation::HandOver {
+                conference,
+                participant,
+            },
+        })
     }
 }
 
@@ -521,7 +593,7 @@ pub(crate) async fn command_participant(
     headers: HeaderMap,
     OptionalBody(said): OptionalBody<VerbBody>,
 ) -> Result<Json<Changed>, Refusal> {
-    let operation = verb.operation(conference, participant, said);
+    let operation = verb.operation(conference, participant, said)?;
     let id = command_id(&headers)?;
     let conference = rest.change(&caller, operation, id).await?;
     Ok(Json(Changed { conference }))

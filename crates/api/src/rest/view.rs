@@ -23,6 +23,8 @@ pub(crate) struct ConferenceView {
     state: &'static str,
     /// The number of the last report that is in this.
     version: u64,
+    /// Only moderators add people, and nobody new comes in.
+    locked: bool,
     /// Participants on the roster.
     count: u32,
     /// The roster.
@@ -51,6 +53,12 @@ struct ParticipantView {
     talking: bool,
     /// No sound arrives from them.
     silent: bool,
+    /// The place in the queue of raised hands, from 1, while theirs is up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hand: Option<u32>,
+    /// Since when it is up, milliseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hand_since: Option<u64>,
     /// The last leg, if there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     leg: Option<LegView>,
@@ -164,6 +172,18 @@ enum ChangeView {
         /// True: none.
         on: bool,
     },
+    /// Asks to speak, or no more.
+    Hand {
+        /// True: asks.
+        on: bool,
+    },
+    /// The participant has another role.
+    Role,
+    /// Locked or open again.
+    Locked {
+        /// True: locked.
+        on: bool,
+    },
     /// Off the roster.
     Removed,
     /// Over; the last report.
@@ -225,6 +245,7 @@ impl From<Snapshot> for ConferenceView {
             title: of.title,
             state: of.state.as_str(),
             version: of.version,
+            locked: of.locked,
             count: of.count,
             participants: of.participants.into_iter().map(Into::into).collect(),
         }
@@ -242,6 +263,8 @@ impl From<ParticipantSnapshot> for ParticipantView {
             muted: of.muted,
             talking: of.talking,
             silent: of.silent,
+            hand: of.hand,
+            hand_since: of.hand_since.map(|at| at.0),
             leg: of.leg.map(|leg| LegView {
                 id: leg.id.to_string(),
                 state: leg.state.as_str(),
@@ -302,6 +325,9 @@ impl From<Change> for ChangeView {
             Change::Muted { on } => ChangeView::Muted { on },
             Change::Talking { on } => ChangeView::Talking { on },
             Change::Silent { on } => ChangeView::Silent { on },
+            Change::Hand { on } => ChangeView::Hand { on },
+            Change::Role => ChangeView::Role,
+            Change::Locked { on } => ChangeView::Locked { on },
             Change::Removed => ChangeView::Removed,
             Change::Ended {
                 cause: ConferenceEnd { reason, words },

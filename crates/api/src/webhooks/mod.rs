@@ -58,17 +58,29 @@ pub enum WebhookEvent {
     /// Somebody is off the roster.
     #[serde(rename = "participant.removed")]
     ParticipantRemoved,
+    /// Somebody asks to speak, or no more.
+    #[serde(rename = "participant.hand")]
+    ParticipantHand,
+    /// Somebody has another role.
+    #[serde(rename = "participant.role")]
+    ParticipantRole,
+    /// A conference was locked or opened.
+    #[serde(rename = "conference.locked")]
+    ConferenceLocked,
 }
 
 impl WebhookEvent {
     /// Every event.
-    pub const ALL: [WebhookEvent; 6] = [
+    pub const ALL: [WebhookEvent; 9] = [
         WebhookEvent::ConferenceCreated,
         WebhookEvent::ConferenceEnded,
         WebhookEvent::ParticipantAdded,
         WebhookEvent::ParticipantLeg,
         WebhookEvent::ParticipantMuted,
         WebhookEvent::ParticipantRemoved,
+        WebhookEvent::ParticipantHand,
+        WebhookEvent::ParticipantRole,
+        WebhookEvent::ConferenceLocked,
     ];
 
     /// The identifier.
@@ -81,6 +93,9 @@ impl WebhookEvent {
             WebhookEvent::ParticipantLeg => "participant.leg",
             WebhookEvent::ParticipantMuted => "participant.muted",
             WebhookEvent::ParticipantRemoved => "participant.removed",
+            WebhookEvent::ParticipantHand => "participant.hand",
+            WebhookEvent::ParticipantRole => "participant.role",
+            WebhookEvent::ConferenceLocked => "conference.locked",
         }
     }
 
@@ -92,6 +107,9 @@ impl WebhookEvent {
             Change::Leg { .. } => Some(WebhookEvent::ParticipantLeg),
             Change::Muted { .. } => Some(WebhookEvent::ParticipantMuted),
             Change::Removed => Some(WebhookEvent::ParticipantRemoved),
+            Change::Hand { .. } => Some(WebhookEvent::ParticipantHand),
+            Change::Role => Some(WebhookEvent::ParticipantRole),
+            Change::Locked { .. } => Some(WebhookEvent::ConferenceLocked),
             Change::Ended { .. } => Some(WebhookEvent::ConferenceEnded),
             Change::Talking { .. } | Change::Silent { .. } => None,
         }
