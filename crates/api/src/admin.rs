@@ -6,12 +6,15 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 use axum::{Json, Router};
+use convoke_types::limits::NAME_MAX_BYTES;
 use convoke_types::{Address, Aor, Fault, FaultCode, loggable};
 use runtime::clock;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use sip_proto::auth::Credential;
-use store::{Account, AccountKind, ApiToken, Ha1, NewDevice, Store, Telephone, TelephoneKind};
+use store::{
+    Account, AccountKind, ApiToken, Ha1, NewDevice, Store, StoreError, Telephone, TelephoneKind,
+};
 
 use crate::caller::{Caller, SCOPE_CONFERENCE};
 use crate::directory::store_fault;
@@ -23,6 +26,8 @@ const PORTS_DEFAULT: u32 = 50;
 const TOKEN_DAYS_MAX: u32 = 3_650;
 /// Its life unless another is asked for.
 const TOKEN_DAYS_DEFAULT: u32 = 90;
+/// How the labels of device passwords begin that the command line makes for one session and takes back at its end.
+pub const SESSION_LABEL: &str = "convoke ";
 const DAY_MS: i64 = 86_400_000;
 /// Random characters of a device password: 110 bits at 5 bits each, for there are 32 letters.
 const PASSWORD_CHARS: usize = 22;
@@ -131,19 +136,25 @@ impl Accounts {
         })
     }
 
-    /// Makes or renames an account.
+    /// Makes an account, or renames one: everything else of it stays, save that a person's becomes a service's where that is
+    /// asked for. A service stays one, for what is written to it must not be kept (architecture, decision 7).
     ///
     /// # Errors
     /// From the store.
     pub async fn save(&self, aor: &Aor, name: &str, kind: AccountKind) -> Result<(), Fault> {
-        let account = Account {
+        let known = self.store.account(aor).await.map_err(store_fault)?;
+        let mut account = known.unwrap_or_else(|| Account {
             aor: aor.clone(),
-            display_name: name.to_owned(),
+            display_name: String::new(),
             kind,
             language: "en".to_owned(),
             ports: PORTS_DEFAULT,
             created_at: now(),
-        };
+        });
+        name.clone_into(&mut account.display_name);
+        if kind == AccountKind::Service {
+            account.kind = kind;
+        }
         self.store
             .save_account(account)
             .await
@@ -152,38 +163,49 @@ impl Accounts {
         Ok(())
     }
 
-    /// Every account of people, up to the store's page.
+    /// Every account.
     ///
     /// # Errors
     /// From the store.
     pub async fn list(&self) -> Result<Vec<AccountView>, Fault> {
-        let mut views = Vec::new();
-        for account in self
-            .store
-            .accounts(None, store::PAGE_MAX)
-            .await
-            .map_err(store_fault)?
-        {
-            let telephones = self
-                .store
-                .telephones(&account.aor)
-                .await
-                .map_err(store_fault)?;
-            views.push(AccountView {
-                user: account.aor,
-                name: account.display_name,
-                telephones: telephones
-                    .into_iter()
-                    .map(|telephone| TelephoneView {
-                        label: telephone.label,
-                        number: telephone.address.to_string(),
-                        default: telephone.is_default,
-                        guard: telephone.guard,
-                    })
-                    .collect(),
-            });
+        let mut views: Vec<AccountView> = Vec::new();
+        loop {
+            let after = views.last().map(|view| &view.user);
+            let page = self.store.accounts(after, store::PAGE_MAX).await;
+            let page = page.map_err(store_fault)?;
+            let is_last = page.len() < store::PAGE_MAX;
+            for account in page {
+                views.push(self.view(account).await?);
+            }
+            if is_last {
+                return Ok(views);
+            }
         }
-        Ok(views)
+    }
+
+    /// One account.
+    ///
+    /// # Errors
+    /// `unknown-person`, and from the store.
+    pub async fn one(&self, aor: &Aor) -> Result<AccountView, Fault> {
+        self.view(self.known(aor).await?).await
+    }
+
+    async fn view(&self, account: Account) -> Result<AccountView, Fault> {
+        let telephones = self.store.telephones(&account.aor).await;
+        let telephones = telephones.map_err(store_fault)?.into_iter();
+        Ok(AccountView {
+            user: account.aor,
+            name: account.display_name,
+            telephones: telephones
+                .map(|telephone| TelephoneView {
+                    label: telephone.label,
+                    number: telephone.address.to_string(),
+                    default: telephone.is_default,
+                    guard: telephone.guard,
+                })
+                .collect(),
+        })
     }
 
     /// Replaces somebody's telephones.
@@ -198,6 +220,11 @@ impl Accounts {
         self.known(aor).await?;
         let mut rows = Vec::new();
         for telephone in telephones {
+            let label = telephone.label.trim();
+            if label.is_empty() || label.len() > NAME_MAX_BYTES {
+                let expected = format!("a label of 1 to {NAME_MAX_BYTES} bytes");
+                return Err(Fault::new(FaultCode::BadRequest, expected, loggable(label)));
+            }
             let number =
                 telephone
                     .number
@@ -236,13 +263,35 @@ impl Accounts {
     pub async fn mint_device(&self, aor: &Aor, label: &str) -> Result<MintedDevice, Fault> {
         self.known(aor).await?;
         let password = random_text(PASSWORD_CHARS)?;
-        let id = self.save_device(aor, label, &password).await?;
+        let id = match self.save_device(aor, label, &password).await {
+            Err(full)
+                if full.code == FaultCode::LimitReached && self.revoke_session(aor).await? =>
+            {
+                self.save_device(aor, label, &password).await?
+            }
+            saved => saved?,
+        };
         Ok(MintedDevice {
             id,
             username: aor.user().to_owned(),
             realm: self.realm.clone(),
             password,
         })
+    }
+
+    /// Takes back the oldest password that the command line made for one of its sessions: one that was killed could not.
+    /// False: there is none.
+    async fn revoke_session(&self, aor: &Aor) -> Result<bool, Fault> {
+        let devices = self.store.devices(aor).await.map_err(store_fault)?;
+        let oldest = devices
+            .iter()
+            .filter(|device| device.revoked_at.is_none())
+            .filter(|device| device.device.label.starts_with(SESSION_LABEL))
+            .min_by_key(|device| device.id);
+        match oldest {
+            Some(device) => self.revoke_device(aor, device.id).await.map(|()| true),
+            None => Ok(false),
+        }
     }
 
     /// Stores a device password that somebody chose (the gateway's own, generated in the data directory).
@@ -256,7 +305,13 @@ impl Accounts {
             ha1: self.ha1(aor, password),
             created_at: now(),
         };
-        let id = self.store.add_device(device).await.map_err(store_fault)?;
+        let id = match self.store.add_device(device).await {
+            Err(StoreError::Conflict { .. }) => {
+                let limit = format!("at most {} device passwords in force", store::DEVICES_MAX);
+                return Err(Fault::new(FaultCode::LimitReached, limit, "one more"));
+            }
+            added => added.map_err(store_fault)?,
+        };
         (self.changed)(aor, Change::Other);
         Ok(id)
     }
@@ -326,9 +381,9 @@ impl Accounts {
         Ok(MintedToken { token, expires_at })
     }
 
-    async fn known(&self, aor: &Aor) -> Result<(), Fault> {
+    async fn known(&self, aor: &Aor) -> Result<Account, Fault> {
         match self.store.account(aor).await.map_err(store_fault)? {
-            Some(_) => Ok(()),
+            Some(account) => Ok(account),
             None => Err(Fault::new(
                 FaultCode::UnknownPerson,
                 "an account of this server",
@@ -357,7 +412,7 @@ fn random_text(chars: usize) -> Result<String, Fault> {
 pub(crate) fn routes() -> Router<Http> {
     Router::new()
         .route("/api/v1/users", get(list_users))
-        .route("/api/v1/users/{user}", put(save_user))
+        .route("/api/v1/users/{user}", get(one_user).put(save_user))
         .route("/api/v1/users/{user}/telephones", put(save_telephones))
         .route("/api/v1/users/{user}/devices", post(mint_device))
         .route("/api/v1/users/{user}/devices/{id}", delete(revoke_device))
@@ -435,6 +490,18 @@ async fn list_users(_: Administrator, State(http): State<Http>) -> Response {
     answer(StatusCode::OK, http.accounts.list().await)
 }
 
+async fn one_user(
+    _: Administrator,
+    State(http): State<Http>,
+    Path(user): Path<String>,
+) -> Response {
+    let work = async {
+        let aor = http.accounts.aor(&user)?;
+        http.accounts.one(&aor).await
+    };
+    answer(StatusCode::OK, work.await)
+}
+
 async fn save_user(
     _: Administrator,
     State(http): State<Http>,
@@ -443,6 +510,11 @@ async fn save_user(
 ) -> Response {
     let work = async {
         let aor = http.accounts.aor(&user)?;
+        // People are found by their names in lower case; BOB beside bob would be called by nobody, and taken for him.
+        if aor.user().bytes().any(|byte| byte.is_ascii_uppercase()) {
+            let expected = "a user name in lower case";
+            return Err(Fault::new(FaultCode::BadRequest, expected, aor.user()));
+        }
         http.accounts
             .save(&aor, &body.name, AccountKind::Person)
             .await

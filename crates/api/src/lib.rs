@@ -16,7 +16,9 @@ mod role;
 mod service;
 mod window;
 
-pub use admin::{AccountView, Accounts, Change, Changed, MintedDevice, MintedToken, TelephoneView};
+pub use admin::{
+    AccountView, Accounts, Change, Changed, MintedDevice, MintedToken, SESSION_LABEL, TelephoneView,
+};
 pub use caller::{Caller, Keys, SCOPE_CONFERENCE, SecretDigest};
 pub use dialplan::DialPlan;
 pub use directory::Directory;

@@ -138,3 +138,81 @@ async fn passwords_and_tokens_are_written_down_when_they_are_made_and_taken_back
         }
     }
 }
+
+#[tokio::test]
+async fn a_new_name_changes_nothing_else_of_an_account() {
+    let site = Site::start().await;
+    let aor = "rooms@example.org".parse().unwrap();
+    let rooms = store::Account {
+        aor,
+        display_name: "Conferences".to_owned(),
+        kind: store::AccountKind::Service,
+        language: "de".to_owned(),
+        ports: 7,
+        created_at: 1,
+    };
+    site.store.save_account(rooms.clone()).await.unwrap();
+    let body = json!({ "name": "Rooms" }).to_string();
+    assert_eq!(site.ask("PUT /api/v1/users/rooms", &body).await.0, 200);
+    let renamed = store::Account {
+        display_name: "Rooms".to_owned(),
+        ..rooms.clone()
+    };
+    assert_eq!(site.store.account(&rooms.aor).await, Ok(Some(renamed)));
+}
+
+#[tokio::test]
+async fn too_many_device_passwords_are_refused_in_words_and_those_of_dead_sessions_give_way() {
+    let site = Site::start().await;
+    let mint = |label: &str| json!({ "label": label }).to_string();
+    let line = "POST /api/v1/users/bob/devices";
+    let session = mint("convoke call (1)");
+    assert_eq!(site.ask(line, &session).await.0, 201);
+    for _ in 1..store::DEVICES_MAX {
+        assert_eq!(site.ask(line, &mint("desk")).await.0, 201);
+    }
+    // The session that was killed gives way once; all others are telephones.
+    assert_eq!(site.ask(line, &mint("desk")).await.0, 201);
+    let (status, fault) = site.ask(line, &session).await;
+    assert_ne!(status, 500);
+    assert!(
+        fault.contains("limit-reached") && fault.contains("32"),
+        "{fault}"
+    );
+}
+
+#[tokio::test]
+async fn accounts_beyond_a_page_of_the_store_are_listed_too() {
+    let site = Site::start().await;
+    let before: Value = serde_json::from_str(&site.ask("GET /api/v1/users", "").await.1).unwrap();
+    for n in 0..store::PAGE_MAX {
+        let person = store::Account {
+            aor: format!("zoe{n:04}@example.org").parse().unwrap(),
+            display_name: "Zoe".to_owned(),
+            kind: store::AccountKind::Person,
+            language: "en".to_owned(),
+            ports: 1,
+            created_at: 1,
+        };
+        site.store.save_account(person).await.unwrap();
+    }
+    let all: Value = serde_json::from_str(&site.ask("GET /api/v1/users", "").await.1).unwrap();
+    let count = |users: &Value| users.as_array().unwrap().len();
+    assert_eq!(count(&all), count(&before) + store::PAGE_MAX);
+    let (status, last) = site.ask("GET /api/v1/users/zoe0499", "").await;
+    assert_eq!(status, 200);
+    assert!(last.contains("zoe0499@example.org"), "{last}");
+    assert_eq!(site.ask("GET /api/v1/users/yves", "").await.0, 404);
+}
+
+#[tokio::test]
+async fn names_and_labels_that_nobody_could_use_are_refused() {
+    let site = Site::start().await;
+    let name = json!({ "name": "Bob" }).to_string();
+    let (status, fault) = site.ask("PUT /api/v1/users/BOB", &name).await;
+    assert_eq!(status, 400, "{fault}");
+    let telephones = json!([{ "label": " ", "number": "+15550109" }]).to_string();
+    let line = "PUT /api/v1/users/bob/telephones";
+    let (status, fault) = site.ask(line, &telephones).await;
+    assert_eq!(status, 400, "{fault}");
+}
