@@ -128,11 +128,7 @@ fn party(party: &Party) -> String {
 pub(crate) fn who(conferences: &[&Snapshot], now: UtcMillis, language: Language) -> String {
     let mut text = String::new();
     for (n, conference) in conferences.iter().enumerate() {
-        let title = if conference.title.is_empty() {
-            language.choose("Conference", "Konferenz").to_owned()
-        } else {
-            conference.title.clone()
-        };
+        let title = title(conference, language);
         if conferences.len() > 1 {
             // Writing to a String cannot fail.
             let _ = writeln!(text, "{}. {title}:", n + 1);
@@ -149,6 +145,13 @@ pub(crate) fn who(conferences: &[&Snapshot], now: UtcMillis, language: Language)
         }
     }
     text.trim_end().to_owned()
+}
+
+fn title(conference: &Snapshot, language: Language) -> &str {
+    match conference.title.as_str() {
+        "" => language.choose("Conference", "Konferenz"),
+        title => title,
+    }
 }
 
 fn line(p: &ParticipantSnapshot, now: UtcMillis, language: Language) -> String {
@@ -428,7 +431,7 @@ pub(crate) fn which(conferences: &[Snapshot], language: Language) -> String {
             text,
             "\n{}. {} ({})",
             n + 1,
-            conference.title,
+            title(conference, language),
             names.join(", ")
         );
     }
