@@ -36,6 +36,8 @@ pub struct Config {
     pub directory: Directory,
     /// Where reports go.
     pub reporting: Option<ReportingService>,
+    /// How long conferences may take to end when the server goes down.
+    pub drain: Duration,
 }
 
 /// The port to what connects the legs.
@@ -79,6 +81,7 @@ impl ConferenceService {
                 records: Records::new(store.clone(), history.clone()),
                 bridge_commands: bridge.commands,
                 bridge_events: bridge.events,
+                drain: config.drain,
             },
         );
         let shared = Shared {
@@ -485,7 +488,8 @@ fn in_time(request: &Request) -> Result<(), Fault> {
     let now = history::now();
     match request.headers.expires {
         Some(expires) if expires.is_over(now) => {
-            let expected = format!("{} or earlier, by our clock", expires.ends());
+            let (sent, ends) = (expires.sent, expires.ends());
+            let expected = format!("a time between {sent} and {ends} on our clock");
             Err(Fault::new(FaultCode::Expired, expected, now.to_string()))
         }
         _ => Ok(()),

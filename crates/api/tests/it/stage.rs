@@ -67,6 +67,7 @@ impl Stage {
                 language: "en".into(),
             },
             reporting: None,
+            drain: std::time::Duration::from_secs(10),
         };
         let (commands, dialled) = mpsc::channel(100);
         let (events, happened) = mpsc::channel(100);

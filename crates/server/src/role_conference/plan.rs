@@ -24,6 +24,7 @@ pub(super) fn service(
             language: config.conference.language.clone(),
         },
         reporting,
+        drain: Duration::from_secs(config.server.drain_s),
     }
 }
 
