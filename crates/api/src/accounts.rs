@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use sip_proto::auth::Credential;
 use store::{
-    Account, AccountKind, ApiToken, Ha1, NewDevice, Store, TELEPHONES_MAX, Telephone, TelephoneKind,
+    Account, AccountKind, ApiToken, Ha1, NewDevice, Store, StoreError, TELEPHONES_MAX, Telephone,
+    TelephoneKind,
 };
 use utoipa::ToSchema;
 
@@ -20,6 +21,8 @@ use crate::passwords::Passwords;
 const PORTS_DEFAULT: u32 = 50;
 /// Longest life of a token, in days.
 const TOKEN_DAYS_MAX: u32 = 3_650;
+/// How the labels of device passwords begin that the command line makes for one session and takes back at its end.
+pub const SESSION_LABEL: &str = "convoke ";
 const DAY_MS: i64 = 86_400_000;
 /// Random characters of a device password: 110 bits at 5 bits each, for there are 32 letters.
 const PASSWORD_CHARS: usize = 22;
@@ -200,25 +203,26 @@ impl Accounts {
         })
     }
 
-    /// Makes or renames an account.
+    /// Makes an account, or renames one: everything else of it stays, save that a person's becomes a service's where that is
+    /// asked for. A service stays one, for what is written to it must not be kept (architecture, decision 7).
     ///
     /// # Errors
     /// From the store.
     pub async fn save(&self, aor: &Aor, name: &str, kind: AccountKind) -> Result<(), Fault> {
         let known = self.store.account(aor).await.map_err(store_fault)?;
-        let (language, ports) = match known {
-            Some(known) => (known.language, known.ports),
-            None => (LANGUAGE_DEFAULT.to_owned(), PORTS_DEFAULT),
-        };
-        self.save_account(Account {
+        let mut account = known.unwrap_or_else(|| Account {
             aor: aor.clone(),
-            display_name: name.to_owned(),
+            display_name: String::new(),
             kind,
-            language,
-            ports,
+            language: LANGUAGE_DEFAULT.to_owned(),
+            ports: PORTS_DEFAULT,
             created_at: now(),
-        })
-        .await
+        });
+        name.clone_into(&mut account.display_name);
+        if kind == AccountKind::Service {
+            account.kind = kind;
+        }
+        self.save_account(account).await
     }
 
     async fn save_account(&self, account: Account) -> Result<(), Fault> {
@@ -285,25 +289,40 @@ impl Accounts {
         (self.changed)(aor, change);
     }
 
-    /// Every account of people, up to the store's page.
+    /// Every account.
     ///
     /// # Errors
     /// From the store.
     pub async fn list(&self) -> Result<Vec<AccountView>, Fault> {
-        let mut views = Vec::new();
-        for account in self
-            .store
-            .accounts(None, store::PAGE_MAX)
-            .await
-            .map_err(store_fault)?
-        {
-            views.push(AccountView {
-                telephones: self.telephones(&account.aor).await?,
-                user: account.aor,
-                name: account.display_name,
-            });
+        let mut views: Vec<AccountView> = Vec::new();
+        loop {
+            let after = views.last().map(|view| &view.user);
+            let page = self.store.accounts(after, store::PAGE_MAX).await;
+            let page = page.map_err(store_fault)?;
+            let is_last = page.len() < store::PAGE_MAX;
+            for account in page {
+                views.push(self.view(account).await?);
+            }
+            if is_last {
+                return Ok(views);
+            }
         }
-        Ok(views)
+    }
+
+    /// One account.
+    ///
+    /// # Errors
+    /// `unknown-person`, and from the store.
+    pub async fn one(&self, aor: &Aor) -> Result<AccountView, Fault> {
+        self.view(self.account(aor).await?).await
+    }
+
+    async fn view(&self, account: Account) -> Result<AccountView, Fault> {
+        Ok(AccountView {
+            telephones: self.telephones(&account.aor).await?,
+            user: account.aor,
+            name: account.display_name,
+        })
     }
 
     /// Somebody's telephones, in the order in which they are to be tried.
@@ -387,13 +406,35 @@ impl Accounts {
     pub async fn mint_device(&self, aor: &Aor, label: &str) -> Result<MintedDevice, Fault> {
         self.account(aor).await?;
         let password = random_text(PASSWORD_CHARS)?;
-        let id = self.save_device(aor, label, &password).await?;
+        let id = match self.save_device(aor, label, &password).await {
+            Err(full)
+                if full.code == FaultCode::LimitReached && self.revoke_session(aor).await? =>
+            {
+                self.save_device(aor, label, &password).await?
+            }
+            saved => saved?,
+        };
         Ok(MintedDevice {
             id,
             username: aor.user().to_owned(),
             realm: self.realm.clone(),
             password,
         })
+    }
+
+    /// Takes back the oldest password that the command line made for one of its sessions: one that was killed could not.
+    /// False: there is none.
+    async fn revoke_session(&self, aor: &Aor) -> Result<bool, Fault> {
+        let devices = self.store.devices(aor).await.map_err(store_fault)?;
+        let oldest = devices
+            .iter()
+            .filter(|device| device.revoked_at.is_none())
+            .filter(|device| device.device.label.starts_with(SESSION_LABEL))
+            .min_by_key(|device| device.id);
+        match oldest {
+            Some(device) => self.revoke_device(aor, device.id).await.map(|()| true),
+            None => Ok(false),
+        }
     }
 
     /// Stores a device password that somebody chose (the gateway's own, generated in the data directory).
@@ -407,7 +448,13 @@ impl Accounts {
             ha1: self.ha1(aor, password),
             created_at: now(),
         };
-        let id = self.store.add_device(device).await.map_err(store_fault)?;
+        let id = match self.store.add_device(device).await {
+            Err(StoreError::Conflict { .. }) => {
+                let limit = format!("at most {} device passwords in force", store::DEVICES_MAX);
+                return Err(Fault::new(FaultCode::LimitReached, limit, "one more"));
+            }
+            added => added.map_err(store_fault)?,
+        };
         (self.changed)(aor, Change::Other);
         Ok(id)
     }

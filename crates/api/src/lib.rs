@@ -22,7 +22,8 @@ mod webhooks;
 mod window;
 
 pub use accounts::{
-    AccountView, Accounts, Change, Changed, MintedDevice, MintedToken, PlaceKind, TelephoneView,
+    AccountView, Accounts, Change, Changed, MintedDevice, MintedToken, PlaceKind, SESSION_LABEL,
+    TelephoneView,
 };
 pub use caller::{Caller, Keys, SCOPE_CONFERENCE, SCOPE_SESSION, SecretDigest};
 pub use dialplan::DialPlan;

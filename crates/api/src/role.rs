@@ -27,8 +27,6 @@ const COMMANDS_MAX: usize = 4_096;
 /// Outputs that may wait for the sequencer. A full queue stops the focus until the disk has caught up; the bridge's events
 /// wait in their own queue meanwhile.
 const OUTPUTS_MAX: usize = 65_536;
-/// How long conferences may take to end when the server goes down.
-const DRAIN: Duration = Duration::from_secs(10);
 
 /// An encoded answer.
 #[derive(Debug, Clone)]
@@ -136,6 +134,8 @@ pub(crate) struct Parts {
     pub records: Records,
     pub bridge_commands: mpsc::Sender<BridgeCommand>,
     pub bridge_events: mpsc::Receiver<BridgeEvent>,
+    /// How long conferences may take to end when the server goes down.
+    pub drain: Duration,
 }
 
 /// Starts the loop and its sequencer.
@@ -159,6 +159,7 @@ pub(crate) fn start(tasks: &Tasks, parts: Parts) -> FocusHandle {
         FocusLoop {
             focus: parts.focus,
             steps,
+            drain: parts.drain,
         }
         .run(asked, parts.bridge_events, shutdown),
     );
@@ -195,6 +196,7 @@ struct Pending {
 struct FocusLoop {
     focus: Focus,
     steps: mpsc::Sender<Step>,
+    drain: Duration,
 }
 
 impl FocusLoop {
@@ -216,7 +218,7 @@ impl FocusLoop {
             tokio::select! {
                 biased;
                 () = shutdown.cancelled(), if draining.is_none() => {
-                    draining = Some(clock::now() + DRAIN);
+                    draining = Some(clock::now() + self.drain);
                     self.focus.shutdown(clock::now());
                 }
                 Some(event) = events.recv() => self.focus.handle_bridge(event, clock::now()),
@@ -547,7 +549,11 @@ mod tests {
         let (_bridge, events) = mpsc::channel(1);
         let (steps, mut to_do) = mpsc::channel(OUTPUTS_MAX);
         let tasks = Tasks::new(Shutdown::new());
-        let focus = FocusLoop { focus, steps };
+        let focus = FocusLoop {
+            focus,
+            steps,
+            drain: Duration::from_secs(1),
+        };
         let shutdown = tasks.shutdown_token().clone();
         tasks.spawn("focus", focus.run(asked, events, shutdown));
         let first = to_do.recv().await.unwrap();

@@ -39,6 +39,8 @@ pub struct Config {
     pub reporting: Option<ReportingService>,
     /// Programs that are told what happens.
     pub webhooks: Option<Webhooks>,
+    /// How long conferences may take to end when the server goes down.
+    pub drain: Duration,
 }
 
 /// The port to what connects the legs.
@@ -83,6 +85,7 @@ impl ConferenceService {
                 records: Records::new(store.clone(), history.clone()),
                 bridge_commands: bridge.commands,
                 bridge_events: bridge.events,
+                drain: config.drain,
             },
         );
         let shared = Shared {
@@ -482,7 +485,8 @@ fn in_time(request: &Request) -> Result<(), Fault> {
     let now = history::now();
     match request.headers.expires {
         Some(expires) if expires.is_over(now) => {
-            let expected = format!("{} or earlier, by our clock", expires.ends());
+            let (sent, ends) = (expires.sent, expires.ends());
+            let expected = format!("a time between {sent} and {ends} on our clock");
             Err(Fault::new(FaultCode::Expired, expected, now.to_string()))
         }
         _ => Ok(()),

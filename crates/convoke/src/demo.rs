@@ -6,7 +6,7 @@ use anyhow::Result;
 use phones::{Behaviour, Network, Phone, What};
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::cli::Demo;
+use crate::cli::{Demo, data_flag};
 use crate::embedded::{Embedded, PEOPLE, Setting};
 use crate::serve;
 
@@ -105,10 +105,7 @@ fn welcome(phones: &[Phone], url: &str, options: &Demo) -> String {
         "\nEach signs in with the password \"{PASSWORD}\" ({url})."
     ));
     let program = program();
-    let data = match options.data.to_str() {
-        Some("data") | None => String::new(),
-        Some(path) => format!(" --data {path}"),
-    };
+    let data = data_flag(&options.data);
     text.push_str("\n\nIn a second terminal:\n");
     for (arguments, what) in [
         (
@@ -140,7 +137,7 @@ fn program() -> String {
     let path = std::env::current_exe().unwrap_or_default();
     match path.strip_prefix(&here) {
         Ok(below) => below.display().to_string(),
-        Err(_) => "convoke".to_owned(),
+        Err(_) => path.display().to_string(),
     }
 }
 

@@ -112,11 +112,7 @@ fn line(account: &AccountView) -> String {
 
 async fn add(site: &Site, user: &str, name: Option<String>) -> Result<()> {
     let aor = site.aor(user)?;
-    let known = site
-        .users()
-        .await?
-        .into_iter()
-        .any(|known| known.user == aor);
+    let known = site.user(&aor).await?.is_some();
     let name = match (known, name) {
         (true, None) => bail!("there is an account {aor} already; --name renames it"),
         (_, Some(name)) => name,
@@ -136,6 +132,9 @@ async fn add(site: &Site, user: &str, name: Option<String>) -> Result<()> {
 
 async fn telephone(site: &Site, user: &str, number: &str, label: String) -> Result<()> {
     let number: E164 = number.parse()?;
+    if label.trim().is_empty() {
+        bail!("expected a label such as work, mobile or home, came nothing");
+    }
     let account = site.account(user).await?;
     let telephones = with(account.telephones, number.as_str(), label);
     site.save_telephones(&account.user, &telephones).await?;

@@ -181,8 +181,6 @@ settings! {
         pub abroad: Vec<String> = vec![], like "[\"+43\", \"+4144\"]";
         /// Prefixes that are never dialled, at home or abroad: premium rates.
         pub refused: Vec<String> = default_refused();
-        /// SIP domains that may be called directly, without a trunk.
-        pub sip_domains: Vec<String> = vec![], like "[\"sip.example.org\"]";
     }
 }
 

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use convoke_types::Aor;
 use runtime::seed;
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +61,8 @@ pub fn secret(directory: &Path, name: &str) -> Result<(String, bool), FileError>
 pub struct Addresses {
     /// The domain of the accounts.
     pub domain: String,
+    /// The gateway's address of record: to whom conferences are commanded.
+    pub gateway: Option<Aor>,
     /// SIP for clients over UDP.
     pub sip_udp: Vec<SocketAddr>,
     /// SIP for clients over TCP.
@@ -140,6 +143,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let addresses = Addresses {
             domain: "x".into(),
+            gateway: Some("rooms@x".parse().unwrap()),
             sip_tcp: vec!["127.0.0.1:5060".parse().unwrap()],
             ..Addresses::default()
         };

@@ -22,7 +22,7 @@ use crate::start::StartError;
 use outside::Outside;
 
 pub(crate) use reporting::{PATH as REPORTING_PATH, router};
-pub(crate) use setup::{ImServerAddress, account};
+pub(crate) use setup::{ImServerAddress, account, identity};
 
 /// Results, reports and news that may wait for the core. Calls, log entries and reports under way are fewer.
 const INPUTS_MAX: usize = 16_384;

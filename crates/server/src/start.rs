@@ -259,6 +259,7 @@ impl Server {
         let clients = im.as_ref().map(|im| &im.transports);
         let trunks = conference.as_ref().map(|role| &role.transports);
         let addresses = Addresses {
+            gateway: Some(role_gateway::identity(&config)?),
             domain,
             sip_udp: bound(clients, Transport::Udp),
             sip_tcp: bound(clients, Transport::Tcp),

@@ -125,7 +125,7 @@ fn paths() -> OpenApiRouter<Rest> {
         .routes(routes!(webhooks::list, webhooks::add))
         .routes(routes!(webhooks::remove))
         .routes(routes!(users::list))
-        .routes(routes!(users::save))
+        .routes(routes!(users::one, users::save))
         .routes(routes!(users::save_password))
         .routes(routes!(users::telephones, users::save_telephones))
         .routes(routes!(users::mint_device))

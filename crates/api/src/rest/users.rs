@@ -105,6 +105,20 @@ pub(crate) async fn list(
     Ok(Json(rest.http.accounts.list().await?))
 }
 
+/// One account.
+#[utoipa::path(get, path = "/api/v1/users/{user}", tag = "administration",
+    params(("user" = String, Path, description = "`alice`, or `alice@domain`")),
+    responses((status = 200, description = "The account", body = AccountView), Refusal))]
+pub(crate) async fn one(
+    _: Administrator,
+    State(rest): State<Rest>,
+    Place(user): Place<String>,
+) -> Result<Json<AccountView>, Refusal> {
+    let accounts = &rest.http.accounts;
+    let aor = accounts.aor(&user)?;
+    Ok(Json(accounts.one(&aor).await?))
+}
+
 /// Make or rename an account.
 #[utoipa::path(put, path = "/api/v1/users/{user}", tag = "administration", request_body = NameBody,
     params(("user" = String, Path, description = "`alice`, or `alice@domain`")),
@@ -117,6 +131,11 @@ pub(crate) async fn save(
 ) -> Result<Json<()>, Refusal> {
     let accounts = &rest.http.accounts;
     let aor = accounts.aor(&user)?;
+    // People are found by their names in lower case; BOB beside bob would be called by nobody, and taken for him.
+    if aor.user().bytes().any(|byte| byte.is_ascii_uppercase()) {
+        let expected = "a user name in lower case";
+        return Err(Fault::new(FaultCode::BadRequest, expected, loggable(aor.user())).into());
+    }
     accounts
         .save(&aor, &body.name, AccountKind::Person)
         .await?;

@@ -111,3 +111,74 @@ async fn what_is_no_path_or_no_json_is_refused_as_everything_else() {
     let answer = site.ask(KEY, "GET /api/v1/users", Value::Null).await;
     assert_eq!(answer.header("Cache-Control"), Some("no-store"));
 }
+
+#[tokio::test]
+async fn a_new_name_changes_nothing_else_of_an_account() {
+    let site = Site::start().await;
+    let aor = "rooms@example.org".parse().unwrap();
+    let rooms = store::Account {
+        aor,
+        display_name: "Conferences".to_owned(),
+        kind: store::AccountKind::Service,
+        language: "de".to_owned(),
+        ports: 7,
+        created_at: 1,
+    };
+    site.store.save_account(rooms.clone()).await.unwrap();
+    let body = json!({ "name": "Rooms" });
+    site.good(KEY, "PUT /api/v1/users/rooms", body).await;
+    let renamed = store::Account {
+        display_name: "Rooms".to_owned(),
+        ..rooms.clone()
+    };
+    assert_eq!(site.store.account(&rooms.aor).await, Ok(Some(renamed)));
+}
+
+#[tokio::test]
+async fn too_many_device_passwords_are_refused_in_words_and_those_of_dead_sessions_give_way() {
+    let site = Site::start().await;
+    let line = "POST /api/v1/users/bob/devices";
+    let (session, desk) = (json!({ "label": "convoke call (1)" }), json!({ "label": "desk" }));
+    assert_eq!(site.ask(KEY, line, session.clone()).await.status, 201);
+    for _ in 1..store::DEVICES_MAX {
+        assert_eq!(site.ask(KEY, line, desk.clone()).await.status, 201);
+    }
+    // The session that was killed gives way once; all others are telephones.
+    assert_eq!(site.ask(KEY, line, desk).await.status, 201);
+    let (_, fault) = site.refused(KEY, line, session).await;
+    assert_eq!(fault, "limit-reached");
+}
+
+#[tokio::test]
+async fn accounts_beyond_a_page_of_the_store_are_listed_too() {
+    let site = Site::start().await;
+    let count = |users: &Value| users.as_array().unwrap().len();
+    let before = count(&site.good(KEY, "GET /api/v1/users", Value::Null).await);
+    for n in 0..store::PAGE_MAX {
+        let person = store::Account {
+            aor: format!("zoe{n:04}@example.org").parse().unwrap(),
+            display_name: "Zoe".to_owned(),
+            kind: store::AccountKind::Person,
+            language: "en".to_owned(),
+            ports: 1,
+            created_at: 1,
+        };
+        site.store.save_account(person).await.unwrap();
+    }
+    let all = site.good(KEY, "GET /api/v1/users", Value::Null).await;
+    assert_eq!(count(&all), before + store::PAGE_MAX);
+    let last = site.good(KEY, "GET /api/v1/users/zoe0499", Value::Null).await;
+    assert_eq!(last["user"], "zoe0499@example.org");
+    let (status, _) = site.refused(KEY, "GET /api/v1/users/yves", Value::Null).await;
+    assert_eq!(status, 404);
+}
+
+#[tokio::test]
+async fn names_and_labels_that_nobody_could_use_are_refused() {
+    let site = Site::start().await;
+    let name = json!({ "name": "Bob" });
+    assert_eq!(site.refused(KEY, "PUT /api/v1/users/BOB", name).await.0, 400);
+    let telephones = json!([{ "label": " ", "number": "+15550109" }]);
+    let line = "PUT /api/v1/users/bob/telephones";
+    assert_eq!(site.refused(KEY, line, telephones).await.0, 400);
+}

@@ -72,6 +72,7 @@ impl Stage {
             },
             reporting: None,
             webhooks,
+            drain: std::time::Duration::from_secs(10),
         };
         let (commands, dialled) = mpsc::channel(100);
         let (events, happened) = mpsc::channel(100);

@@ -1,5 +1,6 @@
 //! Faults that show in the file alone.
 
+use conference_core::limits;
 use convoke_types::E164;
 
 use super::Findings;
@@ -10,7 +11,9 @@ pub(super) fn check(config: &Config, findings: &mut Findings) {
     im(config, findings);
     conference(config, findings);
     gateway(config, findings);
+    http(config, findings);
     media(config, findings);
+    signalling(config, findings);
     dial_plan(config, findings);
     trunks(config, findings);
     if let Err(words) = crate::logging::check_level(&config.log.level) {
@@ -22,6 +25,8 @@ pub(super) fn check(config: &Config, findings: &mut Findings) {
     }
 }
 
+/// Longest time that a server may take to go down, in seconds.
+const DRAIN_MAX_S: u64 = 3_600;
 /// Ring times that a carrier bears, in seconds.
 const RING_S: std::ops::RangeInclusive<u64> = 5..=180;
 
@@ -30,6 +35,10 @@ fn server(config: &Config, findings: &mut Findings) {
     if convoke_types::Aor::new("user", &server.domain).is_err() {
         let words = format!("expected a domain name, came {:?}", server.domain);
         findings.error("server.domain", words, "write a name like example.org");
+    }
+    if server.drain_s > DRAIN_MAX_S {
+        let words = format!("{} s is longer than {DRAIN_MAX_S}", server.drain_s);
+        findings.error("server.drain_s", words, "10 suits most servers");
     }
     if server.roles.is_empty() {
         let fix = "write roles = [\"im\", \"gateway\", \"conference\"] or leave the key away";
@@ -76,6 +85,20 @@ fn im(config: &Config, findings: &mut Findings) {
     }
 }
 
+fn http(config: &Config, findings: &mut Findings) {
+    let listen = config.http.listen;
+    if !listen.ip().is_loopback() {
+        findings.add(
+            super::Severity::Note,
+            "http.listen",
+            format!(
+                "{listen} is open to others, and tokens that pass there can be read on the way"
+            ),
+            "keep it on the loopback behind a proxy that speaks TLS, or set http.tls",
+        );
+    }
+}
+
 fn conference(config: &Config, findings: &mut Findings) {
     let conference = &config.conference;
     if !["en", "de"].contains(&conference.language.as_str()) {
@@ -103,6 +126,34 @@ fn conference(config: &Config, findings: &mut Findings) {
     for (key, is_zero) in limits {
         if is_zero {
             findings.error(key, "0 allows nothing", "write a number above 0");
+        }
+    }
+    let capped = [
+        (
+            "conference.idle_end_min",
+            conference.idle_end_min,
+            limits::IDLE_END_MAX.as_secs() / 60,
+        ),
+        (
+            "conference.linger_s",
+            conference.linger_s,
+            limits::LINGER_MAX.as_secs(),
+        ),
+        (
+            "conference.participants_max",
+            saturated(conference.participants_max),
+            saturated(limits::PARTICIPANTS_MAX),
+        ),
+        (
+            "conference.conferences_max",
+            saturated(conference.conferences_max),
+            saturated(limits::CONFERENCES_MAX),
+        ),
+    ];
+    for (key, came, most) in capped {
+        if came > most {
+            let words = format!("{came} counts as {most}, the most that there can be");
+            findings.warn(key, words, format!("write {most} or less"));
         }
     }
 }
@@ -213,6 +264,32 @@ fn media(config: &Config, findings: &mut Findings) {
             "write the address under which this machine is reached",
         );
     }
+}
+
+/// A trunk on another machine has to reach the address that it is called from.
+fn signalling(config: &Config, findings: &mut Findings) {
+    for trunk in config.trunk.iter().filter(|trunk| !is_local(&trunk.server)) {
+        let (key, ours) = match trunk.transport {
+            SipTransport::Udp => ("sip.udp", &config.sip.udp),
+            // A connection is opened from any address, and answers come back over it.
+            SipTransport::Tcp | SipTransport::Tls => continue,
+        };
+        if ours.iter().all(|addr| addr.ip().is_loopback()) {
+            findings.error(
+                key,
+                format!(
+                    "trunk {:?} is elsewhere, and calls from the loopback do not get there",
+                    trunk.name
+                ),
+                "write this machine's address, and behind NAT the outer one as sip.advertised",
+            );
+            return;
+        }
+    }
+}
+
+fn saturated(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
 }
 
 /// The host of `host` or `host:port`.

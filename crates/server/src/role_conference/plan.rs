@@ -22,6 +22,7 @@ pub(super) fn service(config: &Config, store: &Store, told: Told) -> api::Config
         },
         reporting: told.reporting,
         webhooks: Some(told.webhooks),
+        drain: Duration::from_secs(config.server.drain_s),
     }
 }
 

@@ -210,12 +210,20 @@ impl GatewayCore {
                 .reply(&mut self.endpoint, tx, &message, 503, "Shutting Down", now);
             return;
         }
+        let trusted = self.is_trusted(source);
+        if !trusted && self.own_flow_only && !self.ua.is_registered() {
+            // A refresh may just have failed, and the connection is our own server's all the same: as good as away.
+            let words = "Temporarily Unavailable";
+            self.ua
+                .reply(&mut self.endpoint, tx, &message, 480, words, now);
+            return;
+        }
         self.next_tx += 1;
         let number = self.next_tx;
         let incoming = IncomingMessage {
             tx: number,
             request_id: request_id(&self.instance, number, &message),
-            trusted: self.is_trusted(source),
+            trusted,
             asserted: message
                 .header(HeaderName::PAssertedIdentity)
                 .map(str::to_owned),
@@ -474,7 +482,63 @@ fn wall() -> UtcMillis {
 
 #[cfg(test)]
 mod tests {
+    use sip_proto::auth::Login;
+    use sip_proto::{FlowId, Transport};
+
     use super::*;
+
+    fn beside_our_own_server() -> GatewayCore {
+        let uri = |text: &str| Uri::parse(text).unwrap();
+        let server = "127.0.0.1:5060".parse().unwrap();
+        GatewayCore::new(CoreConfig {
+            gateway: gateway_core::Config {
+                identity: "conference@test.example".parse().unwrap(),
+                keep_log: false,
+                instance: "i".to_owned(),
+            },
+            ua: UaConfig {
+                aor: uri("sip:conference@test.example"),
+                via_host: "127.0.0.1:5070".to_owned(),
+                contact: uri("sip:conference@127.0.0.1:5070;transport=tcp"),
+                login: Login {
+                    username: "conference".to_owned(),
+                    password: "secret".to_owned(),
+                },
+                instance: "urn:uuid:0".to_owned(),
+                expires_s: 600,
+                product: "test".to_owned(),
+                target: Target::new(Transport::Tcp, server),
+            },
+            seed: [1; 32],
+            trusted: vec![Cidr::loopback_v4()],
+            tls_only: false,
+            own_flow_only: true,
+        })
+    }
+
+    #[test]
+    fn a_gateway_that_is_not_registered_is_away_not_forbidding() {
+        let mut core = beside_our_own_server();
+        let text = "MESSAGE sip:conference@127.0.0.1:5070 SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1:5060;branch=z9hG4bK1\r\n\
+                    From: <sip:alice@test.example>;tag=1\r\nTo: <sip:conference@test.example>\r\nCall-ID: 1\r\n\
+                    CSeq: 1 MESSAGE\r\nP-Asserted-Identity: <sip:alice@test.example>\r\nContent-Length: 3\r\n\r\nwho";
+        let addr = "127.0.0.1:5060".parse().unwrap();
+        let source = Source {
+            transport: Transport::Tcp,
+            remote: addr,
+            local: addr,
+            flow: FlowId(7),
+        };
+        let message = Message::parse_datagram(text.into()).unwrap();
+        core.handle_transport(TransportEvent::Message { source, message }, clock::now());
+        let statuses: Vec<_> = std::iter::from_fn(|| core.poll_output())
+            .filter_map(|output| match output {
+                CoreOutput::Send { bytes, .. } => Message::parse_datagram(bytes).unwrap().status(),
+                CoreOutput::App(_) => None,
+            })
+            .collect();
+        assert_eq!(statuses, [480]);
+    }
 
     #[test]
     fn dates_are_read_as_rfc_3261_writes_them() {

@@ -109,7 +109,7 @@ impl ImServerAddress {
 }
 
 /// The gateway's address of record.
-fn identity(config: &Config) -> Result<Aor, StartError> {
+pub(crate) fn identity(config: &Config) -> Result<Aor, StartError> {
     let domain = config
         .gateway
         .domain
@@ -146,7 +146,9 @@ pub(crate) async fn account(
             .iter()
             .filter(|device| device.revoked_at.is_none() && device.device.label == DEVICE_LABEL)
     };
-    if store.account(&aor).await?.is_some() && theirs().any(|device| device.device.ha1 == ha1) {
+    let account = store.account(&aor).await?;
+    let is_service = account.is_some_and(|account| account.kind == AccountKind::Service);
+    if is_service && theirs().any(|device| device.device.ha1 == ha1) {
         return Ok(password);
     }
     let saved = accounts
