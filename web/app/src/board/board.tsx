@@ -265,7 +265,7 @@ function BoardView({ board }: { board: Board }) {
     convoke.conferences.closeBoard();
     if (view.get().pane === 'board') view.back();
   };
-  const meNote = me && (me.mutedByModerator ? t.board.mutedByModerator : me.silent && me.here && !me.muted ? t.board.noSoundMe : noteOf(me, language, t));
+  const meNote = me && (me.mutedByModerator ? (me.hand ? t.board.mutedHandUp : t.board.mutedByModerator) : me.silent && me.here && !me.muted ? t.board.noSoundMe : noteOf(me, language, t));
   return (
     <Pane label={t.board.label} screen="board" {...(ended ? {} : { onAdd: (text: string) => void board.add(text) })}>
       <header className="bh">
@@ -342,13 +342,13 @@ function BoardView({ board }: { board: Board }) {
               <div className="b one">
                 <Chip state={chipOf(me)} since={me.hand ? me.hand.since : me.since} {...(me.hand ? { position: me.hand.position } : {})} />
               </div>
-              {meNote && <div className="c">{meNote}</div>}
             </div>
             <div className="acts">
               {!ended && me.actions.has('set-place') && (
                 <MyPlace place={me.place} places={me.places} onPlace={(place) => void board.setMyPlace(place)} />
               )}
             </div>
+            {meNote && <p className="c">{meNote}</p>}
           </div>
         </div>
       )}
@@ -392,7 +392,9 @@ function Groups({ board, state }: { board: Board; state: BoardState }) {
   const holding = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   const newest = useRef(state.groups);
   newest.current = state.groups;
-  const [folded, setFolded] = useState(true);
+  // Those who left are folded while others are in; when it is over they are everybody.
+  const [unfolded, setUnfolded] = useState<boolean | undefined>();
+  const folded = !(unfolded ?? state.state === 'ended');
 
   const wanted = arrange(state.groups);
   const same = sameArrangement(held, wanted);
@@ -430,7 +432,7 @@ function Groups({ board, state }: { board: Board; state: BoardState }) {
         rows[name].length === 0 ? null : name === 'left' ? (
           <section key={name}>
             <h3>
-              <button type="button" className="grp fold" aria-expanded={!folded} onClick={() => setFolded(!folded)}>
+              <button type="button" className="grp fold" aria-expanded={!folded} onClick={() => setUnfolded(folded)}>
                 <Icon name={folded ? 'right' : 'car'} size="s" />
                 {t.board.groups.left} <span className="num">{rows.left.length}</span>
               </button>

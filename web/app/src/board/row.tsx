@@ -278,7 +278,7 @@ export const BoardLine = memo(function BoardLine({ board, row, group }: BoardLin
       acts = (
         <>
           {!narrow && has('text') && (
-            <IconButton icon="text" label={t.board.textInstead} aria-label={t.board.named(t.board.textInstead, name)} onClick={() => act('text')} />
+            <IconButton icon="text" className="text" label={t.board.textInstead} aria-label={t.board.named(t.board.textInstead, name)} onClick={() => act('text')} />
           )}
           {calls && (
             <Button small icon="out" onClick={() => act(has('redial') ? 'redial' : 'connect')} aria-label={t.board.named(t.board.redial, name)}>

@@ -180,7 +180,7 @@ export const de: Words = {
     leaves: (title) => `Wer hier beitritt, verlässt ${title}; es geht ohne Sie weiter.`,
     more: (count) => n(count, { one: '# weiterer Anruf klingelt', other: '# weitere Anrufe klingeln' }),
     joining: 'Beitritt',
-    sentTo: (name) => `Sie haben ${name} eingeladen`,
+    yours: 'Ihre Einladung',
     state: {
       ringing: 'Klingelt',
       joined: 'Sie sind hier beigetreten',
@@ -274,6 +274,7 @@ export const de: Words = {
     micOn: 'Laut',
     micHint: 'Leertaste halten, um zu sprechen',
     mutedByModerator: 'Die Moderation hat Sie stumm geschaltet: melden Sie sich zu Wort.',
+    mutedHandUp: 'Die Moderation hat Sie stumm geschaltet; Ihre Hand ist oben.',
     hand: 'Melden',
     handDown: 'Meldung zurückziehen',
     leave: 'Verlassen',

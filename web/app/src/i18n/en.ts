@@ -193,7 +193,7 @@ export const en = {
     leaves: (title: string) => `Joining here leaves ${title}; it goes on without you.`,
     more: (count: number) => n(count, { one: '# more call rings', other: '# more calls ring' }),
     joining: 'Joining',
-    sentTo: (name: string) => `You invited ${name}`,
+    yours: 'Your invitation',
     state: {
       ringing: 'Ringing',
       joined: 'You joined here',
@@ -286,6 +286,7 @@ export const en = {
     micOn: 'Unmute',
     micHint: 'Hold Space to talk',
     mutedByModerator: 'A moderator muted you: raise your hand to ask for the floor.',
+    mutedHandUp: 'A moderator muted you; your hand is up.',
     hand: 'Raise hand',
     handDown: 'Lower hand',
     leave: 'Leave',
