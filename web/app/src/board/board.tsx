@@ -15,6 +15,7 @@ import { voiceCheck } from './calls.ts';
 import { Foot, useAll } from './foot.tsx';
 import { MyPlace } from './place-menu.tsx';
 import { arrange, chipOf, type GroupName, groupNames, sameArrangement, settle } from './row-state.ts';
+import { useComposerTitle } from './title.ts';
 import { BoardLine, ComposerLine, noteOf, RoleMark } from './row.tsx';
 import './board.css';
 
@@ -107,7 +108,8 @@ function ComposerView({ composer }: { composer: Composer }) {
   const narrow = useMedia(NARROW);
   const [editing, setEditing] = useState(false);
   const [checked, setChecked] = useState(voiceCheck.done);
-  const callable = state.rows.filter((row) => !row.onlyInvite).length;
+  const count = state.rows.length;
+  const title = useComposerTitle(state);
   const close = () => {
     convoke.conferences.closeComposer();
     if (view.get().pane === 'board') view.back();
@@ -125,15 +127,15 @@ function ComposerView({ composer }: { composer: Composer }) {
           <BackButton />
           {editing ? (
             <TitleField
-              title={state.title}
-              onDone={(title) => {
-                if (title) composer.setTitle(title);
+              title={state.title || title}
+              onDone={(next) => {
+                if (next) composer.setTitle(next);
                 setEditing(false);
               }}
             />
           ) : (
             <div className="name grow">
-              <h2 className="cut">{state.title}</h2>
+              <h2 className="cut">{title}</h2>
               <IconButton icon="pen" className="touchy" label={t.board.changeTitle} onClick={() => setEditing(true)} />
             </div>
           )}
@@ -204,13 +206,13 @@ function ComposerView({ composer }: { composer: Composer }) {
             touch
             icon="phone"
             className="grow"
-            disabled={callable === 0 || state.busy}
+            disabled={count === 0 || state.busy}
             onClick={() => {
               voiceCheck.set();
               void composer.call();
             }}
           >
-            {state.busy ? t.board.calling : callable === 0 ? t.board.callNobody : t.board.call(callable)}
+            {state.busy ? t.board.calling : count === 0 ? t.board.callNobody : t.board.call(count)}
           </Button>
           <Button touch disabled={state.rows.length === 0 || state.busy} data-tip={t.board.inviteOnlySay} onClick={() => void composer.inviteOnly()}>
             {t.board.inviteOnly}

@@ -247,7 +247,7 @@ export const de: Words = {
     aloneTitle: 'Sonst ist niemand hier',
     aloneSay: 'Fügen Sie oben Personen hinzu, oder warten Sie: Eingeladene können dazukommen.',
     thenPlace: (place) => `dann ${place}`,
-    onlyInvite: 'Nur Einladung',
+    onlyInvite: 'kein Telefon',
     rung: 'wird sofort angerufen',
     takeOff: 'Von der Liste nehmen',
     takeOffNamed: (name) => `${name} von der Liste nehmen`,

@@ -259,7 +259,7 @@ export const en = {
     aloneTitle: 'Nobody else is here',
     aloneSay: 'Add people above, or wait: those you invited can come in.',
     thenPlace: (place: string) => `then ${place}`,
-    onlyInvite: 'Invitation only',
+    onlyInvite: 'no telephone',
     rung: 'rung at once',
     takeOff: 'Take off the list',
     takeOffNamed: (name: string) => `Take ${name} off the list`,
