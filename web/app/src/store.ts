@@ -24,31 +24,45 @@ export function createStore<S>(first: S): Writable<S> {
   };
 }
 
-/** The state of a store; the component follows it. */
-export function useStore<S>(store: Store<S>): S {
-  return useSyncExternalStore(store.subscribe, store.get, store.get);
+interface Bound<S> {
+  get(): S;
+  subscribe(listener: () => void): () => void;
 }
 
-const never = createStore(undefined);
+const bounds = new WeakMap<object, Bound<unknown>>();
+
+/** The two methods of a store as functions that stay the same: view models are objects, whose methods need them. */
+function bound<S>(store: Store<S>): Bound<S> {
+  const known = bounds.get(store);
+  if (known) return known as Bound<S>;
+  const fresh: Bound<S> = { get: () => store.get(), subscribe: (listener) => store.subscribe(listener) };
+  bounds.set(store, fresh);
+  return fresh;
+}
+
+const never: Store<undefined> = createStore(undefined);
+
+/** The state of a store; the component follows it. */
+export function useStore<S>(store: Store<S>): S {
+  const { subscribe, get } = bound(store);
+  return useSyncExternalStore(subscribe, get, get);
+}
 
 /** As `useStore`, for a store that may not be there. */
 export function useMaybe<S>(store: Store<S> | undefined): S | undefined {
-  return useSyncExternalStore<S | undefined>(
-    store ? store.subscribe : never.subscribe,
-    store ? store.get : never.get,
-  );
-}
-
-/** As `usePick`, for a store that may not be there. */
-export function useMaybePick<S, T>(store: Store<S> | undefined, pick: (state: S) => T): T | undefined {
-  const get = () => (store ? pick(store.get()) : undefined);
-  return useSyncExternalStore(store ? store.subscribe : never.subscribe, get, get);
+  return useStore<S | undefined>(store ?? never);
 }
 
 /** A part of a state; the component is drawn again only when the part changed. */
 export function usePick<S, T>(store: Store<S>, pick: (state: S) => T): T {
   const get = () => pick(store.get());
-  return useSyncExternalStore(store.subscribe, get, get);
+  return useSyncExternalStore(bound(store).subscribe, get, get);
+}
+
+/** As `usePick`, for a store that may not be there. */
+export function useMaybePick<S, T>(store: Store<S> | undefined, pick: (state: S) => T): T | undefined {
+  const get = () => (store ? pick(store.get()) : undefined);
+  return useSyncExternalStore(bound<unknown>(store ?? never).subscribe, get, get);
 }
 
 /** The clock of the window; tests with made-up data stop it. */

@@ -5,6 +5,7 @@ import { useMaybe, usePick, useStore } from '../store.ts';
 import { Icon } from '../ui/icon.tsx';
 import { IconButton, Timer } from '../ui/parts.tsx';
 import { MyLevel } from './foot.tsx';
+import { useComposerTitle } from './title.ts';
 
 /** The board shrunk to a bar: under the list where there is room, above the lower edge on a telephone screen. */
 export default function CallBar() {
@@ -99,12 +100,13 @@ function Waiting({ composer }: { composer: Composer }) {
   const { t } = useI18n();
   const state = useStore(composer);
   const grow = useGrow();
+  const title = useComposerTitle(state);
   return (
     <section className="callbar" aria-label={t.board.before} data-screen="bar">
       <button type="button" className="open" onClick={grow}>
         <span className="two">
           <span className="strong">
-            <span className="cut grow">{state.title}</span>
+            <span className="cut grow">{title}</span>
           </span>
           <span className="sub cut">
             {t.board.notStarted} · {t.common.people(state.rows.length)}

@@ -15,6 +15,7 @@ import { voiceCheck } from './calls.ts';
 import { Foot, useAll } from './foot.tsx';
 import { MyPlace } from './place-menu.tsx';
 import { arrange, chipOf, type GroupName, groupNames, sameArrangement, settle } from './row-state.ts';
+import { useComposerTitle } from './title.ts';
 import { BoardLine, ComposerLine, noteOf, RoleMark } from './row.tsx';
 import './board.css';
 
@@ -107,7 +108,8 @@ function ComposerView({ composer }: { composer: Composer }) {
   const narrow = useMedia(NARROW);
   const [editing, setEditing] = useState(false);
   const [checked, setChecked] = useState(voiceCheck.done);
-  const callable = state.rows.filter((row) => !row.onlyInvite).length;
+  const count = state.rows.length;
+  const title = useComposerTitle(state);
   const close = () => {
     convoke.conferences.closeComposer();
     if (view.get().pane === 'board') view.back();
@@ -125,15 +127,15 @@ function ComposerView({ composer }: { composer: Composer }) {
           <BackButton />
           {editing ? (
             <TitleField
-              title={state.title}
-              onDone={(title) => {
-                if (title) composer.setTitle(title);
+              title={state.title || title}
+              onDone={(next) => {
+                if (next) composer.setTitle(next);
                 setEditing(false);
               }}
             />
           ) : (
             <div className="name grow">
-              <h2 className="cut">{state.title}</h2>
+              <h2 className="cut">{title}</h2>
               <IconButton icon="pen" className="touchy" label={t.board.changeTitle} onClick={() => setEditing(true)} />
             </div>
           )}
@@ -204,13 +206,13 @@ function ComposerView({ composer }: { composer: Composer }) {
             touch
             icon="phone"
             className="grow"
-            disabled={callable === 0 || state.busy}
+            disabled={count === 0 || state.busy}
             onClick={() => {
               voiceCheck.set();
               void composer.call();
             }}
           >
-            {state.busy ? t.board.calling : callable === 0 ? t.board.callNobody : t.board.call(callable)}
+            {state.busy ? t.board.calling : count === 0 ? t.board.callNobody : t.board.call(count)}
           </Button>
           <Button touch disabled={state.rows.length === 0 || state.busy} data-tip={t.board.inviteOnlySay} onClick={() => void composer.inviteOnly()}>
             {t.board.inviteOnly}
@@ -265,7 +267,7 @@ function BoardView({ board }: { board: Board }) {
     convoke.conferences.closeBoard();
     if (view.get().pane === 'board') view.back();
   };
-  const meNote = me && (me.mutedByModerator ? t.board.mutedByModerator : me.silent && me.here && !me.muted ? t.board.noSoundMe : noteOf(me, language, t));
+  const meNote = me && (me.mutedByModerator ? (me.hand ? t.board.mutedHandUp : t.board.mutedByModerator) : me.silent && me.here && !me.muted ? t.board.noSoundMe : noteOf(me, language, t));
   return (
     <Pane label={t.board.label} screen="board" {...(ended ? {} : { onAdd: (text: string) => void board.add(text) })}>
       <header className="bh">
@@ -342,13 +344,13 @@ function BoardView({ board }: { board: Board }) {
               <div className="b one">
                 <Chip state={chipOf(me)} since={me.hand ? me.hand.since : me.since} {...(me.hand ? { position: me.hand.position } : {})} />
               </div>
-              {meNote && <div className="c">{meNote}</div>}
             </div>
             <div className="acts">
               {!ended && me.actions.has('set-place') && (
                 <MyPlace place={me.place} places={me.places} onPlace={(place) => void board.setMyPlace(place)} />
               )}
             </div>
+            {meNote && <p className="c">{meNote}</p>}
           </div>
         </div>
       )}
@@ -392,7 +394,9 @@ function Groups({ board, state }: { board: Board; state: BoardState }) {
   const holding = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   const newest = useRef(state.groups);
   newest.current = state.groups;
-  const [folded, setFolded] = useState(true);
+  // Those who left are folded while others are in; when it is over they are everybody.
+  const [unfolded, setUnfolded] = useState<boolean | undefined>();
+  const folded = !(unfolded ?? state.state === 'ended');
 
   const wanted = arrange(state.groups);
   const same = sameArrangement(held, wanted);
@@ -430,7 +434,7 @@ function Groups({ board, state }: { board: Board; state: BoardState }) {
         rows[name].length === 0 ? null : name === 'left' ? (
           <section key={name}>
             <h3>
-              <button type="button" className="grp fold" aria-expanded={!folded} onClick={() => setFolded(!folded)}>
+              <button type="button" className="grp fold" aria-expanded={!folded} onClick={() => setUnfolded(folded)}>
                 <Icon name={folded ? 'right' : 'car'} size="s" />
                 {t.board.groups.left} <span className="num">{rows.left.length}</span>
               </button>

@@ -1,5 +1,5 @@
 import { useMemo } from 'react';
-import type { Composer, Person, Place } from '../model.ts';
+import type { Composer, Person, Place, Store } from '../model.ts';
 import { type Models, useModels } from '../shell/models.tsx';
 import { memory } from '../shell/window.ts';
 import { useMaybePick, usePick } from '../store.ts';
@@ -12,11 +12,38 @@ export const voiceCheck = {
   set: () => memory.set(CHECKED_KEY, 'yes'),
 };
 
-/** Opens the list, and calls at once unless the microphone was never tried and I am called here. */
-function start(models: Models, composer: Composer): void {
+/** Names are looked up for at most this long before one click calls; the list stays open if it takes longer. */
+const RESOLVE_MAX_MS = 4_000;
+/** Somebody's telephones may still be on their way from the server; whoever has none is called in their browser. */
+const PLACES_WAIT_MS = 600;
+
+/** Resolves when the state fits, or with false when time is up. */
+function until<S>(store: Store<S>, fits: (state: S) => boolean, ms: number): Promise<boolean> {
+  if (fits(store.get())) return Promise.resolve(true);
+  return new Promise((done) => {
+    const end = (there: boolean) => {
+      clearTimeout(timer);
+      stop();
+      done(there);
+    };
+    const timer = setTimeout(() => end(false), ms);
+    const stop = store.subscribe(() => fits(store.get()) && end(true));
+  });
+}
+
+/**
+ * Opens the list, and calls at once: unless the microphone was never tried and I am called here, or somebody of those who were asked for is not
+ * clear. Then the list stays, and the person decides.
+ */
+async function start(models: Models, composer: Composer, count: number): Promise<void> {
   show(models);
-  const me = composer.get().me.place;
-  if (me.kind === 'browser' && !voiceCheck.done()) return;
+  const { conferences } = models.convoke;
+  const known = await until(composer, (state) => !state.adding && state.rows.length >= count, RESOLVE_MAX_MS);
+  if (!known) return;
+  await until(composer, (state) => !state.rows.some((row) => row.onlyInvite), PLACES_WAIT_MS);
+  const state = composer.get();
+  if (conferences.get().composer !== composer || state.rows.length < count) return;
+  if (state.me.place.kind === 'browser' && !voiceCheck.done()) return;
   void composer.call();
 }
 
@@ -36,12 +63,12 @@ export function useCalls() {
     () => ({
       running,
       call(people: readonly (Person | string)[], chat?: string) {
-        start(models, conferences.compose(people, chat));
+        void start(models, conferences.compose(people, chat), people.length);
       },
       callAt(person: Person, place: Place, chat?: string) {
         const composer = conferences.compose([person], chat);
         composer.setPlace(person.id, place);
-        start(models, composer);
+        void start(models, composer, 1);
       },
       compose(people: readonly (Person | string)[] = [], chat?: string) {
         conferences.compose(people, chat);
@@ -52,7 +79,7 @@ export function useCalls() {
         show(models);
       },
       callBack(...[item]: Parameters<typeof conferences.callBack>) {
-        start(models, conferences.callBack(item));
+        void start(models, conferences.callBack(item), 1);
       },
       openBoard(id: string) {
         conferences.openBoard(id);

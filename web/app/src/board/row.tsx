@@ -96,16 +96,15 @@ export const ComposerLine = memo(function ComposerLine({ row, onPlace, onRemove 
       name={row.person.name}
       mark={<RoleMark person={row.person} />}
       place={
+        <PlaceMenu person={row.person} place={row.place} places={row.places} onPlace={(place) => onPlace(row.key, place)} />
+      }
+      state={
         row.onlyInvite ? (
-          <span className="place still">
-            <Icon name="text" />
-            <span className="cut">{t.board.onlyInvite}</span>
-          </span>
+          <span className="faint t12 cut">{t.board.onlyInvite}</span>
         ) : (
-          <PlaceMenu person={row.person} place={row.place} places={row.places} onPlace={(place) => onPlace(row.key, place)} />
+          next && <span className="faint t12 cut">{t.board.thenPlace(word(next).toLocaleLowerCase())}</span>
         )
       }
-      state={!row.onlyInvite && next && <span className="faint t12 cut">{t.board.thenPlace(word(next).toLocaleLowerCase())}</span>}
       acts={
         <IconButton
           icon="x"
@@ -278,7 +277,7 @@ export const BoardLine = memo(function BoardLine({ board, row, group }: BoardLin
       acts = (
         <>
           {!narrow && has('text') && (
-            <IconButton icon="text" label={t.board.textInstead} aria-label={t.board.named(t.board.textInstead, name)} onClick={() => act('text')} />
+            <IconButton icon="text" className="text" label={t.board.textInstead} aria-label={t.board.named(t.board.textInstead, name)} onClick={() => act('text')} />
           )}
           {calls && (
             <Button small icon="out" onClick={() => act(has('redial') ? 'redial' : 'connect')} aria-label={t.board.named(t.board.redial, name)}>

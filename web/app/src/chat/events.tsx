@@ -1,3 +1,4 @@
+import { plain } from '../i18n/format.ts';
 import { useI18n } from '../i18n/index.tsx';
 import { useCalls } from '../board/calls.ts';
 import type { CallLineItem, InvitationItem } from '../model.ts';
@@ -86,7 +87,11 @@ export function InvitationCard({ item }: { item: InvitationItem }) {
             <div className="grow">
               <p className="t14 strong cut">{item.title}</p>
               <p className="soft t12 cut">
-                {t.invitation.inIt}: {inIt.length > 0 ? format.list(inIt) : t.invitation.nobody}
+                {item.state === 'ringing'
+                  ? `${t.invitation.inIt}: ${inIt.length > 0 ? format.list(inIt) : t.invitation.nobody}`
+                  : item.mine
+                    ? t.invitation.yours
+                    : t.invitation.invites(plain(item.from.name))}
               </p>
             </div>
             {open && item.since !== undefined ? (

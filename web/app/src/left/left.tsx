@@ -51,7 +51,7 @@ export function Left() {
       <Mine />
       <button type="button" className="find" onClick={() => view.patch({ palette: true })}>
         <Icon name="find" />
-        <span className="grow">{t.left.find}</span>
+        <span className="grow cut">{t.left.find}</span>
         <kbd>Ctrl K</kbd>
       </button>
       <div className="scroll" ref={scroll} onKeyDown={moveByArrows}>

@@ -6,7 +6,7 @@ import { useStore } from '../store.ts';
 import { DropMenu, MenuItem, MenuLine } from '../ui/float.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { placeIcon, usePlaceWord } from '../ui/place.tsx';
-import { Button, cx } from '../ui/parts.tsx';
+import { Button, cx, IconButton } from '../ui/parts.tsx';
 
 interface AnswerProps {
   invitation: Invitation | InvitationItem;
@@ -132,9 +132,7 @@ function Writing({ onCancel, onSend, large }: { onCancel: () => void; onSend: (n
       <Button type="submit" look="primary" touch={large === true}>
         {t.invitation.declineSend}
       </Button>
-      <Button touch={large === true} look="quiet" onClick={onCancel}>
-        {t.common.cancel}
-      </Button>
+      <IconButton icon="x" className={large ? 'big' : 'mid'} label={t.common.cancel} onClick={onCancel} />
     </form>
   );
 }

@@ -75,8 +75,32 @@ function Root({ silent, onLanguage }: { silent: boolean; onLanguage: (language: 
     if (session.status !== 'signing-in') setResuming(false);
   }, [session.status]);
   if (session.me) return <Shell silent={silent} />;
+  if (resuming && session.problem) return <Unreachable />;
   if (resuming) return <main className="signin" aria-busy="true" />;
   return <SignIn onLanguage={onLanguage} />;
+}
+
+/** The session of last time is there, but not the server: tried again by itself. */
+function Unreachable() {
+  const { convoke } = useModels();
+  const { t, format } = useI18n();
+  const session = useStore(convoke.session);
+  const now = useNowSeconds();
+  const words = session.problem ? t.problem[session.problem.code] : undefined;
+  return (
+    <main className="signin" data-screen="resuming">
+      <div className="signbox">
+        <img src="/icon.svg" width="40" height="40" alt="" />
+        <h1>{t.connection.offline}</h1>
+        <p className="soft">
+          {words?.what} {session.retryAt !== undefined && `${t.connection.retryIn(format.timer(Math.max(0, session.retryAt - now)))}.`}
+        </p>
+        <Button touch onClick={() => convoke.session.reconnect()}>
+          {t.connection.retryNow}
+        </Button>
+      </div>
+    </main>
+  );
 }
 
 /** List, chat and board beside each other, or one at a time. */

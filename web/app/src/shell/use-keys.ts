@@ -53,10 +53,11 @@ export function useKeys(): void {
           void (me.hand ? board.lowerHand() : board.raiseHand());
           return;
         case 'talk': {
-          if (!board || !me?.muted || me.mutedByModerator) return;
+          if (talked) event.preventDefault();
+          if (!board || talked || !me?.muted || me.mutedByModerator) return;
           const onControl = !everywhere && target?.closest?.('button, a, [role="menuitem"]') !== null;
           if (!onControl) event.preventDefault();
-          if (event.repeat || talking !== undefined || talked) return;
+          if (event.repeat || talking !== undefined) return;
           const begin = () => {
             talking = undefined;
             talked = true;

@@ -9,7 +9,7 @@
 export { Conferences as FollowedConferences, Followed, type FollowedState, type Seen } from './conference/followed.js';
 export type { End, Leg, Participant, Snapshot } from './conference/model.js';
 export { type ConvokeOptions, createConvoke } from './convoke.js';
-export { type CallPeopleOptions, type CallPeopleResult, callPeople } from './embed.js';
+export { type CalledRow, type CallPeopleOptions, type CallPeopleResult, callPeople, PeopleCall, type PeopleCallState } from './embed.js';
 export { type WebPlatformOptions, webPlatform } from './platform/web.js';
 export type {
   Channel,

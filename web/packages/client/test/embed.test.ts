@@ -14,15 +14,6 @@ afterEach(() => {
 function globals(): { peer: Peer; rest: RestServer; focus: Focus; WebSocket: unknown; fetch: unknown } {
   const peer = new Peer();
   const rest = new RestServer(peer);
-  rest.routes.set('GET /me/telephones', () => [
-    { label: 'Work', number: '+15550101', kind: 'work', default: true, whenToUse: '' },
-    { label: 'Mobile', number: '+15550102', kind: 'mobile', default: false, whenToUse: '' },
-  ]);
-  rest.routes.set('GET /directory', (_, path) => ({
-    people: path.includes('bob')
-      ? [{ user: `bob@${DOMAIN}`, name: 'Bob Keller', places: [{ label: 'mobile', kind: 'mobile', default: true }] }]
-      : [],
-  }));
   class WebSocket {
     binaryType = '';
     readyState = 0;
@@ -56,49 +47,67 @@ function globals(): { peer: Peer; rest: RestServer; focus: Focus; WebSocket: unk
 }
 
 describe('call these people', () => {
-  it('signs in with a token, calls, and gives the board', async () => {
-    const { focus, ...platform } = globals();
+  const alice = { server: SERVER, user: `alice@${DOMAIN}`, token: 'token-1' };
+
+  it('signs in with a token, calls, and shows how it goes, by SIP alone', async () => {
+    const { focus, peer, rest, ...platform } = globals();
     const calling = callPeople({
       ...platform,
-      server: SERVER,
-      token: 'token-1',
-      people: ['bob', '+49 30 123456'],
+      ...alice,
+      people: ['Bob <bob@example.org>', 'Carol Diaz', '+49 30 123456'],
       title: 'Plan',
-      callMeAt: 'mobile',
+      callMeAt: 'Mobile',
     });
     await settle(2_000);
-    const result = await calling;
-    if (!('board' in result)) throw new Error(JSON.stringify(result));
-    expect(result.board.get().title).toBe('Plan');
-    expect(result.board.get().groups.calling.map((row) => row.person.name)).toEqual(['Bob Keller', '+4930123456']);
+    const { call } = await calling;
+    if (!call) throw new Error('no call');
+    await settle(1_000);
+    expect(call.get()).toMatchObject({ id: 'c1', title: 'Plan', state: 'starting', stale: false });
+    expect(call.get().rows.map((row) => `${row.name}: ${row.words}`)).toEqual([
+      'alice: Calling',
+      'Bob: Queued',
+      'Carol Diaz: Queued',
+      '+4930123456: Queued',
+    ]);
     expect(focus.one('alice').place).toBe('Mobile');
-    focus.set('bob', { state: 'ringing' });
+    expect(focus.one('Bob').user).toBe(`bob@${DOMAIN}`);
+    focus.set('Bob', { state: 'busy', reason: 'busy', words: 'busy' });
     await settle(100);
-    expect(result.board.get().groups.calling[0]?.words).toBe('Ringing');
-    result.convoke.close();
+    expect(call.get().rows[1]).toMatchObject({ words: 'Busy', reason: 'busy' });
+    // Chat is for the person's own windows.
+    peer.text(`bob@${DOMAIN}`, 'x', 'hello');
+    await settle(100);
+    expect(peer.log.at(-1)?.status).toBe(480);
+    const ending = call.end();
+    await settle(1_000);
+    expect(await ending).toBeUndefined();
+    expect(call.get()).toMatchObject({ state: 'ended', end: 'Alice ended it' });
+    void call.close();
     await settle(2_000);
+    expect(peer.connection.open).toBe(false);
+    expect(rest.log).toEqual([]);
   });
 
   it('calls nobody when one of them is not known', async () => {
     const { focus, peer, ...platform } = globals();
-    const calling = callPeople({ ...platform, server: SERVER, user: 'alice', password: 'demo', people: 'bob, nobody at all' });
+    focus.refuse.set('create', 'unknown-person');
+    const calling = callPeople({ ...platform, ...alice, people: 'bob, nobody at all' });
     await settle(2_000);
-    expect(await calling).toMatchObject({ problem: { code: 'not-understood' }, unclear: ['nobody at all'] });
-    expect(focus.asked).toEqual([]);
+    expect((await calling).problem).toMatchObject({ code: 'not-understood', detail: expect.stringContaining('unknown-person') });
     await settle(2_000);
     expect(peer.connection.open).toBe(false);
+    expect((await callPeople({ ...platform, ...alice, people: ' , ' })).problem?.code).toBe('not-understood');
   });
 
   it('says in words that the server is not there, or the token is none', async () => {
-    const { rest, ...platform } = globals();
-    rest.up = false;
-    const away = callPeople({ ...platform, server: SERVER, token: 'x', people: 'bob' });
-    await settle(100);
-    expect(await away).toMatchObject({ problem: { code: 'unreachable' } });
-    rest.up = true;
-    rest.status.set('GET /me', 401);
-    const wrong = callPeople({ ...platform, server: SERVER, token: 'x', people: 'bob' });
-    await settle(100);
-    expect(await wrong).toMatchObject({ problem: { code: 'session-ended' } });
+    const { peer, ...platform } = globals();
+    peer.up = false;
+    const away = callPeople({ ...platform, ...alice, people: 'bob' });
+    await settle(20_000);
+    expect((await away).problem?.code).toBe('unreachable');
+    peer.up = true;
+    const wrong = callPeople({ ...platform, ...alice, token: 'other', people: 'bob' });
+    await settle(2_000);
+    expect((await wrong).problem?.code).toBe('session-ended');
   });
 });

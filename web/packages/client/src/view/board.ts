@@ -34,7 +34,8 @@ const UNDO_MS = 8_000;
 /** The key to talk was let go: others see it as muted only now, so that two words in a row make no noise of marks. */
 const PUSH_ENDS_MS = 300;
 
-const WORDS: Readonly<Record<LegState, string>> = {
+/** The states in English words. */
+export const WORDS: Readonly<Record<LegState, string>> = {
   queued: 'Queued',
   dialling: 'Calling',
   ringing: 'Ringing',
