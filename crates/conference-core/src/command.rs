@@ -49,10 +49,6 @@ impl Actor {
 
 /// The operations of the conference service.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one operation at a time is on its way; boxing would only cost the callers words"
-)]
 pub enum Operation {
     /// Start a conference: the initiator is called first, then all others. Answered at once.
     Create(Create),

@@ -127,7 +127,7 @@ mod tests {
             "sip:a",
             version,
             Change::Talking {
-                on: version % 2 == 0,
+                on: version.is_multiple_of(2),
             },
         )
     }

@@ -20,7 +20,7 @@ const PLACE: &str = "browser";
 impl Conference {
     /// A leg at a person's own client has become due: nobody is dialled. Who asked for it sees it being set up, the clients of
     /// all others show that they are called.
-    pub(super) fn await_client(&mut self, cx: &mut Context, number: Number) {
+    pub(super) fn expect_client(&mut self, cx: &mut Context, number: Number) {
         let ring = self.policy.ring_timeout;
         let Some(participant) = self.roster.get_mut(&number) else {
             return;
@@ -58,7 +58,7 @@ impl Conference {
             self.answer(cx, number, call);
             return true;
         }
-        if !participant.awaits_client() {
+        if !participant.expects_client() {
             self.come_over(cx, number);
         }
         self.admit(cx, number, call);
@@ -71,7 +71,7 @@ impl Conference {
             let all = self.roster.iter();
             all.filter(|(_, one)| one.party.user.as_ref() == Some(user) && one.removing.is_none())
         };
-        let awaited = theirs().find(|(_, one)| one.awaits_client());
+        let awaited = theirs().find(|(_, one)| one.expects_client());
         let found = awaited.or_else(|| theirs().next());
         found.map(|(number, _)| *number)
     }
@@ -175,7 +175,7 @@ impl Conference {
 
 impl Participant {
     /// Whether they are to call in with a client and have not.
-    fn awaits_client(&self) -> bool {
+    fn expects_client(&self) -> bool {
         self.leg.path == Path::Client
             && matches!(self.leg.stage, Stage::Waiting | Stage::Awaited(_))
     }

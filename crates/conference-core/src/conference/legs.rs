@@ -83,7 +83,7 @@ impl Conference {
         }
         let mut trunks = match &leg.path {
             Path::Direct => return self.dial(cx, number, None),
-            Path::Client => return self.await_client(cx, number),
+            Path::Client => return self.expect_client(cx, number),
             Path::Trunks(trunks) => trunks.clone(),
         };
         trunks.retain(|trunk| !leg.tried.contains(trunk));

@@ -76,8 +76,8 @@ impl Storm {
         for _ in 0..steps {
             match self.random.below(100) {
                 0..=32 => self.command()?,
-                33..=38 => self.arrive()?,
-                39..=76 => self.telephone()?,
+                33..=35 => self.arrive()?,
+                36..=76 => self.telephone()?,
                 77..=93 => self.time()?,
                 94..=97 => self.nonsense()?,
                 98 => self.lose()?,
@@ -663,10 +663,10 @@ impl Storm {
         for output in &outputs {
             match output {
                 Output::Bridge(BridgeCommand::Dial { leg, .. }) => self.call_begins(leg),
-                Output::Bridge(BridgeCommand::Admit { leg, .. }) => {
-                    if !self.calls.iter().any(|call| call.key == *leg) {
-                        self.call_begins(leg);
-                    }
+                Output::Bridge(BridgeCommand::Admit { leg, .. })
+                    if !self.calls.iter().any(|call| call.key == *leg) =>
+                {
+                    self.call_begins(leg);
                 }
                 Output::Bridge(BridgeCommand::Release { leg }) => {
                     if let Some(call) = self.calls.iter_mut().find(|call| call.key == *leg) {
