@@ -80,7 +80,12 @@ pub fn read_wav(path: &Path) -> io::Result<Vec<i16>> {
 
 /// The level of `hz` in dBFS within the first `RATE` × 2 samples or fewer, by a Hann window.
 pub fn level_dbfs(samples: &[i16], hz: f64) -> f64 {
-    let count = samples.len().min(2 * RATE as usize);
+    level_at(samples, RATE, hz)
+}
+
+/// The same of samples at another rate: within the first two seconds or less.
+pub fn level_at(samples: &[i16], rate: u32, hz: f64) -> f64 {
+    let count = samples.len().min(2 * rate as usize);
     let length = f64::from(u32::try_from(count).unwrap_or(u32::MAX));
     let mut input: Vec<f64> = samples[..count]
         .iter()
@@ -100,7 +105,7 @@ pub fn level_dbfs(samples: &[i16], hz: f64) -> f64 {
         clippy::cast_sign_loss,
         reason = "a bin's number is small and positive"
     )]
-    let bin = (hz * length / f64::from(RATE)).round() as usize;
+    let bin = (hz * length / f64::from(rate)).round() as usize;
     let strongest = output[bin.saturating_sub(2)..(bin + 3).min(output.len())]
         .iter()
         .map(|value| value.norm())

@@ -12,4 +12,5 @@ mod channel;
 mod descriptions;
 mod schemas;
 mod trials;
+mod web;
 mod workshop;

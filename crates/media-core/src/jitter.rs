@@ -11,12 +11,11 @@
 //! order, moves nothing, so that one hiccup does not cost everybody's delay for ten seconds. Clock drift is the same
 //! thing, slowly.
 
-
 use crate::delay::{Arrival, Delay, MOST_STEP};
+use crate::g711::Law;
 use crate::plc::{HISTORY, LEAST_FUTURE, LONGEST_BRIDGE, MOST_FUTURE, Plc};
 use crate::ring::{RING, SampleRing, count};
 use crate::rtp::distance;
-use crate::g711::Law;
 use crate::{FRAME_SAMPLES, FRAME_STEP, SampleClock, g711};
 
 /// How far ahead of play a packet may lie: 320 ms.

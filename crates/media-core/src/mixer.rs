@@ -8,12 +8,12 @@
 //! ([`crate::wide`]); one without them never touches it. Wide legs are weighed before they are decoded: [`Mixer::offer`],
 //! [`Mixer::choose`], [`Mixer::fill`] for each that [`Mixer::is_heard`], then [`Mixer::mix`].
 
+use crate::FRAME_SAMPLES;
 use crate::g711::{self, Law};
 use crate::opus::WideFrame;
 use crate::rtp::HEADER_BYTES;
 use crate::vad::Vad;
 use crate::wide::{Wide, WideSound, saturate};
-use crate::FRAME_SAMPLES;
 
 /// Legs heard at the same time.
 pub const MAX_HEARD: usize = 5;

@@ -86,10 +86,7 @@ fn a_sole_talker_hears_silence_and_listeners_share_one_packet() {
             .all(|&l| std::ptr::eq(mixer.output(l), first))
     );
     let value = g711::decode(Law::A, g711::encode(Law::A, 1_000));
-    assert_eq!(
-        heard(&mut mixer, listeners[0]),
-        constant(Law::Mu, value)
-    );
+    assert_eq!(heard(&mut mixer, listeners[0]), constant(Law::Mu, value));
 }
 
 #[test]

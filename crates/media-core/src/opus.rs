@@ -241,7 +241,11 @@ mod tests {
                 let theirs = opus::packet::get_nb_samples(&packet, 8_000).ok();
                 let ours = duration(&packet);
                 let theirs = theirs.filter(|&samples| samples > 0 && samples <= 960);
-                assert_eq!(ours, theirs.map(|s| u32::try_from(s).unwrap()), "{packet:?}");
+                assert_eq!(
+                    ours,
+                    theirs.map(|s| u32::try_from(s).unwrap()),
+                    "{packet:?}"
+                );
             }
         }
         assert_eq!(duration(&[]), None);

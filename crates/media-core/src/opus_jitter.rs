@@ -195,7 +195,12 @@ impl<P: AsRef<[u8]>> OpusBuffer<P> {
             self.newest = timestamp;
         }
         let late = distance(timestamp, self.next) < 0;
-        let spare = offset - if wait >= SPARE { 0 } else { FRAME_STEP.cast_signed() };
+        let spare = offset
+            - if wait >= SPARE {
+                0
+            } else {
+                FRAME_STEP.cast_signed()
+            };
         let held = Held {
             at: timestamp,
             length,
@@ -208,7 +213,12 @@ impl<P: AsRef<[u8]>> OpusBuffer<P> {
             }
             self.held.insert(place.min(self.held.len()), held);
         }
-        let arrival = Arrival { spare, late, overtaken, at: now };
+        let arrival = Arrival {
+            spare,
+            late,
+            overtaken,
+            at: now,
+        };
         let back = self.delay.note(arrival);
         if back > 0 && offset > back - MOST_DELAY {
             self.shift(back);
@@ -285,7 +295,10 @@ impl<P: AsRef<[u8]>> OpusBuffer<P> {
             self.held.pop_front();
         }
         // A long packet of which some is over is no loss either.
-        came |= self.held.front().is_some_and(|h| distance(h.at, self.next) < 0);
+        came |= self
+            .held
+            .front()
+            .is_some_and(|h| distance(h.at, self.next) < 0);
         self.move_on(came, power);
     }
 
@@ -297,7 +310,11 @@ impl<P: AsRef<[u8]>> OpusBuffer<P> {
 
     /// Begins at `timestamp`: one frame later if the next tick is too near, or one packet more is to be in hand.
     fn start(&mut self, timestamp: u32, wait: i32) {
-        let extra = if wait < SPARE || self.delay.careful() { FRAME_STEP } else { 0 };
+        let extra = if wait < SPARE || self.delay.careful() {
+            FRAME_STEP
+        } else {
+            0
+        };
         self.held.clear();
         self.ready.clear();
         self.next = timestamp.wrapping_sub(extra);
@@ -376,7 +393,9 @@ impl<P: AsRef<[u8]>> OpusBuffer<P> {
 
     /// Mends a loss that ends with the packet in front.
     fn mend(&mut self, gap: u32) {
-        let Some(front) = self.held.front() else { return };
+        let Some(front) = self.held.front() else {
+            return;
+        };
         if self.losing == 0 {
             self.delay.begin_gap();
         }
@@ -424,7 +443,11 @@ impl<P: AsRef<[u8]>> OpusBuffer<P> {
 
     /// After a tick in which packets came or not, and a sound of this power.
     fn move_on(&mut self, came: bool, power: u32) {
-        self.starved = if came { 0 } else { self.starved.saturating_add(1) };
+        self.starved = if came {
+            0
+        } else {
+            self.starved.saturating_add(1)
+        };
         let wanted = self.delay.wanted();
         if wanted != 0 {
             let ahead = self.held.front().and_then(|h| h.power).unwrap_or(0);

@@ -13,12 +13,16 @@ use proptest::prelude::*;
 fn tone(packets: usize, ms: usize, redundant: bool) -> Vec<Vec<u8>> {
     let mut encoder = ::opus::Encoder::new(16_000, Channels::Mono, Application::Voip).unwrap();
     encoder.set_inband_fec(redundant).unwrap();
-    encoder.set_packet_loss_perc(if redundant { 20 } else { 0 }).unwrap();
+    encoder
+        .set_packet_loss_perc(if redundant { 20 } else { 0 })
+        .unwrap();
     (0..packets)
         .map(|n| {
             let count = ms * 16;
             let samples: Vec<i16> = (n * count..(n + 1) * count)
-                .map(|i| (8_000.0 * (i as f32 * 440.0 / 16_000.0 * std::f32::consts::TAU).sin()) as i16)
+                .map(|i| {
+                    (8_000.0 * (i as f32 * 440.0 / 16_000.0 * std::f32::consts::TAU).sin()) as i16
+                })
                 .collect();
             encoder.encode_vec(&samples, 400).unwrap()
         })
@@ -63,7 +67,9 @@ impl Ears {
     }
 
     fn full(&self, from: usize) -> bool {
-        self.powers[from..].iter().all(|p| (20_000_000..45_000_000).contains(p))
+        self.powers[from..]
+            .iter()
+            .all(|p| (20_000_000..45_000_000).contains(p))
     }
 }
 
@@ -96,7 +102,11 @@ fn losses_are_concealed_and_redundancy_mends_them() {
             ears.tick();
         }
         let counts = ears.buffer.counts();
-        assert!(ears.powers[10..].iter().all(|p| *p > 1_000_000), "{:?}", ears.powers);
+        assert!(
+            ears.powers[10..].iter().all(|p| *p > 1_000_000),
+            "{:?}",
+            ears.powers
+        );
         // Since packets are lost, one more is held, so that the end of a loss is known.
         assert!(counts.recovered > 4_000, "{counts:?}");
         if redundant {
@@ -118,7 +128,11 @@ fn a_stream_that_ends_fades_within_60_ms_and_begins_anew() {
     for _ in 0..60 {
         ears.tick();
     }
-    assert!(ears.powers[56..].iter().all(|p| *p == 0), "{:?}", ears.powers);
+    assert!(
+        ears.powers[56..].iter().all(|p| *p == 0),
+        "{:?}",
+        ears.powers
+    );
     assert!(ears.buffer.counts().concealed <= 480);
     for (n, packet) in packets.iter().enumerate().skip(60) {
         ears.hear(n + 50, 20, packet);
@@ -148,7 +162,11 @@ fn a_silent_sender_is_no_loss() {
         ears.tick();
     }
     assert_eq!(ears.buffer.counts().concealed, 0);
-    assert!(ears.powers[70..].iter().all(|p| *p == 0), "{:?}", ears.powers);
+    assert!(
+        ears.powers[70..].iter().all(|p| *p == 0),
+        "{:?}",
+        ears.powers
+    );
 }
 
 #[test]
@@ -157,7 +175,8 @@ fn who_was_not_heard_is_decoded_from_the_next_packet_on() {
     let packets = tone(100, 20, false);
     for (n, packet) in packets.iter().enumerate() {
         let at = u32::try_from(n).unwrap() * 160;
-        ears.buffer.push(at, packet.clone(), Some(15), ears.now + 80);
+        ears.buffer
+            .push(at, packet.clone(), Some(15), ears.now + 80);
         if n < 50 {
             ears.now += 160;
             if ears.buffer.due(ears.now).is_some() {
@@ -179,7 +198,11 @@ fn late_packets_move_play_back_and_then_nothing_is_late() {
     for n in 0..400_usize {
         ears.tick();
         // From the hundredth on each packet takes 50 ms longer.
-        let delayed = if n < 100 { Some(n) } else { n.checked_sub(3).filter(|n| *n >= 100) };
+        let delayed = if n < 100 {
+            Some(n)
+        } else {
+            n.checked_sub(3).filter(|n| *n >= 100)
+        };
         if let Some(n) = delayed {
             ears.hear(n, 20, &packets[n]);
         }

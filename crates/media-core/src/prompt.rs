@@ -3,7 +3,6 @@
 
 use std::sync::{Arc, OnceLock};
 
-
 use crate::FRAME_SAMPLES;
 use crate::g711::{self, Law};
 use crate::opus::{Encoder, MAX_FRAME_BYTES, SILENT_FRAME, WIDE_SAMPLES};
@@ -198,7 +197,9 @@ mod tests {
 
     #[test]
     fn browsers_hear_the_same_sentence() {
-        let samples: Vec<i16> = (0..1_600).map(|i| if i / 8 % 2 == 0 { 9_000 } else { -9_000 }).collect();
+        let samples: Vec<i16> = (0..1_600)
+            .map(|i| if i / 8 % 2 == 0 { 9_000 } else { -9_000 })
+            .collect();
         let clip = Arc::new(Clip::new(&samples));
         clip.prepare_wide();
         let mut player = Player::new(Arc::clone(&clip), 2);

@@ -25,7 +25,8 @@ type Half = [f32; TAPS];
 fn design() -> Half {
     let taps: [f64; TAPS] = std::array::from_fn(|k| {
         let distance = (2 * k + 1) as f64;
-        let ideal = (std::f64::consts::FRAC_PI_2 * distance).sin() / (std::f64::consts::PI * distance);
+        let ideal =
+            (std::f64::consts::FRAC_PI_2 * distance).sin() / (std::f64::consts::PI * distance);
         let place = distance / (2 * TAPS) as f64;
         ideal * bessel(BETA * (1.0 - place * place).sqrt()) / bessel(BETA)
     });
@@ -157,7 +158,10 @@ const fn float(sample: i32) -> f32 {
     sample as f32
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "sums of a few 16-bit samples")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "sums of a few 16-bit samples"
+)]
 fn round(sample: f32) -> i32 {
     sample.round() as i32
 }
@@ -222,9 +226,15 @@ mod tests {
     #[test]
     fn there_is_no_image_in_the_upper_half() {
         // What is left after the tone itself (delayed by 31 wide samples, fitted in both phases) is taken away.
-        let all: Vec<f64> = up(3_000.0)[2..].iter().flatten().map(|&s| f64::from(s)).collect();
+        let all: Vec<f64> = up(3_000.0)[2..]
+            .iter()
+            .flatten()
+            .map(|&s| f64::from(s))
+            .collect();
         let (mut sine, mut cosine) = (0.0, 0.0);
-        let phase = |i: usize| f64::from(u32::try_from(i).unwrap()) * 3_000.0 / 16_000.0 * std::f64::consts::TAU;
+        let phase = |i: usize| {
+            f64::from(u32::try_from(i).unwrap()) * 3_000.0 / 16_000.0 * std::f64::consts::TAU
+        };
         for (i, s) in all.iter().enumerate() {
             sine += s * phase(i).sin();
             cosine += s * phase(i).cos();

@@ -99,7 +99,8 @@ impl Listener {
             assert_eq!(self.decoder.decode(&frame, &mut samples), WIDE_SAMPLES);
             self.frames += 1;
         }
-        self.heard.extend(samples[..WIDE_SAMPLES].iter().map(|&s| f64::from(s)));
+        self.heard
+            .extend(samples[..WIDE_SAMPLES].iter().map(|&s| f64::from(s)));
     }
 
     fn level(&self, hertz: f64) -> f64 {
@@ -116,11 +117,17 @@ fn telephones_and_browsers_hear_each_other_and_nobody_himself() {
     let mut listener = scene.wide();
     let mut phones: [Vec<f64>; 2] = Default::default();
     for _ in 0..150 {
-        scene.tick(&[(phone, Law::A, 600.0)], &[(one.id, 1_000.0), (two.id, 1_700.0)]);
+        scene.tick(
+            &[(phone, Law::A, 600.0)],
+            &[(one.id, 1_000.0), (two.id, 1_700.0)],
+        );
         for browser in [&mut one, &mut two, &mut listener] {
             browser.hear(&mut scene.mixer);
         }
-        for ((id, law), heard) in [(phone, Law::A), (listening_phone, Law::Mu)].into_iter().zip(&mut phones) {
+        for ((id, law), heard) in [(phone, Law::A), (listening_phone, Law::Mu)]
+            .into_iter()
+            .zip(&mut phones)
+        {
             let codes = scene.mixer.output(id).last_chunk::<160>().unwrap();
             heard.extend(codes.iter().map(|&c| f64::from(g711::decode(law, c))));
         }
@@ -230,13 +237,19 @@ fn who_is_heard_no_more_hears_the_shared_frame_again() {
     let listener = scene.wide();
     for _ in 0..5 {
         scene.tick(&[], &[(talker.id, 700.0), (other.id, 900.0)]);
-        let (a, b) = (scene.mixer.output_wide(other.id), scene.mixer.output_wide(listener.id));
+        let (a, b) = (
+            scene.mixer.output_wide(other.id),
+            scene.mixer.output_wide(listener.id),
+        );
         assert_ne!(a, b);
     }
     for _ in 0..300 {
         scene.tick(&[], &[(talker.id, 700.0)]);
     }
-    let (a, b) = (scene.mixer.output_wide(other.id), scene.mixer.output_wide(listener.id));
+    let (a, b) = (
+        scene.mixer.output_wide(other.id),
+        scene.mixer.output_wide(listener.id),
+    );
     assert_eq!(a, b);
     scene.mixer.remove(talker.id);
     scene.tick(&[], &[]);

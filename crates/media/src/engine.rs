@@ -218,6 +218,12 @@ impl Engine {
         self.counters.snapshot()
     }
 
+    /// Port on which browsers are taken over TCP, if they are.
+    #[must_use]
+    pub fn tcp_port(&self) -> Option<u16> {
+        self.tcp_port
+    }
+
     /// Stops the threads and waits for them; the same happens on drop. Events that were told can still be taken.
     pub fn stop(self) {
         drop(self);
@@ -314,14 +320,16 @@ impl Engine {
             Err(words) => return self.fail(key, words),
         };
         self.shared.directory().call(place, &made.transport.ufrag);
-        self.order(key, |leg| {
-            Order::Reoffer(leg, made.transport, made.answer)
-        })
+        self.order(key, |leg| Order::Reoffer(leg, made.transport, made.answer))
     }
 
     fn make_web(&self, offer: &str) -> Result<crate::web::Made, String> {
         let offer = self.web.parse(offer)?;
-        let socket = self.control().ports.bind().map_err(|error| no_port(&error))?;
+        let socket = self
+            .control()
+            .ports
+            .bind()
+            .map_err(|error| no_port(&error))?;
         let port = socket.local_addr().map_or(0, |address| address.port());
         let ip = self.shared.advertised_ip;
         let place = Place {
@@ -329,7 +337,8 @@ impl Engine {
             local: SocketAddr::new(ip, port),
             local_tcp: self.tcp_port.map(|port| SocketAddr::new(ip, port)),
         };
-        self.web.make(&offer, place, now(), u64::from_le_bytes(random()))
+        self.web
+            .make(&offer, place, now(), u64::from_le_bytes(random()))
     }
 
     /// Starts the thread that takes browsers' TCP connections.
@@ -341,7 +350,11 @@ impl Engine {
         let (bell, stop) = (self.tcp_bell.clone(), Arc::clone(&self.stop));
         let handle = std::thread::Builder::new()
             .name("media-tcp".to_owned())
-            .spawn(move || listener.run(&bell, &stop, |arrival| hand_over(&control, &shared, arrival)))
+            .spawn(move || {
+                listener.run(&bell, &stop, |arrival| {
+                    hand_over(&control, &shared, arrival)
+                })
+            })
             .map_err(failed("a thread for TCP"))?;
         self.handles.push(handle);
         Ok(())
@@ -388,7 +401,10 @@ fn no_port(error: &std::io::Error) -> String {
     format!("no port for sound is free: {error}")
 }
 
-#[expect(clippy::disallowed_methods, reason = "an edge: a session's clock starts here")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an edge: a session's clock starts here"
+)]
 fn now() -> Instant {
     Instant::now()
 }

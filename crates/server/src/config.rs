@@ -137,12 +137,14 @@ settings! {
     pub struct MediaSettings {
         /// Address that RTP sockets are bound to.
         pub bind: IpAddr = IpAddr::from([127, 0, 0, 1]);
-        /// Address that telephones are told to send to, if another (NAT).
+        /// Address that telephones and browsers are told to send to, if another (NAT).
         pub advertised: Option<IpAddr> = None, like "\"203.0.113.7\"";
         /// First port for RTP.
         pub port_min: u16 = 20_000;
         /// Last port for RTP; a leg needs two.
         pub port_max: u16 = 39_999;
+        /// TCP port for browsers in networks that let no UDP through; without it they stay without sound. 0: any free one.
+        pub tcp_port: Option<u16> = None, like "20000";
         /// Media threads; 0: one for each core.
         pub threads: usize = 0;
     }

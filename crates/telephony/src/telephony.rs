@@ -140,8 +140,8 @@ impl Telephony {
             MediaEvent::Key { leg, key } => self.key(&leg, key, now),
             MediaEvent::Talking { leg, on } => self.in_the_mix(leg, LegEvent::Talking { on }),
             MediaEvent::Silent { leg, on } => self.in_the_mix(leg, LegEvent::Silent { on }),
-            // What the stream amounted to goes to the leg's record with the quality figures, later.
-            MediaEvent::Closed { .. } => {}
+            // What the stream amounted to goes to the leg's record with the quality figures, later. Browsers' legs are not ours.
+            MediaEvent::Closed { .. } | MediaEvent::OpenedWeb { .. } => {}
         }
         self.settle(now);
     }

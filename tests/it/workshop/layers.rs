@@ -90,6 +90,7 @@ const PURE_MAY_IMPORT: &[&str] = &[
     "bytes",
     "md-5",
     "memchr",
+    "opus",
     "quick-xml",
     "serde",
     "serde_json",

@@ -173,7 +173,10 @@ impl Offer {
             attributes.push(Attribute::new("fmtp", format!("{events} 0-15")));
         }
         attributes.push(Attribute::new("ptime", "20"));
-        let extensions = [(self.mid_extension, MID_URI), (self.audio_level, AUDIO_LEVEL_URI)];
+        let extensions = [
+            (self.mid_extension, MID_URI),
+            (self.audio_level, AUDIO_LEVEL_URI),
+        ];
         for (id, uri) in extensions {
             if let Some(id) = id {
                 attributes.push(Attribute::new("extmap", format!("{id} {uri}")));
@@ -181,7 +184,10 @@ impl Offer {
         }
         if self.direction.sends() {
             attributes.push(Attribute::new("msid", "convoke mix"));
-            attributes.push(Attribute::new("ssrc", format!("{} cname:convoke", ours.ssrc)));
+            attributes.push(Attribute::new(
+                "ssrc",
+                format!("{} cname:convoke", ours.ssrc),
+            ));
         }
         for candidate in ours.candidates {
             let text = candidate.to_sdp_string();
@@ -203,24 +209,34 @@ impl Offer {
 }
 
 fn refused(offered: &Media) -> Media {
-    let mid = offered.attribute("mid");
+    let mid = offered
+        .attribute("mid")
+        .map(|mid| Attribute::new("mid", mid));
+    // Some peers want a direction also of what is refused.
+    let attributes = mid.into_iter().chain([Attribute::flag("inactive")]);
     Media {
         kind: offered.kind.clone(),
         port: 0,
         protocol: offered.protocol.clone(),
         formats: offered.formats.iter().take(1).cloned().collect(),
         connection: None,
-        attributes: mid.map(|mid| Attribute::new("mid", mid)).into_iter().collect(),
+        attributes: attributes.collect(),
         other: Vec::new(),
     }
 }
 
 /// Payload type of Opus in a stream that can be taken.
 fn opus_of(media: &Media) -> Option<u8> {
-    let secure = ["UDP/TLS/RTP/SAVPF", "TCP/DTLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP"];
+    let secure = [
+        "UDP/TLS/RTP/SAVPF",
+        "TCP/DTLS/RTP/SAVPF",
+        "UDP/TLS/RTP/SAVP",
+    ];
     let fits = media.kind == "audio"
         && media.port != 0
-        && secure.iter().any(|p| media.protocol.eq_ignore_ascii_case(p));
+        && secure
+            .iter()
+            .any(|p| media.protocol.eq_ignore_ascii_case(p));
     if !fits {
         return None;
     }
@@ -297,12 +313,23 @@ mod tests {
         let text = answer.to_string();
         assert_eq!(answer.media.len(), 2);
         let audio = &answer.media[0];
-        assert_eq!((audio.port, audio.formats.join(" ").as_str()), (20_000, "111 110"));
+        assert_eq!(
+            (audio.port, audio.formats.join(" ").as_str()),
+            (20_000, "111 110")
+        );
         assert!(audio.fmtp(111).unwrap().contains("usedtx=1;"));
         assert!(audio.fmtp(111).unwrap().contains("maxaveragebitrate=24000"));
         assert_eq!(audio.attribute("setup"), Some("passive"));
-        assert!(audio.attribute("candidate").unwrap().ends_with("udp 2130706175 192.0.2.1 20000 typ host"));
-        assert_eq!((answer.media[1].port, answer.media[1].attribute("mid")), (0, Some("1")));
+        assert!(
+            audio
+                .attribute("candidate")
+                .unwrap()
+                .ends_with("udp 2130706175 192.0.2.1 20000 typ host")
+        );
+        assert_eq!(
+            (answer.media[1].port, answer.media[1].attribute("mid")),
+            (0, Some("1"))
+        );
         assert!(text.contains("a=group:BUNDLE 0\r\n") && text.contains("a=ice-lite\r\n"));
         // No feedback about congestion: a voice of 24 kbit/s has nothing to give up.
         assert!(!text.contains("transport-wide-cc") && !text.contains("transport-cc"));
@@ -310,7 +337,9 @@ mod tests {
 
     #[test]
     fn directions_are_answered_and_a_passive_browser_is_called() {
-        let offer = CHROMIUM.replace("a=sendrecv", "a=recvonly").replace("actpass", "passive");
+        let offer = CHROMIUM
+            .replace("a=sendrecv", "a=recvonly")
+            .replace("actpass", "passive");
         let offer = Offer::parse(&offer).unwrap();
         assert!(offer.active && offer.direction == Direction::SendOnly);
         assert_eq!(answered(&offer).media[0].attribute("setup"), Some("active"));
@@ -322,10 +351,25 @@ mod tests {
         assert_eq!(fault("opus", "speex"), OfferError::NoAudio);
         assert_eq!(fault("UDP/TLS/RTP/SAVPF", "RTP/AVP"), OfferError::NoAudio);
         assert_eq!(fault("a=rtcp-mux", "a=x"), OfferError::Missing("rtcp-mux"));
-        assert_eq!(fault("ice-pwd:6FYzyWOkqTcbzV/k8", "ice-pwd:short"), OfferError::Missing("ICE credentials"));
-        assert_eq!(fault("sha-256 D2", "sha-1 D2"), OfferError::Missing("a SHA-256 fingerprint"));
-        assert_eq!(fault("D2:FA", "D2"), OfferError::Missing("a SHA-256 fingerprint"));
-        assert_eq!(fault("a=setup:actpass", "a=setup:holdconn"), OfferError::Missing("a=setup"));
-        assert!(matches!(Offer::parse("hello").unwrap_err(), OfferError::Malformed(_)));
+        assert_eq!(
+            fault("ice-pwd:6FYzyWOkqTcbzV/k8", "ice-pwd:short"),
+            OfferError::Missing("ICE credentials")
+        );
+        assert_eq!(
+            fault("sha-256 D2", "sha-1 D2"),
+            OfferError::Missing("a SHA-256 fingerprint")
+        );
+        assert_eq!(
+            fault("D2:FA", "D2"),
+            OfferError::Missing("a SHA-256 fingerprint")
+        );
+        assert_eq!(
+            fault("a=setup:actpass", "a=setup:holdconn"),
+            OfferError::Missing("a=setup")
+        );
+        assert!(matches!(
+            Offer::parse("hello").unwrap_err(),
+            OfferError::Malformed(_)
+        ));
     }
 }

@@ -69,7 +69,9 @@ impl TcpPeer {
             };
             match self.socket.read(part) {
                 Ok(0) => return self.end(),
-                Ok(read) => self.partial.extend_from_slice(part.get(..read).unwrap_or_default()),
+                Ok(read) => self
+                    .partial
+                    .extend_from_slice(part.get(..read).unwrap_or_default()),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Framed::Nothing,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return self.end(),
@@ -155,7 +157,10 @@ mod tests {
         loop {
             match peer.read(buffer) {
                 Framed::Nothing => {
-                    let mut fds = [rustix::event::PollFd::new(&peer.socket, rustix::event::PollFlags::IN)];
+                    let mut fds = [rustix::event::PollFd::new(
+                        &peer.socket,
+                        rustix::event::PollFlags::IN,
+                    )];
                     rustix::event::poll(&mut fds, None).unwrap();
                 }
                 framed => return framed,
@@ -171,7 +176,7 @@ mod tests {
         assert_eq!(next(&mut peer, &mut buffer), Framed::Packet(3));
         assert_eq!(buffer[..3], [1, 2, 3]);
         assert_eq!(next(&mut peer, &mut buffer), Framed::Packet(0));
-        theirs.write_all(&[2, 9]).unwrap();
+        theirs.write_all(&[2, 9, 0, 0, 5, 1]).unwrap();
         assert_eq!(next(&mut peer, &mut buffer), Framed::Packet(2));
         assert_eq!(buffer[..2], [9, 0]);
         drop(theirs);
@@ -197,6 +202,9 @@ mod tests {
         let mut theirs = theirs;
         let mut all = vec![0; 1_002 * 8];
         theirs.read_exact(&mut all).unwrap();
-        assert!(all.chunks(1_002).all(|frame| frame[..2] == [3, 232] && frame[2..] == packet));
+        assert!(
+            all.chunks(1_002)
+                .all(|frame| frame[..2] == [3, 232] && frame[2..] == packet)
+        );
     }
 }

@@ -76,7 +76,8 @@ impl Sink for Ear {
         }
         if self.listening {
             let level = header.ext_vals.audio_level.map(i8::unsigned_abs);
-            self.buffer.push(timestamp, packet.payload, level, self.clock);
+            self.buffer
+                .push(timestamp, packet.payload, level, self.clock);
         }
     }
 }
@@ -185,7 +186,8 @@ impl WebLeg {
     ) {
         self.ear.clock = clock;
         self.ear.agreed = self.current.agreed;
-        self.current.receive(now, budget, buffer, &mut self.ear, counters);
+        self.current
+            .receive(now, budget, buffer, &mut self.ear, counters);
         if let Some(next) = &mut self.next {
             self.ear.agreed = next.agreed;
             next.receive(now, budget, buffer, &mut self.ear, counters);

@@ -84,7 +84,11 @@ impl Listener {
                 if !ready && !old {
                     continue;
                 }
-                let said = if ready { self.pending[index].read() } else { Said::NotYet };
+                let said = if ready {
+                    self.pending[index].read()
+                } else {
+                    Said::NotYet
+                };
                 match said {
                     Said::NotYet if !old => {}
                     Said::NotYet | Said::Nonsense => drop(self.pending.swap_remove(index)),
@@ -105,7 +109,11 @@ impl Listener {
             PollFd::new(bell.fd(), PollFlags::IN),
             PollFd::new(&self.socket, PollFlags::IN),
         ];
-        fds.extend(self.pending.iter().map(|p| PollFd::new(&p.socket, PollFlags::IN)));
+        fds.extend(
+            self.pending
+                .iter()
+                .map(|p| PollFd::new(&p.socket, PollFlags::IN)),
+        );
         let limit = (!self.pending.is_empty()).then_some(LOOK);
         // Interrupted by a signal is as good as nothing.
         let _count = poll(&mut fds, limit.as_ref());
@@ -118,7 +126,9 @@ impl Listener {
             let Ok((socket, remote)) = self.socket.accept() else {
                 return;
             };
-            let made = socket.set_nonblocking(true).and_then(|()| socket.set_nodelay(true));
+            let made = socket
+                .set_nonblocking(true)
+                .and_then(|()| socket.set_nodelay(true));
             if made.is_ok() && self.pending.len() < MAX_PENDING {
                 self.pending.push(Pending {
                     socket,
@@ -167,7 +177,10 @@ fn name_in(packet: &[u8]) -> Option<String> {
     name.ok().flatten()
 }
 
-#[expect(clippy::disallowed_methods, reason = "an edge: nothing below it reads the clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an edge: nothing below it reads the clock"
+)]
 fn now() -> Instant {
     Instant::now()
 }

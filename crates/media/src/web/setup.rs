@@ -83,7 +83,10 @@ impl Setup {
         let unusable = |error| format!("{} cannot be offered: {error}", place.local);
         let mut candidates = vec![Candidate::host(place.local, "udp").map_err(unusable)?];
         if let Some(local) = place.local_tcp {
-            let tcp = Candidate::builder().tcp().host(local).tcptype(TcpType::Passive);
+            let tcp = Candidate::builder()
+                .tcp()
+                .host(local)
+                .tcptype(TcpType::Passive);
             candidates.push(tcp.build().map_err(unusable)?);
         }
         for candidate in &candidates {
@@ -102,7 +105,8 @@ impl Setup {
         // Voice is never sent again; what is remembered for that would be for nothing.
         stream.set_rtx_cache(1, std::time::Duration::ZERO, None);
         if let Some(theirs) = offer.ssrc {
-            api.expect_stream_rx(theirs.into(), None, mid, None).suppress_nack(true);
+            api.expect_stream_rx(theirs.into(), None, mid, None)
+                .suppress_nack(true);
         }
         let fingerprint = api.local_dtls_fingerprint().clone();
         let [session, sequence] = [random >> 2, random];
@@ -161,9 +165,23 @@ fn extensions(offer: &Offer) -> ExtensionMap {
 fn codecs(opus: Pt, events: Option<Pt>) -> CodecConfig {
     let mut codecs = CodecConfig::empty();
     let clock = Frequency::FORTY_EIGHT_KHZ;
-    codecs.add_config(opus, None, Codec::Opus, clock, Some(2), FormatParams::default());
+    codecs.add_config(
+        opus,
+        None,
+        Codec::Opus,
+        clock,
+        Some(2),
+        FormatParams::default(),
+    );
     if let Some(events) = events {
-        codecs.add_config(events, None, Codec::Tele, clock, None, FormatParams::default());
+        codecs.add_config(
+            events,
+            None,
+            Codec::Tele,
+            clock,
+            None,
+            FormatParams::default(),
+        );
     }
     codecs
 }

@@ -144,12 +144,16 @@ impl Transport {
             let received = if self.latched {
                 self.socket.recv(buffer).map(|length| (length, None))
             } else {
-                self.socket.recv_from(buffer).map(|(length, from)| (length, Some(from)))
+                self.socket
+                    .recv_from(buffer)
+                    .map(|(length, from)| (length, Some(from)))
             };
             match received {
                 Ok((length, from)) => {
                     read += 1;
-                    let Some(from) = from.or(self.remote) else { continue };
+                    let Some(from) = from.or(self.remote) else {
+                        continue;
+                    };
                     let datagram = buffer.get(..length).unwrap_or_default();
                     self.take(now, Protocol::Udp, from, datagram, sink, counters);
                 }
@@ -210,7 +214,9 @@ impl Transport {
             peer.flush();
         }
         if self.deadline.is_none_or(|deadline| deadline <= now) {
-            self.drive(now, sink, counters, |rtc| rtc.handle_input(Input::Timeout(now)));
+            self.drive(now, sink, counters, |rtc| {
+                rtc.handle_input(Input::Timeout(now))
+            });
         }
     }
 
@@ -264,18 +270,16 @@ impl Transport {
     }
 
     /// Gives what came too early, if its sender is known by now.
-    fn replay(
-        &mut self,
-        now: Instant,
-        proto: Protocol,
-        sink: &mut impl Sink,
-        counters: &Counters,
-    ) {
+    fn replay(&mut self, now: Instant, proto: Protocol, sink: &mut impl Sink, counters: &Counters) {
         if self.early.is_empty() {
             return;
         }
         for (from, packet) in std::mem::take(&mut self.early) {
-            let local = if proto == Protocol::Udp { Some(self.local) } else { self.local_tcp };
+            let local = if proto == Protocol::Udp {
+                Some(self.local)
+            } else {
+                self.local_tcp
+            };
             let received = local.and_then(|local| Receive::new(proto, from, local, &packet).ok());
             let Some(received) = received else { continue };
             let input = Input::Receive(now, received);

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use convoke_types::LegKey;
 use convoke_types::media::{MediaCommand, MediaEvent};
-use media_core::opus::{Decoder, Encoder, MAX_FRAME_BYTES, MAX_PACKET_SAMPLES, WIDE_SAMPLES, WideFrame};
+use media_core::opus::{
+    Decoder, Encoder, MAX_FRAME_BYTES, MAX_PACKET_SAMPLES, WIDE_SAMPLES, WideFrame,
+};
 use str0m::change::{SdpAnswer, SdpPendingOffer};
 use str0m::format::{Codec, FormatParams};
 use str0m::media::{Direction, Frequency, MediaKind, Mid};
@@ -54,9 +56,20 @@ fn now() -> Instant {
 }
 
 fn config() -> RtcConfig {
-    let mut config = RtcConfig::new().set_rtp_mode(true).clear_codecs().enable_opus(true, false);
+    let mut config = RtcConfig::new()
+        .set_rtp_mode(true)
+        .clear_codecs()
+        .enable_opus(true, false)
+        .enable_vp8(true);
     let clock = Frequency::FORTY_EIGHT_KHZ;
-    config.codec_config().add_config(EVENTS.into(), None, Codec::Tele, clock, None, FormatParams::default());
+    config.codec_config().add_config(
+        EVENTS.into(),
+        None,
+        Codec::Tele,
+        clock,
+        None,
+        FormatParams::default(),
+    );
     config
 }
 
@@ -74,7 +87,11 @@ impl Browser {
         let socket = TcpStream::connect(bridge).unwrap();
         let local = socket.local_addr().unwrap();
         let mut rtc = config().build(now());
-        let candidate = Candidate::builder().tcp().host(local).tcptype(TcpType::Active).build();
+        let candidate = Candidate::builder()
+            .tcp()
+            .host(local)
+            .tcptype(TcpType::Active)
+            .build();
         rtc.add_local_candidate(candidate.unwrap());
         Self::over(Way::Tcp(socket, Vec::new()), local, rtc)
     }
@@ -168,7 +185,13 @@ impl Browser {
 
     /// Presses a key for 100 ms, sent at once.
     pub fn press(&mut self, key: u8) {
-        for (duration, end) in [(960_u16, 0), (2_880, 0), (4_800, 0x80), (4_800, 0x80), (4_800, 0x80)] {
+        for (duration, end) in [
+            (960_u16, 0),
+            (2_880, 0),
+            (4_800, 0x80),
+            (4_800, 0x80),
+            (4_800, 0x80),
+        ] {
             let [high, low] = duration.to_be_bytes();
             self.send(EVENTS, self.time, vec![key, end | 10, high, low]);
         }
@@ -182,7 +205,9 @@ impl Browser {
             if now >= end {
                 return;
             }
-            let wait = wake.saturating_duration_since(now).max(Duration::from_micros(100));
+            let wait = wake
+                .saturating_duration_since(now)
+                .max(Duration::from_micros(100));
             if let Some((source, packet)) = self.receive(wait) {
                 let proto = match self.way {
                     Way::Udp(_) => Protocol::Udp,
@@ -211,7 +236,10 @@ impl Browser {
                 match socket.read(&mut buffer) {
                     Ok(0) => panic!("the bridge has hung up"),
                     Ok(length) => read.extend_from_slice(&buffer[..length]),
-                    Err(error) => assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}"),
+                    Err(error) => assert!(
+                        matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
+                        "{error}"
+                    ),
                 }
                 let length = usize::from(u16::from_be_bytes(*read.first_chunk()?));
                 if read.len() < 2 + length {
@@ -251,7 +279,10 @@ impl Browser {
         let time = packet.header.timestamp;
         self.packets.push((time, packet.payload.len()));
         let mut samples = [0; MAX_PACKET_SAMPLES];
-        assert_eq!(self.decoder.decode(&packet.payload, &mut samples), WIDE_SAMPLES);
+        assert_eq!(
+            self.decoder.decode(&packet.payload, &mut samples),
+            WIDE_SAMPLES
+        );
         let first = *self.first.get_or_insert(time);
         let place = usize::try_from(time.wrapping_sub(first)).unwrap() / 3;
         if self.heard.len() < place + WIDE_SAMPLES {
@@ -286,9 +317,18 @@ impl Bridge {
         self.answer_for(leg)
     }
 
+    /// Where the engine takes TCP connections.
+    pub fn tcp(&self) -> SocketAddr {
+        let port = self.engine.tcp_port().expect("a port for TCP");
+        SocketAddr::from(([127, 0, 0, 1], port))
+    }
+
     fn answer_for(&mut self, leg: &LegKey) -> String {
         self.wait_for(|event| match event {
-            MediaEvent::OpenedWeb { leg: opened, answer } if opened == leg => Some(answer.clone()),
+            MediaEvent::OpenedWeb {
+                leg: opened,
+                answer,
+            } if opened == leg => Some(answer.clone()),
             _ => None,
         })
     }

@@ -7,10 +7,10 @@ use std::time::Duration;
 use convoke_types::LegKey;
 use convoke_types::media::{Codec, MediaCommand, MediaEvent, StreamParams};
 use media::{Config, Engine, Events};
-use media_core::dtmf::DtmfSender;
-use media_core::rtp::{RtpPacket, RtpSender};
 use media_core::FRAME_SAMPLES;
+use media_core::dtmf::DtmfSender;
 use media_core::g711::{self, Law};
+use media_core::rtp::{RtpPacket, RtpSender};
 
 /// Nothing that a test waits for takes longer.
 pub const DEADLINE: Duration = Duration::from_secs(10);
@@ -156,7 +156,8 @@ impl Phone {
         assert_eq!(packet.payload_type, self.payload_type());
         let law = self.law();
         let codes = packet.payload.iter();
-        self.heard.extend(codes.map(|&code| g711::decode(law, code)));
+        self.heard
+            .extend(codes.map(|&code| g711::decode(law, code)));
         self.sizes.push(packet.payload.len());
         packet.payload.len()
     }

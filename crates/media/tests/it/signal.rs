@@ -59,8 +59,7 @@ impl Spectrum {
             .iter()
             .enumerate()
             .map(|(i, &s)| {
-                let hann =
-                    0.5 - 0.5 * (i as f32 / count as f32 * std::f32::consts::TAU).cos();
+                let hann = 0.5 - 0.5 * (i as f32 / count as f32 * std::f32::consts::TAU).cos();
                 f32::from(s) / 32_768.0 * hann
             })
             .collect();

@@ -52,6 +52,7 @@ pub(super) fn start_media(config: &Config, tasks: &Tasks) -> Result<Media, Start
         threads: settings.threads,
         bind_ip: settings.bind,
         advertised_ip: settings.advertised,
+        tcp_port: settings.tcp_port,
         port_range: Some((settings.port_min, settings.port_max)),
         ..media::Config::default()
     };
@@ -86,7 +87,10 @@ async fn hand_over(
         let mut tries = 0;
         while let Err(error) = engine.command(command.clone()) {
             tries += 1;
-            if let MediaCommand::Open { leg } = &command {
+            if let MediaCommand::Open { leg }
+            | MediaCommand::OpenWeb { leg, .. }
+            | MediaCommand::Reoffer { leg, .. } = &command
+            {
                 let failed = MediaEvent::Failed {
                     leg: leg.clone(),
                     words: "the media bridge is overloaded".to_owned(),

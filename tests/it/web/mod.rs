@@ -1,0 +1,3 @@
+//! Browsers' legs.
+
+mod media;
