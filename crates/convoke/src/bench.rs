@@ -1,6 +1,7 @@
 //! `convoke bench`: measures this build, and beside it the peers that are installed, in alternating runs. Every server gets a
 //! data directory of its own and one core; the load (`crates/load`) has another.
 
+mod browsers;
 mod commands;
 mod conference;
 mod delay;
@@ -58,6 +59,8 @@ async fn measure(options: &Bench, cores: Cores) -> Result<bool> {
     let done = match measure.id {
         "P1" => legs::cost(&mut series).await,
         "P3" => legs::capacity(&mut series).await,
+        "P4a" => legs::browsers(&mut series, browsers::Seating::Threes).await,
+        "P4b" => legs::browsers(&mut series, browsers::Seating::One).await,
         "P5" => delay::measure(&mut series).await,
         "P6a" => messages::measure(&mut series).await,
         _ => commands::measure(&mut series).await,
@@ -81,6 +84,8 @@ fn measure_of(id: &str) -> Result<Measure> {
     let (id, unit, better, peer) = match id {
         "P1" => ("P1", "µs of CPU a leg-second", Better::Lower, janus),
         "P3" => ("P3", "legs", Better::Higher, None),
+        "P4a" => ("P4a", "legs", Better::Higher, None),
+        "P4b" => ("P4b", "legs", Better::Higher, None),
         "P5" => ("P5", "ms", Better::Lower, None),
         "P6a" => ("P6a", "µs of CPU a message", Better::Lower, kamailio),
         "P9a" => ("P9a", "ms", Better::Lower, None),

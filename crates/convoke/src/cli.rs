@@ -43,6 +43,9 @@ pub enum Command {
     Log(Log),
     /// Measure against peers on this machine.
     Bench(Bench),
+    /// Run the media bridge alone; media commands and events are JSON lines.
+    #[command(hide = true)]
+    Bridge(Bridge),
 }
 
 /// Where the installation is.
@@ -252,9 +255,23 @@ pub struct Log {
 #[derive(Debug, Args)]
 pub struct Bench {
     /// What to measure.
-    #[arg(value_parser = ["P1", "P3", "P5", "P6a", "P9a"])]
+    #[arg(value_parser = ["P1", "P3", "P4a", "P4b", "P5", "P6a", "P9a"])]
     pub id: String,
     /// One JSON object a line; the last sums up.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Options of `bridge`.
+#[derive(Debug, Args)]
+pub struct Bridge {
+    /// Media threads.
+    #[arg(long, default_value_t = 1)]
+    pub threads: usize,
+    /// Address that sockets are bound to.
+    #[arg(long, default_value = "127.0.0.1")]
+    pub bind: std::net::IpAddr,
+    /// TCP port for browsers.
+    #[arg(long)]
+    pub tcp_port: Option<u16>,
 }

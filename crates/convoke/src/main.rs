@@ -1,6 +1,7 @@
 //! `convoke`: the server, its administration, a small instant-messaging client that calls conferences, and the self-test.
 
 mod bench;
+mod bridge;
 mod call;
 mod check;
 mod cli;
@@ -59,6 +60,7 @@ fn run(command: Command) -> Result<bool> {
             Command::Phones(options) => telephones::run(options).await,
             Command::Log(options) => log::run(options).await,
             Command::Bench(options) => bench::run(options).await,
+            Command::Bridge(options) => bridge::run(options).await,
         }
     };
     tokio::runtime::Builder::new_multi_thread()
@@ -80,7 +82,8 @@ fn begin_log(command: &Command) -> Result<()> {
         | Command::Send(_)
         | Command::User(_)
         | Command::Log(_)
-        | Command::Bench(_) => "off",
+        | Command::Bench(_)
+        | Command::Bridge(_) => "off",
     };
     let level = std::env::var(LOG_VARIABLE).unwrap_or_else(|_| usual.to_owned());
     let settings = LogSettings {

@@ -8,11 +8,15 @@
 //!     ▲                                                  ▼
 //!     └─────────────── G.711 over RTP ────────────► [`media`]: one thread, the same for both
 //!
+//!  media bridge ◄─── its port in JSON lines ──────► [`bridge`]
+//!     └─────────────── Opus over WebRTC ───────────► [`web`]: one thread
+//!
 //!  server or Kamailio ◄──── REGISTER, MESSAGE over TCP ────► [`messages`]: one thread, the same for both
 //! ```
 //!
 //! Servers run pinned to one core ([`machine`]), all of this on another. Everything is on the loopback.
 
+pub mod bridge;
 pub mod janus;
 pub mod kamailio;
 pub mod machine;
@@ -20,3 +24,4 @@ pub mod media;
 pub mod messages;
 pub mod report;
 pub mod trunk;
+pub mod web;

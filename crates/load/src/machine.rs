@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command};
+use std::process::{Child, ChildStdin, ChildStdout, Command};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -86,6 +86,11 @@ impl Server {
             .map_err(|_| anyhow::anyhow!("the thread that starts {program} panicked"))?
             .with_context(|| format!("cannot start {program}"))?;
         Ok(Self { child })
+    }
+
+    /// Its standard input and output, if they are pipes; once.
+    pub fn pipes(&mut self) -> Option<(ChildStdin, ChildStdout)> {
+        Some((self.child.stdin.take()?, self.child.stdout.take()?))
     }
 
     fn pid(&self) -> Option<Pid> {

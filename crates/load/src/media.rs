@@ -7,7 +7,7 @@
 
 mod sound;
 mod thread;
-mod window;
+pub(crate) mod window;
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! P1 and P3: what a telephone leg costs, and how many fit on one core.
+//! P1, P3 and P4: what a telephone leg costs, and how many legs fit on one core, of telephones and of browsers.
 
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use load::report::{OURS, Run};
 use runtime::clock;
 use serde_json::{Value, json};
 
+use super::browsers::{Crowd, Seating};
 use super::conference::Conference;
 use super::{IN_TIME_MIN, Series, ours};
 
@@ -23,12 +24,18 @@ const LENGTH: Duration = Duration::from_secs(12);
 const FIRST: usize = 2_000;
 const LEGS_MAX: usize = 9_000;
 const NEAR: f64 = 0.04;
+/// Fewer legs are not looked at.
+const LEGS_MIN: usize = 30;
 const SEARCH_WARM_UP: Duration = Duration::from_secs(2);
 const SEARCH_LENGTH: Duration = Duration::from_secs(5);
 /// The last word on a number of legs.
 const PROOF_LENGTH: Duration = Duration::from_secs(12);
 /// One search may take so long.
 const SEARCH_MAX: Duration = Duration::from_secs(85);
+
+/// P4: the same for browsers.
+const BROWSERS_FIRST: [usize; 2] = [240, 1_200];
+const BROWSERS_MAX: usize = 6_000;
 
 /// Files that are no telephones' sockets.
 const OTHER_FILES: usize = 500;
@@ -102,7 +109,15 @@ fn details(window: &Window, used: Used) -> Value {
 pub async fn capacity(series: &mut Series<'_>) -> Result<()> {
     let mut guess = None;
     for _ in 0..super::RUNS_MIN {
-        let run = search(series, guess).await?;
+        let bounds = Bounds {
+            first: FIRST,
+            most: LEGS_MAX,
+            step: 1,
+        };
+        let config = phones(series, telephones_max());
+        let first = bounds.begin(guess);
+        let conference = Conference::start(series.cores, config, first).await?;
+        let run = search(Legs::Telephones(Box::new(conference)), bounds, guess).await?;
         if run.valid {
             guess = Some(run.value);
         }
@@ -111,18 +126,94 @@ pub async fn capacity(series: &mut Series<'_>) -> Result<()> {
     Ok(())
 }
 
-async fn search(series: &Series<'_>, guess: Option<f64>) -> Result<Run> {
+/// P4a and P4b: the same with browsers, in conferences of three or in one.
+pub async fn browsers(series: &mut Series<'_>, seating: Seating) -> Result<()> {
+    let mut guess = None;
+    let [threes, one] = BROWSERS_FIRST;
+    let bounds = match seating {
+        Seating::Threes => Bounds {
+            first: threes,
+            most: BROWSERS_MAX,
+            step: 3,
+        },
+        Seating::One => Bounds {
+            first: one,
+            most: BROWSERS_MAX,
+            step: 1,
+        },
+    };
+    for _ in 0..super::RUNS_MIN {
+        let crowd = Crowd::start(series.cores, seating, bounds.begin(guess)).await?;
+        let run = search(Legs::Browsers(Box::new(crowd)), bounds, guess).await?;
+        if run.valid {
+            guess = Some(run.value);
+        }
+        series.add(run)?;
+    }
+    Ok(())
+}
+
+/// Who is in: telephones called by a server, or browsers at a bridge.
+enum Legs {
+    Telephones(Box<Conference>),
+    Browsers(Box<Crowd>),
+}
+
+impl Legs {
+    async fn window(&mut self, warm_up: Duration, length: Duration) -> Result<(Window, Used)> {
+        match self {
+            Legs::Telephones(conference) => conference.window(warm_up, length).await,
+            Legs::Browsers(crowd) => crowd.window(warm_up, length).await,
+        }
+    }
+
+    async fn move_to(&mut self, legs: usize, next: usize) -> Result<()> {
+        match self {
+            Legs::Telephones(conference) if next > legs => conference.grow(next).await,
+            Legs::Telephones(conference) => conference.shrink(next).await,
+            Legs::Browsers(crowd) => crowd.move_to(next).await,
+        }
+    }
+
+    async fn stop(self) -> Result<()> {
+        match self {
+            Legs::Telephones(conference) => conference.stop().await,
+            Legs::Browsers(crowd) => {
+                drop(crowd);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Where a search may go.
+#[derive(Clone, Copy)]
+struct Bounds {
+    first: usize,
+    most: usize,
+    /// Numbers of legs are multiples of this.
+    step: usize,
+}
+
+impl Bounds {
+    fn begin(self, guess: Option<f64>) -> usize {
+        guess.map_or(self.first, |guess| self.whole(scaled(guess, 0.85)))
+    }
+    fn whole(self, legs: usize) -> usize {
+        legs / self.step * self.step
+    }
+}
+
+async fn search(mut who: Legs, bounds: Bounds, guess: Option<f64>) -> Result<Run> {
     let begin = clock::now();
-    let first = guess.map_or(FIRST, |guess| scaled(guess, 0.85));
+    let first = bounds.begin(guess);
     let factor = if guess.is_some() { 1.12 } else { 1.4 };
-    let mut conference =
-        Conference::start(series.cores, phones(series, telephones_max()), first).await?;
     let mut steps = Vec::new();
-    let (mut good, mut bad) = (0, LEGS_MAX + 1);
+    let (mut good, mut bad) = (0, bounds.most + 1);
     let mut legs = first;
     // Grow while it holds, halve the gap when it does not.
     loop {
-        let (window, used) = conference.window(SEARCH_WARM_UP, SEARCH_LENGTH).await?;
+        let (window, used) = who.window(SEARCH_WARM_UP, SEARCH_LENGTH).await?;
         let holds = window.faults(legs, IN_TIME_MIN).is_empty();
         steps.push(step(legs, holds, &window, used));
         if holds {
@@ -131,33 +222,33 @@ async fn search(series: &Series<'_>, guess: Option<f64>) -> Result<Run> {
             bad = legs;
         }
         let out_of_time = clock::now() - begin > SEARCH_MAX;
-        let next = match (good, bad) {
+        let next = bounds.whole(match (good, bad) {
             (0, bad) => scaled(lossless(bad), 0.7),
-            (good, bad) if bad > LEGS_MAX => scaled(lossless(good), factor).min(LEGS_MAX),
+            (good, bad) if bad > bounds.most => scaled(lossless(good), factor).min(bounds.most),
             (good, bad) => good.midpoint(bad),
-        };
+        });
         let near = bad.abs_diff(good) <= scaled(lossless(good), NEAR);
-        if out_of_time || near || next == good || next < 50 {
+        if out_of_time || near || next == good || next < LEGS_MIN {
             break;
         }
-        move_to(&mut conference, legs, next).await?;
+        who.move_to(legs, next).await?;
         legs = next;
     }
     if good == 0 {
-        conference.stop().await?;
+        who.stop().await?;
         let faults = ["no number of legs held".to_owned()];
         return Ok(Run::new(OURS, 0.0, &faults, json!({ "steps": steps })));
     }
     // What held for a moment has to hold for a while; if it does not, a little less has to.
     let mut proof = good;
     loop {
-        move_to(&mut conference, legs, proof).await?;
+        who.move_to(legs, proof).await?;
         legs = proof;
-        let (window, used) = conference.window(SEARCH_WARM_UP, PROOF_LENGTH).await?;
+        let (window, used) = who.window(SEARCH_WARM_UP, PROOF_LENGTH).await?;
         let faults = window.faults(legs, IN_TIME_MIN);
         steps.push(step(legs, faults.is_empty(), &window, used));
         if faults.is_empty() || clock::now() - begin > SEARCH_MAX {
-            conference.stop().await?;
+            who.stop().await?;
             return Ok(Run::new(
                 OURS,
                 lossless(legs),
@@ -165,7 +256,7 @@ async fn search(series: &Series<'_>, guess: Option<f64>) -> Result<Run> {
                 json!({ "steps": steps }),
             ));
         }
-        proof = scaled(lossless(legs), 0.93);
+        proof = bounds.whole(scaled(lossless(legs), 0.93));
     }
 }
 
@@ -175,14 +266,6 @@ fn telephones_max() -> usize {
         runtime::files::raise_open_files_limit().and_then(|limit| usize::try_from(limit).ok());
     let rest = files.map_or(usize::MAX, |files| files.saturating_sub(OTHER_FILES));
     rest.min(LEGS_MAX + LEGS_MAX / 4)
-}
-
-async fn move_to(conference: &mut Conference, legs: usize, next: usize) -> Result<()> {
-    if next > legs {
-        conference.grow(next).await
-    } else {
-        conference.shrink(next).await
-    }
 }
 
 fn step(legs: usize, holds: bool, window: &Window, used: Used) -> Value {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 /// Time between two packets of a stream.
-pub(super) const FRAME_NS: i64 = 20_000_000;
+pub(crate) const FRAME_NS: i64 = 20_000_000;
 /// A sender that has not looked at its sockets for so long was held up.
 const HELD_UP_NS: i64 = 5_000_000;
 /// Share of a window for which it may be.
@@ -45,7 +45,7 @@ pub struct Window {
 }
 
 impl Window {
-    pub(super) fn new(length: Duration) -> Self {
+    pub(crate) fn new(length: Duration) -> Self {
         Self {
             legs: 0,
             sent: 0,
@@ -113,13 +113,13 @@ impl Window {
     }
 
     /// The sender looked at its sockets `gap_ns` after it had last done so.
-    pub(super) fn note_gap(&mut self, gap_ns: i64) {
+    pub(crate) fn note_gap(&mut self, gap_ns: i64) {
         if gap_ns > HELD_UP_NS {
             self.load_held_ms += ms(gap_ns);
         }
     }
 
-    pub(super) fn note_lateness(&mut self, late_ns: i64) {
+    pub(crate) fn note_lateness(&mut self, late_ns: i64) {
         self.received += 1;
         let class = usize::try_from(late_ns / 1_000_000).unwrap_or(0);
         self.classes[class.min(CLASSES - 1)] += 1;
@@ -129,7 +129,7 @@ impl Window {
         self.late_max_ms = self.late_max_ms.max(ms(late_ns));
     }
 
-    pub(super) fn finish(&mut self) {
+    pub(crate) fn finish(&mut self) {
         let mut left = self.received / 100;
         for (class, count) in self.classes.iter().enumerate().rev() {
             if *count > left {
@@ -155,7 +155,7 @@ pub struct Delays {
 }
 
 /// Nanoseconds as milliseconds.
-pub(super) fn ms(ns: i64) -> f64 {
+pub(crate) fn ms(ns: i64) -> f64 {
     Duration::from_nanos(u64::try_from(ns).unwrap_or(0)).as_secs_f64() * 1e3
 }
 
@@ -169,7 +169,7 @@ fn ratio(a: u64, b: u64) -> f64 {
 
 /// What one telephone hears in one window.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Ear {
+pub(crate) struct Ear {
     /// Highest number so far, counted on over the wrap; `None` before the first packet.
     highest: Option<i64>,
     /// When packet 0 would have come in the raster of the most punctual packet.
@@ -181,7 +181,7 @@ pub(super) struct Ear {
 
 /// When counting begins and ends; a packet belongs where it is due, not where it comes.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Span {
+pub(crate) struct Span {
     pub begin_ns: i64,
     pub end_ns: i64,
 }
@@ -189,7 +189,7 @@ pub(super) struct Span {
 impl Ear {
     /// A packet was read, which came after `earliest_ns`; what it means for the window is returned: by how much it was late
     /// at least, if it belongs there.
-    pub(super) fn hear(
+    pub(crate) fn hear(
         &mut self,
         sequence: u16,
         earliest_ns: i64,
@@ -223,7 +223,7 @@ impl Ear {
     }
 
     /// Numbers that were due in the window and did not come.
-    pub(super) fn lost(&self, span: Span) -> u64 {
+    pub(crate) fn lost(&self, span: Span) -> u64 {
         let Some(first) = self.first else {
             return u64::try_from((span.end_ns - span.begin_ns) / FRAME_NS).unwrap_or(0);
         };
