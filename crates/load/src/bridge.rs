@@ -43,7 +43,9 @@ impl Bridge {
             .name("bridge-events".to_owned())
             .spawn(move || {
                 for line in BufReader::new(output).lines().map_while(Result::ok) {
-                    let Ok(event) = serde_json::from_str(&line) else { continue };
+                    let Ok(event) = serde_json::from_str(&line) else {
+                        continue;
+                    };
                     if sender.blocking_send(event).is_err() {
                         return;
                     }
@@ -76,8 +78,13 @@ impl Bridge {
         })?;
         loop {
             match self.next().await? {
-                MediaEvent::OpenedWeb { leg: opened, answer } if opened == *leg => return Ok(answer),
-                MediaEvent::Failed { words, .. } => bail!("the bridge does not take the offer: {words}"),
+                MediaEvent::OpenedWeb {
+                    leg: opened,
+                    answer,
+                } if opened == *leg => return Ok(answer),
+                MediaEvent::Failed { words, .. } => {
+                    bail!("the bridge does not take the offer: {words}")
+                }
                 _ => {}
             }
         }
@@ -90,7 +97,9 @@ impl Bridge {
 
     async fn next(&mut self) -> Result<MediaEvent> {
         let event = tokio::time::timeout(QUIET_MAX, self.events.recv());
-        let event = event.await.map_err(|_| anyhow!("the bridge says nothing"))?;
+        let event = event
+            .await
+            .map_err(|_| anyhow!("the bridge says nothing"))?;
         event.context("the bridge has ended")
     }
 }

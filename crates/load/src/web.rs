@@ -105,7 +105,10 @@ impl Browsers {
     /// # Errors
     /// When the answer is none, or the thread has ended.
     pub fn answered(&mut self, number: usize, answer: &str) -> Result<()> {
-        let place = self.offered.iter().position(|(offered, _)| *offered == number);
+        let place = self
+            .offered
+            .iter()
+            .position(|(offered, _)| *offered == number);
         let place = place.with_context(|| format!("browser {number} has offered nothing"))?;
         let (_, mut peer) = self.offered.swap_remove(place);
         peer.answered(answer)?;

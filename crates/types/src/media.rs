@@ -85,13 +85,6 @@ pub enum MediaCommand {
         /// The leg.
         leg: LegKey,
     },
-    /// Start (or, again, change) the stream. The leg is in no mix yet.
-    Connect {
-        /// The leg.
-        leg: LegKey,
-        /// What was negotiated.
-        params: StreamParams,
-    },
     /// Make a leg of a browser's offer (WebRTC, RFC 8829: ICE, DTLS-SRTP, Opus); answered by `OpenedWeb` or `Failed`. Its stream
     /// starts by itself when the browser has connected.
     OpenWeb {
@@ -107,6 +100,13 @@ pub enum MediaCommand {
         leg: LegKey,
         /// The offer's session description.
         offer: String,
+    },
+    /// Start (or, again, change) the stream. The leg is in no mix yet.
+    Connect {
+        /// The leg.
+        leg: LegKey,
+        /// What was negotiated.
+        params: StreamParams,
     },
     /// Play a prompt to this leg alone, `repeat` times with a pause; ends by `PromptDone`. A new one replaces it. A leg in the
     /// mix hears it in place of the mix, and is heard meanwhile.

@@ -84,10 +84,13 @@ struct Phone {
 impl Phone {
     fn dial(bridge: &mut Bridge) -> Self {
         let leg = key("tel");
-        let local = bridge.ask(MediaCommand::Open { leg: leg.clone() }, |event| match event {
-            MediaEvent::Opened { local, .. } => Some(local),
-            _ => None,
-        });
+        let local = bridge.ask(
+            MediaCommand::Open { leg: leg.clone() },
+            |event| match event {
+                MediaEvent::Opened { local, .. } => Some(local),
+                _ => None,
+            },
+        );
         let socket = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
         socket.set_read_timeout(Some(GIVE_UP)).unwrap();
         let params = StreamParams {
@@ -120,11 +123,13 @@ impl Phone {
             let length = self.socket.recv(&mut datagram).expect("a packet in time");
             let packet = RtpPacket::parse(&datagram[..length]).unwrap();
             let codes = packet.payload.iter();
-            self.heard.extend(codes.map(|&code| g711::decode(Law::A, code)));
+            self.heard
+                .extend(codes.map(|&code| g711::decode(Law::A, code)));
             let mut packet = self.sender.next_header(8, 160).to_vec();
             for _ in 0..160 {
                 let turns = f64::from(self.said % 8_000) / 8_000.0 * f64::from(PHONE_HZ);
-                let sample = 32_767.0 * 10_f64.powf(DBFS / 20.0) * (turns * std::f64::consts::TAU).sin();
+                let sample =
+                    32_767.0 * 10_f64.powf(DBFS / 20.0) * (turns * std::f64::consts::TAU).sin();
                 #[expect(clippy::cast_possible_truncation, reason = "within i16")]
                 packet.push(g711::encode(Law::A, sample as i16));
                 self.said += 1;
@@ -135,7 +140,11 @@ impl Phone {
 
     /// The last two seconds.
     fn level(&self, hertz: u16) -> f64 {
-        level_at(&self.heard[self.heard.len() - 16_000..], 8_000, hertz.into())
+        level_at(
+            &self.heard[self.heard.len() - 16_000..],
+            8_000,
+            hertz.into(),
+        )
     }
 }
 
@@ -143,7 +152,9 @@ impl Phone {
 fn word(peer: &Program, name: &str, from: usize) -> (Value, usize) {
     let line = peer
         .wait_line(name, |line| {
-            line.stdout && line.text.starts_with(&format!("{{\"{name}\"")) && position(peer, &line.text) >= from
+            line.stdout
+                && line.text.starts_with(&format!("{{\"{name}\""))
+                && position(peer, &line.text) >= from
         })
         .unwrap();
     let at = position(peer, &line.text);
@@ -153,7 +164,10 @@ fn word(peer: &Program, name: &str, from: usize) -> (Value, usize) {
 
 fn position(peer: &Program, text: &str) -> usize {
     let lines = peer.lines();
-    lines.iter().rposition(|line| line.text == text).unwrap_or(0)
+    lines
+        .iter()
+        .rposition(|line| line.text == text)
+        .unwrap_or(0)
 }
 
 fn heard_by(path: &Path, hertz: u16) -> f64 {
@@ -170,10 +184,16 @@ fn heard_by(path: &Path, hertz: u16) -> f64 {
 
 fn assert_both_ways(phone: &Phone, path: &Path) {
     let (there, back) = (phone.level(WEB_HZ), heard_by(path, PHONE_HZ));
-    assert!((there - DBFS).abs() <= 1.0, "the telephone hears {there} dBFS");
+    assert!(
+        (there - DBFS).abs() <= 1.0,
+        "the telephone hears {there} dBFS"
+    );
     assert!((back - DBFS).abs() <= 1.0, "the browser hears {back} dBFS");
     let (own, own_web) = (phone.level(PHONE_HZ), heard_by(path, WEB_HZ));
-    assert!(own < -50.0 && own_web < -50.0, "own voices: {own}, {own_web} dBFS");
+    assert!(
+        own < -50.0 && own_web < -50.0,
+        "own voices: {own}, {own_web} dBFS"
+    );
 }
 
 #[test]

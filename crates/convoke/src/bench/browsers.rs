@@ -73,7 +73,11 @@ impl Crowd {
             Seating::Threes => (place / 3, place.is_multiple_of(3)),
             Seating::One => (0, place == 0),
         };
-        let manner = if talks { Manner::Talks } else { Manner::Listens };
+        let manner = if talks {
+            Manner::Talks
+        } else {
+            Manner::Listens
+        };
         let (number, offer) = self.browsers.offer(manner)?;
         let leg = LegKey {
             conference: format!("c{conference}").parse()?,
@@ -81,7 +85,8 @@ impl Crowd {
         };
         let answer = self.bridge.open_web(&leg, offer).await?;
         self.browsers.answered(number, &answer)?;
-        self.bridge.command(&MediaCommand::Join { leg: leg.clone() })?;
+        self.bridge
+            .command(&MediaCommand::Join { leg: leg.clone() })?;
         self.inside.push((number, leg));
         Ok(())
     }

@@ -55,9 +55,20 @@ pub(super) struct Peer {
     deadline: Option<Instant>,
 }
 
+impl std::fmt::Debug for Peer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut debug = f.debug_struct("Peer");
+        debug.field("number", &self.number).finish_non_exhaustive()
+    }
+}
+
 impl Peer {
     /// Makes one, and its offer.
-    pub(super) fn new(identity: &Identity, number: usize, manner: Manner) -> Result<(Self, String)> {
+    pub(super) fn new(
+        identity: &Identity,
+        number: usize,
+        manner: Manner,
+    ) -> Result<(Self, String)> {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0));
         let socket = socket.with_context(|| format!("no socket for browser {number}"))?;
         socket.set_nonblocking(true)?;
@@ -115,7 +126,11 @@ impl Peer {
         let sends = frame.is_some();
         if let Some(frame) = frame {
             let values = ExtensionValues {
-                audio_level: Some(if self.manner == Manner::Talks { LEVEL } else { -127 }),
+                audio_level: Some(if self.manner == Manner::Talks {
+                    LEVEL
+                } else {
+                    -127
+                }),
                 voice_activity: Some(self.manner == Manner::Talks),
                 ..ExtensionValues::default()
             };
@@ -151,7 +166,9 @@ impl Peer {
                 }
                 Output::Transmit(transmit) => {
                     // What cannot be sent shows as lost.
-                    let _sent = self.socket.send_to(&transmit.contents, transmit.destination);
+                    let _sent = self
+                        .socket
+                        .send_to(&transmit.contents, transmit.destination);
                 }
                 Output::Event(Event::Connected) => self.connected = true,
                 Output::Event(Event::RtpPacket(_)) => self.proved += 1,
@@ -161,7 +178,10 @@ impl Peer {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "an edge: the session's clock is this thread's")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an edge: the session's clock is this thread's"
+)]
 fn now() -> Instant {
     Instant::now()
 }

@@ -132,7 +132,13 @@ impl Worker {
             window.load_late_max_ms = window.load_late_max_ms.max(ms(behind_ns));
         }
         let mut sent = 0;
-        for peer in self.peers.iter_mut().skip(self.slot).step_by(SLOTS).flatten() {
+        for peer in self
+            .peers
+            .iter_mut()
+            .skip(self.slot)
+            .step_by(SLOTS)
+            .flatten()
+        {
             sent += u64::from(peer.tick(&self.sounds)?);
         }
         self.slot = (self.slot + 1) % SLOTS;
@@ -187,9 +193,12 @@ impl Worker {
                 self.shared.connected.fetch_add(1, Ordering::AcqRel);
             }
         }
-        if let (Some(sequence), Manner::Listens, Some(counting), Some(ear)) =
-            (voice, peer.manner, &mut self.counting, self.ears.get_mut(number))
-            && let Some(late_ns) = ear.hear(sequence, self.emptied_ns, at_ns, counting.span)
+        if let (Some(sequence), Manner::Listens, Some(counting), Some(ear)) = (
+            voice,
+            peer.manner,
+            &mut self.counting,
+            self.ears.get_mut(number),
+        ) && let Some(late_ns) = ear.hear(sequence, self.emptied_ns, at_ns, counting.span)
         {
             counting.window.note_lateness(late_ns);
         }
