@@ -266,26 +266,31 @@ fn media(config: &Config, findings: &mut Findings) {
     }
 }
 
-/// A trunk on another machine has to reach the address that it is called from.
+/// A call by UDP leaves from the address that is listened on; a connection is opened from any, and answers come back over it.
 fn signalling(config: &Config, findings: &mut Findings) {
-    for trunk in config.trunk.iter().filter(|trunk| !is_local(&trunk.server)) {
-        let (key, ours) = match trunk.transport {
-            SipTransport::Udp => ("sip.udp", &config.sip.udp),
-            // A connection is opened from any address, and answers come back over it.
-            SipTransport::Tcp | SipTransport::Tls => continue,
-        };
-        if ours.iter().all(|addr| addr.ip().is_loopback()) {
-            findings.error(
-                key,
-                format!(
-                    "trunk {:?} is elsewhere, and calls from the loopback do not get there",
-                    trunk.name
-                ),
-                "write this machine's address, and behind NAT the outer one as sip.advertised",
-            );
-            return;
-        }
+    let udp = &config.sip.udp;
+    let elsewhere =
+        |trunk: &&TrunkSettings| trunk.transport == SipTransport::Udp && !is_local(&trunk.server);
+    let Some(trunk) = config.trunk.iter().find(elsewhere) else {
+        return;
+    };
+    if udp.iter().any(|addr| !addr.ip().is_loopback()) {
+        return;
     }
+    // A name may lead to this machine all the same.
+    let severity = match trunk.server.parse::<std::net::IpAddr>() {
+        Ok(_) => super::Severity::Error,
+        Err(_) => super::Severity::Warning,
+    };
+    findings.add(
+        severity,
+        "sip.udp",
+        format!(
+            "trunk {:?} is elsewhere, and calls from the loopback do not get there",
+            trunk.name
+        ),
+        "write this machine's address, and behind NAT the outer one as sip.advertised",
+    );
 }
 
 fn saturated(number: usize) -> u64 {
