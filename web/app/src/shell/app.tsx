@@ -1,7 +1,7 @@
 import { CSPProvider } from '@base-ui/react/csp-provider';
 import { lazy, Suspense, useEffect, useState } from 'react';
-import { ChatPane } from '../chat/pane.tsx';
 import { Home } from '../chat/log-view.tsx';
+import { ChatPane } from '../chat/pane.tsx';
 import { browserLanguage, I18nProvider, isLanguage, type Language, useI18n } from '../i18n/index.tsx';
 import { Left } from '../left/left.tsx';
 import { NARROW, useMaybe, useMedia, useNow as useNowSeconds, usePick, useStore, WIDE } from '../store.ts';
