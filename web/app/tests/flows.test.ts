@@ -196,6 +196,9 @@ describe('the board', () => {
     await other.locator('.board').focus();
     await other.keyboard.press('m');
     expect((await me()).muted).toBe(true);
+    await other.getByRole('button', { name: /Where to call Erin Walsh/ }).click();
+    await other.getByRole('menuitem', { name: 'Another number' }).click();
+    await other.getByRole('dialog', { name: 'Call Erin Walsh at another number' }).getByRole('button', { name: 'Cancel' }).click();
     await other.close();
     await page.locator('[data-screen=board]').waitFor();
   });

@@ -73,7 +73,10 @@ function Choices({ place, places, onPlace, person, mine }: ChoicesProps) {
         ))}
       </MenuRadios>
       <MenuLine />
-      <MenuItem icon="pad" onClick={() => view.patch({ number: { ...(person ? { person } : {}), give: (number) => onPlace(number) } })}>
+      <MenuItem
+        icon="pad"
+        onClick={() => view.patch({ number: { board: true, ...(person ? { person } : {}), give: (number) => onPlace(number) } })}
+      >
         {t.anotherNumber}
       </MenuItem>
     </>

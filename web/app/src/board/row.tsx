@@ -202,7 +202,9 @@ export const BoardLine = memo(function BoardLine({ board, row, group }: BoardLin
           {row.places.length > 0 && <MenuLine />}
           <MenuItem
             icon="pad"
-            onClick={() => view.patch({ number: { person: row.person, give: (number) => void board.redial(row.participant, number) } })}
+            onClick={() =>
+              view.patch({ number: { board: true, person: row.person, give: (number) => void board.redial(row.participant, number) } })
+            }
           >
             {t.anotherNumber}
           </MenuItem>
