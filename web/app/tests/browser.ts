@@ -32,9 +32,12 @@ export async function take(page: Page, steps: readonly Step[], width: number): P
       await page.keyboard.press(step.press);
     } else if ('scroll' in step) {
       const [selector, to] = step.scroll;
-      await page.locator(selector).first().evaluate((element, top) => {
-        element.scrollTop = top as number;
-      }, to);
+      await page
+        .locator(selector)
+        .first()
+        .evaluate((element, top) => {
+          element.scrollTop = top as number;
+        }, to);
     } else {
       await page.waitForTimeout(step.wait);
     }

@@ -10,7 +10,11 @@ let page: Page;
 let faults: string[];
 
 beforeAll(async () => {
-  browser = await launch(['--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream', '--autoplay-policy=no-user-gesture-required']);
+  browser = await launch([
+    '--use-fake-ui-for-media-stream',
+    '--use-fake-device-for-media-stream',
+    '--autoplay-policy=no-user-gesture-required',
+  ]);
   site = await serve('dist-fixtures', 'fixtures.html');
 });
 afterAll(async () => {
@@ -74,7 +78,14 @@ describe('chat', () => {
       chat.set((now: { items: { at: number }[] }) => ({
         ...now,
         items: [
-          ...Array.from({ length: 50 }, (_, n) => ({ kind: 'message', id: `older-${n}`, mine: false, text: `older ${n}`, at: (now.items[0]?.at ?? 0) - (51 - n) * 600_000, state: 'read' })),
+          ...Array.from({ length: 50 }, (_, n) => ({
+            kind: 'message',
+            id: `older-${n}`,
+            mine: false,
+            text: `older ${n}`,
+            at: (now.items[0]?.at ?? 0) - (51 - n) * 600_000,
+            state: 'read',
+          })),
           ...now.items,
         ],
       }));
@@ -149,7 +160,10 @@ describe('keyboard', () => {
     await page.keyboard.press('Control+k');
     for (const name of ['bob', 'carol']) {
       await page.getByRole('combobox', { name: 'Search or call' }).fill(name);
-      await page.getByRole('option', { name: new RegExp(name, 'i') }).first().waitFor();
+      await page
+        .getByRole('option', { name: new RegExp(name, 'i') })
+        .first()
+        .waitFor();
       await page.keyboard.press('Tab');
     }
     await page.keyboard.press('Control+Enter');
@@ -172,7 +186,9 @@ describe('the board', () => {
     await open('board', 'live');
     const [other] = await Promise.all([context.waitForEvent('page'), page.getByRole('button', { name: 'Open in its own window' }).click()]);
     await other.getByRole('heading', { name: 'Delivery plan, week 48' }).waitFor();
-    expect(await other.evaluate(() => getComputedStyle(document.querySelector('.key.leave') as Element).backgroundColor)).toBe('rgb(196, 51, 42)');
+    expect(await other.evaluate(() => getComputedStyle(document.querySelector('.key.leave') as Element).backgroundColor)).toBe(
+      'rgb(196, 51, 42)',
+    );
     await page.getByText('The board is in its own window').waitFor();
     await other.getByRole('button', { name: 'More about Bob Keller' }).click();
     await other.getByRole('menuitem', { name: 'Make moderator' }).waitFor();
@@ -180,6 +196,9 @@ describe('the board', () => {
     await other.locator('.board').focus();
     await other.keyboard.press('m');
     expect((await me()).muted).toBe(true);
+    await other.getByRole('button', { name: /Where to call Erin Walsh/ }).click();
+    await other.getByRole('menuitem', { name: 'Another number' }).click();
+    await other.getByRole('dialog', { name: 'Call Erin Walsh at another number' }).getByRole('button', { name: 'Cancel' }).click();
     await other.close();
     await page.locator('[data-screen=board]').waitFor();
   });
@@ -291,7 +310,9 @@ describe('sound of the browser', () => {
       const context = new AudioContext();
       const answer = async () => {
         const other = new RTCPeerConnection();
-        const heard = new Promise<MediaStream>((done) => other.addEventListener('track', (event) => done(event.streams[0] ?? new MediaStream([event.track]))));
+        const heard = new Promise<MediaStream>((done) =>
+          other.addEventListener('track', (event) => done(event.streams[0] ?? new MediaStream([event.track]))),
+        );
         await other.setRemoteDescription({ type: 'offer', sdp: await session.offer() });
         await other.setLocalDescription(await other.createAnswer());
         await new Promise<void>((done) => {
@@ -334,7 +355,16 @@ describe('sound of the browser', () => {
       const again = await loudest(second.analyser, 2_500);
       const status = voice.get().status;
       session.close();
-      return { open, muted, pushed, again, status, after: voice.get().status, ups: events.filter((one) => one === 'up').length, audios: document.querySelectorAll('audio').length };
+      return {
+        open,
+        muted,
+        pushed,
+        again,
+        status,
+        after: voice.get().status,
+        ups: events.filter((one) => one === 'up').length,
+        audios: document.querySelectorAll('audio').length,
+      };
     });
     expect(result.open).toBeGreaterThan(0.05);
     expect(result.muted).toBeLessThan(0.01);
@@ -439,7 +469,9 @@ describe('with 5,000 contacts and 100,000 messages', () => {
       return times.sort((a, b) => a - b)[30] as number;
     });
     const long = await page.evaluate(() => (window as unknown as { tasks: number[] }).tasks);
-    console.log(`a key: ${answered.toFixed(1)} ms; a frame of scrolling: ${scrolled.toFixed(1)} ms; long tasks: ${long.map((ms) => ms.toFixed(0)).join(', ') || 'none'}`);
+    console.log(
+      `a key: ${answered.toFixed(1)} ms; a frame of scrolling: ${scrolled.toFixed(1)} ms; long tasks: ${long.map((ms) => ms.toFixed(0)).join(', ') || 'none'}`,
+    );
     expect(answered).toBeLessThan(50);
     expect(long.filter((ms) => ms > 200)).toEqual([]);
   });

@@ -58,7 +58,9 @@ beforeEach(async () => {
     if (path.startsWith('/api/v1')) {
       let body = '';
       for await (const chunk of request) body += chunk;
-      const headers = Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name === 'authorization' ? 'Authorization' : name, String(value)]));
+      const headers = Object.fromEntries(
+        Object.entries(request.headers).map(([name, value]) => [name === 'authorization' ? 'Authorization' : name, String(value)]),
+      );
       const answer = await rest.fetch(SERVER + request.url, { method: request.method ?? 'GET', headers, ...(body ? { body } : {}) });
       response.writeHead(answer.status, { 'content-type': 'application/json' });
       response.end(await answer.text());
@@ -74,7 +76,12 @@ beforeEach(async () => {
     const connection = peer.accept();
     connection.onMessage = (data) => socket.send(data);
     connection.onClose = () => socket.close();
-    socket.on('message', (data, binary) => connection.send(binary ? '' : data.toString()));
+    // The script takes a moment to open; what a real connection would have kept is kept.
+    const early: string[] = [];
+    connection.onOpen = () => {
+      for (const text of early) connection.send(text);
+    };
+    socket.on('message', (data) => (connection.open ? connection.send(data.toString()) : early.push(data.toString())));
     socket.on('close', () => connection.cut());
   });
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
@@ -103,7 +110,10 @@ async function signIn(path = '/'): Promise<void> {
 
 it('writes, reads, and shows how far a message came', async () => {
   await signIn();
-  await page.getByRole('link', { name: /Bob Keller/ }).first().click();
+  await page
+    .getByRole('link', { name: /Bob Keller/ })
+    .first()
+    .click();
   const field = page.getByRole('textbox', { name: 'Write to Bob Keller' });
   await field.fill('Is the dock free?');
   await field.press('Enter');
@@ -119,7 +129,10 @@ it('rings telephones, follows each on the board, and ends for all', async () => 
   const add = page.getByRole('combobox', { name: 'Add people' });
   for (const name of ['Bob', 'Carol']) {
     await add.fill(name);
-    await page.getByRole('option', { name: new RegExp(name) }).first().click();
+    await page
+      .getByRole('option', { name: new RegExp(name) })
+      .first()
+      .click();
   }
   await page.getByRole('button', { name: /Call me at/ }).click();
   await page.getByRole('menuitemradio', { name: /Work/ }).click();
@@ -128,12 +141,18 @@ it('rings telephones, follows each on the board, and ends for all', async () => 
   focus.phase = 'running';
   focus.set('alice', { state: 'joined' });
   focus.set('bob', { state: 'ringing' });
-  const bob = page.getByRole('listitem').filter({ hasText: 'Bob Keller' }).filter({ has: page.locator('[data-chip]') });
+  const bob = page
+    .getByRole('listitem')
+    .filter({ hasText: 'Bob Keller' })
+    .filter({ has: page.locator('[data-chip]') });
   await bob.locator('[data-chip=ringing]').waitFor();
   focus.set('bob', { state: 'joined', talking: true });
   await bob.locator('[data-chip=joined]').waitFor();
   focus.set('carol', { state: 'busy', reason: 'busy' });
-  const carol = page.getByRole('listitem').filter({ hasText: 'Carol Diaz' }).filter({ has: page.locator('[data-chip]') });
+  const carol = page
+    .getByRole('listitem')
+    .filter({ hasText: 'Carol Diaz' })
+    .filter({ has: page.locator('[data-chip]') });
   await carol.locator('[data-chip=busy]').waitFor();
   await carol.getByRole('button', { name: /Redial/ }).click();
   await carol.locator('[data-chip=dialling]').waitFor();
@@ -147,7 +166,9 @@ it('rings telephones, follows each on the board, and ends for all', async () => 
   await page.getByRole('button', { name: 'End for all' }).click();
   await page.getByRole('alertdialog').getByRole('button', { name: 'End for all' }).click();
   await page.getByText('It was ended for all.').waitFor();
-  expect(focus.asked.map((one) => one.split(' ')[0])).toEqual(expect.arrayContaining(['create', 'call', 'mute', 'giveFloor', 'lock', 'end']));
+  expect(focus.asked.map((one) => one.split(' ')[0])).toEqual(
+    expect.arrayContaining(['create', 'call', 'mute', 'giveFloor', 'lock', 'end']),
+  );
 });
 
 it('opens the list by a link after signing in, and calls nobody', async () => {
@@ -159,7 +180,10 @@ it('opens the list by a link after signing in, and calls nobody', async () => {
 
 it('says that the connection is away, keeps what is written, and sends it in order', async () => {
   await signIn();
-  await page.getByRole('link', { name: /Bob Keller/ }).first().click();
+  await page
+    .getByRole('link', { name: /Bob Keller/ })
+    .first()
+    .click();
   peer.up = false;
   peer.connection.cut();
   await page.getByText('No connection').waitFor();

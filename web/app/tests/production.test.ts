@@ -30,7 +30,9 @@ async function open(path: string): Promise<{ page: Page; faults: string[] }> {
     if (message.type() === 'error' && !/status of 401/.test(message.text())) faults.push(message.text());
   });
   await page.addInitScript(() => {
-    document.addEventListener('securitypolicyviolation', (event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`));
+    document.addEventListener('securitypolicyviolation', (event) =>
+      console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`),
+    );
   });
   await page.goto(site.origin + path);
   return { page, faults };

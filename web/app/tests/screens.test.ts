@@ -57,8 +57,13 @@ async function judge(page: Page): Promise<string[]> {
         'heading-order': { enabled: false },
       },
     });
-    // biome-ignore lint/suspicious/noExplicitAny: as above.
-    return result.violations.flatMap((one: any) => one.nodes.map((node: any) => `${one.id}: ${node.target.join(' ')} ${node.failureSummary}`));
+    interface Found {
+      id: string;
+      nodes: { target: string[]; failureSummary: string }[];
+    }
+    return (result.violations as Found[]).flatMap((one) =>
+      one.nodes.map((node) => `${one.id}: ${node.target.join(' ')} ${node.failureSummary}`),
+    );
   });
   return found;
 }
@@ -74,7 +79,8 @@ async function measure(page: Page, width: number): Promise<string[]> {
       if (box.width === 0 || style.visibility === 'hidden' || element.closest('[aria-hidden="true"]')) continue;
       if (element.closest('p, .text')) continue;
       if (box.right > wide + 1 || box.left < -1) {
-        if (!element.closest('.sr')) faults.push(`${element.className || element.tagName} sticks out: ${Math.round(box.left)}..${Math.round(box.right)}`);
+        if (!element.closest('.sr'))
+          faults.push(`${element.className || element.tagName} sticks out: ${Math.round(box.left)}..${Math.round(box.right)}`);
       }
       if (box.height < 16 || box.width < 16) faults.push(`${element.className || element.tagName} is ${box.width}x${box.height}`);
     }
@@ -106,7 +112,10 @@ describe.each(THEMES.filter((one) => !only.theme || one === only.theme))('%s', (
       try {
         await page.goto(`${site.origin}/?page=${name}&state=${state}&theme=${theme}`);
         const there = !row.from || width >= row.from;
-        await page.waitForSelector(row.steps || !there ? '[data-screen]' : `[data-screen="${name}"]`, { timeout: 5_000, state: 'attached' });
+        await page.waitForSelector(row.steps || !there ? '[data-screen]' : `[data-screen="${name}"]`, {
+          timeout: 5_000,
+          state: 'attached',
+        });
         await page.evaluate(() => document.fonts.ready);
         await page.waitForTimeout(60);
         await take(page, row.steps ?? [], width);
@@ -114,7 +123,8 @@ describe.each(THEMES.filter((one) => !only.theme || one === only.theme))('%s', (
         await page.waitForTimeout(40);
         if (PICTURES) await page.screenshot({ path: join(OUT, `${name}.${state}.${width}.${theme}.png`) });
         const drawn = await page.evaluate(() => {
-          const all = (attribute: string) => [...document.querySelectorAll(`[${attribute}]`)].map((one) => one.getAttribute(attribute) as string);
+          const all = (attribute: string) =>
+            [...document.querySelectorAll(`[${attribute}]`)].map((one) => one.getAttribute(attribute) as string);
           return {
             screens: all('data-screen'),
             chips: all('data-chip'),

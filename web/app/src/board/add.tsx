@@ -50,7 +50,14 @@ export function AddBox({ onAdd, notice, onUndo, adding, autoFocus }: AddProps) {
     setOpen(false);
     input.current?.focus();
   };
-  const openBook = () => view.patch({ book: { pick: (people) => people.forEach((person) => onAdd(person)) } });
+  const openBook = () =>
+    view.patch({
+      book: {
+        pick: (people) => {
+          for (const person of people) onAdd(person);
+        },
+      },
+    });
   const last = options.length; // The line "Add as it is" stands after the people.
 
   const key = (event: KeyboardEvent<HTMLInputElement>) => {
@@ -154,25 +161,13 @@ export function AddBox({ onAdd, notice, onUndo, adding, autoFocus }: AddProps) {
 }
 
 /** What was added, what was left out, and who is meant where several fit. Nothing is said when one person was simply added. */
-function Became({
-  notice,
-  onUndo,
-  onPick,
-}: {
-  notice: AddNotice;
-  onUndo?: (() => void) | undefined;
-  onPick: (person: Person) => void;
-}) {
+function Became({ notice, onUndo, onPick }: { notice: AddNotice; onUndo?: (() => void) | undefined; onPick: (person: Person) => void }) {
   const { t } = useI18n();
   const plain = notice.leftOut.length === 0 && notice.unsure.length === 0 && !notice.recognised && notice.added.length <= 1;
   if (plain) return null;
   const title = [
     notice.recognised && (notice.recognised === 'email' ? t.board.noticeEmail : t.board.noticeAddresses),
-    notice.added.length > 0
-      ? t.board.noticeAdded(notice.added.length)
-      : notice.unsure.length === 0
-        ? t.board.noticeNone
-        : undefined,
+    notice.added.length > 0 ? t.board.noticeAdded(notice.added.length) : notice.unsure.length === 0 ? t.board.noticeNone : undefined,
   ].filter(Boolean);
   return (
     <>

@@ -14,9 +14,9 @@ import { AddBox } from './add.tsx';
 import { voiceCheck } from './calls.ts';
 import { Foot, useAll } from './foot.tsx';
 import { MyPlace } from './place-menu.tsx';
+import { BoardLine, ComposerLine, noteOf, RoleMark } from './row.tsx';
 import { arrange, chipOf, type GroupName, groupNames, sameArrangement, settle } from './row-state.ts';
 import { useComposerTitle } from './title.ts';
-import { BoardLine, ComposerLine, noteOf, RoleMark } from './row.tsx';
 import './board.css';
 
 /** An e-mail that is dropped may be this large. */
@@ -86,9 +86,7 @@ function PlaceButtons({ onClose, closeLabel }: { onClose?: (() => void) | undefi
             label={place === 'popped' ? t.board.popBack : t.board.popOut}
             onClick={() => view.patch({ board: place === 'popped' ? 'docked' : 'popped' })}
           />
-          {place !== 'popped' && (
-            <IconButton icon="shrink" label={t.board.shrink} onClick={() => view.patch({ board: 'shrunk' })} />
-          )}
+          {place !== 'popped' && <IconButton icon="shrink" label={t.board.shrink} onClick={() => view.patch({ board: 'shrunk' })} />}
         </>
       )}
       {onClose && <IconButton icon="x" className="touchy" label={closeLabel ?? t.board.closeIt} onClick={onClose} />}
@@ -154,7 +152,7 @@ function ComposerView({ composer }: { composer: Composer }) {
           <div className="grow">
             <div className="a">
               <b>{t.common.you}</b>
-              <RoleMark role="owner" person={{ user: '' } as never} />
+              <RoleMark of="owner" person={{ user: me?.user }} />
             </div>
             <p className="b one faint t12">{state.me.place.kind === 'browser' ? t.board.talksHere : t.board.calledFirst}</p>
           </div>
@@ -214,7 +212,12 @@ function ComposerView({ composer }: { composer: Composer }) {
           >
             {state.busy ? t.board.calling : count === 0 ? t.board.callNobody : t.board.call(count)}
           </Button>
-          <Button touch disabled={state.rows.length === 0 || state.busy} data-tip={t.board.inviteOnlySay} onClick={() => void composer.inviteOnly()}>
+          <Button
+            touch
+            disabled={state.rows.length === 0 || state.busy}
+            data-tip={t.board.inviteOnlySay}
+            onClick={() => void composer.inviteOnly()}
+          >
             {t.board.inviteOnly}
           </Button>
         </div>
@@ -267,7 +270,15 @@ function BoardView({ board }: { board: Board }) {
     convoke.conferences.closeBoard();
     if (view.get().pane === 'board') view.back();
   };
-  const meNote = me && (me.mutedByModerator ? (me.hand ? t.board.mutedHandUp : t.board.mutedByModerator) : me.silent && me.here && !me.muted ? t.board.noSoundMe : noteOf(me, language, t));
+  const meNote =
+    me &&
+    (me.mutedByModerator
+      ? me.hand
+        ? t.board.mutedHandUp
+        : t.board.mutedByModerator
+      : me.silent && me.here && !me.muted
+        ? t.board.noSoundMe
+        : noteOf(me, language, t));
   return (
     <Pane label={t.board.label} screen="board" {...(ended ? {} : { onAdd: (text: string) => void board.add(text) })}>
       <header className="bh">
@@ -286,11 +297,7 @@ function BoardView({ board }: { board: Board }) {
             />
           )}
           {narrow && !ended && all.items.length > 0 && (
-            <DropMenu
-              label={t.common.more}
-              align="end"
-              trigger={<IconButton icon="more" className="big" label={t.common.more} />}
-            >
+            <DropMenu label={t.common.more} align="end" trigger={<IconButton icon="more" className="big" label={t.common.more} />}>
               {all.items.map((item) => (
                 <Fragment key={item.id}>
                   {item.bad && <MenuLine />}
@@ -339,7 +346,7 @@ function BoardView({ board }: { board: Board }) {
             <div className="grow">
               <div className="a">
                 <b>{t.common.you}</b>
-                <RoleMark role={me.role} person={me.person} />
+                <RoleMark of={me.role} person={me.person} />
               </div>
               <div className="b one">
                 <Chip state={chipOf(me)} since={me.hand ? me.hand.since : me.since} {...(me.hand ? { position: me.hand.position } : {})} />

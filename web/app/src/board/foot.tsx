@@ -125,7 +125,14 @@ export function Foot({ board, state }: { board: Board; state: BoardState }) {
     return (
       <footer className="foot">
         <div className="twobuttons">
-          <Button look="primary" touch icon="phone" className="grow" onClick={() => convoke.conferences.compose(people)} disabled={people.length === 0}>
+          <Button
+            look="primary"
+            touch
+            icon="phone"
+            className="grow"
+            onClick={() => convoke.conferences.compose(people)}
+            disabled={people.length === 0}
+          >
             {t.board.callThemAgain}
           </Button>
           <Button touch onClick={() => convoke.conferences.closeBoard()}>
@@ -142,7 +149,7 @@ export function Foot({ board, state }: { board: Board; state: BoardState }) {
       ) : (
         <div className="twobuttons">
           {state.actions.has('join') && (
-            <Button look="primary" touch icon="phone" className="grow" onClick={() => void board.join()}>
+            <Button look={coming ? 'plain' : 'primary'} touch icon="phone" className="grow" onClick={() => void board.join()}>
               {t.board.joinHere}
             </Button>
           )}

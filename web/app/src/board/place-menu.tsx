@@ -75,7 +75,7 @@ function Choices({ place, places, onPlace, person, mine }: ChoicesProps) {
       <MenuLine />
       <MenuItem
         icon="pad"
-        onClick={() => view.patch({ number: { ...(person ? { person } : {}), give: (number) => onPlace(number) } })}
+        onClick={() => view.patch({ number: { board: true, ...(person ? { person } : {}), give: (number) => onPlace(number) } })}
       >
         {t.anotherNumber}
       </MenuItem>

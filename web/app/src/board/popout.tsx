@@ -6,6 +6,7 @@ import { applyTheme } from '../shell/window.ts';
 import { usePick } from '../store.ts';
 import { LayerContext } from '../ui/float.tsx';
 import { Button } from '../ui/parts.tsx';
+import { Toasts } from '../ui/toast.tsx';
 import { Tooltips } from '../ui/tooltip.tsx';
 
 const SIZE = 'popup,width=432,height=760';
@@ -49,6 +50,7 @@ export default function Popout({ children }: { children: ReactNode }) {
   return createPortal(
     <LayerContext value={there.document.body}>
       <main className="popped">{children}</main>
+      <Toasts />
       <Tooltips within={there.document} />
     </LayerContext>,
     there.document.body,

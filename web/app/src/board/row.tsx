@@ -7,8 +7,8 @@ import { clock, NARROW, useMedia } from '../store.ts';
 import { Chip } from '../ui/chip.tsx';
 import { DropMenu, MenuItem, MenuLine, SubMenu } from '../ui/float.tsx';
 import { Icon } from '../ui/icon.tsx';
-import { placeIcon, usePlaceWord } from '../ui/place.tsx';
 import { Avatar, Button, IconButton, Meter } from '../ui/parts.tsx';
+import { placeIcon, usePlaceWord } from '../ui/place.tsx';
 import { PlaceMenu, PlaceWord } from './place-menu.tsx';
 import { addsToChip, chipOf, type GroupName } from './row-state.ts';
 
@@ -60,7 +60,7 @@ export function RowFrame({ person, name, mark, place, state, note, acts, menu, f
 }
 
 /** Owner, moderator, outside. */
-export function RoleMark({ role, person }: { role?: BoardRow['role']; person: Person }) {
+export function RoleMark({ of: role, person }: { of?: BoardRow['role']; person: Pick<Person, 'user'> }) {
   const { t } = useI18n();
   if (role === 'owner')
     return (
@@ -95,9 +95,7 @@ export const ComposerLine = memo(function ComposerLine({ row, onPlace, onRemove 
       person={row.person}
       name={row.person.name}
       mark={<RoleMark person={row.person} />}
-      place={
-        <PlaceMenu person={row.person} place={row.place} places={row.places} onPlace={(place) => onPlace(row.key, place)} />
-      }
+      place={<PlaceMenu person={row.person} place={row.place} places={row.places} onPlace={(place) => onPlace(row.key, place)} />}
       state={
         row.onlyInvite ? (
           <span className="faint t12 cut">{t.board.onlyInvite}</span>
@@ -106,19 +104,24 @@ export const ComposerLine = memo(function ComposerLine({ row, onPlace, onRemove 
         )
       }
       acts={
-        <IconButton
-          icon="x"
-          label={t.board.takeOff}
-          aria-label={t.board.takeOffNamed(row.person.name)}
-          onClick={() => onRemove(row.key)}
-        />
+        <IconButton icon="x" label={t.board.takeOff} aria-label={t.board.takeOffNamed(row.person.name)} onClick={() => onRemove(row.key)} />
       }
     />
   );
 });
 
 /** The menu of a row, in one order everywhere. */
-const order: readonly BoardAction[] = ['give-floor', 'lower-hand', 'mute', 'unmute', 'make-moderator', 'hand-over', 'text', 'disconnect', 'remove'];
+const order: readonly BoardAction[] = [
+  'give-floor',
+  'lower-hand',
+  'mute',
+  'unmute',
+  'make-moderator',
+  'hand-over',
+  'text',
+  'disconnect',
+  'remove',
+];
 
 const actionIcons = {
   'give-floor': 'wave',
@@ -132,33 +135,33 @@ const actionIcons = {
   remove: 'trash',
 } as const;
 
-function run(board: Board, row: BoardRow, action: BoardAction, text: (person: Person) => void): void {
+function run(board: Board, row: BoardRow, action: BoardAction, text: (person: Person) => void): unknown {
   const id = row.participant;
   switch (action) {
     case 'mute':
-      return void board.mute(id);
+      return board.mute(id);
     case 'unmute':
-      return void board.unmute(id);
+      return board.unmute(id);
     case 'connect':
-      return void board.connect(id);
+      return board.connect(id);
     case 'redial':
-      return void board.redial(id);
+      return board.redial(id);
     case 'disconnect':
-      return void board.disconnect(id);
+      return board.disconnect(id);
     case 'remove':
-      return void board.remove(id);
+      return board.remove(id);
     case 'give-floor':
-      return void board.giveFloor(id);
+      return board.giveFloor(id);
     case 'lower-hand':
-      return void board.lowerHandOf(id);
+      return board.lowerHandOf(id);
     case 'make-moderator':
-      return void board.makeModerator(id);
+      return board.makeModerator(id);
     case 'hand-over':
-      return void board.handOver(id);
+      return board.handOver(id);
     case 'text':
       return text(row.person);
     case 'set-place':
-      return;
+      return undefined;
   }
 }
 
@@ -200,7 +203,7 @@ export const BoardLine = memo(function BoardLine({ board, row, group }: BoardLin
           <MenuItem
             icon="pad"
             onClick={() =>
-              view.patch({ number: { person: row.person, give: (number) => void board.redial(row.participant, number) } })
+              view.patch({ number: { board: true, person: row.person, give: (number) => void board.redial(row.participant, number) } })
             }
           >
             {t.anotherNumber}
@@ -254,7 +257,11 @@ export const BoardLine = memo(function BoardLine({ board, row, group }: BoardLin
   switch (group) {
     case 'hands':
       acts = has('give-floor') ? (
-        <Button small onClick={() => act('give-floor')} aria-label={t.board.named(narrow ? t.board.giveFloorShort : t.board.giveFloor, name)}>
+        <Button
+          small
+          onClick={() => act('give-floor')}
+          aria-label={t.board.named(narrow ? t.board.giveFloorShort : t.board.giveFloor, name)}
+        >
           {narrow ? t.board.giveFloorShort : t.board.giveFloor}
         </Button>
       ) : (
@@ -277,10 +284,21 @@ export const BoardLine = memo(function BoardLine({ board, row, group }: BoardLin
       acts = (
         <>
           {!narrow && has('text') && (
-            <IconButton icon="text" className="text" label={t.board.textInstead} aria-label={t.board.named(t.board.textInstead, name)} onClick={() => act('text')} />
+            <IconButton
+              icon="text"
+              className="text"
+              label={t.board.textInstead}
+              aria-label={t.board.named(t.board.textInstead, name)}
+              onClick={() => act('text')}
+            />
           )}
           {calls && (
-            <Button small icon="out" onClick={() => act(has('redial') ? 'redial' : 'connect')} aria-label={t.board.named(t.board.redial, name)}>
+            <Button
+              small
+              icon="out"
+              onClick={() => act(has('redial') ? 'redial' : 'connect')}
+              aria-label={t.board.named(t.board.redial, name)}
+            >
               {t.board.redial}
             </Button>
           )}
@@ -289,7 +307,12 @@ export const BoardLine = memo(function BoardLine({ board, row, group }: BoardLin
       break;
     case 'left':
       acts = calls && (
-        <Button small icon="phone" onClick={() => act(has('connect') ? 'connect' : 'redial')} aria-label={t.board.named(t.board.connect, name)}>
+        <Button
+          small
+          icon="phone"
+          onClick={() => act(has('connect') ? 'connect' : 'redial')}
+          aria-label={t.board.named(t.board.connect, name)}
+        >
           {t.board.connect}
         </Button>
       );
@@ -300,7 +323,7 @@ export const BoardLine = memo(function BoardLine({ board, row, group }: BoardLin
     <RowFrame
       person={row.person}
       name={name}
-      mark={<RoleMark role={row.role} person={row.person} />}
+      mark={<RoleMark of={row.role} person={row.person} />}
       place={
         has('set-place') ? (
           <PlaceMenu
@@ -313,7 +336,9 @@ export const BoardLine = memo(function BoardLine({ board, row, group }: BoardLin
           <PlaceWord place={row.place} />
         )
       }
-      state={<Chip state={chip} since={chip === 'hand' ? row.hand?.since : row.since} {...(row.hand ? { position: row.hand.position } : {})} />}
+      state={
+        <Chip state={chip} since={chip === 'hand' ? row.hand?.since : row.since} {...(row.hand ? { position: row.hand.position } : {})} />
+      }
       note={noteOf(row, language, t)}
       flash={row.changedAt}
       {...(anything ? { menu } : {})}

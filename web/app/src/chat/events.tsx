@@ -1,10 +1,10 @@
+import { useCalls } from '../board/calls.ts';
 import { plain } from '../i18n/format.ts';
 import { useI18n } from '../i18n/index.tsx';
-import { useCalls } from '../board/calls.ts';
 import type { CallLineItem, InvitationItem } from '../model.ts';
+import { AnswerButtons } from '../ringing/answer.tsx';
 import { useModels } from '../shell/models.tsx';
 import { usePick } from '../store.ts';
-import { AnswerButtons } from '../ringing/answer.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { Avatar, Button, cx, Timer } from '../ui/parts.tsx';
 
@@ -67,8 +67,18 @@ export function InvitationCard({ item }: { item: InvitationItem }) {
   const open = item.state === 'ringing' && !item.mine;
   const inIt = ringing?.in ?? item.in;
   const stateWord = item.mine ? t.invitation.stateMine[item.state] : t.invitation.state[item.state];
-  const chip = item.state === 'ringing' ? 'go' : item.state === 'joined' || item.state === 'called' ? 'ok' : item.state === 'over' ? '' : 'bad';
-  const icon = item.state === 'ringing' ? 'bell' : item.state === 'joined' || item.state === 'called' ? 'phone' : item.state === 'over' ? 'hang' : item.state === 'missed' ? 'missed' : 'x';
+  const chip =
+    item.state === 'ringing' ? 'go' : item.state === 'joined' || item.state === 'called' ? 'ok' : item.state === 'over' ? '' : 'bad';
+  const icon =
+    item.state === 'ringing'
+      ? 'bell'
+      : item.state === 'joined' || item.state === 'called'
+        ? 'phone'
+        : item.state === 'over'
+          ? 'hang'
+          : item.state === 'missed'
+            ? 'missed'
+            : 'x';
   return (
     <article className="msg head card" aria-label={t.invitation.label(item.title)}>
       {item.mine && me ? <Avatar person={{ ...me, id: me.user }} bare /> : <Avatar person={item.from} bare />}
@@ -107,11 +117,7 @@ export function InvitationCard({ item }: { item: InvitationItem }) {
           </div>
           {open && (
             <div className="act">
-              <AnswerButtons
-                invitation={ringing ?? item}
-                places={ringing?.places}
-                answering={ringing?.answering ?? false}
-              />
+              <AnswerButtons invitation={ringing ?? item} places={ringing?.places} answering={ringing?.answering ?? false} />
             </div>
           )}
           {open && ringing?.leaves && <p className="note">{t.invitation.leaves(ringing.leaves)}</p>}

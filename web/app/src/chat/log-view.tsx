@@ -119,11 +119,7 @@ export function Log({ chat, state }: { chat: Chat; state: ChatState }) {
         tabIndex={0}
       >
         <div className="older">
-          {state.loadingOlder ? (
-            slowOlder && t.chat.older
-          ) : !state.hasOlder ? (
-            <span>{t.chat.start(plain(state.with.name))}</span>
-          ) : null}
+          {state.loadingOlder ? slowOlder && t.chat.older : !state.hasOlder ? <span>{t.chat.start(plain(state.with.name))}</span> : null}
         </div>
         <div className="virtual" style={{ height: total }}>
           {virtual.getVirtualItems().map((item) => (

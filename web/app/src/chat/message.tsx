@@ -68,7 +68,6 @@ export const MessageView = memo(function MessageView({ chat, item, head, name }:
           <p className="text">
             {linkify(item.text).map((part, index) =>
               part.href ? (
-                // biome-ignore lint/suspicious/noArrayIndexKey: parts of one text never change their order.
                 <a key={index} href={part.href} target="_blank" rel="noopener noreferrer">
                   {part.text}
                 </a>

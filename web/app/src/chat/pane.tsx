@@ -1,16 +1,16 @@
 import { useEffect, useMemo } from 'react';
+import { useCalls } from '../board/calls.ts';
 import { plain } from '../i18n/format.ts';
 import { useI18n } from '../i18n/index.tsx';
 import type { Chat, Person } from '../model.ts';
-import { useCalls } from '../board/calls.ts';
 import { useModels } from '../shell/models.tsx';
+import { BackButton, PaneTabs } from '../shell/panes.tsx';
 import { useStore } from '../store.ts';
 import { DropMenu, MenuItem, MenuLine } from '../ui/float.tsx';
 import { Icon } from '../ui/icon.tsx';
-import { placeIcon, usePlaceWord } from '../ui/place.tsx';
 import { Avatar, Button, cx, IconButton } from '../ui/parts.tsx';
+import { placeIcon, usePlaceWord } from '../ui/place.tsx';
 import { toast } from '../ui/toast.tsx';
-import { BackButton, PaneTabs } from '../shell/panes.tsx';
 import { Log } from './log-view.tsx';
 import { Write } from './write.tsx';
 import './chat.css';
@@ -120,12 +120,7 @@ function CallButton({ person, user }: { person: Person; user?: string }) {
   }
   return (
     <span className="split">
-      <Button
-        icon="phone"
-        className="touchy"
-        aria-label={t.chat.callNamed(person.name)}
-        onClick={() => calls.call([person], user)}
-      >
+      <Button icon="phone" className="touchy" aria-label={t.chat.callNamed(person.name)} onClick={() => calls.call([person], user)}>
         {t.chat.call}
       </Button>
       <DropMenu

@@ -26,7 +26,6 @@ export function Write({ chat, name, draft }: { chat: Chat; name: string; draft: 
     send();
   };
   // The field grows with its text; the height is set on the element, as the policy for styles asks.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the text is what the height follows.
   useLayoutEffect(() => {
     const element = field.current;
     if (!element) return;
@@ -34,7 +33,6 @@ export function Write({ chat, name, draft }: { chat: Chat; name: string; draft: 
     element.style.height = `${Math.min(HEIGHT_MAX_PX, element.scrollHeight)}px`;
   }, [draft]);
   // On a telephone the keyboard would jump up by itself.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: once for each chat.
   useLayoutEffect(() => {
     if (!narrow) field.current?.focus({ preventScroll: true });
   }, [chat]);
@@ -53,13 +51,7 @@ export function Write({ chat, name, draft }: { chat: Chat; name: string; draft: 
         }}
         onKeyDown={key}
       />
-      <IconButton
-        icon="send"
-        label={t.chat.send}
-        className={cx('mid', !empty && 'filled')}
-        aria-disabled={empty}
-        onClick={send}
-      />
+      <IconButton icon="send" label={t.chat.send} className={cx('mid', !empty && 'filled')} aria-disabled={empty} onClick={send} />
     </div>
   );
 }

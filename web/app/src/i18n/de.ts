@@ -537,7 +537,10 @@ export const de: Words = {
     'too-many-attempts': { what: 'Zu viele falsche Passwörter.', todo: 'Warten Sie einige Minuten und versuchen Sie es dann wieder.' },
     'session-ended': { what: 'Ihre Sitzung ist zu Ende.', todo: 'Melden Sie sich wieder an.' },
     unreachable: { what: 'Der Server ist nicht zu erreichen.', todo: 'Es wird von selbst wieder versucht.' },
-    'bad-answer': { what: 'Der Server gab eine unverständliche Antwort.', todo: 'Versuchen Sie es noch einmal; bleibt es so, sagen Sie es der Verwaltung.' },
+    'bad-answer': {
+      what: 'Der Server gab eine unverständliche Antwort.',
+      todo: 'Versuchen Sie es noch einmal; bleibt es so, sagen Sie es der Verwaltung.',
+    },
     'busy-server': { what: 'Der Server ist gerade überlastet.', todo: 'Es wird von selbst wieder versucht.' },
     'not-allowed': { what: 'Das dürfen Sie nicht.', todo: 'Fragen Sie die Leitung der Konferenz.' },
     unknown: { what: 'Das gibt es nicht mehr.', todo: 'Prüfen Sie, was Sie gewählt haben.' },

@@ -60,8 +60,7 @@ export function createFormat(language: string): Format {
   const number = new Intl.NumberFormat(language);
   const percent = new Intl.NumberFormat(language, { style: 'percent', maximumFractionDigits: 0 });
   const list = new Intl.ListFormat(language, { style: 'long', type: 'conjunction' });
-  const unit = (u: string) =>
-    new Intl.NumberFormat(language, { style: 'unit', unit: u, unitDisplay: 'short', maximumFractionDigits: 0 });
+  const unit = (u: string) => new Intl.NumberFormat(language, { style: 'unit', unit: u, unitDisplay: 'short', maximumFractionDigits: 0 });
   const units = { hour: unit('hour'), minute: unit('minute'), second: unit('second') };
   const capital = (text: string) => text.charAt(0).toLocaleUpperCase(language) + text.slice(1);
   const sameYear = (at: number, now: number) => new Date(at).getFullYear() === new Date(now).getFullYear();

@@ -44,9 +44,7 @@ export function useI18n(): I18n {
 
 /** Shows its children once the words are there, so that no word of another language flashes by. */
 export function I18nProvider({ language, children }: { language: Language; children: ReactNode }) {
-  const [loaded, setLoaded] = useState<{ language: Language; t: Words } | undefined>(
-    language === 'en' ? { language, t: en } : undefined,
-  );
+  const [loaded, setLoaded] = useState<{ language: Language; t: Words } | undefined>(language === 'en' ? { language, t: en } : undefined);
   useEffect(() => {
     let current = true;
     document.documentElement.lang = language;
@@ -55,9 +53,6 @@ export function I18nProvider({ language, children }: { language: Language; child
       current = false;
     };
   }, [language]);
-  const value = useMemo(
-    () => loaded && { ...loaded, format: createFormat(localeOf(loaded.language)) },
-    [loaded],
-  );
+  const value = useMemo(() => loaded && { ...loaded, format: createFormat(localeOf(loaded.language)) }, [loaded]);
   return value ? <Context value={value}>{children}</Context> : null;
 }

@@ -1,10 +1,10 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { type KeyboardEvent, memo, type MouseEvent, useMemo, useRef } from 'react';
+import { type KeyboardEvent, type MouseEvent, memo, useMemo, useRef } from 'react';
 import { useI18n } from '../i18n/index.tsx';
 import type { ChatSummary, LiveConference, Person } from '../model.ts';
 import { useModels } from '../shell/models.tsx';
 import { pathOf, type Route } from '../shell/window.ts';
-import { NARROW, useMedia, usePick, useNow, useStore } from '../store.ts';
+import { NARROW, useMedia, useNow, usePick, useStore } from '../store.ts';
 import { Icon } from '../ui/icon.tsx';
 import { Avatar, Badge, Button, cx, IconButton, Meter, Timer } from '../ui/parts.tsx';
 import { Mine } from './mine.tsx';
@@ -54,16 +54,13 @@ export function Left() {
         <span className="grow cut">{t.left.find}</span>
         <kbd>Ctrl K</kbd>
       </button>
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: the arrows move between the links in it. */}
       <div className="scroll" ref={scroll} onKeyDown={moveByArrows}>
         <div className="virtual" style={{ height: virtual.getTotalSize() }}>
           {virtual.getVirtualItems().map((item) => {
             const row = rows[item.index] as LeftRow;
             return (
-              <div
-                key={item.key}
-                className="vrow"
-                style={{ height: item.size, transform: `translateY(${item.start}px)` }}
-              >
+              <div key={item.key} className="vrow" style={{ height: item.size, transform: `translateY(${item.start}px)` }}>
                 <Line row={row} />
               </div>
             );
@@ -123,9 +120,7 @@ function Head({ section }: { section: 'live' | 'favourites' | 'contacts' | 'chat
         />
       )}
       {section === 'contacts' && <IconButton icon="book" label={t.left.book} onClick={() => view.patch({ book: {} })} />}
-      {section === 'chats' && (
-        <IconButton icon="pen" label={t.left.newChat} onClick={() => view.patch({ palette: true })} />
-      )}
+      {section === 'chats' && <IconButton icon="pen" label={t.left.newChat} onClick={() => view.patch({ palette: true })} />}
     </div>
   );
 }

@@ -10,9 +10,7 @@ const nothing = { live: [], contacts: [], favourites: [], loadingPeople: false, 
 
 describe('the column on the left', () => {
   it('says what to do next where nothing is', () => {
-    expect(leftRows(nothing).map((row) => row.key)).toEqual([
-      'h-live', 's-live', 'h-contacts', 's-contacts', 'h-chats', 's-chats',
-    ]);
+    expect(leftRows(nothing).map((row) => row.key)).toEqual(['h-live', 's-live', 'h-contacts', 's-contacts', 'h-chats', 's-chats']);
   });
   it('does not say so while it is loading', () => {
     const rows = leftRows({ ...nothing, loadingPeople: true, loadingChats: true });

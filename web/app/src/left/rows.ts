@@ -26,7 +26,12 @@ interface What {
 export function leftRows(what: What): LeftRow[] {
   // Those who stand below among the chats too.
   const chats = new Set(what.chats.map((chat) => chat.with.id));
-  const line = (prefix: string, person: Person): LeftRow => ({ kind: 'person', key: `${prefix}-${person.id}`, person, also: chats.has(person.id) });
+  const line = (prefix: string, person: Person): LeftRow => ({
+    kind: 'person',
+    key: `${prefix}-${person.id}`,
+    person,
+    also: chats.has(person.id),
+  });
   const rows: LeftRow[] = [{ kind: 'head', key: 'h-live', section: 'live' }];
   for (const live of what.live) rows.push({ kind: 'live', key: `l-${live.id}`, live });
   if (what.live.length === 0) rows.push({ kind: 'say', key: 's-live', section: 'live' });
@@ -39,9 +44,7 @@ export function leftRows(what: What): LeftRow[] {
   for (const person of others.slice(0, CONTACTS_SHOWN)) rows.push(line('p', person));
   if (others.length > CONTACTS_SHOWN) rows.push({ kind: 'all', key: 'all', count: what.contacts.length });
   if (what.contacts.length === 0) {
-    rows.push(
-      what.loadingPeople ? { kind: 'bones', key: 'b-people' } : { kind: 'say', key: 's-contacts', section: 'contacts' },
-    );
+    rows.push(what.loadingPeople ? { kind: 'bones', key: 'b-people' } : { kind: 'say', key: 's-contacts', section: 'contacts' });
   }
   rows.push({ kind: 'head', key: 'h-chats', section: 'chats' });
   for (const chat of what.chats) rows.push({ kind: 'chat', key: `c-${chat.with.id}`, chat });

@@ -133,12 +133,7 @@ function Entry({ person, picking, chosen, touch, onPress }: EntryProps) {
   const say = [person.user === undefined ? t.board.outside : t.presence[person.presence], ...places].join(' · ');
   return (
     <div className={cx('entry', chosen && 'on')}>
-      <button
-        type="button"
-        className="press"
-        {...(picking ? { role: 'checkbox', 'aria-checked': chosen } : {})}
-        onClick={onPress}
-      >
+      <button type="button" className="press" {...(picking ? { role: 'checkbox', 'aria-checked': chosen } : {})} onClick={onPress}>
         {picking && <span className="box">{chosen && <Icon name="ok" size="s" />}</span>}
         <Avatar person={person} />
         <span className="two">

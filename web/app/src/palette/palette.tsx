@@ -31,10 +31,22 @@ function useCommands(): readonly Command[] {
     const list: (Command | false | undefined)[] = [
       { id: 'conference', icon: 'users', label: t.left.newConference, run: () => calls.compose() },
       isIn && !me.mutedByModerator && board
-        ? { id: 'mute', icon: me.muted ? 'mic' : 'micoff', label: me.muted ? t.board.micOn : t.board.mic, keys: 'Ctrl Shift M', run: () => void board.muteMe(!me.muted) }
+        ? {
+            id: 'mute',
+            icon: me.muted ? 'mic' : 'micoff',
+            label: me.muted ? t.board.micOn : t.board.mic,
+            keys: 'Ctrl Shift M',
+            run: () => void board.muteMe(!me.muted),
+          }
         : undefined,
       isIn && board
-        ? { id: 'hand', icon: 'hand', label: me.hand ? t.board.handDown : t.board.hand, keys: 'Ctrl Shift H', run: () => void (me.hand ? board.lowerHand() : board.raiseHand()) }
+        ? {
+            id: 'hand',
+            icon: 'hand',
+            label: me.hand ? t.board.handDown : t.board.hand,
+            keys: 'Ctrl Shift H',
+            run: () => void (me.hand ? board.lowerHand() : board.raiseHand()),
+          }
         : undefined,
       isIn && board ? { id: 'leave', icon: 'hang', label: t.board.leave, run: () => void board.leave() } : undefined,
       { id: 'book', icon: 'book', label: t.left.book, run: () => view.patch({ book: {} }) },
@@ -248,7 +260,7 @@ export default function Palette({ onClose }: { onClose: () => void }) {
             </div>
           )}
           {count === 0 && (
-            <div className="cap none" role="option" aria-selected="false" aria-disabled="true">
+            <div className="cap none" role="option" aria-selected="false" aria-disabled="true" tabIndex={-1}>
               {chosen.length > 0 && wanted === '' ? t.palette.hint : t.palette.none}
             </div>
           )}

@@ -1,7 +1,7 @@
 import { useMemo, useState } from 'react';
 import { browserLanguage, I18nProvider } from '../i18n/index.tsx';
-import { Tooltips } from '../ui/tooltip.tsx';
 import { applyTheme } from '../shell/window.ts';
+import { Tooltips } from '../ui/tooltip.tsx';
 import { createPhones } from './model.ts';
 import { PhonesPage } from './phones.tsx';
 import { openSound } from './sound.ts';

@@ -130,7 +130,11 @@ function Telephone({ phone, phones, listening, onListen }: TelephoneProps) {
             {keys.map((key) => (
               <button key={key} type="button" onClick={() => phones.key(phone.number, key)}>
                 {key}
-                {t.phones.keys[key] && <small>*{key} {t.phones.keys[key]}</small>}
+                {t.phones.keys[key] && (
+                  <small>
+                    *{key} {t.phones.keys[key]}
+                  </small>
+                )}
               </button>
             ))}
           </div>
@@ -202,4 +206,3 @@ function Happened({ state }: { state: PhonesState }) {
     </section>
   );
 }
-

@@ -5,8 +5,8 @@ import { useModels } from '../shell/models.tsx';
 import { useStore } from '../store.ts';
 import { DropMenu, MenuItem, MenuLine } from '../ui/float.tsx';
 import { Icon } from '../ui/icon.tsx';
-import { placeIcon, usePlaceWord } from '../ui/place.tsx';
 import { Button, cx, IconButton } from '../ui/parts.tsx';
+import { placeIcon, usePlaceWord } from '../ui/place.tsx';
 
 interface AnswerProps {
   invitation: Invitation | InvitationItem;
@@ -36,7 +36,14 @@ export function AnswerButtons({ invitation, places, answering, large }: AnswerPr
   if (writing) return <Writing onCancel={() => setWriting(false)} onSend={(note) => give('decline', note)} large={large} />;
   return (
     <>
-      <Button icon="phone" look="primary" touch={large === true} className={cx(large && 'grow')} disabled={answering} onClick={() => give('join')}>
+      <Button
+        icon="phone"
+        look="primary"
+        touch={large === true}
+        className={cx(large && 'grow')}
+        disabled={answering}
+        onClick={() => give('join')}
+      >
         {t.invitation.joinHere}
       </Button>
       <DropMenu

@@ -39,7 +39,9 @@ function Sheet({ invitation }: { invitation: Invitation }) {
   const word = usePlaceWord();
   const name = invitation.from.name;
   const title = invitation.kind === 'call' ? t.invitation.calls(name) : t.invitation.invites(name);
-  const also = invitation.alsoRinging.map((label) => word(invitation.places.find((place) => place.label === label) ?? { id: label, label, kind: 'other' }));
+  const also = invitation.alsoRinging.map((label) =>
+    word(invitation.places.find((place) => place.label === label) ?? { id: label, label, kind: 'other' }),
+  );
   return (
     <section className="sheet" role="dialog" aria-label={title} data-screen="ringing">
       <div className="head">

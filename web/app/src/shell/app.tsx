@@ -1,7 +1,7 @@
 import { CSPProvider } from '@base-ui/react/csp-provider';
 import { lazy, Suspense, useEffect, useState } from 'react';
-import { ChatPane } from '../chat/pane.tsx';
 import { Home } from '../chat/log-view.tsx';
+import { ChatPane } from '../chat/pane.tsx';
 import { browserLanguage, I18nProvider, isLanguage, type Language, useI18n } from '../i18n/index.tsx';
 import { Left } from '../left/left.tsx';
 import { NARROW, useMaybe, useMedia, useNow as useNowSeconds, usePick, useStore, WIDE } from '../store.ts';
@@ -135,6 +135,13 @@ function Shell({ silent }: { silent: boolean }) {
     return () => clearTimeout(timer);
   }, []);
 
+  // What the board asks for is asked where the board is.
+  const ofBoard = (
+    <>
+      {state.book?.pick && <Book book={state.book} onClose={() => view.patch({ book: undefined })} />}
+      {state.number?.board && <NumberDialog asked={state.number} onClose={() => view.patch({ number: undefined })} />}
+    </>
+  );
   return (
     <div
       className={cx('app', column && 'withboard', there && 'incall')}
@@ -181,6 +188,7 @@ function Shell({ silent }: { silent: boolean }) {
         <Suspense>
           <Popout>
             <BoardPane />
+            <Suspense>{ofBoard}</Suspense>
           </Popout>
         </Suspense>
       )}
@@ -193,9 +201,10 @@ function Shell({ silent }: { silent: boolean }) {
       )}
       <Suspense>
         {state.palette && <Palette onClose={() => view.patch({ palette: false })} />}
-        {state.book && <Book book={state.book} onClose={() => view.patch({ book: undefined })} />}
         {state.help && <Help onClose={() => view.patch({ help: false })} />}
-        {state.number && <NumberDialog asked={state.number} onClose={() => view.patch({ number: undefined })} />}
+        {state.book && !state.book.pick && <Book book={state.book} onClose={() => view.patch({ book: undefined })} />}
+        {state.number && !state.number.board && <NumberDialog asked={state.number} onClose={() => view.patch({ number: undefined })} />}
+        {!popped && ofBoard}
       </Suspense>
       <span className="sr" aria-live="polite">
         {conferences.problem ? t.problem[conferences.problem.code].what : ''}

@@ -31,7 +31,6 @@ export function linkTarget(text: string): string | undefined {
     }
     if (scheme[2]?.toLowerCase() === 'tel') rest = rest.replace(/[-.()\s]/g, '');
   }
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must go.
   rest = rest.replace(/[\u0000-\u001f\u007f]/g, '').trim();
   return rest || undefined;
 }

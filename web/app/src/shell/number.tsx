@@ -1,8 +1,8 @@
 import { type FormEvent, useState } from 'react';
 import { useI18n } from '../i18n/index.tsx';
 import { Modal } from '../ui/float.tsx';
-import { Button, Field } from '../ui/parts.tsx';
 import { isNumber } from '../ui/number.ts';
+import { Button, Field } from '../ui/parts.tsx';
 import type { AskedNumber } from './window.ts';
 
 /** Asks for a telephone number that is nobody's place yet. */

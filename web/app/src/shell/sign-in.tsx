@@ -1,9 +1,9 @@
 import { type FormEvent, useEffect, useRef, useState } from 'react';
+import { isLanguage, languages, useI18n } from '../i18n/index.tsx';
 import { usePick, useSlow, useStore } from '../store.ts';
 import { Button, Field, IconButton, ProblemNotice, Select } from '../ui/parts.tsx';
 import { useModels } from './models.tsx';
 import type { ThemeChoice } from './window.ts';
-import { isLanguage, languages, useI18n } from '../i18n/index.tsx';
 
 /** Name and password. The password manager of the browser may fill both. */
 export function SignIn({ onLanguage }: { onLanguage: (language: keyof typeof languages) => void }) {
@@ -82,22 +82,18 @@ export function SignIn({ onLanguage }: { onLanguage: (language: keyof typeof lan
         </Button>
       </form>
       <div className="signfoot">
-        <label>
-          <span className="sr">{t.settings.language}</span>
-          <Select
-            value={language}
-            options={Object.entries(languages)}
-            onChange={(event) => isLanguage(event.target.value) && onLanguage(event.target.value)}
-          />
-        </label>
-        <label>
-          <span className="sr">{t.settings.theme}</span>
-          <Select
-            value={theme}
-            options={(['system', 'light', 'dark'] as const).map((one) => [one, t.settings.themes[one]] as const)}
-            onChange={(event) => view.setTheme(event.target.value as ThemeChoice)}
-          />
-        </label>
+        <Select
+          aria-label={t.settings.language}
+          value={language}
+          options={Object.entries(languages)}
+          onChange={(event) => isLanguage(event.target.value) && onLanguage(event.target.value)}
+        />
+        <Select
+          aria-label={t.settings.theme}
+          value={theme}
+          options={(['system', 'light', 'dark'] as const).map((one) => [one, t.settings.themes[one]] as const)}
+          onChange={(event) => view.setTheme(event.target.value as ThemeChoice)}
+        />
       </div>
     </main>
   );

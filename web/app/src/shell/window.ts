@@ -19,6 +19,8 @@ export type ThemeChoice = 'system' | 'light' | 'dark';
 /** A number is asked for; what is typed goes to whoever asked. */
 export interface AskedNumber {
   readonly person?: Person;
+  /** Asked by the board: in its own window if it has one. */
+  readonly board?: true;
   readonly give: (number: string) => void;
 }
 

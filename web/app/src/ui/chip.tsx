@@ -1,7 +1,7 @@
 import { useI18n } from '../i18n/index.tsx';
-import { Timer, cx } from './parts.tsx';
 import type { ChipState } from './chip-state.ts';
 import { Icon, type IconName } from './icon.tsx';
+import { cx, Timer } from './parts.tsx';
 
 type Tone = 'idle' | 'go' | 'warn' | 'ok' | 'bad';
 

@@ -13,9 +13,11 @@ export const LayerContext = createContext<HTMLElement | undefined>(undefined);
  * hidden together is what WCAG's tools rightly refuse (4.1.2), so they are not hidden; being empty, they are read as nothing.
  */
 function Guards() {
+  const layer = useContext(LayerContext);
   useEffect(() => {
+    const page = layer?.ownerDocument ?? document;
     const tidy = () => {
-      for (const guard of document.querySelectorAll<HTMLElement>('[data-base-ui-focus-guard][aria-hidden]')) {
+      for (const guard of page.querySelectorAll<HTMLElement>('[data-base-ui-focus-guard][aria-hidden]')) {
         // Within a menu only items may stand: there the guard of a menu in the menu leaves the order of Tab instead.
         if (guard.closest('[role="menu"]')) guard.tabIndex = -1;
         else guard.removeAttribute('aria-hidden');
@@ -24,7 +26,7 @@ function Guards() {
     tidy();
     const frame = requestAnimationFrame(tidy);
     return () => cancelAnimationFrame(frame);
-  }, []);
+  }, [layer]);
   return null;
 }
 

@@ -55,15 +55,7 @@ export const IconButton = forwardRef<HTMLButtonElement, IconButtonProps>(functio
   ref,
 ) {
   return (
-    <button
-      type="button"
-      ref={ref}
-      aria-label={label}
-      data-tip={label}
-      data-tip-keys={keys}
-      className={cx('ib', className)}
-      {...rest}
-    >
+    <button type="button" ref={ref} aria-label={label} data-tip={label} data-tip-keys={keys} className={cx('ib', className)} {...rest}>
       <Icon name={icon} size={iconSize} />
     </button>
   );
@@ -160,10 +152,7 @@ interface NoticeProps {
 /** What happened, and what to do. */
 export function Notice({ look = 'plain', icon, title, children, action, className }: NoticeProps) {
   return (
-    <div
-      className={cx('notice', look !== 'plain' && look, className)}
-      role={look === 'bad' ? 'alert' : 'status'}
-    >
+    <div className={cx('notice', look !== 'plain' && look, className)} role={look === 'bad' ? 'alert' : 'status'}>
       <Icon name={icon ?? (look === 'plain' ? 'ok' : 'warn')} />
       <div>
         <p className="mid">{title}</p>
@@ -175,15 +164,7 @@ export function Notice({ look = 'plain', icon, title, children, action, classNam
 }
 
 /** A problem in the person's language. */
-export function ProblemNotice({
-  problem,
-  action,
-  className,
-}: {
-  problem: Problem;
-  action?: ReactNode;
-  className?: string;
-}) {
+export function ProblemNotice({ problem, action, className }: { problem: Problem; action?: ReactNode; className?: string }) {
   const { t } = useI18n();
   const words = t.problem[problem.code] ?? t.problem.internal;
   return (
@@ -254,15 +235,7 @@ export function Select({ options, ...rest }: SelectProps) {
 }
 
 /** A real switch: `role=switch` with its state. */
-export function Switch({
-  checked,
-  onChange,
-  labelledBy,
-}: {
-  checked: boolean;
-  onChange: (on: boolean) => void;
-  labelledBy: string;
-}) {
+export function Switch({ checked, onChange, labelledBy }: { checked: boolean; onChange: (on: boolean) => void; labelledBy: string }) {
   return (
     <button
       type="button"

@@ -41,6 +41,7 @@ function One({ it }: { it: Toast }) {
     return () => clearTimeout(timer);
   }, [held, it.id]);
   return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: it only waits while somebody is there; the buttons in it act.
     <div
       className={cx('toast', it.bad && 'bad')}
       onPointerEnter={() => setHeld(true)}

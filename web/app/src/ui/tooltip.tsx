@@ -33,8 +33,7 @@ export function Tooltips({ within }: { within?: Document }) {
       element.style.transform = `translate(${Math.round(left)}px, ${Math.round(top)}px)`;
       element.style.visibility = 'visible';
     };
-    const find = (target: EventTarget | null) =>
-      (target as Element | null)?.closest?.('[data-tip]') as HTMLElement | null;
+    const find = (target: EventTarget | null) => (target as Element | null)?.closest?.('[data-tip]') as HTMLElement | null;
     const over = (event: Event) => {
       const target = find(event.target);
       if (target === shown) return;
