@@ -62,10 +62,13 @@ fn rest_answers_as_its_openapi_document_says() {
     let administrator = Administrator::of(&convoke).unwrap();
     let telephones = [("work", "+15550101")];
     administrator.person("alice", "Alice", &telephones).unwrap();
-    let made = administrator.call("PUT", "/api/v1/users/alice/password", &json!({}));
-    let password = made.unwrap()["password"].clone();
+    let made = convoke.command(&["user", "password", "alice"]).unwrap();
+    let line = made.wait_line("a password", |line| line.stdout).unwrap();
+    let password = line.text.trim().to_owned();
     let login = json!({ "user": "alice", "password": password });
-    let session = administrator.call("POST", "/api/v1/session", &login).unwrap();
+    let session = administrator
+        .call("POST", "/api/v1/session", &login)
+        .unwrap();
     let key = std::fs::read_to_string(convoke.data().join("administrator.key")).unwrap();
     let url = convoke.ready()["url"].as_str().unwrap();
     let arguments = [url, session["token"].as_str().unwrap(), key.trim()];

@@ -154,13 +154,11 @@ impl Caller {
                     "one from somebody else",
                 ))
             }
-            Caller::Person { .. } if self.person(SCOPE_CONFERENCE).is_none() => {
-                Err(Fault::new(
-                    FaultCode::NotAllowed,
-                    "a token with the scope conference",
-                    "one without it",
-                ))
-            }
+            Caller::Person { .. } if self.person(SCOPE_CONFERENCE).is_none() => Err(Fault::new(
+                FaultCode::NotAllowed,
+                "a token with the scope conference",
+                "one without it",
+            )),
             Caller::Person { aor, .. } => Ok(Acting {
                 user: Some(aor.clone()),
                 administrator: false,

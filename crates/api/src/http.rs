@@ -9,8 +9,8 @@ use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use convoke_types::limits::SOAP_MAX_BYTES;
 use convoke_types::FaultCode;
+use convoke_types::limits::SOAP_MAX_BYTES;
 use runtime::tasks::Shutdown;
 
 use crate::accounts::Accounts;

@@ -151,11 +151,7 @@ impl Sessions {
     }
 
     /// Ends the session of this cookie, or of this token: tokens, cookie, and what was opened with them.
-    pub(crate) async fn end(
-        &self,
-        cookie: Option<&str>,
-        token: Option<&str>,
-    ) -> Result<(), Fault> {
+    pub(crate) async fn end(&self, cookie: Option<&str>, token: Option<&str>) -> Result<(), Fault> {
         let store = self.accounts.store();
         let at = now();
         let mut ended_any = false;

@@ -103,7 +103,9 @@ impl Throttle {
 
     fn banned(&self, key: &Key, now: Instant) -> Option<Duration> {
         let until = self.table.get(key)?.banned_until?;
-        until.checked_duration_since(now).filter(|wait| !wait.is_zero())
+        until
+            .checked_duration_since(now)
+            .filter(|wait| !wait.is_zero())
     }
 
     fn count(&mut self, key: Key, now: Instant) {

@@ -23,7 +23,8 @@ const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; c
      img-src 'self' data: blob:; media-src 'self' blob:; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; \
      form-action 'none'; require-trusted-types-for 'script'; trusted-types default";
 /// What the window may ask the person for.
-const PERMISSIONS: &str = "camera=(self), microphone=(self), display-capture=(self), geolocation=()";
+const PERMISSIONS: &str =
+    "camera=(self), microphone=(self), display-capture=(self), geolocation=()";
 /// Where the build puts files whose names change with their contents.
 const HASHED: &str = "/assets/";
 /// Codings that we have files in, the best first.
@@ -47,7 +48,11 @@ fn respond(files: &'static [File], path: &str, headers: &HeaderMap) -> Response 
         Some(file) => {
             let known = headers.get(header::IF_NONE_MATCH);
             let unchanged = known.is_some_and(|tag| tag == file.tag);
-            let status = if unchanged { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
+            let status = if unchanged {
+                StatusCode::NOT_MODIFIED
+            } else {
+                StatusCode::OK
+            };
             let bytes = if unchanged { &[][..] } else { file.bytes };
             let mut response = (status, bytes).into_response();
             describe(response.headers_mut(), file.content_type);
@@ -112,7 +117,10 @@ fn accepts(accepted: Option<&str>, coding: &str) -> bool {
         accepted.split(',').any(|one| {
             let (name, weight) = one.split_once(';').unwrap_or((one, ""));
             let weight = weight.trim().strip_prefix("q=").unwrap_or("1");
-            let refused = weight.trim().parse::<f32>().is_ok_and(|weight| weight == 0.0);
+            let refused = weight
+                .trim()
+                .parse::<f32>()
+                .is_ok_and(|weight| weight == 0.0);
             name.trim().eq_ignore_ascii_case(coding) && !refused
         })
     })
@@ -121,7 +129,11 @@ fn accepts(accepted: Option<&str>, coding: &str) -> bool {
 /// Whether a path leads into the window: not where programs or files are. Addresses have dots (`/chat/bob@example.org`), so
 /// a dot alone tells a file only at the root.
 fn is_link(files: &[File], path: &str) -> bool {
-    let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+    let first = path
+        .trim_start_matches('/')
+        .split('/')
+        .next()
+        .unwrap_or_default();
     let is_directory = |file: &File| {
         let rest = file.path.trim_start_matches('/').strip_prefix(first);
         !first.is_empty() && rest.is_some_and(|rest| rest.starts_with('/'))
@@ -183,7 +195,12 @@ mod tests {
 
     #[test]
     fn links_get_the_page_and_unknown_files_nothing() {
-        for link in ["/", "/call", "/chat/bob@example.org", "/settings/telephones"] {
+        for link in [
+            "/",
+            "/call",
+            "/chat/bob@example.org",
+            "/settings/telephones",
+        ] {
             let response = get(link, &[]);
             assert_eq!(response.status(), StatusCode::OK, "{link}");
             assert_eq!(text(&response, header::CACHE_CONTROL), "no-cache");
@@ -191,8 +208,18 @@ mod tests {
             assert!(policy.contains("require-trusted-types-for 'script'"));
             assert!(!policy.contains("unsafe"), "{policy}");
         }
-        for nothing in ["/assets/old-9.js", "/api/v2", "/soap/none", "/sip", "/x.php"] {
-            assert_eq!(get(nothing, &[]).status(), StatusCode::NOT_FOUND, "{nothing}");
+        for nothing in [
+            "/assets/old-9.js",
+            "/api/v2",
+            "/soap/none",
+            "/sip",
+            "/x.php",
+        ] {
+            assert_eq!(
+                get(nothing, &[]).status(),
+                StatusCode::NOT_FOUND,
+                "{nothing}"
+            );
         }
     }
 

@@ -70,8 +70,7 @@ impl ConferenceRole {
             media,
             carriers,
         )?;
-        let service =
-            ConferenceService::start(tasks, plan::service(config, store, told), port);
+        let service = ConferenceService::start(tasks, plan::service(config, store, told), port);
         Ok(Self {
             service,
             transports,

@@ -185,7 +185,9 @@ impl SipCore for ImCore {
                         self.server.handle_password_revoked(&aor, device, now);
                     }
                     // Whoever looks again finds the tokens in force.
-                    Change::TokenRevoked { .. } | Change::Other => self.server.handle_account_changed(&aor),
+                    Change::TokenRevoked { .. } | Change::Other => {
+                        self.server.handle_account_changed(&aor)
+                    }
                 }
             }
             Input::Drain => self.draining = true,

@@ -89,16 +89,19 @@ impl Store {
         up_to: MessageId,
     ) -> Result<(), StoreError> {
         let (person, other) = (person.to_owned(), other.to_owned());
-        self.write_one(move |conn| {
+        self.write(move |cx| {
             // Who never wrote or got anything has nothing to read.
-            let Some(pair) = Pair::find(conn, &person, &other)? else {
+            let Some(pair) = Pair::find(cx.conn, &person, &other)? else {
                 return Ok(());
             };
-            conn.prepare_cached(
-                "INSERT INTO chat_reads (person, other, up_to) VALUES (?1, ?2, ?3)
+            // What is still to come is not read.
+            let up_to = up_to.0.min(cx.log.last());
+            cx.conn
+                .prepare_cached(
+                    "INSERT INTO chat_reads (person, other, up_to) VALUES (?1, ?2, ?3)
                  ON CONFLICT (person, other) DO UPDATE SET up_to = MAX(up_to, excluded.up_to)",
-            )?
-            .execute(params![pair.person, pair.other, up_to.0])?;
+                )?
+                .execute(params![pair.person, pair.other, up_to])?;
             Ok(())
         })
         .await

@@ -128,8 +128,11 @@ fn cpim(bytes: &[u8]) -> Option<Cpim<'_>> {
     })
 }
 
+/// Names and values of header fields.
+type Headers = Vec<(String, String)>;
+
 /// Header lines up to the empty one, and what follows it.
-fn block(bytes: &[u8]) -> Option<(Vec<(String, String)>, &[u8])> {
+fn block(bytes: &[u8]) -> Option<(Headers, &[u8])> {
     let mut headers = Vec::new();
     let mut rest = bytes;
     loop {

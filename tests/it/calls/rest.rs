@@ -30,7 +30,9 @@ fn a_program_of_another_language_starts_follows_and_manages_a_conference() {
     let convoke = Convoke::start(config).unwrap();
     let administrator = Administrator::of(&convoke).unwrap();
     for (user, number) in [("alice", ALICE), ("bob", BOB)] {
-        administrator.person(user, user, &[("work", number)]).unwrap();
+        administrator
+            .person(user, user, &[("work", number)])
+            .unwrap();
     }
     let password = json!({ "password": PASSWORD });
     administrator
@@ -62,7 +64,13 @@ fn a_program_of_another_language_starts_follows_and_manages_a_conference() {
     let told: Vec<_> = seen["told"].as_array().unwrap().iter().collect();
     let place = |words: &str| told.iter().position(|one| *one == words);
     assert!(place("alice joined") < place("bob dialling"), "{told:?}");
-    for words in ["bob joined", "bob muted", "bob left", "alice left", "conference ended"] {
+    for words in [
+        "bob joined",
+        "bob muted",
+        "bob left",
+        "alice left",
+        "conference ended",
+    ] {
         assert!(place(words).is_some(), "{words}: {told:?}");
     }
     assert!(place("bob left") < place("alice left"));
@@ -74,10 +82,18 @@ fn a_program_of_another_language_starts_follows_and_manages_a_conference() {
     assert_eq!(seen["calls"], json!([["By program", false, [true, true]]]));
 
     let outcome = sipp.finish(GIVE_UP).unwrap();
-    assert_eq!((outcome.ok, outcome.successful), (true, 2), "{}", outcome.errors);
+    assert_eq!(
+        (outcome.ok, outcome.successful),
+        (true, 2),
+        "{}",
+        outcome.errors
+    );
     let (alice, bob) = (
         when(&outcome.messages, ALICE, false, "INVITE"),
         when(&outcome.messages, BOB, false, "INVITE"),
     );
-    assert!(alice < bob, "the default telephone of the profile rang, first");
+    assert!(
+        alice < bob,
+        "the default telephone of the profile rang, first"
+    );
 }

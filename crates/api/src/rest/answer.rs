@@ -47,12 +47,13 @@ pub(crate) struct FaultView {
 }
 
 fn fault_codes() -> schema::Object {
-    one_of(&FaultCode::ALL.map(FaultCode::as_str))
+    one_of("For programs.", &FaultCode::ALL.map(FaultCode::as_str))
 }
 
 /// The schema of a word from a closed list.
-pub(crate) fn one_of(words: &[&str]) -> schema::Object {
+pub(crate) fn one_of(description: &str, words: &[&str]) -> schema::Object {
     schema::ObjectBuilder::new()
+        .description(Some(description))
         .schema_type(schema::Type::String)
         .enum_values(Some(words.iter().copied()))
         .build()
@@ -137,7 +138,10 @@ impl IntoResponses for Refusal {
         };
         BTreeMap::from([
             ("4XX".to_owned(), refused("Refused")),
-            ("5XX".to_owned(), refused("Not done, through no fault of the asker")),
+            (
+                "5XX".to_owned(),
+                refused("Not done, through no fault of the asker"),
+            ),
         ])
     }
 }

@@ -101,7 +101,10 @@ fn view(call: Call, me: &Aor) -> CallView {
     let of_mine = || legs.iter().filter(|leg| leg.user.as_ref() == Some(me));
     let refused = |leg: &LegRecord| {
         let reason = leg.ended.as_ref().map(|(_, cause)| cause.reason);
-        matches!(reason, Some(EndReason::Declined | EndReason::JoinedElsewhere))
+        matches!(
+            reason,
+            Some(EndReason::Declined | EndReason::JoinedElsewhere)
+        )
     };
     let missed = conference.owner != *me
         && ended_at.is_some()
@@ -137,7 +140,7 @@ fn view(call: Call, me: &Aor) -> CallView {
 }
 
 /// My calls.
-#[utoipa::path(get, path = "/api/v1/me/calls", tag = "me", params(CallsQuery),
+#[utoipa::path(get, path = "/api/v1/me/calls", operation_id = "listCalls", tag = "me", params(CallsQuery),
     responses((status = 200, description = "A page of them", body = Calls), Refusal))]
 pub(crate) async fn calls(
     Person(me): Person,
@@ -150,7 +153,9 @@ pub(crate) async fn calls(
         Some(user) => Some(accounts.aor(user)?),
         None => None,
     };
-    let found = accounts.store().calls(&me, with.as_ref(), query.before, limit);
+    let found = accounts
+        .store()
+        .calls(&me, with.as_ref(), query.before, limit);
     let calls: Vec<CallView> = found
         .await
         .map_err(store_fault)?
@@ -173,7 +178,13 @@ mod tests {
 
     use super::*;
 
-    fn leg(id: &str, participant: &str, user: &str, joined: Option<i64>, reason: EndReason) -> LegRecord {
+    fn leg(
+        id: &str,
+        participant: &str,
+        user: &str,
+        joined: Option<i64>,
+        reason: EndReason,
+    ) -> LegRecord {
         LegRecord {
             key: LegKey {
                 conference: "c1".parse().unwrap(),
@@ -237,7 +248,11 @@ mod tests {
         let again = view(call(vec![unanswered, joined]), &bob);
         assert!(!again.missed);
         assert_eq!(again.duration_ms, 90);
-        let people: Vec<_> = again.people.iter().map(|one| (one.joined, one.in_ms)).collect();
+        let people: Vec<_> = again
+            .people
+            .iter()
+            .map(|one| (one.joined, one.in_ms))
+            .collect();
         assert_eq!(people, [(true, 90), (true, 50)], "one row a person");
     }
 }

@@ -143,7 +143,7 @@ pub(crate) struct ReadBody {
 }
 
 /// My chats.
-#[utoipa::path(get, path = "/api/v1/me/chats", tag = "me", params(PageQuery),
+#[utoipa::path(get, path = "/api/v1/me/chats", operation_id = "listChats", tag = "me", params(PageQuery),
     responses((status = 200, description = "A page of them", body = Chats), Refusal))]
 pub(crate) async fn list(
     Person(me): Person,
@@ -171,7 +171,7 @@ pub(crate) async fn list(
 }
 
 /// A chat.
-#[utoipa::path(get, path = "/api/v1/me/chats/{user}", tag = "me",
+#[utoipa::path(get, path = "/api/v1/me/chats/{user}", operation_id = "getChat", tag = "me",
     params(("user" = String, Path, description = "The other person"), PageQuery),
     responses((status = 200, description = "A page of its messages", body = Messages), Refusal))]
 pub(crate) async fn messages(
@@ -198,7 +198,7 @@ pub(crate) async fn messages(
 }
 
 /// Mark a chat as read.
-#[utoipa::path(put, path = "/api/v1/me/chats/{user}/read", tag = "me", request_body = ReadBody,
+#[utoipa::path(put, path = "/api/v1/me/chats/{user}/read", operation_id = "markChatRead", tag = "me", request_body = ReadBody,
     params(("user" = String, Path, description = "The other person")),
     responses((status = 200, description = "Done", body = ()), Refusal))]
 pub(crate) async fn mark_read(

@@ -266,7 +266,7 @@ pub(crate) struct Changed {
 
 /// A conference and what happened.
 #[derive(Serialize, ToSchema)]
-#[schema(as = ConferenceState)]
+#[schema(as = ConferenceNews)]
 pub(crate) struct StateView {
     /// The conference.
     conference: ConferenceView,
@@ -436,7 +436,7 @@ fn parties(bodies: Vec<PartyBody>) -> Result<Vec<soap_proto::Party>, Fault> {
 }
 
 /// The conferences that run.
-#[utoipa::path(get, path = "/api/v1/conferences", tag = "conferences",
+#[utoipa::path(get, path = "/api/v1/conferences", operation_id = "listConferences", tag = "conferences",
     responses((status = 200, description = "Mine", body = Conferences), Refusal))]
 pub(crate) async fn list(
     Anyone(caller): Anyone,
@@ -456,7 +456,7 @@ pub(crate) async fn list(
 ///
 /// Answers at once; the calls follow. A repeat with the same Idempotency-Key within ten minutes gets the first answer and
 /// calls nobody twice.
-#[utoipa::path(post, path = "/api/v1/conferences", tag = "conferences", request_body = CreateBody,
+#[utoipa::path(post, path = "/api/v1/conferences", operation_id = "createConference", tag = "conferences", request_body = CreateBody,
     params(("Idempotency-Key" = Option<String>, Header, description = "The command's id, of the asker's choice")),
     responses((status = 201, description = "It is under way", body = Changed,
         headers(("Location" = String, description = "Where it is"))), Refusal))]
@@ -502,7 +502,7 @@ pub(crate) async fn create(
 /// A conference's state.
 ///
 /// Also for some time after its end, for who was in it.
-#[utoipa::path(get, path = "/api/v1/conferences/{id}", tag = "conferences",
+#[utoipa::path(get, path = "/api/v1/conferences/{id}", operation_id = "getConference", tag = "conferences",
     params(("id" = String, Path, description = "The conference"), StateQuery),
     responses((status = 200, description = "Its state, and what happened since", body = StateView), Refusal))]
 pub(crate) async fn get(
@@ -519,7 +519,7 @@ pub(crate) async fn get(
 }
 
 /// Command a conference as a whole.
-#[utoipa::path(post, path = "/api/v1/conferences/{id}/{verb}", tag = "conferences",
+#[utoipa::path(post, path = "/api/v1/conferences/{id}/{verb}", operation_id = "commandConference", tag = "conferences",
     params(("id" = String, Path, description = "The conference"),
         ("verb" = ConferenceVerb, Path, description = "What to do"),
         ("Idempotency-Key" = Option<String>, Header, description = "The command's id, of the asker's choice")),
@@ -537,7 +537,7 @@ pub(crate) async fn command(
 }
 
 /// Add people.
-#[utoipa::path(post, path = "/api/v1/conferences/{id}/participants", tag = "conferences", request_body = AddBody,
+#[utoipa::path(post, path = "/api/v1/conferences/{id}/participants", operation_id = "addParticipants", tag = "conferences", request_body = AddBody,
     params(("id" = String, Path, description = "The conference"),
         ("Idempotency-Key" = Option<String>, Header, description = "The command's id, of the asker's choice")),
     responses((status = 200, description = "They are called", body = Changed), Refusal))]
@@ -558,7 +558,7 @@ pub(crate) async fn add(
 }
 
 /// Remove somebody.
-#[utoipa::path(delete, path = "/api/v1/conferences/{id}/participants/{participant}", tag = "conferences",
+#[utoipa::path(delete, path = "/api/v1/conferences/{id}/participants/{participant}", operation_id = "removeParticipant", tag = "conferences",
     params(("id" = String, Path, description = "The conference"),
         ("participant" = String, Path, description = "Whom"),
         ("Idempotency-Key" = Option<String>, Header, description = "The command's id, of the asker's choice")),
@@ -579,7 +579,7 @@ pub(crate) async fn remove(
 }
 
 /// Command what concerns one participant.
-#[utoipa::path(post, path = "/api/v1/conferences/{id}/participants/{participant}/{verb}", tag = "conferences",
+#[utoipa::path(post, path = "/api/v1/conferences/{id}/participants/{participant}/{verb}", operation_id = "commandParticipant", tag = "conferences",
     params(("id" = String, Path, description = "The conference"),
         ("participant" = String, Path, description = "Whom"),
         ("verb" = ParticipantVerb, Path, description = "What to do"),

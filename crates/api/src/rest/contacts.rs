@@ -143,7 +143,7 @@ fn nobody(key: &ContactKey) -> Fault {
 }
 
 /// My contacts.
-#[utoipa::path(get, path = "/api/v1/me/contacts", tag = "me", params(ContactsQuery),
+#[utoipa::path(get, path = "/api/v1/me/contacts", operation_id = "listContacts", tag = "me", params(ContactsQuery),
     responses((status = 200, description = "A page of them", body = Contacts), Refusal))]
 pub(crate) async fn list(
     Person(me): Person,
@@ -168,7 +168,7 @@ pub(crate) async fn list(
 }
 
 /// One contact.
-#[utoipa::path(get, path = "/api/v1/me/contacts/{contact}", tag = "me",
+#[utoipa::path(get, path = "/api/v1/me/contacts/{contact}", operation_id = "getContact", tag = "me",
     params(("contact" = String, Path, description = "A user, or a number in international form")),
     responses((status = 200, description = "The contact", body = ContactView), Refusal))]
 pub(crate) async fn get(
@@ -183,7 +183,7 @@ pub(crate) async fn get(
 }
 
 /// Make or replace a contact.
-#[utoipa::path(put, path = "/api/v1/me/contacts/{contact}", tag = "me", request_body = ContactBody,
+#[utoipa::path(put, path = "/api/v1/me/contacts/{contact}", operation_id = "saveContact", tag = "me", request_body = ContactBody,
     params(("contact" = String, Path, description = "A user, or a number in international form")),
     responses((status = 200, description = "The contact as it is now", body = ContactView), Refusal))]
 pub(crate) async fn save(
@@ -221,7 +221,11 @@ pub(crate) async fn save(
         favourite: body.favourite,
         numbers,
     };
-    let saved = rest.http.accounts.store().save_contact(&me, contact.clone());
+    let saved = rest
+        .http
+        .accounts
+        .store()
+        .save_contact(&me, contact.clone());
     saved.await.map_err(|error| match error {
         store::StoreError::Conflict { .. } => Fault::new(
             FaultCode::LimitReached,
@@ -234,7 +238,7 @@ pub(crate) async fn save(
 }
 
 /// Take a contact off the list.
-#[utoipa::path(delete, path = "/api/v1/me/contacts/{contact}", tag = "me",
+#[utoipa::path(delete, path = "/api/v1/me/contacts/{contact}", operation_id = "removeContact", tag = "me",
     params(("contact" = String, Path, description = "A user, or a number in international form")),
     responses((status = 200, description = "Done", body = ()), Refusal))]
 pub(crate) async fn remove(

@@ -83,7 +83,7 @@ pub(super) fn places(telephones: Vec<store::Telephone>, own: bool) -> Vec<PlaceV
 }
 
 /// Look people up.
-#[utoipa::path(get, path = "/api/v1/directory", tag = "directory", params(DirectoryQuery),
+#[utoipa::path(get, path = "/api/v1/directory", operation_id = "findPeople", tag = "directory", params(DirectoryQuery),
     responses((status = 200, description = "People", body = People), Refusal))]
 pub(crate) async fn directory(
     Program(me): Program,

@@ -88,7 +88,7 @@ impl Drop for Taken {
 ///
 /// Server-sent events: `snapshot` (a Conference), then `report` (a Report) for each change, with the version as its id; a
 /// refusal that comes later is the event `error` (a Fault). The stream ends with the conference, and when the token does.
-#[utoipa::path(get, path = "/api/v1/conferences/{id}/events", tag = "conferences",
+#[utoipa::path(get, path = "/api/v1/conferences/{id}/events", operation_id = "followConference", tag = "conferences",
     params(("id" = String, Path, description = "The conference"),
         ("Last-Event-ID" = Option<u64>, Header, description = "The last version that the asker has; no snapshot then")),
     responses((status = 200, description = "The events", body = String, content_type = "text/event-stream"),

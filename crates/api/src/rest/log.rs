@@ -53,7 +53,7 @@ pub(crate) struct LoggedMessage {
 }
 
 /// The message log.
-#[utoipa::path(get, path = "/api/v1/messages", tag = "administration", params(LogQuery),
+#[utoipa::path(get, path = "/api/v1/messages", operation_id = "listMessages", tag = "administration", params(LogQuery),
     responses((status = 200, description = "The newest entries, oldest first", body = Vec<LoggedMessage>), Refusal))]
 pub(crate) async fn messages(
     _: Administrator,

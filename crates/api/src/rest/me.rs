@@ -52,7 +52,7 @@ pub(crate) struct PasswordChange {
 }
 
 /// Who I am.
-#[utoipa::path(get, path = "/api/v1/me", tag = "me",
+#[utoipa::path(get, path = "/api/v1/me", operation_id = "getMe", tag = "me",
     responses((status = 200, description = "Oneself", body = Profile), Refusal))]
 pub(crate) async fn profile(
     Program(user): Program,
@@ -67,7 +67,7 @@ pub(crate) async fn profile(
 }
 
 /// Change my name or language.
-#[utoipa::path(put, path = "/api/v1/me", tag = "me", request_body = ProfileBody,
+#[utoipa::path(put, path = "/api/v1/me", operation_id = "saveMe", tag = "me", request_body = ProfileBody,
     responses((status = 200, description = "Oneself as it is now", body = Profile), Refusal))]
 pub(crate) async fn save_profile(
     Person(user): Person,
@@ -84,7 +84,7 @@ pub(crate) async fn save_profile(
 /// Change my password.
 ///
 /// Ends every other session of mine.
-#[utoipa::path(put, path = "/api/v1/me/password", tag = "me", request_body = PasswordChange,
+#[utoipa::path(put, path = "/api/v1/me/password", operation_id = "changePassword", tag = "me", request_body = PasswordChange,
     responses((status = 200, description = "Done", body = ()), Refusal))]
 pub(crate) async fn save_password(
     Person(user): Person,
@@ -107,7 +107,7 @@ pub(crate) async fn save_password(
 }
 
 /// My telephones.
-#[utoipa::path(get, path = "/api/v1/me/telephones", tag = "me",
+#[utoipa::path(get, path = "/api/v1/me/telephones", operation_id = "getTelephones", tag = "me",
     responses((status = 200, description = "In the order in which they are to be tried", body = Vec<TelephoneView>), Refusal))]
 pub(crate) async fn telephones(
     Person(user): Person,
@@ -117,7 +117,7 @@ pub(crate) async fn telephones(
 }
 
 /// Replace my telephones.
-#[utoipa::path(put, path = "/api/v1/me/telephones", tag = "me", request_body = Vec<TelephoneView>,
+#[utoipa::path(put, path = "/api/v1/me/telephones", operation_id = "saveTelephones", tag = "me", request_body = Vec<TelephoneView>,
     responses((status = 200, description = "As they are now", body = Vec<TelephoneView>), Refusal))]
 pub(crate) async fn save_telephones(
     Person(user): Person,

@@ -42,7 +42,7 @@ pub(crate) struct Done {}
 /// Sign in.
 ///
 /// The answer sets a cookie that lasts thirty days after its last use, and has a token that lasts a quarter of an hour.
-#[utoipa::path(post, path = "/api/v1/session", tag = "session", request_body = Login, security(()), responses(
+#[utoipa::path(post, path = "/api/v1/session", operation_id = "signIn", tag = "session", request_body = Login, security(()), responses(
     (status = 200, description = "Signed in", body = SessionView), Refusal))]
 pub(crate) async fn sign_in(
     State(rest): State<Rest>,
@@ -53,13 +53,18 @@ pub(crate) async fn sign_in(
         .sessions
         .sign_in(&login.user, &login.password, peer.address)
         .await?;
-    Ok(with_cookie(&rest, peer, &cookie, Json(view).into_response()))
+    Ok(with_cookie(
+        &rest,
+        peer,
+        &cookie,
+        Json(view).into_response(),
+    ))
 }
 
 /// Renew the token.
 ///
 /// Needs the cookie and the header `X-Convoke: 1`.
-#[utoipa::path(post, path = "/api/v1/session/renew", tag = "session", security(("cookie" = [])),
+#[utoipa::path(post, path = "/api/v1/session/renew", operation_id = "renewSession", tag = "session", security(("cookie" = [])),
     params(("X-Convoke" = String, Header, description = "1")),
     responses((status = 200, description = "One more token", body = SessionView), Refusal))]
 pub(crate) async fn renew(
@@ -77,7 +82,7 @@ pub(crate) async fn renew(
 ///
 /// Ends the session of the cookie or of the token: its tokens, its cookie, and the SIP connections that were opened with them.
 /// Needs the header `X-Convoke: 1`.
-#[utoipa::path(delete, path = "/api/v1/session", tag = "session", security(("cookie" = []), ("bearer" = [])),
+#[utoipa::path(delete, path = "/api/v1/session", operation_id = "signOut", tag = "session", security(("cookie" = []), ("bearer" = [])),
     params(("X-Convoke" = String, Header, description = "1")),
     responses((status = 200, description = "Signed out", body = Done), Refusal))]
 pub(crate) async fn sign_out(
@@ -127,9 +132,17 @@ fn cookie(headers: &HeaderMap) -> Option<&str> {
 /// The answer with the cookie set; an empty one is taken away.
 fn with_cookie(rest: &Rest, peer: Peer, cookie: &str, mut response: Response) -> Response {
     let url = &rest.http.public_url;
-    let life_s = if cookie.is_empty() { 0 } else { COOKIE_LIFE.as_secs() };
+    let life_s = if cookie.is_empty() {
+        0
+    } else {
+        COOKIE_LIFE.as_secs()
+    };
     // Behind a proxy that speaks TLS the connection itself is plain.
-    let secure = if peer.secure || url.starts_with("https://") { "; Secure" } else { "" };
+    let secure = if peer.secure || url.starts_with("https://") {
+        "; Secure"
+    } else {
+        ""
+    };
     let base = base_path(url);
     let set = format!(
         "{COOKIE}={cookie}; Path={base}{PATH}; HttpOnly; SameSite=Strict; Max-Age={life_s}{secure}"

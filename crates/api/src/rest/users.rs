@@ -24,7 +24,6 @@ pub(crate) const PASSWORD_MIN_CHARS: usize = 8;
 /// Random characters of a password that is made here: 80 bits.
 const PASSWORD_CHARS: usize = 16;
 
-
 /// The name of an account.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -96,7 +95,7 @@ pub(super) async fn audit(
 }
 
 /// The accounts.
-#[utoipa::path(get, path = "/api/v1/users", tag = "administration",
+#[utoipa::path(get, path = "/api/v1/users", operation_id = "listUsers", tag = "administration",
     responses((status = 200, description = "Every account", body = Vec<AccountView>), Refusal))]
 pub(crate) async fn list(
     _: Administrator,
@@ -106,7 +105,7 @@ pub(crate) async fn list(
 }
 
 /// One account.
-#[utoipa::path(get, path = "/api/v1/users/{user}", tag = "administration",
+#[utoipa::path(get, path = "/api/v1/users/{user}", operation_id = "showUser", tag = "administration",
     params(("user" = String, Path, description = "`alice`, or `alice@domain`")),
     responses((status = 200, description = "The account", body = AccountView), Refusal))]
 pub(crate) async fn one(
@@ -120,7 +119,7 @@ pub(crate) async fn one(
 }
 
 /// Make or rename an account.
-#[utoipa::path(put, path = "/api/v1/users/{user}", tag = "administration", request_body = NameBody,
+#[utoipa::path(put, path = "/api/v1/users/{user}", operation_id = "saveUser", tag = "administration", request_body = NameBody,
     params(("user" = String, Path, description = "`alice`, or `alice@domain`")),
     responses((status = 200, description = "Done", body = ()), Refusal))]
 pub(crate) async fn save(
@@ -136,16 +135,23 @@ pub(crate) async fn save(
         let expected = "a user name in lower case";
         return Err(Fault::new(FaultCode::BadRequest, expected, loggable(aor.user())).into());
     }
-    accounts
-        .save(&aor, &body.name, AccountKind::Person)
-        .await?;
+    let known = accounts.store().account(&aor).await;
+    // What is trusted with the identities of others is made by the server alone.
+    if known
+        .map_err(store_fault)?
+        .is_some_and(|known| known.kind == AccountKind::Service)
+    {
+        let expected = "the account of a person";
+        return Err(Fault::new(FaultCode::NotAllowed, expected, "that of a service").into());
+    }
+    accounts.save(&aor, &body.name, AccountKind::Person).await?;
     Ok(Json(()))
 }
 
 /// Set a person's password.
 ///
 /// Ends every session of theirs.
-#[utoipa::path(put, path = "/api/v1/users/{user}/password", tag = "administration", request_body = PasswordBody,
+#[utoipa::path(put, path = "/api/v1/users/{user}/password", operation_id = "setUserPassword", tag = "administration", request_body = PasswordBody,
     params(("user" = String, Path, description = "`alice`, or `alice@domain`")),
     responses((status = 200, description = "Done", body = PasswordMade), Refusal))]
 pub(crate) async fn save_password(
@@ -169,7 +175,7 @@ pub(crate) async fn save_password(
 }
 
 /// Somebody's telephones.
-#[utoipa::path(get, path = "/api/v1/users/{user}/telephones", tag = "administration",
+#[utoipa::path(get, path = "/api/v1/users/{user}/telephones", operation_id = "getUserTelephones", tag = "administration",
     params(("user" = String, Path, description = "`alice`, or `alice@domain`")),
     responses((status = 200, description = "In the order in which they are to be tried", body = Vec<TelephoneView>), Refusal))]
 pub(crate) async fn telephones(
@@ -184,7 +190,7 @@ pub(crate) async fn telephones(
 }
 
 /// Replace somebody's telephones.
-#[utoipa::path(put, path = "/api/v1/users/{user}/telephones", tag = "administration", request_body = Vec<TelephoneView>,
+#[utoipa::path(put, path = "/api/v1/users/{user}/telephones", operation_id = "saveUserTelephones", tag = "administration", request_body = Vec<TelephoneView>,
     params(("user" = String, Path, description = "`alice`, or `alice@domain`")),
     responses((status = 200, description = "Done", body = ()), Refusal))]
 pub(crate) async fn save_telephones(
@@ -200,7 +206,7 @@ pub(crate) async fn save_telephones(
 }
 
 /// Make a device password.
-#[utoipa::path(post, path = "/api/v1/users/{user}/devices", tag = "administration", request_body = LabelBody,
+#[utoipa::path(post, path = "/api/v1/users/{user}/devices", operation_id = "mintDevice", tag = "administration", request_body = LabelBody,
     params(("user" = String, Path, description = "`alice`, or `alice@domain`")),
     responses((status = 201, description = "Made; shown this once", body = MintedDevice), Refusal))]
 pub(crate) async fn mint_device(
@@ -219,7 +225,7 @@ pub(crate) async fn mint_device(
 }
 
 /// Take a device password back.
-#[utoipa::path(delete, path = "/api/v1/users/{user}/devices/{id}", tag = "administration",
+#[utoipa::path(delete, path = "/api/v1/users/{user}/devices/{id}", operation_id = "revokeDevice", tag = "administration",
     params(("user" = String, Path, description = "`alice`, or `alice@domain`"), ("id" = i64, Path, description = "Its number")),
     responses((status = 200, description = "Done", body = ()), Refusal))]
 pub(crate) async fn revoke_device(
@@ -236,7 +242,7 @@ pub(crate) async fn revoke_device(
 }
 
 /// Make a program's token, with the scope conference.
-#[utoipa::path(post, path = "/api/v1/users/{user}/tokens", tag = "administration", request_body = LabelBody,
+#[utoipa::path(post, path = "/api/v1/users/{user}/tokens", operation_id = "mintToken", tag = "administration", request_body = LabelBody,
     params(("user" = String, Path, description = "`alice`, or `alice@domain`")),
     responses((status = 201, description = "Made; shown this once", body = MintedToken), Refusal))]
 pub(crate) async fn mint_token(

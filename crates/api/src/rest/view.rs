@@ -205,16 +205,25 @@ struct EndView {
 }
 
 fn states() -> Object {
-    one_of(&ConferenceState::ALL.map(ConferenceState::as_str))
+    one_of(
+        "Where it stands.",
+        &ConferenceState::ALL.map(ConferenceState::as_str),
+    )
 }
 fn leg_states() -> Object {
-    one_of(&LegState::ALL.map(LegState::as_str))
+    one_of("The state of a leg.", &LegState::ALL.map(LegState::as_str))
 }
 fn end_reasons() -> Object {
-    one_of(&EndReason::ALL.map(EndReason::as_str))
+    one_of(
+        "Why it ended, for programs.",
+        &EndReason::ALL.map(EndReason::as_str),
+    )
 }
 fn roles() -> Object {
-    one_of(&[Role::Owner, Role::Moderator, Role::Participant].map(Role::as_str))
+    one_of(
+        "Role in the conference.",
+        &[Role::Owner, Role::Moderator, Role::Participant].map(Role::as_str),
+    )
 }
 fn conference_ends() -> Object {
     let all = [
@@ -224,7 +233,10 @@ fn conference_ends() -> Object {
         ConferenceEndReason::Error,
         ConferenceEndReason::Shutdown,
     ];
-    one_of(&all.map(ConferenceEndReason::as_str))
+    one_of(
+        "Why it ended, for programs.",
+        &all.map(ConferenceEndReason::as_str),
+    )
 }
 
 impl ConferenceView {

@@ -77,7 +77,7 @@ fn running(rest: &Rest) -> Result<&Webhooks, Fault> {
 }
 
 /// My webhooks.
-#[utoipa::path(get, path = "/api/v1/me/webhooks", tag = "webhooks",
+#[utoipa::path(get, path = "/api/v1/me/webhooks", operation_id = "listWebhooks", tag = "webhooks",
     responses((status = 200, description = "All of them", body = WebhookList), Refusal))]
 pub(crate) async fn list(
     Program(me): Program,
@@ -104,7 +104,7 @@ pub(crate) async fn list(
 /// Make a webhook.
 ///
 /// It is told what happens in conferences that I own or am in, in order, and again for a day while it does not take it.
-#[utoipa::path(post, path = "/api/v1/me/webhooks", tag = "webhooks", request_body = WebhookBody,
+#[utoipa::path(post, path = "/api/v1/me/webhooks", operation_id = "addWebhook", tag = "webhooks", request_body = WebhookBody,
     responses((status = 201, description = "Made", body = WebhookMade), Refusal))]
 pub(crate) async fn add(
     Program(me): Program,
@@ -113,7 +113,12 @@ pub(crate) async fn add(
 ) -> Result<(StatusCode, Json<WebhookMade>), Refusal> {
     let mut events = body.events;
     let mut seen = Vec::new();
-    events.retain(|event| !seen.contains(event) && { seen.push(*event); true });
+    events.retain(|event| {
+        !seen.contains(event) && {
+            seen.push(*event);
+            true
+        }
+    });
     let made = running(&rest)?.add(&me, &body.url, events).await?;
     let made = WebhookMade {
         id: made.id,
@@ -123,7 +128,7 @@ pub(crate) async fn add(
 }
 
 /// Remove a webhook.
-#[utoipa::path(delete, path = "/api/v1/me/webhooks/{id}", tag = "webhooks",
+#[utoipa::path(delete, path = "/api/v1/me/webhooks/{id}", operation_id = "removeWebhook", tag = "webhooks",
     params(("id" = i64, Path, description = "Its number")),
     responses((status = 200, description = "Done", body = ()), Refusal))]
 pub(crate) async fn remove(

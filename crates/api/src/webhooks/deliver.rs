@@ -39,9 +39,8 @@ pub(super) struct Posted {
 }
 
 /// Makes a request; `Err` says in words why it was not taken.
-pub(super) type Post = Arc<
-    dyn Fn(Posted) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync,
->;
+pub(super) type Post =
+    Arc<dyn Fn(Posted) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
 /// The time of day, milliseconds since 1970.
 pub(super) type Wall = Arc<dyn Fn() -> i64 + Send + Sync>;
 
@@ -199,8 +198,8 @@ mod tests {
     use std::sync::Mutex;
     use std::time::Instant;
 
-    use convoke_types::report::{Change, Report};
     use convoke_types::Aor;
+    use convoke_types::report::{Change, Report};
     use runtime::tasks::Shutdown;
     use store::{Account, AccountKind};
 
@@ -341,7 +340,10 @@ mod tests {
         assert_eq!(text["report"]["version"], 1);
         assert_eq!(first.url, "http://127.0.0.1:9/hook");
         for (_, posted) in &got[..4] {
-            assert_eq!((posted.delivery, &posted.body), (first.delivery, &first.body));
+            assert_eq!(
+                (posted.delivery, &posted.body),
+                (first.delivery, &first.body)
+            );
             let (time, _) = posted.signature.split_once(',').unwrap();
             let time = time.strip_prefix("t=").unwrap().parse().unwrap();
             let expected = signature(&made.secret, time, &posted.body);

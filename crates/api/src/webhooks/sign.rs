@@ -28,7 +28,8 @@ mod tests {
     #[test]
     fn a_signature_is_that_of_secret_time_and_body() {
         // printf '1700000000.{"a":1}' | openssl dgst -sha256 -hmac s3cret
-        let expected = "t=1700000000,v1=1698a50bc74d1ff1db85c4e0a5297c2ad9fdba245d5737cdb789e4cc6e098940";
+        let expected =
+            "t=1700000000,v1=1698a50bc74d1ff1db85c4e0a5297c2ad9fdba245d5737cdb789e4cc6e098940";
         assert_eq!(signature("s3cret", 1_700_000_000, b"{\"a\":1}"), expected);
         assert_ne!(signature("s3cret", 1_700_000_001, b"{\"a\":1}"), expected);
         assert_ne!(signature("other", 1_700_000_000, b"{\"a\":1}"), expected);

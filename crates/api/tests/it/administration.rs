@@ -45,7 +45,9 @@ async fn a_body_beyond_64_kilobytes_is_refused() {
 async fn passwords_and_tokens_are_written_down_when_they_are_made_and_taken_back() {
     let site = Site::start().await;
     let body = json!({ "label": "desk" });
-    let device = site.ask(KEY, "POST /api/v1/users/bob/devices", body.clone()).await;
+    let device = site
+        .ask(KEY, "POST /api/v1/users/bob/devices", body.clone())
+        .await;
     assert_eq!(device.status, 201);
     let device = device.json();
     let token = site.good(KEY, "POST /api/v1/users/bob/tokens", body).await;
@@ -53,7 +55,9 @@ async fn passwords_and_tokens_are_written_down_when_they_are_made_and_taken_back
     let revoke = format!("DELETE /api/v1/users/bob/devices/{id}");
     assert_eq!(site.ask(KEY, &revoke, Value::Null).await.status, 200);
     assert_ne!(site.ask(KEY, &revoke, Value::Null).await.status, 200);
-    let password = site.good(KEY, "PUT /api/v1/users/bob/password", json!({})).await;
+    let password = site
+        .good(KEY, "PUT /api/v1/users/bob/password", json!({}))
+        .await;
     let password = &password["password"];
 
     let log = site.store.audit_log(None, 10).await.unwrap();
@@ -86,27 +90,64 @@ async fn renaming_an_account_leaves_its_language_alone() {
     let renamed = json!({ "name": "Robert" });
     site.good(KEY, "PUT /api/v1/users/bob", renamed).await;
     let account = site.store.account(&bob).await.unwrap().unwrap();
-    assert_eq!((account.display_name.as_str(), account.language.as_str()), ("Robert", "de"));
+    assert_eq!(
+        (account.display_name.as_str(), account.language.as_str()),
+        ("Robert", "de")
+    );
 }
 
 #[tokio::test]
 async fn what_is_no_path_or_no_json_is_refused_as_everything_else() {
     let site = Site::start().await;
     for (line, body, expected) in [
-        ("GET /api/v1/nothing", Value::Null, (404, "unknown-operation")),
+        (
+            "GET /api/v1/nothing",
+            Value::Null,
+            (404, "unknown-operation"),
+        ),
         ("GET /api/v2/users", Value::Null, (404, "unknown-operation")),
-        ("PUT /api/v1/users/bob", json!({ "nam": "x" }), (400, "bad-request")),
+        (
+            "PUT /api/v1/users/bob",
+            json!({ "nam": "x" }),
+            (400, "bad-request"),
+        ),
         ("PUT /api/v1/users/bob", json!("x"), (400, "bad-request")),
-        ("PUT /api/v1/users/b%20b", json!({ "name": "x" }), (400, "bad-request")),
-        ("GET /api/v1/messages?limit=x", Value::Null, (400, "bad-request")),
-        ("DELETE /api/v1/users/bob/devices/x", Value::Null, (400, "bad-request")),
-        ("PUT /api/v1/users/bob/password", json!({ "password": "short" }), (400, "bad-request")),
-        ("PUT /api/v1/users/nobody/password", json!({}), (404, "unknown-person")),
+        (
+            "PUT /api/v1/users/b%20b",
+            json!({ "name": "x" }),
+            (400, "bad-request"),
+        ),
+        (
+            "GET /api/v1/messages?limit=x",
+            Value::Null,
+            (400, "bad-request"),
+        ),
+        (
+            "DELETE /api/v1/users/bob/devices/x",
+            Value::Null,
+            (400, "bad-request"),
+        ),
+        (
+            "PUT /api/v1/users/bob/password",
+            json!({ "password": "short" }),
+            (400, "bad-request"),
+        ),
+        (
+            "PUT /api/v1/users/nobody/password",
+            json!({}),
+            (404, "unknown-person"),
+        ),
     ] {
         let (status, code) = site.refused(KEY, line, body).await;
         assert_eq!((status, code.as_str()), expected, "{line}");
     }
-    let unsaid = site.request("PUT /api/v1/users/bob", &[&format!("Authorization: Bearer {KEY}")], "").await;
+    let unsaid = site
+        .request(
+            "PUT /api/v1/users/bob",
+            &[&format!("Authorization: Bearer {KEY}")],
+            "",
+        )
+        .await;
     assert_eq!(unsaid.code(), (415, "bad-request".to_owned()));
     let answer = site.ask(KEY, "GET /api/v1/users", Value::Null).await;
     assert_eq!(answer.header("Cache-Control"), Some("no-store"));
@@ -119,7 +160,7 @@ async fn a_new_name_changes_nothing_else_of_an_account() {
     let rooms = store::Account {
         aor,
         display_name: "Conferences".to_owned(),
-        kind: store::AccountKind::Service,
+        kind: store::AccountKind::Person,
         language: "de".to_owned(),
         ports: 7,
         created_at: 1,

@@ -46,7 +46,8 @@ async fn the_document_is_served_to_everybody_and_says_what_everything_is() {
 fn undescribed(schemas: &Value, at: &str) {
     for (name, schema) in schemas.as_object().unwrap() {
         for (property, of) in schema["properties"].as_object().into_iter().flatten() {
-            let words = of["description"].is_string() || of["oneOf"].is_array() || of["$ref"].is_string();
+            let words =
+                of["description"].is_string() || of["oneOf"].is_array() || of["$ref"].is_string();
             assert!(words, "{at}.{name}.{property} has no words: {of}");
         }
     }

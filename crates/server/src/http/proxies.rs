@@ -64,13 +64,19 @@ mod tests {
             for value in forwarded {
                 headers.append(FORWARDED_FOR, value.parse().unwrap());
             }
-            proxies.origin(remote.parse().unwrap(), &headers).to_string()
+            proxies
+                .origin(remote.parse().unwrap(), &headers)
+                .to_string()
         };
         assert_eq!(of("192.0.2.1", &["203.0.113.9"]), "192.0.2.1", "a stranger");
         assert_eq!(of("127.0.0.1", &[]), "127.0.0.1");
         assert_eq!(of("127.0.0.1", &["203.0.113.9"]), "203.0.113.9");
         let invented = ["1.1.1.1, 203.0.113.9", "10.0.0.7"];
-        assert_eq!(of("127.0.0.1", &invented), "203.0.113.9", "what a client wrote");
+        assert_eq!(
+            of("127.0.0.1", &invented),
+            "203.0.113.9",
+            "what a client wrote"
+        );
         assert_eq!(of("127.0.0.1", &["nonsense"]), "127.0.0.1");
     }
 }

@@ -44,7 +44,9 @@ async fn a_session_is_good_for_rest_and_soap_and_an_open_stream_hears_the_server
     assert_eq!(soap.send().await.unwrap().status(), 200);
 
     let create = json!({ "participants": [{ "person": "bob" }] });
-    let made = post("/api/v1/conferences", create).bearer_auth(token).send();
+    let made = post("/api/v1/conferences", create)
+        .bearer_auth(token)
+        .send();
     let made: Value = serde_json::from_str(&made.await.unwrap().text().await.unwrap()).unwrap();
     let id = made["conference"]["id"].as_str().unwrap();
     let events = http.get(format!("{url}/api/v1/conferences/{id}/events"));

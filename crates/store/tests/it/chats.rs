@@ -134,14 +134,20 @@ fn what_was_read_stays_read_and_what_comes_is_unread() {
     let read = |up_to: MessageId| bench.ask(store.mark_chat_read(a, b, up_to)).unwrap();
     read(second);
     read(first);
+    bench
+        .ask(store.mark_chat_read("b@x", a, MessageId(i64::MAX)))
+        .unwrap();
     assert_eq!(unread(), [0], "an earlier mark changes nothing");
     indexed(bench.path());
     assert_eq!(unread(), [0]);
     write(b, a, "three");
     assert_eq!(unread(), [1]);
+    write(a, b, "what comes is unread, whatever was said to be read");
+    let of_b = bench.ask(store.chats(b, None, 10)).unwrap();
+    assert_eq!(of_b[0].unread, 1);
     let messages = bench.ask(store.chat(a, b, None, 10)).unwrap();
     let marks: Vec<_> = messages.iter().map(|message| message.read).collect();
-    assert_eq!(marks, [false, false, true, true]);
+    assert_eq!(marks, [false, false, false, true, true]);
     bench
         .ask(store.mark_chat_read(a, "nobody@x", first))
         .unwrap();
