@@ -14,6 +14,7 @@ mod records;
 mod reporter;
 mod role;
 mod service;
+mod watching;
 mod window;
 
 pub use admin::{AccountView, Accounts, Change, Changed, MintedDevice, MintedToken, TelephoneView};
@@ -24,3 +25,4 @@ pub use http::{Http, fault_response, router};
 pub use reporter::ReportingService;
 pub use role::Given;
 pub use service::{BridgePort, ConferenceService, Config};
+pub use watching::{News, Watching};

@@ -22,6 +22,7 @@ use crate::in_flight::{Entered, InFlight, reused};
 use crate::records::Records;
 use crate::reporter::{Reporter, ReportingService, Subscriber};
 use crate::role::{self, Ask, Durable, FocusHandle, Given};
+use crate::watching::Watching;
 
 /// Most conferences in the answer to `list` (the schema's bound).
 const LIST_MAX: usize = 32;
@@ -60,6 +61,7 @@ struct Shared {
     history: Arc<History>,
     reporter: Reporter,
     in_flight: InFlight,
+    watching: Watching,
 }
 
 impl ConferenceService {
@@ -69,6 +71,7 @@ impl ConferenceService {
         let store = config.directory.store.clone();
         let history = Arc::new(History::default());
         let reporter = Reporter::start(tasks, config.reporting);
+        let watching = Watching::default();
         let focus = role::start(
             tasks,
             role::Parts {
@@ -79,6 +82,7 @@ impl ConferenceService {
                 records: Records::new(store.clone(), history.clone()),
                 bridge_commands: bridge.commands,
                 bridge_events: bridge.events,
+                watching: watching.clone(),
             },
         );
         let shared = Shared {
@@ -89,10 +93,17 @@ impl ConferenceService {
             history,
             reporter: reporter.without_lanes(),
             in_flight: InFlight::default(),
+            watching,
         };
         Self {
             shared: Arc::new(shared),
         }
+    }
+
+    /// The mailbox for whoever tells participants and friends what happens. For one reader.
+    pub fn watching(&self) -> Watching {
+        self.shared.watching.follow();
+        self.shared.watching.clone()
     }
 
     /// Answers one envelope; the answer is an envelope too, a SOAP Fault where the request is refused.
