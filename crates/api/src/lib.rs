@@ -18,6 +18,7 @@ mod role;
 mod service;
 mod sessions;
 mod throttle;
+mod watching;
 mod webhooks;
 mod window;
 
@@ -34,4 +35,5 @@ pub use rest::{Peer, openapi_json};
 pub use role::Given;
 pub use service::{BridgePort, ConferenceService, Config};
 pub use sessions::SessionView;
+pub use watching::{News, Watching};
 pub use webhooks::{Permits, Targets, WebhookEvent, Webhooks, signature};

@@ -1,7 +1,7 @@
 //! The conference role's loop: one task owns the focus; a second one, the *sequencer*, carries its outputs out in order,
 //! so that a command's answer is durable before its first INVITE while the focus goes on.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,7 @@ use crate::directory::store_fault;
 use crate::history::History;
 use crate::records::Records;
 use crate::reporter::Reporter;
+use crate::watching::{Phones, Watching};
 use crate::webhooks::Webhooks;
 
 /// Commands that may wait for the focus; more are refused with `overloaded`.
@@ -27,6 +28,8 @@ const COMMANDS_MAX: usize = 4_096;
 /// Outputs that may wait for the sequencer. A full queue stops the focus until the disk has caught up; the bridge's events
 /// wait in their own queue meanwhile.
 const OUTPUTS_MAX: usize = 65_536;
+/// Time between two states of conferences at least that are put together for those who watch; what changes meanwhile is in one.
+const TELL_EVERY: Duration = Duration::from_millis(40);
 
 /// An encoded answer.
 #[derive(Debug, Clone)]
@@ -136,6 +139,7 @@ pub(crate) struct Parts {
     pub bridge_events: mpsc::Receiver<BridgeEvent>,
     /// How long conferences may take to end when the server goes down.
     pub drain: Duration,
+    pub watching: Watching,
 }
 
 /// Starts the loop and its sequencer.
@@ -160,6 +164,10 @@ pub(crate) fn start(tasks: &Tasks, parts: Parts) -> FocusHandle {
             focus: parts.focus,
             steps,
             drain: parts.drain,
+            watching: parts.watching,
+            phones: Phones::default(),
+            changed: BTreeSet::new(),
+            told: None,
         }
         .run(asked, parts.bridge_events, shutdown),
     );
@@ -197,6 +205,12 @@ struct FocusLoop {
     focus: Focus,
     steps: mpsc::Sender<Step>,
     drain: Duration,
+    watching: Watching,
+    phones: Phones,
+    /// Watched conferences that changed since those who watch were told.
+    changed: BTreeSet<ConferenceId>,
+    /// When that was.
+    told: Option<Instant>,
 }
 
 impl FocusLoop {
@@ -214,7 +228,8 @@ impl FocusLoop {
                 self.focus.handle_timeout(now);
                 self.drain(None).await;
             }
-            let wake = self.focus.poll_timeout().into_iter().chain(draining).min();
+            let due = self.focus.poll_timeout().into_iter();
+            let wake = due.chain(draining).chain(self.next_telling()).min();
             tokio::select! {
                 biased;
                 () = shutdown.cancelled(), if draining.is_none() => {
@@ -231,14 +246,36 @@ impl FocusLoop {
                         let _ = look.answer.send(found);
                     }
                 },
+                () = self.watching.asked() => {}
                 () = wait(wake) => self.focus.handle_timeout(clock::now()),
                 else => break,
             }
             self.drain(None).await;
+            self.tell_watchers();
             let overdue = draining.is_some_and(|end| clock::now() >= end);
             if draining.is_some() && (self.focus.is_empty() || overdue) {
                 break;
             }
+        }
+        self.watching.close();
+    }
+
+    fn next_telling(&self) -> Option<Instant> {
+        let next = self.told.map(|told| told + TELL_EVERY);
+        next.filter(|_| !self.changed.is_empty())
+    }
+
+    /// Puts together what watched conferences are like that changed, or of which somebody asks for the first time.
+    fn tell_watchers(&mut self) {
+        let now = clock::now();
+        let mut concerned: BTreeSet<_> = self.watching.take_asked().into_iter().collect();
+        if self.next_telling().is_none_or(|at| at <= now) && !self.changed.is_empty() {
+            concerned.append(&mut self.changed);
+            self.told = Some(now);
+        }
+        for conference in concerned {
+            let snapshot = self.focus.snapshot(&conference, now);
+            self.watching.tell(conference, snapshot);
         }
     }
 
@@ -291,7 +328,15 @@ impl FocusLoop {
                     })),
                     None => continue,
                 },
-                Output::Report(report) => Step::Report(report),
+                Output::Report(report) => {
+                    if let Some((user, on)) = self.phones.see(&report) {
+                        self.watching.tell_phone(user, on);
+                    }
+                    if self.watching.is_watched(&report.conference) {
+                        self.changed.insert(report.conference.clone());
+                    }
+                    Step::Report(report)
+                }
                 Output::Bridge(command) => Step::Bridge(command),
                 Output::Record(record) => Step::Record(Box::new(record)),
             };
@@ -553,6 +598,10 @@ mod tests {
             focus,
             steps,
             drain: Duration::from_secs(1),
+            watching: Watching::default(),
+            phones: Phones::default(),
+            changed: BTreeSet::new(),
+            told: None,
         };
         let shutdown = tasks.shutdown_token().clone();
         tasks.spawn("focus", focus.run(asked, events, shutdown));

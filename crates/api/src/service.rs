@@ -22,6 +22,7 @@ use crate::in_flight::{Entered, InFlight, reused};
 use crate::records::Records;
 use crate::reporter::{Reporter, ReportingService, Subscriber};
 use crate::role::{self, Ask, Durable, FocusHandle, Given, Look};
+use crate::watching::Watching;
 use crate::webhooks::Webhooks;
 
 /// Most conferences in the answer to `list` (the schema's bound).
@@ -65,6 +66,7 @@ struct Shared {
     history: Arc<History>,
     reporter: Reporter,
     in_flight: InFlight,
+    watching: Watching,
 }
 
 impl ConferenceService {
@@ -74,6 +76,7 @@ impl ConferenceService {
         let store = config.directory.store.clone();
         let history = Arc::new(History::default());
         let reporter = Reporter::start(tasks, config.reporting);
+        let watching = Watching::default();
         let focus = role::start(
             tasks,
             role::Parts {
@@ -86,6 +89,7 @@ impl ConferenceService {
                 bridge_commands: bridge.commands,
                 bridge_events: bridge.events,
                 drain: config.drain,
+                watching: watching.clone(),
             },
         );
         let shared = Shared {
@@ -96,10 +100,17 @@ impl ConferenceService {
             history,
             reporter: reporter.without_lanes(),
             in_flight: InFlight::default(),
+            watching,
         };
         Self {
             shared: Arc::new(shared),
         }
+    }
+
+    /// The mailbox for whoever tells participants and friends what happens. For one reader.
+    pub fn watching(&self) -> Watching {
+        self.shared.watching.follow();
+        self.shared.watching.clone()
     }
 
     /// Answers one envelope; the answer is an envelope too, a SOAP Fault where the request is refused.

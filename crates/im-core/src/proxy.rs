@@ -253,9 +253,6 @@ impl ImServer {
         if let Some(extensions) = message.header(HeaderName::ProxyRequire) {
             return Err(Stop::Unsupported(extensions.to_owned()));
         }
-        if message.body().len() > self.config.limits.body_bytes {
-            return Err(Stop::Refuse(413));
-        }
         Ok(uri)
     }
 
@@ -330,6 +327,10 @@ impl ImServer {
     /// The client who sends a request. It is asked as by a proxy, unless it answers as to a server.
     fn client(&mut self, request: &Request, now: Instant) -> Result<Sender, Stop> {
         let message = &request.message;
+        // What the service sends may be larger: the state of a conference with many people in it.
+        if message.body().len() > self.config.limits.body_bytes {
+            return Err(Stop::Refuse(413));
+        }
         let as_to_server =
             message.has(HeaderName::Authorization) && !message.has(HeaderName::ProxyAuthorization);
         let credentials = match as_to_server {

@@ -55,6 +55,8 @@ settings! {
         pub idle_s: u32 = 120;
         /// How long the log keeps messages, in days; 0: for ever. Chat that waits for its recipient stays until it is taken. The database does not shrink; its room is used again.
         pub log_days: u32 = 365;
+        /// The account that conferences, sip:conf-ID@DOMAIN, are followed and entered through; it is made by itself. Empty: there is none, and nobody follows or enters conferences by SIP.
+        pub conferences: String = "focus".into();
         /// Digest algorithms that clients are offered, best first: "sha-512-256", "sha-256", "md5". Many old telephones give up when they are offered more than "md5".
         pub digest: Vec<DigestAlgorithm> = vec![DigestAlgorithm::Sha512_256, DigestAlgorithm::Sha256, DigestAlgorithm::Md5];
     }
@@ -101,6 +103,22 @@ settings! {
         pub participants_max: usize = 500;
         /// Most conferences at once.
         pub conferences_max: usize = 2_000;
+        /// The IM server at which people follow conferences and see who is on the phone, as host or host:port; without it, ours. The account there is that of im.conferences.
+        pub im_server: Option<String> = None, like "\"im.example.org:5061\"";
+        /// How the IM server is reached: "tcp" or "tls".
+        pub im_transport: SipTransport = SipTransport::Tcp;
+        /// The conferences' own SIP address towards the IM server (TCP); port 0 lets the system choose. Must be reachable from the IM server.
+        pub im_listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 0));
+        /// The domain at the IM server; without it, server.domain.
+        pub im_domain: Option<String> = None, like "\"im.example.org\"";
+        /// Password of the account there; our own IM server needs none.
+        pub im_password: Option<Secret> = None, like "\"file:focus.secret\"";
+        /// Networks whose P-Asserted-Identity is believed over TLS, or on the loopback: the IM server's addresses.
+        pub im_trusted_servers: Vec<Cidr> = vec![Cidr::loopback_v4(), Cidr::loopback_v6()];
+        /// Root certificates (PEM) that the IM server's certificate must lead to; without it the machine's own.
+        pub im_tls_roots: Vec<PathBuf> = vec![], like "[\"/etc/convoke/im-roots.pem\"]";
+        /// The IM server's certificate itself (PEM), trusted whatever name it carries.
+        pub im_tls_pin: Option<PathBuf> = None, like "\"/etc/convoke/im-server.pem\"";
     }
 }
 

@@ -16,6 +16,8 @@ pub const ADMINISTRATOR_KEY_FILE: &str = "administrator.key";
 pub const SHARED_SECRET_FILE: &str = "gateway-conference.secret";
 /// The gateway's password at our own IM server.
 pub const GATEWAY_PASSWORD_FILE: &str = "gateway.password";
+/// The password of conferences at our own IM server.
+pub const FOCUS_PASSWORD_FILE: &str = "focus.password";
 /// Where the running server listens.
 pub const ADDRESSES_FILE: &str = "addresses.json";
 /// The directory of the self-signed certificate for development.

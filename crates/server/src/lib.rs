@@ -5,6 +5,7 @@ pub mod config;
 pub mod files;
 mod housekeeping;
 mod http;
+mod im_account;
 pub mod logging;
 mod metrics;
 mod role_conference;

@@ -4,11 +4,14 @@
 //!  ConferenceService ──BridgeCommand──► Telephony ──MediaCommand──► media::Engine
 //!    (focus, answers,                    (SIP legs)                   (threads, RTP)
 //!     records, reports) ◄──BridgeEvent──            ◄──MediaEvent──
+//!           │
+//!           └──Watching──► ConferenceUa (who follows conferences, who is on the phone)
 //! ```
 
 mod bridge;
 mod plan;
 mod trunks;
+pub(crate) mod ua;
 
 use std::net::SocketAddr;
 use std::sync::Weak;

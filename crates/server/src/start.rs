@@ -17,9 +17,10 @@ use crate::config::{Config, Part, SecretError};
 use crate::files::{self, ADMINISTRATOR_KEY_FILE, Addresses, FileError, SHARED_SECRET_FILE};
 use crate::housekeeping;
 use crate::http::{self, Proxies, websocket, websocket::Origins};
+use crate::im_account::ImAccount;
 use crate::metrics::{self, Metrics};
 use crate::role_conference::{self, ConferenceRole};
-use crate::role_gateway::{self, GatewayRole, ImServerAddress, Surroundings};
+use crate::role_gateway::{self, GatewayRole, Surroundings};
 use crate::role_im::{self, ImRole};
 
 /// How long each part may take to end after its work is done.
@@ -179,14 +180,23 @@ impl Server {
         };
         let accounts = Accounts::new(store.clone(), domain.clone(), domain.clone(), changed);
         let ours = config.runs(Part::Im) || config.runs(Part::Gateway);
+        let gateway_account = ImAccount::gateway(&config);
         let gateway_password = match ours {
-            true => role_gateway::account(&config, &store, &accounts).await?,
+            true => gateway_account.password(&store, &accounts).await?,
             false => String::new(),
+        };
+        // With an IM server here, it wants the account; with none, and none named, nobody could follow a conference.
+        let focus = ImAccount::conferences(&config)
+            .filter(|account| config.runs(Part::Im) || account.is_elsewhere());
+        let focus = match focus {
+            Some(account) => Some((account.password(&store, &accounts).await?, account)),
+            None => None,
         };
 
         let http_tasks = stages.add("http");
         let carriers = stages.add("carriers");
         let gateway_tasks = stages.add("gateway");
+        let ua_tasks = stages.add("conference ua");
         let conference_tasks = stages.add("conference");
         let mut routes = axum::Router::new();
         let mut counted = Metrics {
@@ -200,7 +210,7 @@ impl Server {
         if config.runs(Part::Gateway) {
             let ours = im.as_ref().map(|im| &im.transports);
             let around = Surroundings {
-                im_server: ImServerAddress::of(&config, ours)?,
+                im_server: gateway_account.address(ours)?,
                 conference_url: match &config.gateway.conference_url {
                     Some(url) => url.clone(),
                     None => format!("{}{CONFERENCE_PATH}", local_url(http_addr)),
@@ -235,6 +245,17 @@ impl Server {
                 .transports
                 .push(("conference", role.transports.clone()));
             counted.media = Some(role.media.clone());
+            let ours = im.as_ref().map(|im| &im.transports);
+            if let Some((password, account)) = focus {
+                let server = account.address(ours)?;
+                let watching = role.service.watching();
+                let started = role_conference::ua::start(
+                    &account, server, password, watching, &ua_tasks, &carriers,
+                );
+                counted.transports.push(("conference ua", started.await?));
+            } else {
+                tracing::info!("conferences cannot be followed by SIP: no IM server for them");
+            }
         }
         routes = routes.merge(metrics::router(counted));
         let router = api::router(api::Http {
@@ -259,7 +280,7 @@ impl Server {
         let clients = im.as_ref().map(|im| &im.transports);
         let trunks = conference.as_ref().map(|role| &role.transports);
         let addresses = Addresses {
-            gateway: Some(role_gateway::identity(&config)?),
+            gateway: Some(ImAccount::gateway(&config).identity()?),
             domain,
             sip_udp: bound(clients, Transport::Udp),
             sip_tcp: bound(clients, Transport::Tcp),

@@ -179,7 +179,10 @@ async fn a_new_name_changes_nothing_else_of_an_account() {
 async fn too_many_device_passwords_are_refused_in_words_and_those_of_dead_sessions_give_way() {
     let site = Site::start().await;
     let line = "POST /api/v1/users/bob/devices";
-    let (session, desk) = (json!({ "label": "convoke call (1)" }), json!({ "label": "desk" }));
+    let (session, desk) = (
+        json!({ "label": "convoke call (1)" }),
+        json!({ "label": "desk" }),
+    );
     assert_eq!(site.ask(KEY, line, session.clone()).await.status, 201);
     for _ in 1..store::DEVICES_MAX {
         assert_eq!(site.ask(KEY, line, desk.clone()).await.status, 201);
@@ -208,9 +211,13 @@ async fn accounts_beyond_a_page_of_the_store_are_listed_too() {
     }
     let all = site.good(KEY, "GET /api/v1/users", Value::Null).await;
     assert_eq!(count(&all), before + store::PAGE_MAX);
-    let last = site.good(KEY, "GET /api/v1/users/zoe0499", Value::Null).await;
+    let last = site
+        .good(KEY, "GET /api/v1/users/zoe0499", Value::Null)
+        .await;
     assert_eq!(last["user"], "zoe0499@example.org");
-    let (status, _) = site.refused(KEY, "GET /api/v1/users/yves", Value::Null).await;
+    let (status, _) = site
+        .refused(KEY, "GET /api/v1/users/yves", Value::Null)
+        .await;
     assert_eq!(status, 404);
 }
 
@@ -218,7 +225,10 @@ async fn accounts_beyond_a_page_of_the_store_are_listed_too() {
 async fn names_and_labels_that_nobody_could_use_are_refused() {
     let site = Site::start().await;
     let name = json!({ "name": "Bob" });
-    assert_eq!(site.refused(KEY, "PUT /api/v1/users/BOB", name).await.0, 400);
+    assert_eq!(
+        site.refused(KEY, "PUT /api/v1/users/BOB", name).await.0,
+        400
+    );
     let telephones = json!([{ "label": " ", "number": "+15550109" }]);
     let line = "PUT /api/v1/users/bob/telephones";
     assert_eq!(site.refused(KEY, line, telephones).await.0, 400);

@@ -4,7 +4,7 @@ use conference_core::limits;
 use convoke_types::E164;
 
 use super::Findings;
-use crate::config::{Config, Part, SipTransport, TrunkSettings};
+use crate::config::{Cidr, Config, Part, Secret, SipTransport, TrunkSettings};
 
 pub(super) fn check(config: &Config, findings: &mut Findings) {
     server(config, findings);
@@ -51,6 +51,15 @@ fn im(config: &Config, findings: &mut Findings) {
     if !config.runs(Part::Im) {
         return;
     }
+    let focus = &im.conferences;
+    if !focus.is_empty() && convoke_types::Aor::new(focus, "example.org").is_err() {
+        let words = format!("{focus:?} cannot be the user of a SIP address");
+        findings.error("im.conferences", words, "write letters and digits");
+    }
+    if *focus == config.gateway.user {
+        let words = "the gateway has the same account";
+        findings.error("im.conferences", words, "write another name");
+    }
     if im.udp.is_empty() && im.tcp.is_empty() && im.tls.is_empty() {
         findings.error("im", "nobody can connect", "set udp, tcp or tls");
     }
@@ -59,7 +68,11 @@ fn im(config: &Config, findings: &mut Findings) {
         findings.error("im.digest", "nobody could prove who they are", fix);
     }
     let has_stream = !im.tcp.is_empty() || !im.tls.is_empty();
-    if !has_stream && config.runs(Part::Gateway) && config.gateway.im_server.is_none() {
+    let gateway = config.runs(Part::Gateway) && config.gateway.im_server.is_none();
+    let conference = config.runs(Part::Conference)
+        && config.conference.im_server.is_none()
+        && !config.im.conferences.is_empty();
+    if !has_stream && (gateway || conference) {
         let words =
             "commands and reports do not fit into datagrams, and there is no tcp or tls address";
         findings.error("im.tcp", words, "set im.tcp or im.tls");
@@ -111,6 +124,19 @@ fn conference(config: &Config, findings: &mut Findings) {
             "conference.ring_timeout_s",
             words,
             "45 suits most telephones",
+        );
+    }
+    if config.runs(Part::Conference) {
+        im_account(
+            "conference.im_",
+            &AccountSettings {
+                server: conference.im_server.as_deref(),
+                transport: conference.im_transport,
+                password: conference.im_password.as_ref(),
+                trusted: &conference.im_trusted_servers,
+                listen: conference.im_listen,
+            },
+            findings,
         );
     }
     let limits = [
@@ -167,40 +193,17 @@ fn gateway(config: &Config, findings: &mut Findings) {
         let words = format!("{:?} cannot be the user of a SIP address", gateway.user);
         findings.error("gateway.user", words, "write letters and digits");
     }
-    for net in &gateway.trusted_servers {
-        if net.parts().1 == 0 {
-            findings.error(
-                "gateway.trusted_servers",
-                "identities asserted by the whole internet would be believed",
-                "name the IM server's address",
-            );
-        }
-    }
-    if gateway.transport == SipTransport::Udp {
-        findings.error(
-            "gateway.transport",
-            "commands and reports do not fit into datagrams",
-            "write \"tcp\" or \"tls\"",
-        );
-    }
-    if gateway.im_server.is_some() && gateway.password.is_none() {
-        findings.error(
-            "gateway.password",
-            "the gateway registers at an IM server elsewhere, and has no password",
-            "make an account for it there and write its password to a file",
-        );
-    }
-    let elsewhere = gateway
-        .im_server
-        .as_deref()
-        .is_some_and(|host| !is_local(host_of(host)));
-    if elsewhere && gateway.listen.ip().is_loopback() {
-        findings.warn(
-            "gateway.listen",
-            format!("the IM server cannot reach {}", gateway.listen.ip()),
-            "right if it always answers over the gateway's connection; otherwise write this machine's address",
-        );
-    }
+    im_account(
+        "gateway.",
+        &AccountSettings {
+            server: gateway.im_server.as_deref(),
+            transport: gateway.transport,
+            password: gateway.password.as_ref(),
+            trusted: &gateway.trusted_servers,
+            listen: gateway.listen,
+        },
+        findings,
+    );
     if gateway.im_server.is_none() && !config.runs(Part::Im) {
         findings.error(
             "gateway.im_server",
@@ -227,6 +230,56 @@ fn gateway(config: &Config, findings: &mut Findings) {
             let words = format!("expected http://… or https://…, came {url:?}");
             findings.error(key, words, "write the whole URL");
         }
+    }
+}
+
+/// What our own parts' accounts at the IM server have in common.
+struct AccountSettings<'c> {
+    server: Option<&'c str>,
+    transport: SipTransport,
+    password: Option<&'c Secret>,
+    trusted: &'c [Cidr],
+    listen: std::net::SocketAddr,
+}
+
+fn im_account(prefix: &str, account: &AccountSettings<'_>, findings: &mut Findings) {
+    let server = if prefix == "gateway." {
+        "im_server"
+    } else {
+        "server"
+    };
+    let key = |name: &str| format!("{prefix}{name}");
+    if account.trusted.iter().any(|net| net.parts().1 == 0) {
+        findings.error(
+            key("trusted_servers"),
+            "identities asserted by the whole internet would be believed",
+            "name the IM server's address",
+        );
+    }
+    if account.transport == SipTransport::Udp {
+        findings.error(
+            key("transport"),
+            "commands, reports and documents do not fit into datagrams",
+            "write \"tcp\" or \"tls\"",
+        );
+    }
+    if account.server.is_some() && account.password.is_none() {
+        findings.error(
+            key("password"),
+            format!(
+                "{} names an IM server elsewhere, and there is no password for it",
+                key(server)
+            ),
+            "make an account there and write its password to a file",
+        );
+    }
+    let elsewhere = account.server.is_some_and(|host| !is_local(host_of(host)));
+    if elsewhere && account.listen.ip().is_loopback() {
+        findings.warn(
+            key("listen"),
+            format!("the IM server cannot reach {}", account.listen.ip()),
+            "right if it always answers over our connection; otherwise write this machine's address",
+        );
     }
 }
 

@@ -34,7 +34,7 @@ fn answers(hz: f32) -> Behaviour {
 /// A simulated network and a server with a trunk to it.
 pub struct Road {
     pub bench: Bench,
-    network: Network,
+    pub network: Network,
     tasks: Tasks,
 }
 
@@ -93,7 +93,7 @@ impl Road {
 }
 
 /// Takes words until these came; gives all of them.
-fn until(peer: &mut SipPeer, expected: &str) -> String {
+pub fn until(peer: &mut SipPeer, expected: &str) -> String {
     let mut said = String::new();
     while !said.contains(expected) {
         said.push_str(&answer(peer));

@@ -8,6 +8,7 @@
 mod apart;
 mod bench;
 mod conference;
+mod follow;
 mod forged;
 mod gateway;
 mod im;

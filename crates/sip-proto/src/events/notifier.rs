@@ -21,6 +21,9 @@ use crate::flow::{FlowId, Source, Target};
 use crate::message::Message;
 use crate::name::{HeaderName, Method};
 
+/// Pause before a notification that could not be sent is sent again.
+const SEND_AGAIN: Duration = Duration::from_secs(1);
+
 /// Bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -119,7 +122,7 @@ pub struct Wanted {
     pub watcher: Arc<str>,
     /// Where it goes.
     pub target: Target,
-    /// The whole state is wanted: the first notification, or one after a renewal.
+    /// The whole state is wanted: the first notification, one after a renewal, or after one that may not have come.
     pub full: bool,
 }
 
@@ -139,6 +142,8 @@ struct Subscription {
     dirty: bool,
     /// To be sent whatever it says, and at once.
     forced: bool,
+    /// The last one may not have come: the next says everything.
+    whole: bool,
     /// The document is asked for.
     asked: bool,
     not_before: Instant,
@@ -290,6 +295,7 @@ impl Notifier {
             pending: None,
             dirty: true,
             forced: true,
+            whole: false,
             asked: false,
             not_before: now,
             last: None,
@@ -348,6 +354,28 @@ impl Notifier {
         }
     }
 
+    /// The subscriptions to this, each with who watches, in the order in which they came.
+    pub fn watchers(&self, resource: &str) -> Vec<(SubId, Arc<str>)> {
+        let watching = self.by_resource.get(resource);
+        let subs = watching.into_iter().flatten();
+        let with_watcher = subs.filter_map(|sub| Some((*sub, self.watch(*sub)?.watcher.clone())));
+        let mut all: Vec<_> = with_watcher.collect();
+        all.sort_unstable();
+        all
+    }
+
+    /// All subscriptions go over another connection from now on: for a user agent whose only way out is its own server.
+    pub fn retarget(&mut self, target: &Target) {
+        let subs: Vec<SubId> = self.subscriptions.keys().copied().collect();
+        for sub in subs {
+            if let Some(found) = self.subscriptions.get_mut(&sub) {
+                let before = found.target.flow;
+                found.target = target.clone();
+                self.on_flow(sub, target.flow, before);
+            }
+        }
+    }
+
     /// Ends all subscriptions to this, with a last notification.
     pub fn end_all(&mut self, resource: &str, end: End, now: Instant) {
         let watching = self.by_resource.get(resource);
@@ -373,9 +401,18 @@ impl Notifier {
                 resource: found.watch.resource.clone(),
                 watcher: found.watch.watcher.clone(),
                 target: found.target.clone(),
-                full: found.forced,
+                full: found.forced || found.whole,
             });
         }
+    }
+
+    /// There is nothing to tell, so nothing is sent. Not for one that has to go whatever it says.
+    pub fn nothing(&mut self, sub: SubId) {
+        if let Some(found) = self.subscriptions.get_mut(&sub) {
+            found.asked = false;
+            found.dirty = false;
+        }
+        self.arm(sub);
     }
 
     /// Sends a notification that was wanted, with a document or, when there is nothing to tell, without one. What says the same
@@ -399,10 +436,11 @@ impl Notifier {
         let same = found.last.is_some() && found.last == said;
         found.asked = false;
         found.dirty = false;
-        if same && !found.forced && found.ending.is_none() {
+        if same && !found.forced && !found.whole && found.ending.is_none() {
             return self.arm(sub);
         }
         found.forced = false;
+        found.whole = false;
         found.last = said;
         found.not_before = now.checked_add(pace).unwrap_or(now);
         let left = found.until.saturating_duration_since(now).as_secs();
@@ -448,6 +486,22 @@ impl Notifier {
             // RFC 6665 §4.2.2: whoever does not know the subscription, or does not answer, has none.
             self.remove(sub);
         }
+        true
+    }
+
+    /// A NOTIFY did not get out, or its connection closed before its answer came: it goes again after a while, and says everything. False
+    /// when the transaction is not ours.
+    pub fn on_lost(&mut self, tx: ClientTx, now: Instant) -> bool {
+        let Some(sub) = self.by_tx.remove(&tx) else {
+            return false;
+        };
+        if let Some(found) = self.subscriptions.get_mut(&sub) {
+            found.pending = None;
+            found.whole = true;
+            found.dirty = true;
+            found.not_before = now.checked_add(SEND_AGAIN).unwrap_or(now);
+        }
+        self.consider(sub, now);
         true
     }
 
@@ -510,7 +564,8 @@ impl Notifier {
         }
     }
 
-    fn end(&mut self, sub: SubId, end: End, now: Instant) {
+    /// Ends one subscription, with a last notification.
+    pub fn end(&mut self, sub: SubId, end: End, now: Instant) {
         if let Some(found) = self.subscriptions.get_mut(&sub) {
             found.ending.get_or_insert(end);
             found.forced = true;
