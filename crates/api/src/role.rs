@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use conference_core::{Actor, Command, Focus, Operation, Output, Reply};
-use convoke_types::bridge::{BridgeCommand, BridgeEvent};
+use conference_core::{Actor, Command, Focus, Operation, Output, Reply, RosterEntry};
+use convoke_types::bridge::{BridgeCommand, BridgeEvent, LegEvent};
 use convoke_types::report::{Change, ParticipantRef, Report};
-use convoke_types::{Aor, CommandId, ConferenceId, Fault, FaultCode, ParticipantId};
+use convoke_types::{
+    Aor, Cause, CommandId, ConferenceId, EndReason, Fault, FaultCode, LegKey, LegState, ParticipantId,
+};
 use runtime::clock;
 use runtime::tasks::Tasks;
 use store::{Answered, CommandAnswer, Store};
@@ -30,6 +32,8 @@ const COMMANDS_MAX: usize = 4_096;
 const OUTPUTS_MAX: usize = 65_536;
 /// Time between two states of conferences at least that are put together for those who watch; what changes meanwhile is in one.
 const TELL_EVERY: Duration = Duration::from_millis(40);
+/// Legs that are not dialled whose end the focus has yet to hear; those beyond end when their time to ring is over.
+const REFUSED_MAX: usize = 4_096;
 
 /// An encoded answer.
 #[derive(Debug, Clone)]
@@ -146,6 +150,7 @@ pub(crate) struct Parts {
 pub(crate) fn start(tasks: &Tasks, parts: Parts) -> FocusHandle {
     let (asks, asked) = mpsc::channel(COMMANDS_MAX);
     let (steps, to_do) = mpsc::channel(OUTPUTS_MAX);
+    let (refusals, refused) = mpsc::channel(REFUSED_MAX);
     let shutdown = tasks.shutdown_token().clone();
     let sequencer = Sequencer {
         store: parts.store,
@@ -154,7 +159,7 @@ pub(crate) fn start(tasks: &Tasks, parts: Parts) -> FocusHandle {
         webhooks: parts.webhooks,
         records: parts.records,
         bridge: parts.bridge_commands,
-        asks: asks.downgrade(),
+        refusals,
         refused: HashSet::new(),
     };
     tasks.spawn_vital("conference.sequencer", sequencer.run(to_do));
@@ -169,7 +174,7 @@ pub(crate) fn start(tasks: &Tasks, parts: Parts) -> FocusHandle {
             changed: BTreeSet::new(),
             told: None,
         }
-        .run(asked, parts.bridge_events, shutdown),
+        .run(asked, parts.bridge_events, refused, shutdown),
     );
     FocusHandle { asks }
 }
@@ -218,6 +223,7 @@ impl FocusLoop {
         mut self,
         mut asked: mpsc::Receiver<Asked>,
         mut events: mpsc::Receiver<BridgeEvent>,
+        mut refused: mpsc::Receiver<BridgeEvent>,
         shutdown: runtime::tasks::Shutdown,
     ) {
         let mut draining: Option<Instant> = None;
@@ -237,6 +243,7 @@ impl FocusLoop {
                     self.focus.shutdown(clock::now());
                 }
                 Some(event) = events.recv() => self.focus.handle_bridge(event, clock::now()),
+                Some(event) = refused.recv() => self.focus.handle_bridge(event, clock::now()),
                 Some(asked) = asked.recv() => match asked {
                     Asked::Command(ask) => self.command(*ask).await,
                     Asked::Look(look) => {
@@ -394,9 +401,10 @@ struct Sequencer {
     webhooks: Option<Webhooks>,
     records: Records,
     bridge: mpsc::Sender<BridgeCommand>,
-    asks: mpsc::WeakSender<Asked>,
-    /// Conferences with a command whose answer could not be stored: nothing more of them may reach a telephone.
-    refused: HashSet<ConferenceId>,
+    /// Tells the focus that a leg was not dialled.
+    refusals: mpsc::Sender<BridgeEvent>,
+    /// Legs of commands whose answers could not be stored: no telephone may ring for them.
+    refused: HashSet<LegKey>,
 }
 
 impl Sequencer {
@@ -409,7 +417,8 @@ impl Sequencer {
                     self.history.see(&report);
                     self.records.see(&report).await;
                     if matches!(report.change, Change::Ended { .. }) {
-                        self.refused.remove(&report.conference);
+                        let over = &report.conference;
+                        self.refused.retain(|leg| leg.conference != *over);
                     }
                     if let Some(webhooks) = &self.webhooks {
                         webhooks.see(&report, || self.history.members(&report.conference));
@@ -424,17 +433,18 @@ impl Sequencer {
 
     async fn bridge(&mut self, command: BridgeCommand) {
         let command = match command {
-            BridgeCommand::Dial { leg, .. } if self.refused.contains(&leg.conference) => {
+            BridgeCommand::Dial { leg, .. } if self.refused.remove(&leg) => {
                 tracing::error!(%leg, "not dialled: its command could not be stored");
-                return;
+                return self.not_dialled(leg);
             }
             // Each call that arrived is answered.
-            BridgeCommand::Admit { call, leg, .. } if self.refused.contains(&leg.conference) => {
-                tracing::error!(%leg, "not admitted: the conference's command could not be stored");
+            BridgeCommand::Admit { call, leg, .. } if self.refused.remove(&leg) => {
+                tracing::error!(%leg, "not admitted: its command could not be stored");
+                self.not_dialled(leg);
                 BridgeCommand::Refuse {
                     call,
                     sip: 500,
-                    words: "the conference could not be stored".to_owned(),
+                    words: "the command could not be stored".to_owned(),
                 }
             }
             command => command,
@@ -445,8 +455,7 @@ impl Sequencer {
         }
     }
 
-    /// Makes an answer durable, then gives it; a command that calls somebody and cannot be made durable ends its conference
-    /// undialled.
+    /// Makes an answer durable, then gives it; whom a command calls that cannot be made durable is not dialled.
     async fn answer(&mut self, answer: Answer) {
         let envelope = (answer.encode)(&answer.result);
         let passing = answer.result.as_ref().is_err_and(convert::is_passing);
@@ -461,9 +470,7 @@ impl Sequencer {
                 if let Ok(reply) = &answer.result
                     && answer.calls
                 {
-                    let conference = reply.snapshot.conference.clone();
-                    self.refused.insert(conference.clone());
-                    self.end(conference);
+                    self.refused.extend(legs_of(reply));
                 }
                 Given {
                     envelope: (answer.encode)(&Err(fault)),
@@ -475,26 +482,34 @@ impl Sequencer {
         let _ = answer.to.send(given);
     }
 
-    fn end(&self, conference: ConferenceId) {
-        let Some(asks) = self.asks.upgrade() else {
-            return;
+    /// The leg is over as far as the focus is concerned. Not by the trunk's fault: nobody tries another.
+    fn not_dialled(&self, leg: LegKey) {
+        let cause = Cause {
+            reason: EndReason::Bridge,
+            sip: None,
+            q850: None,
+            words: "Not called: the server could not store the command.".to_owned(),
         };
-        let (to, _) = oneshot::channel();
-        let Ok(id) = format!("end-{conference}").parse() else {
-            return;
-        };
-        let ask = Ask {
-            id,
-            actor: Actor::administrator(),
-            operation: Operation::End { conference },
-            encode: Box::new(|_| Bytes::new()),
-            durable: None,
-            answer: to,
-        };
-        if asks.try_send(Asked::Command(Box::new(ask))).is_err() {
-            tracing::error!("a conference that could not be stored could not be ended either");
+        let state = LegState::Failed;
+        let event = LegEvent::Ended { state, cause };
+        if self
+            .refusals
+            .try_send(BridgeEvent::Leg { leg, event })
+            .is_err()
+        {
+            tracing::error!("the focus does not hear that a leg was not dialled");
         }
     }
+}
+
+/// The legs of those whom a command named.
+fn legs_of(reply: &Reply) -> impl Iterator<Item = LegKey> {
+    let named = |entry: &&RosterEntry| reply.participants.contains(&entry.participant.id);
+    let entries = reply.snapshot.roster.iter().filter(named);
+    entries.map(|entry| LegKey {
+        conference: reply.snapshot.conference.clone(),
+        leg: entry.leg.id.clone(),
+    })
 }
 
 /// Makes an answer durable; gives the first one back where the command was answered before.
@@ -592,6 +607,7 @@ mod tests {
             assert!(asks.try_send(command).is_ok());
         }
         let (_bridge, events) = mpsc::channel(1);
+        let (_refusals, refused) = mpsc::channel(1);
         let (steps, mut to_do) = mpsc::channel(OUTPUTS_MAX);
         let tasks = Tasks::new(Shutdown::new());
         let focus = FocusLoop {
@@ -604,7 +620,7 @@ mod tests {
             told: None,
         };
         let shutdown = tasks.shutdown_token().clone();
-        tasks.spawn("focus", focus.run(asked, events, shutdown));
+        tasks.spawn("focus", focus.run(asked, events, refused, shutdown));
         let first = to_do.recv().await.unwrap();
         assert!(!matches!(first, Step::Answer(_)));
         tasks.finish(Duration::from_secs(60)).await.unwrap();
