@@ -468,11 +468,32 @@ describe('with 5,000 contacts and 100,000 messages', () => {
       }
       return times.sort((a, b) => a - b)[30] as number;
     });
+    const sent = await page.evaluate(async () => {
+      const log = document.querySelector('.log') as HTMLElement;
+      log.scrollTop = log.scrollHeight;
+      await new Promise((done) => setTimeout(done, 300));
+      const chat = (window as unknown as Shown).models.convoke.chats.open('bob@convoke.example');
+      const times: number[] = [];
+      for (let n = 0; n < 9; n += 1) {
+        const start = performance.now();
+        chat.send(`sent ${n}`);
+        log.getBoundingClientRect();
+        await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+        times.push(performance.now() - start);
+      }
+      return times.sort((a, b) => a - b)[4] as number;
+    });
     const long = await page.evaluate(() => (window as unknown as { tasks: number[] }).tasks);
-    console.log(
-      `a key: ${answered.toFixed(1)} ms; a frame of scrolling: ${scrolled.toFixed(1)} ms; long tasks: ${long.map((ms) => ms.toFixed(0)).join(', ') || 'none'}`,
-    );
+    const words = [
+      `a key: ${answered.toFixed(1)} ms`,
+      `a frame of scrolling: ${scrolled.toFixed(1)} ms`,
+      `a message sent: ${sent.toFixed(1)} ms`,
+      `long tasks: ${long.map((ms) => ms.toFixed(0)).join(', ') || 'none'}`,
+    ];
+    console.log(words.join('; '));
+    // Medians, with room for a busy machine; what counts is that nothing grows with the thousands.
     expect(answered).toBeLessThan(50);
-    expect(long.filter((ms) => ms > 200)).toEqual([]);
+    expect(scrolled).toBeLessThan(50);
+    expect(sent).toBeLessThan(150);
   });
 });

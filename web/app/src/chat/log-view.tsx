@@ -8,7 +8,7 @@ import { useNow, usePick, useSlow } from '../store.ts';
 import { Icon } from '../ui/icon.tsx';
 import { IconButton, ProblemNotice } from '../ui/parts.tsx';
 import { Call, InvitationCard } from './events.tsx';
-import { type LogRow, logRows } from './log.ts';
+import { hiddenRows, type LogRow, logRows, type MadeRows, WINDOW_ROWS } from './log.ts';
 import { MessageView } from './message.tsx';
 
 /** Nearer than this to the end, the log follows what comes. */
@@ -21,11 +21,17 @@ const guess: Record<LogRow['kind'], number> = { day: 44, new: 28, item: 44 };
 /** The messages: only those in sight are in the page, however many there are. */
 export function Log({ chat, state }: { chat: Chat; state: ChatState }) {
   const { t } = useI18n();
-  const rows = useMemo(() => logRows(state.items, state.firstUnread), [state.items, state.firstUnread]);
   const scroll = useRef<HTMLDivElement>(null);
   const [atEnd, setAtEnd] = useState(true);
   const stick = useRef(true);
   const anchor = useRef<{ key: string; offset: number } | undefined>(undefined);
+  const made = useRef<MadeRows | undefined>(undefined);
+  made.current = logRows(state.items, state.firstUnread, made.current);
+  const all = made.current.rows;
+  const [hidden, setHidden] = useState<number | undefined>(undefined);
+  const from = hiddenRows(all.length, hidden, atEnd);
+  if (all.length > 0 && from !== hidden) setHidden(from);
+  const rows = useMemo(() => (from === 0 ? all : all.slice(from)), [all, from]);
   const virtual = useVirtualizer({
     count: rows.length,
     getScrollElement: () => scroll.current,
@@ -72,7 +78,9 @@ export function Log({ chat, state }: { chat: Chat; state: ChatState }) {
     setAtEnd(end);
     const first = virtual.getVirtualItems().find((item) => item.end > element.scrollTop);
     anchor.current = first && { key: String(first.key), offset: element.scrollTop - first.start };
-    if (element.scrollTop < OLDER_PX && state.hasOlder && !state.loadingOlder) void chat.loadOlder();
+    if (element.scrollTop >= OLDER_PX) return;
+    if (from > 0) setHidden(Math.max(0, from - WINDOW_ROWS));
+    else if (state.hasOlder && !state.loadingOlder) void chat.loadOlder();
   };
 
   const last = state.items.at(-1)?.id;
@@ -119,7 +127,11 @@ export function Log({ chat, state }: { chat: Chat; state: ChatState }) {
         tabIndex={0}
       >
         <div className="older">
-          {state.loadingOlder ? slowOlder && t.chat.older : !state.hasOlder ? <span>{t.chat.start(plain(state.with.name))}</span> : null}
+          {state.loadingOlder ? (
+            slowOlder && t.chat.older
+          ) : !state.hasOlder && from === 0 ? (
+            <span>{t.chat.start(plain(state.with.name))}</span>
+          ) : null}
         </div>
         <div className="virtual" style={{ height: total }}>
           {virtual.getVirtualItems().map((item) => (

@@ -10,14 +10,32 @@ export type LogRow =
 /** Messages of one person within this time stand under one name. */
 const GROUP_MS = 5 * 60_000;
 
+/** Lines that were made, and of which items: the next time only what is new is made. */
+export interface MadeRows {
+  readonly items: readonly ChatItem[];
+  readonly firstUnread: string | undefined;
+  readonly rows: readonly LogRow[];
+  /** Where the lines of each item begin. */
+  readonly starts: readonly number[];
+}
+
 /**
  * The chat as lines: a separator where a day begins and where the unread ones begin; a message continues the one before if it
- * is by the same person, within five minutes.
+ * is by the same person, within five minutes. With what was made before, a message more costs the same in a long chat as in a short one.
  */
-export function logRows(items: readonly ChatItem[], firstUnread: string | undefined): LogRow[] {
-  const rows: LogRow[] = [];
-  let before: ChatItem | undefined;
-  for (const item of items) {
+export function logRows(items: readonly ChatItem[], firstUnread: string | undefined, made?: MadeRows): MadeRows {
+  let same = 0;
+  if (made && made.firstUnread === firstUnread) {
+    const most = Math.min(items.length, made.items.length);
+    while (same < most && items[same] === made.items[same]) same += 1;
+  }
+  if (made && same === items.length && same === made.items.length) return made;
+  const rows = made ? made.rows.slice(0, made.starts[same] ?? made.rows.length) : [];
+  const starts = made ? made.starts.slice(0, same) : [];
+  for (let at = same; at < items.length; at += 1) {
+    const item = items[at] as ChatItem;
+    const before = items[at - 1];
+    starts.push(rows.length);
     const newDay = before === undefined || item.at - before.at > 86_400_000 || daysBetween(before.at, item.at) !== 0;
     if (newDay) rows.push({ kind: 'day', key: `day-${item.id}`, at: item.at });
     const unreadHere = item.id === firstUnread;
@@ -30,9 +48,17 @@ export function logRows(items: readonly ChatItem[], firstUnread: string | undefi
       before.mine === item.mine &&
       item.at - before.at < GROUP_MS;
     rows.push({ kind: 'item', key: item.id, item, head: !goesOn });
-    before = item;
   }
-  return rows;
+  return { items, firstUnread, rows, starts };
+}
+
+/** So many lines are laid out at first; more are when somebody scrolls to them. */
+export const WINDOW_ROWS = 1_000;
+
+/** How many of the oldest lines are left out: none that was shown, until one is back at the end and very many are. */
+export function hiddenRows(count: number, hidden: number | undefined, atEnd: boolean): number {
+  if (hidden === undefined || (atEnd && count - hidden > 3 * WINDOW_ROWS)) return Math.max(0, count - WINDOW_ROWS);
+  return Math.min(hidden, count);
 }
 
 /** A text in parts: plain, or a web address that may be followed. */

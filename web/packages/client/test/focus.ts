@@ -118,6 +118,7 @@ export class Focus {
     const refused = this.refuse.get(operation);
     if (refused) return fault(refused);
     const target = this.people.find((one) => one.id === text('participant'));
+    if (operation !== 'get') this.version++;
     switch (operation) {
       case 'get': {
         const report = this.end

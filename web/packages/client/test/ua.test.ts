@@ -103,7 +103,7 @@ describe('the connection', () => {
     const { peer, convoke } = await World.online();
     peer.alive = false;
     convoke.session.reconnect();
-    await settle(1_900);
+    await settle(1_400);
     expect(peer.connections.length).toBe(1);
     await settle(200);
     expect(peer.connections.length).toBe(2);

@@ -50,6 +50,8 @@ export class Followed extends State<FollowedState> {
   #holders = 0;
   #asking = false;
   #learning = false;
+  /** The version of what is shown. */
+  #shown = 0;
 
   constructor(ua: Ua, service: ConferenceService, id: string, title: string) {
     super({
@@ -100,7 +102,8 @@ export class Followed extends State<FollowedState> {
   /** An answer of the service told this: it is newer than what events said, or says more. */
   adopt(snapshot: Snapshot): void {
     // What is known by events goes its own way; the answer gives the times, and all there is before the first event.
-    if (!this.get().known || snapshot.version > this.#events.snapshot.version || snapshot.phase === 'ended') this.#show(snapshot, false);
+    const { known } = this.get();
+    if (!known || snapshot.version > this.#shown || snapshot.phase === 'ended') this.#show(snapshot, known);
     this.#giveTimes(snapshot);
     if (snapshot.phase === 'ended') this.ended(undefined);
   }
@@ -131,8 +134,9 @@ export class Followed extends State<FollowedState> {
       this.#ua.platform.setTimeout(() => this.#subscription.refetch(), 0);
     }
     if (applied === 'new') {
-      const wasKnown = this.get().known;
-      this.#show(this.#events.snapshot, wasKnown);
+      // An answer may have told more already; what is on its way to us catches up with it.
+      const { version } = this.#events.snapshot;
+      if (version === 0 || version >= this.#shown) this.#show(this.#events.snapshot, this.get().known);
       this.set({ current: true });
       if (this.#events.snapshot.phase === 'ended') void this.#learnEnd();
     }
@@ -141,6 +145,7 @@ export class Followed extends State<FollowedState> {
 
   /** `live`: what differs from before happens now. */
   #show(snapshot: Snapshot, live: boolean): void {
+    this.#shown = snapshot.version;
     const { platform } = this.#ua;
     const now = platform.now();
     const before = this.get();

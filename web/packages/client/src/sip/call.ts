@@ -28,6 +28,7 @@ export class SipCall implements Usage {
   #provisional = false;
   #cancelled = false;
   #ack: SipRequest | undefined;
+  #connection = 0;
   /** The far end rings, or makes progress. */
   onRinging: () => void = () => {};
   /** Once, whoever ended it. */
@@ -46,9 +47,18 @@ export class SipCall implements Usage {
     return this.#state === 'up';
   }
 
+  /**
+   * Whether it can be changed within its dialog: the road back to us leads over the connection that it began on (RFC 5626 §5.3), so over another one
+   * only a new call is reached.
+   */
+  get reachable(): boolean {
+    return this.up && this.#connection === this.ua.connection;
+  }
+
   /** Calls with this offer; gives the answer, or undefined when the call ended (`onEnd` says how). */
   async invite(offer: string): Promise<string | undefined> {
     this.#state = 'calling';
+    this.#connection = this.ua.connection;
     this.ua.add(this);
     this.#alarm.set(ANSWER_MS, () => this.hangUp());
     const response = await this.#sendInvite(offer);

@@ -18,7 +18,7 @@ const QUIET_MS = 25_000;
 /** How long it may take to answer. */
 const PONG_MS = 10_000;
 /** The same where there is reason to doubt. */
-const PONG_SOON_MS = 2_000;
+const PONG_SOON_MS = 1_500;
 /** Pauses before connecting again, after the first try at once; the last is for all further ones. */
 const PAUSES_MS = [0, 1_000, 2_000, 4_000, 8_000, 15_000, 30_000] as const;
 /** A connection that held so long was a good one: the next begins with the first pause again. */
@@ -103,6 +103,7 @@ export class Ua {
   readonly #alive: Alarm;
   readonly #register = { callId: '', seq: 0, expires: EXPIRES_S, underWay: false, again: false };
   #socket: Socket | undefined;
+  #connections = 0;
   #tries = 0;
   #onlineAt = 0;
   #offset = 0;
@@ -121,6 +122,11 @@ export class Ua {
     this.#transactions = new Transactions(platform);
     this.#transactions.onRequest = (request, respond) => this.#request(request, respond);
     this.#transactions.onStray = (response) => this.#usages.get(response.callId)?.onStray?.(response);
+  }
+
+  /** Counts the connections: what belongs to an earlier one cannot be gone on with. */
+  get connection(): number {
+    return this.#connections;
   }
 
   get online(): boolean {
@@ -239,6 +245,7 @@ export class Ua {
     this.state.put({ ...this.state.get(), status, retryAt: undefined });
     const socket = this.platform.openSocket(this.options.url, 'sip');
     this.#socket = socket;
+    this.#connections++;
     const mine = (handler: () => void) => () => {
       if (this.#socket === socket) handler();
     };

@@ -72,7 +72,9 @@ export class ConferenceService {
           envelope = writeEnvelope(headers, operationNode(operation));
           if (utf8Length(envelope) > ENVELOPE_MAX) return take({ status: 413 });
         }
-        if (!this.ua.online || envelope === undefined) return;
+        if (!this.ua.online) return;
+        // Without an address of its own no answer could reach this device.
+        if (envelope === undefined) return take({ status: 481 });
         again.set(ANSWER_MS, attempt);
         void this.#deliver(envelope).then((status) => {
           // The answer may overtake the status of the message that it answers.

@@ -141,8 +141,11 @@ export class MyCall extends State<MyCallState> {
   #event(event: 'up' | 'lost' | 'device-lost', turn: number): void {
     if (turn !== this.#turn) return;
     if (event === 'device-lost') this.set({ problem: problem('device-lost') });
-    else if (event === 'lost') void this.#mend();
-    else if (this.get().status === 'reconnecting' && !this.#mending) this.set({ status: 'up' });
+    else if (event === 'lost') {
+      // What took the sound may have taken the signalling too.
+      this.#core.line?.ua.reconnect();
+      void this.#mend();
+    } else if (this.get().status === 'reconnecting' && !this.#mending) this.set({ status: 'up' });
   }
 
   /** The network changed: a fresh offer within the call; where the other side knows the call no more, a new call. */
@@ -176,7 +179,7 @@ export class MyCall extends State<MyCallState> {
 
   async #reoffer(media: MediaSession): Promise<'up' | 'lost' | 'refused'> {
     const call = this.#sip;
-    if (!call?.up) return 'refused';
+    if (!call?.reachable) return 'refused';
     try {
       const answered = await call.reinvite(await media.offer());
       if (typeof answered === 'string') return answered;
