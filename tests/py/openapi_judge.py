@@ -1,7 +1,7 @@
 """Judges the OpenAPI document and, by generated requests, what the server answers: openapi_judge.py URL PERSON ADMINISTRATOR
 
 PERSON is a token, ADMINISTRATOR the key. The document is judged by openapi-spec-validator; then schemathesis asks every operation
-with good and bad data and holds each answer against the document. Bounded in examples and in time.
+with good and bad data and holds each answer against the document. Bounded in examples, and in time.
 """
 
 import json
@@ -13,8 +13,8 @@ import requests
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 URL, PERSON, ADMINISTRATOR = sys.argv[1:]
-# Seconds that one run may take.
-MAX_S = 25
+# Seconds that one run may take; on a quiet machine it takes a few.
+MAX_S = 50
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 # A stream of events has no end to wait for; passwords are made slow on purpose, and this person's session is still needed.
 SPARED = [
@@ -37,11 +37,11 @@ if errors:
 def run(token, *which):
     command = [str(pathlib.Path(sys.executable).parent / "st"), "run", f"{URL}/api/v1/openapi.json"]
     command += ["--url", URL, "--header", f"Authorization: Bearer {token}", "--checks", CHECKS]
-    command += ["--phases", "examples,coverage,fuzzing", "--max-examples", "4", "--max-time", str(MAX_S)]
+    command += ["--phases", "examples,coverage,fuzzing", "--max-examples", "4"]
     command += ["--seed", "1", "--continue-on-failure", "--no-color", "--warnings", "off", "--request-timeout", "10", *which]
     for path in SPARED:
         command += ["--exclude-path", path]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=4 * MAX_S, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=MAX_S, check=False)
     print(done.stdout[-6000:], done.stderr[-2000:], file=sys.stderr)
     return done.returncode
 

@@ -29,6 +29,8 @@ use crate::webhooks::Webhooks;
 const LIST_MAX: usize = 32;
 /// Longest wait of a `get`, as the schema has it.
 const WAIT_MAX: Duration = Duration::from_secs(25);
+/// How long the last reports of a conference may take after the focus has gone.
+const LAST_REPORTS_MAX: Duration = Duration::from_secs(2);
 
 /// What the service is made of.
 pub struct Config {
@@ -199,7 +201,14 @@ impl ConferenceService {
             .message_id
             .clone()
             .map_or_else(|| new_id("get-"), Ok)?;
-        let answer = self.ask(request, acting, id, operation, None).await?;
+        let answer = match self.ask(request, acting, id, operation, None).await {
+            Err(fault) if fault.code == FaultCode::ShuttingDown => {
+                self.until_ended(conference).await;
+                let ended = self.get_ended(request, acting, conference, since);
+                return ended.ok_or(fault);
+            }
+            asked => asked?,
+        };
         if answer.is_fault {
             // It may have ended just now: the answer came after the last reports, so the history has them.
             return Ok(self
@@ -208,6 +217,18 @@ impl ConferenceService {
         }
         self.follow(request, acting, conference);
         Ok(answer)
+    }
+
+    /// At the shutdown the focus is gone while its last reports are still on their way into the history.
+    async fn until_ended(&self, conference: &ConferenceId) {
+        let history = &self.shared.history;
+        let Some(mut versions) = history.versions(conference) else {
+            return;
+        };
+        let ended =
+            async { while history.is_running(conference) && versions.changed().await.is_ok() {} };
+        // What never ended is told as the shutdown that it is.
+        let _ = clock::within(LAST_REPORTS_MAX, ended).await;
     }
 
     fn get_ended(

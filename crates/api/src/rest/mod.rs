@@ -67,7 +67,13 @@ impl FromRef<Rest> for Http {
         contact()
     ),
     modifiers(&Security),
-    components(schemas(answer::Error, answer::FaultView)),
+    components(schemas(
+        answer::Error,
+        answer::FaultView,
+        conferences::ConferenceVerb,
+        conferences::ParticipantVerb,
+        crate::webhooks::Notice
+    )),
     security(("bearer" = [])),
     tags(
         (name = "session", description = "Signing in"),

@@ -82,6 +82,24 @@ async fn passwords_and_tokens_are_written_down_when_they_are_made_and_taken_back
     }
 }
 
+/// A service may say who asks: nobody makes one of a person, nor a person of one, by the way.
+#[tokio::test]
+async fn a_services_account_is_not_renamed() {
+    let site = Site::start().await;
+    let gateway = site.accounts.aor("conference").unwrap();
+    let service = store::AccountKind::Service;
+    let saved = site.accounts.save(&gateway, "Gateway", service).await;
+    saved.unwrap();
+    let renamed = json!({ "name": "Eve" });
+    let line = "PUT /api/v1/users/conference";
+    assert_eq!(site.refused(KEY, line, renamed).await.0, 403);
+    let account = site.store.account(&gateway).await.unwrap().unwrap();
+    assert_eq!(
+        (account.kind, account.display_name.as_str()),
+        (service, "Gateway")
+    );
+}
+
 #[tokio::test]
 async fn renaming_an_account_leaves_its_language_alone() {
     let site = Site::start().await;

@@ -40,6 +40,24 @@ async fn the_document_is_served_to_everybody_and_says_what_everything_is() {
     }
     assert!(operations >= 35, "{operations}");
     undescribed(&document["components"]["schemas"], "schemas");
+    let mut referred = Vec::new();
+    references(&document, &mut referred);
+    for reference in referred {
+        let pointer = reference.trim_start_matches('#');
+        assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
+    }
+}
+
+fn references(of: &Value, found: &mut Vec<String>) {
+    match of {
+        Value::Object(map) => {
+            let reference = map.get("$ref").and_then(Value::as_str);
+            found.extend(reference.map(str::to_owned));
+            map.values().for_each(|value| references(value, found));
+        }
+        Value::Array(list) => list.iter().for_each(|value| references(value, found)),
+        _ => {}
+    }
 }
 
 /// Every property has words.
