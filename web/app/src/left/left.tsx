@@ -41,7 +41,6 @@ export function Left() {
     initialRect: { width: 272, height: 800 },
   });
   // Heights go with what stands where.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: rows and touch are what the heights follow.
   useLayoutEffect(() => virtual.measure(), [virtual, rows, touch]);
   return (
     <nav className="left" aria-label={t.left.label} data-screen="list">
