@@ -23,7 +23,7 @@ const seen = { screens: new Set<string>(), chips: new Set<string>(), marks: new 
 
 beforeAll(async () => {
   browser = await launch();
-  site = await serve('dist-fixtures', 'fixtures.html');
+  site = await serve(process.env.FIXTURES ?? 'dist-fixtures', 'fixtures.html');
   mkdirSync(OUT, { recursive: true });
 });
 afterAll(async () => {
@@ -116,6 +116,7 @@ describe.each(THEMES.filter((one) => !only.theme || one === only.theme))('%s', (
           timeout: 5_000,
           state: 'attached',
         });
+        await page.waitForFunction(() => document.querySelector('.app [aria-busy=true]') === null);
         await page.evaluate(() => document.fonts.ready);
         await page.waitForTimeout(60);
         await take(page, row.steps ?? [], width);

@@ -3,10 +3,10 @@ import { createPortal } from 'react-dom';
 import { useI18n } from '../i18n/index.tsx';
 import { useModels } from '../shell/models.tsx';
 import { applyTheme } from '../shell/window.ts';
-import { usePick } from '../store.ts';
+import { useLatest, usePick } from '../store.ts';
 import { LayerContext } from '../ui/float.tsx';
 import { Button } from '../ui/parts.tsx';
-import { Toasts } from '../ui/toast.tsx';
+import { Toasts, toast } from '../ui/toast.tsx';
 import { Tooltips } from '../ui/tooltip.tsx';
 
 const SIZE = 'popup,width=432,height=760';
@@ -14,7 +14,8 @@ const SIZE = 'popup,width=432,height=760';
 /** The board in a window of its own: the same board, drawn there. Closing that window brings it back. */
 export default function Popout({ children }: { children: ReactNode }) {
   const { view } = useModels();
-  const { language } = useI18n();
+  const { language, t } = useI18n();
+  const words = useLatest(t);
   const theme = usePick(view, (state) => state.theme);
   const [there, setThere] = useState<Window | undefined>();
 
@@ -22,6 +23,7 @@ export default function Popout({ children }: { children: ReactNode }) {
     const other = window.open('', 'convoke-board', SIZE);
     if (!other) {
       // Not allowed: it stays here.
+      toast({ text: words.current.board.popBlocked, bad: true });
       view.patch({ board: 'docked' });
       return;
     }
@@ -38,7 +40,7 @@ export default function Popout({ children }: { children: ReactNode }) {
       window.removeEventListener('pagehide', leave);
       other.close();
     };
-  }, [view]);
+  }, [view, words]);
   useEffect(() => {
     if (!there) return;
     applyTheme(theme, there.document);

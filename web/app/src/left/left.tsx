@@ -1,5 +1,5 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { type KeyboardEvent, type MouseEvent, memo, useMemo, useRef } from 'react';
+import { type KeyboardEvent, type MouseEvent, memo, useLayoutEffect, useMemo, useRef } from 'react';
 import { useI18n } from '../i18n/index.tsx';
 import type { ChatSummary, LiveConference, Person } from '../model.ts';
 import { useModels } from '../shell/models.tsx';
@@ -40,12 +40,8 @@ export function Left() {
     overscan: 8,
     initialRect: { width: 272, height: 800 },
   });
-  const sizes = `${touch}-${rows.length}`;
-  const measured = useRef(sizes);
-  if (measured.current !== sizes) {
-    measured.current = sizes;
-    virtual.measure();
-  }
+  // Heights go with what stands where.
+  useLayoutEffect(() => virtual.measure(), [virtual, rows, touch]);
   return (
     <nav className="left" aria-label={t.left.label} data-screen="list">
       <Mine />

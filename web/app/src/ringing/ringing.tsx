@@ -2,7 +2,7 @@ import { useEffect } from 'react';
 import { useI18n } from '../i18n/index.tsx';
 import type { Invitation } from '../model.ts';
 import { useModels } from '../shell/models.tsx';
-import { usePick } from '../store.ts';
+import { NARROW, useMedia, usePick } from '../store.ts';
 import { Icon } from '../ui/icon.tsx';
 import { Avatar, ProblemNotice, Timer } from '../ui/parts.tsx';
 import { usePlaceWord } from '../ui/place.tsx';
@@ -10,7 +10,7 @@ import { startRinging, stopRinging } from '../voice/ring.ts';
 import { AnswerButtons } from './answer.tsx';
 import './ringing.css';
 
-/** So many sheets are shown over each other; the others are counted. */
+/** So many sheets are shown over each other, one on a narrow screen; the others are counted. */
 const SHEETS_MAX = 2;
 
 /** Who calls me, over the top of the chat; the newest messages stay free. */
@@ -18,6 +18,7 @@ export default function Ringing({ silent }: { silent?: boolean }) {
   const { convoke } = useModels();
   const { t } = useI18n();
   const ringing = usePick(convoke.conferences, (state) => state.ringing);
+  const most = useMedia(NARROW) ? 1 : SHEETS_MAX;
   const some = ringing.some((one) => !one.answering);
   useEffect(() => {
     if (!some || silent) return;
@@ -26,10 +27,10 @@ export default function Ringing({ silent }: { silent?: boolean }) {
   }, [some, silent]);
   return (
     <div className="sheets">
-      {ringing.slice(0, SHEETS_MAX).map((invitation) => (
+      {ringing.slice(0, most).map((invitation) => (
         <Sheet key={invitation.id} invitation={invitation} />
       ))}
-      {ringing.length > SHEETS_MAX && <p className="moresheets">{t.invitation.more(ringing.length - SHEETS_MAX)}</p>}
+      {ringing.length > most && <p className="moresheets">{t.invitation.more(ringing.length - most)}</p>}
     </div>
   );
 }

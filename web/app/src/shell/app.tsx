@@ -151,7 +151,7 @@ function Shell({ silent }: { silent: boolean }) {
       <div className="leftside" role={onList ? 'main' : undefined}>
         <Left />
         {bar && !narrow && (
-          <Suspense fallback={<div className="callbar" />}>
+          <Suspense fallback={<div className="callbar" aria-busy="true" />}>
             <CallBar />
           </Suspense>
         )}
@@ -180,7 +180,7 @@ function Shell({ silent }: { silent: boolean }) {
         </div>
       )}
       {bar && narrow && (
-        <Suspense fallback={<div className="callbar" />}>
+        <Suspense fallback={<div className="callbar" aria-busy="true" />}>
           <CallBar />
         </Suspense>
       )}

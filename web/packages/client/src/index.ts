@@ -24,6 +24,7 @@ export type {
   Timer,
 } from './platform.js';
 export { Rest, type RestError, type RestOptions, type RestResult } from './rest/rest.js';
+export { type AnswerOf, ask, type PathOf, type TypedOptions, type Verb } from './rest/typed.js';
 export { SipRequest, SipResponse } from './sip/message.js';
 export { Subscription, type SubscriptionOptions } from './sip/subscription.js';
 export { Ua, type UaOptions, type UaState } from './sip/ua.js';

@@ -920,6 +920,9 @@ describe('my own voice', () => {
     void world.convoke.conferences.join('c1');
     await settle(300);
     world.convoke.close();
+    await settle(2_000);
+    expect(sound.sessions[0]?.closed).toBe(true);
+    expect(peer.requests('BYE').length).toBe(0);
     const second = new Sound();
     const again = new World({ media: second, platform: { tab: world.tab } });
     const focus = new Focus(again.peer, 'c1');

@@ -140,11 +140,11 @@ describe('contacts', () => {
     world.rest.routes.set('GET /me/contacts', () => ({
       contacts: many.map((user) => ({ key: user, user, name: user, favourite: false, numbers: [], places })),
     }));
-    const began = performance.now();
+    const began = process.cpuUsage();
     await world.signIn();
     await settle(2_000);
     expect(world.convoke.people.get().contacts.length).toBe(5_000);
-    expect(performance.now() - began).toBeLessThan(5_000);
+    expect(process.cpuUsage(began).user).toBeLessThan(5_000_000);
     expect(world.peer.requests('SUBSCRIBE').length).toBeLessThanOrEqual(301);
     const unwatch = world.convoke.people.watch(['p4999@example.org']);
     await settle(100);

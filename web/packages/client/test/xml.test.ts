@@ -82,7 +82,8 @@ describe('reading', () => {
   });
 
   it('takes no longer than the text is long', () => {
-    const began = performance.now();
+    // Of the processor, which other programs do not lengthen.
+    const began = process.cpuUsage();
     for (const nasty of [
       '<a '.repeat(100_000),
       `<a>${'&'.repeat(300_000)}</a>`,
@@ -92,7 +93,7 @@ describe('reading', () => {
     ]) {
       tryXml(nasty);
     }
-    expect(performance.now() - began).toBeLessThan(2_000);
+    expect(process.cpuUsage(began).user).toBeLessThan(3_000_000);
   });
 });
 

@@ -143,7 +143,7 @@ export class ChatsModel extends State<ChatsState> implements Chats {
     // What was written here and is still on its way is newer.
     const newer = known?.at !== undefined && known.at > at;
     const told: Summary = {
-      last: words ? last.text : invitation ? 'invitation' : undefined,
+      last: words ? (last.text ?? '') : invitation ? 'invitation' : undefined,
       lastKind: words ? 'message' : invitation ? 'invitation' : undefined,
       lastMine: account(last.from, domain).toLowerCase() === this.#core.line?.user.toLowerCase(),
       at,

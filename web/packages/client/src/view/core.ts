@@ -51,6 +51,8 @@ export class Core {
   line: Line | undefined;
   me: Me | undefined;
   session: Session | undefined;
+  /** The window goes, perhaps to come back: a reload ends nothing. */
+  closing = false;
   /** Somebody is signed in, from now on. */
   readonly onOpen = new Listeners<[Line]>();
   /** Nobody is any more. */

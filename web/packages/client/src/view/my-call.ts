@@ -41,7 +41,8 @@ export class MyCall extends State<MyCallState> {
     core.onOnline.add(() => {
       if (this.get().status === 'up' || this.get().status === 'reconnecting') void this.#mend();
     });
-    core.onClose.add(() => this.#close(true));
+    // A call is not hung up by a reload: the window comes back into it, and who does not come back is missed by the bridge.
+    core.onClose.add(() => this.#close(!core.closing));
   }
 
   /** The conference that was open here before the window was reloaded. */

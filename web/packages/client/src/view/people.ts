@@ -207,7 +207,7 @@ export class PeopleModel extends State<PeopleState> implements People {
     const { favourite } = next;
     // An account that was no contact keeps its own name.
     const name = next.user && !before?.contact ? '' : next.name;
-    const numbers = next.numbers.map(({ label, kind, number }) => ({ label, kind: kind === 'number' ? 'other' : kind, number }));
+    const numbers = next.numbers.flatMap(({ label, kind, number }) => (number ? { label, kind: telephoneKind(kind), number } : []));
     const result = await this.#core.api.setContact(keyOf(id), { name, favourite, numbers });
     if (!result.ok) {
       if (before) this.#know(id, before);
@@ -378,8 +378,13 @@ function placesOf(known: Known | undefined, user: boolean): Place[] {
     // A place of the profile is called by its label, a number that I know by itself.
     const id = own ? row.label.toLowerCase() : `number:${row.number}`;
     if (kind === 'browser' || places.some((place) => place.id === id)) continue;
-    places.push({ id, label: row.label, kind, number: row.number, default: row.default });
+    places.push({ id, label: row.label, kind, number: row.number ?? undefined, default: row.default });
   }
   if (user) places.push(BROWSER);
   return places;
+}
+
+/** Of the kinds that the server knows. */
+export function telephoneKind(kind: string | null | undefined): 'work' | 'home' | 'mobile' | 'other' {
+  return kind === 'work' || kind === 'home' || kind === 'mobile' ? kind : 'other';
 }

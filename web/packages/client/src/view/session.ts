@@ -125,6 +125,7 @@ export class SessionModel extends State<SessionState> implements Session {
   async close(): Promise<void> {
     this.#turn++;
     const line = this.#core.line;
+    this.#core.closing = true;
     this.#end();
     await line?.ua.stop();
   }

@@ -3,11 +3,9 @@
 import type { TelephoneRow } from '../rest/api.js';
 import { State } from '../util/store.js';
 import type { Core } from './core.js';
-import type { PeopleModel } from './people.js';
+import { type PeopleModel, telephoneKind } from './people.js';
 import { restProblem } from './problem.js';
 import type { Telephone, Telephones, TelephonesState } from './types.js';
-
-const KINDS: readonly string[] = ['work', 'home', 'mobile', 'other'];
 
 export class TelephonesModel extends State<TelephonesState> implements Telephones {
   readonly #core: Core;
@@ -54,8 +52,8 @@ export class TelephonesModel extends State<TelephonesState> implements Telephone
       (row): Telephone => ({
         label: row.label,
         number: row.number,
-        kind: kindOf(row.kind),
-        default: row.default,
+        kind: telephoneKind(row.kind),
+        default: row.default ?? false,
         guard: row.guard ?? false,
         whenToUse: row.whenToUse || undefined,
       }),
@@ -64,8 +62,4 @@ export class TelephonesModel extends State<TelephonesState> implements Telephone
     const me = this.#core.me;
     if (me) this.#people.learn({ user: me.user, name: me.name, places: list });
   }
-}
-
-function kindOf(kind: string | null | undefined): Telephone['kind'] {
-  return (kind && KINDS.includes(kind) ? kind : 'other') as Telephone['kind'];
 }

@@ -788,7 +788,10 @@ export interface Convoke {
   readonly calls: Calls;
   /** For notifications, sounds and screen readers: things that happen once. Returns the way to stop. */
   onNotice(listener: (notice: Notice) => void): () => void;
-  /** Ends all connections and timers without signing out (a tab is closed). */
+  /**
+   * Ends all connections and timers without signing out: the window is closed or reloaded. A call is not hung up by it: after a
+   * reload `session.resume()` comes back into it.
+   */
   close(): void;
 }
 
