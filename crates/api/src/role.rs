@@ -10,7 +10,8 @@ use conference_core::{Actor, Command, Focus, Operation, Output, Reply, RosterEnt
 use convoke_types::bridge::{BridgeCommand, BridgeEvent, LegEvent};
 use convoke_types::report::{Change, ParticipantRef, Report};
 use convoke_types::{
-    Aor, Cause, CommandId, ConferenceId, EndReason, Fault, FaultCode, LegKey, LegState, ParticipantId,
+    Aor, Cause, CommandId, ConferenceId, EndReason, Fault, FaultCode, LegKey, LegState,
+    ParticipantId,
 };
 use runtime::clock;
 use runtime::tasks::Tasks;
