@@ -22,6 +22,10 @@ pub(crate) fn snapshot(of: &core::Snapshot, wall_ms: u64) -> soap::Snapshot {
             muted: entry.muted,
             talking: entry.talking,
             silent: entry.silent,
+            hand: entry.hand,
+            hand_since: entry
+                .hand_ms
+                .map(|ms| UtcMillis(wall_ms.saturating_sub(ms))),
             leg: Some(soap::LegSnapshot {
                 id: entry.leg.id.clone(),
                 state: entry.leg.state,
@@ -34,6 +38,7 @@ pub(crate) fn snapshot(of: &core::Snapshot, wall_ms: u64) -> soap::Snapshot {
         id: of.conference.clone(),
         title: of.title.clone(),
         state: state(of.state),
+        locked: of.locked,
         version: of.version,
         count: u32::try_from(of.roster.len()).unwrap_or(u32::MAX),
         first: 0,
@@ -61,6 +66,76 @@ pub(crate) fn policy(asked: Option<soap::Policy>) -> core::PolicyOverrides {
         }),
         ..core::PolicyOverrides::default()
     }
+}
+
+/// An operation that names people only by their ids, which needs nothing to be found out; `None` for the others.
+pub(crate) fn plain(asked: &soap::Operation) -> Option<core::Operation> {
+    macro_rules! of {
+        ($($operation:ident { $($field:ident),+ }),+ $(,)?) => {
+            match asked {
+                $(soap::Operation::$operation { $($field),+ } => Some(core::Operation::$operation {
+                    $($field: $field.clone()),+
+                }),)+
+                soap::Operation::Get { conference, since, .. } => Some(core::Operation::Get {
+                    conference: conference.clone(),
+                    since: *since,
+                }),
+                soap::Operation::Create(_)
+                | soap::Operation::Add { .. }
+                | soap::Operation::Call { .. }
+                | soap::Operation::List => None,
+            }
+        };
+    }
+    of!(
+        Disconnect {
+            conference,
+            participant
+        },
+        Remove {
+            conference,
+            participant
+        },
+        Mute {
+            conference,
+            participant
+        },
+        Unmute {
+            conference,
+            participant
+        },
+        RaiseHand {
+            conference,
+            participant
+        },
+        LowerHand {
+            conference,
+            participant
+        },
+        GiveFloor {
+            conference,
+            participant
+        },
+        Lock { conference },
+        Unlock { conference },
+        MakeModerator {
+            conference,
+            participant
+        },
+        HandOver {
+            conference,
+            participant
+        },
+        MuteAll { conference },
+        UnmuteAll { conference },
+        DisconnectAll { conference },
+        Decline {
+            conference,
+            participant,
+            words
+        },
+        End { conference },
+    )
 }
 
 /// The answer of a good reply.

@@ -1,8 +1,8 @@
 //! From how a request names somebody to where they are called: accounts, their telephones (T11), the dial plan.
 
-use conference_core::Party;
+use conference_core::{Destination, Party};
 use convoke_types::{Address, Aor, E164, Fault, FaultCode, Mode};
-use soap_proto::Who;
+use soap_proto::{BROWSER, CallAt, Who};
 use store::{Account, Store, StoreError, Telephone, TelephoneKind};
 
 use crate::dialplan::DialPlan;
@@ -71,6 +71,46 @@ impl Directory {
         Ok(party)
     }
 
+    /// Where somebody on a roster is called who is to be called at a place or number that they (or who may call them) name.
+    ///
+    /// # Errors
+    /// As `party`.
+    pub async fn destination(&self, user: Option<&Aor>, at: &CallAt) -> Result<Destination, Fault> {
+        let account = match user {
+            Some(user) => Some(self.account(user).await?),
+            None => None,
+        };
+        match (at, account) {
+            (CallAt::Number(text), account) => {
+                let number = self.dialplan.number(text)?;
+                Ok(Destination {
+                    place: format!("number {}", ending(&number)),
+                    guard: self.is_guarded(&number).await?,
+                    address: Address::Number(number),
+                    mode: Mode::Pstn,
+                    language: account.map_or_else(|| self.language.clone(), |one| one.language),
+                })
+            }
+            (CallAt::Place(place), Some(account)) => {
+                let mut asked = soap_proto::Party::of(Who::Person(account.aor.to_string()));
+                asked.place = Some(place.clone());
+                let found = self.telephone_of(&account, &asked).await?;
+                Ok(Destination {
+                    address: found.address,
+                    mode: found.mode,
+                    place: found.place,
+                    guard: found.guard,
+                    language: found.language,
+                })
+            }
+            (CallAt::Place(_), None) => Err(Fault::new(
+                FaultCode::NoTelephone,
+                "somebody with an account, or a number",
+                "a place of somebody without one",
+            )),
+        }
+    }
+
     async fn account(&self, aor: &Aor) -> Result<Account, Fault> {
         self.store
             .account(aor)
@@ -113,6 +153,21 @@ impl Directory {
         account: &Account,
         asked: &soap_proto::Party,
     ) -> Result<Party, Fault> {
+        let named = asked.name.clone();
+        let name = named.unwrap_or_else(|| account.display_name.clone());
+        let is_browser = |place: &String| place.eq_ignore_ascii_case(BROWSER);
+        if asked.place.as_ref().is_some_and(is_browser) {
+            return Ok(Party {
+                name,
+                user: Some(account.aor.clone()),
+                address: Address::Client,
+                mode: Mode::Computer,
+                place: BROWSER.to_owned(),
+                guard: false,
+                language: account.language.clone(),
+                moderator: false,
+            });
+        }
         let telephones = self
             .store
             .telephones(&account.aor)
@@ -146,10 +201,7 @@ impl Directory {
             self.dialplan.permit(number)?;
         }
         Ok(Party {
-            name: asked
-                .name
-                .clone()
-                .unwrap_or_else(|| account.display_name.clone()),
+            name,
             user: Some(account.aor.clone()),
             address: telephone.address.clone(),
             mode: mode(telephone),
@@ -161,18 +213,14 @@ impl Directory {
     }
 
     async fn number(&self, number: E164, asked: &soap_proto::Party) -> Result<Party, Fault> {
-        let owner = self.store.owner_of(&number).await.map_err(store_fault)?;
-        let ending: String = number
-            .digits()
-            .chars()
-            .skip(number.digits().len().saturating_sub(2))
-            .collect();
+        let ending = ending(&number);
         Ok(Party {
             name: asked
                 .name
                 .clone()
-                .unwrap_or_else(|| format!("Number …{ending}")),
+                .unwrap_or_else(|| format!("Number {ending}")),
             user: None,
+            guard: self.is_guarded(&number).await?,
             address: Address::Number(number),
             mode: Mode::Pstn,
             place: asked
@@ -180,14 +228,26 @@ impl Directory {
                 .clone()
                 // The name says the number already where nobody gave another.
                 .unwrap_or_else(|| match asked.name {
-                    Some(_) => format!("number …{ending}"),
+                    Some(_) => format!("number {ending}"),
                     None => "outside".to_owned(),
                 }),
-            guard: owner.is_none() && self.guard_outside,
             language: self.language.clone(),
             moderator: false,
         })
     }
+
+    /// Whether whoever answers at a number has to press 1: numbers of nobody here may be a mailbox's.
+    async fn is_guarded(&self, number: &E164) -> Result<bool, Fault> {
+        let owner = self.store.owner_of(number).await.map_err(store_fault)?;
+        Ok(owner.is_none() && self.guard_outside)
+    }
+}
+
+/// What others may see of a number: `…07`.
+fn ending(number: &E164) -> String {
+    let digits = number.digits();
+    let shown = digits.chars().skip(digits.len().saturating_sub(2));
+    std::iter::once('…').chain(shown).collect()
 }
 
 fn is_place(telephone: &Telephone, place: &str) -> bool {
@@ -198,6 +258,7 @@ fn is_place(telephone: &Telephone, place: &str) -> bool {
 fn mode(telephone: &Telephone) -> Mode {
     match (&telephone.address, telephone.kind) {
         (Address::Sip(_), _) => Mode::Sip,
+        (Address::Client, _) => Mode::Computer,
         (Address::Number(_), TelephoneKind::Mobile) => Mode::Mobile,
         (Address::Number(_), TelephoneKind::Work | TelephoneKind::Home | TelephoneKind::Other) => {
             Mode::Pstn

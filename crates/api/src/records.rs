@@ -7,7 +7,7 @@ use std::time::Instant;
 use conference_core as core;
 use convoke_types::bridge::BridgeCommand;
 use convoke_types::report::{Change, ParticipantRef, Report};
-use convoke_types::{LegKey, LegState};
+use convoke_types::{Address, LegKey, LegState};
 use runtime::clock;
 use store::{ConferenceRecord, LegRecord, LegTimes, Store, UnixMs};
 
@@ -72,6 +72,9 @@ impl Records {
             | Change::Muted { .. }
             | Change::Talking { .. }
             | Change::Silent { .. }
+            | Change::Hand { .. }
+            | Change::Role
+            | Change::Locked { .. }
             | Change::Removed => {}
         }
     }
@@ -94,10 +97,16 @@ impl Records {
         said(self.store.save_conference(record).await);
     }
 
-    /// A telephone is dialled: opens its record.
-    pub async fn dialled(&self, command: &BridgeCommand) {
-        let BridgeCommand::Dial { leg, to, trunk, .. } = command else {
-            return;
+    /// A telephone is dialled, or a client that called in is admitted: opens its record.
+    pub async fn placed(&self, command: &BridgeCommand) {
+        let (leg, to, trunk) = match command {
+            BridgeCommand::Dial { leg, to, trunk, .. } => (leg, to, trunk.clone()),
+            BridgeCommand::Admit { leg, .. } => (leg, &Address::Client, None),
+            BridgeCommand::Release { .. }
+            | BridgeCommand::Mute { .. }
+            | BridgeCommand::Announce { .. }
+            | BridgeCommand::Refuse { .. }
+            | BridgeCommand::Close { .. } => return,
         };
         let Some(open) = self.open.get(leg) else {
             return;
@@ -109,7 +118,7 @@ impl Records {
             user: open.whom.user.as_deref().and_then(|user| user.parse().ok()),
             place: open.whom.place.clone(),
             address: to.to_string(),
-            trunk: trunk.clone(),
+            trunk,
             state: LegState::Dialling,
             times: LegTimes {
                 created: open.created,

@@ -1,5 +1,8 @@
 //! Reports on their way to the reporting service (C6): a few lanes, each in order; a conference keeps to one lane.
-//! The subscriber is the device that created the conference or asked for its state; others ask `get`.
+//! The subscriber is the device that created the conference or asked for its state; others ask `get`. Talking is told at most
+//! twice a second ([`pace`]).
+
+mod pace;
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -12,6 +15,9 @@ use runtime::clock;
 use runtime::tasks::Tasks;
 use soap_proto::{Headers, ReportMessage};
 use tokio::sync::mpsc;
+
+use crate::role;
+use pace::{Batch, Pace};
 
 /// Lanes to the reporting service: requests under way at once.
 const LANES: usize = 4;
@@ -167,15 +173,31 @@ struct Lane {
 
 impl Lane {
     async fn run(mut self, mut items: mpsc::Receiver<Item>) {
+        let mut pace = Pace::default();
         let mut waiting: Vec<Item> = Vec::new();
-        while items.recv_many(&mut waiting, BATCH_MAX).await > 0 {
-            for batch in by_subscriber(std::mem::take(&mut waiting)) {
+        loop {
+            let more = tokio::select! {
+                biased;
+                count = items.recv_many(&mut waiting, BATCH_MAX) => count > 0,
+                () = role::wait(pace.next()) => true,
+            };
+            if !more {
+                break;
+            }
+            let now = clock::now();
+            let taken = waiting.drain(..).filter_map(|item| pace.take(item, now));
+            let mut ready: Vec<Batch> = taken.collect();
+            ready.extend(pace.due(now));
+            for batch in by_subscriber(ready) {
                 self.deliver(batch).await;
             }
         }
+        for batch in by_subscriber(pace.rest()) {
+            self.deliver(batch).await;
+        }
     }
 
-    async fn deliver(&mut self, (subscriber, reports): (Subscriber, Vec<Report>)) {
+    async fn deliver(&mut self, (subscriber, reports): Batch) {
         self.sent += 1;
         let id = format!("report-{}-{}", self.number, self.sent).parse().ok();
         let message = ReportMessage {
@@ -225,19 +247,20 @@ impl Lane {
     }
 }
 
-/// Groups items by subscriber; the order of each subscriber's reports stays.
-fn by_subscriber(items: Vec<Item>) -> Vec<(Subscriber, Vec<Report>)> {
-    let mut groups: Vec<(Subscriber, Vec<Report>)> = Vec::new();
-    for item in items {
-        match groups
-            .iter_mut()
-            .find(|(subscriber, _)| *subscriber == item.subscriber)
-        {
-            Some((_, reports)) => reports.push(item.report),
-            None => groups.push((item.subscriber, vec![item.report])),
+/// Puts together what goes to one subscriber, as far as it fits; the order of each subscriber's reports stays.
+fn by_subscriber(ready: Vec<Batch>) -> Vec<Batch> {
+    let mut batches: Vec<Batch> = Vec::new();
+    for (subscriber, reports) in ready {
+        for report in reports {
+            let mut theirs = batches.iter_mut().rev();
+            let last = theirs.find(|(known, _)| *known == subscriber);
+            match last.filter(|(_, reports)| reports.len() < BATCH_MAX) {
+                Some((_, reports)) => reports.push(report),
+                None => batches.push((subscriber.clone(), vec![report])),
+            }
         }
     }
-    groups
+    batches
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use conference_core::{Actor, Command, Focus, Operation, Output, Reply};
 use convoke_types::bridge::{BridgeCommand, BridgeEvent};
-use convoke_types::report::{Change, Report};
-use convoke_types::{Aor, CommandId, ConferenceId, Fault, FaultCode};
+use convoke_types::report::{Change, ParticipantRef, Report};
+use convoke_types::{Aor, CommandId, ConferenceId, Fault, FaultCode, ParticipantId};
 use runtime::clock;
 use runtime::tasks::Tasks;
 use store::{Answered, CommandAnswer, Store};
@@ -52,6 +52,20 @@ pub(crate) struct Ask {
     pub answer: oneshot::Sender<Given>,
 }
 
+/// A question to the focus whom an actor wants to call.
+pub(crate) struct Look {
+    pub actor: Actor,
+    pub conference: ConferenceId,
+    pub participant: ParticipantId,
+    pub answer: oneshot::Sender<Result<ParticipantRef, Fault>>,
+}
+
+/// What waits for the focus.
+enum Asked {
+    Command(Box<Ask>),
+    Look(Look),
+}
+
 /// Under which key an answer is kept for repeats.
 pub(crate) struct Durable {
     pub actor: Aor,
@@ -61,7 +75,7 @@ pub(crate) struct Durable {
 /// The way into the loop.
 #[derive(Clone)]
 pub(crate) struct FocusHandle {
-    asks: mpsc::Sender<Ask>,
+    asks: mpsc::Sender<Asked>,
 }
 
 impl FocusHandle {
@@ -74,17 +88,32 @@ impl FocusHandle {
         make: impl FnOnce(oneshot::Sender<Given>) -> Ask,
     ) -> Result<Given, Fault> {
         let (answer, answered) = oneshot::channel();
-        self.asks
-            .try_send(make(answer))
-            .map_err(|error| match error {
-                mpsc::error::TrySendError::Full(_) => Fault::new(
-                    FaultCode::Overloaded,
-                    "a command in a quieter moment",
-                    "a full queue",
-                ),
-                mpsc::error::TrySendError::Closed(_) => going_down(),
-            })?;
+        self.give(Asked::Command(Box::new(make(answer))))?;
         answered.await.map_err(|_| going_down())
+    }
+
+    /// Asks the focus whom an actor wants to call; what was commanded before counts.
+    ///
+    /// # Errors
+    /// As `ask`, and what the focus refuses.
+    pub async fn look(
+        &self,
+        make: impl FnOnce(oneshot::Sender<Result<ParticipantRef, Fault>>) -> Look,
+    ) -> Result<ParticipantRef, Fault> {
+        let (answer, answered) = oneshot::channel();
+        self.give(Asked::Look(make(answer)))?;
+        answered.await.map_err(|_| going_down())?
+    }
+
+    fn give(&self, asked: Asked) -> Result<(), Fault> {
+        self.asks.try_send(asked).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Fault::new(
+                FaultCode::Overloaded,
+                "a command in a quieter moment",
+                "a full queue",
+            ),
+            mpsc::error::TrySendError::Closed(_) => going_down(),
+        })
     }
 }
 
@@ -168,7 +197,7 @@ struct FocusLoop {
 impl FocusLoop {
     async fn run(
         mut self,
-        mut asked: mpsc::Receiver<Ask>,
+        mut asked: mpsc::Receiver<Asked>,
         mut events: mpsc::Receiver<BridgeEvent>,
         shutdown: runtime::tasks::Shutdown,
     ) {
@@ -182,9 +211,15 @@ impl FocusLoop {
                     self.focus.shutdown(clock::now());
                 }
                 Some(event) = events.recv() => self.focus.handle_bridge(event, clock::now()),
-                Some(ask) = asked.recv() => {
-                    self.command(ask).await;
-                }
+                Some(asked) = asked.recv() => match asked {
+                    Asked::Command(ask) => self.command(*ask).await,
+                    Asked::Look(look) => {
+                        let found =
+                            self.focus.callable(&look.actor, &look.conference, &look.participant);
+                        // Nobody may wait for it any more.
+                        let _ = look.answer.send(found);
+                    }
+                },
                 () = wait(wake) => self.focus.handle_timeout(clock::now()),
                 else => break,
             }
@@ -263,12 +298,23 @@ fn calls_somebody(operation: &Operation) -> bool {
         | Operation::Remove { .. }
         | Operation::Mute { .. }
         | Operation::Unmute { .. }
+        | Operation::RaiseHand { .. }
+        | Operation::LowerHand { .. }
+        | Operation::GiveFloor { .. }
+        | Operation::Lock { .. }
+        | Operation::Unlock { .. }
+        | Operation::MakeModerator { .. }
+        | Operation::HandOver { .. }
+        | Operation::MuteAll { .. }
+        | Operation::UnmuteAll { .. }
+        | Operation::DisconnectAll { .. }
+        | Operation::Decline { .. }
         | Operation::End { .. }
         | Operation::Get { .. } => false,
     }
 }
 
-async fn wait(until: Option<Instant>) {
+pub(crate) async fn wait(until: Option<Instant>) {
     match until {
         Some(at) => clock::sleep_until(at).await,
         None => std::future::pending().await,
@@ -291,7 +337,7 @@ struct Sequencer {
     reporter: Reporter,
     records: Records,
     bridge: mpsc::Sender<BridgeCommand>,
-    asks: mpsc::WeakSender<Ask>,
+    asks: mpsc::WeakSender<Asked>,
     /// Conferences with a command whose answer could not be stored: nothing more of them may reach a telephone.
     refused: HashSet<ConferenceId>,
 }
@@ -317,13 +363,23 @@ impl Sequencer {
     }
 
     async fn bridge(&mut self, command: BridgeCommand) {
-        if let BridgeCommand::Dial { leg, .. } = &command {
-            if self.refused.contains(&leg.conference) {
+        let command = match command {
+            BridgeCommand::Dial { leg, .. } if self.refused.contains(&leg.conference) => {
                 tracing::error!(%leg, "not dialled: its command could not be stored");
                 return;
             }
-            self.records.dialled(&command).await;
-        }
+            // Each call that arrived is answered.
+            BridgeCommand::Admit { call, leg, .. } if self.refused.contains(&leg.conference) => {
+                tracing::error!(%leg, "not admitted: the conference's command could not be stored");
+                BridgeCommand::Refuse {
+                    call,
+                    sip: 500,
+                    words: "the conference could not be stored".to_owned(),
+                }
+            }
+            command => command,
+        };
+        self.records.placed(&command).await;
         if self.bridge.send(command).await.is_err() {
             tracing::error!("the bridge is gone");
         }
@@ -375,7 +431,7 @@ impl Sequencer {
             durable: None,
             answer: to,
         };
-        if asks.try_send(ask).is_err() {
+        if asks.try_send(Asked::Command(Box::new(ask))).is_err() {
             tracing::error!("a conference that could not be stored could not be ended either");
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use conference_core::{Actor, Create, Focus, Operation};
 use convoke_types::bridge::{BridgeCommand, BridgeEvent};
-use convoke_types::{CommandId, ConferenceId, Fault, FaultCode};
+use convoke_types::{CommandId, ConferenceId, Fault, FaultCode, ParticipantId};
 use runtime::clock;
 use runtime::tasks::Tasks;
 use sha2::{Digest, Sha256};
@@ -21,7 +21,7 @@ use crate::history::{self, History};
 use crate::in_flight::{Entered, InFlight, reused};
 use crate::records::Records;
 use crate::reporter::{Reporter, ReportingService, Subscriber};
-use crate::role::{self, Ask, Durable, FocusHandle, Given};
+use crate::role::{self, Ask, Durable, FocusHandle, Given, Look};
 
 /// Most conferences in the answer to `list` (the schema's bound).
 const LIST_MAX: usize = 32;
@@ -369,10 +369,7 @@ impl ConferenceService {
         operation: Operation,
         durable: Option<Durable>,
     ) -> Result<Given, Fault> {
-        let actor = Actor {
-            user: acting.user.clone(),
-            administrator: acting.administrator,
-        };
+        let actor = actor(acting);
         let answered = request.clone();
         let name = request.operation.name();
         let encode = Box::new(move |result: &Result<conference_core::Reply, Fault>| {
@@ -422,52 +419,41 @@ impl ConferenceService {
             soap::Operation::Call {
                 conference,
                 participant,
-                ..
+                at,
             } => Operation::Call {
                 conference: conference.clone(),
                 participant: participant.clone(),
+                at: match at {
+                    Some(at) => Some(
+                        self.destination(acting, conference, participant, at)
+                            .await?,
+                    ),
+                    None => None,
+                },
             },
-            soap::Operation::Disconnect {
-                conference,
-                participant,
-            } => Operation::Disconnect {
-                conference: conference.clone(),
-                participant: participant.clone(),
-            },
-            soap::Operation::Remove {
-                conference,
-                participant,
-            } => Operation::Remove {
-                conference: conference.clone(),
-                participant: participant.clone(),
-            },
-            soap::Operation::Mute {
-                conference,
-                participant,
-            } => Operation::Mute {
-                conference: conference.clone(),
-                participant: participant.clone(),
-            },
-            soap::Operation::Unmute {
-                conference,
-                participant,
-            } => Operation::Unmute {
-                conference: conference.clone(),
-                participant: participant.clone(),
-            },
-            soap::Operation::End { conference } => Operation::End {
-                conference: conference.clone(),
-            },
-            soap::Operation::Get {
-                conference, since, ..
-            } => Operation::Get {
-                conference: conference.clone(),
-                since: *since,
-            },
-            soap::Operation::List => {
-                return Err(Fault::new(FaultCode::Internal, "a command", "list"));
-            }
+            other => convert::plain(other)
+                .ok_or_else(|| Fault::new(FaultCode::Internal, "a command", "list"))?,
         })
+    }
+
+    /// Where somebody on the roster is called who is called elsewhere than before. Who may not call them learns nothing of
+    /// their telephones.
+    async fn destination(
+        &self,
+        acting: &Acting,
+        conference: &ConferenceId,
+        participant: &ParticipantId,
+        at: &soap::CallAt,
+    ) -> Result<conference_core::Destination, Fault> {
+        let look = |answer| Look {
+            actor: actor(acting),
+            conference: conference.clone(),
+            participant: participant.clone(),
+            answer,
+        };
+        let whom = self.shared.focus.look(look).await?;
+        let user = whom.user.as_deref().and_then(|user| user.parse().ok());
+        self.shared.directory.destination(user.as_ref(), at).await
     }
 
     async fn parties(&self, asked: &[soap::Party]) -> Result<Vec<conference_core::Party>, Fault> {
@@ -476,6 +462,13 @@ impl ConferenceService {
             parties.push(self.shared.directory.party(party).await?);
         }
         Ok(parties)
+    }
+}
+
+fn actor(acting: &Acting) -> Actor {
+    Actor {
+        user: acting.user.clone(),
+        administrator: acting.administrator,
     }
 }
 

@@ -1,7 +1,8 @@
 //! Who may do what: one table, operation × role, asked for every command (architecture, decision 6).
 //!
-//! Two things stand beside the table. Outsiders cannot tell a conference that exists from one that does not: they are
-//! answered `unknown-conference` in both cases. And who muted somebody limits who may unmute them (see `Operation::Unmute`).
+//! Three things stand beside the table. Outsiders cannot tell a conference that exists from one that does not: they are
+//! answered `unknown-conference` in both cases. Who muted somebody limits who may unmute them (see `Operation::Unmute`).
+//! And while a conference is locked, the policy that lets participants add people is off.
 
 use convoke_types::Role;
 
@@ -24,6 +25,28 @@ pub enum Right {
     Mute,
     /// Unmute somebody.
     Unmute,
+    /// Raise a hand.
+    RaiseHand,
+    /// Lower a hand.
+    LowerHand,
+    /// Lower a hand and unmute.
+    GiveFloor,
+    /// Lock the conference.
+    Lock,
+    /// Open it again.
+    Unlock,
+    /// Make somebody on the roster a moderator.
+    MakeModerator,
+    /// Make somebody else the owner.
+    HandOver,
+    /// Mute all participants.
+    MuteAll,
+    /// Lift that.
+    UnmuteAll,
+    /// End everybody's leg but the actor's.
+    DisconnectAll,
+    /// Decline a call that is not answered yet.
+    Decline,
     /// End the conference for all.
     End,
     /// Read its state.
@@ -32,7 +55,7 @@ pub enum Right {
 
 impl Right {
     /// Every row.
-    pub const ALL: [Right; 10] = [
+    pub const ALL: [Right; 21] = [
         Right::Create,
         Right::Add,
         Right::Appoint,
@@ -41,6 +64,17 @@ impl Right {
         Right::Remove,
         Right::Mute,
         Right::Unmute,
+        Right::RaiseHand,
+        Right::LowerHand,
+        Right::GiveFloor,
+        Right::Lock,
+        Right::Unlock,
+        Right::MakeModerator,
+        Right::HandOver,
+        Right::MuteAll,
+        Right::UnmuteAll,
+        Right::DisconnectAll,
+        Right::Decline,
         Right::End,
         Right::Get,
     ];
@@ -56,6 +90,17 @@ impl Right {
             Right::Remove => "remove somebody else",
             Right::Mute => "mute somebody else",
             Right::Unmute => "unmute somebody else",
+            Right::RaiseHand => "raise somebody else's hand",
+            Right::LowerHand => "lower somebody else's hand",
+            Right::GiveFloor => "give the floor",
+            Right::Lock => "lock the conference",
+            Right::Unlock => "open the conference",
+            Right::MakeModerator => "make somebody a moderator",
+            Right::HandOver => "hand the conference over",
+            Right::MuteAll => "mute everybody",
+            Right::UnmuteAll => "unmute everybody",
+            Right::DisconnectAll => "disconnect everybody",
+            Right::Decline => "decline somebody else's call",
             Right::End => "end the conference",
             Right::Get => "read the conference's state",
         }
@@ -78,7 +123,7 @@ pub enum Cell {
 use Cell::{ByPolicy, No, Themselves, Yes};
 
 /// The table. Columns: owner, moderator, participant, outsider, administrator.
-pub const TABLE: [(Right, [Cell; 5]); 10] = [
+pub const TABLE: [(Right, [Cell; 5]); 21] = [
     (
         Right::Create,
         [Themselves, Themselves, Themselves, Themselves, Yes],
@@ -90,6 +135,23 @@ pub const TABLE: [(Right, [Cell; 5]); 10] = [
     (Right::Remove, [Yes, Yes, Themselves, No, Yes]),
     (Right::Mute, [Yes, Yes, Themselves, No, Yes]),
     (Right::Unmute, [Yes, Yes, Themselves, No, Yes]),
+    (
+        Right::RaiseHand,
+        [Themselves, Themselves, Themselves, No, Themselves],
+    ),
+    (Right::LowerHand, [Yes, Yes, Themselves, No, Yes]),
+    (Right::GiveFloor, [Yes, Yes, No, No, Yes]),
+    (Right::Lock, [Yes, Yes, No, No, Yes]),
+    (Right::Unlock, [Yes, Yes, No, No, Yes]),
+    (Right::MakeModerator, [Yes, Yes, No, No, Yes]),
+    (Right::HandOver, [Yes, No, No, No, Yes]),
+    (Right::MuteAll, [Yes, Yes, No, No, Yes]),
+    (Right::UnmuteAll, [Yes, Yes, No, No, Yes]),
+    (Right::DisconnectAll, [Yes, Yes, No, No, Yes]),
+    (
+        Right::Decline,
+        [Themselves, Themselves, Themselves, No, Themselves],
+    ),
     (Right::End, [Yes, Yes, No, No, Yes]),
     (Right::Get, [Yes, Yes, Yes, No, Yes]),
 ];
@@ -110,7 +172,7 @@ pub fn cell(role: Role, right: Right) -> Cell {
 }
 
 /// Whether somebody of this role may do this. `target_is_self`: it concerns the actor alone;
-/// `participants_may_add`: the conference's policy.
+/// `participants_may_add`: the conference's policy, as long as it is not locked.
 pub fn may(role: Role, right: Right, target_is_self: bool, participants_may_add: bool) -> bool {
     match cell(role, right) {
         Yes => true,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use convoke_types::limits::DECLINE_MAX_CHARS;
 use convoke_types::report::{ConferenceEnd, ConferenceEndReason};
 use convoke_types::{Cause, EndReason, LegState};
 
@@ -31,6 +32,29 @@ pub(crate) fn by_moderator(who: &str) -> Outcome {
 /// The person themselves ended the leg, by command.
 pub(crate) fn by_themselves() -> Outcome {
     outcome(LegState::Left, EndReason::HungUp, "hung up")
+}
+
+/// The person declined, in words of theirs where they gave any.
+pub(crate) fn declined(words: Option<&str>) -> Outcome {
+    let words: String = words
+        .unwrap_or_default()
+        .chars()
+        .take(DECLINE_MAX_CHARS)
+        .collect();
+    let words = match words.trim() {
+        "" => "declined".to_owned(),
+        said => said.to_owned(),
+    };
+    outcome(LegState::Declined, EndReason::Declined, words)
+}
+
+/// The person called in with a client of theirs.
+pub(crate) fn joined_elsewhere() -> Outcome {
+    outcome(
+        LegState::Left,
+        EndReason::JoinedElsewhere,
+        "joined from another place",
+    )
 }
 
 /// The conference ends, and the leg with it.

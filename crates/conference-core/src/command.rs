@@ -49,10 +49,6 @@ impl Actor {
 
 /// The operations of the conference service.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one operation at a time is on its way; boxing would only cost the callers words"
-)]
 pub enum Operation {
     /// Start a conference: the initiator is called first, then all others. Answered at once.
     Create(Create),
@@ -70,6 +66,8 @@ pub enum Operation {
         conference: ConferenceId,
         /// Whom.
         participant: ParticipantId,
+        /// Where, from now on; `None`: at the same place as before.
+        at: Option<Destination>,
     },
     /// End somebody's leg; they stay on the roster.
     Disconnect {
@@ -99,6 +97,76 @@ pub enum Operation {
         /// Whom.
         participant: ParticipantId,
     },
+    /// Join the queue of those who want to speak; whoever is in may. Raising a hand that is up changes nothing.
+    RaiseHand {
+        /// The conference.
+        conference: ConferenceId,
+        /// Whose.
+        participant: ParticipantId,
+    },
+    /// Leave that queue.
+    LowerHand {
+        /// The conference.
+        conference: ConferenceId,
+        /// Whose.
+        participant: ParticipantId,
+    },
+    /// Let somebody speak: lowers their hand and lifts a moderator's mute; their own as well if the hand was up, since asking
+    /// to speak is the consent to be heard.
+    GiveFloor {
+        /// The conference.
+        conference: ConferenceId,
+        /// To whom.
+        participant: ParticipantId,
+    },
+    /// Let participants add nobody any more.
+    Lock {
+        /// The conference.
+        conference: ConferenceId,
+    },
+    /// Take that back.
+    Unlock {
+        /// The conference.
+        conference: ConferenceId,
+    },
+    /// Give somebody a moderator's rights.
+    MakeModerator {
+        /// The conference.
+        conference: ConferenceId,
+        /// Whom.
+        participant: ParticipantId,
+    },
+    /// Make somebody who is in the owner; needs an account. The former owner becomes a moderator.
+    HandOver {
+        /// The conference.
+        conference: ConferenceId,
+        /// To whom.
+        participant: ParticipantId,
+    },
+    /// A moderator's mute for everybody of role participant who is on the roster now.
+    MuteAll {
+        /// The conference.
+        conference: ConferenceId,
+    },
+    /// Lifts a moderator's mute from everybody of role participant who is on the roster now.
+    UnmuteAll {
+        /// The conference.
+        conference: ConferenceId,
+    },
+    /// End every leg but the actor's own; everybody stays on the roster.
+    DisconnectAll {
+        /// The conference.
+        conference: ConferenceId,
+    },
+    /// Decline one's own call that is not answered yet.
+    Decline {
+        /// The conference.
+        conference: ConferenceId,
+        /// Who declines.
+        participant: ParticipantId,
+        /// What they say to it; cut at `convoke_types::limits::DECLINE_MAX_CHARS`.
+        words: Option<String>,
+    },
     /// End the conference for all: the others first, the owner last, then the end is reported.
     End {
         /// The conference.
@@ -124,6 +192,17 @@ impl Operation {
             | Operation::Remove { conference, .. }
             | Operation::Mute { conference, .. }
             | Operation::Unmute { conference, .. }
+            | Operation::RaiseHand { conference, .. }
+            | Operation::LowerHand { conference, .. }
+            | Operation::GiveFloor { conference, .. }
+            | Operation::Lock { conference }
+            | Operation::Unlock { conference }
+            | Operation::MakeModerator { conference, .. }
+            | Operation::HandOver { conference, .. }
+            | Operation::MuteAll { conference }
+            | Operation::UnmuteAll { conference }
+            | Operation::DisconnectAll { conference }
+            | Operation::Decline { conference, .. }
             | Operation::End { conference }
             | Operation::Get { conference, .. } => conference,
         }
@@ -168,6 +247,21 @@ pub struct Party {
     pub language: String,
     /// Whether they get a moderator's rights (only owner, moderators and administrators may give them). Not read for initiators.
     pub moderator: bool,
+}
+
+/// Where somebody on the roster is to be called, with everything already resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Destination {
+    /// Where they are called.
+    pub address: Address,
+    /// How that is reached; for the record.
+    pub mode: Mode,
+    /// The place as others may see it.
+    pub place: String,
+    /// Ask for key 1 before joining.
+    pub guard: bool,
+    /// Language of prompts, a BCP 47 tag.
+    pub language: String,
 }
 
 /// What the focus gives out, in this order for one command: its reply, then reports and records, then bridge commands.
@@ -229,6 +323,8 @@ pub struct Snapshot {
     pub owner: ParticipantId,
     /// How long ago it was created, in milliseconds.
     pub age_ms: u64,
+    /// Whether participants may add nobody.
+    pub locked: bool,
     /// Everybody, in the order they were added.
     pub roster: Vec<RosterEntry>,
 }
@@ -269,6 +365,10 @@ pub struct RosterEntry {
     pub talking: bool,
     /// Nothing has arrived from them for a while.
     pub silent: bool,
+    /// The place in the queue of raised hands, from 1, while theirs is up.
+    pub hand: Option<u32>,
+    /// How long it has been up, in milliseconds.
+    pub hand_ms: Option<u64>,
     /// Their current leg, or the last one.
     pub leg: LegView,
 }
@@ -278,6 +378,8 @@ pub struct RosterEntry {
 pub struct LegView {
     /// Which.
     pub id: LegId,
+    /// How its place is reached.
+    pub mode: Mode,
     /// Its state.
     pub state: LegState,
     /// Why it ended, if it did.

@@ -1,16 +1,23 @@
-//! One conference: its roster, its reports, its state. How legs live, how it ends and what is heard stand in the modules below.
+//! One conference: its roster, its reports, its state. How legs live, how it ends, who speaks and what is heard stand in the
+//! modules below.
 
+mod arrivals;
 mod ending;
+mod hands;
+mod keys;
 mod legs;
+mod roles;
 mod sound;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 use convoke_types::report::{Change, ConferenceEnd, ParticipantRef, Report};
-use convoke_types::{Address, Aor, CommandId, ConferenceId, LegId, ParticipantId, Role};
+use convoke_types::{Address, Aor, CommandId, ConferenceId, LegId, LegKey, ParticipantId, Role};
 
-use crate::command::{Changes, ConferenceState, LegView, Party, RosterEntry, Snapshot};
+use crate::command::{
+    Changes, ConferenceState, Destination, LegView, Party, RosterEntry, Snapshot,
+};
 use crate::config::Policy;
 use crate::context::Context;
 use crate::leg::Stage;
@@ -18,6 +25,8 @@ use crate::limits::REPORTS_KEPT;
 use crate::talking::TalkingPace;
 use crate::timers::TimerId;
 use crate::trunks::{Path, Ticket, TrunkIndex};
+use hands::Hands;
+use keys::Keys;
 
 /// A participant's number: the `1` of `p1`.
 pub(crate) type Number = u32;
@@ -30,6 +39,7 @@ pub(crate) struct Conference {
     pub(crate) state: ConferenceState,
     pub(crate) roster: BTreeMap<Number, Participant>,
     pub(crate) owner: Number,
+    pub(crate) locked: bool,
     title: String,
     payer: Option<String>,
     account: Option<String>,
@@ -48,6 +58,7 @@ pub(crate) struct Conference {
     idle: Option<TimerId>,
     linger: Option<TimerId>,
     talking: TalkingPace,
+    hands: Hands,
 }
 
 #[derive(Debug)]
@@ -97,8 +108,13 @@ pub(crate) struct Leg {
     path: Path,
     /// Trunks that failed on earlier legs of the same call.
     tried: Vec<TrunkIndex>,
-    /// The command that had it called.
-    command: CommandId,
+    /// The command that had it called, if one did.
+    command: Option<CommandId>,
+    /// Whether the person whom it calls asked for it.
+    own: bool,
+    /// What the bridge calls the call that was admitted for it.
+    call: Option<String>,
+    keys: Keys,
     /// The command that had it released, if one did.
     released_by: Option<CommandId>,
     ticket: Option<Ticket>,
@@ -121,8 +137,39 @@ pub(crate) struct Founding {
     pub(crate) payer: Option<String>,
     pub(crate) account: Option<String>,
     pub(crate) initiator: (Party, Path),
+    /// Whether the initiator asked for it, and nobody in their name.
+    pub(crate) own: bool,
     pub(crate) participants: Vec<(Party, Path)>,
     pub(crate) command: CommandId,
+}
+
+/// By whom and by what somebody is put on the roster.
+#[derive(Clone, Copy)]
+pub(crate) struct Enlisting<'e> {
+    pub(crate) inviter: &'e str,
+    pub(crate) command: &'e CommandId,
+    /// Whether they asked for it themselves.
+    pub(crate) own: bool,
+}
+
+/// What a new leg is made from.
+pub(crate) struct Attempt {
+    pub(crate) path: Path,
+    pub(crate) tried: Vec<TrunkIndex>,
+    pub(crate) command: Option<CommandId>,
+    pub(crate) own: bool,
+}
+
+impl Attempt {
+    /// A first try.
+    pub(crate) fn new(path: Path, command: CommandId, own: bool) -> Self {
+        Self {
+            path,
+            tried: Vec::new(),
+            command: Some(command),
+            own,
+        }
+    }
 }
 
 impl Conference {
@@ -136,6 +183,7 @@ impl Conference {
             state: ConferenceState::Starting,
             roster: BTreeMap::new(),
             owner: 1,
+            locked: false,
             title: founding.title,
             payer: founding.payer,
             account: founding.account,
@@ -150,21 +198,23 @@ impl Conference {
             idle: None,
             linger: None,
             talking: TalkingPace::default(),
+            hands: Hands::default(),
         };
         let command = Some(founding.command.clone());
         conference.report(cx, None, Change::Created, command);
-        let (initiator, path) = founding.initiator;
-        conference.enlist(
-            cx,
-            initiator,
-            path,
-            Role::Owner,
-            &inviter,
-            &founding.command,
-        );
+        let enlisting = Enlisting {
+            inviter: &inviter,
+            command: &founding.command,
+            own: founding.own,
+        };
+        conference.enlist(cx, founding.initiator, Role::Owner, enlisting);
         for (party, path) in founding.participants {
             let role = role_of(&party);
-            conference.enlist(cx, party, path, role, &inviter, &founding.command);
+            let enlisting = Enlisting {
+                own: false,
+                ..enlisting
+            };
+            conference.enlist(cx, (party, path), role, enlisting);
         }
         conference
     }
@@ -173,15 +223,14 @@ impl Conference {
     pub(crate) fn enlist(
         &mut self,
         cx: &mut Context,
-        party: Party,
-        path: Path,
+        (party, path): (Party, Path),
         role: Role,
-        inviter: &str,
-        command: &CommandId,
+        enlisting: Enlisting,
     ) -> Number {
         self.last_participant += 1;
         let number = self.last_participant;
-        let leg = self.new_leg(cx.now, path, Vec::new(), command.clone());
+        let command = enlisting.command;
+        let leg = self.new_leg(cx.now, Attempt::new(path, command.clone(), enlisting.own));
         let participant = Participant {
             id: id(format!("p{number}")),
             party,
@@ -189,7 +238,7 @@ impl Conference {
             muted: Muted::default(),
             leg,
             removing: None,
-            inviter: inviter.to_owned(),
+            inviter: enlisting.inviter.to_owned(),
             talking: false,
             silent: false,
         };
@@ -213,8 +262,11 @@ impl Conference {
         found.map(|(number, participant)| (*number, participant))
     }
 
-    /// Who is being called or in at an address.
+    /// Who is being called or in at an address that is one telephone's.
     pub(crate) fn live_at(&self, address: &Address) -> Option<Number> {
+        if *address == Address::Client {
+            return None;
+        }
         let mut all = self.live.values().copied();
         all.find(|number| {
             let one = self.roster.get(number);
@@ -222,14 +274,36 @@ impl Conference {
         })
     }
 
-    /// Somebody on the roster is to be called at another place, as it is named now.
-    pub(crate) fn readdress(&mut self, number: Number, party: Party) {
+    /// Somebody on the roster is to be called as they are named now.
+    pub(crate) fn rename(&mut self, cx: &mut Context, number: Number, party: Party) {
         if let Some(known) = self.roster.get_mut(&number) {
             let user = party.user.clone().or_else(|| known.party.user.take());
-            if party.moderator && known.role == Role::Participant {
-                known.role = Role::Moderator;
-            }
+            let appointed = party.moderator;
             known.party = Party { user, ..party };
+            if appointed {
+                let command = cx.command.clone();
+                self.make_moderator(cx, number, command);
+            }
+        }
+    }
+
+    /// Somebody on the roster is to be called at another place from now on.
+    pub(crate) fn readdress(&mut self, number: Number, at: Destination) {
+        if let Some(known) = self.roster.get_mut(&number) {
+            let party = &mut known.party;
+            party.address = at.address;
+            party.mode = at.mode;
+            party.place = at.place;
+            party.guard = at.guard;
+            party.language = at.language;
+        }
+    }
+
+    /// The key of a leg of this conference.
+    fn key_of(&self, leg: &Leg) -> LegKey {
+        LegKey {
+            conference: self.id.clone(),
+            leg: leg.id.clone(),
         }
     }
 
@@ -242,8 +316,22 @@ impl Conference {
             version: self.version,
             owner: id(format!("p{}", self.owner)),
             age_ms: ms_since(now, self.created),
-            roster: self.roster.values().map(|one| one.entry(now)).collect(),
+            locked: self.locked,
+            roster: self.entries(now),
         }
+    }
+
+    fn entries(&self, now: Instant) -> Vec<RosterEntry> {
+        let hands = self.hands.places();
+        let entry = |(number, one): (&Number, &Participant)| {
+            let hand = hands.get(number);
+            RosterEntry {
+                hand: hand.map(|hand| hand.place),
+                hand_ms: hand.map(|hand| ms_since(now, hand.since)),
+                ..one.entry(now)
+            }
+        };
+        self.roster.iter().map(entry).collect()
     }
 
     /// What was reported after a version.
@@ -290,7 +378,8 @@ impl Conference {
 }
 
 impl Participant {
-    fn reference(&self) -> ParticipantRef {
+    /// As reports name them.
+    pub(crate) fn reference(&self) -> ParticipantRef {
         ParticipantRef {
             id: self.id.clone(),
             name: self.party.name.clone(),
@@ -306,8 +395,11 @@ impl Participant {
             muted: self.muted.is_muted(),
             talking: self.talking,
             silent: self.silent,
+            hand: None,
+            hand_ms: None,
             leg: LegView {
                 id: self.leg.id.clone(),
+                mode: self.party.mode,
                 state: self.leg.stage.shown(),
                 cause: self.leg.stage.outcome().map(|how| how.cause.clone()),
                 since_ms: ms_since(now, self.leg.since),

@@ -103,8 +103,7 @@ pub enum OnOwnerLeft {
     /// The conference ends.
     End,
     /// The moderator who has been on the roster longest and is in the call becomes owner, the former owner a moderator;
-    /// without one, the conference ends. Roles stand in every report's participant and in snapshots; the change has no
-    /// report of its own.
+    /// without one, the conference ends.
     HandOver,
 }
 

@@ -3,7 +3,7 @@
 //! | our leg | RFC 4575's status | disconnection method |
 //! | --- | --- | --- |
 //! | queued, answered, confirming | pending | |
-//! | dialling | dialing-out | |
+//! | dialling | dialing-out (at a person's own client: dialing-in) | |
 //! | ringing | alerting | |
 //! | joined | connected, or muted-via-focus | |
 //! | held | on-hold | |
@@ -13,13 +13,13 @@
 //! | busy | disconnected | busy |
 //! | no-answer, declined, unreachable, failed | disconnected | failed |
 //!
-//! The exact state, the cause, who talks and whose hand is up stand in elements of our own namespace, [`EXTENSION`]
+//! The exact state, the cause, who talks, whose hand is up and whether it is locked stand in elements of our own namespace, [`EXTENSION`]
 //! (`tests/schema/conference-event-1.xsd`). Numbers that are called are never in a document.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
-use convoke_types::{ConferenceId, EndReason, LegState};
+use convoke_types::{ConferenceId, EndReason, LegState, Mode};
 
 use crate::command::{ConferenceState, RosterEntry, Snapshot};
 
@@ -53,7 +53,7 @@ pub fn conference_of(user: &str) -> Option<ConferenceId> {
     user.strip_prefix(USER_PREFIX)?.parse().ok()
 }
 
-/// RFC 4575's status of a leg (§5.7.2).
+/// RFC 4575's status of a leg that is dialled (§5.7.2).
 pub fn status_of(state: LegState, muted: bool) -> &'static str {
     match state {
         LegState::Queued | LegState::Answered | LegState::Confirming => "pending",
@@ -92,6 +92,14 @@ pub fn disconnection_of(state: LegState, reason: Option<EndReason>) -> Option<&'
         | LegState::Confirming
         | LegState::Joined
         | LegState::Held => None,
+    }
+}
+
+/// RFC 4575's joining method (§5.7.3): people's own clients call in, everybody else is called.
+fn joining_of(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Computer => "dialed-in",
+        Mode::Pstn | Mode::Mobile | Mode::Sip => "dialed-out",
     }
 }
 
@@ -135,7 +143,7 @@ pub fn partial(domain: &str, version: u32, told: &Snapshot, now: &Snapshot) -> O
     for entity in before.keys().filter(|entity| !there.contains(entity)) {
         let _ = writeln!(users, "  <user entity=\"{entity}\" state=\"deleted\"/>");
     }
-    if users.is_empty() && told.state == now.state {
+    if users.is_empty() && (told.state, told.locked) == (now.state, now.locked) {
         return None;
     }
     let mut out = begin(&uri, "partial", version);
@@ -169,13 +177,15 @@ fn state(out: &mut String, now: &Snapshot) {
         now.state,
         ConferenceState::Starting | ConferenceState::Running
     );
-    let _ = writeln!(
+    let _ = write!(
         out,
         " <conference-state><user-count>{count}</user-count><active>{active}</active>\
-         <c:conference state=\"{}\" version=\"{}\"/></conference-state>",
+         <c:conference state=\"{}\" version=\"{}\"",
         now.state.as_str(),
         now.version
     );
+    attribute(out, "locked", now.locked.then_some(true));
+    out.push_str("/></conference-state>\n");
 }
 
 /// One user: what names them (escaped), and what stands within the element.
@@ -211,10 +221,14 @@ fn user(conference: &str, entry: &RosterEntry) -> User {
     let _ = write!(
         inner,
         "<endpoint entity=\"{conference};leg={}\"><display-text>{}</display-text><status>{}</status>\
-         <joining-method>dialed-out</joining-method>",
+         <joining-method>{}</joining-method>",
         leg.id.as_str(),
         clean(&who.place),
-        status_of(leg.state, entry.muted),
+        match (leg.mode, leg.state) {
+            (Mode::Computer, LegState::Dialling) => "dialing-in",
+            (_, state) => status_of(state, entry.muted),
+        },
+        joining_of(leg.mode),
     );
     if let Some(method) = disconnection_of(leg.state, reason) {
         let _ = write!(
@@ -248,6 +262,7 @@ fn user(conference: &str, entry: &RosterEntry) -> User {
     ] {
         attribute(&mut inner, name, on.then_some(true));
     }
+    attribute(&mut inner, "hand", entry.hand);
     inner.push_str("/></endpoint>");
     User { entity, inner }
 }

@@ -1,21 +1,26 @@
 //! The focus: all conferences, and the three calls that drive them.
 
 mod checks;
+mod moderation;
 mod operations;
 
 use std::collections::HashMap;
 use std::time::Instant;
 
 use convoke_types::bridge::{BridgeCommand, BridgeEvent, LegEvent};
-use convoke_types::{ConferenceId, LegKey};
+use convoke_types::limits::CALL_MAX_BYTES;
+use convoke_types::report::ParticipantRef;
+use convoke_types::{Aor, ConferenceId, Fault, LegKey, ParticipantId};
 
+use crate::authority::Right;
 use crate::causes;
-use crate::command::{Command, ConferenceState, Output, Snapshot};
-use crate::conference::Conference;
+use crate::command::{Actor, Command, ConferenceState, Output, Snapshot};
+use crate::conference::{Conference, Participant};
 use crate::config::Config;
 use crate::context::Context;
 use crate::timers::Timer;
 use crate::trunks::Trunks;
+use checks::unknown_participant;
 
 /// All conferences of one server. After every call of `handle_*` or `shutdown`, take outputs with `poll_output` until there
 /// is none, and call `handle_timeout` when `poll_timeout` says. `now` must never go back.
@@ -63,6 +68,12 @@ impl Focus {
         self.cx.begin(now, None);
         match event {
             BridgeEvent::Leg { leg, event } => self.leg_event(leg, event),
+            BridgeEvent::Arrived {
+                call,
+                conference,
+                user,
+                name: _,
+            } => self.arrived(call, &conference, &user),
             BridgeEvent::Lost { words } => {
                 for id in self.conference_ids() {
                     if let Some(conference) = self.conferences.get_mut(&id) {
@@ -129,6 +140,23 @@ impl Focus {
         Some(found.snapshot(now))
     }
 
+    /// Whom an actor wants to call again, so that the caller can find where. Refused as `Operation::Call` would be.
+    ///
+    /// # Errors
+    /// As `Operation::Call`, as far as it does not depend on the place.
+    pub fn callable(
+        &self,
+        actor: &Actor,
+        conference: &ConferenceId,
+        participant: &ParticipantId,
+    ) -> Result<ParticipantRef, Fault> {
+        let (found, _) = self.permitted(actor, conference, participant, Right::Call)?;
+        let conference = self.conferences.get(conference);
+        let whom = conference.and_then(|conference| conference.roster.get(&found));
+        whom.map(Participant::reference)
+            .ok_or_else(|| unknown_participant(participant))
+    }
+
     /// Lines in use on a trunk; `None` if there is none of this name.
     pub fn lines_in_use(&self, trunk: &str) -> Option<u32> {
         self.cx.trunks.lines_in_use(trunk)
@@ -147,6 +175,31 @@ impl Focus {
         } else if is_call(&event) {
             self.cx.bridge(BridgeCommand::Release { leg });
         }
+    }
+
+    /// A user's client calls. Who is not on the roster is told what they would be told if there were no such conference.
+    fn arrived(&mut self, call: String, conference: &ConferenceId, user: &Aor) {
+        let too_long = call.is_empty() || call.len() > CALL_MAX_BYTES;
+        let found = self.conferences.get_mut(conference);
+        let admitted =
+            !too_long && found.is_some_and(|found| found.arrived(&mut self.cx, &call, user));
+        if admitted {
+            self.settle(conference);
+            self.sweep(conference);
+            return;
+        }
+        let (sip, words) = match too_long {
+            true => (400, "a call without a name of its own"),
+            false => (
+                404,
+                "no conference that is going on and that you are part of",
+            ),
+        };
+        self.cx.bridge(BridgeCommand::Refuse {
+            call,
+            sip,
+            words: words.to_owned(),
+        });
     }
 
     fn timeout(&mut self, timer: &Timer) {

@@ -2,9 +2,12 @@
 //!
 //! ```text
 //! waiting → ordered → dialling → ringing → answered → confirming → joined ⇄ held
-//!    └─────────┴──────────┴─────────┴──────────┴──────────┴───────────┴──────┴──► [releasing] ──► over
+//!    ╎ └───────┴──────────┴─────────┴──────────┴──────────┴───────────┴──────┴──► [releasing] ──► over
+//!    └╌╌╌╌► awaited ╌╌╌╌╌►┘
 //! ```
 //!
+//! A leg at a person's own client is not dialled but *awaited*: it shows as `dialling` or `ringing`, the bridge knows
+//! nothing of it, and when the client calls in and is admitted, the leg goes on as if it had been dialled.
 //! Steps forward may be left out (a bridge that places its own calls may know only *joined*), steps back are illegal.
 //! *Waiting* and *ordered* (the bridge was told to dial, the INVITE is not out yet) both show as `queued`. A leg that is
 //! being released shows the state it had, and what happens to it meanwhile is no longer of interest: only its end is.
@@ -25,6 +28,8 @@ pub struct Outcome {
 pub enum Stage {
     /// Nobody has been told to dial it.
     Waiting,
+    /// The person's own client is to call in; meanwhile it shows this state.
+    Awaited(LegState),
     /// The bridge was told to dial.
     Ordered,
     /// The INVITE is out.
@@ -53,6 +58,10 @@ pub enum Stage {
 /// What happens to a leg.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
+    /// The person's client is to call in; until then this state is shown.
+    Await(LegState),
+    /// The person's client has called, and the bridge was told to take it.
+    Admit,
     /// We tell the bridge to dial.
     Order,
     /// The bridge dials.
@@ -81,11 +90,14 @@ impl Stage {
     /// The stage after a step; or, where the step is illegal, the stage as it was.
     pub fn next(self, step: Step) -> Result<Stage, Stage> {
         use Stage::{
-            Answered, Confirming, Dialling, Held, Joined, Ordered, Over, Releasing, Ringing,
-            Waiting,
+            Answered, Awaited, Confirming, Dialling, Held, Joined, Ordered, Over, Releasing,
+            Ringing, Waiting,
         };
         match (self, step) {
             (Waiting, Step::Order) => Ok(Ordered),
+            (Waiting, Step::Await(shown)) => Ok(Awaited(shown)),
+            (Awaited(LegState::Ringing), Step::Admit) => Ok(Ringing),
+            (Waiting | Awaited(_), Step::Admit) => Ok(Dialling),
             (Ordered, Step::Dialling) => Ok(Dialling),
             (Ordered | Dialling, Step::Ringing) => Ok(Ringing),
             (Ordered | Dialling | Ringing, Step::Answered) => Ok(Answered),
@@ -95,7 +107,7 @@ impl Stage {
             (Held, Step::Resume) => Ok(Joined),
 
             (stage @ (Over(_) | Releasing { .. }), Step::Release(_)) => Err(stage),
-            (Waiting, Step::Release(outcome)) => Ok(Over(outcome)),
+            (Waiting | Awaited(_), Step::Release(outcome)) => Ok(Over(outcome)),
             (stage, Step::Release(outcome)) => Ok(Releasing {
                 shown: stage.shown(),
                 outcome,
@@ -103,7 +115,7 @@ impl Stage {
 
             // What we wanted when we released it explains the end better than what the far end made of that.
             (Releasing { outcome, .. }, Step::End(_)) => Ok(Over(outcome)),
-            (stage @ (Waiting | Over(_)), Step::End(_)) => Err(stage),
+            (stage @ (Waiting | Awaited(_) | Over(_)), Step::End(_)) => Err(stage),
             (_, Step::End(outcome)) => Ok(Over(outcome)),
 
             (stage @ Over(_), Step::GiveUp(_)) => Err(stage),
@@ -111,7 +123,9 @@ impl Stage {
 
             (
                 stage,
-                Step::Order
+                Step::Await(_)
+                | Step::Admit
+                | Step::Order
                 | Step::Dialling
                 | Step::Ringing
                 | Step::Answered
@@ -127,6 +141,7 @@ impl Stage {
     pub fn shown(&self) -> LegState {
         match self {
             Stage::Waiting | Stage::Ordered => LegState::Queued,
+            Stage::Awaited(shown) => *shown,
             Stage::Dialling => LegState::Dialling,
             Stage::Ringing => LegState::Ringing,
             Stage::Answered => LegState::Answered,
@@ -143,6 +158,7 @@ impl Stage {
         match self {
             Stage::Over(outcome) => Some(outcome),
             Stage::Waiting
+            | Stage::Awaited(_)
             | Stage::Ordered
             | Stage::Dialling
             | Stage::Ringing
@@ -164,9 +180,26 @@ impl Stage {
         matches!(self, Stage::Joined | Stage::Held)
     }
 
-    /// Whether the bridge knows of it: told to dial and not over.
+    /// Whether the bridge knows of it: told to dial or to admit, and not over.
     pub fn is_placed(&self) -> bool {
-        !matches!(self, Stage::Waiting | Stage::Over(_))
+        !matches!(self, Stage::Waiting | Stage::Awaited(_) | Stage::Over(_))
+    }
+
+    /// Whether the person is still being called: neither answered, nor being released, nor over.
+    pub fn is_unanswered(&self) -> bool {
+        match self {
+            Stage::Waiting
+            | Stage::Awaited(_)
+            | Stage::Ordered
+            | Stage::Dialling
+            | Stage::Ringing => true,
+            Stage::Answered
+            | Stage::Confirming
+            | Stage::Joined
+            | Stage::Held
+            | Stage::Releasing { .. }
+            | Stage::Over(_) => false,
+        }
     }
 }
 
@@ -187,9 +220,11 @@ mod tests {
         }
     }
 
-    fn stages() -> [Stage; 10] {
+    fn stages() -> [Stage; 12] {
         [
             Stage::Waiting,
+            Stage::Awaited(LegState::Dialling),
+            Stage::Awaited(LegState::Ringing),
             Stage::Ordered,
             Stage::Dialling,
             Stage::Ringing,
@@ -209,6 +244,7 @@ mod tests {
         match result {
             Err(_) => '.',
             Ok(Stage::Waiting) => 'w',
+            Ok(Stage::Awaited(_)) => 'A',
             Ok(Stage::Ordered) => 'o',
             Ok(Stage::Dialling) => 'd',
             Ok(Stage::Ringing) => 'r',
@@ -226,20 +262,24 @@ mod tests {
     #[test]
     fn every_step_from_every_stage() {
         let rows = [
-            // Order Dialling Ringing Answered Confirming Joined Hold Resume Release End GiveUp
-            // The bridge cannot end what it was never told to dial.
-            ("waiting", "o.......L.X"),
-            ("ordered", ".dracj..RXX"),
-            ("dialling", "..racj..RXX"),
-            ("ringing", "...acj..RXX"),
-            ("answered", "....cj..RXX"),
-            ("confirming", ".....j..RXX"),
-            ("joined", "......h.RXX"),
-            ("held", ".......jRXX"),
-            ("releasing", ".........LX"),
-            ("over", "..........."),
+            // Await Admit Order Dialling Ringing Answered Confirming Joined Hold Resume Release End GiveUp
+            // The bridge cannot end what it was never told to dial or to admit.
+            ("waiting", "Ado.......L.X"),
+            ("awaited, dialling", ".d........L.X"),
+            ("awaited, ringing", ".r........L.X"),
+            ("ordered", "...dracj..RXX"),
+            ("dialling", "....racj..RXX"),
+            ("ringing", ".....acj..RXX"),
+            ("answered", "......cj..RXX"),
+            ("confirming", ".......j..RXX"),
+            ("joined", "........h.RXX"),
+            ("held", ".........jRXX"),
+            ("releasing", "...........LX"),
+            ("over", "............."),
         ];
         let steps = [
+            Step::Await(LegState::Ringing),
+            Step::Admit,
             Step::Order,
             Step::Dialling,
             Step::Ringing,

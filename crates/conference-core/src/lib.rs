@@ -19,8 +19,8 @@ mod timers;
 mod trunks;
 
 pub use command::{
-    Actor, Changes, Command, ConferenceState, Create, LegView, Operation, Output, Party, Reply,
-    RosterEntry, Snapshot,
+    Actor, Changes, Command, ConferenceState, Create, Destination, LegView, Operation, Output,
+    Party, Reply, RosterEntry, Snapshot,
 };
 pub use config::{Config, OnOwnerLeft, Policy, PolicyOverrides, Route, TrunkConfig};
 pub use focus::Focus;

@@ -27,6 +27,12 @@ pub const OWNER_RELEASE_WAIT: Duration = Duration::from_secs(5);
 pub const SETUP_GRACE: Duration = Duration::from_secs(35);
 /// How long a leg may stay between its answer and the mix (negotiation, voicemail guard) before the focus releases it.
 pub const JOIN_WAIT: Duration = Duration::from_secs(120);
+/// How long a client that was admitted may take until it is in the mix before the focus releases its leg.
+pub const ADMIT_WAIT: Duration = Duration::from_secs(35);
+/// How long after a star the key that makes it a code may come; later it means nothing.
+pub const KEY_CODE_WAIT: Duration = Duration::from_secs(3);
+/// Shortest time between two codes of one leg; a sooner one means nothing. (Nobody types as fast, a program might.)
+pub const KEY_CODES_GAP: Duration = Duration::from_millis(250);
 /// Most changes of talking that are reported in any `TALKING_WINDOW` of one conference; later ones wait, and those that
 /// are undone meanwhile are never reported.
 pub const TALKING_CHANGES_MAX: usize = 5;

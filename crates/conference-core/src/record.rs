@@ -33,8 +33,8 @@ pub struct LegRecord {
     pub account: Option<String>,
     /// Who pays (C14).
     pub payer: Option<String>,
-    /// The command that had it called.
-    pub command: CommandId,
+    /// The command that had it called; `None` when the person called in by themselves.
+    pub command: Option<CommandId>,
     /// When it was queued.
     pub queued: Instant,
     /// When the INVITE went out.

@@ -20,6 +20,8 @@ pub(crate) type TrunkIndex = usize;
 pub(crate) enum Path {
     /// Without a trunk.
     Direct,
+    /// Nobody is dialled: the person's own client calls in.
+    Client,
     /// Over one of these, in order of preference; never empty.
     Trunks(Vec<TrunkIndex>),
 }
@@ -101,6 +103,7 @@ impl Trunks {
     pub(crate) fn path(&self, address: &Address) -> Option<Path> {
         let number = match address {
             Address::Sip(_) => return Some(Path::Direct),
+            Address::Client => return Some(Path::Client),
             Address::Number(number) => number.as_str(),
         };
         if self.routes.is_empty() {

@@ -1,7 +1,7 @@
 //! What the client commands say: times, reports and states in words.
 
 use convoke_types::report::{Change, Report};
-use convoke_types::{Cause, LegState};
+use convoke_types::{Cause, LegState, Role};
 
 /// `3:41`, `1:02:03`.
 pub fn span(ms: u64) -> String {
@@ -73,6 +73,15 @@ pub fn report(report: &Report) -> String {
         Change::Talking { on: false } => "stopped talking".to_owned(),
         Change::Silent { on: true } => "sends no sound".to_owned(),
         Change::Silent { on: false } => "sends sound again".to_owned(),
+        Change::Hand { on: true } => "raises a hand".to_owned(),
+        Change::Hand { on: false } => "has the hand down".to_owned(),
+        Change::Role => match report.participant.as_ref().map(|whom| whom.role) {
+            Some(Role::Owner) => "owns the conference now".to_owned(),
+            Some(Role::Moderator) => "moderates now".to_owned(),
+            _ => "takes part now".to_owned(),
+        },
+        Change::Locked { on: true } => "is locked".to_owned(),
+        Change::Locked { on: false } => "is open".to_owned(),
         Change::Removed => "is off the list".to_owned(),
         Change::Ended { cause } => format!("has ended: {}", one_line(&cause.words)),
     };
@@ -85,8 +94,8 @@ pub fn report(report: &Report) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use convoke_types::EndReason;
     use convoke_types::report::ParticipantRef;
-    use convoke_types::{EndReason, Role};
 
     #[test]
     fn times_are_short() {

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use convoke_types::{Fault, ParticipantId};
+use convoke_types::{Fault, LegState, ParticipantId};
 use soap_proto::{
     Answer, ConferenceState, Create, Expires, Operation, ParticipantSnapshot, Party, Request,
     Response, Snapshot, Who,
@@ -183,7 +183,16 @@ impl Gateway {
         now: Instant,
     ) -> Result<(), Fault> {
         let language = said.language;
-        let whole_roster = !matches!(said.command, Command::Add(_) | Command::End);
+        let whole_roster = !matches!(
+            said.command,
+            Command::Add(_)
+                | Command::End
+                | Command::Lock
+                | Command::Unlock
+                | Command::MuteAll
+                | Command::UnmuteAll
+                | Command::DropAll
+        );
         let cut = conferences.iter().find(|c| {
             let have = u32::try_from(c.participants.len()).unwrap_or(u32::MAX);
             have < c.count
@@ -285,21 +294,38 @@ fn decide(said: &Said, conferences: &[Snapshot], caller: &Caller) -> Decision {
             },
             Did::Added(parties.clone()),
         ),
-        (Command::End, Some(one)) => Decision::Do(
-            Operation::End {
-                conference: one.id.clone(),
-            },
-            Did::Ended,
-        ),
-        (Command::Add(_) | Command::End, None) => {
-            Decision::Say(speak::which(conferences, language))
+        (
+            Command::End
+            | Command::Lock
+            | Command::Unlock
+            | Command::MuteAll
+            | Command::UnmuteAll
+            | Command::DropAll,
+            Some(one),
+        ) => whole(&said.command, one),
+        (
+            Command::Add(_)
+            | Command::End
+            | Command::Lock
+            | Command::Unlock
+            | Command::MuteAll
+            | Command::UnmuteAll
+            | Command::DropAll,
+            None,
+        ) => Decision::Say(speak::which(conferences, language)),
+        (Command::RaiseHand | Command::LowerHand(None) | Command::Decline(_), _) => {
+            own(&said.command, &chosen, conferences, caller, language)
         }
         (
             Command::Redial(name)
             | Command::Mute(name)
             | Command::Unmute(name)
             | Command::Drop(name)
-            | Command::Remove(name),
+            | Command::Remove(name)
+            | Command::LowerHand(Some(name))
+            | Command::Floor(name)
+            | Command::Promote(name)
+            | Command::HandOver(name),
             _,
         ) => {
             let found: Vec<(&Snapshot, &ParticipantSnapshot)> = chosen
@@ -323,53 +349,116 @@ fn decide(said: &Said, conferences: &[Snapshot], caller: &Caller) -> Decision {
     }
 }
 
+/// What is done to a conference as a whole.
+fn whole(command: &Command, conference: &Snapshot) -> Decision {
+    let conference = conference.id.clone();
+    let (operation, did) = match command {
+        Command::Lock => (Operation::Lock { conference }, Did::Locked),
+        Command::Unlock => (Operation::Unlock { conference }, Did::Unlocked),
+        Command::MuteAll => (Operation::MuteAll { conference }, Did::MutedAll),
+        Command::UnmuteAll => (Operation::UnmuteAll { conference }, Did::UnmutedAll),
+        Command::DropAll => (Operation::DisconnectAll { conference }, Did::DroppedAll),
+        _ => (Operation::End { conference }, Did::Ended),
+    };
+    Decision::Do(operation, did)
+}
+
+/// What the speaker does about their own place: in the conference where it fits, which then needs not be said.
+fn own(
+    command: &Command,
+    chosen: &[&Snapshot],
+    conferences: &[Snapshot],
+    caller: &Caller,
+    language: Language,
+) -> Decision {
+    let fits = |p: &&ParticipantSnapshot| match (command, &p.leg) {
+        (Command::Decline(_), Some(leg)) => matches!(
+            leg.state,
+            LegState::Queued | LegState::Dialling | LegState::Ringing
+        ),
+        (Command::RaiseHand, Some(leg)) => {
+            matches!(leg.state, LegState::Joined | LegState::Held)
+        }
+        _ => p.hand.is_some(),
+    };
+    let mine = chosen.iter().filter_map(|conference| {
+        let mut mine = conference.participants.iter();
+        let mine = mine.find(|p| p.user.as_ref() == Some(&caller.user) && fits(p))?;
+        Some((*conference, mine.id.clone()))
+    });
+    let mine: Vec<(&Snapshot, ParticipantId)> = mine.collect();
+    let (conference, participant) = match mine.as_slice() {
+        [(conference, id)] => (conference.id.clone(), id.clone()),
+        [] => return Decision::Say(speak::not_now(command, language)),
+        _ => return Decision::Say(speak::which(conferences, language)),
+    };
+    let (operation, did) = match command {
+        Command::RaiseHand => (
+            Operation::RaiseHand {
+                conference,
+                participant,
+            },
+            Did::HandUp,
+        ),
+        Command::Decline(words) => (
+            Operation::Decline {
+                conference,
+                participant,
+                words: words.clone(),
+            },
+            Did::Declined,
+        ),
+        _ => (
+            Operation::LowerHand {
+                conference,
+                participant,
+            },
+            Did::HandDown(None),
+        ),
+    };
+    Decision::Do(operation, did)
+}
+
 fn act(command: &Command, conference: &Snapshot, participant: &ParticipantSnapshot) -> Decision {
     let conference = conference.id.clone();
-    let id: ParticipantId = participant.id.clone();
     let name = speak::name(participant);
-    match command {
-        Command::Redial(_) => Decision::Do(
+    let participant: ParticipantId = participant.id.clone();
+    macro_rules! done {
+        ($operation:ident, $did:ident) => {
+            (
+                Operation::$operation {
+                    conference,
+                    participant,
+                },
+                Did::$did(name),
+            )
+        };
+    }
+    let (operation, did) = match command {
+        Command::Redial(_) => (
             Operation::Call {
                 conference,
-                participant: id,
-                place: None,
+                participant,
+                at: None,
             },
             Did::Redialled(name),
         ),
-        Command::Mute(_) => Decision::Do(
-            Operation::Mute {
+        Command::Mute(_) => done!(Mute, Muted),
+        Command::Unmute(_) => done!(Unmute, Unmuted),
+        Command::Drop(_) => done!(Disconnect, Dropped),
+        Command::Floor(_) => done!(GiveFloor, Floor),
+        Command::Promote(_) => done!(MakeModerator, Promoted),
+        Command::HandOver(_) => done!(HandOver, HandedOver),
+        Command::LowerHand(_) => (
+            Operation::LowerHand {
                 conference,
-                participant: id,
+                participant,
             },
-            Did::Muted(name),
+            Did::HandDown(Some(name)),
         ),
-        Command::Unmute(_) => Decision::Do(
-            Operation::Unmute {
-                conference,
-                participant: id,
-            },
-            Did::Unmuted(name),
-        ),
-        Command::Drop(_) => Decision::Do(
-            Operation::Disconnect {
-                conference,
-                participant: id,
-            },
-            Did::Dropped(name),
-        ),
-        Command::Remove(_)
-        | Command::Call(_)
-        | Command::Add(_)
-        | Command::Who
-        | Command::End
-        | Command::Help => Decision::Do(
-            Operation::Remove {
-                conference,
-                participant: id,
-            },
-            Did::Removed(name),
-        ),
-    }
+        _ => done!(Remove, Removed),
+    };
+    Decision::Do(operation, did)
 }
 
 /// Whom a name means: the best kind of match that anybody fits.

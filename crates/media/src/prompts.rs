@@ -10,29 +10,26 @@ use media_core::prompt::Clip;
 /// Played when there is nothing in the language asked for.
 const FALLBACK_LANGUAGE: &str = "en";
 
+macro_rules! shipped {
+    ($(($prompt:ident, $name:literal)),+ $(,)?) => {
+        [$(
+            (Prompt::$prompt, "en", include_bytes!(concat!("../prompts/", $name, ".en.ulaw"))),
+            (Prompt::$prompt, "de", include_bytes!(concat!("../prompts/", $name, ".de.ulaw"))),
+        )+]
+    };
+}
+
 /// Made by `tools/make-prompts`: headerless µ-law at 8 kHz.
-const SHIPPED: [(Prompt, &str, &[u8]); 4] = [
-    (
-        Prompt::PressOneToJoin,
-        "en",
-        include_bytes!("../prompts/press-one-to-join.en.ulaw"),
-    ),
-    (
-        Prompt::PressOneToJoin,
-        "de",
-        include_bytes!("../prompts/press-one-to-join.de.ulaw"),
-    ),
-    (
-        Prompt::Goodbye,
-        "en",
-        include_bytes!("../prompts/goodbye.en.ulaw"),
-    ),
-    (
-        Prompt::Goodbye,
-        "de",
-        include_bytes!("../prompts/goodbye.de.ulaw"),
-    ),
-];
+const SHIPPED: [(Prompt, &str, &[u8]); 2 * Prompt::ALL.len()] = shipped!(
+    (PressOneToJoin, "press-one-to-join"),
+    (Goodbye, "goodbye"),
+    (Muted, "muted"),
+    (Unmuted, "unmuted"),
+    (MutedByModerator, "muted-by-moderator"),
+    (HandUp, "hand-up"),
+    (HandDown, "hand-down"),
+    (KeyHelp, "key-help"),
+);
 
 /// All sentences by language, coded.
 #[derive(Debug)]
@@ -98,9 +95,11 @@ mod tests {
         );
         assert_ne!(frames(Prompt::Goodbye, "de"), frames(Prompt::Goodbye, "en"));
         for language in ["en", "de"] {
-            // Between one and ten seconds long, and no silence.
-            assert!((50..500).contains(&frames(Prompt::PressOneToJoin, language)));
-            assert!((50..500).contains(&frames(Prompt::Goodbye, language)));
+            for prompt in Prompt::ALL {
+                // Between one and ten seconds long, and no silence.
+                let long = frames(prompt, language);
+                assert!((50..500).contains(&long), "{prompt:?} {language}: {long}");
+            }
         }
         for (_, _, codes) in SHIPPED {
             assert!(g711::mean_square(Law::Mu, codes) > 100_000);

@@ -1,12 +1,14 @@
 //! Requests from bytes.
 
-use convoke_types::FaultCode;
 use convoke_types::limits::PARTIES_MAX;
+use convoke_types::{ConferenceId, FaultCode};
 
 use crate::cursor::Cursor;
 use crate::error::SoapError;
 use crate::headers::Headers;
-use crate::model::{Create, OnOwnerLeft, Operation, Party, Policy, Request, Who};
+use crate::model::{
+    CallAt, Create, OnOwnerLeft, Operation, OperationName, Party, Policy, Request, Who,
+};
 use crate::names::{Ns, WAIT_MAX_MS};
 use crate::text;
 use crate::xml::{self, Element};
@@ -61,67 +63,91 @@ pub(crate) fn unknown_operation(body: &Element, expected: &str) -> SoapError {
 }
 
 fn operation(body: &Element, path: &str) -> Result<Operation, SoapError> {
-    let unknown = || {
-        unknown_operation(
-            body,
-            "c:create, add, call, disconnect, remove, mute, unmute, end, get or list",
-        )
+    let name = OperationName::ALL
+        .into_iter()
+        .find(|name| name.as_str() == body.local && body.ns == Ns::Conference);
+    let Some(name) = name else {
+        let [first, rest @ ..] = OperationName::ALL.map(OperationName::as_str);
+        let expected = format!("c:{first} or one of {}", rest.join(", "));
+        return Err(unknown_operation(body, &expected));
     };
-    if body.ns != Ns::Conference {
-        return Err(unknown());
-    }
-    match body.local.as_str() {
-        "create" | "add" | "call" | "disconnect" | "remove" | "mute" | "unmute" | "end" | "get" => {
-        }
-        "list" => {
+    match name {
+        OperationName::List => {
             Cursor::empty(body, path)?;
             return Ok(Operation::List);
         }
-        _ => return Err(unknown()),
+        OperationName::Create => {
+            let mut c = Cursor::new(body, path)?;
+            let create = create(&mut c)?;
+            c.finish()?;
+            return Ok(Operation::Create(create));
+        }
+        _ => {}
     }
     let mut c = Cursor::new(body, path)?;
-    if body.local == "create" {
-        let create = create(&mut c)?;
-        c.finish()?;
-        return Ok(Operation::Create(create));
-    }
     let conference = c.leaf("conference", "an identifier", text::id)?;
-    let operation = match body.local.as_str() {
-        "add" => Operation::Add {
-            conference,
-            participants: parties(&mut c, 1)?,
-        },
-        "end" => Operation::End { conference },
-        "get" => get(&mut c, conference)?,
-        other => {
-            let participant = c.leaf("participant", "an identifier", text::id)?;
-            match other {
-                "call" => Operation::Call {
-                    conference,
-                    participant,
-                    place: c.optional("place", "1 to 64 characters", text::label)?,
-                },
-                "disconnect" => Operation::Disconnect {
-                    conference,
-                    participant,
-                },
-                "remove" => Operation::Remove {
-                    conference,
-                    participant,
-                },
-                "mute" => Operation::Mute {
-                    conference,
-                    participant,
-                },
-                _ => Operation::Unmute {
-                    conference,
-                    participant,
-                },
-            }
-        }
-    };
+    let operation = of_conference(name, conference, &mut c)?;
     c.finish()?;
     Ok(operation)
+}
+
+/// An operation on a conference that exists, after its id.
+fn of_conference(
+    name: OperationName,
+    conference: ConferenceId,
+    c: &mut Cursor<'_>,
+) -> Result<Operation, SoapError> {
+    let whom = |c: &mut Cursor<'_>| c.leaf("participant", "an identifier", text::id);
+    macro_rules! whom {
+        ($operation:ident) => {
+            Operation::$operation {
+                conference,
+                participant: whom(c)?,
+            }
+        };
+    }
+    Ok(match name {
+        OperationName::Add => Operation::Add {
+            conference,
+            participants: parties(c, 1)?,
+        },
+        OperationName::Call => Operation::Call {
+            conference,
+            participant: whom(c)?,
+            at: call_at(c)?,
+        },
+        OperationName::Disconnect => whom!(Disconnect),
+        OperationName::Remove => whom!(Remove),
+        OperationName::Mute => whom!(Mute),
+        OperationName::Unmute => whom!(Unmute),
+        OperationName::RaiseHand => whom!(RaiseHand),
+        OperationName::LowerHand => whom!(LowerHand),
+        OperationName::GiveFloor => whom!(GiveFloor),
+        OperationName::Lock => Operation::Lock { conference },
+        OperationName::Unlock => Operation::Unlock { conference },
+        OperationName::MakeModerator => whom!(MakeModerator),
+        OperationName::HandOver => whom!(HandOver),
+        OperationName::MuteAll => Operation::MuteAll { conference },
+        OperationName::UnmuteAll => Operation::UnmuteAll { conference },
+        OperationName::DisconnectAll => Operation::DisconnectAll { conference },
+        OperationName::Decline => Operation::Decline {
+            conference,
+            participant: whom(c)?,
+            words: c.optional("words", "at most 512 characters", text::words)?,
+        },
+        OperationName::End => Operation::End { conference },
+        OperationName::Get => get(c, conference)?,
+        // They name no conference that exists, and never come here.
+        OperationName::Create | OperationName::List => return Err(c.missing("another operation")),
+    })
+}
+
+fn call_at(c: &mut Cursor<'_>) -> Result<Option<CallAt>, SoapError> {
+    if let Some(place) = c.optional("place", "1 to 64 characters", text::label)? {
+        return Ok(Some(CallAt::Place(place)));
+    }
+    let number = c.optional("number", "a telephone number", text::number)?;
+    Ok(number.map(CallAt::Number))
 }
 
 fn create(c: &mut Cursor<'_>) -> Result<Create, SoapError> {
@@ -199,10 +225,7 @@ fn policy(c: &mut Cursor<'_>) -> Result<Policy, SoapError> {
     Ok(policy)
 }
 
-fn get(
-    c: &mut Cursor<'_>,
-    conference: convoke_types::ConferenceId,
-) -> Result<Operation, SoapError> {
+fn get(c: &mut Cursor<'_>, conference: ConferenceId) -> Result<Operation, SoapError> {
     let since = c.optional("since", "a version", version)?;
     let wait_ms = c.optional("waitMs", "0 to 25000", |t| {
         text::integer(t, 5, 0, u64::from(WAIT_MAX_MS)).and_then(|n| u32::try_from(n).ok())

@@ -121,6 +121,17 @@ fn outcome(body: &Element, path: &str) -> Result<Result<Answer, Fault>, SoapErro
         | OperationName::Remove
         | OperationName::Mute
         | OperationName::Unmute
+        | OperationName::RaiseHand
+        | OperationName::LowerHand
+        | OperationName::GiveFloor
+        | OperationName::Lock
+        | OperationName::Unlock
+        | OperationName::MakeModerator
+        | OperationName::HandOver
+        | OperationName::MuteAll
+        | OperationName::UnmuteAll
+        | OperationName::DisconnectAll
+        | OperationName::Decline
         | OperationName::End => Answer::Done {
             operation,
             conference: snapshot(&mut c.block("conference")?)?,
@@ -200,6 +211,7 @@ fn snapshot(c: &mut Cursor<'_>) -> Result<Snapshot, SoapError> {
         state: c.leaf("state", "a conference state", |t| {
             one_of(t, ConferenceState::ALL, ConferenceState::as_str)
         })?,
+        locked: c.leaf("locked", "true or false", text::boolean)?,
         version: c.leaf("version", "a version", version)?,
         count: c.leaf("count", "a number", count)?,
         first: c.leaf("first", "a number", count)?,
@@ -226,6 +238,8 @@ fn participant(c: &mut Cursor<'_>) -> Result<ParticipantSnapshot, SoapError> {
         muted: c.leaf("muted", "true or false", text::boolean)?,
         talking: c.leaf("talking", "true or false", text::boolean)?,
         silent: c.leaf("silent", "true or false", text::boolean)?,
+        hand: c.optional("hand", "a number", count)?,
+        hand_since: c.optional("handSince", "a UTC dateTime", UtcMillis::parse_token)?,
         leg: match c.optional_block("leg")? {
             Some(mut block) => {
                 let leg = LegSnapshot {
@@ -310,9 +324,7 @@ fn change(c: &mut Cursor<'_>) -> Result<Change, SoapError> {
         ("added", Change::Added),
         ("removed", Change::Removed),
     ] {
-        if c.optional(name, "yes", |t| one_of(t, [()], |()| "yes"))?
-            .is_some()
-        {
+        if c.optional(name, "yes", mark)?.is_some() {
             return Ok(change);
         }
     }
@@ -334,6 +346,15 @@ fn change(c: &mut Cursor<'_>) -> Result<Change, SoapError> {
     if let Some(on) = c.optional("silent", "on or off", switch)? {
         return Ok(Change::Silent { on });
     }
+    if let Some(on) = c.optional("hand", "on or off", switch)? {
+        return Ok(Change::Hand { on });
+    }
+    if c.optional("role", "yes", mark)?.is_some() {
+        return Ok(Change::Role);
+    }
+    if let Some(on) = c.optional("locked", "on or off", switch)? {
+        return Ok(Change::Locked { on });
+    }
     if let Some(mut block) = c.optional_block("ended")? {
         let cause = ConferenceEnd {
             reason: block.leaf("reason", "why a conference ended", |t| {
@@ -344,7 +365,13 @@ fn change(c: &mut Cursor<'_>) -> Result<Change, SoapError> {
         block.finish()?;
         return Ok(Change::Ended { cause });
     }
-    Err(c.missing("c:created, added, removed, leg, muted, talking, silent or ended"))
+    Err(c.missing(
+        "c:created, added, removed, leg, muted, talking, silent, hand, role, locked or ended",
+    ))
+}
+
+fn mark(t: &str) -> Option<()> {
+    one_of(t, [()], |()| "yes")
 }
 
 /// Not `xs:boolean`: zeep takes a `false` of an `xs:choice` for an element that did not come, and an empty one too.

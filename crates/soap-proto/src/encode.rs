@@ -5,9 +5,9 @@ use convoke_types::limits::SOAP_MAX_BYTES;
 use crate::decode::parse_request;
 use crate::error::SoapError;
 use crate::headers::Headers;
-use crate::model::{Create, Operation, Party, Policy, Request, Who};
+use crate::model::{CallAt, Create, Operation, Party, Policy, Request, Who};
 use crate::names::{CONFERENCE_NS, NAME_MAX_CHARS, PERSON_MAX_CHARS, REPORT_NS, SOAP_NS, WSA_NS};
-use crate::text::{clean, clean_name};
+use crate::text::{clean, clean_name, clean_words};
 
 /// Writes a request. Names and titles are made fit; anything else that the schema refuses (a number with letters, more
 /// than 64 kB …) is the error that the service would have answered.
@@ -27,18 +27,31 @@ pub fn write_request(request: &Request) -> Result<Vec<u8>, SoapError> {
         Operation::Create(create) => write_create(&mut out, create),
         Operation::Add { participants, .. } => write_parties(&mut out, participants),
         Operation::Call {
-            participant, place, ..
+            participant, at, ..
         } => {
             out.leaf("c:participant", participant.as_str());
-            if let Some(place) = place {
-                out.leaf("c:place", &clean_name(place));
+            match at {
+                Some(CallAt::Place(place)) => out.leaf("c:place", &clean_name(place)),
+                Some(CallAt::Number(number)) => out.leaf("c:number", number),
+                None => {}
             }
         }
         Operation::Disconnect { participant, .. }
         | Operation::Remove { participant, .. }
         | Operation::Mute { participant, .. }
-        | Operation::Unmute { participant, .. } => {
+        | Operation::Unmute { participant, .. }
+        | Operation::RaiseHand { participant, .. }
+        | Operation::LowerHand { participant, .. }
+        | Operation::GiveFloor { participant, .. }
+        | Operation::MakeModerator { participant, .. }
+        | Operation::HandOver { participant, .. } => {
             out.leaf("c:participant", participant.as_str());
+        }
+        Operation::Decline {
+            participant, words, ..
+        } => {
+            out.leaf("c:participant", participant.as_str());
+            out.optional("c:words", words.as_deref().map(clean_words));
         }
         Operation::Get {
             since,
@@ -50,7 +63,13 @@ pub fn write_request(request: &Request) -> Result<Vec<u8>, SoapError> {
             out.optional("c:waitMs", wait_ms.map(|n| n.to_string()));
             out.optional("c:first", first.map(|n| n.to_string()));
         }
-        Operation::End { .. } | Operation::List => {}
+        Operation::Lock { .. }
+        | Operation::Unlock { .. }
+        | Operation::MuteAll { .. }
+        | Operation::UnmuteAll { .. }
+        | Operation::DisconnectAll { .. }
+        | Operation::End { .. }
+        | Operation::List => {}
     }
     out.close(&name);
     let bytes = out.finish();

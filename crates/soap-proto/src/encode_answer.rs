@@ -122,6 +122,7 @@ fn snapshot(conference: &Snapshot, room: usize) -> String {
         out.leaf("c:id", conference.id.as_str());
         out.leaf("c:title", &clean_name(&conference.title));
         out.leaf("c:state", conference.state.as_str());
+        out.leaf("c:locked", &conference.locked.to_string());
         out.leaf("c:version", &conference.version.to_string());
         out.leaf("c:count", &conference.count.to_string());
         out.leaf("c:first", &conference.first.to_string());
@@ -148,6 +149,8 @@ fn write_participant(out: &mut Out, p: &ParticipantSnapshot) {
     out.leaf("c:muted", &p.muted.to_string());
     out.leaf("c:talking", &p.talking.to_string());
     out.leaf("c:silent", &p.silent.to_string());
+    out.optional("c:hand", p.hand.map(|place| place.to_string()));
+    out.optional("c:handSince", p.hand_since.map(|at| at.to_string()));
     if let Some(LegSnapshot {
         id,
         state,
@@ -218,6 +221,9 @@ fn write_entry(out: &mut Out, name: &str, report: &Report) {
         Change::Muted { on } => out.leaf("c:muted", switch_word(*on)),
         Change::Talking { on } => out.leaf("c:talking", switch_word(*on)),
         Change::Silent { on } => out.leaf("c:silent", switch_word(*on)),
+        Change::Hand { on } => out.leaf("c:hand", switch_word(*on)),
+        Change::Role => out.leaf("c:role", "yes"),
+        Change::Locked { on } => out.leaf("c:locked", switch_word(*on)),
         Change::Ended { cause } => {
             out.open("c:ended");
             out.leaf("c:reason", cause.reason.as_str());

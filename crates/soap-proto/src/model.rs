@@ -37,8 +37,8 @@ pub enum Operation {
         conference: ConferenceId,
         /// Whom.
         participant: ParticipantId,
-        /// On which of their telephones (`mobile`, `work` …), if not the same as before.
-        place: Option<String>,
+        /// Where, if not at the same place as before.
+        at: Option<CallAt>,
     },
     /// Hang up one participant's leg; they stay on the roster.
     Disconnect {
@@ -68,6 +68,75 @@ pub enum Operation {
         /// Whom.
         participant: ParticipantId,
     },
+    /// Join the queue of those who want to speak.
+    RaiseHand {
+        /// Which conference.
+        conference: ConferenceId,
+        /// Whose hand.
+        participant: ParticipantId,
+    },
+    /// Leave that queue.
+    LowerHand {
+        /// Which conference.
+        conference: ConferenceId,
+        /// Whose hand.
+        participant: ParticipantId,
+    },
+    /// Lower a hand and let its owner be heard.
+    GiveFloor {
+        /// Which conference.
+        conference: ConferenceId,
+        /// To whom.
+        participant: ParticipantId,
+    },
+    /// Let participants add nobody any more.
+    Lock {
+        /// Which conference.
+        conference: ConferenceId,
+    },
+    /// Take that back.
+    Unlock {
+        /// Which conference.
+        conference: ConferenceId,
+    },
+    /// Give somebody a moderator's rights.
+    MakeModerator {
+        /// Which conference.
+        conference: ConferenceId,
+        /// Whom.
+        participant: ParticipantId,
+    },
+    /// Make somebody who is in the owner.
+    HandOver {
+        /// Which conference.
+        conference: ConferenceId,
+        /// To whom.
+        participant: ParticipantId,
+    },
+    /// Nobody of role participant is heard any more.
+    MuteAll {
+        /// Which conference.
+        conference: ConferenceId,
+    },
+    /// Take that back.
+    UnmuteAll {
+        /// Which conference.
+        conference: ConferenceId,
+    },
+    /// Hang up everybody's leg but the asker's; all stay on the roster.
+    DisconnectAll {
+        /// Which conference.
+        conference: ConferenceId,
+    },
+    /// Decline one's own call that is not answered yet.
+    Decline {
+        /// Which conference.
+        conference: ConferenceId,
+        /// Who declines.
+        participant: ParticipantId,
+        /// What they say to it.
+        words: Option<String>,
+    },
     /// End the conference for all.
     End {
         /// Which conference.
@@ -88,6 +157,18 @@ pub enum Operation {
     List,
 }
 
+/// Where somebody is to be called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallAt {
+    /// On one of their telephones (`mobile`, `work` …), or with their own clients ([`BROWSER`]).
+    Place(String),
+    /// At a number, E.164 or as one dials it in the home country.
+    Number(String),
+}
+
+/// The place that means a person's own clients, in any case of letters: they are not called but call in.
+pub const BROWSER: &str = "browser";
+
 /// Names of the operations, for logs, dispatch and the authority table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the names are documented at `Operation`")]
@@ -99,6 +180,17 @@ pub enum OperationName {
     Remove,
     Mute,
     Unmute,
+    RaiseHand,
+    LowerHand,
+    GiveFloor,
+    Lock,
+    Unlock,
+    MakeModerator,
+    HandOver,
+    MuteAll,
+    UnmuteAll,
+    DisconnectAll,
+    Decline,
     End,
     Get,
     List,
@@ -106,7 +198,7 @@ pub enum OperationName {
 
 impl OperationName {
     /// Every operation, in the order of the WSDL.
-    pub const ALL: [OperationName; 10] = [
+    pub const ALL: [OperationName; 21] = [
         OperationName::Create,
         OperationName::Add,
         OperationName::Call,
@@ -114,6 +206,17 @@ impl OperationName {
         OperationName::Remove,
         OperationName::Mute,
         OperationName::Unmute,
+        OperationName::RaiseHand,
+        OperationName::LowerHand,
+        OperationName::GiveFloor,
+        OperationName::Lock,
+        OperationName::Unlock,
+        OperationName::MakeModerator,
+        OperationName::HandOver,
+        OperationName::MuteAll,
+        OperationName::UnmuteAll,
+        OperationName::DisconnectAll,
+        OperationName::Decline,
         OperationName::End,
         OperationName::Get,
         OperationName::List,
@@ -128,6 +231,17 @@ impl OperationName {
             OperationName::Remove => "remove",
             OperationName::Mute => "mute",
             OperationName::Unmute => "unmute",
+            OperationName::RaiseHand => "raiseHand",
+            OperationName::LowerHand => "lowerHand",
+            OperationName::GiveFloor => "giveFloor",
+            OperationName::Lock => "lock",
+            OperationName::Unlock => "unlock",
+            OperationName::MakeModerator => "makeModerator",
+            OperationName::HandOver => "handOver",
+            OperationName::MuteAll => "muteAll",
+            OperationName::UnmuteAll => "unmuteAll",
+            OperationName::DisconnectAll => "disconnectAll",
+            OperationName::Decline => "decline",
             OperationName::End => "end",
             OperationName::Get => "get",
             OperationName::List => "list",
@@ -156,6 +270,17 @@ impl Operation {
             Operation::Remove { .. } => OperationName::Remove,
             Operation::Mute { .. } => OperationName::Mute,
             Operation::Unmute { .. } => OperationName::Unmute,
+            Operation::RaiseHand { .. } => OperationName::RaiseHand,
+            Operation::LowerHand { .. } => OperationName::LowerHand,
+            Operation::GiveFloor { .. } => OperationName::GiveFloor,
+            Operation::Lock { .. } => OperationName::Lock,
+            Operation::Unlock { .. } => OperationName::Unlock,
+            Operation::MakeModerator { .. } => OperationName::MakeModerator,
+            Operation::HandOver { .. } => OperationName::HandOver,
+            Operation::MuteAll { .. } => OperationName::MuteAll,
+            Operation::UnmuteAll { .. } => OperationName::UnmuteAll,
+            Operation::DisconnectAll { .. } => OperationName::DisconnectAll,
+            Operation::Decline { .. } => OperationName::Decline,
             Operation::End { .. } => OperationName::End,
             Operation::Get { .. } => OperationName::Get,
             Operation::List => OperationName::List,
@@ -171,6 +296,17 @@ impl Operation {
             | Operation::Remove { conference, .. }
             | Operation::Mute { conference, .. }
             | Operation::Unmute { conference, .. }
+            | Operation::RaiseHand { conference, .. }
+            | Operation::LowerHand { conference, .. }
+            | Operation::GiveFloor { conference, .. }
+            | Operation::Lock { conference }
+            | Operation::Unlock { conference }
+            | Operation::MakeModerator { conference, .. }
+            | Operation::HandOver { conference, .. }
+            | Operation::MuteAll { conference }
+            | Operation::UnmuteAll { conference }
+            | Operation::DisconnectAll { conference }
+            | Operation::Decline { conference, .. }
             | Operation::End { conference }
             | Operation::Get { conference, .. } => Some(conference),
         }
@@ -201,7 +337,7 @@ pub struct Party {
     pub who: Who,
     /// Name to show, if not the account's or the number's.
     pub name: Option<String>,
-    /// Which of their telephones: `mobile`, `work` …
+    /// Which of their telephones: `mobile`, `work` …; or [`BROWSER`].
     pub place: Option<String>,
 }
 
@@ -308,6 +444,8 @@ pub struct Snapshot {
     pub title: String,
     /// Where it stands.
     pub state: ConferenceState,
+    /// Whether participants may add nobody.
+    pub locked: bool,
     /// The number of the last report that is in this state.
     pub version: u64,
     /// Participants on the whole roster.
@@ -369,6 +507,10 @@ pub struct ParticipantSnapshot {
     pub talking: bool,
     /// No sound arrives from them.
     pub silent: bool,
+    /// The place in the queue of raised hands, from 1, while theirs is up.
+    pub hand: Option<u32>,
+    /// Since when it is up.
+    pub hand_since: Option<UtcMillis>,
     /// The last leg, if there was one.
     pub leg: Option<LegSnapshot>,
 }

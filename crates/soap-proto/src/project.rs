@@ -24,6 +24,7 @@ impl Snapshot {
             id,
             title,
             state: ConferenceState::Starting,
+            locked: false,
             version: 0,
             count: 0,
             first: 0,
@@ -40,14 +41,36 @@ impl Snapshot {
             return Applied::Gap;
         }
         self.version = report.version;
-        if let Change::Ended { .. } = report.change {
-            self.state = ConferenceState::Ended;
-        }
         if let Some(whom) = &report.participant {
             self.apply_to(whom, &report.change, at);
         }
+        match report.change {
+            Change::Ended { .. } => self.state = ConferenceState::Ended,
+            Change::Locked { on } => self.locked = on,
+            Change::Hand { on } => self.move_hands(report.participant.as_ref(), on, at),
+            _ => {}
+        }
         self.count = u32::try_from(self.participants.len()).unwrap_or(u32::MAX);
         Applied::New
+    }
+
+    /// A hand goes to the end of the queue, or leaves it and all behind it move up.
+    fn move_hands(&mut self, whose: Option<&ParticipantRef>, up: bool, at: UtcMillis) {
+        let last = self.participants.iter().filter_map(|one| one.hand).max();
+        let mut left = None;
+        for one in &mut self.participants {
+            if whose.is_some_and(|whose| whose.id == one.id) {
+                left = one.hand;
+                one.hand = up.then(|| left.unwrap_or(last.unwrap_or(0).saturating_add(1)));
+                one.hand_since = up.then(|| one.hand_since.unwrap_or(at));
+            }
+        }
+        for one in self.participants.iter_mut().filter(|_| !up) {
+            one.hand = one.hand.map(|place| match left {
+                Some(left) if place > left => place.saturating_sub(1),
+                _ => place,
+            });
+        }
     }
 
     fn apply_to(&mut self, whom: &ParticipantRef, change: &Change, at: UtcMillis) {
@@ -72,6 +95,8 @@ impl Snapshot {
                     muted: false,
                     talking: false,
                     silent: false,
+                    hand: None,
+                    hand_since: None,
                     leg: None,
                 });
                 self.participants.len() - 1
@@ -103,7 +128,13 @@ impl Snapshot {
             Change::Muted { on } => participant.muted = *on,
             Change::Talking { on } => participant.talking = *on,
             Change::Silent { on } => participant.silent = *on,
-            Change::Created | Change::Added | Change::Removed | Change::Ended { .. } => {}
+            Change::Created
+            | Change::Added
+            | Change::Hand { .. }
+            | Change::Role
+            | Change::Locked { .. }
+            | Change::Removed
+            | Change::Ended { .. } => {}
         }
     }
 }
@@ -114,11 +145,15 @@ mod tests {
     use convoke_types::Role;
 
     fn report(version: u64, change: Change) -> Report {
+        about("p1", version, change)
+    }
+
+    fn about(id: &str, version: u64, change: Change) -> Report {
         Report {
             conference: "c1".parse().unwrap(),
             version,
             participant: Some(ParticipantRef {
-                id: "p1".parse().unwrap(),
+                id: id.parse().unwrap(),
                 name: "Bob".into(),
                 user: Some("bob@x".into()),
                 place: "mobile".into(),
@@ -161,5 +196,35 @@ mod tests {
         );
         board.apply(&report(3, Change::Removed), UtcMillis(9));
         assert!(board.participants.is_empty());
+    }
+
+    #[test]
+    fn the_queue_of_hands_moves_up() {
+        let mut board = Snapshot::begin("c1".parse().unwrap(), String::new());
+        let hand = |on| Change::Hand { on };
+        let mut version = 0;
+        let mut tell = |board: &mut Snapshot, id: &str, change: Change| {
+            version += 1;
+            let applied = board.apply(&about(id, version, change), UtcMillis(version));
+            assert_eq!(applied, Applied::New);
+        };
+        for id in ["p1", "p2", "p3"] {
+            tell(&mut board, id, Change::Added);
+            tell(&mut board, id, hand(true));
+        }
+        let places = |board: &Snapshot| -> Vec<Option<u32>> {
+            board.participants.iter().map(|one| one.hand).collect()
+        };
+        assert_eq!(places(&board), [Some(1), Some(2), Some(3)]);
+        assert_eq!(board.participants[1].hand_since, Some(UtcMillis(4)));
+        tell(&mut board, "p1", hand(false));
+        assert_eq!(places(&board), [None, Some(1), Some(2)]);
+        tell(&mut board, "p1", hand(true));
+        assert_eq!(places(&board), [Some(3), Some(1), Some(2)]);
+        tell(&mut board, "p2", hand(false));
+        assert_eq!(places(&board), [Some(2), None, Some(1)]);
+        assert_eq!(board.participants[1].hand_since, None);
+        tell(&mut board, "p1", Change::Locked { on: true });
+        assert!(board.locked);
     }
 }

@@ -112,6 +112,11 @@ fn replace(conn: &Connection, aor: &str, telephones: &[Telephone]) -> Result<(),
         let (number, sip_uri) = match &telephone.address {
             Address::Number(number) => (Some(number.as_str()), None),
             Address::Sip(uri) => (None, Some(uri.as_str())),
+            Address::Client => {
+                return Err(StoreError::Conflict {
+                    what: "a client among the telephones",
+                });
+            }
         };
         conn.prepare_cached(
             "INSERT INTO telephones

@@ -112,6 +112,13 @@ impl Telephony {
                 self.give_up(&leg, outcome, now);
             }
             BridgeCommand::Mute { leg, on } => self.media(MediaCommand::Mute { leg, on }),
+            BridgeCommand::Announce {
+                leg,
+                prompt,
+                language,
+            } => self.announce(leg, prompt, language),
+            // No call arrives by telephony, so these are about somebody else's.
+            BridgeCommand::Admit { .. } | BridgeCommand::Refuse { .. } => {}
             BridgeCommand::Close { conference } => {
                 self.media(MediaCommand::CloseMix { conference })
             }
@@ -440,6 +447,19 @@ impl Telephony {
             .is_some_and(|leg| matches!(leg.stage, Stage::Joined))
         {
             self.tell(&key, event);
+        }
+    }
+
+    /// Speaks a sentence to a leg in the mix. Before that the guard's sentence must not be replaced.
+    fn announce(&mut self, leg: LegKey, prompt: Prompt, language: String) {
+        let known = self.legs.get(&leg);
+        if known.is_some_and(|known| matches!(known.stage, Stage::Joined)) {
+            self.media(MediaCommand::Play {
+                leg,
+                prompt,
+                language,
+                repeat: 1,
+            });
         }
     }
 

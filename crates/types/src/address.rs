@@ -156,7 +156,8 @@ impl fmt::Display for E164 {
     }
 }
 
-/// How an address is reached (architecture, decision 14). This build dials `Pstn`, `Mobile` and `Sip`.
+/// How an address is reached (architecture, decision 14). `Pstn`, `Mobile` and `Sip` are dialled; with `Computer` the person's
+/// own client calls in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
@@ -166,6 +167,8 @@ pub enum Mode {
     Mobile,
     /// A SIP address, without a trunk.
     Sip,
+    /// The person's own client (a browser), which calls the conference.
+    Computer,
 }
 
 /// Something that can be called.
@@ -176,6 +179,9 @@ pub enum Address {
     Number(E164),
     /// A SIP URI, called directly.
     Sip(String),
+    /// The person's own clients: they call the conference, nobody calls them. Everybody has this one address, so it tells
+    /// nobody from another.
+    Client,
 }
 
 impl fmt::Display for Address {
@@ -183,6 +189,7 @@ impl fmt::Display for Address {
         match self {
             Address::Number(number) => number.fmt(f),
             Address::Sip(uri) => f.write_str(uri),
+            Address::Client => f.write_str("client"),
         }
     }
 }

@@ -3,7 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Address, Cause, ConferenceId, LegKey};
+use crate::media::Prompt;
+use crate::{Address, Aor, Cause, ConferenceId, LegKey};
 
 /// What the focus asks for. Every command is idempotent; commands for a leg that is over are ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +38,34 @@ pub enum BridgeCommand {
         leg: LegKey,
         /// True: nobody hears it.
         on: bool,
+    },
+    /// Speak a sentence to a leg that is in the mix, in place of the mix while it lasts; nobody else hears it.
+    Announce {
+        /// The leg.
+        leg: LegKey,
+        /// Which sentence.
+        prompt: Prompt,
+        /// In which language, a BCP 47 tag.
+        language: String,
+    },
+    /// The call of `BridgeEvent::Arrived` is this leg: answer it and put it into the mix. Its events follow as those of a leg
+    /// that was dialled, `Release` and `Mute` work on it likewise.
+    Admit {
+        /// The call, as it arrived.
+        call: String,
+        /// The leg that it is from now on.
+        leg: LegKey,
+        /// Language of prompts, a BCP 47 tag.
+        language: String,
+    },
+    /// The call of `BridgeEvent::Arrived` is refused.
+    Refuse {
+        /// The call, as it arrived.
+        call: String,
+        /// The status to answer it with (RFC 3261 §21).
+        sip: u16,
+        /// What a person reads.
+        words: String,
     },
     /// The conference is over; free what belongs to it. All its legs have ended before.
     Close {
@@ -82,7 +111,7 @@ pub enum LegEvent {
         /// `0`–`9`, `*`, `#`, `A`–`D`.
         key: char,
     },
-    /// The leg is over. Exactly one for every `Dial`, and the last event of the leg.
+    /// The leg is over. Exactly one for every `Dial` and every `Admit`, and the last event of the leg.
     Ended {
         /// The end state: `Left` after an answer that was confirmed, otherwise as the far end answered.
         state: crate::LegState,
@@ -101,6 +130,17 @@ pub enum BridgeEvent {
         leg: LegKey,
         /// What.
         event: LegEvent,
+    },
+    /// An authenticated user's client calls a conference. Answered by exactly one `Admit` or `Refuse`.
+    Arrived {
+        /// What the bridge calls this call, at most `limits::CALL_MAX_BYTES`.
+        call: String,
+        /// The conference that it calls.
+        conference: ConferenceId,
+        /// Whose client it is.
+        user: Aor,
+        /// The name that the client gives; the roster's counts.
+        name: String,
     },
     /// The bridge is gone with all media; legs that it carried are lost unless they are placed anew.
     Lost {

@@ -20,3 +20,7 @@ pub const COMMAND_REPEAT_WINDOW_S: u64 = 600;
 pub const PARTIES_MAX: usize = 500;
 /// How long a called telephone rings unless policy says otherwise, in milliseconds.
 pub const RING_TIMEOUT_MS: u64 = 45_000;
+/// Longest name by which a bridge calls an incoming call, in bytes.
+pub const CALL_MAX_BYTES: usize = 128;
+/// Longest message of who declines, in characters; the rest is cut.
+pub const DECLINE_MAX_CHARS: usize = 512;

@@ -48,6 +48,32 @@ pub enum Prompt {
     PressOneToJoin,
     /// "Goodbye."
     Goodbye,
+    /// "You are muted."
+    Muted,
+    /// "You can be heard."
+    Unmuted,
+    /// "A moderator has muted you. Press star 5 to raise your hand."
+    MutedByModerator,
+    /// "Your hand is up."
+    HandUp,
+    /// "Your hand is down."
+    HandDown,
+    /// "Star 5: raise or lower your hand. Star 6: mute or unmute yourself."
+    KeyHelp,
+}
+
+impl Prompt {
+    /// Every sentence.
+    pub const ALL: [Prompt; 8] = [
+        Prompt::PressOneToJoin,
+        Prompt::Goodbye,
+        Prompt::Muted,
+        Prompt::Unmuted,
+        Prompt::MutedByModerator,
+        Prompt::HandUp,
+        Prompt::HandDown,
+        Prompt::KeyHelp,
+    ];
 }
 
 /// What the dialog owner asks of the media bridge. Commands for unknown legs are ignored.
@@ -82,7 +108,8 @@ pub enum MediaCommand {
         /// What was negotiated.
         params: StreamParams,
     },
-    /// Play a prompt to this leg alone, `repeat` times with a pause; ends by `PromptDone`. A new one replaces it.
+    /// Play a prompt to this leg alone, `repeat` times with a pause; ends by `PromptDone`. A new one replaces it. A leg in the
+    /// mix hears it in place of the mix, and is heard meanwhile.
     Play {
         /// The leg.
         leg: LegKey,

@@ -66,6 +66,18 @@ pub enum Change {
         /// True: none.
         on: bool,
     },
+    /// Raised or lowered a hand. The end of a leg lowers it by a report of its own, before that of the end.
+    Hand {
+        /// True: up, at the end of the queue.
+        on: bool,
+    },
+    /// The role changed; the participant's is the new one.
+    Role,
+    /// The conference was locked, or opened again.
+    Locked {
+        /// True: locked.
+        on: bool,
+    },
     /// Off the roster.
     Removed,
     /// The conference is over; the last report.

@@ -228,6 +228,10 @@ impl Baresip {
     pub fn press(&mut self, key: char) -> anyhow::Result<()> {
         self.command("sndcode", &key.to_string())
     }
+    /// Types a code, key by key.
+    pub fn type_code(&mut self, code: &str) -> anyhow::Result<()> {
+        code.chars().try_for_each(|key| self.press(key))
+    }
     /// Calls this URI.
     pub fn dial(&mut self, uri: &str) -> anyhow::Result<()> {
         self.command("dial", uri)

@@ -1,4 +1,4 @@
-//! sipp as a trunk with telephones of ten tempers (`tests/peers/sipp/telephones.xml`).
+//! sipp as a trunk with telephones of eleven tempers (`tests/peers/sipp/telephones.xml`).
 
 use std::net::SocketAddr;
 use std::process::Command;
@@ -39,6 +39,8 @@ pub mod ending {
     pub const CROSSED: &str = "09";
     /// Is no number: 404.
     pub const NOBODY: &str = "10";
+    /// Answers, puts the call on hold after [`super::Trunk::holds_after`], and takes it back after as long again.
+    pub const HOLDS: &str = "11";
 }
 
 /// What the trunk is like.
@@ -56,6 +58,8 @@ pub struct Trunk {
     pub hangup_after: Duration,
     /// How long number …06 rings.
     pub rings_for: Duration,
+    /// How long number …11 talks before it puts the call on hold, and how long it holds it.
+    pub holds_after: Duration,
 }
 
 impl Default for Trunk {
@@ -67,6 +71,7 @@ impl Default for Trunk {
             tone_hz: 1_000.0,
             hangup_after: Duration::from_secs(2),
             rings_for: Duration::from_millis(500),
+            holds_after: Duration::from_millis(500),
         }
     }
 }
@@ -115,6 +120,7 @@ impl Sipp {
             ("CODEC", codec),
             ("HANGUP_MS", &trunk.hangup_after.as_millis().to_string()),
             ("RING_MS", &trunk.rings_for.as_millis().to_string()),
+            ("HOLD_MS", &trunk.holds_after.as_millis().to_string()),
         ];
         fill("sipp/telephones.xml", &words, &scenario)?;
         let mut command = Command::new("sipp");

@@ -37,10 +37,12 @@ impl Zeep {
         let url = convoke.ready()["url"]
             .as_str()
             .context("no url in the ready line")?;
-        let program = python::start(
-            "zeep_client.py",
-            &[&format!("{url}/soap/conference?wsdl"), token],
-        )?;
+        Self::load(&format!("{url}/soap/conference?wsdl"), token)
+    }
+
+    /// Loads this WSDL.
+    pub fn load(wsdl: &str, token: &str) -> anyhow::Result<Self> {
+        let program = python::start("zeep_client.py", &[wsdl, token])?;
         let (next_line, _) = program.wait_line_from(0, "the WSDL loaded", |line| line.stdout)?;
         Ok(Self { program, next_line })
     }
@@ -234,8 +236,17 @@ fn words(report: &Value) -> Option<String> {
             "{name} ended: {}",
             report["ended"]["reason"].as_str().unwrap_or_default()
         )
-    } else if there("muted") {
-        format!("{name} muted: {}", report["muted"])
+    } else if there("role") {
+        let role = report["participant"]["role"].as_str();
+        format!("{name} is {}", role.unwrap_or_default())
+    } else if let Some(switch) = ["muted", "hand", "locked"]
+        .into_iter()
+        .find(|key| there(key))
+    {
+        format!(
+            "{name} {switch}: {}",
+            report[switch].as_str().unwrap_or_default()
+        )
     } else if there("talking") || there("silent") {
         return None;
     } else {

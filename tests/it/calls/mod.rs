@@ -1,6 +1,7 @@
 //! Telephones, the conference service and what is heard: the real binary between zeep and telephones of other makes.
 
 mod commands;
+mod keys;
 mod ladder;
 mod service;
 mod speech;

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use convoke_tests::peers::baresip::Telephone;
 use convoke_tests::peers::sipp::{Outcome, Sipp, Trunk};
-use convoke_tests::peers::zeep::Zeep;
+use convoke_tests::peers::zeep::{Followed, Zeep, is_leg};
 use convoke_tests::rest;
 use serde_json::json;
 use testkit::GIVE_UP;
 
-use super::stage::{DOMAIN, Stage, behind, config, create, when};
+use super::stage::{DOMAIN, Stage, baresips, behind, config, create, when};
 
 const ALICE: &str = "+15550101";
 const BOB: &str = "+15550201";
@@ -230,6 +231,223 @@ fn when_the_initiators_telephone_hangs_up_the_conference_ends() {
         when(&outcome.messages, "+15550105", true, "BYE")
             < when(&outcome.messages, BOB, false, "BYE")
     );
+}
+
+/// C10: by policy a moderator who is in becomes owner when the owner's telephone hangs up, and the conference goes on.
+#[test]
+fn by_policy_a_moderator_inherits_the_conference() {
+    let (config, [mut alice]) = baresips(
+        config(),
+        [Telephone {
+            number: ALICE,
+            ..Telephone::default()
+        }],
+    );
+    let sipp = sipp(2);
+    let config = config.trunk("sipp", sipp.addr(), "udp", &[]);
+    let mut stage = Stage::start(config, &PEOPLE);
+    let zeep = &mut stage.zeep;
+    let mut arguments = create("alice", &["bob", "carol"]);
+    arguments["policy"] = json!({ "onOwnerLeft": "hand-over" });
+    let mut conference = zeep.create(arguments).unwrap();
+    for name in ["bob", "carol"] {
+        conference.until_leg(zeep, name, "joined").unwrap();
+    }
+    let carol = conference.participant("carol").unwrap();
+    let of = json!({ "conference": conference.id, "participant": carol });
+    zeep.accepted("makeModerator", of).unwrap();
+    alice.hang_up().unwrap();
+    let owns = |report: &serde_json::Value, name: &str, role: &str| {
+        let whom = &report["participant"];
+        !report["role"].is_null() && whom["name"] == name && whom["role"] == role
+    };
+    conference
+        .until(zeep, "carol owns it", |report| {
+            owns(report, "carol", "owner")
+        })
+        .unwrap();
+    let left = conference.place("alice", "left").unwrap();
+    let words = conference.words();
+    let told = |what: &str| words.iter().rposition(|one| one == what);
+    assert!(told("alice is moderator").is_some() && told("alice left") < told("carol is owner"));
+    assert_eq!(
+        conference.reports[left]["leg"]["cause"]["reason"],
+        "hung-up"
+    );
+    let now = zeep
+        .accepted("get", json!({ "conference": conference.id }))
+        .unwrap();
+    assert_eq!(now["conference"]["state"], "running", "it goes on");
+    let states: Vec<_> = now["conference"]["participant"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (&one["role"], &one["leg"]["state"]))
+        .map(|(role, state)| (role.as_str().unwrap(), state.as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        states,
+        [
+            ("moderator", "left"),
+            ("participant", "joined"),
+            ("owner", "joined")
+        ]
+    );
+    // The new owner ends it.
+    let token = stage.administrator.token("carol").unwrap();
+    let mut carols = Zeep::start(&stage.convoke, &token).unwrap();
+    carols
+        .accepted("end", json!({ "conference": conference.id }))
+        .unwrap();
+    conference.until_ended(&mut carols).unwrap();
+    finished(sipp, 2);
+}
+
+/// Hands, the floor, the lock, roles, everybody at once, and where somebody is called: each operation by an ordinary toolkit, each
+/// seen in the reports and in the state.
+#[test]
+fn zeep_moderates_a_conference() {
+    let sipp = sipp(8);
+    let people = [("alice", ALICE), ("bob", BOB), ("carol", "+15550303")];
+    let mut stage = Stage::start(behind(&sipp), &people);
+    let zeep = &mut stage.zeep;
+    let mut conference = zeep.create(create("alice", &["bob", "carol"])).unwrap();
+    let id = conference.id.clone();
+    let token = stage.administrator.token("bob").unwrap();
+    let mut bobs = Zeep::start(&stage.convoke, &token).unwrap();
+    let token = stage.administrator.token("carol").unwrap();
+    let mut carols = Zeep::start(&stage.convoke, &token).unwrap();
+    conference.until_leg(zeep, "bob", "joined").unwrap();
+    conference.until_leg(zeep, "carol", "ringing").unwrap();
+    let alice = conference.participant("alice").unwrap();
+    let bob = conference.participant("bob").unwrap();
+    let carol = conference.participant("carol").unwrap();
+    let all = || json!({ "conference": id });
+    let of = |who: &str| json!({ "conference": id, "participant": who });
+    let code = |zeep: &mut Zeep, operation: &str, arguments| {
+        let fault = zeep.ask(operation, arguments).unwrap().unwrap_err();
+        fault.code
+    };
+    let place = |conference: &Followed, what: &str| {
+        let words = conference.words();
+        words.iter().rposition(|one| one == what)
+    };
+
+    // Her telephone rings; she says what is the matter instead.
+    let mut words = of(&carol);
+    words["words"] = "in a meeting".into();
+    assert_eq!(code(&mut bobs, "decline", words.clone()), "not-allowed");
+    carols.accepted("decline", words).unwrap();
+    let at = conference.until_leg(zeep, "carol", "declined").unwrap();
+    assert_eq!(
+        conference.reports[at]["leg"]["cause"]["words"],
+        "in a meeting"
+    );
+
+    // The queue of hands, and the floor.
+    zeep.accepted("muteAll", all()).unwrap();
+    bobs.accepted("raiseHand", of(&bob)).unwrap();
+    zeep.accepted("raiseHand", of(&alice)).unwrap();
+    let hands = |now: &serde_json::Value| -> Vec<Option<u64>> {
+        let people = now["participant"].as_array().unwrap();
+        assert!(
+            people
+                .iter()
+                .all(|one| one["hand"].is_null() == one["handSince"].is_null())
+        );
+        people.iter().map(|one| one["hand"].as_u64()).collect()
+    };
+    let now = bobs.accepted("get", all()).unwrap();
+    assert_eq!(hands(&now["conference"]), [Some(2), Some(1), None]);
+    assert_eq!(code(&mut bobs, "giveFloor", of(&bob)), "not-allowed");
+    assert_eq!(code(&mut bobs, "unmute", of(&bob)), "not-allowed");
+    zeep.accepted("lowerHand", of(&alice)).unwrap();
+    let now = zeep.accepted("giveFloor", of(&bob)).unwrap();
+    assert_eq!(hands(&now), [None; 3]);
+    assert_eq!(now["participant"][1]["muted"], false);
+    zeep.accepted("unmuteAll", all()).unwrap();
+
+    // The lock.
+    let add = json!({ "conference": id, "participant": [{ "number": "+15550601" }] });
+    assert_eq!(zeep.accepted("lock", all()).unwrap()["locked"], true);
+    assert_eq!(code(&mut bobs, "add", add), "not-allowed");
+    assert_eq!(zeep.accepted("unlock", all()).unwrap()["locked"], false);
+
+    // Where somebody is called: at another number, and with a client of theirs, which nobody dials.
+    let mut elsewhere = of(&carol);
+    elsewhere["number"] = "555-0301".into();
+    carols.accepted("call", elsewhere).unwrap();
+    conference
+        .until_from(zeep, at, "carol confirms", |report| {
+            is_leg(report, "carol", "confirming")
+        })
+        .unwrap();
+    zeep.accepted("disconnectAll", all()).unwrap();
+    let gone = |report: &serde_json::Value, name: &str| {
+        report["participant"]["name"] == name && report["leg"]["cause"]["reason"] == "by-moderator"
+    };
+    for name in ["bob", "carol"] {
+        conference
+            .until_from(zeep, at, "the others' end", |report| gone(report, name))
+            .unwrap();
+    }
+    let mut browser = of(&carol);
+    browser["place"] = "browser".into();
+    let now = zeep.accepted("call", browser).unwrap();
+    let carols_leg = &now["participant"][2];
+    assert_eq!(
+        (&carols_leg["place"], &carols_leg["leg"]["state"]),
+        (&json!("browser"), &json!("ringing"))
+    );
+
+    // Roles.
+    zeep.accepted("call", of(&bob)).unwrap();
+    conference
+        .until_from(zeep, at, "bob again", |report| {
+            is_leg(report, "bob", "joined")
+        })
+        .unwrap();
+    assert_eq!(code(&mut bobs, "makeModerator", of(&bob)), "not-allowed");
+    zeep.accepted("makeModerator", of(&bob)).unwrap();
+    assert_eq!(code(&mut bobs, "handOver", of(&bob)), "not-allowed");
+    assert_eq!(code(zeep, "handOver", of(&carol)), "wrong-state");
+    let now = zeep.accepted("handOver", of(&bob)).unwrap();
+    let roles: Vec<_> = now["participant"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["role"])
+        .collect();
+    assert_eq!(roles, ["moderator", "owner", "participant"]);
+
+    bobs.accepted("end", all()).unwrap();
+    conference.until_ended(&mut bobs).unwrap();
+    for what in [
+        "bob muted: on",
+        "bob hand: on",
+        "bob hand: off",
+        "bob muted: off",
+        "alice hand: on",
+        "alice hand: off",
+        "the conference locked: on",
+        "the conference locked: off",
+        "bob is moderator",
+        "bob is owner",
+        "alice is moderator",
+    ] {
+        assert!(
+            place(&conference, what).is_some(),
+            "{what} was not told: {:#?}",
+            conference.words()
+        );
+    }
+    let versions = conference.reports.iter();
+    let versions: Vec<_> = versions
+        .map(|one| one["version"].as_u64().unwrap())
+        .collect();
+    let expected: Vec<_> = (1..=versions.len() as u64).collect();
+    assert_eq!(versions, expected, "complete and in order");
+    drop(sipp);
 }
 
 /// C4: every refusal is a typed fault to an ordinary toolkit, and commands are idempotent by their id.

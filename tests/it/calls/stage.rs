@@ -2,10 +2,12 @@
 
 use std::net::SocketAddr;
 
+use convoke_tests::audio::{RATE, from_mu_law};
 use convoke_tests::config::Config;
 use convoke_tests::convoke::Convoke;
 use convoke_tests::peers::baresip::{Baresip, Telephone};
 use convoke_tests::peers::sipp::Sipp;
+use convoke_tests::peers::tests_dir;
 use convoke_tests::peers::zeep::Zeep;
 use convoke_tests::rest::Administrator;
 use serde_json::{Value, json};
@@ -100,4 +102,34 @@ pub fn when(messages: &[Spoken], number: &str, sent: bool, start: &str) -> u64 {
     found
         .unwrap_or_else(|| panic!("no {start} of {number}"))
         .at_us
+}
+
+/// How like the first second of a shipped prompt something in the recording is: the peak of the normalised cross-correlation.
+pub fn likeness(heard: &[i16], prompt: &str, language: &str) -> f64 {
+    let name = format!("../crates/media/prompts/{prompt}.{language}.ulaw");
+    let prompt = from_mu_law(&std::fs::read(tests_dir().join(name)).unwrap());
+    let second = RATE as usize;
+    let clip: Vec<f64> = prompt[second / 2..second * 3 / 2]
+        .iter()
+        .map(|s| f64::from(*s))
+        .collect();
+    let wave: Vec<f64> = heard.iter().map(|s| f64::from(*s)).collect();
+    let mut energy = vec![0.0];
+    for sample in &wave {
+        energy.push(energy[energy.len() - 1] + sample * sample);
+    }
+    let own = clip.iter().map(|s| s * s).sum::<f64>();
+    let likeness = |at: usize, step: usize| {
+        let there = energy[at + clip.len()] - energy[at];
+        let products = (0..clip.len())
+            .step_by(step)
+            .map(|n| clip[n] * wave[at + n]);
+        // Where nothing is heard, nothing is like it.
+        step as f64 * products.sum::<f64>() / (own * there.max(own / 100.0)).sqrt()
+    };
+    // Every eighth sample of the clip tells where it may be; there, all of them decide.
+    (0..wave.len().saturating_sub(clip.len()))
+        .filter(|at| likeness(*at, 8) > 0.3)
+        .map(|at| likeness(at, 1))
+        .fold(0.0, f64::max)
 }

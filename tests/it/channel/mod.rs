@@ -7,6 +7,7 @@ mod control;
 mod faults;
 mod log;
 mod malformed;
+mod reports;
 pub mod soap;
 mod stage;
 mod trunk;

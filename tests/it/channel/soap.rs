@@ -113,7 +113,8 @@ fn change(entry: &str) -> Change {
     };
     let rest = xml.split("</c:participant>").last().unwrap();
     let told = [
-        "created", "added", "removed", "muted", "talking", "silent", "ended",
+        "created", "added", "removed", "muted", "talking", "silent", "hand", "role", "locked",
+        "ended",
     ];
     let what = if rest.contains("<c:leg>") {
         leaf(rest, "c:state").to_owned()
@@ -124,7 +125,7 @@ fn change(entry: &str) -> Change {
             .unwrap_or_else(|| panic!("what is told here? {xml}"));
         match *name {
             "ended" => format!("ended {}", leaf(rest, "c:reason")),
-            "muted" | "talking" | "silent" => {
+            "muted" | "talking" | "silent" | "hand" | "locked" => {
                 format!("{name} {}", leaf(rest, &format!("c:{name}")))
             }
             name => name.to_owned(),

@@ -2,8 +2,8 @@
 
 use api::Caller;
 use convoke_types::bridge::{BridgeCommand, LegEvent};
-use convoke_types::{Cause, EndReason, FaultCode, LegState};
-use soap_proto::{Answer, ConferenceState, Expires, Operation, Request, UtcMillis};
+use convoke_types::{Cause, EndReason, FaultCode, LegKey, LegState};
+use soap_proto::{Answer, CallAt, ConferenceState, Expires, Operation, Request, UtcMillis};
 use store::Store;
 
 use crate::stage::{Stage, aor, create, people, snapshot};
@@ -212,6 +212,197 @@ async fn what_is_late_unknown_or_not_asserted_is_refused_and_dials_nobody() {
         .unwrap_err();
     assert_eq!(fault.code, FaultCode::BadRequest);
     assert!(stage.dialled.try_recv().is_err());
+}
+
+/// The leg that the bridge is told to take for a call.
+async fn admitted(stage: &mut Stage) -> LegKey {
+    loop {
+        if let BridgeCommand::Admit { leg, .. } = stage.dialled.recv().await.unwrap() {
+            return leg;
+        }
+    }
+}
+
+#[tokio::test]
+async fn somebody_is_called_where_they_say_or_calls_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    people(&store).await;
+    let mut stage = Stage::start(&store);
+    let mut command = create("m1", &["bob", "carol"]);
+    if let Operation::Create(create) = &mut command.operation {
+        create.initiator.place = Some("Browser".into());
+    }
+    let made = snapshot(stage.ask(&command, "alice").await);
+    let alice = &made.participants[0];
+    assert_eq!(alice.place, "browser");
+    let state = alice.leg.as_ref().map(|leg| leg.state);
+    assert_eq!(state, Some(LegState::Dialling), "nobody dials her");
+    stage.arrive("call-1", &made.id, "alice").await;
+    let alice = admitted(&mut stage).await;
+    stage.happen(&alice, LegEvent::Answered).await;
+    stage.happen(&alice, LegEvent::Joined).await;
+    let (bob, number) = stage.next_dial().await;
+    assert_eq!(number, "+15550102");
+    stage.happen(&bob, hung_up()).await;
+    let bob = made.participants[1].id.clone();
+    let call = |id: &str, at: Option<CallAt>| {
+        let call = Operation::Call {
+            conference: made.id.clone(),
+            participant: bob.clone(),
+            at,
+        };
+        Request::new(call, id.parse().unwrap())
+    };
+    // That bob's telephone is free again may still be on its way; a command that is refused needs another id.
+    let mut tries = 0;
+    let called = loop {
+        tries += 1;
+        let at = CallAt::Number("555-0199".into());
+        let answer = stage
+            .ask(&call(&format!("n{tries}"), Some(at)), "bob")
+            .await;
+        match &answer.outcome {
+            Err(fault) if fault.code == FaultCode::WrongState => tokio::task::yield_now().await,
+            _ => break snapshot(answer),
+        }
+    };
+    assert_eq!(called.participants[1].place, "number …99");
+    assert_eq!(called.participants[1].name, "BOB Test");
+    loop {
+        let (leg, number) = stage.next_dial().await;
+        if number == "+15550199" {
+            stage.happen(&leg, LegEvent::Dialling).await;
+            break;
+        }
+    }
+    // His own client is quicker than that telephone.
+    stage.arrive("call-2", &made.id, "bob").await;
+    let bobs = admitted(&mut stage).await;
+    stage.happen(&bobs, LegEvent::Answered).await;
+    for (id, at, user, code) in [
+        ("m4", CallAt::Place("yacht".into()), "bob", "no-telephone"),
+        (
+            "m5",
+            CallAt::Number("+442079460199".into()),
+            "bob",
+            "number-refused",
+        ),
+        (
+            "m6",
+            CallAt::Place("yacht".into()),
+            "dave",
+            "unknown-conference",
+        ),
+        ("m7", CallAt::Place("work".into()), "alice", "wrong-state"),
+    ] {
+        let answer = stage.ask(&call(id, Some(at)), user).await;
+        assert_eq!(answer.outcome.unwrap_err().code.as_str(), code, "{id}");
+    }
+    stage.arrive("call-3", &made.id, "dave").await;
+    let refused = loop {
+        if let BridgeCommand::Refuse { call, sip, .. } = stage.dialled.recv().await.unwrap() {
+            break (call, sip);
+        }
+    };
+    assert_eq!(refused, ("call-3".to_owned(), 404));
+    let legs = store.legs(&made.id).await.unwrap();
+    let open = legs.iter().filter(|leg| leg.address == "client").count();
+    assert_eq!(open, 2, "{legs:?}");
+}
+
+#[tokio::test]
+async fn hands_roles_and_the_lock_are_commanded_and_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    people(&store).await;
+    let mut stage = Stage::start(&store);
+    let made = snapshot(stage.ask(&create("m1", &["bob"]), "alice").await);
+    let (alice, _) = stage.next_dial().await;
+    stage.join(&alice).await;
+    let (bob, _) = stage.next_dial().await;
+    stage.join(&bob).await;
+    let conference = made.id.clone();
+    let get = Operation::Get {
+        conference: conference.clone(),
+        since: None,
+        wait_ms: None,
+        first: None,
+    };
+    let get = Request::new(get, "g1".parse().unwrap());
+    while !joined(&snapshot(stage.ask(&get, "alice").await)) {
+        tokio::task::yield_now().await;
+    }
+    let (alice, bob) = (
+        made.participants[0].id.clone(),
+        made.participants[1].id.clone(),
+    );
+    let raise = Operation::RaiseHand {
+        conference: conference.clone(),
+        participant: bob.clone(),
+    };
+    let lock = Operation::Lock {
+        conference: conference.clone(),
+    };
+    let hand_over = Operation::HandOver {
+        conference: conference.clone(),
+        participant: bob,
+    };
+    let after = snapshot(
+        stage
+            .ask(&Request::new(raise, "m2".parse().unwrap()), "bob")
+            .await,
+    );
+    let hand = &after.participants[1];
+    assert_eq!(hand.hand, Some(1));
+    assert!(
+        hand.hand_since
+            .is_some_and(|since| since.0 > 1_000_000_000_000)
+    );
+    let after = snapshot(
+        stage
+            .ask(&Request::new(lock, "m3".parse().unwrap()), "alice")
+            .await,
+    );
+    assert!(after.locked);
+    let over = Request::new(hand_over, "m4".parse().unwrap());
+    let after = snapshot(stage.ask(&over, "alice").await);
+    let roles: Vec<_> = after
+        .participants
+        .iter()
+        .map(|one| one.role.as_str())
+        .collect();
+    assert_eq!(roles, ["moderator", "owner"]);
+    // The reports say the same as the answers.
+    let since = Operation::Get {
+        conference: conference.clone(),
+        since: Some(made.version),
+        wait_ms: None,
+        first: None,
+    };
+    let answer = stage
+        .ask(&Request::new(since, "g2".parse().unwrap()), "bob")
+        .await;
+    let Answer::Get { reports, .. } = answer.outcome.unwrap() else {
+        panic!("expected the answer to get")
+    };
+    let mut board = made.clone();
+    for report in &reports {
+        board.apply(report, UtcMillis(1));
+    }
+    assert_eq!((board.version, board.locked), (after.version, true));
+    for (one, told) in after.participants.iter().zip(&board.participants) {
+        assert_eq!((one.role, one.hand), (told.role, told.hand));
+    }
+    let decline = Operation::Decline {
+        conference,
+        participant: alice,
+        words: None,
+    };
+    let refused = stage
+        .ask(&Request::new(decline, "m5".parse().unwrap()), "alice")
+        .await;
+    assert_eq!(refused.outcome.unwrap_err().code, FaultCode::WrongState);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use api::{BridgePort, Caller, ConferenceService, Config, DialPlan, Directory, Given};
 use convoke_types::bridge::{BridgeCommand, BridgeEvent, LegEvent};
-use convoke_types::{Aor, LegKey};
+use convoke_types::{Aor, ConferenceId, LegKey};
 use runtime::tasks::{Shutdown, Tasks};
 use soap_proto::{Answer, Create, Operation, Party, Request, Response, Snapshot, Who};
 use store::{Account, AccountKind, Store, Telephone, TelephoneKind};
@@ -105,6 +105,19 @@ impl Stage {
             .send(BridgeEvent::Leg {
                 leg: leg.clone(),
                 event,
+            })
+            .await
+            .unwrap();
+    }
+
+    /// A client of this user calls a conference.
+    pub async fn arrive(&self, call: &str, conference: &ConferenceId, user: &str) {
+        self.events
+            .send(BridgeEvent::Arrived {
+                call: call.to_owned(),
+                conference: conference.clone(),
+                user: aor(user),
+                name: user.to_owned(),
             })
             .await
             .unwrap();

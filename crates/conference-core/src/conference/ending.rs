@@ -1,8 +1,8 @@
 //! How a conference ends: the others first, the owner last, then the report (C10, C11, C12).
 
+use convoke_types::CommandId;
 use convoke_types::bridge::BridgeCommand;
 use convoke_types::report::{Change, ConferenceEnd};
-use convoke_types::{CommandId, Role};
 
 use super::{Conference, Ending, Number};
 use crate::causes;
@@ -42,7 +42,7 @@ impl Conference {
         lost.push(self.owner);
         for number in lost {
             self.release(cx, number, causes::bridge_lost(words), None);
-            self.give_up(cx, number, causes::bridge_lost(words));
+            self.give_up(cx, number, causes::bridge_lost(words), false);
         }
     }
 
@@ -82,11 +82,9 @@ impl Conference {
         let former = self.owner;
         if self.policy.on_owner_left == OnOwnerLeft::HandOver {
             if let Some(heir) = self.heir() {
-                self.set_role(former, Role::Moderator);
-                self.set_role(heir, Role::Owner);
-                self.owner = heir;
-                self.strike_removed(cx, former);
-                return;
+                let owner = self.roster.get(&former);
+                let command = owner.and_then(|owner| owner.leg.released_by.clone());
+                return self.pass_on(cx, heir, command);
             }
             if self.live.is_empty() {
                 return;
@@ -98,19 +96,6 @@ impl Conference {
             let end = causes::conference_owner_left(&owner.party.name, joined, outcome);
             let command = owner.leg.released_by.clone();
             self.end(cx, end, command);
-        }
-    }
-
-    /// The moderator who has been on the roster longest and is in the call.
-    fn heir(&self) -> Option<Number> {
-        let mut all = self.roster.iter();
-        let found = all.find(|(_, one)| one.role == Role::Moderator && one.leg.stage.is_in());
-        found.map(|(number, _)| *number)
-    }
-
-    fn set_role(&mut self, number: Number, role: Role) {
-        if let Some(participant) = self.roster.get_mut(&number) {
-            participant.role = role;
         }
     }
 
@@ -159,7 +144,7 @@ impl Conference {
     }
 
     /// Those other than the owner whose legs are not over, in the order they were queued.
-    fn others_live(&self) -> Vec<Number> {
+    pub(crate) fn others_live(&self) -> Vec<Number> {
         let numbers = self.live.values().copied();
         numbers.filter(|number| *number != self.owner).collect()
     }

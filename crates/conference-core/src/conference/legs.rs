@@ -6,7 +6,8 @@ use convoke_types::bridge::{BridgeCommand, LegEvent};
 use convoke_types::report::Change;
 use convoke_types::{Cause, CommandId, EndReason, LegId, LegKey, LegState, Role};
 
-use super::{Conference, Leg, Number, Participant, id};
+use super::keys::Keys;
+use super::{Attempt, Conference, Leg, Number, Participant, id};
 use crate::causes;
 use crate::command::ConferenceState;
 use crate::context::Context;
@@ -18,22 +19,19 @@ use crate::trunks::{Path, Priority, TrunkIndex};
 
 impl Conference {
     /// A leg that waits, not yet on anybody.
-    pub(super) fn new_leg(
-        &mut self,
-        now: Instant,
-        path: Path,
-        tried: Vec<TrunkIndex>,
-        command: CommandId,
-    ) -> Leg {
+    pub(super) fn new_leg(&mut self, now: Instant, attempt: Attempt) -> Leg {
         self.last_leg += 1;
         let number = self.last_leg;
         Leg {
             stage: Stage::Waiting,
             number,
             id: id(format!("l{number}")),
-            path,
-            tried,
-            command,
+            path: attempt.path,
+            tried: attempt.tried,
+            command: attempt.command,
+            own: attempt.own,
+            call: None,
+            keys: Keys::default(),
             released_by: None,
             ticket: None,
             trunk: None,
@@ -52,7 +50,7 @@ impl Conference {
         let Some(participant) = self.roster.get(&number) else {
             return;
         };
-        let command = Some(participant.leg.command.clone());
+        let command = participant.leg.command.clone();
         self.live.insert(participant.leg.number, number);
         cx.timers.cancel(&mut self.linger);
         self.report_leg(cx, number, command);
@@ -62,15 +60,8 @@ impl Conference {
     }
 
     /// Calls somebody whose last leg is over.
-    pub(crate) fn redial(
-        &mut self,
-        cx: &mut Context,
-        number: Number,
-        path: Path,
-        tried: Vec<TrunkIndex>,
-        command: CommandId,
-    ) {
-        let leg = self.new_leg(cx.now, path, tried, command);
+    pub(crate) fn redial(&mut self, cx: &mut Context, number: Number, attempt: Attempt) {
+        let leg = self.new_leg(cx.now, attempt);
         if let Some(participant) = self.roster.get_mut(&number) {
             participant.leg = leg;
             self.queued(cx, number);
@@ -92,6 +83,7 @@ impl Conference {
         }
         let mut trunks = match &leg.path {
             Path::Direct => return self.dial(cx, number, None),
+            Path::Client => return self.expect_client(cx, number),
             Path::Trunks(trunks) => trunks.clone(),
         };
         trunks.retain(|trunk| !leg.tried.contains(trunk));
@@ -105,7 +97,7 @@ impl Conference {
     }
 
     /// The owner is in: everybody else becomes due at this moment (C7).
-    fn make_others_due(&mut self, cx: &mut Context) {
+    pub(super) fn make_others_due(&mut self, cx: &mut Context) {
         self.others_due = true;
         let waiting: Vec<Number> = self.live.values().copied().collect();
         for number in waiting {
@@ -173,8 +165,7 @@ impl Conference {
             LegEvent::Held { on: false } => self.progress(cx, number, Step::Resume),
             LegEvent::Talking { on } => self.bridge_says_talking(cx, number, on),
             LegEvent::Silent { on } => self.bridge_says_silent(cx, number, on),
-            // Keys have no meaning in a conference yet; the guard's key is the bridge's own business.
-            LegEvent::Key { .. } => {}
+            LegEvent::Key { key } => self.key(cx, number, key),
             LegEvent::Ended { state, cause } => self.bridge_says_ended(cx, number, state, cause),
         }
     }
@@ -212,7 +203,7 @@ impl Conference {
                 cx.bridge(BridgeCommand::Mute { leg: key, on: true });
             }
         }
-        let command = Some(leg.command.clone());
+        let command = leg.command.clone();
         self.report_leg(cx, number, command);
         if joins {
             self.joined(cx, number);
@@ -247,10 +238,15 @@ impl Conference {
             return;
         }
         let failover = next.filter(|_| self.ending.is_none());
-        let again = failover.map(|tried| (leg.path.clone(), tried, leg.command.clone()));
+        let again = failover.map(|tried| Attempt {
+            path: leg.path.clone(),
+            tried,
+            command: leg.command.clone(),
+            own: leg.own,
+        });
         self.over(cx, number, again.is_some());
-        if let Some((path, tried, command)) = again {
-            self.redial(cx, number, path, tried, command);
+        if let Some(attempt) = again {
+            self.redial(cx, number, attempt);
         }
     }
 
@@ -285,12 +281,18 @@ impl Conference {
         true
     }
 
-    /// Ends a leg without waiting for the bridge's word.
-    pub(super) fn give_up(&mut self, cx: &mut Context, number: Number, outcome: Outcome) {
+    /// Ends a leg without waiting for the bridge's word. `again`: another leg of theirs goes on in its place.
+    pub(super) fn give_up(
+        &mut self,
+        cx: &mut Context,
+        number: Number,
+        outcome: Outcome,
+        again: bool,
+    ) {
         if let Some(participant) = self.roster.get_mut(&number)
             && participant.leg.step(Step::GiveUp(outcome))
         {
-            self.over(cx, number, false);
+            self.over(cx, number, again);
         }
     }
 
@@ -303,6 +305,10 @@ impl Conference {
         leg.timer = None;
         match &leg.stage {
             Stage::Waiting => self.line_wait_over(cx, number),
+            Stage::Awaited(_) => self.give_up(cx, number, causes::rang_out(), false),
+            Stage::Ordered | Stage::Dialling | Stage::Ringing if leg.call.is_some() => {
+                self.release(cx, number, causes::never_joined(), None);
+            }
             Stage::Ordered | Stage::Dialling | Stage::Ringing => {
                 self.release(cx, number, causes::rang_out(), None);
             }
@@ -312,7 +318,9 @@ impl Conference {
             Stage::Confirming => {
                 self.release(cx, number, causes::not_confirmed(), None);
             }
-            Stage::Releasing { .. } => self.give_up(cx, number, causes::not_confirmed_end()),
+            Stage::Releasing { .. } => {
+                self.give_up(cx, number, causes::not_confirmed_end(), false);
+            }
             Stage::Joined | Stage::Held | Stage::Over(_) => {}
         }
     }
@@ -340,18 +348,24 @@ impl Conference {
             return;
         }
         let lines = match &leg.path {
-            Path::Direct => 0,
+            Path::Direct | Path::Client => 0,
             Path::Trunks(all) => {
                 let untried = all.iter().filter(|trunk| !leg.tried.contains(trunk));
                 cx.trunks.lines(untried)
             }
         };
-        self.give_up(cx, number, causes::no_line(lines));
+        self.give_up(cx, number, causes::no_line(lines), false);
     }
 
     /// What every end of a leg leads to: line, place in the queue and timer given back, end reported and recorded.
-    /// `again`: the same call goes on with another leg.
+    /// `again`: they go on with another leg.
     fn over(&mut self, cx: &mut Context, number: Number, again: bool) {
+        let Some(participant) = self.roster.get(&number) else {
+            return;
+        };
+        let released_by = participant.leg.released_by.clone();
+        let command = released_by.clone().or(participant.leg.command.clone());
+        self.lower_hand(cx, number, released_by);
         let Some(participant) = self.roster.get_mut(&number) else {
             return;
         };
@@ -368,7 +382,6 @@ impl Conference {
         if let Some(trunk) = leg.trunk {
             cx.trunks.free(trunk);
         }
-        let command = leg.released_by.clone().or(Some(leg.command.clone()));
         self.report_leg(cx, number, command);
         self.record(cx, number);
         if number == self.owner && !again {
@@ -390,7 +403,12 @@ impl Conference {
         }
     }
 
-    fn report_leg(&mut self, cx: &mut Context, number: Number, command: Option<CommandId>) {
+    pub(super) fn report_leg(
+        &mut self,
+        cx: &mut Context,
+        number: Number,
+        command: Option<CommandId>,
+    ) {
         if let Some(participant) = self.roster.get(&number) {
             let leg = &participant.leg;
             let change = Change::Leg {
@@ -457,7 +475,7 @@ impl Participant {
 
 impl Leg {
     /// Takes a step; false, and nothing changed, if it is illegal.
-    fn step(&mut self, step: Step) -> bool {
+    pub(super) fn step(&mut self, step: Step) -> bool {
         let stage = std::mem::replace(&mut self.stage, Stage::Waiting);
         match stage.next(step) {
             Ok(next) => {
@@ -483,7 +501,7 @@ impl Leg {
                 .iter()
                 .any(|trunk| !tried.contains(trunk))
                 .then_some(tried),
-            Path::Trunks(_) | Path::Direct => None,
+            Path::Trunks(_) | Path::Direct | Path::Client => None,
         }
     }
 }

@@ -1,9 +1,8 @@
 //! Who is heard: mute, talking, silence on the line, and the idle end.
 
-use convoke_types::CommandId;
-use convoke_types::LegKey;
 use convoke_types::bridge::BridgeCommand;
 use convoke_types::report::Change;
+use convoke_types::{CommandId, LegKey, Role};
 
 use super::{Conference, Muted, Number, Participant};
 use crate::command::ConferenceState;
@@ -17,16 +16,52 @@ impl Conference {
         cx: &mut Context,
         number: Number,
         muted: Muted,
-        command: CommandId,
+        command: Option<CommandId>,
     ) {
+        if self.change_muted(cx, number, muted, command) {
+            self.talking_changed(cx, number);
+        }
+    }
+
+    /// Sets or lifts a moderator's mute for everybody of role participant.
+    pub(crate) fn mute_all(&mut self, cx: &mut Context, on: bool, command: &CommandId) {
+        let all = self.roster.iter();
+        let participants: Vec<(Number, Muted)> = all
+            .filter(|(_, one)| one.role == Role::Participant)
+            .map(|(number, one)| (*number, one.muted))
+            .collect();
+        for (number, before) in participants {
+            let muted = Muted {
+                by_moderator: on,
+                ..before
+            };
+            if self.change_muted(cx, number, muted, Some(command.clone()))
+                && self.roster.get(&number).is_some_and(|one| one.leg.talking)
+            {
+                self.talking.wait(number);
+            }
+        }
+        // Once for all: it looks at the whole roster.
+        self.report_talking(cx);
+        self.watch_idle(cx);
+    }
+
+    /// Whether anything changed for the others.
+    fn change_muted(
+        &mut self,
+        cx: &mut Context,
+        number: Number,
+        muted: Muted,
+        command: Option<CommandId>,
+    ) -> bool {
         let Some(participant) = self.roster.get_mut(&number) else {
-            return;
+            return false;
         };
         let on = muted.is_muted();
         let changes = participant.muted.is_muted() != on;
         participant.muted = muted;
         if !changes {
-            return;
+            return false;
         }
         if participant.leg.stage.is_placed() {
             cx.bridge(BridgeCommand::Mute {
@@ -37,8 +72,8 @@ impl Conference {
                 on,
             });
         }
-        self.report(cx, Some(number), Change::Muted { on }, Some(command));
-        self.talking_changed(cx, number);
+        self.report(cx, Some(number), Change::Muted { on }, command);
+        true
     }
 
     pub(super) fn bridge_says_talking(&mut self, cx: &mut Context, number: Number, on: bool) {

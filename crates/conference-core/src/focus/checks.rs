@@ -22,8 +22,13 @@ pub(super) fn allow(
     right: Right,
     own: bool,
 ) -> Result<(), Fault> {
-    if may(role, right, own, conference.policy.participants_may_add) {
+    let by_policy = conference.policy.participants_may_add;
+    let adds = matches!(right, Right::Add | Right::Appoint);
+    if may(role, right, own, by_policy && !(adds && conference.locked)) {
         Ok(())
+    } else if may(role, right, own, by_policy) {
+        let expected = "an open conference, or somebody who moderates it";
+        Err(Fault::new(FaultCode::NotAllowed, expected, "a locked one"))
     } else {
         Err(not_allowed(role, right))
     }
@@ -46,7 +51,8 @@ pub(super) fn match_party(conference: &Conference, party: &Party) -> Result<Opti
     let mut same_address = None;
     for (number, one) in &conference.roster {
         let user = party.user.is_some() && one.party.user == party.user;
-        let address = one.party.address == party.address;
+        // Everybody's clients have the same address.
+        let address = one.party.address == party.address && party.address != Address::Client;
         let busy = !one.leg.stage.is_over() || one.removing.is_some();
         if (user || address) && busy {
             let expected = "somebody who is not being called or in";
@@ -68,18 +74,41 @@ pub(super) fn check_party(party: &Party) -> Result<(), Fault> {
         let expected = "a person's name";
         return Err(Fault::new(FaultCode::BadRequest, expected, "an empty one"));
     }
-    let uri = match &party.address {
-        Address::Number(_) => 0,
+    check_lengths(&[("a name", NAME_MAX_BYTES, party.name.len())])?;
+    check_place(&party.address, &party.user, &party.place, &party.language)
+}
+
+/// Checks where somebody is to be called.
+pub(super) fn check_place(
+    address: &Address,
+    user: &Option<Aor>,
+    place: &str,
+    language: &str,
+) -> Result<(), Fault> {
+    let uri = match address {
         Address::Sip(uri) => uri.len(),
+        Address::Number(_) | Address::Client => 0,
     };
-    let lengths = [
-        ("a name", NAME_MAX_BYTES, party.name.len()),
-        ("a place", NAME_MAX_BYTES, party.place.len()),
-        ("a language tag", LANGUAGE_MAX_BYTES, party.language.len()),
+    check_lengths(&[
+        ("a place", NAME_MAX_BYTES, place.len()),
+        ("a language tag", LANGUAGE_MAX_BYTES, language.len()),
         ("a SIP URI", URI_MAX_BYTES, uri),
-    ];
-    match lengths.into_iter().find(|(_, max, came)| came > max) {
-        Some((what, max, came)) => Err(too_long(what, max, came)),
+    ])?;
+    if *address == Address::Client && user.is_none() {
+        let expected = "an account whose client can call in";
+        return Err(Fault::new(
+            FaultCode::NoTelephone,
+            expected,
+            "somebody without one",
+        ));
+    }
+    Ok(())
+}
+
+/// Checks what something is called, its longest length, and the one that came.
+fn check_lengths(lengths: &[(&str, usize, usize)]) -> Result<(), Fault> {
+    match lengths.iter().find(|(_, max, came)| came > max) {
+        Some((what, max, came)) => Err(too_long(what, *max, *came)),
         None => Ok(()),
     }
 }

@@ -5,13 +5,13 @@ use convoke_types::{Address, Aor, CommandId, ConferenceId, Fault, FaultCode, Par
 
 use super::Focus;
 use super::checks::{
-    allow, check_party, is_actor, limit_reached, match_party, not_allowed, still_going_on, target,
-    too_long, twice, unknown_conference, unknown_participant, wrong_state,
+    allow, check_party, check_place, is_actor, limit_reached, match_party, not_allowed,
+    still_going_on, target, too_long, twice, unknown_conference, unknown_participant, wrong_state,
 };
 use crate::authority::{Right, may};
 use crate::causes;
-use crate::command::{Actor, Changes, Command, Create, Operation, Party, Reply};
-use crate::conference::{Conference, Founding, Muted, Number, role_of};
+use crate::command::{Actor, Changes, Command, Create, Destination, Operation, Party, Reply};
+use crate::conference::{Attempt, Conference, Enlisting, Founding, Muted, Number, role_of};
 use crate::limits::{CONFERENCES_MAX, OUTPUTS_MAX, PARTICIPANTS_MAX};
 use crate::trunks::Path;
 
@@ -45,7 +45,8 @@ impl Focus {
             Operation::Call {
                 conference,
                 participant,
-            } => self.call(&id, &actor, &conference, &participant),
+                at,
+            } => self.call(&id, &actor, &conference, &participant, at),
             Operation::Disconnect {
                 conference,
                 participant,
@@ -62,6 +63,38 @@ impl Focus {
                 conference,
                 participant,
             } => self.unmute(&id, &actor, &conference, &participant),
+            Operation::RaiseHand {
+                conference,
+                participant,
+            } => self.raise_hand(&id, &actor, &conference, &participant),
+            Operation::LowerHand {
+                conference,
+                participant,
+            } => self.lower_hand(&id, &actor, &conference, &participant),
+            Operation::GiveFloor {
+                conference,
+                participant,
+            } => self.give_floor(&id, &actor, &conference, &participant),
+            Operation::Lock { conference } => self.set_locked(&id, &actor, &conference, true),
+            Operation::Unlock { conference } => self.set_locked(&id, &actor, &conference, false),
+            Operation::MakeModerator {
+                conference,
+                participant,
+            } => self.make_moderator(&id, &actor, &conference, &participant),
+            Operation::HandOver {
+                conference,
+                participant,
+            } => self.hand_over(&id, &actor, &conference, &participant),
+            Operation::MuteAll { conference } => self.mute_all(&id, &actor, &conference, true),
+            Operation::UnmuteAll { conference } => self.mute_all(&id, &actor, &conference, false),
+            Operation::DisconnectAll { conference } => {
+                self.disconnect_all(&id, &actor, &conference)
+            }
+            Operation::Decline {
+                conference,
+                participant,
+                words,
+            } => self.decline(&id, &actor, &conference, &participant, words.as_deref()),
             Operation::End { conference } => self.end(&id, &actor, &conference),
             Operation::Get { conference, since } => {
                 let role = self.role_in(&conference, &actor)?;
@@ -121,6 +154,7 @@ impl Focus {
                 payer: create.payer,
                 account: create.account,
                 initiator,
+                own,
                 participants,
                 command: id.clone(),
             },
@@ -175,11 +209,18 @@ impl Focus {
             let number = match known {
                 None => {
                     let role = role_of(&party);
-                    found.enlist(cx, party, path, role, &inviter, id)
+                    let enlisting = Enlisting {
+                        inviter: &inviter,
+                        command: id,
+                        own: is_actor(actor, &party.user),
+                    };
+                    found.enlist(cx, (party, path), role, enlisting)
                 }
                 Some(number) => {
-                    found.readdress(number, party);
-                    found.redial(cx, number, path, Vec::new(), id.clone());
+                    found.rename(cx, number, party);
+                    let known = found.roster.get(&number);
+                    let own = known.is_some_and(|known| is_actor(actor, &known.party.user));
+                    found.redial(cx, number, Attempt::new(path, id.clone(), own));
                     number
                 }
             };
@@ -194,25 +235,32 @@ impl Focus {
         actor: &Actor,
         conference: &ConferenceId,
         participant: &ParticipantId,
+        at: Option<Destination>,
     ) -> Result<Reply, Fault> {
-        let (number, _) = self.permitted(actor, conference, participant, Right::Call)?;
+        let (number, own) = self.permitted(actor, conference, participant, Right::Call)?;
         let found = self.conference(conference)?;
         let target = target(found, participant)?;
         if !target.leg.stage.is_over() || target.removing.is_some() {
             let expected = "somebody who is not being called or in";
             return Err(wrong_state(expected, found, number));
         }
-        let address = target.party.address.clone();
-        if let Some(other) = found.live_at(&address) {
+        if let Some(at) = &at {
+            check_place(&at.address, &target.party.user, &at.place, &at.language)?;
+        }
+        let address = at.as_ref().map_or(&target.party.address, |at| &at.address);
+        if let Some(other) = found.live_at(address) {
             let expected = "a number that is not being called or in";
             return Err(wrong_state(expected, found, other));
         }
-        let path = self.path(&address)?;
+        let path = self.path(address)?;
         let Self {
             cx, conferences, ..
         } = self;
         if let Some(found) = conferences.get_mut(conference) {
-            found.redial(cx, number, path, Vec::new(), id.clone());
+            if let Some(at) = at {
+                found.readdress(number, at);
+            }
+            found.redial(cx, number, Attempt::new(path, id.clone(), own));
         }
         self.done_in(conference, vec![number])
     }
@@ -341,7 +389,7 @@ impl Focus {
             cx, conferences, ..
         } = self;
         if let Some(found) = conferences.get_mut(conference) {
-            found.set_muted(cx, number, muted, id.clone());
+            found.set_muted(cx, number, muted, Some(id.clone()));
         }
         self.done_in(conference, vec![number])
     }
@@ -365,7 +413,7 @@ impl Focus {
     }
 
     /// The target's number and whether it is the actor, where this right is theirs and the conference goes on.
-    fn permitted(
+    pub(super) fn permitted(
         &self,
         actor: &Actor,
         conference: &ConferenceId,
@@ -383,14 +431,14 @@ impl Focus {
         Ok((number, own))
     }
 
-    fn conference(&self, id: &ConferenceId) -> Result<&Conference, Fault> {
+    pub(super) fn conference(&self, id: &ConferenceId) -> Result<&Conference, Fault> {
         self.conferences
             .get(id)
             .ok_or_else(|| unknown_conference(id))
     }
 
     /// The actor's role; outsiders get the answer that they would get if there were no such conference.
-    fn role_in(&self, id: &ConferenceId, actor: &Actor) -> Result<Role, Fault> {
+    pub(super) fn role_in(&self, id: &ConferenceId, actor: &Actor) -> Result<Role, Fault> {
         let found = self.conference(id)?;
         if actor.administrator {
             return Ok(Role::Administrator);
@@ -403,7 +451,7 @@ impl Focus {
     }
 
     /// The actor by name.
-    fn who(&self, id: &ConferenceId, actor: &Actor) -> String {
+    pub(super) fn who(&self, id: &ConferenceId, actor: &Actor) -> String {
         let Some(user) = &actor.user else {
             return "the administrator".to_owned();
         };
@@ -440,7 +488,9 @@ impl Focus {
                 .user
                 .as_ref()
                 .is_some_and(|user| users.contains(&user));
-            if same_user || addresses.contains(&&party.address) {
+            // Everybody's clients have the same address.
+            let one_telephone = party.address != Address::Client;
+            if same_user || (one_telephone && addresses.contains(&&party.address)) {
                 return Err(twice(party));
             }
             users.extend(&party.user);
@@ -467,14 +517,14 @@ impl Focus {
         self.cx.trunks.path(address).ok_or_else(|| {
             let masked = match address {
                 Address::Number(number) => number.masked(),
-                Address::Sip(uri) => uri.clone(),
+                Address::Sip(_) | Address::Client => address.to_string(),
             };
             let expected = "a number that a trunk's route leads to";
             Fault::new(FaultCode::NumberRefused, expected, masked)
         })
     }
 
-    fn done_in(&self, id: &ConferenceId, named: Vec<Number>) -> Result<Reply, Fault> {
+    pub(super) fn done_in(&self, id: &ConferenceId, named: Vec<Number>) -> Result<Reply, Fault> {
         Ok(self.done(self.conference(id)?, named))
     }
 

@@ -6,6 +6,7 @@ use conference_core::authority::{Cell, Right, may};
 use conference_core::{Actor, Operation, Party};
 use convoke_types::{FaultCode, Role};
 
+use crate::on;
 use crate::support::*;
 
 /// Every cell as (policy allows adding) × (target is the actor): `y` yes, `n` no, in the order
@@ -22,6 +23,17 @@ fn every_cell_of_the_table() {
         (Right::Remove, "yynny", "yyyny", "yynny", "yyyny"),
         (Right::Mute, "yynny", "yyyny", "yynny", "yyyny"),
         (Right::Unmute, "yynny", "yyyny", "yynny", "yyyny"),
+        (Right::RaiseHand, "nnnnn", "yyyny", "nnnnn", "yyyny"),
+        (Right::LowerHand, "yynny", "yyyny", "yynny", "yyyny"),
+        (Right::GiveFloor, "yynny", "yynny", "yynny", "yynny"),
+        (Right::Lock, "yynny", "yynny", "yynny", "yynny"),
+        (Right::Unlock, "yynny", "yynny", "yynny", "yynny"),
+        (Right::MakeModerator, "yynny", "yynny", "yynny", "yynny"),
+        (Right::HandOver, "ynnny", "ynnny", "ynnny", "ynnny"),
+        (Right::MuteAll, "yynny", "yynny", "yynny", "yynny"),
+        (Right::UnmuteAll, "yynny", "yynny", "yynny", "yynny"),
+        (Right::DisconnectAll, "yynny", "yynny", "yynny", "yynny"),
+        (Right::Decline, "nnnnn", "yyyny", "nnnnn", "yyyny"),
         (Right::End, "yynny", "yynny", "yynny", "yynny"),
         (Right::Get, "yyyny", "yyyny", "yyyny", "yyyny"),
     ];
@@ -96,15 +108,6 @@ fn actors() -> [(&'static str, Actor); 5] {
     ]
 }
 
-macro_rules! on {
-    ($operation:ident, $who:expr) => {
-        Operation::$operation {
-            conference: conference("x"),
-            participant: participant($who),
-        }
-    };
-}
-
 fn add(party: Party) -> Operation {
     Operation::Add {
         conference: conference("x"),
@@ -140,12 +143,23 @@ fn every_command_obeys_the_table() {
     check_row(&add(party("dave")), true, "yyy?y");
     check_row(&add(party("dave")), false, "yyn?y");
     check_row(&add(moderator("dave")), true, "yyn?y");
-    check_row(&on!(Call, "p5"), true, "yyy?y");
-    check_row(&on!(Call, "p5"), false, "yyn?y");
+    check_row(&call("p5"), true, "yyy?y");
+    check_row(&call("p5"), false, "yyn?y");
     check_row(&on!(Disconnect, "p4"), true, "yyn?y");
     check_row(&on!(Remove, "p4"), true, "yyn?y");
     check_row(&on!(Mute, "p4"), true, "yyn?y");
     check_row(&on!(Unmute, "p4"), true, "yyn?y");
+    check_row(&on!(RaiseHand, "p4"), true, "nnn?n");
+    check_row(&on!(LowerHand, "p4"), true, "yyn?y");
+    check_row(&on!(GiveFloor, "p4"), true, "yyn?y");
+    check_row(&on!(Lock), true, "yyn?y");
+    check_row(&on!(Unlock), true, "yyn?y");
+    check_row(&on!(MakeModerator, "p4"), true, "yyn?y");
+    check_row(&on!(HandOver, "p4"), true, "ynn?y");
+    check_row(&on!(MuteAll), true, "yyn?y");
+    check_row(&on!(UnmuteAll), true, "yyn?y");
+    check_row(&on!(DisconnectAll), true, "yyn?y");
+    check_row(&decline("p4", None), true, "nnn?n");
     let end = Operation::End {
         conference: conference("x"),
     };
@@ -162,6 +176,8 @@ fn everybody_may_act_on_themselves() {
     let own = [
         on!(Mute, "p3"),
         on!(Unmute, "p3"),
+        on!(RaiseHand, "p3"),
+        on!(LowerHand, "p3"),
         on!(Disconnect, "p3"),
         on!(Remove, "p3"),
     ];
@@ -173,8 +189,15 @@ fn everybody_may_act_on_themselves() {
             "{operation:?}"
         );
     }
+    // Whoever runs the server may act as somebody.
+    let acting = Actor {
+        administrator: true,
+        ..user("part")
+    };
+    assert!(world(false).command(acting, on!(RaiseHand, "p3")).is_ok());
     let mut world = world(false);
-    assert!(world.command(user("gone"), on!(Call, "p5")).is_ok());
+    assert!(world.command(user("gone"), call("p5")).is_ok());
+    assert!(world.command(user("gone"), decline("p5", None)).is_ok());
     world.leg("x/l6", busy());
     assert!(world.command(user("gone"), add(party("gone"))).is_ok());
 }
@@ -221,7 +244,7 @@ fn nobody_may_do_nothing() {
 fn who_was_removed_is_an_outsider() {
     let mut world = world(true);
     world.command(user("own"), on!(Remove, "p5")).unwrap();
-    let fault = world.command(user("gone"), on!(Call, "p5")).unwrap_err();
+    let fault = world.command(user("gone"), call("p5")).unwrap_err();
     assert_eq!(fault.code, FaultCode::UnknownConference);
 }
 

@@ -7,6 +7,7 @@ use convoke_types::bridge::{BridgeCommand, LegEvent};
 use convoke_types::report::{Change, ConferenceEndReason};
 use convoke_types::{FaultCode, LegState, Role};
 
+use crate::on;
 use crate::support::*;
 
 fn add(parties: Vec<conference_core::Party>) -> Operation {
@@ -14,15 +15,6 @@ fn add(parties: Vec<conference_core::Party>) -> Operation {
         conference: conference("x"),
         parties,
     }
-}
-
-macro_rules! on {
-    ($operation:ident, $who:expr) => {
-        Operation::$operation {
-            conference: conference("x"),
-            participant: participant($who),
-        }
-    };
 }
 
 /// Alice (owner, p1), bob (p2), carol (moderator, p3), all joined.
@@ -173,9 +165,9 @@ fn somebody_present_cannot_be_added_but_somebody_missed_is_called_again() {
     world.leg("x/l4", busy());
     check(&world.out, &["p2 l4 busy busy", "record l4 busy"]);
     world.pass(Duration::from_secs(1));
-    world.command(user("bob"), on!(Call, "p2")).unwrap();
+    world.command(user("bob"), call("p2")).unwrap();
     check(&world.out, &["reply", "p2 l5 queued", "dial l5"]);
-    let fault = world.command(user("bob"), on!(Call, "p2")).unwrap_err();
+    let fault = world.command(user("bob"), call("p2")).unwrap_err();
     assert_eq!(fault.code, FaultCode::WrongState);
 }
 
@@ -207,10 +199,10 @@ fn a_telephone_that_two_people_share_is_called_once_at_a_time() {
         ..party("dave")
     };
     world.command(user("alice"), add(vec![at_bobs])).unwrap();
-    let fault = world.command(user("alice"), on!(Call, "p2")).unwrap_err();
+    let fault = world.command(user("alice"), call("p2")).unwrap_err();
     assert_eq!(fault.code, FaultCode::WrongState);
     world.leg("x/l4", busy());
-    assert!(world.command(user("alice"), on!(Call, "p2")).is_ok());
+    assert!(world.command(user("alice"), call("p2")).is_ok());
 }
 
 #[test]
@@ -513,7 +505,12 @@ fn handing_over_keeps_the_conference_with_the_moderator() {
     world.join("x/l3");
     check(
         world.leg("x/l1", hung_up()),
-        &["p1 l1 left hung-up", "record l1 left"],
+        &[
+            "p1 l1 left hung-up",
+            "record l1 left",
+            "p1 role moderator",
+            "p3 role owner",
+        ],
     );
     let snapshot = world.focus.snapshot(&conference("x"), world.now).unwrap();
     assert_eq!(snapshot.owner, participant("p3"));

@@ -270,11 +270,7 @@ fn by_policy_an_empty_conference_lingers() {
         &["p1 l1 left hung-up", "record l1 left"],
     );
     world.pass(Duration::from_secs(50));
-    let call = Operation::Call {
-        conference: conference("x"),
-        participant: participant("p1"),
-    };
-    world.command(user("alice"), call).unwrap();
+    world.command(user("alice"), call("p1")).unwrap();
     check(&world.out, &["reply", "p1 l2 queued", "dial l2"]);
     world.pass(Duration::from_secs(50));
     check(&world.out, &[]);

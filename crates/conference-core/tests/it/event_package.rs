@@ -12,6 +12,7 @@ use conference_core::{Operation, Snapshot};
 use convoke_types::bridge::LegEvent;
 use convoke_types::{EndReason, LegState};
 
+use crate::on;
 use crate::support::*;
 
 const DOMAIN: &str = "example.org";
@@ -156,6 +157,40 @@ fn partial_documents_add_up_to_the_whole() {
         "conference-deleted.xml",
         &deleted(DOMAIN, 20, &conference("x")),
     );
+}
+
+#[test]
+fn hands_roles_the_lock_and_clients_are_in_the_documents() {
+    let mut world = World::wide();
+    let others = vec![party("bob"), moderator("carol"), at_browser("dave")];
+    world.create(create("x", at_browser("alice"), others));
+    let document = full(DOMAIN, 1, &snapshot(&mut world));
+    assert!(document.contains("<status>dialing-in</status>"));
+    assert!(document.contains("<joining-method>dialed-in</joining-method>"));
+    world.arrive("c1", "alice");
+    world.join("x/l1");
+    world.pass(Duration::from_secs(1));
+    world.join("x/l2");
+    world.join("x/l3");
+    let mut subscriber = Subscriber::new(&mut world);
+    world.command(user("bob"), on!(RaiseHand, "p2")).unwrap();
+    world.command(user("carol"), on!(RaiseHand, "p3")).unwrap();
+    world.command(user("carol"), on!(Lock)).unwrap();
+    let locked = subscriber.follow(&mut world);
+    assert!(locked.contains("hand=\"1\"") && locked.contains("hand=\"2\""));
+    assert!(locked.contains("locked=\"true\""));
+    sample("conference-hands.xml", &locked);
+    // The queue moves up: carol's place has changed as well.
+    world.command(user("carol"), on!(GiveFloor, "p2")).unwrap();
+    let floor = subscriber.follow(&mut world);
+    assert_eq!(floor.matches("<user ").count(), 2, "{floor}");
+    assert!(floor.contains("hand=\"1\"") && !floor.contains("hand=\"2\""));
+    world.command(user("carol"), on!(Unlock)).unwrap();
+    assert!(!subscriber.follow(&mut world).contains("locked"));
+    world.command(user("alice"), on!(HandOver, "p3")).unwrap();
+    let roles = subscriber.follow(&mut world);
+    assert!(roles.contains("<roles><entry>owner</entry></roles>"));
+    assert_eq!(roles.matches("<user ").count(), 2, "{roles}");
 }
 
 #[test]

@@ -4,10 +4,13 @@
     reason = "the helpers of tests too may stop at what cannot be"
 )]
 
+mod arrivals;
 mod authority;
 mod conduct;
 mod ends;
 mod event_package;
+mod keys;
+mod moderation;
 mod pacing;
 mod property;
 mod support;

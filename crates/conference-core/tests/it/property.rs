@@ -19,7 +19,7 @@ const CASES_LONG: u64 = 1_000_000;
 const STEPS: (u64, u64) = (30, 60);
 
 /// What has to have happened at least once in a run, or the run proves nothing about it.
-const MUST_HAPPEN: [&str; 34] = [
+const MUST_HAPPEN: [&str; 62] = [
     "reply create",
     "reply add",
     "reply call",
@@ -54,6 +54,34 @@ const MUST_HAPPEN: [&str; 34] = [
     "handed over",
     "called over another trunk",
     "get since",
+    "reply raiseHand",
+    "reply lowerHand",
+    "reply giveFloor",
+    "reply lock",
+    "reply unlock",
+    "reply makeModerator",
+    "reply handOver",
+    "reply muteAll",
+    "reply unmuteAll",
+    "reply disconnectAll",
+    "reply decline",
+    "leg left joined-elsewhere",
+    "leg declined declined",
+    "hand up",
+    "hand down",
+    "locked",
+    "open",
+    "role owner",
+    "role moderator",
+    "admitted",
+    "admitted again",
+    "refused 404",
+    "awaited",
+    "said HandUp",
+    "said HandDown",
+    "said Muted",
+    "said Unmuted",
+    "said MutedByModerator",
 ];
 
 #[test]

@@ -57,6 +57,16 @@ pub fn party(name: &str) -> Party {
     }
 }
 
+/// Somebody at their own clients.
+pub fn at_browser(name: &str) -> Party {
+    Party {
+        address: Address::Client,
+        mode: Mode::Computer,
+        place: "browser".to_owned(),
+        ..party(name)
+    }
+}
+
 pub fn moderator(name: &str) -> Party {
     Party {
         moderator: true,
@@ -198,6 +208,31 @@ impl World {
         self.take()
     }
 
+    /// A client of this user calls conference `x`.
+    pub fn arrive(&mut self, call: &str, user: &str) -> &[Output] {
+        self.arrive_at("x", call, user)
+    }
+
+    pub fn arrive_at(&mut self, name: &str, call: &str, user: &str) -> &[Output] {
+        let event = BridgeEvent::Arrived {
+            call: call.to_owned(),
+            conference: conference(name),
+            user: aor(user),
+            name: user.to_owned(),
+        };
+        self.focus.handle_bridge(event, self.now);
+        self.take()
+    }
+
+    /// A key code on a telephone, as fast as a hand types it; what came of its last key.
+    pub fn press(&mut self, key: &str, code: &str) -> &[Output] {
+        self.pass(Duration::from_secs(1));
+        for pressed in code.chars() {
+            self.leg(key, LegEvent::Key { key: pressed });
+        }
+        &self.out
+    }
+
     pub fn lost(&mut self, words: &str) -> &[Output] {
         let words = words.to_owned();
         self.focus
@@ -267,6 +302,13 @@ fn word(output: &Output) -> String {
         },
         Output::Bridge(BridgeCommand::Release { leg }) => format!("release {}", leg.leg),
         Output::Bridge(BridgeCommand::Mute { leg, on }) => format!("mute {} {on}", leg.leg),
+        Output::Bridge(BridgeCommand::Announce { leg, prompt, .. }) => {
+            format!("say {} {prompt:?}", leg.leg)
+        }
+        Output::Bridge(BridgeCommand::Admit { call, leg, .. }) => {
+            format!("admit {call} {}", leg.leg)
+        }
+        Output::Bridge(BridgeCommand::Refuse { call, sip, .. }) => format!("refuse {call} {sip}"),
         Output::Bridge(BridgeCommand::Close { conference }) => format!("close {conference}"),
         Output::Record(LegRecord { leg, state, .. }) => format!("record {leg} {state}"),
     }
@@ -287,6 +329,12 @@ fn report_word(report: &Report) -> String {
         Change::Muted { on } => format!("muted {on}"),
         Change::Talking { on } => format!("talking {on}"),
         Change::Silent { on } => format!("silent {on}"),
+        Change::Hand { on } => format!("hand {on}"),
+        Change::Role => {
+            let role = report.participant.as_ref().map(|one| one.role.as_str());
+            format!("role {}", role.unwrap_or("of nobody"))
+        }
+        Change::Locked { on } => format!("locked {on}"),
         Change::Removed => "removed".to_owned(),
         Change::Ended { cause } => format!("ended {}", cause.reason.as_str()),
     };
@@ -312,4 +360,38 @@ pub fn dials(timed: &[(Duration, Output)]) -> Vec<(u128, String, String)> {
             _ => None,
         })
         .collect()
+}
+
+/// An operation of conference `x` about one participant, or about all.
+#[macro_export]
+macro_rules! on {
+    ($operation:ident) => {
+        conference_core::Operation::$operation {
+            conference: $crate::support::conference("x"),
+        }
+    };
+    ($operation:ident, $who:expr) => {
+        conference_core::Operation::$operation {
+            conference: $crate::support::conference("x"),
+            participant: $crate::support::participant($who),
+        }
+    };
+}
+
+/// Calls somebody of conference `x` where they were called before.
+pub fn call(who: &str) -> Operation {
+    Operation::Call {
+        conference: conference("x"),
+        participant: participant(who),
+        at: None,
+    }
+}
+
+/// Somebody of conference `x` declines.
+pub fn decline(who: &str, words: Option<&str>) -> Operation {
+    Operation::Decline {
+        conference: conference("x"),
+        participant: participant(who),
+        words: words.map(str::to_owned),
+    }
 }

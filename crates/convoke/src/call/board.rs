@@ -30,12 +30,15 @@ const TIME_COLUMNS: usize = 7;
 const DETAIL_MIN: usize = 16;
 
 /// The keys, in the order of the key line.
-const KEYS: [(&str, &str); 7] = [
+const KEYS: [(&str, &str); 10] = [
     ("↑↓", "select"),
     ("m", "mute"),
     ("d", "disconnect"),
     ("c", "call again"),
+    ("h", "hand"),
+    ("f", "floor"),
     ("a", "add"),
+    ("l", "lock"),
     ("e", "end"),
     ("q", "stop watching"),
 ];
@@ -76,13 +79,15 @@ fn header(model: &Model, now: UtcMillis, columns: usize) -> Line {
         ConferenceState::Ended => ("ended", Paint::Faint),
     };
     let time = words::span(now.0.saturating_sub(model.began.0));
-    let tail = width(state) + 1 + width(&time);
+    let locked = if snapshot.locked { "locked " } else { "" };
+    let tail = width(locked) + width(state) + 1 + width(&time);
     Line::new()
         .with(
             Paint::Strong,
             left(&title, columns.saturating_sub(tail + 1)),
         )
         .with(Paint::Plain, " ")
+        .with(Paint::Warn, locked)
         .with(paint, state)
         .with(Paint::Plain, format!(" {time}"))
 }
@@ -178,10 +183,10 @@ fn name(participant: &ParticipantSnapshot) -> String {
         name if name.is_empty() => one_line(&participant.place),
         name => name,
     };
-    if participant.role == Role::Owner {
-        format!("{name} *")
-    } else {
-        name
+    match participant.role {
+        Role::Owner => format!("{name} *"),
+        Role::Moderator => format!("{name} +"),
+        Role::Participant | Role::Outsider | Role::Administrator => name,
     }
 }
 
@@ -258,7 +263,9 @@ fn icon(state: Option<LegState>) -> (char, Paint) {
 
 /// The one thing to know about somebody in the call: icon, word and colour.
 fn flag(p: &ParticipantSnapshot) -> Option<(char, &'static str, Paint)> {
-    if p.muted {
+    if p.hand.is_some() {
+        Some(('↑', "Hand up", Paint::Warn))
+    } else if p.muted {
         Some(('⊘', "Muted", Paint::Warn))
     } else if p.silent {
         Some(('!', "No sound", Paint::Warn))
@@ -269,11 +276,15 @@ fn flag(p: &ParticipantSnapshot) -> Option<(char, &'static str, Paint)> {
     }
 }
 
-/// What stands beside the state: talks, muted, no sound, or why.
+/// What stands beside the state: hand up, talks, muted, no sound, or why.
 fn detail(p: &ParticipantSnapshot) -> (String, Paint) {
     let mut parts = Vec::new();
     let mut paint = Paint::Faint;
     let is_over = p.leg.as_ref().is_none_or(|leg| leg.state.is_end());
+    if let Some(place) = p.hand {
+        parts.push(format!("hand up ({place})"));
+        paint = Paint::Warn;
+    }
     if p.silent {
         parts.push("no sound from them".to_owned());
         paint = Paint::Warn;
@@ -413,9 +424,29 @@ mod tests {
                 "  Carol Diaz     work         ✕ No answer           answered, but nobody pressed 1",
                 "  Number …07     number …07   ? Confirming    0:12  asked to press 1",
                 "",
-                "↑↓ select  m mute  d disconnect  c call again  a add  e end  q stop watching",
+                "↑↓ select  m mute  d disconnect  c call again  h hand  f floor  a add  l lock  e end",
+                "q stop watching",
             ]
         );
+    }
+
+    #[test]
+    fn hands_roles_and_the_lock_are_shown() {
+        let mut people = sample().participants().to_vec();
+        people[0].hand = Some(2);
+        people[0].talking = false;
+        people[1].role = Role::Moderator;
+        let mut snapshot = sample().followed.snapshot().clone();
+        snapshot.participants = people;
+        snapshot.locked = true;
+        let mut model = sample();
+        model.followed = client::Followed::resume(snapshot);
+        let lines = picture(&model, 80, 24);
+        assert!(lines[0].ends_with("locked running 0:22"), "{}", lines[0]);
+        assert!(lines[2].ends_with("hand up (2)"), "{}", lines[2]);
+        assert!(lines[3].starts_with("  Bob Keller +"), "{}", lines[3]);
+        let lines = picture(&model, 40, 24);
+        assert!(lines[2].contains("↑ Hand up"), "{}", lines[2]);
     }
 
     #[test]
@@ -433,8 +464,8 @@ mod tests {
                 "    asked to press 1",
                 "",
                 "↑↓ select  m mute  d disconnect",
-                "c call again  a add  e end",
-                "q stop watching",
+                "c call again  h hand  f floor  a add",
+                "l lock  e end  q stop watching",
             ]
         );
     }

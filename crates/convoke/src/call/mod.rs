@@ -77,7 +77,7 @@ async fn conference(session: &Session, options: &Call, stop: &mut Stop) -> Resul
     let mut watching = Watching {
         client,
         tasks: session.tasks.clone(),
-        model: Model::new(Followed::begin(&snapshot), began),
+        model: Model::new(Followed::begin(&snapshot), began, session.im.aor().clone()),
         view,
         results,
         commands: 0,

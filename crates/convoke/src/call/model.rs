@@ -1,7 +1,7 @@
 //! What the board shows, and what its keys mean. Pure: no terminal, no clock.
 
 use client::Followed;
-use convoke_types::ParticipantId;
+use convoke_types::{Aor, ParticipantId};
 use soap_proto::{Operation, ParticipantSnapshot, UtcMillis};
 
 use super::parties::{parties, shown};
@@ -25,6 +25,8 @@ pub struct Model {
     pub offline: Option<String>,
     /// When the call was asked for, by our clock.
     pub began: UtcMillis,
+    /// Whose board it is.
+    pub me: Aor,
 }
 
 /// What is being asked.
@@ -77,7 +79,7 @@ pub enum Wish {
 
 impl Model {
     /// A board for a conference that was just asked for.
-    pub fn new(followed: Followed, began: UtcMillis) -> Self {
+    pub fn new(followed: Followed, began: UtcMillis, me: Aor) -> Self {
         Self {
             followed,
             selected: None,
@@ -85,6 +87,7 @@ impl Model {
             notice: None,
             offline: None,
             began,
+            me,
         }
     }
 
@@ -152,7 +155,9 @@ impl Model {
                 self.prompt = Prompt::End;
             }
             Key::Char('q') => return Some(Wish::Leave),
-            Key::Char('m' | 'd' | 'c') => return self.command(key),
+            Key::Char('m' | 'd' | 'c' | 'f') => return self.command(key),
+            Key::Char('h') => return self.hand(),
+            Key::Char('l') => return Some(self.lock()),
             Key::Escape => self.notice = None,
             Key::Char(_) | Key::Enter | Key::Backspace | Key::Interrupt => {}
         }
@@ -193,6 +198,13 @@ impl Model {
                     participant,
                 },
             ),
+            Key::Char('f') => (
+                format!("Giving the floor to {name} …"),
+                Operation::GiveFloor {
+                    conference,
+                    participant,
+                },
+            ),
             Key::Char('d') => (
                 format!("Hanging up on {name} …"),
                 Operation::Disconnect {
@@ -205,12 +217,54 @@ impl Model {
                 Operation::Call {
                     conference,
                     participant,
-                    place: None,
+                    at: None,
                 },
             ),
         };
         self.say(words);
         Some(Wish::Command(operation))
+    }
+
+    /// One's own hand, up or down; that of somebody else whose line is selected can only be lowered.
+    fn hand(&mut self) -> Option<Wish> {
+        let whom = self.selected()?.clone();
+        let mine = whom.user.as_ref() == Some(&self.me);
+        let name = one_line(&whom.name);
+        let conference = self.followed.snapshot().id.clone();
+        let participant = whom.id;
+        let (words, operation) = match (whom.hand, mine) {
+            (Some(_), _) => (
+                format!("Lowering the hand of {name} …"),
+                Operation::LowerHand {
+                    conference,
+                    participant,
+                },
+            ),
+            (None, true) => (
+                "Raising your hand …".to_owned(),
+                Operation::RaiseHand {
+                    conference,
+                    participant,
+                },
+            ),
+            (None, false) => {
+                self.complain(format!("{name} has no hand up; only they can raise it."));
+                return None;
+            }
+        };
+        self.say(words);
+        Some(Wish::Command(operation))
+    }
+
+    fn lock(&mut self) -> Wish {
+        let snapshot = self.followed.snapshot();
+        let conference = snapshot.id.clone();
+        let (words, operation) = match snapshot.locked {
+            true => ("Opening the conference …", Operation::Unlock { conference }),
+            false => ("Locking the conference …", Operation::Lock { conference }),
+        };
+        self.say(words);
+        Wish::Command(operation)
     }
 
     fn add_key(&mut self, mut typed: String, key: Key) -> Option<Wish> {
@@ -263,6 +317,8 @@ pub mod tests {
             muted: false,
             talking: false,
             silent: false,
+            hand: None,
+            hand_since: None,
             leg: state.map(|state| LegSnapshot {
                 id: "l1".parse().unwrap(),
                 state,
@@ -278,12 +334,14 @@ pub mod tests {
             id: "c1".parse().unwrap(),
             title: "Plan".into(),
             state: ConferenceState::Running,
+            locked: false,
             version: 9,
             count: u32::try_from(participants.len()).unwrap(),
             first: 0,
             participants,
         };
-        Model::new(Followed::resume(snapshot), UtcMillis(0))
+        let me = "alice@example.org".parse().unwrap();
+        Model::new(Followed::resume(snapshot), UtcMillis(0), me)
     }
 
     fn two() -> Model {
@@ -314,10 +372,34 @@ pub mod tests {
         let again = Operation::Call {
             conference,
             participant: "p1".parse().unwrap(),
-            place: None,
+            at: None,
         };
         assert_eq!(model.key(Key::Char('c')), Some(Wish::Command(again)));
         assert_eq!(model.key(Key::Char('q')), Some(Wish::Leave));
+    }
+
+    #[test]
+    fn hands_the_floor_and_the_lock_have_keys() {
+        let mut model = two();
+        let mut people = model.participants().to_vec();
+        people[0].user = Some("alice@example.org".parse().unwrap());
+        people[1].hand = Some(1);
+        model = self::model(people);
+        let name = |wish: Option<Wish>| match wish {
+            Some(Wish::Command(operation)) => operation.name().as_str(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(name(model.key(Key::Char('h'))), "raiseHand");
+        assert_eq!(name(model.key(Key::Char('l'))), "lock");
+        model.key(Key::Down);
+        assert_eq!(name(model.key(Key::Char('h'))), "lowerHand");
+        assert_eq!(name(model.key(Key::Char('f'))), "giveFloor");
+        let mut people = model.participants().to_vec();
+        people[1].hand = None;
+        model = self::model(people);
+        model.key(Key::Down);
+        assert_eq!(model.key(Key::Char('h')), None);
+        assert!(model.notice.is_some_and(|notice| notice.bad));
     }
 
     #[test]

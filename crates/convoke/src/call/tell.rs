@@ -27,6 +27,7 @@ pub fn answer(conference: &Snapshot) -> Value {
         "conference": conference.id,
         "title": conference.title,
         "version": conference.version,
+        "locked": conference.locked,
     })
 }
 
@@ -75,6 +76,8 @@ fn participant(p: &ParticipantSnapshot) -> Value {
         "user": p.user,
         "place": p.place,
         "role": p.role,
+        "muted": p.muted,
+        "hand": p.hand,
         "state": leg.map(|leg| leg.state),
         "cause": leg.and_then(|leg| leg.cause.as_ref()),
     })

@@ -37,6 +37,28 @@ pub enum Command {
     Drop(String),
     /// Hang up and take them off the list.
     Remove(String),
+    /// Nobody shall hear anybody but owner and moderators.
+    MuteAll,
+    /// All shall be heard again.
+    UnmuteAll,
+    /// Hang up everybody's telephone but the speaker's.
+    DropAll,
+    /// The speaker wants to say something.
+    RaiseHand,
+    /// Somebody (`None`: the speaker) does not want to any more.
+    LowerHand(Option<String>),
+    /// They have the word.
+    Floor(String),
+    /// Nobody shall be added.
+    Lock,
+    /// People may be added again.
+    Unlock,
+    /// They shall be a moderator.
+    Promote(String),
+    /// They shall own it.
+    HandOver(String),
+    /// The speaker does not want to be called, and perhaps says why.
+    Decline(Option<String>),
     /// End it for all.
     End,
     /// What can be said.
@@ -67,6 +89,11 @@ pub enum Wrong {
         /// The word.
         word: &'static str,
     },
+    /// Nobody raises the hand of somebody else.
+    OnlyYours {
+        /// The first word too many.
+        word: String,
+    },
     /// More words than the command takes.
     TooMuch {
         /// The first word too many.
@@ -86,6 +113,14 @@ enum Verb {
     Unmute,
     Drop,
     Remove,
+    Hand,
+    Lower,
+    Floor,
+    Lock,
+    Unlock,
+    Promote,
+    HandOver,
+    Decline,
     End,
     Help,
 }
@@ -93,7 +128,7 @@ enum Verb {
 use Language::{English, German};
 
 /// Every word that begins a command. The first of a language is the one that help names.
-const VERBS: [(&str, Verb, Language); 47] = [
+const VERBS: [(&str, Verb, Language); 73] = [
     ("call", Verb::Call, English),
     ("dial", Verb::Call, English),
     ("ring", Verb::Call, English),
@@ -131,6 +166,32 @@ const VERBS: [(&str, Verb, Language); 47] = [
     ("entferne", Verb::Remove, German),
     ("entfernen", Verb::Remove, German),
     ("raus", Verb::Remove, German),
+    ("raise", Verb::Hand, English),
+    ("hand", Verb::Hand, English),
+    ("melde", Verb::Hand, German),
+    ("melden", Verb::Hand, German),
+    ("lower", Verb::Lower, English),
+    ("senke", Verb::Lower, German),
+    ("senken", Verb::Lower, German),
+    ("floor", Verb::Floor, English),
+    ("give", Verb::Floor, English),
+    ("wort", Verb::Floor, German),
+    ("gib", Verb::Floor, German),
+    ("lock", Verb::Lock, English),
+    ("sperre", Verb::Lock, German),
+    ("sperren", Verb::Lock, German),
+    ("unlock", Verb::Unlock, English),
+    ("open", Verb::Unlock, English),
+    ("öffne", Verb::Unlock, German),
+    ("öffnen", Verb::Unlock, German),
+    ("moderator", Verb::Promote, English),
+    ("promote", Verb::Promote, English),
+    ("ernenne", Verb::Promote, German),
+    ("handover", Verb::HandOver, English),
+    ("übergib", Verb::HandOver, German),
+    ("übergebe", Verb::HandOver, German),
+    ("decline", Verb::Decline, English),
+    ("ablehnen", Verb::Decline, German),
     ("end", Verb::End, English),
     ("stop", Verb::End, English),
     ("ende", Verb::End, German),
@@ -142,6 +203,9 @@ const VERBS: [(&str, Verb, Language); 47] = [
     ("hilfe", Verb::Help, German),
     ("was", Verb::Help, German),
 ];
+
+/// Words that mean everybody, where one person is expected.
+const EVERYBODY: [&str; 5] = ["all", "everybody", "everyone", "alle", "allen"];
 
 /// Words between names that mean nothing.
 const FILLERS: [&str; 6] = ["and", "und", "with", "mit", "&", "to"];
@@ -174,7 +238,12 @@ pub fn parse(text: &str) -> Result<Said, Confusion> {
             },
         });
     };
-    let which = take_which(&mut words);
+    // "decline in 2" says which; "decline I am back in 5" says why.
+    let says_why = verb == Verb::Decline && words.len() > 2;
+    let which = match says_why {
+        true => None,
+        false => take_which(&mut words),
+    };
     command(verb, name, words)
         .map(|command| Said {
             command,
@@ -199,34 +268,87 @@ fn command(verb: Verb, name: &'static str, mut words: Vec<Word>) -> Result<Comma
                 (false, false) => Ok(Command::Add(parties)),
             }
         }
-        Verb::Who | Verb::End | Verb::Help => {
-            // "who is in the call?", "end the conference" are as good as the first word alone.
-            Ok(match verb {
-                Verb::Who => Command::Who,
-                Verb::End => match words.into_iter().find(|w| !w.is_small_talk()) {
-                    // "end bob" is more likely a slip than the wish to end it for all.
-                    Some(word) => return Err(Wrong::TooMuch { word: word.text }),
-                    None => Command::End,
-                },
-                _ => Command::Help,
-            })
-        }
-        Verb::Redial | Verb::Mute | Verb::Unmute | Verb::Drop | Verb::Remove => {
-            // A name of several words needs no quotes here: there is only one.
-            let name: Vec<String> = words.into_iter().map(|w| w.text).collect();
-            let name = name.join(" ");
-            if name.is_empty() {
-                return Err(whom);
+        // "who is in the call?", "end the conference" are as good as the first word alone.
+        Verb::Who => Ok(Command::Who),
+        Verb::Help => Ok(Command::Help),
+        // "end bob" is more likely a slip than the wish to end it for all.
+        Verb::End => alone(words, Command::End),
+        Verb::Lock => alone(words, Command::Lock),
+        Verb::Unlock => alone(words, Command::Unlock),
+        Verb::Hand => {
+            words.retain(|word| !word.is_own_hand());
+            let over = words.first().is_some_and(|word| word.is("over"));
+            // "hand over to bob"
+            match (over && name == "hand", words.first()) {
+                (true, _) => whole_name(words.split_off(1))
+                    .map(Command::HandOver)
+                    .ok_or(whom),
+                (false, None) => Ok(Command::RaiseHand),
+                (false, Some(word)) => Err(Wrong::OnlyYours { word: bare(word) }),
             }
-            Ok(match verb {
-                Verb::Redial => Command::Redial(name),
-                Verb::Mute => Command::Mute(name),
-                Verb::Unmute => Command::Unmute(name),
-                Verb::Drop => Command::Drop(name),
-                _ => Command::Remove(name),
-            })
         }
+        Verb::Lower => {
+            words.retain(|word| !word.is_own_hand());
+            if let Some(last) = words.last_mut() {
+                last.text = bare(last);
+            }
+            Ok(Command::LowerHand(whole_name(words)))
+        }
+        Verb::Decline => Ok(Command::Decline(text_of(words))),
+        Verb::Mute if is_everybody(&words) => Ok(Command::MuteAll),
+        Verb::Unmute if is_everybody(&words) => Ok(Command::UnmuteAll),
+        Verb::Drop if is_everybody(&words) => Ok(Command::DropAll),
+        Verb::Floor => {
+            // "give the floor to bob", "gib bob das Wort"
+            let floor = ["the", "floor", "to", "das", "wort"];
+            words.retain(|word| !floor.iter().any(|small| word.is(small)));
+            whole_name(words).map(Command::Floor).ok_or(whom)
+        }
+        Verb::Redial => whole_name(words).map(Command::Redial).ok_or(whom),
+        Verb::Mute => whole_name(words).map(Command::Mute).ok_or(whom),
+        Verb::Unmute => whole_name(words).map(Command::Unmute).ok_or(whom),
+        Verb::Drop => whole_name(words).map(Command::Drop).ok_or(whom),
+        Verb::Remove => whole_name(words).map(Command::Remove).ok_or(whom),
+        Verb::Promote => whole_name(words).map(Command::Promote).ok_or(whom),
+        Verb::HandOver => whole_name(words).map(Command::HandOver).ok_or(whom),
     }
+}
+
+/// A command that takes no name.
+fn alone(words: Vec<Word>, command: Command) -> Result<Command, Wrong> {
+    match words.into_iter().find(|word| !word.is_small_talk()) {
+        Some(word) => Err(Wrong::TooMuch { word: word.text }),
+        None => Ok(command),
+    }
+}
+
+/// A name of several words needs no quotes where there is only one; "to" before it means nothing.
+fn whole_name(mut words: Vec<Word>) -> Option<String> {
+    if words.len() > 1
+        && words
+            .first()
+            .is_some_and(|word| word.is("to") || word.is("an"))
+    {
+        words.remove(0);
+    }
+    text_of(words)
+}
+
+/// "bob's" is bob.
+fn bare(word: &Word) -> String {
+    let text = word.text.as_str();
+    let owner = text.strip_suffix("'s").or_else(|| text.strip_suffix("’s"));
+    owner.filter(|_| !word.quoted).unwrap_or(text).to_owned()
+}
+
+fn text_of(words: Vec<Word>) -> Option<String> {
+    let texts: Vec<String> = words.into_iter().map(|word| word.text).collect();
+    let text = texts.join(" ");
+    (!text.is_empty()).then_some(text)
+}
+
+fn is_everybody(words: &[Word]) -> bool {
+    matches!(words, [only] if EVERYBODY.iter().any(|everybody| only.is(everybody)))
 }
 
 #[derive(Debug, Clone)]
@@ -238,6 +360,12 @@ struct Word {
 impl Word {
     fn is(&self, other: &str) -> bool {
         !self.quoted && self.text.eq_ignore_ascii_case(other)
+    }
+    /// "raise my hand", "melde mich", "senke meine Hand": whose it is goes without saying.
+    fn is_own_hand(&self) -> bool {
+        ["my", "hand", "the", "mich", "meine", "die", "up"]
+            .iter()
+            .any(|small| self.is(small))
     }
     fn is_small_talk(&self) -> bool {
         [

@@ -7,7 +7,7 @@ use convoke_types::{Aor, EndReason, Fault, FaultCode, LegState, Role};
 use soap_proto::{ParticipantSnapshot, Party, Snapshot, UtcMillis, Who};
 
 use super::Language;
-use super::parse::{Confusion, Wrong};
+use super::parse::{Command, Confusion, Wrong};
 
 /// Most people named in one answer.
 const NAMED_MAX: usize = 50;
@@ -27,6 +27,28 @@ pub enum Did {
     Dropped(String),
     /// They are off the list.
     Removed(String),
+    /// Nobody but owner and moderators is heard.
+    MutedAll,
+    /// All are heard.
+    UnmutedAll,
+    /// Everybody else's telephone is being hung up.
+    DroppedAll,
+    /// The receiver is in the queue.
+    HandUp,
+    /// They (`None`: the receiver) are out of it.
+    HandDown(Option<String>),
+    /// They have the word.
+    Floor(String),
+    /// It is locked.
+    Locked,
+    /// It is open again.
+    Unlocked,
+    /// They are a moderator.
+    Promoted(String),
+    /// They own it.
+    HandedOver(String),
+    /// The receiver is not called any more.
+    Declined,
     /// It is ending.
     Ended,
 }
@@ -109,6 +131,52 @@ pub(crate) fn did(did: &Did, language: Language) -> String {
             format!("{name} is off the list."),
             format!("{name} ist von der Liste."),
         ),
+        Did::MutedAll => language
+            .choose("All participants are muted.", "Alle Teilnehmer sind stumm.")
+            .to_owned(),
+        Did::UnmutedAll => language
+            .choose(
+                "All participants can be heard again.",
+                "Alle Teilnehmer sind wieder zu hören.",
+            )
+            .to_owned(),
+        Did::DroppedAll => language
+            .choose("Hanging up on everybody else.", "Ich trenne alle anderen.")
+            .to_owned(),
+        Did::HandUp => language
+            .choose("Your hand is up.", "Deine Hand ist oben.")
+            .to_owned(),
+        Did::HandDown(None) => language
+            .choose("Your hand is down.", "Deine Hand ist unten.")
+            .to_owned(),
+        Did::HandDown(Some(name)) => language.choose(
+            format!("{name}'s hand is down."),
+            format!("{name} meldet sich nicht mehr."),
+        ),
+        Did::Floor(name) => language.choose(
+            format!("{name} has the floor."),
+            format!("{name} hat das Wort."),
+        ),
+        Did::Locked => language
+            .choose("The conference is locked.", "Die Konferenz ist gesperrt.")
+            .to_owned(),
+        Did::Unlocked => language
+            .choose("The conference is open.", "Die Konferenz ist offen.")
+            .to_owned(),
+        Did::Promoted(name) => language.choose(
+            format!("{name} is a moderator now."),
+            format!("{name} moderiert jetzt mit."),
+        ),
+        Did::HandedOver(name) => language.choose(
+            format!("The conference is {name}'s now."),
+            format!("Die Konferenz gehört jetzt {name}."),
+        ),
+        Did::Declined => language
+            .choose(
+                "You are not called any more.",
+                "Du wirst nicht mehr angerufen.",
+            )
+            .to_owned(),
         Did::Ended => language
             .choose("Ending the conference.", "Ich beende die Konferenz.")
             .to_owned(),
@@ -132,6 +200,10 @@ pub(crate) fn who(conferences: &[&Snapshot], now: UtcMillis, language: Language)
             language.choose("Conference", "Konferenz").to_owned()
         } else {
             conference.title.clone()
+        };
+        let title = match conference.locked {
+            true => format!("{title} ({})", language.choose("locked", "gesperrt")),
+            false => title,
         };
         if conferences.len() > 1 {
             // Writing to a String cannot fail.
@@ -169,6 +241,13 @@ fn line(p: &ParticipantSnapshot, now: UtcMillis, language: Language) -> String {
         if on {
             text.push_str(language.choose(english, german));
         }
+    }
+    if let Some(place) = p.hand {
+        let _ = write!(
+            text,
+            ", {} ({place})",
+            language.choose("hand up", "meldet sich")
+        );
     }
     text
 }
@@ -222,6 +301,38 @@ pub(crate) fn report(report: &Report, told: bool, language: Language) -> Option<
             let german = format!("{who} ist wieder zu hören.");
             Some(language.choose(format!("{who} can be heard again."), german))
         }
+        Change::Hand { on: true } if !told => Some(language.choose(
+            format!("{who} raises a hand."),
+            format!("{who} meldet sich."),
+        )),
+        Change::Hand { on: false } if !told => Some(language.choose(
+            format!("{who}'s hand is down."),
+            format!("{who} meldet sich nicht mehr."),
+        )),
+        Change::Role if !told => report.participant.as_ref().map(|p| match p.role {
+            Role::Owner => language.choose(
+                format!("The conference is {who}'s now."),
+                format!("Die Konferenz gehört jetzt {who}."),
+            ),
+            Role::Moderator => language.choose(
+                format!("{who} is a moderator now."),
+                format!("{who} moderiert jetzt mit."),
+            ),
+            Role::Participant | Role::Outsider | Role::Administrator => language.choose(
+                format!("{who} takes part now."),
+                format!("{who} nimmt jetzt teil."),
+            ),
+        }),
+        Change::Locked { on: true } if !told => Some(
+            language
+                .choose("The conference is locked.", "Die Konferenz ist gesperrt.")
+                .to_owned(),
+        ),
+        Change::Locked { on: false } if !told => Some(
+            language
+                .choose("The conference is open.", "Die Konferenz ist offen.")
+                .to_owned(),
+        ),
         Change::Silent { on: true } => Some(language.choose(
             format!("{who}: no sound from them."),
             format!("{who}: kein Ton."),
@@ -249,6 +360,9 @@ pub(crate) fn report(report: &Report, told: bool, language: Language) -> Option<
         | Change::Removed
         | Change::Muted { .. }
         | Change::Talking { .. }
+        | Change::Hand { .. }
+        | Change::Role
+        | Change::Locked { .. }
         | Change::Silent { on: false } => None,
     }
 }
@@ -359,11 +473,18 @@ pub(crate) fn confusion(confusion: &Confusion) -> String {
             format!("Whom? Say for example: {word} bob"),
             format!("Wen? Sag zum Beispiel: {word} bob"),
         ),
+        Wrong::OnlyYours { word } => {
+            let word = soap_proto::clean(word, 40);
+            language.choose(
+                format!("Only {word} can do that. To raise your own hand: hand"),
+                format!("Das kann nur {word} selbst. Um dich zu melden: melden"),
+            )
+        }
         Wrong::TooMuch { word } => {
             let word = soap_proto::clean(word, 40);
             language.choose(
-                format!("\"end\" ends it for all. To hang up one person: drop {word}"),
-                format!("\"ende\" beendet sie für alle. Um jemanden zu trennen: trenne {word}"),
+                format!("\"end\" ends it for all, \"lock\" locks it. To hang up one person: drop {word}"),
+                format!("\"ende\" beendet sie für alle, \"sperre\" sperrt sie. Um jemanden zu trennen: trenne {word}"),
             )
         }
         Wrong::OpenQuote => {
@@ -380,6 +501,9 @@ pub(crate) fn help(language: Language) -> String {
              who – who is in, who rings\n\
              mute bob · unmute bob\n\
              drop bob – hang up on bob · remove bob – and forget him\n\
+             hand – ask to speak · lower · floor bob – let him speak\n\
+             mute all · unmute all · drop all · lock · unlock\n\
+             moderator bob · hand over to bob · decline in a meeting\n\
              end – end it for all\n\
              With several conferences: mute bob in 2 (auf Deutsch: hilfe)",
             "ruf bob \"Carla Jansen\" (work) +15550107 an – alle anrufen und verbinden\n\
@@ -387,6 +511,9 @@ pub(crate) fn help(language: Language) -> String {
              wer – wer dabei ist, bei wem es klingelt\n\
              stumm bob · laut bob\n\
              trenne bob – bob auflegen · entferne bob – und von der Liste nehmen\n\
+             melden – ums Wort bitten · senken · wort bob – ihn sprechen lassen\n\
+             stumm alle · laut alle · trenne alle · sperre · öffne\n\
+             ernenne bob – moderiert mit · übergib bob · ablehnen in einer Besprechung\n\
              ende – für alle beenden\n\
              Bei mehreren Konferenzen: stumm bob in 2 (in English: help)",
         )
@@ -413,6 +540,21 @@ pub(crate) fn no_conference(language: Language) -> String {
             "Du bist in keiner Konferenz. Beginne eine: ruf bob an",
         )
         .to_owned()
+}
+
+/// That the speaker's own command fits none of their conferences.
+pub(crate) fn not_now(command: &Command, language: Language) -> String {
+    let text = match command {
+        Command::Decline(_) => {
+            language.choose("Nobody is calling you.", "Dich ruft gerade niemand an.")
+        }
+        Command::RaiseHand => language.choose(
+            "You are not in a call; your hand can be seen once you are.",
+            "Du bist in keinem Gespräch; deine Hand sieht man erst dort.",
+        ),
+        _ => language.choose("Your hand is not up.", "Deine Hand ist nicht oben."),
+    };
+    text.to_owned()
 }
 
 pub(crate) fn which(conferences: &[Snapshot], language: Language) -> String {

@@ -265,6 +265,8 @@ pub fn participant(n: usize, name: &str, place: &str, role: Role) -> Participant
         muted: false,
         talking: false,
         silent: false,
+        hand: None,
+        hand_since: None,
         leg: None,
     }
 }
@@ -279,6 +281,7 @@ pub fn conference(id: &str, people: &[(&str, &str)]) -> Snapshot {
         id: id.parse().unwrap(),
         title: String::new(),
         state: ConferenceState::Running,
+        locked: false,
         version: 5,
         count: u32::try_from(participants.len()).unwrap(),
         first: 0,

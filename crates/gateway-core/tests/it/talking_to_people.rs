@@ -145,6 +145,43 @@ fn a_name_is_found_in_the_only_conference() {
             OperationName::Add,
             "Calling dave (mobile) too.",
         ),
+        (
+            "floor bob",
+            OperationName::GiveFloor,
+            "Bob Miller has the floor.",
+        ),
+        (
+            "lower carol",
+            OperationName::LowerHand,
+            "Carol's hand is down.",
+        ),
+        (
+            "ernenne carol",
+            OperationName::MakeModerator,
+            "Carol moderiert jetzt mit.",
+        ),
+        (
+            "hand over to carol",
+            OperationName::HandOver,
+            "The conference is Carol's now.",
+        ),
+        ("lock", OperationName::Lock, "The conference is locked."),
+        ("öffne", OperationName::Unlock, "Die Konferenz ist offen."),
+        (
+            "mute all",
+            OperationName::MuteAll,
+            "All participants are muted.",
+        ),
+        (
+            "laut alle",
+            OperationName::UnmuteAll,
+            "Alle Teilnehmer sind wieder zu hören.",
+        ),
+        (
+            "drop all",
+            OperationName::DisconnectAll,
+            "Hanging up on everybody else.",
+        ),
         ("end", OperationName::End, "Ending the conference."),
     ] {
         let mut scene = Scene::new();
@@ -236,6 +273,113 @@ fn what_is_not_clear_is_asked_back() {
 }
 
 #[test]
+fn what_concerns_oneself_is_said_without_a_name_and_meant_where_it_fits() {
+    let now = soap_proto::UtcMillis(0);
+    let here = |id: &str, state, hand| {
+        let mut conference = conference(id, &[("Bob", "mobile")]);
+        let alice = conference.participants[0].clone();
+        conference.participants[0] = with_leg(alice, state, now);
+        conference.participants[0].hand = hand;
+        conference
+    };
+    let in_one = || {
+        vec![
+            here("c1", LegState::Joined, None),
+            here("c2", LegState::Left, None),
+        ]
+    };
+    let rung = || {
+        vec![
+            here("c1", LegState::Left, None),
+            here("c2", LegState::Ringing, None),
+        ]
+    };
+    let up = || vec![here("c1", LegState::Joined, Some(1))];
+    for (words, conferences, id, operation, answer) in [
+        (
+            "hand",
+            in_one(),
+            "c1",
+            OperationName::RaiseHand,
+            "Your hand is up.",
+        ),
+        (
+            "senken",
+            up(),
+            "c1",
+            OperationName::LowerHand,
+            "Deine Hand ist unten.",
+        ),
+        (
+            "decline in a meeting",
+            rung(),
+            "c2",
+            OperationName::Decline,
+            "You are not called any more.",
+        ),
+    ] {
+        let mut scene = Scene::new();
+        let snapshot = conferences[0].clone();
+        scene.says_with(words, conferences);
+        let (token, request) = scene.call();
+        assert_eq!(request.operation.name(), operation, "{words}");
+        assert_eq!(request.operation.conference().unwrap().as_str(), id);
+        if let Operation::Decline { words, .. } = &request.operation {
+            assert_eq!(words.as_deref(), Some("in a meeting"));
+        }
+        scene.service_answers(token, &request, done(operation, snapshot));
+        assert_eq!(scene.hears(), answer, "{words}");
+    }
+    for (words, conferences, answer) in [
+        ("hand", rung(), "You are not in a call"),
+        ("lower", in_one(), "Your hand is not up."),
+        ("ablehnen", in_one(), "Dich ruft gerade niemand an."),
+        ("raise bob's hand", vec![], "Only bob can do that."),
+    ] {
+        let mut scene = Scene::new();
+        match conferences.is_empty() {
+            true => assert_eq!(scene.says("alice", words), 202),
+            false => scene.says_with(words, conferences),
+        }
+        assert!(scene.calls.is_empty(), "{words}");
+        let heard = scene.hears();
+        assert!(heard.contains(answer), "{words}: {heard}");
+    }
+}
+
+#[test]
+fn hands_roles_and_the_lock_are_told_to_who_did_not_ask_for_them() {
+    let address = words_address(&"alice@example.org".parse().unwrap(), Language::English);
+    let mut scene = Scene::new();
+    for (who, change, words) in [
+        (Some("Bob"), Change::Hand { on: true }, "Bob raises a hand."),
+        (
+            Some("Bob"),
+            Change::Hand { on: false },
+            "Bob's hand is down.",
+        ),
+        (Some("Bob"), Change::Role, "Bob takes part now."),
+        (
+            None,
+            Change::Locked { on: true },
+            "The conference is locked.",
+        ),
+        (
+            None,
+            Change::Locked { on: false },
+            "The conference is open.",
+        ),
+    ] {
+        scene.reports(Some(&address), vec![report(3, who, change)]);
+        assert_eq!(scene.hears(), words);
+    }
+    let mut appointed = report(4, Some("Bob"), Change::Role);
+    appointed.participant.as_mut().unwrap().role = convoke_types::Role::Moderator;
+    scene.reports(Some(&address), vec![appointed]);
+    assert_eq!(scene.hears(), "Bob is a moderator now.");
+}
+
+#[test]
 fn who_lists_states_and_times() {
     let mut scene = Scene::new();
     scene.wait(200_000);
@@ -249,6 +393,8 @@ fn who_lists_states_and_times() {
         before(130_000),
     );
     snapshot.participants[0].talking = true;
+    snapshot.participants[0].hand = Some(1);
+    snapshot.locked = true;
     snapshot.participants[1] = with_leg(
         snapshot.participants[1].clone(),
         LegState::Ringing,
@@ -257,7 +403,7 @@ fn who_lists_states_and_times() {
     scene.says_with("who", vec![snapshot]);
     assert_eq!(
         scene.hears(),
-        "Plan:\n  Alice (mobile): in the call 2:10, talking\n  Bob (mobile): ringing 0:05\n  Carol: not called"
+        "Plan (locked):\n  Alice (mobile): in the call 2:10, talking, hand up (1)\n  Bob (mobile): ringing 0:05\n  Carol: not called"
     );
 }
 

@@ -98,6 +98,52 @@ fn the_other_commands_take_one_name_with_or_without_quotes() {
     ] {
         check(text, command);
     }
+    let bob = || "bob".to_owned();
+    for (text, command) in [
+        ("hand", Command::RaiseHand),
+        ("raise my hand", Command::RaiseHand),
+        ("Melde mich!", Command::RaiseHand),
+        ("melden", Command::RaiseHand),
+        ("lower", Command::LowerHand(None)),
+        ("lower my hand", Command::LowerHand(None)),
+        ("senke meine Hand", Command::LowerHand(None)),
+        ("lower bob's hand", Command::LowerHand(Some(bob()))),
+        ("floor bob", Command::Floor(bob())),
+        ("give the floor to bob", Command::Floor(bob())),
+        ("wort bob", Command::Floor(bob())),
+        ("gib bob das Wort", Command::Floor(bob())),
+        ("lock", Command::Lock),
+        ("lock the conference", Command::Lock),
+        ("sperren", Command::Lock),
+        ("unlock", Command::Unlock),
+        ("öffne die Konferenz", Command::Unlock),
+        ("moderator bob", Command::Promote(bob())),
+        ("ernenne bob", Command::Promote(bob())),
+        ("hand over to bob", Command::HandOver(bob())),
+        ("handover bob", Command::HandOver(bob())),
+        ("übergib an bob", Command::HandOver(bob())),
+        ("mute all", Command::MuteAll),
+        ("stumm alle", Command::MuteAll),
+        ("mute \"all\"", Command::Mute("all".into())),
+        ("mute all hands", Command::Mute("all hands".into())),
+        ("unmute everybody", Command::UnmuteAll),
+        ("laut alle", Command::UnmuteAll),
+        ("disconnect all", Command::DropAll),
+        ("trenne alle", Command::DropAll),
+        ("decline", Command::Decline(None)),
+        (
+            "decline back in 5",
+            Command::Decline(Some("back in 5".into())),
+        ),
+        (
+            "ablehnen in einer Besprechung",
+            Command::Decline(Some("in einer Besprechung".into())),
+        ),
+    ] {
+        check(text, command);
+    }
+    assert_eq!(parse("decline in 2").unwrap().which, Some(2));
+    assert_eq!(parse("übergib bob").unwrap().language, Language::German);
     assert_eq!(parse("mute bob in 2").unwrap().which, Some(2));
     assert_eq!(parse("end in #1").unwrap().which, Some(1));
     assert_eq!(parse("wer").unwrap().language, Language::German);
@@ -137,6 +183,18 @@ fn what_is_not_understood_says_what_might_be_meant() {
         Wrong::TooMuch { word: "bob".into() }
     );
     assert_eq!(parse("call \"bob").unwrap_err().wrong, Wrong::OpenQuote);
+    assert_eq!(
+        parse("raise bob's hand").unwrap_err().wrong,
+        Wrong::OnlyYours { word: "bob".into() }
+    );
+    assert_eq!(
+        parse("hand over").unwrap_err().wrong,
+        Wrong::Whom { word: "hand" }
+    );
+    assert_eq!(
+        parse("lock bob").unwrap_err().wrong,
+        Wrong::TooMuch { word: "bob".into() }
+    );
 }
 
 proptest::proptest! {

@@ -150,6 +150,42 @@ fn an_isolated_leg_hears_its_prompt_and_is_heard_by_nobody() {
 }
 
 #[test]
+fn a_sentence_takes_the_place_of_the_mix_for_one_leg_which_is_heard_meanwhile() {
+    let mut tone = Tone::new(2_500);
+    // Longer than what is judged, with some for the beginning.
+    let own = (0..PACKETS + 25).flat_map(|_| tone.frame()).collect();
+    let prompts = HashMap::from([((Prompt::HandUp, "en".to_owned()), own)]);
+    let mut bridge = Bridge::with(&Config {
+        prompts,
+        threads: 1,
+        ..Config::default()
+    });
+    let phones = three(&mut bridge);
+    let asker = key("c1", "l0");
+    bridge.command(MediaCommand::Play {
+        leg: asker.clone(),
+        prompt: Prompt::HandUp,
+        language: "en".into(),
+        repeat: 1,
+    });
+    let phones = talk(phones, PACKETS);
+    let spectrum = Spectrum::of(&phones[0].heard);
+    spectrum.assert_heard(2_500);
+    spectrum.assert_not_heard(TONES[1]);
+    for other in &phones[1..] {
+        let spectrum = Spectrum::of(&other.heard);
+        spectrum.assert_heard(TONES[0]);
+        spectrum.assert_not_heard(2_500);
+    }
+    let phones = talk(phones, 25);
+    bridge.wait_for(|event| {
+        matches!(event, MediaEvent::PromptDone { leg } if *leg == asker).then_some(())
+    });
+    let phones = talk(phones, PACKETS);
+    Spectrum::of(&phones[0].heard).assert_heard(TONES[1]);
+}
+
+#[test]
 fn a_prompt_stops_when_the_leg_joins() {
     let mut bridge = Bridge::start();
     let leg = key("c1", "l1");

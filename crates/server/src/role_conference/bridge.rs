@@ -29,8 +29,9 @@ const EVENTS_PER_LEG: usize = 16;
 /// talking and silence are dropped.
 const EVENTS_MAX: usize = LEGS_MAX * EVENTS_PER_LEG * 5 / 4;
 const EVENTS_KEPT_FREE: usize = LEGS_MAX * EVENTS_PER_LEG;
-/// Commands that may wait for the media bridge; a leg has five at most.
-const MEDIA_COMMANDS_MAX: usize = LEGS_MAX * 5;
+/// Commands that may wait for the media bridge; a leg has seven at most (its keys, which are confirmed by mute and a sentence,
+/// have a pace).
+const MEDIA_COMMANDS_MAX: usize = LEGS_MAX * 7;
 /// Pause before a command that found the media thread busy is tried again, and how often.
 const MEDIA_RETRY: Duration = Duration::from_millis(5);
 const MEDIA_TRIES: u32 = 200;

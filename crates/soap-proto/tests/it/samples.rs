@@ -8,7 +8,7 @@ use proptest::option::of;
 use proptest::prelude::*;
 use proptest::sample::select;
 use soap_proto::{
-    Answer, ConferenceState, Create, Expires, Headers, LegSnapshot, OnOwnerLeft, Operation,
+    Answer, CallAt, ConferenceState, Create, Expires, Headers, LegSnapshot, OnOwnerLeft, Operation,
     OperationName, ParticipantSnapshot, Party, Policy, ReportAck, ReportMessage, Request, Response,
     Snapshot, UtcMillis, Who, clean,
 };
@@ -61,11 +61,22 @@ fn headers() -> impl Strategy<Value = Headers> {
         )
 }
 
+fn number() -> impl Strategy<Value = String> {
+    "[+0-9(][0-9 .()/-]{0,20}[0-9]".prop_map(|t| clean(&t, 40))
+}
+
+fn call_at() -> impl Strategy<Value = CallAt> {
+    prop_oneof![
+        label().prop_map(CallAt::Place),
+        number().prop_map(CallAt::Number),
+    ]
+}
+
 fn party() -> impl Strategy<Value = Party> {
     let who = prop_oneof![
         label().prop_map(Who::Person),
         aor().prop_map(|a| Who::Person(a.to_string())),
-        "[+0-9(][0-9 .()/-]{0,20}[0-9]".prop_map(|t| Who::Number(clean(&t, 40))),
+        number().prop_map(Who::Number),
         uri().prop_map(Who::Sip),
     ];
     (who, of(text(64)), of(label())).prop_map(|(who, name, place)| Party { who, name, place })
@@ -104,11 +115,22 @@ fn operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
         3 => create(),
         1 => (id(), vec(party(), 1..4)).prop_map(|(conference, participants)| Operation::Add { conference, participants }),
-        1 => (id(), id(), of(label())).prop_map(|(conference, participant, place)| Operation::Call { conference, participant, place }),
+        2 => (id(), id(), of(call_at())).prop_map(|(conference, participant, at)| Operation::Call { conference, participant, at }),
         1 => (id(), id()).prop_map(|(conference, participant)| Operation::Disconnect { conference, participant }),
         1 => (id(), id()).prop_map(|(conference, participant)| Operation::Remove { conference, participant }),
         1 => (id(), id()).prop_map(|(conference, participant)| Operation::Mute { conference, participant }),
         1 => (id(), id()).prop_map(|(conference, participant)| Operation::Unmute { conference, participant }),
+        1 => (id(), id()).prop_map(|(conference, participant)| Operation::RaiseHand { conference, participant }),
+        1 => (id(), id()).prop_map(|(conference, participant)| Operation::LowerHand { conference, participant }),
+        1 => (id(), id()).prop_map(|(conference, participant)| Operation::GiveFloor { conference, participant }),
+        1 => id().prop_map(|conference| Operation::Lock { conference }),
+        1 => id().prop_map(|conference| Operation::Unlock { conference }),
+        1 => (id(), id()).prop_map(|(conference, participant)| Operation::MakeModerator { conference, participant }),
+        1 => (id(), id()).prop_map(|(conference, participant)| Operation::HandOver { conference, participant }),
+        1 => id().prop_map(|conference| Operation::MuteAll { conference }),
+        1 => id().prop_map(|conference| Operation::UnmuteAll { conference }),
+        1 => id().prop_map(|conference| Operation::DisconnectAll { conference }),
+        2 => (id(), id(), of(text(512))).prop_map(|(conference, participant, words)| Operation::Decline { conference, participant, words }),
         1 => id().prop_map(|conference| Operation::End { conference }),
         1 => (id(), of(0u64..10_000_000), of(0u32..=25_000), of(0u32..99_999))
             .prop_map(|(conference, since, wait_ms, first)| Operation::Get { conference, since, wait_ms, first }),
@@ -159,18 +181,23 @@ fn participant() -> impl Strategy<Value = ParticipantSnapshot> {
     (
         (id(), text(64), of(aor()), text(64), role()),
         (any::<bool>(), any::<bool>(), any::<bool>(), of(leg())),
+        of((1u32..10_000, moment())),
     )
         .prop_map(
-            |((id, name, user, place, role), (muted, talking, silent, leg))| ParticipantSnapshot {
-                id,
-                name,
-                user,
-                place,
-                role,
-                muted,
-                talking,
-                silent,
-                leg,
+            |((id, name, user, place, role), (muted, talking, silent, leg), hand)| {
+                ParticipantSnapshot {
+                    id,
+                    name,
+                    user,
+                    place,
+                    role,
+                    muted,
+                    talking,
+                    silent,
+                    hand: hand.map(|(place, _)| place),
+                    hand_since: hand.map(|(_, since)| since),
+                    leg,
+                }
             },
         )
 }
@@ -179,18 +206,22 @@ pub fn snapshot() -> impl Strategy<Value = Snapshot> {
         id(),
         text(64),
         select(ConferenceState::ALL.to_vec()),
+        any::<bool>(),
         0u64..1_000_000,
         vec(participant(), 0..4),
     )
-        .prop_map(|(id, title, state, version, participants)| Snapshot {
-            id,
-            title,
-            state,
-            version,
-            count: u32::try_from(participants.len()).unwrap(),
-            first: 0,
-            participants,
-        })
+        .prop_map(
+            |(id, title, state, locked, version, participants)| Snapshot {
+                id,
+                title,
+                state,
+                locked,
+                version,
+                count: u32::try_from(participants.len()).unwrap(),
+                first: 0,
+                participants,
+            },
+        )
 }
 
 fn change() -> impl Strategy<Value = Change> {
@@ -213,6 +244,9 @@ fn change() -> impl Strategy<Value = Change> {
         any::<bool>().prop_map(|on| Change::Muted { on }),
         any::<bool>().prop_map(|on| Change::Talking { on }),
         any::<bool>().prop_map(|on| Change::Silent { on }),
+        any::<bool>().prop_map(|on| Change::Hand { on }),
+        any::<bool>().prop_map(|on| Change::Locked { on }),
+        Just(Change::Role),
         (end, text(512)).prop_map(|(reason, words)| Change::Ended {
             cause: ConferenceEnd { reason, words }
         }),

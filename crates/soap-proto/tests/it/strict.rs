@@ -190,6 +190,26 @@ fn what_the_schema_forbids_is_refused_with_its_place() {
             "a SIP URI",
         ),
         (
+            "<c:call><c:conference>c1</c:conference><c:participant>p1</c:participant><c:place>work</c:place><c:number>1</c:number></c:call>",
+            "/c:call",
+            "nothing more",
+        ),
+        (
+            "<c:call><c:conference>c1</c:conference><c:participant>p1</c:participant><c:number>one</c:number></c:call>",
+            "/c:call/c:number",
+            "a telephone number",
+        ),
+        (
+            "<c:muteAll><c:conference>c1</c:conference><c:participant>p1</c:participant></c:muteAll>",
+            "/c:muteAll",
+            "nothing more",
+        ),
+        (
+            "<c:raiseHand><c:conference>c1</c:conference></c:raiseHand>",
+            "/c:raiseHand",
+            "c:participant",
+        ),
+        (
             "<c:get><c:conference>c1</c:conference><c:waitMs>25001</c:waitMs></c:get>",
             "/c:get/c:waitMs",
             "0 to 25000",

@@ -20,7 +20,7 @@ REPORT = "urn:convoke:report:1"
 NAMESPACES = [SOAP, WSA, CONF, REPORT, "", "urn:other"]
 LOCALS = ["conference", "participant", "person", "number", "sip", "name", "place", "id", "leg", "state", "words", "cause",
           "policy", "title", "since", "waitMs", "first", "user", "Address", "MessageID", "expires", "sent", "seconds", "asserted",
-          "create", "end", "list", "get", "created", "muted", "accepted", "Fault", "faultcode", "detail", "fault", "code", "x"]
+          "create", "end", "list", "get", "created", "muted", "locked", "hand", "handSince", "role", "call", "decline", "lock", "raiseHand", "accepted", "Fault", "faultcode", "detail", "fault", "code", "x"]
 TEXTS = ["", " ", "  c1\t\n", "c1", "c 1", "a" * 64, "a" * 65, "ä" * 64, "ä" * 65, "a" * 128, "a" * 129, "a" * 320, "a" * 321,
          "x" * 512, "x" * 513, "true", "false", "1", "0", "TRUE", "yes", "on", "off", " off ", " true ", "00", "-1", "+1", "1.0", "1e3", "25000", "25001",
          "025000", "99999", "100000", "999999999999999999", "9999999999999999999", "30", "31", "030", "99", "100", "699", "700", "127", "128",

@@ -220,6 +220,50 @@ fn hold_and_resume_are_told_and_followed_by_the_media() {
 }
 
 #[test]
+fn a_sentence_is_spoken_once_to_who_is_in_the_mix_and_to_nobody_else() {
+    let announce = || BridgeCommand::Announce {
+        leg: leg(),
+        prompt: Prompt::HandUp,
+        language: "de".into(),
+    };
+    let play = MediaCommand::Play {
+        leg: leg(),
+        prompt: Prompt::HandUp,
+        language: "de".into(),
+        repeat: 1,
+    };
+    let mut stage = Stage::new();
+    stage.command(announce());
+    stage.dial(true);
+    stage.trunk_answers();
+    // The guard's sentence goes on.
+    stage.command(announce());
+    assert!(!stage.media.contains(&play));
+    let mut stage = joined();
+    stage.command(announce());
+    assert_eq!(stage.media.last(), Some(&play));
+    stage.media(MediaEvent::PromptDone { leg: leg() });
+    assert_eq!(stage.events.last(), Some(&LegEvent::Joined));
+}
+
+#[test]
+fn answers_to_calls_of_others_are_nothing_to_telephones() {
+    let mut stage = joined();
+    let (events, media) = (stage.events.clone(), stage.media.clone());
+    stage.command(BridgeCommand::Admit {
+        call: "c1".into(),
+        leg: leg(),
+        language: "en".into(),
+    });
+    stage.command(BridgeCommand::Refuse {
+        call: "c2".into(),
+        sip: 404,
+        words: "no conference".into(),
+    });
+    assert_eq!((stage.events, stage.media), (events, media));
+}
+
+#[test]
 fn a_media_bridge_that_fails_or_is_silent_ends_the_leg() {
     let mut stage = Stage::new();
     stage.dial(false);

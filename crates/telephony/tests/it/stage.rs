@@ -148,6 +148,9 @@ impl Stage {
                     Output::Media(command) => self.media.push(command),
                     Output::Bridge(BridgeEvent::Leg { event, .. }) => self.events.push(event),
                     Output::Bridge(BridgeEvent::Lost { .. }) => {}
+                    Output::Bridge(arrived @ BridgeEvent::Arrived { .. }) => {
+                        panic!("nobody can dial in: {arrived:?}")
+                    }
                 }
             }
             while let Some(output) = self.endpoint.poll_output() {

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use conference_core::limits::{
-    OWNER_RELEASE_WAIT, SETUP_GRACE, TALKING_CHANGES_MAX, TALKING_WINDOW,
+    ADMIT_WAIT, KEY_CODE_WAIT, KEY_CODES_GAP, OWNER_RELEASE_WAIT, SETUP_GRACE, TALKING_CHANGES_MAX,
+    TALKING_WINDOW,
 };
-use conference_core::{Changes, LegRecord, Output, Reply};
+use conference_core::{Actor, Changes, LegRecord, Output, Reply};
 use convoke_types::bridge::BridgeCommand;
 use convoke_types::limits::RING_TIMEOUT_MS;
+use convoke_types::media::Prompt;
 use convoke_types::report::{Change, ConferenceEndReason, Report};
 use convoke_types::{Address, Cause, CommandId, EndReason, Fault, LegKey, LegState, Role};
 
@@ -29,10 +31,13 @@ pub enum Input<'i> {
     Command {
         id: &'i CommandId,
         name: &'i str,
+        actor: &'i Actor,
         was_ending: bool,
     },
-    /// An event of one leg.
-    Leg(&'i LegKey),
+    /// An event of one leg, and the key if it is one.
+    Leg(&'i LegKey, Option<char>),
+    /// A client calls.
+    Arrived(&'i str),
     Lost,
     Timeout,
     Shutdown,
@@ -70,6 +75,9 @@ pub struct Seen {
     owner_joined: bool,
     end_commanded: Option<(Instant, String)>,
     talking: Vec<Instant>,
+    locked: bool,
+    /// Whose hands are up, in order.
+    hands: Vec<String>,
 }
 
 #[derive(Default)]
@@ -79,6 +87,7 @@ pub struct SeenParticipant {
     pub muted: bool,
     pub talking: bool,
     silent: bool,
+    role: Option<Role>,
 }
 
 pub struct SeenLeg {
@@ -86,7 +95,14 @@ pub struct SeenLeg {
     pub state: LegState,
     cause: Option<Cause>,
     pub dialled: bool,
+    /// The call that was admitted for it.
+    admitted: Option<String>,
+    /// At a client, by its place.
+    client: bool,
     pub released: bool,
+    /// When a star was pressed that waits, and when the last code was complete.
+    star: Option<Instant>,
+    code: Option<Instant>,
     at: Option<Address>,
     since: Option<Instant>,
     trunk: Option<String>,
@@ -98,10 +114,21 @@ impl SeenLeg {
         !self.state.is_end()
     }
 
+    /// Whether the bridge knows of it.
+    pub fn is_placed(&self) -> bool {
+        self.dialled || self.admitted.is_some()
+    }
+
+    fn is_in(&self) -> bool {
+        matches!(self.state, LegState::Joined | LegState::Held)
+    }
+
     fn rang_out(&self, now: Instant) -> bool {
-        let is_in = matches!(self.state, LegState::Joined | LegState::Held);
-        let ring_time = Duration::from_millis(RING_TIMEOUT_MS) + SETUP_GRACE;
-        !is_in && self.since.is_some_and(|since| now - since >= ring_time)
+        let ring_time = match self.admitted {
+            Some(_) => ADMIT_WAIT,
+            None => Duration::from_millis(RING_TIMEOUT_MS) + SETUP_GRACE,
+        };
+        !self.is_in() && self.since.is_some_and(|since| now - since >= ring_time)
     }
 }
 
@@ -137,6 +164,9 @@ impl Oracle {
                 seen.end_commanded = None;
             }
         }
+        let code = self.code(now, input);
+        let mut said = 0;
+        let mut answered = 0;
         let mut reply = None;
         let mut rank = 0;
         for (index, output) in outputs.iter().enumerate() {
@@ -153,6 +183,7 @@ impl Oracle {
                         id,
                         name,
                         was_ending,
+                        ..
                     } = input
                     else {
                         return Err("a reply to no command".to_owned());
@@ -161,15 +192,112 @@ impl Oracle {
                     self.replied(now, name, *was_ending, result);
                     reply = Some(result);
                 }
-                Output::Report(report) => self.report(now, report)?,
+                Output::Report(report) => {
+                    self.may_add(input, report)?;
+                    self.report(now, report)?;
+                }
                 Output::Record(record) => self.record(now, record)?,
-                Output::Bridge(command) => self.bridge(now, input, command)?,
+                Output::Bridge(command) => {
+                    said += u32::from(matches!(command, BridgeCommand::Announce { .. }));
+                    answered += u32::from(matches!(
+                        command,
+                        BridgeCommand::Admit { .. } | BridgeCommand::Refuse { .. }
+                    ));
+                    self.bridge(now, input, command)?;
+                }
             }
         }
+        let arrived = matches!(input, Input::Arrived(_));
+        hold!(
+            answered == u32::from(arrived),
+            "{answered} answers to an arrival"
+        );
+        let floor = matches!(
+            input,
+            Input::Command {
+                name: "giveFloor",
+                ..
+            }
+        );
+        hold!(
+            said == u32::from(code) || (floor && said == 1),
+            "{said} sentences, code {code}"
+        );
+        self.whole()?;
         let wants_reply = matches!(input, Input::Command { .. });
         hold!(reply.is_some() == wants_reply, "a command without a reply");
         if let Some(Ok(reply)) = reply {
             self.snapshot(reply)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the input completes a code of somebody who is in.
+    fn code(&mut self, now: Instant, input: &Input) -> bool {
+        let Input::Leg(key, Some(pressed)) = input else {
+            return false;
+        };
+        let seen = self.conferences.get_mut(key.conference.as_str());
+        let leg = seen.and_then(|seen| seen.legs.get_mut(key.leg.as_str()));
+        let Some(leg) = leg.filter(|leg| leg.is_in() && !leg.released) else {
+            return false;
+        };
+        let star = leg.star.take();
+        if *pressed == '*' {
+            leg.star = Some(now);
+            return false;
+        }
+        let in_time = star.is_some_and(|at| now - at <= KEY_CODE_WAIT);
+        let too_soon = leg.code.is_some_and(|at| now - at < KEY_CODES_GAP);
+        let complete = in_time && !too_soon && "156".contains(*pressed);
+        if complete {
+            leg.code = Some(now);
+        }
+        complete
+    }
+
+    /// While it is locked, only who moderates puts people on the roster.
+    fn may_add(&self, input: &Input, report: &Report) -> Verdict {
+        let seen = self.conferences.get(report.conference.as_str());
+        if let (Change::Added, Some(seen)) = (&report.change, seen)
+            && seen.locked
+        {
+            let Input::Command { actor, .. } = input else {
+                return Err("somebody was added by nobody".to_owned());
+            };
+            let user = actor.user.as_ref().map(ToString::to_string);
+            let mut theirs = seen.roster.values().filter(|one| one.user == user);
+            let moderates =
+                theirs.any(|one| matches!(one.role, Some(Role::Owner | Role::Moderator)));
+            hold!(
+                actor.administrator || moderates,
+                "added to a locked conference by {user:?}"
+            );
+        }
+        Ok(())
+    }
+
+    /// What holds between inputs.
+    fn whole(&self) -> Verdict {
+        for (name, seen) in self.conferences.iter().filter(|(_, seen)| !seen.ended) {
+            let mut owners = seen.roster.values();
+            let owned = owners.clone().count() == 0
+                || owners
+                    .by_ref()
+                    .filter(|one| one.role == Some(Role::Owner))
+                    .count()
+                    == 1;
+            hold!(owned, "{name} has not one owner");
+            for (id, leg) in &seen.legs {
+                // Who is neither due nor let in is not being called.
+                let early = leg.client
+                    && leg.is_live()
+                    && leg.state != LegState::Queued
+                    && leg.admitted.is_none()
+                    && leg.participant != "p1"
+                    && !(seen.all_at_once || seen.owner_joined);
+                hold!(!early, "{name}/{id} rings before the owner joined");
+            }
         }
         Ok(())
     }
@@ -239,6 +367,12 @@ impl Oracle {
         let Some(reference) = &report.participant else {
             return match &report.change {
                 Change::Created => Ok(()),
+                Change::Locked { on } => {
+                    hold!(seen.locked != *on, "locked {on} twice");
+                    seen.locked = *on;
+                    self.note(if *on { "locked" } else { "open" });
+                    Ok(())
+                }
                 Change::Ended { cause } => {
                     seen.end(cause.reason)?;
                     hold!(!cause.words.is_empty(), "an end without words");
@@ -253,6 +387,7 @@ impl Oracle {
             hold!(!seen.roster.contains_key(&id), "{id} added twice");
             let participant = SeenParticipant {
                 user: reference.user.clone(),
+                role: Some(reference.role),
                 ..SeenParticipant::default()
             };
             seen.roster.insert(id, participant);
@@ -261,11 +396,64 @@ impl Oracle {
         let Some(participant) = seen.roster.get_mut(&id) else {
             return Err(format!("somebody not on the roster: {report:?}"));
         };
-        match &report.change {
+        let change = &report.change;
+        if matches!(change, Change::Role) {
+            hold!(
+                participant.role != Some(reference.role),
+                "{id} got the role that they have"
+            );
+            participant.role = Some(reference.role);
+        }
+        hold!(
+            participant.role == Some(reference.role),
+            "{id} is {:?}, told {:?}",
+            reference.role,
+            participant.role
+        );
+        match change {
+            Change::Role => {
+                let leg = seen.legs.get(&participant.leg);
+                if reference.role == Role::Owner {
+                    hold!(leg.is_some_and(SeenLeg::is_in), "an owner who is not in");
+                    // What the others were waiting for.
+                    seen.owner_joined = true;
+                }
+                self.note(&format!("role {}", reference.role.as_str()));
+            }
+            Change::Hand { on } => {
+                let leg = seen.legs.get(&participant.leg);
+                let place = seen.hands.iter().position(|whose| *whose == id);
+                hold!(place.is_none() == *on, "{id} hand {on} twice");
+                hold!(
+                    !*on || leg.is_some_and(SeenLeg::is_in),
+                    "a hand of somebody who is not in"
+                );
+                match place {
+                    Some(place) => {
+                        seen.hands.remove(place);
+                    }
+                    None => seen.hands.push(id),
+                }
+                self.note(if *on { "hand up" } else { "hand down" });
+            }
             Change::Leg { leg, state, cause } => {
                 let leg = leg.to_string();
                 let is_owner = reference.role == Role::Owner;
-                let what = seen.leg(now, &id, is_owner, &leg, *state, cause.as_ref())?;
+                let news = LegChange {
+                    key: &leg,
+                    state: *state,
+                    cause: cause.as_ref(),
+                    client: reference.place == "browser",
+                };
+                hold!(
+                    !state.is_end() || !seen.hands.contains(&id),
+                    "{id} ends with a hand up"
+                );
+                let awaits = news.client && *state == LegState::Ringing;
+                let what = seen.leg(now, &id, is_owner, news)?;
+                if awaits {
+                    self.note("awaited");
+                }
                 if let Some(trunk) = what.freed {
                     let trunk = self
                         .trunks
@@ -309,7 +497,7 @@ impl Oracle {
                 seen.roster.remove(&id);
                 self.note("removed");
             }
-            Change::Created | Change::Added | Change::Ended { .. } => {
+            Change::Created | Change::Added | Change::Locked { .. } | Change::Ended { .. } => {
                 return Err(format!("not a participant's change: {report:?}"));
             }
         }
@@ -354,7 +542,7 @@ impl Oracle {
             BridgeCommand::Release { leg: key } => {
                 let seen = self.conferences.get_mut(key.conference.as_str());
                 let Some(seen) = seen else {
-                    let ghost = matches!(input, Input::Leg(said) if *said == key);
+                    let ghost = matches!(input, Input::Leg(said, _) if *said == key);
                     hold!(ghost, "{key} of no conference released");
                     return Ok(());
                 };
@@ -363,8 +551,44 @@ impl Oracle {
             BridgeCommand::Mute { leg: key, .. } => {
                 let seen = self.conferences.get(key.conference.as_str());
                 let leg = seen.and_then(|seen| seen.legs.get(key.leg.as_str()));
-                let known = leg.is_some_and(|leg| leg.dialled && leg.is_live());
+                let known = leg.is_some_and(|leg| leg.is_placed() && leg.is_live());
                 hold!(known, "{key} is not there to be muted");
+                Ok(())
+            }
+            BridgeCommand::Announce {
+                leg: key, prompt, ..
+            } => self.said(input, key, *prompt),
+            BridgeCommand::Admit { call, leg: key, .. } => {
+                hold!(
+                    matches!(input, Input::Arrived(arrived) if arrived == call),
+                    "{call} admitted, but it never came"
+                );
+                let seen = self.conferences.get_mut(key.conference.as_str());
+                let leg = seen.and_then(|seen| seen.legs.get_mut(key.leg.as_str()));
+                let Some(leg) = leg.filter(|leg| leg.is_live() && leg.client) else {
+                    return Err(format!("{key} admitted, but not awaited"));
+                };
+                hold!(!leg.released, "{key} admitted while it is released");
+                match &leg.admitted {
+                    None => {
+                        leg.admitted = Some(call.clone());
+                        leg.since = Some(now);
+                        self.note("admitted");
+                    }
+                    Some(before) => {
+                        hold!(before == call, "{key} admitted twice");
+                        self.note("admitted again");
+                    }
+                }
+                Ok(())
+            }
+            BridgeCommand::Refuse { call, sip, words } => {
+                hold!(
+                    matches!(input, Input::Arrived(arrived) if arrived == call),
+                    "{call} refused, but it never came"
+                );
+                hold!(!words.is_empty(), "refused without words");
+                self.note(&format!("refused {sip}"));
                 Ok(())
             }
             BridgeCommand::Close { conference } => {
@@ -381,6 +605,36 @@ impl Oracle {
         }
     }
 
+    /// A sentence is true when it is said, and said to who is in.
+    fn said(&mut self, input: &Input, key: &LegKey, prompt: Prompt) -> Verdict {
+        let seen = self.conferences.get(key.conference.as_str());
+        let heard = seen.and_then(|seen| {
+            let leg = seen.legs.get(key.leg.as_str())?;
+            let participant = seen.roster.get(&leg.participant)?;
+            Some((seen, leg, participant))
+        });
+        let Some((seen, leg, participant)) = heard else {
+            return Err(format!("{prompt:?} said to nobody"));
+        };
+        hold!(leg.is_in() && !leg.released, "{prompt:?} said to {key}");
+        let up = seen.hands.contains(&leg.participant);
+        let holds = match prompt {
+            Prompt::HandUp => up,
+            Prompt::HandDown => !up,
+            Prompt::Muted | Prompt::MutedByModerator => participant.muted,
+            Prompt::Unmuted => !participant.muted,
+            Prompt::KeyHelp => true,
+            Prompt::PressOneToJoin | Prompt::Goodbye => false,
+        };
+        hold!(holds, "{prompt:?} said to {key}, which is not so");
+        if let Input::Command { .. } = input {
+            let tells = prompt == Prompt::Unmuted && !leg.client;
+            hold!(tells, "{prompt:?} said to {key}");
+        }
+        self.note(&format!("said {prompt:?}"));
+        Ok(())
+    }
+
     fn dial(&mut self, now: Instant, key: &LegKey, to: &Address, trunk: Option<&str>) -> Verdict {
         let seen = self.conferences.get_mut(key.conference.as_str());
         let Some(seen) = seen.filter(|seen| !seen.ended) else {
@@ -393,6 +647,7 @@ impl Oracle {
         let Some(leg) = seen.legs.get_mut(key.leg.as_str()) else {
             return Err(format!("{key} dialled, but never queued"));
         };
+        hold!(*to != Address::Client, "{key}: a client was dialled");
         leg.at = Some(to.clone());
         leg.since = Some(now);
         hold!(!leg.dialled, "{key} dialled twice");
@@ -453,6 +708,11 @@ impl Oracle {
             .map(|entry| entry.participant.id.to_string());
         let mut ids: Vec<String> = ids.collect();
         ids.sort();
+        hold!(
+            snapshot.locked == seen.locked,
+            "shown locked {}",
+            snapshot.locked
+        );
         // A removed owner stays in the last snapshot, since the conference ends with their removal.
         if !seen.ended {
             let known: Vec<String> = seen.roster.keys().cloned().collect();
@@ -470,6 +730,16 @@ impl Oracle {
                 entry.talking
             );
             hold!(entry.silent == known.silent, "{id} silent {}", entry.silent);
+            let place = seen.hands.iter().position(|whose| whose == id);
+            let place = place.map(|place| u32::try_from(place).unwrap() + 1);
+            hold!(entry.hand == place, "{id} hand {:?}", entry.hand);
+            hold!(
+                entry.hand.is_some() == entry.hand_ms.is_some(),
+                "{id} hand since {:?}",
+                entry.hand_ms
+            );
+            let role = Some(entry.participant.role);
+            hold!(role == known.role, "{id} role {role:?}");
             hold!(
                 entry.leg.id.as_str() == known.leg,
                 "{id} has {}",
@@ -498,6 +768,14 @@ impl Oracle {
     }
 }
 
+/// A report of a leg.
+struct LegChange<'r> {
+    key: &'r str,
+    state: LegState,
+    cause: Option<&'r Cause>,
+    client: bool,
+}
+
 struct LegNews {
     freed: Option<String>,
     over_another_trunk: bool,
@@ -509,9 +787,12 @@ impl Seen {
         now: Instant,
         id: &str,
         is_owner: bool,
-        key: &str,
-        state: LegState,
-        cause: Option<&Cause>,
+        LegChange {
+            key,
+            state,
+            cause,
+            client,
+        }: LegChange,
     ) -> Verdict<LegNews> {
         hold!(
             cause.is_some() == state.is_end(),
@@ -522,7 +803,7 @@ impl Seen {
             "{key} ends without words"
         );
         if state == LegState::Queued {
-            return self.new_leg(id, key);
+            return self.new_leg(id, key, client);
         }
         let Some(leg) = self.legs.get_mut(key) else {
             return Err(format!("{key} {state} before it was queued"));
@@ -538,10 +819,14 @@ impl Seen {
             "{key} {state} after {}",
             leg.state
         );
-        let needs_dial = !state.is_end();
+        let awaited = leg.client && matches!(state, LegState::Dialling | LegState::Ringing);
+        if awaited {
+            leg.since.get_or_insert(now);
+        }
+        let needs_bridge = !state.is_end() && !awaited;
         hold!(
-            leg.dialled || !needs_dial,
-            "{key} {state} and never dialled"
+            leg.is_placed() || !needs_bridge,
+            "{key} {state}, and the bridge was never told"
         );
         leg.state = state;
         leg.cause = cause.cloned();
@@ -564,7 +849,7 @@ impl Seen {
         })
     }
 
-    fn new_leg(&mut self, id: &str, key: &str) -> Verdict<LegNews> {
+    fn new_leg(&mut self, id: &str, key: &str, client: bool) -> Verdict<LegNews> {
         hold!(!self.legs.contains_key(key), "{key} queued twice");
         let participant = self.roster.get_mut(id).unwrap();
         let last = self.legs.get(&participant.leg);
@@ -581,6 +866,10 @@ impl Seen {
             state: LegState::Queued,
             cause: None,
             dialled: false,
+            admitted: None,
+            client,
+            star: None,
+            code: None,
             released: false,
             at: None,
             since: None,
@@ -614,17 +903,21 @@ impl Seen {
     }
 
     fn release(&mut self, now: Instant, input: &Input, key: &LegKey) -> Verdict {
-        let said = matches!(input, Input::Leg(said) if *said == key);
-        let lost = matches!(input, Input::Lost);
+        let said = matches!(input, Input::Leg(said, _) if *said == key);
+        // Their legs are given up at once; that they are released lets whoever has the call hang up.
+        let given_up = matches!(input, Input::Lost | Input::Arrived(_));
         let participant = match self.legs.get_mut(key.leg.as_str()) {
             Some(leg) if leg.is_live() => {
-                hold!(leg.dialled, "{key} released, but never dialled");
+                hold!(
+                    leg.is_placed(),
+                    "{key} released, but the bridge has no call"
+                );
                 hold!(!leg.released, "{key} released twice");
                 leg.released = true;
                 leg.participant.clone()
             }
             _ => {
-                hold!(said || lost, "{key} released after its end");
+                hold!(said || given_up, "{key} released after its end");
                 return Ok(());
             }
         };

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use conference_core::{
-    Actor, Command, ConferenceState, Config, Create, Focus, OnOwnerLeft, Operation, Output, Party,
-    PolicyOverrides,
+    Actor, Command, ConferenceState, Config, Create, Destination, Focus, OnOwnerLeft, Operation,
+    Output, Party, PolicyOverrides,
 };
 use convoke_types::bridge::{BridgeCommand, BridgeEvent, LegEvent};
-use convoke_types::{Address, CommandId, EndReason, LegKey, LegState};
+use convoke_types::{Address, CommandId, ConferenceId, EndReason, LegKey, LegState, ParticipantId};
 
 use super::oracle::{Input, Oracle, SeenTrunk, Verdict};
 use super::random::Random;
@@ -38,6 +38,7 @@ pub struct Storm {
     calls: Vec<Call>,
     commands: u32,
     conferences: u32,
+    arrivals: u32,
     pub trace: Option<Vec<String>>,
 }
 
@@ -60,6 +61,7 @@ impl Storm {
             calls: Vec::new(),
             commands: 0,
             conferences: 0,
+            arrivals: 0,
             trace: None,
         }
     }
@@ -74,7 +76,8 @@ impl Storm {
         for _ in 0..steps {
             match self.random.below(100) {
                 0..=32 => self.command()?,
-                33..=76 => self.telephone()?,
+                33..=35 => self.arrive()?,
+                36..=76 => self.telephone()?,
                 77..=93 => self.time()?,
                 94..=97 => self.nonsense()?,
                 98 => self.lose()?,
@@ -115,6 +118,8 @@ impl Storm {
         if index < 5 && self.random.percent(10) {
             // Somebody at somebody else's telephone.
             one.address = party(&format!("u{}", self.random.below(9))).address;
+        } else if index < 7 && self.random.percent(20) {
+            one = at_browser(&one.name);
         }
         one.moderator = self.random.percent(30);
         one
@@ -133,7 +138,11 @@ impl Storm {
     }
 
     fn create(&mut self) -> Verdict {
-        let initiator = party(&format!("u{}", self.random.below(3)));
+        let name = format!("u{}", self.random.below(3));
+        let initiator = match self.random.percent(25) {
+            true => at_browser(&name),
+            false => party(&name),
+        };
         let mut participants = self.people(5);
         if self.random.percent(97) {
             participants.retain(|one| one.name != initiator.name);
@@ -199,10 +208,33 @@ impl Storm {
             Some(id) if self.random.percent(95) => id.clone(),
             _ => format!("p{}", 1 + self.random.below(9)),
         };
-        let participant = participant(&target);
         let version = u64::try_from(self.oracle.conferences[&name].log.len()).unwrap();
-        let conference = conference(&name);
-        let (what, operation) = match self.random.below(100) {
+        let (what, operation) = self.operation(conference(&name), participant(&target), version);
+        self.give(what, actor, operation).map(|_| ())
+    }
+
+    fn operation(
+        &mut self,
+        conference: ConferenceId,
+        participant: ParticipantId,
+        version: u64,
+    ) -> (&'static str, Operation) {
+        /// The operation and its name.
+        macro_rules! of {
+            ($operation:ident, $name:literal) => {
+                ($name, Operation::$operation { conference })
+            };
+            ($operation:ident, $name:literal, whom) => {
+                (
+                    $name,
+                    Operation::$operation {
+                        conference,
+                        participant,
+                    },
+                )
+            };
+        }
+        match self.random.below(150) {
             0..=17 => {
                 let parties = self.people(3);
                 (
@@ -213,42 +245,43 @@ impl Storm {
                     },
                 )
             }
-            18..=29 => (
-                "call",
-                Operation::Call {
-                    conference,
-                    participant,
-                },
-            ),
-            30..=41 => (
-                "disconnect",
-                Operation::Disconnect {
-                    conference,
-                    participant,
-                },
-            ),
-            42..=50 => (
-                "remove",
-                Operation::Remove {
-                    conference,
-                    participant,
-                },
-            ),
-            51..=64 => (
-                "mute",
-                Operation::Mute {
-                    conference,
-                    participant,
-                },
-            ),
-            65..=78 => (
-                "unmute",
-                Operation::Unmute {
-                    conference,
-                    participant,
-                },
-            ),
-            79..=83 => ("end", Operation::End { conference }),
+            18..=29 => {
+                let at = self.random.percent(30).then(|| self.destination());
+                (
+                    "call",
+                    Operation::Call {
+                        conference,
+                        participant,
+                        at,
+                    },
+                )
+            }
+            30..=41 => of!(Disconnect, "disconnect", whom),
+            42..=50 => of!(Remove, "remove", whom),
+            51..=64 => of!(Mute, "mute", whom),
+            65..=78 => of!(Unmute, "unmute", whom),
+            79..=83 => of!(End, "end"),
+            84..=93 => of!(RaiseHand, "raiseHand", whom),
+            94..=98 => of!(LowerHand, "lowerHand", whom),
+            99..=104 => of!(GiveFloor, "giveFloor", whom),
+            105..=107 => of!(Lock, "lock"),
+            108..=110 => of!(Unlock, "unlock"),
+            111..=113 => of!(MakeModerator, "makeModerator", whom),
+            114..=119 => of!(HandOver, "handOver", whom),
+            120..=123 => of!(MuteAll, "muteAll"),
+            124..=126 => of!(UnmuteAll, "unmuteAll"),
+            127..=128 => of!(DisconnectAll, "disconnectAll"),
+            129..=133 => {
+                let words = self.random.percent(50).then(|| "in a meeting".to_owned());
+                (
+                    "decline",
+                    Operation::Decline {
+                        conference,
+                        participant,
+                        words,
+                    },
+                )
+            }
             _ => {
                 let since = match self.random.below(3) {
                     0 => None,
@@ -256,8 +289,56 @@ impl Storm {
                 };
                 ("get", Operation::Get { conference, since })
             }
+        }
+    }
+
+    fn destination(&mut self) -> Destination {
+        let person = match self.random.percent(50) {
+            true => at_browser("u0"),
+            false => party(&format!("u{}", self.random.below(9))),
         };
-        self.give(what, actor, operation).map(|_| ())
+        Destination {
+            address: person.address,
+            mode: person.mode,
+            place: person.place,
+            guard: person.guard,
+            language: person.language,
+        }
+    }
+
+    /// Somebody's client calls, mostly one of a conference's people and with a call that is new.
+    fn arrive(&mut self) -> Verdict {
+        let running = self.oracle.conferences.iter();
+        let running: Vec<String> = running
+            .filter(|(_, seen)| !seen.ended)
+            .map(|(name, _)| name.clone())
+            .collect();
+        let Some(name) = self.random.pick(&running).cloned() else {
+            return self.create();
+        };
+        let roster = &self.oracle.conferences[&name].roster;
+        let members = roster.values().filter_map(|one| one.user.clone());
+        let members: Vec<String> = members.collect();
+        let who = match self.random.pick(&members) {
+            Some(member) if self.random.percent(90) => member.parse().unwrap(),
+            _ => aor(&format!("u{}", self.random.below(9))),
+        };
+        if self.arrivals == 0 || self.random.percent(90) {
+            self.arrivals += 1;
+        }
+        let call = format!("a{}", self.arrivals);
+        let words = match &self.trace {
+            Some(_) => format!("{who} calls {name} as {call}"),
+            None => String::new(),
+        };
+        let arrived = BridgeEvent::Arrived {
+            call: call.clone(),
+            conference: conference(&name),
+            user: who,
+            name: "whoever".to_owned(),
+        };
+        self.focus.handle_bridge(arrived, self.now);
+        self.take(&Input::Arrived(&call), &words)
     }
 
     /// Gives a command and judges what comes; whether it was carried out.
@@ -275,7 +356,7 @@ impl Storm {
         let was_ending = before.is_some_and(|seen| seen.state == ConferenceState::Ending);
         let command = Command {
             id: id.clone(),
-            actor,
+            actor: actor.clone(),
             operation,
         };
         self.focus.handle_command(command, self.now);
@@ -283,6 +364,7 @@ impl Storm {
         let input = Input::Command {
             id: &id,
             name,
+            actor: &actor,
             was_ending,
         };
         self.take(&input, &words)?;
@@ -311,9 +393,11 @@ impl Storm {
             (true, 0..=69) | (false, 0..=4) => self.an_end(),
             (_, 70..=73) => LegEvent::Held { on: !call.held },
             (_, 74..=84) => LegEvent::Talking { on: !call.talking },
-            (_, 85..=89) => LegEvent::Silent {
+            (_, 85..=86) => LegEvent::Silent {
                 on: self.random.percent(50),
             },
+            // Two keys of a code, and others.
+            (_, 87..=93) => return self.type_keys(index),
             (false, 5..=30) if call.rank < 5 => progress(5),
             _ if call.rank >= 5 => LegEvent::Talking { on: !call.talking },
             _ => {
@@ -322,6 +406,28 @@ impl Storm {
             }
         };
         self.say(index, event)
+    }
+
+    /// A code, or what is none.
+    fn type_keys(&mut self, index: usize) -> Verdict {
+        let code = *self
+            .random
+            .pick(&["*5", "*5", "*6", "*6", "*1", "*", "5", "**6", "*#"])
+            .unwrap();
+        for key in code.chars() {
+            if self.random.percent(50) {
+                let ms = self.random.below(900);
+                self.pass(Duration::from_millis(ms))?;
+            }
+            if self.random.percent(2) {
+                self.pass(Duration::from_secs(4))?;
+            }
+            if self.calls[index].over {
+                return Ok(());
+            }
+            self.say(index, LegEvent::Key { key })?;
+        }
+        Ok(())
     }
 
     fn an_end(&mut self) -> LegEvent {
@@ -395,12 +501,16 @@ impl Storm {
             Some(_) => format!("{key}: {event:?}"),
             None => String::new(),
         };
+        let pressed = match &event {
+            LegEvent::Key { key } => Some(*key),
+            _ => None,
+        };
         let told = BridgeEvent::Leg {
             leg: key.clone(),
             event,
         };
         self.focus.handle_bridge(told, self.now);
-        self.take(&Input::Leg(key), &words)
+        self.take(&Input::Leg(key, pressed), &words)
     }
 
     /// Events for legs that are not dialled, over, or were never there.
@@ -410,7 +520,7 @@ impl Storm {
         let key = leg_key(&format!("{conference}/{leg}"));
         let seen = self.oracle.conferences.get(&conference);
         let seen = seen.and_then(|seen| seen.legs.get(&leg));
-        if seen.is_some_and(|leg| leg.dialled && leg.is_live()) {
+        if seen.is_some_and(|leg| leg.is_placed() && leg.is_live()) {
             return Ok(());
         }
         let before = self.leg_state(&key);
@@ -552,17 +662,11 @@ impl Storm {
         }
         for output in &outputs {
             match output {
-                Output::Bridge(BridgeCommand::Dial { leg, .. }) => {
-                    let deaf = self.random.percent(4);
-                    self.calls.push(Call {
-                        key: leg.clone(),
-                        rank: 0,
-                        held: false,
-                        talking: false,
-                        released: false,
-                        over: false,
-                        deaf,
-                    });
+                Output::Bridge(BridgeCommand::Dial { leg, .. }) => self.call_begins(leg),
+                Output::Bridge(BridgeCommand::Admit { leg, .. })
+                    if !self.calls.iter().any(|call| call.key == *leg) =>
+                {
+                    self.call_begins(leg);
                 }
                 Output::Bridge(BridgeCommand::Release { leg }) => {
                     if let Some(call) = self.calls.iter_mut().find(|call| call.key == *leg) {
@@ -572,7 +676,32 @@ impl Storm {
                 _ => {}
             }
         }
-        self.oracle.judge(self.now, input, &outputs)
+        self.oracle.judge(self.now, input, &outputs)?;
+        // Whoever calls in begins where their leg stands.
+        for output in &outputs {
+            if let Output::Bridge(BridgeCommand::Admit { leg, .. }) = output {
+                let state = self.leg_state(leg);
+                let rank = STATES.iter().position(|shown| Some(*shown) == state);
+                let call = self.calls.iter_mut().find(|call| call.key == *leg);
+                if let (Some(call), Some(rank)) = (call, rank) {
+                    call.rank = call.rank.max(rank);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn call_begins(&mut self, leg: &LegKey) {
+        let deaf = self.random.percent(4);
+        self.calls.push(Call {
+            key: leg.clone(),
+            rank: 0,
+            held: false,
+            talking: false,
+            released: false,
+            over: false,
+            deaf,
+        });
     }
 }
 

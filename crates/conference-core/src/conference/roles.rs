@@ -1,0 +1,62 @@
+//! Who is what in the conference, and whether it is locked.
+
+use convoke_types::report::Change;
+use convoke_types::{CommandId, Role};
+
+use super::{Conference, Number};
+use crate::context::Context;
+
+impl Conference {
+    /// Gives somebody a moderator's rights, who has not more already.
+    pub(crate) fn make_moderator(
+        &mut self,
+        cx: &mut Context,
+        number: Number,
+        command: Option<CommandId>,
+    ) {
+        let role = self.roster.get(&number).map(|one| one.role);
+        if role == Some(Role::Participant) {
+            self.set_role(cx, number, Role::Moderator, command);
+        }
+    }
+
+    /// Makes somebody who is in the owner, the former owner a moderator.
+    pub(crate) fn pass_on(&mut self, cx: &mut Context, heir: Number, command: Option<CommandId>) {
+        let former = std::mem::replace(&mut self.owner, heir);
+        self.set_role(cx, former, Role::Moderator, command.clone());
+        self.set_role(cx, heir, Role::Owner, command);
+        // An owner who is in is what the others were waiting for.
+        if !self.others_due {
+            self.make_others_due(cx);
+        }
+        self.strike_removed(cx, former);
+    }
+
+    /// The moderator who has been on the roster longest and is in the call.
+    pub(super) fn heir(&self) -> Option<Number> {
+        let mut all = self.roster.iter();
+        let found = all.find(|(_, one)| one.role == Role::Moderator && one.leg.stage.is_in());
+        found.map(|(number, _)| *number)
+    }
+
+    /// Locks the conference or opens it again.
+    pub(crate) fn set_locked(&mut self, cx: &mut Context, on: bool, command: CommandId) {
+        if self.locked != on {
+            self.locked = on;
+            self.report(cx, None, Change::Locked { on }, Some(command));
+        }
+    }
+
+    fn set_role(
+        &mut self,
+        cx: &mut Context,
+        number: Number,
+        role: Role,
+        command: Option<CommandId>,
+    ) {
+        if let Some(participant) = self.roster.get_mut(&number) {
+            participant.role = role;
+            self.report(cx, Some(number), Change::Role, command);
+        }
+    }
+}
