@@ -5,7 +5,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: setup build demo test test-long bench status lint doc-ladder
+.PHONY: setup build demo test test-long bench status lint doc-ladder window
 
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/sbin:/sbin
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
@@ -14,23 +14,33 @@ TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 setup:
 	@tools/setup test
 
-build:
+build: window
 	cargo build --release -p convoke
+
+# Builds the window into web/dist, from where the binary takes it.
+window:
+	@tools/window
 
 demo:
 	@tools/setup demo
+	@tools/window
 	@cargo build --release -p convoke
 	@$(TARGET)/release/convoke demo
 
 lint:
+	@tools/step "window lints" npm --prefix web run check
 	@tools/step "format" cargo fmt --all --check
 	@tools/step "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
 
 test:
 	@tools/step "setup" tools/setup test
 	@$(MAKE) --no-print-directory lint
+	@tools/step "the window" tools/window
 	@tools/step "the binary" cargo build --locked -p convoke
 	@tools/step "tools" tools/record --fresh --as tools -- python3 tools/test_status.py -v
+	@tools/step "window tests" tools/record --as window -- npm --prefix web test
+	@CONVOKE_BIN=$(TARGET)/debug/convoke tools/step "window end to end" \
+		tools/record --as window -- npm --prefix web run test:e2e
 	@CONVOKE_BIN=$(TARGET)/debug/convoke tools/step "tests" \
 		tools/record -- cargo test --workspace --locked --no-fail-fast
 	@tools/step "requirements" tools/status --unrun

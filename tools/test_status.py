@@ -141,6 +141,18 @@ class Reading(unittest.TestCase):
         reader = record.Reader("tools")
         reader.feed("test_x (__main__.Reading.test_x) ... ok\n")
         self.assertEqual(reader.tests, {"tools::test_x": "pass"})
+        reader = record.Reader("window")
+        for line in (
+            " \x1b[32m✓\x1b[39m e2e/chat.test.ts > two people > chat 1204ms",
+            " × src/sip/uri.test.ts > a bare host",
+            " ↓ src/sip/uri.test.ts > later 3ms",
+            " ✓ src/sip/uri.test.ts (4 tests) 12ms",
+        ):
+            reader.feed(line + "\n")
+        self.assertEqual(
+            reader.tests,
+            {"window::e2e/chat::two people::chat": "pass", "window::src/sip/uri::a bare host": "fail", "window::src/sip/uri::later": "ignored"},
+        )
 
 
 class List(unittest.TestCase):

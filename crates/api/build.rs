@@ -1,6 +1,8 @@
-//! Embeds the window's built files (`web/dist`), when they are there, as a table of path, content type and bytes.
+//! Embeds the window's built files (`web/dist`), when they are there, as a table of path, content type, coding, tag and bytes.
+//! Where the build left `x.br` or `x.gz` beside `x`, these are the same file in another coding.
 
 use std::fmt::Write as _;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
@@ -16,17 +18,22 @@ fn main() -> io::Result<()> {
     }
     files.sort();
     let mut table = String::from("pub(crate) static FILES: &[File] = &[\n");
-    for file in files {
+    for file in &files {
         let Ok(name) = file.strip_prefix(&dist) else {
             continue;
         };
         let name = name.to_string_lossy().replace('\\', "/");
         let path = file.canonicalize()?;
+        let (plain, coding) = plain_and_coding(&name, &files);
+        // The same for the same content, whoever builds it.
+        let mut hasher = DefaultHasher::new();
+        fs::read(&path)?.hash(&mut hasher);
         let written = writeln!(
             table,
-            "    File {{ path: {:?}, content_type: {:?}, bytes: include_bytes!({:?}) }},",
-            format!("/{name}"),
-            content_type(&name),
+            "    File {{ path: {:?}, content_type: {:?}, coding: {coding:?}, tag: {:?}, bytes: include_bytes!({:?}) }},",
+            format!("/{plain}"),
+            content_type(plain),
+            format!("\"{:016x}\"", hasher.finish()),
             path.to_string_lossy(),
         );
         written.map_err(io::Error::other)?;
@@ -34,6 +41,18 @@ fn main() -> io::Result<()> {
     table.push_str("];\n");
     let out = PathBuf::from(env::var("OUT_DIR").unwrap_or_default()).join("window.rs");
     fs::write(out, table)
+}
+
+/// Of `x.br` and `x.gz`, where there is an `x`: that, and the coding.
+fn plain_and_coding<'a>(name: &'a str, files: &[PathBuf]) -> (&'a str, &'static str) {
+    for (ending, coding) in [(".br", "br"), (".gz", "gzip")] {
+        if let Some(plain) = name.strip_suffix(ending)
+            && files.iter().any(|file| file.ends_with(plain))
+        {
+            return (plain, coding);
+        }
+    }
+    (name, "identity")
 }
 
 fn collect(directory: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {

@@ -1,7 +1,8 @@
 //! What each fuzz target does with its bytes. A plain test of `sip-proto` replays the same functions on the seed corpus.
 
 use bytes::Bytes;
-use sip_proto::auth::{Challenge, DigestResponse};
+use sip_proto::auth::{Bearer, Challenge, DigestResponse};
+use sip_proto::cpim::Cpim;
 use sip_proto::sdp::Sdp;
 use sip_proto::{
     Edit, Frame, HeaderName, Limits, Message, NameAddr, ResponseBuilder, Side, StreamParser, Uri,
@@ -12,12 +13,13 @@ use sip_proto::{
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 5] = [
+pub const TARGETS: [Target; 6] = [
     ("sip_message", sip_message),
     ("sip_stream", sip_stream),
     ("sip_uri", sip_uri),
     ("sdp", sdp),
     ("auth", auth),
+    ("cpim", cpim),
 ];
 
 /// A datagram: whatever is accepted reads the same again, goes through a proxy unchanged, and can be answered.
@@ -147,6 +149,21 @@ pub fn auth(data: &[u8]) {
     };
     let _ = Challenge::parse(text);
     let _ = DigestResponse::parse(text);
+    if let Some(bearer) = Bearer::parse(text) {
+        assert!(text.len() > "bearer ".len() && !bearer.is(&[0; 32]));
+    }
+}
+
+/// An envelope: what is accepted is written so that it reads the same.
+pub fn cpim(data: &[u8]) {
+    let Ok(cpim) = Cpim::parse(&Bytes::copy_from_slice(data)) else {
+        return;
+    };
+    let _ = (cpim.header("From"), cpim.imdn(), cpim.content_type());
+    // White space that was left out may make a head that was just short enough too long.
+    if let Ok(again) = Cpim::parse(&cpim.to_bytes()) {
+        assert_eq!(again, cpim);
+    }
 }
 
 /// Asks for everything that a message can tell.

@@ -109,6 +109,28 @@ impl Config {
         }
     }
 
+    /// Puts conferences behind an IM server that is not ours, with this password of the account `focus` there.
+    #[must_use]
+    pub fn foreign_conferences(
+        self,
+        server: SocketAddr,
+        transport: &str,
+        pin: Option<&Path>,
+        password: &str,
+    ) -> Self {
+        let config = self
+            .set("conference", "im_server", server.to_string())
+            .set("conference", "im_transport", transport)
+            .set("conference", "im_password", password);
+        match pin {
+            Some(pin) => {
+                let pin = pin.to_string_lossy().into_owned();
+                config.set("conference", "im_tls_pin", pin)
+            }
+            None => config,
+        }
+    }
+
     /// The file's text, and the ports that it must keep reserved while it is used.
     pub(crate) fn finish(self) -> (String, Ports) {
         (self.table.to_string(), self.rtp)

@@ -1,7 +1,16 @@
-//! The descriptions of the two web services, read by a toolkit that knows nothing of this repository.
+//! The descriptions of the two web services and of REST, read by toolkits that know nothing of this repository.
 
+use std::time::Duration;
+
+use convoke_tests::config::Config;
+use convoke_tests::convoke::Convoke;
 use convoke_tests::peers::{python, tests_dir};
+use convoke_tests::rest::Administrator;
+use serde_json::json;
 use testkit::GIVE_UP;
+
+/// Longer than the judge's own bounds.
+const JUDGE_LIMIT: Duration = Duration::from_secs(120);
 
 #[test]
 fn zeep_reads_the_wsdl_of_both_services() {
@@ -44,4 +53,26 @@ fn zeep_reads_the_wsdl_of_both_services() {
             );
         }
     }
+}
+
+/// The document is valid, and what the server answers to good and bad requests is what the document says.
+#[test]
+fn rest_answers_as_its_openapi_document_says() {
+    let convoke = Convoke::start(Config::new("example.test").unwrap()).unwrap();
+    let administrator = Administrator::of(&convoke).unwrap();
+    let telephones = [("work", "+15550101")];
+    administrator.person("alice", "Alice", &telephones).unwrap();
+    let made = convoke.command(&["user", "password", "alice"]).unwrap();
+    let line = made.wait_line("a password", |line| line.stdout).unwrap();
+    let password = line.text.trim().to_owned();
+    let login = json!({ "user": "alice", "password": password });
+    let session = administrator
+        .call("POST", "/api/v1/session", &login)
+        .unwrap();
+    let key = std::fs::read_to_string(convoke.data().join("administrator.key")).unwrap();
+    let url = convoke.ready()["url"].as_str().unwrap();
+    let arguments = [url, session["token"].as_str().unwrap(), key.trim()];
+    let judged = python::run("openapi_judge.py", &arguments, JUDGE_LIMIT).unwrap();
+    assert_eq!(judged["document"], json!([]));
+    assert_eq!(judged["runs"], json!({ "person": 0, "administrator": 0 }));
 }

@@ -41,6 +41,18 @@ fn presence_and_conference_documents_are_valid_by_the_schemas_of_their_rfcs() {
             5,
             ("state=\"left\"", "state=\"gone\""),
         ),
+        (
+            "invitation-1.xsd",
+            "invitation-",
+            5,
+            ("kind=\"call\"", "kind=\"summons\""),
+        ),
+        (
+            "invitation-1.xsd",
+            "invitation-",
+            5,
+            ("answer=\"decline\"", "answer=\"perhaps\""),
+        ),
     ] {
         let paths = samples(prefix);
         assert!(paths.len() >= at_least, "{prefix}: {paths:?}");
@@ -62,5 +74,23 @@ fn presence_and_conference_documents_are_valid_by_the_schemas_of_their_rfcs() {
             refused += 1;
         }
         assert!(refused > 0, "{spoiled:?} is in no sample");
+    }
+}
+
+/// What the page shows is what the schema says.
+#[test]
+fn the_invitations_of_the_docs_are_valid() {
+    let page = fs::read_to_string(tests_dir().join("../docs/messages.md")).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let mut paths = Vec::new();
+    for (number, rest) in page.split("```xml\n").skip(1).enumerate() {
+        let path = directory.path().join(format!("{number}.xml"));
+        fs::write(&path, rest.split("```").next().unwrap()).unwrap();
+        paths.push(path);
+    }
+    assert_eq!(paths.len(), 3);
+    let verdicts = judge("invitation-1.xsd", &paths);
+    for (name, verdict) in verdicts.as_object().unwrap() {
+        assert!(verdict.is_null(), "{name}: {verdict}");
     }
 }

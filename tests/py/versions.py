@@ -4,8 +4,8 @@ import json
 from importlib import import_module
 from importlib.metadata import version
 
-PACKAGES = ("zeep", "xmlschema", "pesq", "numpy")
+PACKAGES = ("zeep", "xmlschema", "pesq", "numpy", "schemathesis", "openapi-spec-validator")
 
 for package in PACKAGES:
-    import_module(package)
+    import_module(package.replace("-", "_"))
 print(json.dumps({package: version(package) for package in PACKAGES}))

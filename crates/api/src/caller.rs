@@ -10,6 +10,12 @@ use crate::directory::store_fault;
 
 /// The scope that a token needs to command conferences.
 pub const SCOPE_CONFERENCE: &str = "conference";
+/// The scope of a session's tokens: everything of the person.
+pub const SCOPE_SESSION: &str = "session";
+/// How tokens of programs begin.
+pub(crate) const TOKEN_PREFIX: &str = "cvk_";
+/// How tokens of sessions begin.
+pub(crate) const SESSION_PREFIX: &str = "cvs_";
 
 /// Secrets are compared as digests, so that neither length nor content leaks by time.
 #[derive(Clone)]
@@ -20,6 +26,10 @@ impl SecretDigest {
     #[must_use]
     pub fn of(secret: &str) -> Self {
         Self(Sha256::digest(secret.as_bytes()).into())
+    }
+    /// The digest's bytes.
+    pub(crate) fn bytes(&self) -> [u8; 32] {
+        self.0
     }
     fn matches(&self, offered: &Self) -> bool {
         self.0.ct_eq(&offered.0).into()
@@ -74,11 +84,7 @@ impl Keys {
     /// # Errors
     /// `unauthenticated`; `overloaded` or `internal` from the store.
     pub async fn caller(&self, authorization: Option<&str>) -> Result<Caller, Fault> {
-        let token = authorization
-            .and_then(|value| value.split_once(' '))
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-            .map(|(_, token)| token.trim())
-            .ok_or_else(|| unauthenticated("no token"))?;
+        let token = bearer(authorization).ok_or_else(|| unauthenticated("no token"))?;
         let offered = SecretDigest::of(token);
         if self.gateway.matches(&offered) {
             return Ok(Caller::Gateway);
@@ -87,13 +93,17 @@ impl Keys {
             return Ok(Caller::Administrator);
         }
         let now = runtime::clock::unix_ms(runtime::clock::wall());
-        let found = self
-            .store
-            .token(offered.0, now)
-            .await
-            .map_err(store_fault)?;
-        let token =
-            found.ok_or_else(|| unauthenticated("a token that is unknown, expired or revoked"))?;
+        let unknown = || unauthenticated("a token that is unknown, expired or revoked");
+        if token.starts_with(SESSION_PREFIX) {
+            let found = self.store.session_token(offered.0, now).await;
+            let token = found.map_err(store_fault)?.ok_or_else(unknown)?;
+            return Ok(Caller::Person {
+                aor: token.aor,
+                scopes: vec![SCOPE_SESSION.to_owned()],
+            });
+        }
+        let found = self.store.token(offered.0, now).await;
+        let token = found.map_err(store_fault)?.ok_or_else(unknown)?;
         Ok(Caller::Person {
             aor: token.aor,
             scopes: token.scopes.split_whitespace().map(str::to_owned).collect(),
@@ -101,7 +111,26 @@ impl Keys {
     }
 }
 
+/// The token of an `Authorization` header's value.
+pub(crate) fn bearer(authorization: Option<&str>) -> Option<&str> {
+    let (scheme, token) = authorization?.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then_some(token.trim())
+}
+
 impl Caller {
+    /// The person whose token is good for this; a session's is good for everything.
+    pub(crate) fn person(&self, scope: &str) -> Option<&Aor> {
+        match self {
+            Caller::Person { aor, scopes } => scopes
+                .iter()
+                .any(|has| has == scope || has == SCOPE_SESSION)
+                .then_some(aor),
+            Caller::Gateway | Caller::Administrator => None,
+        }
+    }
+
     /// For whom a conference request acts (architecture, decision 6): an asserted user is believed from the gateway only.
     ///
     /// # Errors
@@ -125,15 +154,11 @@ impl Caller {
                     "one from somebody else",
                 ))
             }
-            Caller::Person { scopes, .. }
-                if !scopes.iter().any(|scope| scope == SCOPE_CONFERENCE) =>
-            {
-                Err(Fault::new(
-                    FaultCode::NotAllowed,
-                    "a token with the scope conference",
-                    "one without it",
-                ))
-            }
+            Caller::Person { .. } if self.person(SCOPE_CONFERENCE).is_none() => Err(Fault::new(
+                FaultCode::NotAllowed,
+                "a token with the scope conference",
+                "one without it",
+            )),
             Caller::Person { aor, .. } => Ok(Acting {
                 user: Some(aor.clone()),
                 administrator: false,

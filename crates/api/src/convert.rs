@@ -160,6 +160,22 @@ pub(crate) fn answer(
     }
 }
 
+/// The answer without the participants that a `get` skips: those who read a large roster in pages have them already.
+pub(crate) fn paged(mut answer: soap::Answer, asked: &soap::Operation) -> soap::Answer {
+    if let soap::Operation::Get {
+        first: Some(first), ..
+    } = asked
+        && let soap::Answer::Get { conference, .. } = &mut answer
+    {
+        let skipped = usize::try_from(*first)
+            .unwrap_or(usize::MAX)
+            .min(conference.participants.len());
+        conference.participants.drain(..skipped);
+        conference.first = u32::try_from(skipped).unwrap_or(u32::MAX);
+    }
+    answer
+}
+
 /// Whether a fault comes from the moment and not from the command: it is not remembered, a repeat is tried anew.
 pub(crate) fn is_passing(fault: &Fault) -> bool {
     matches!(

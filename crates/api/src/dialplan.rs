@@ -52,7 +52,7 @@ impl DialPlan {
             return Ok(());
         }
         Err(refused(
-            "a number at home or in a permitted country ([dialplan] allowed)",
+            "a number at home or in a permitted country ([dialplan] abroad)",
             format!("{} abroad", number.masked()),
         ))
     }

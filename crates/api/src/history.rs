@@ -24,10 +24,13 @@ pub(crate) struct History {
 #[derive(Default)]
 struct Book {
     pages: BTreeMap<ConferenceId, Page>,
+    begun: u64,
     ended: VecDeque<ConferenceId>,
 }
 
 struct Page {
+    /// In the order of creation.
+    number: u64,
     owner: Aor,
     created_at: i64,
     /// Everybody who was ever on the roster: who may ask how it ended.
@@ -44,7 +47,10 @@ impl History {
 
     /// A conference is about to be created.
     pub fn begin(&self, id: &ConferenceId, title: &str, owner: &Aor) {
+        let mut book = self.lock();
+        book.begun += 1;
         let page = Page {
+            number: book.begun,
             owner: owner.clone(),
             created_at: clock::unix_ms(clock::wall()),
             members: vec![owner.clone()],
@@ -52,7 +58,7 @@ impl History {
             reports: VecDeque::new(),
             version: watch::Sender::new(0),
         };
-        self.lock().pages.insert(id.clone(), page);
+        book.pages.insert(id.clone(), page);
     }
 
     /// It was not created after all.
@@ -128,9 +134,11 @@ impl History {
         Some((page.snapshot.clone(), reports))
     }
 
-    /// The running conferences that somebody owns or takes part in, at most `limit`.
+    /// The running conferences that somebody owns or takes part in, at most `limit`: the oldest first, so that another one
+    /// that begins does not change how people count those they have.
     pub fn running_of(&self, asker: &Aor, limit: usize) -> Vec<Snapshot> {
-        self.lock()
+        let book = self.lock();
+        let mut theirs: Vec<&Page> = book
             .pages
             .values()
             .filter(|page| {
@@ -144,9 +152,17 @@ impl History {
                         .iter()
                         .any(|participant| participant.user.as_ref() == Some(asker))
             })
-            .take(limit)
-            .map(|page| page.snapshot.clone())
-            .collect()
+            .collect();
+        theirs.sort_by_key(|page| page.number);
+        let theirs = theirs.into_iter().take(limit);
+        theirs.map(|page| page.snapshot.clone()).collect()
+    }
+
+    /// Everybody with an account who owns it or was ever on its roster.
+    pub fn members(&self, id: &ConferenceId) -> Vec<Aor> {
+        let book = self.lock();
+        let page = book.pages.get(id);
+        page.map_or_else(Vec::new, |page| page.members.clone())
     }
 
     /// Who started it, its title, and when (milliseconds since 1970).
@@ -164,4 +180,31 @@ impl History {
 /// The time of day for snapshots.
 pub(crate) fn now() -> UtcMillis {
     UtcMillis(u64::try_from(clock::unix_ms(clock::wall())).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use convoke_types::report::Change;
+
+    use super::*;
+
+    #[test]
+    fn conferences_are_listed_in_the_order_of_their_creation() {
+        let history = History::default();
+        let alice: Aor = "alice@example.org".parse().unwrap();
+        for id in ["k9", "k1", "k5"] {
+            let id: ConferenceId = id.parse().unwrap();
+            history.begin(&id, "", &alice);
+            history.see(&Report {
+                conference: id,
+                version: 1,
+                participant: None,
+                change: Change::Created,
+                command: None,
+            });
+        }
+        let listed = history.running_of(&alice, 2);
+        let ids: Vec<&str> = listed.iter().map(|one| one.id.as_str()).collect();
+        assert_eq!(ids, ["k9", "k1"]);
+    }
 }

@@ -1,4 +1,4 @@
-//! The HTTP face: SOAP with its WSDL, REST for administration, and the window.
+//! The HTTP face: SOAP with its WSDL, REST, and the window.
 
 use std::error::Error;
 use std::io;
@@ -9,13 +9,16 @@ use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use convoke_types::FaultCode;
 use convoke_types::limits::SOAP_MAX_BYTES;
-use convoke_types::{Fault, FaultCode};
+use runtime::tasks::Shutdown;
 
-use crate::admin::{self, Accounts};
+use crate::accounts::Accounts;
 use crate::caller::Keys;
+use crate::rest;
 use crate::role::Given;
 use crate::service::ConferenceService;
+use crate::webhooks::Webhooks;
 use crate::window;
 
 /// The header by which the gateway tells the id that follows a request through every part's log.
@@ -28,10 +31,14 @@ pub struct Http {
     pub keys: Keys,
     /// The conference service; absent where another machine runs it.
     pub conference: Option<ConferenceService>,
-    /// Accounts, for the administrator.
+    /// Accounts.
     pub accounts: Accounts,
+    /// Webhooks; absent where there is no conference service.
+    pub webhooks: Option<Webhooks>,
     /// The URL under which clients reach this server, without a slash at the end.
     pub public_url: String,
+    /// Ends streams of events.
+    pub shutdown: Shutdown,
 }
 
 /// The routes.
@@ -39,9 +46,9 @@ pub fn router(http: Http) -> Router {
     Router::new()
         .route("/soap/conference", post(conference).get(conference_wsdl))
         .route("/soap/{schema}", get(schema))
-        .merge(admin::routes())
         .fallback(window::serve)
-        .with_state(http)
+        .with_state(http.clone())
+        .merge(rest::router(&http))
 }
 
 async fn conference(State(http): State<Http>, request: Request) -> Response {
@@ -139,14 +146,6 @@ fn xml(text: String) -> Response {
 
 pub(crate) fn authorization(headers: &HeaderMap) -> Option<&str> {
     headers.get(header::AUTHORIZATION)?.to_str().ok()
-}
-
-/// A REST error: the fault as JSON `{"error":{"code","expected","came"}}` with its HTTP status.
-#[must_use]
-pub fn fault_response(fault: &Fault) -> Response {
-    let status =
-        StatusCode::from_u16(fault.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (status, axum::Json(serde_json::json!({ "error": fault }))).into_response()
 }
 
 #[cfg(test)]

@@ -1,15 +1,18 @@
 //! The conference role's loop: one task owns the focus; a second one, the *sequencer*, carries its outputs out in order,
 //! so that a command's answer is durable before its first INVITE while the focus goes on.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use conference_core::{Actor, Command, Focus, Operation, Output, Reply};
-use convoke_types::bridge::{BridgeCommand, BridgeEvent};
+use conference_core::{Actor, Command, Focus, Operation, Output, Reply, RosterEntry};
+use convoke_types::bridge::{BridgeCommand, BridgeEvent, LegEvent};
 use convoke_types::report::{Change, ParticipantRef, Report};
-use convoke_types::{Aor, CommandId, ConferenceId, Fault, FaultCode, ParticipantId};
+use convoke_types::{
+    Aor, Cause, CommandId, ConferenceId, EndReason, Fault, FaultCode, LegKey, LegState,
+    ParticipantId,
+};
 use runtime::clock;
 use runtime::tasks::Tasks;
 use store::{Answered, CommandAnswer, Store};
@@ -20,14 +23,18 @@ use crate::directory::store_fault;
 use crate::history::History;
 use crate::records::Records;
 use crate::reporter::Reporter;
+use crate::watching::{Phones, Watching};
+use crate::webhooks::Webhooks;
 
 /// Commands that may wait for the focus; more are refused with `overloaded`.
 const COMMANDS_MAX: usize = 4_096;
 /// Outputs that may wait for the sequencer. A full queue stops the focus until the disk has caught up; the bridge's events
 /// wait in their own queue meanwhile.
 const OUTPUTS_MAX: usize = 65_536;
-/// How long conferences may take to end when the server goes down.
-const DRAIN: Duration = Duration::from_secs(10);
+/// Time between two states of conferences at least that are put together for those who watch; what changes meanwhile is in one.
+const TELL_EVERY: Duration = Duration::from_millis(40);
+/// Legs that are not dialled whose end the focus has yet to hear; those beyond end when their time to ring is over.
+const REFUSED_MAX: usize = 4_096;
 
 /// An encoded answer.
 #[derive(Debug, Clone)]
@@ -131,23 +138,29 @@ pub(crate) struct Parts {
     pub store: Store,
     pub history: Arc<History>,
     pub reporter: Reporter,
+    pub webhooks: Option<Webhooks>,
     pub records: Records,
     pub bridge_commands: mpsc::Sender<BridgeCommand>,
     pub bridge_events: mpsc::Receiver<BridgeEvent>,
+    /// How long conferences may take to end when the server goes down.
+    pub drain: Duration,
+    pub watching: Watching,
 }
 
 /// Starts the loop and its sequencer.
 pub(crate) fn start(tasks: &Tasks, parts: Parts) -> FocusHandle {
     let (asks, asked) = mpsc::channel(COMMANDS_MAX);
     let (steps, to_do) = mpsc::channel(OUTPUTS_MAX);
+    let (refusals, refused) = mpsc::channel(REFUSED_MAX);
     let shutdown = tasks.shutdown_token().clone();
     let sequencer = Sequencer {
         store: parts.store,
         history: parts.history,
         reporter: parts.reporter,
+        webhooks: parts.webhooks,
         records: parts.records,
         bridge: parts.bridge_commands,
-        asks: asks.downgrade(),
+        refusals,
         refused: HashSet::new(),
     };
     tasks.spawn_vital("conference.sequencer", sequencer.run(to_do));
@@ -156,8 +169,13 @@ pub(crate) fn start(tasks: &Tasks, parts: Parts) -> FocusHandle {
         FocusLoop {
             focus: parts.focus,
             steps,
+            drain: parts.drain,
+            watching: parts.watching,
+            phones: Phones::default(),
+            changed: BTreeSet::new(),
+            told: None,
         }
-        .run(asked, parts.bridge_events, shutdown),
+        .run(asked, parts.bridge_events, refused, shutdown),
     );
     FocusHandle { asks }
 }
@@ -192,6 +210,13 @@ struct Pending {
 struct FocusLoop {
     focus: Focus,
     steps: mpsc::Sender<Step>,
+    drain: Duration,
+    watching: Watching,
+    phones: Phones,
+    /// Watched conferences that changed since those who watch were told.
+    changed: BTreeSet<ConferenceId>,
+    /// When that was.
+    told: Option<Instant>,
 }
 
 impl FocusLoop {
@@ -199,18 +224,27 @@ impl FocusLoop {
         mut self,
         mut asked: mpsc::Receiver<Asked>,
         mut events: mpsc::Receiver<BridgeEvent>,
+        mut refused: mpsc::Receiver<BridgeEvent>,
         shutdown: runtime::tasks::Shutdown,
     ) {
         let mut draining: Option<Instant> = None;
         loop {
-            let wake = self.focus.poll_timeout().into_iter().chain(draining).min();
+            // What is due does not wait for the queues to be empty, which a flood of commands could prevent for ever.
+            let now = clock::now();
+            if self.focus.poll_timeout().is_some_and(|at| at <= now) {
+                self.focus.handle_timeout(now);
+                self.drain(None).await;
+            }
+            let due = self.focus.poll_timeout().into_iter();
+            let wake = due.chain(draining).chain(self.next_telling()).min();
             tokio::select! {
                 biased;
                 () = shutdown.cancelled(), if draining.is_none() => {
-                    draining = Some(clock::now() + DRAIN);
+                    draining = Some(clock::now() + self.drain);
                     self.focus.shutdown(clock::now());
                 }
                 Some(event) = events.recv() => self.focus.handle_bridge(event, clock::now()),
+                Some(event) = refused.recv() => self.focus.handle_bridge(event, clock::now()),
                 Some(asked) = asked.recv() => match asked {
                     Asked::Command(ask) => self.command(*ask).await,
                     Asked::Look(look) => {
@@ -220,14 +254,36 @@ impl FocusLoop {
                         let _ = look.answer.send(found);
                     }
                 },
+                () = self.watching.asked() => {}
                 () = wait(wake) => self.focus.handle_timeout(clock::now()),
                 else => break,
             }
             self.drain(None).await;
+            self.tell_watchers();
             let overdue = draining.is_some_and(|end| clock::now() >= end);
             if draining.is_some() && (self.focus.is_empty() || overdue) {
                 break;
             }
+        }
+        self.watching.close();
+    }
+
+    fn next_telling(&self) -> Option<Instant> {
+        let next = self.told.map(|told| told + TELL_EVERY);
+        next.filter(|_| !self.changed.is_empty())
+    }
+
+    /// Puts together what watched conferences are like that changed, or of which somebody asks for the first time.
+    fn tell_watchers(&mut self) {
+        let now = clock::now();
+        let mut concerned: BTreeSet<_> = self.watching.take_asked().into_iter().collect();
+        if self.next_telling().is_none_or(|at| at <= now) && !self.changed.is_empty() {
+            concerned.append(&mut self.changed);
+            self.told = Some(now);
+        }
+        for conference in concerned {
+            let snapshot = self.focus.snapshot(&conference, now);
+            self.watching.tell(conference, snapshot);
         }
     }
 
@@ -280,7 +336,15 @@ impl FocusLoop {
                     })),
                     None => continue,
                 },
-                Output::Report(report) => Step::Report(report),
+                Output::Report(report) => {
+                    if let Some((user, on)) = self.phones.see(&report) {
+                        self.watching.tell_phone(user, on);
+                    }
+                    if self.watching.is_watched(&report.conference) {
+                        self.changed.insert(report.conference.clone());
+                    }
+                    Step::Report(report)
+                }
                 Output::Bridge(command) => Step::Bridge(command),
                 Output::Record(record) => Step::Record(Box::new(record)),
             };
@@ -335,11 +399,13 @@ struct Sequencer {
     store: Store,
     history: Arc<History>,
     reporter: Reporter,
+    webhooks: Option<Webhooks>,
     records: Records,
     bridge: mpsc::Sender<BridgeCommand>,
-    asks: mpsc::WeakSender<Asked>,
-    /// Conferences with a command whose answer could not be stored: nothing more of them may reach a telephone.
-    refused: HashSet<ConferenceId>,
+    /// Tells the focus that a leg was not dialled.
+    refusals: mpsc::Sender<BridgeEvent>,
+    /// Legs of commands whose answers could not be stored: no telephone may ring for them.
+    refused: HashSet<LegKey>,
 }
 
 impl Sequencer {
@@ -352,7 +418,11 @@ impl Sequencer {
                     self.history.see(&report);
                     self.records.see(&report).await;
                     if matches!(report.change, Change::Ended { .. }) {
-                        self.refused.remove(&report.conference);
+                        let over = &report.conference;
+                        self.refused.retain(|leg| leg.conference != *over);
+                    }
+                    if let Some(webhooks) = &self.webhooks {
+                        webhooks.see(&report, || self.history.members(&report.conference));
                     }
                     self.reporter.report(report);
                 }
@@ -364,17 +434,18 @@ impl Sequencer {
 
     async fn bridge(&mut self, command: BridgeCommand) {
         let command = match command {
-            BridgeCommand::Dial { leg, .. } if self.refused.contains(&leg.conference) => {
+            BridgeCommand::Dial { leg, .. } if self.refused.remove(&leg) => {
                 tracing::error!(%leg, "not dialled: its command could not be stored");
-                return;
+                return self.not_dialled(leg);
             }
             // Each call that arrived is answered.
-            BridgeCommand::Admit { call, leg, .. } if self.refused.contains(&leg.conference) => {
-                tracing::error!(%leg, "not admitted: the conference's command could not be stored");
+            BridgeCommand::Admit { call, leg, .. } if self.refused.remove(&leg) => {
+                tracing::error!(%leg, "not admitted: its command could not be stored");
+                self.not_dialled(leg);
                 BridgeCommand::Refuse {
                     call,
                     sip: 500,
-                    words: "the conference could not be stored".to_owned(),
+                    words: "the command could not be stored".to_owned(),
                 }
             }
             command => command,
@@ -385,8 +456,7 @@ impl Sequencer {
         }
     }
 
-    /// Makes an answer durable, then gives it; a command that calls somebody and cannot be made durable ends its conference
-    /// undialled.
+    /// Makes an answer durable, then gives it; whom a command calls that cannot be made durable is not dialled.
     async fn answer(&mut self, answer: Answer) {
         let envelope = (answer.encode)(&answer.result);
         let passing = answer.result.as_ref().is_err_and(convert::is_passing);
@@ -401,9 +471,7 @@ impl Sequencer {
                 if let Ok(reply) = &answer.result
                     && answer.calls
                 {
-                    let conference = reply.snapshot.conference.clone();
-                    self.refused.insert(conference.clone());
-                    self.end(conference);
+                    self.refused.extend(legs_of(reply));
                 }
                 Given {
                     envelope: (answer.encode)(&Err(fault)),
@@ -415,26 +483,34 @@ impl Sequencer {
         let _ = answer.to.send(given);
     }
 
-    fn end(&self, conference: ConferenceId) {
-        let Some(asks) = self.asks.upgrade() else {
-            return;
+    /// The leg is over as far as the focus is concerned. Not by the trunk's fault: nobody tries another.
+    fn not_dialled(&self, leg: LegKey) {
+        let cause = Cause {
+            reason: EndReason::Bridge,
+            sip: None,
+            q850: None,
+            words: "Not called: the server could not store the command.".to_owned(),
         };
-        let (to, _) = oneshot::channel();
-        let Ok(id) = format!("end-{conference}").parse() else {
-            return;
-        };
-        let ask = Ask {
-            id,
-            actor: Actor::administrator(),
-            operation: Operation::End { conference },
-            encode: Box::new(|_| Bytes::new()),
-            durable: None,
-            answer: to,
-        };
-        if asks.try_send(Asked::Command(Box::new(ask))).is_err() {
-            tracing::error!("a conference that could not be stored could not be ended either");
+        let state = LegState::Failed;
+        let event = LegEvent::Ended { state, cause };
+        if self
+            .refusals
+            .try_send(BridgeEvent::Leg { leg, event })
+            .is_err()
+        {
+            tracing::error!("the focus does not hear that a leg was not dialled");
         }
     }
+}
+
+/// The legs of those whom a command named.
+fn legs_of(reply: &Reply) -> impl Iterator<Item = LegKey> {
+    let named = |entry: &&RosterEntry| reply.participants.contains(&entry.participant.id);
+    let entries = reply.snapshot.roster.iter().filter(named);
+    entries.map(|entry| LegKey {
+        conference: reply.snapshot.conference.clone(),
+        leg: entry.leg.id.clone(),
+    })
 }
 
 /// Makes an answer durable; gives the first one back where the command was answered before.
@@ -463,5 +539,91 @@ pub(crate) async fn keep(
             tracing::error!(%error, command = %id, "an answer could not be stored");
             Err(store_fault(error))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use conference_core::{Config, Create, Party, PolicyOverrides, TrunkConfig};
+    use convoke_types::{Address, Mode};
+    use runtime::tasks::Shutdown;
+
+    use super::*;
+
+    const COMMANDS: usize = 1_000;
+
+    fn a_conference() -> Command {
+        let alice: Aor = "alice@example.org".parse().unwrap();
+        let initiator = Party {
+            name: "Alice".to_owned(),
+            user: Some(alice.clone()),
+            address: Address::Number("+15550101".parse().unwrap()),
+            mode: Mode::Pstn,
+            place: "work".to_owned(),
+            guard: false,
+            language: "en".to_owned(),
+            moderator: false,
+        };
+        Command {
+            id: "c1".parse().unwrap(),
+            actor: Actor::user(alice),
+            operation: Operation::Create(Create {
+                conference: "k1".parse().unwrap(),
+                title: String::new(),
+                initiator,
+                participants: vec![],
+                policy: PolicyOverrides::default(),
+                payer: None,
+                account: None,
+            }),
+        }
+    }
+
+    fn a_get() -> Ask {
+        let (answer, _) = oneshot::channel();
+        Ask {
+            id: "c2".parse().unwrap(),
+            actor: Actor::administrator(),
+            operation: Operation::Get {
+                conference: "k2".parse().unwrap(),
+                since: None,
+            },
+            encode: Box::new(|_| Bytes::new()),
+            durable: None,
+            answer,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_due_comes_before_the_commands_that_wait() {
+        let config = Config::new(vec![TrunkConfig::new("carrier")]);
+        let mut focus = Focus::new(config, clock::now());
+        focus.handle_command(a_conference(), clock::now());
+        while focus.poll_output().is_some() {}
+        // Far beyond the time that a telephone may ring.
+        clock::sleep(Duration::from_secs(600)).await;
+        let (asks, asked) = mpsc::channel(COMMANDS);
+        for _ in 0..COMMANDS {
+            let command = Asked::Command(Box::new(a_get()));
+            assert!(asks.try_send(command).is_ok());
+        }
+        let (_bridge, events) = mpsc::channel(1);
+        let (_refusals, refused) = mpsc::channel(1);
+        let (steps, mut to_do) = mpsc::channel(OUTPUTS_MAX);
+        let tasks = Tasks::new(Shutdown::new());
+        let focus = FocusLoop {
+            focus,
+            steps,
+            drain: Duration::from_secs(1),
+            watching: Watching::default(),
+            phones: Phones::default(),
+            changed: BTreeSet::new(),
+            told: None,
+        };
+        let shutdown = tasks.shutdown_token().clone();
+        tasks.spawn("focus", focus.run(asked, events, refused, shutdown));
+        let first = to_do.recv().await.unwrap();
+        assert!(!matches!(first, Step::Answer(_)));
+        tasks.finish(Duration::from_secs(60)).await.unwrap();
     }
 }

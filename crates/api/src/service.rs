@@ -22,11 +22,15 @@ use crate::in_flight::{Entered, InFlight, reused};
 use crate::records::Records;
 use crate::reporter::{Reporter, ReportingService, Subscriber};
 use crate::role::{self, Ask, Durable, FocusHandle, Given, Look};
+use crate::watching::Watching;
+use crate::webhooks::Webhooks;
 
 /// Most conferences in the answer to `list` (the schema's bound).
 const LIST_MAX: usize = 32;
 /// Longest wait of a `get`, as the schema has it.
 const WAIT_MAX: Duration = Duration::from_secs(25);
+/// How long the last reports of a conference may take after the focus has gone.
+const LAST_REPORTS_MAX: Duration = Duration::from_secs(2);
 
 /// What the service is made of.
 pub struct Config {
@@ -36,6 +40,10 @@ pub struct Config {
     pub directory: Directory,
     /// Where reports go.
     pub reporting: Option<ReportingService>,
+    /// Programs that are told what happens.
+    pub webhooks: Option<Webhooks>,
+    /// How long conferences may take to end when the server goes down.
+    pub drain: Duration,
 }
 
 /// The port to what connects the legs.
@@ -60,6 +68,7 @@ struct Shared {
     history: Arc<History>,
     reporter: Reporter,
     in_flight: InFlight,
+    watching: Watching,
 }
 
 impl ConferenceService {
@@ -69,6 +78,7 @@ impl ConferenceService {
         let store = config.directory.store.clone();
         let history = Arc::new(History::default());
         let reporter = Reporter::start(tasks, config.reporting);
+        let watching = Watching::default();
         let focus = role::start(
             tasks,
             role::Parts {
@@ -76,9 +86,12 @@ impl ConferenceService {
                 store: store.clone(),
                 history: history.clone(),
                 reporter: reporter.clone(),
+                webhooks: config.webhooks,
                 records: Records::new(store.clone(), history.clone()),
                 bridge_commands: bridge.commands,
                 bridge_events: bridge.events,
+                drain: config.drain,
+                watching: watching.clone(),
             },
         );
         let shared = Shared {
@@ -89,10 +102,17 @@ impl ConferenceService {
             history,
             reporter: reporter.without_lanes(),
             in_flight: InFlight::default(),
+            watching,
         };
         Self {
             shared: Arc::new(shared),
         }
+    }
+
+    /// The mailbox for whoever tells participants and friends what happens. For one reader.
+    pub fn watching(&self) -> Watching {
+        self.shared.watching.follow();
+        self.shared.watching.clone()
     }
 
     /// Answers one envelope; the answer is an envelope too, a SOAP Fault where the request is refused.
@@ -181,7 +201,14 @@ impl ConferenceService {
             .message_id
             .clone()
             .map_or_else(|| new_id("get-"), Ok)?;
-        let answer = self.ask(request, acting, id, operation, None).await?;
+        let answer = match self.ask(request, acting, id, operation, None).await {
+            Err(fault) if fault.code == FaultCode::ShuttingDown => {
+                self.until_ended(conference).await;
+                let ended = self.get_ended(request, acting, conference, since);
+                return ended.ok_or(fault);
+            }
+            asked => asked?,
+        };
         if answer.is_fault {
             // It may have ended just now: the answer came after the last reports, so the history has them.
             return Ok(self
@@ -190,6 +217,18 @@ impl ConferenceService {
         }
         self.follow(request, acting, conference);
         Ok(answer)
+    }
+
+    /// At the shutdown the focus is gone while its last reports are still on their way into the history.
+    async fn until_ended(&self, conference: &ConferenceId) {
+        let history = &self.shared.history;
+        let Some(mut versions) = history.versions(conference) else {
+            return;
+        };
+        let ended =
+            async { while history.is_running(conference) && versions.changed().await.is_ok() {} };
+        // What never ended is told as the shutdown that it is.
+        let _ = clock::within(LAST_REPORTS_MAX, ended).await;
     }
 
     fn get_ended(
@@ -478,7 +517,8 @@ fn in_time(request: &Request) -> Result<(), Fault> {
     let now = history::now();
     match request.headers.expires {
         Some(expires) if expires.is_over(now) => {
-            let expected = format!("{} or earlier, by our clock", expires.ends());
+            let (sent, ends) = (expires.sent, expires.ends());
+            let expected = format!("a time between {sent} and {ends} on our clock");
             Err(Fault::new(FaultCode::Expired, expected, now.to_string()))
         }
         _ => Ok(()),
@@ -502,6 +542,7 @@ fn good(request: &Request, answer: soap::Answer) -> Given {
 }
 
 fn encode(request: &Request, outcome: Result<soap::Answer, Fault>) -> Bytes {
+    let outcome = outcome.map(|answer| convert::paged(answer, &request.operation));
     soap::write_response(&Response::to(&request.headers, outcome)).into()
 }
 

@@ -1,41 +1,145 @@
 //! The window's files, embedded when the binary was built with them; otherwise `/` says how to get them.
+//!
+//! Links into the window (`/call`, `/chat/…`, `/settings` …) are paths without a file: they get its page, which reads them.
 
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 
-/// One embedded file.
+/// One embedded file, in one coding.
 pub(crate) struct File {
     path: &'static str,
     content_type: &'static str,
+    /// `identity`, or a content coding of HTTP (RFC 9110 §8.4.1): the window's build may leave `x.br` and `x.gz` beside `x`.
+    coding: &'static str,
+    /// Changes with the content.
+    tag: &'static str,
     bytes: &'static [u8],
 }
 
 include!(concat!(env!("OUT_DIR"), "/window.rs"));
 
-/// Nothing from elsewhere, nothing inline, no framing.
-const POLICY: &str =
-    "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+/// Nothing from elsewhere, nothing inline, no framing; and scripts get no text where they could be made to run it.
+const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; \
+     img-src 'self' data: blob:; media-src 'self' blob:; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; \
+     form-action 'none'; require-trusted-types-for 'script'; trusted-types default";
+/// What the window may ask the person for.
+const PERMISSIONS: &str =
+    "camera=(self), microphone=(self), display-capture=(self), geolocation=()";
+/// Where the build puts files whose names change with their contents.
+const HASHED: &str = "/assets/";
+/// Codings that we have files in, the best first.
+const CODINGS: [&str; 3] = ["br", "gzip", "identity"];
+/// Paths of programs: what is unknown there is no link into the window.
+const OF_PROGRAMS: [&str; 4] = ["/api/", "/soap/", "/metrics", "/sip"];
 
-/// Serves a file of the window; `/` is its page.
-pub(crate) async fn serve(uri: Uri) -> Response {
-    let path = if uri.path() == "/" {
-        "/index.html"
-    } else {
-        uri.path()
-    };
-    match FILES.iter().find(|file| file.path == path) {
-        Some(file) => (headers(file.content_type), file.bytes).into_response(),
-        None if uri.path() == "/" => (headers("text/html; charset=utf-8"), WITHOUT).into_response(),
+/// Serves a file of the window; links into it get its page.
+pub(crate) async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Response {
+    if method != Method::GET && method != Method::HEAD {
+        return (StatusCode::NOT_FOUND, "nothing here\n").into_response();
+    }
+    respond(FILES, uri.path(), &headers)
+}
+
+fn respond(files: &'static [File], path: &str, headers: &HeaderMap) -> Response {
+    let accepted = headers.get(header::ACCEPT_ENCODING);
+    let accepted = accepted.and_then(|value| value.to_str().ok());
+    let page = || find(files, "/index.html", accepted).filter(|_| is_link(files, path));
+    match find(files, path, accepted).or_else(page) {
+        Some(file) => {
+            let known = headers.get(header::IF_NONE_MATCH);
+            let unchanged = known.is_some_and(|tag| tag == file.tag);
+            let status = if unchanged {
+                StatusCode::NOT_MODIFIED
+            } else {
+                StatusCode::OK
+            };
+            let bytes = if unchanged { &[][..] } else { file.bytes };
+            let mut response = (status, bytes).into_response();
+            describe(response.headers_mut(), file.content_type);
+            let headers = response.headers_mut();
+            // A name that changes with the content stands for it for ever; others are asked for each time.
+            let kept = match file.path.starts_with(HASHED) {
+                true => "public, max-age=31536000, immutable",
+                false => "no-cache",
+            };
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(kept));
+            headers.insert(header::ETAG, HeaderValue::from_static(file.tag));
+            headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+            if file.coding != "identity" {
+                let coding = HeaderValue::from_static(file.coding);
+                headers.insert(header::CONTENT_ENCODING, coding);
+            }
+            response
+        }
+        None if files.is_empty() && is_link(files, path) => {
+            let mut response = WITHOUT.into_response();
+            describe(response.headers_mut(), "text/html; charset=utf-8");
+            response
+        }
         None => (StatusCode::NOT_FOUND, "nothing here\n").into_response(),
     }
 }
 
-fn headers(content_type: &'static str) -> [(header::HeaderName, &'static str); 3] {
-    [
+fn describe(headers: &mut HeaderMap, content_type: &'static str) {
+    for (name, value) in [
         (header::CONTENT_TYPE, content_type),
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    ]
+        (header::REFERRER_POLICY, "no-referrer"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    for (name, value) in [
+        ("cross-origin-opener-policy", "same-origin"),
+        ("permissions-policy", PERMISSIONS),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+}
+
+/// The file of this path in the best coding that is accepted.
+fn find(files: &'static [File], path: &str, accepted: Option<&str>) -> Option<&'static File> {
+    CODINGS
+        .iter()
+        .filter(|coding| accepts(accepted, coding))
+        .find_map(|coding| {
+            let mut files = files.iter();
+            files.find(|file| file.path == path && file.coding == *coding)
+        })
+}
+
+/// Whether an Accept-Encoding (RFC 9110 §12.5.3) names a coding without refusing it.
+fn accepts(accepted: Option<&str>, coding: &str) -> bool {
+    if coding == "identity" {
+        return true;
+    }
+    accepted.is_some_and(|accepted| {
+        accepted.split(',').any(|one| {
+            let (name, weight) = one.split_once(';').unwrap_or((one, ""));
+            let weight = weight.trim().strip_prefix("q=").unwrap_or("1");
+            let refused = weight
+                .trim()
+                .parse::<f32>()
+                .is_ok_and(|weight| weight == 0.0);
+            name.trim().eq_ignore_ascii_case(coding) && !refused
+        })
+    })
+}
+
+/// Whether a path leads into the window: not where programs or files are. Addresses have dots (`/chat/bob@example.org`), so
+/// a dot alone tells a file only at the root.
+fn is_link(files: &[File], path: &str) -> bool {
+    let first = path
+        .trim_start_matches('/')
+        .split('/')
+        .next()
+        .unwrap_or_default();
+    let is_directory = |file: &File| {
+        let rest = file.path.trim_start_matches('/').strip_prefix(first);
+        !first.is_empty() && rest.is_some_and(|rest| rest.starts_with('/'))
+    };
+    let of_program = OF_PROGRAMS.iter().any(|begin| path.starts_with(begin));
+    !of_program && !first.contains('.') && !files.iter().any(is_directory)
 }
 
 const WITHOUT: &str = "<!doctype html>
@@ -45,7 +149,93 @@ const WITHOUT: &str = "<!doctype html>
 <h1>Convoke runs</h1>
 <p>This binary was built without the window. To have it here, build the window first, so that its files are in
 <code>web/dist</code>, and then the binary again: <code>cargo build --release -p convoke</code>.</p>
-<p>Everything else is there: <code>convoke call bob carol --as alice</code>, any SIP client, and the
-<a href=\"/soap/conference?wsdl\">conference web service</a>.</p>
+<p>Everything else is there: <code>convoke call bob carol --as alice</code>, any SIP client, the
+<a href=\"/soap/conference?wsdl\">conference web service</a> and <a href=\"/api/v1/openapi.json\">REST</a>.</p>
 </html>
 ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static BUILT: &[File] = &[
+        File {
+            path: "/assets/app-1a2b.js",
+            content_type: "text/javascript; charset=utf-8",
+            coding: "br",
+            tag: "\"b\"",
+            bytes: b"br",
+        },
+        File {
+            path: "/assets/app-1a2b.js",
+            content_type: "text/javascript; charset=utf-8",
+            coding: "identity",
+            tag: "\"a\"",
+            bytes: b"plain",
+        },
+        File {
+            path: "/index.html",
+            content_type: "text/html; charset=utf-8",
+            coding: "identity",
+            tag: "\"i\"",
+            bytes: b"<!doctype html>",
+        },
+    ];
+
+    fn get(path: &str, headers: &[(header::HeaderName, &'static str)]) -> Response {
+        let pairs = headers.iter();
+        let headers = pairs.map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));
+        respond(BUILT, path, &headers.collect())
+    }
+
+    fn text(response: &Response, name: header::HeaderName) -> &str {
+        let value = response.headers().get(name);
+        value.map_or("", |value| value.to_str().unwrap())
+    }
+
+    #[test]
+    fn links_get_the_page_and_unknown_files_nothing() {
+        for link in [
+            "/",
+            "/call",
+            "/chat/bob@example.org",
+            "/settings/telephones",
+        ] {
+            let response = get(link, &[]);
+            assert_eq!(response.status(), StatusCode::OK, "{link}");
+            assert_eq!(text(&response, header::CACHE_CONTROL), "no-cache");
+            let policy = text(&response, header::CONTENT_SECURITY_POLICY);
+            assert!(policy.contains("require-trusted-types-for 'script'"));
+            assert!(!policy.contains("unsafe"), "{policy}");
+        }
+        for nothing in [
+            "/assets/old-9.js",
+            "/api/v2",
+            "/soap/none",
+            "/sip",
+            "/x.php",
+        ] {
+            assert_eq!(
+                get(nothing, &[]).status(),
+                StatusCode::NOT_FOUND,
+                "{nothing}"
+            );
+        }
+    }
+
+    #[test]
+    fn files_whose_names_say_their_content_are_kept_and_come_in_the_best_coding() {
+        let path = "/assets/app-1a2b.js";
+        let best = get(path, &[(header::ACCEPT_ENCODING, "gzip, br")]);
+        assert_eq!(text(&best, header::CONTENT_ENCODING), "br");
+        assert_eq!(text(&best, header::ETAG), "\"b\"");
+        assert!(text(&best, header::CACHE_CONTROL).contains("immutable"));
+        for refused in ["gzip", "br;q=0, gzip", ""] {
+            let value: &'static str = refused;
+            let plain = get(path, &[(header::ACCEPT_ENCODING, value)]);
+            assert_eq!(text(&plain, header::CONTENT_ENCODING), "", "{refused}");
+        }
+        let known = get("/", &[(header::IF_NONE_MATCH, "\"i\"")]);
+        assert_eq!(known.status(), StatusCode::NOT_MODIFIED);
+    }
+}

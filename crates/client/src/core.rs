@@ -139,6 +139,8 @@ impl Core {
                 self.ua
                     .reply(&mut self.endpoint, tx, &message, status, reason, now);
             }
+            // A client sends nothing but messages.
+            UaEvent::Answered { .. } => {}
             UaEvent::MessageResult {
                 token,
                 status,

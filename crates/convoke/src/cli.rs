@@ -1,6 +1,6 @@
 //! The command line: what may be typed, and the help for it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -25,7 +25,7 @@ pub enum Command {
     Serve(Serve),
     /// Run a server with embedded defaults, a simulated telephone network, and accounts alice, bob and carol.
     Demo(Demo),
-    /// Prove on loopback that this build works on this machine (no root, Node or network needed; about a minute).
+    /// Prove on loopback that this build works on this machine (no root, Node or network needed; a quarter of a minute).
     Selftest(Selftest),
     /// Examine a configuration: explains every fault and how to mend it.
     Check(Check),
@@ -35,7 +35,7 @@ pub enum Command {
     Watch(Watch),
     /// Send one chat message.
     Send(Send),
-    /// Accounts, their device passwords, API tokens and telephones.
+    /// Accounts, their passwords, device passwords, API tokens and telephones.
     User(User),
     /// Run only the simulated telephone network.
     Phones(Phones),
@@ -54,6 +54,21 @@ pub struct Installation {
     /// Data directory of the server (its administrator key and addresses are read there).
     #[arg(long, env = "CONVOKE_DATA", default_value = "data", global = true)]
     pub data: PathBuf,
+}
+
+impl Installation {
+    /// ` --data PATH` where it is needed, for a command line to copy.
+    pub fn flag(&self) -> String {
+        data_flag(&self.data)
+    }
+}
+
+/// ` --data PATH` unless it is the usual directory.
+pub fn data_flag(data: &Path) -> String {
+    match data.to_str() {
+        Some("data") | None => String::new(),
+        Some(path) => format!(" --data {path}"),
+    }
 }
 
 /// Options of `serve`.
@@ -76,6 +91,12 @@ pub struct Demo {
     /// Data directory; made if it is missing.
     #[arg(long, env = "CONVOKE_DATA", default_value = "data")]
     pub data: PathBuf,
+    /// Let the system choose every port, so that several demos can run at once.
+    #[arg(long)]
+    pub any_ports: bool,
+    /// Print one JSON line with the bound addresses when everything listens, and nothing else.
+    #[arg(long)]
+    pub ready_line: bool,
 }
 
 /// Options of `selftest`.
@@ -197,12 +218,20 @@ pub enum UserCommand {
         #[arg(long, default_value = "telephone")]
         label: String,
     },
+    /// Set the password with which a person signs in to the window; made and shown once unless --stdin gives it.
+    Password {
+        /// The account.
+        user: String,
+        /// Read it from standard input, one line of at least 8 characters.
+        #[arg(long)]
+        stdin: bool,
+    },
     /// Make a token for the SOAP and REST interfaces; shown once.
     Token {
         /// The account.
         user: String,
         /// How many days it is good for.
-        #[arg(long, default_value_t = 90)]
+        #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u16).range(1..=3650))]
         days: u16,
     },
     /// Take back a device password by its id.
@@ -238,7 +267,7 @@ pub struct Log {
     #[arg(long)]
     pub user: Option<String>,
     /// How many, newest last.
-    #[arg(long, short = 'n', default_value_t = 50)]
+    #[arg(long, short = 'n', default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     pub lines: u32,
     /// Show the bodies too (an audit entry is written).
     #[arg(long)]

@@ -6,7 +6,7 @@ use anyhow::Result;
 use phones::{Behaviour, Network, Phone, What};
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::cli::Demo;
+use crate::cli::{Demo, data_flag};
 use crate::embedded::{Embedded, PEOPLE, Setting};
 use crate::serve;
 
@@ -14,20 +14,32 @@ use crate::serve;
 const CARRIER: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 5090);
 
+/// With what everybody signs in to the window.
+const PASSWORD: &str = "demo";
+
 /// Runs the demo until Ctrl-C.
 pub async fn run(options: Demo) -> Result<bool> {
     let phones = phones::demo_network();
     let demo = Embedded::start(Setting {
         data: &options.data,
         phones: phones.clone(),
-        ephemeral: false,
-        carrier: CARRIER,
+        ephemeral: options.any_ports,
+        carrier: match options.any_ports {
+            true => SocketAddr::new(CARRIER.ip(), 0),
+            false => CARRIER,
+        },
         calls_per_second: 5.0,
         ring_timeout_s: 20,
+        playground: true,
+        password: Some(PASSWORD),
     })
     .await?;
-    print!("{}", welcome(&phones, &demo.server.addresses.url, &options));
-    let told = tell(&demo.network);
+    if options.ready_line {
+        serve::ready(&demo.server)?;
+    } else {
+        print!("{}", welcome(&phones, &demo.server.addresses.url, &options));
+    }
+    let told = tell(&demo.network, options.ready_line);
     tokio::select! {
         () = serve::stop_asked() => println!("\nGoing down: conferences end, clients are told."),
         () = demo.server.failed() => println!("\nA part has failed; the log above says which."),
@@ -36,8 +48,11 @@ pub async fn run(options: Demo) -> Result<bool> {
     Ok(demo.shutdown().await)
 }
 
-/// Says what the telephones do, a line each.
-async fn tell(network: &Network) {
+/// Says what the telephones do, a line each, unless programs are reading.
+async fn tell(network: &Network, quietly: bool) {
+    if quietly {
+        return std::future::pending().await;
+    }
     let mut events = network.events();
     loop {
         match events.recv().await {
@@ -58,7 +73,8 @@ fn words(what: &What) -> Option<String> {
         What::Answered => "is picked up".to_owned(),
         What::Ended => "is hung up".to_owned(),
         What::Key(key) => format!("hears key {key}"),
-        What::Connected | What::Hears => return None,
+        What::Refused { caller } => format!("refuses {caller}"),
+        What::Connected | What::Hears | What::Became(_) => return None,
     })
 }
 
@@ -85,11 +101,11 @@ fn welcome(phones: &[Phone], url: &str, options: &Demo) -> String {
         })
         .collect();
     text.push_str(&people.join(", "));
+    text.push_str(&format!(
+        "\nEach signs in with the password \"{PASSWORD}\" ({url})."
+    ));
     let program = program();
-    let data = match options.data.to_str() {
-        Some("data") | None => String::new(),
-        Some(path) => format!(" --data {path}"),
-    };
+    let data = data_flag(&options.data);
     text.push_str("\n\nIn a second terminal:\n");
     for (arguments, what) in [
         (
@@ -110,7 +126,7 @@ fn welcome(phones: &[Phone], url: &str, options: &Demo) -> String {
         text.push_str(&format!("\n  {what}:\n    {program} {arguments}{data}\n"));
     }
     text.push_str(&format!(
-        "\nConference web service: {url}/soap/conference?wsdl\nCtrl-C ends it.\n\n"
+        "\nConference web service: {url}/soap/conference?wsdl\nREST: {url}/api/v1/openapi.json\nCtrl-C ends it.\n\n"
     ));
     text
 }
@@ -121,7 +137,7 @@ fn program() -> String {
     let path = std::env::current_exe().unwrap_or_default();
     match path.strip_prefix(&here) {
         Ok(below) => below.display().to_string(),
-        Err(_) => "convoke".to_owned(),
+        Err(_) => path.display().to_string(),
     }
 }
 

@@ -5,12 +5,14 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
-use convoke_types::Fault;
+use convoke_types::{Aor, Fault};
 use phones::{Network, Phone};
 use runtime::tasks::{Shutdown, Tasks};
 use server::Server;
 use server::config::{Config, Secret, TrunkSettings};
 use sip_proto::auth::Login;
+
+use crate::playground;
 
 /// What the trunk asks for: so that digest is part of every call.
 const TRUNK_USER: &str = "convoke";
@@ -61,6 +63,10 @@ pub struct Setting<'a> {
     pub calls_per_second: f64,
     /// How long telephones ring, in seconds.
     pub ring_timeout_s: u64,
+    /// Serve `/phones/api`, where anybody who reaches the HTTP address may use the telephones.
+    pub playground: bool,
+    /// With what people sign in, unless they have a password already; without it they cannot.
+    pub password: Option<&'a str>,
 }
 
 /// The running pair.
@@ -91,10 +97,15 @@ impl Embedded {
         )
         .await
         .context("the simulated telephone network does not start")?;
-        let server = Server::start(config(&setting, network.addr(), &password)?)
+        let config = config(&setting, network.addr(), &password)?;
+        let pages = match setting.playground {
+            true => playground::routes(network.clone()),
+            false => axum::Router::new(),
+        };
+        let server = Server::start_with(config, pages)
             .await
             .map_err(|error| anyhow!("the server does not start: {error}"))?;
-        make_people(&server).await?;
+        make_people(&server, setting.password).await?;
         Ok(Self {
             server,
             network,
@@ -147,35 +158,37 @@ fn config(setting: &Setting<'_>, carrier: SocketAddr, password: &str) -> Result<
 }
 
 /// Makes the accounts; telephones that somebody has changed meanwhile stay as they are.
-async fn make_people(server: &Server) -> Result<()> {
+async fn make_people(server: &Server, password: Option<&str>) -> Result<()> {
     let in_words = |fault: Fault| anyhow!("an account could not be made: {fault}");
     let known = server.accounts.list().await.map_err(in_words)?;
     for person in &PEOPLE {
         let aor = server.accounts.aor(person.user).map_err(in_words)?;
-        if known.iter().any(|account| account.user == aor) {
-            continue;
+        if !known.iter().any(|account| account.user == aor) {
+            make_person(server, &aor, person).await.map_err(in_words)?;
         }
-        server
-            .accounts
-            .save(&aor, person.name, store::AccountKind::Person)
-            .await
-            .map_err(in_words)?;
-        let telephones = person
-            .telephones
-            .iter()
-            .enumerate()
-            .map(|(position, (label, number))| api::TelephoneView {
-                label: (*label).to_owned(),
-                number: (*number).to_owned(),
-                default: position == 0,
-                guard: None,
-            })
-            .collect();
-        server
-            .accounts
-            .save_telephones(&aor, telephones)
-            .await
-            .map_err(in_words)?;
+        let has_one = server.accounts.has_password(&aor).await.map_err(in_words)?;
+        if let Some(password) = password.filter(|_| !has_one) {
+            let set = server.accounts.set_password(&aor, password, None);
+            set.await.map_err(in_words)?;
+        }
     }
     Ok(())
+}
+
+async fn make_person(server: &Server, aor: &Aor, person: &Person) -> Result<(), Fault> {
+    let accounts = &server.accounts;
+    let kind = store::AccountKind::Person;
+    accounts.save(aor, person.name, kind).await?;
+    let telephones = person
+        .telephones
+        .iter()
+        .enumerate()
+        .map(|(position, (label, number))| api::TelephoneView {
+            label: (*label).to_owned(),
+            number: (*number).to_owned(),
+            default: position == 0,
+            ..api::TelephoneView::default()
+        })
+        .collect();
+    accounts.save_telephones(aor, telephones).await
 }

@@ -29,7 +29,10 @@ pub async fn run(options: Log) -> Result<bool> {
         }
     }
     if messages.is_empty() && !options.json {
-        eprintln!("No message has passed yet.");
+        match &options.user {
+            Some(user) => eprintln!("No message of {} has passed yet.", one_line(user)),
+            None => eprintln!("No message has passed yet."),
+        }
     }
     Ok(true)
 }

@@ -8,6 +8,7 @@ mod cli;
 mod demo;
 mod embedded;
 mod log;
+mod playground;
 mod selftest;
 mod send;
 mod serve;

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
+use convoke_types::Aor;
 use runtime::clock;
 use sip_proto::{HeaderName, Uri};
 
@@ -16,6 +17,9 @@ use crate::words::safe;
 const TEXT_MAX_BYTES: u64 = 60_000;
 /// How long the conference service's answer in words is waited for.
 const ANSWER_WAIT: Duration = Duration::from_secs(15);
+/// How long nothing more may come until the answer counts as whole: before it may stand what was on its way to an earlier
+/// client of the same person.
+const QUIET: Duration = Duration::from_millis(200);
 /// Life of a command in words, in seconds: nobody's telephone rings for it later.
 const COMMAND_LIFE_S: u32 = 30;
 
@@ -68,27 +72,32 @@ async fn send(session: &Session, to: &str, text: String) -> Result<()> {
         );
     }
     if is_command {
-        let answer = async {
-            loop {
-                match session.im.next().await {
-                    Some(message) if message.sender() == aor.to_string() => {
-                        break Ok(message.text());
-                    }
-                    // Chat that this device has taken is on no other.
-                    Some(message) => eprintln!("{}: {}", message.sender(), safe(&message.text())),
-                    None => break Err(anyhow!("the connection was lost before the answer came")),
-                }
-            }
-        };
-        let words = clock::within(ANSWER_WAIT, answer).await.map_err(|_| {
-            anyhow!(
-                "the conference service took the command but did not answer within {} s",
-                ANSWER_WAIT.as_secs()
-            )
-        })??;
-        println!("{}", safe(&words));
+        clock::within(ANSWER_WAIT, answer(session, &aor))
+            .await
+            .map_err(|_| {
+                anyhow!(
+                    "the conference service took the command but did not answer within {} s",
+                    ANSWER_WAIT.as_secs()
+                )
+            })??;
+        while let Ok(Ok(())) = clock::within(QUIET, answer(session, &aor)).await {}
     }
     Ok(())
+}
+
+/// Prints the next words of the conference service.
+async fn answer(session: &Session, service: &Aor) -> Result<()> {
+    loop {
+        match session.im.next().await {
+            Some(message) if message.sender() == service.to_string() => {
+                println!("{}", safe(&message.text()));
+                return Ok(());
+            }
+            // Chat that this device has taken is on no other.
+            Some(message) => eprintln!("{}: {}", message.sender(), safe(&message.text())),
+            None => bail!("the connection was lost before the answer came"),
+        }
+    }
 }
 
 fn refusal(to: &str, is_command: bool, status: u16, words: &str) -> String {

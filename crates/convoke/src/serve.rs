@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 use anyhow::{Context, Result, anyhow};
 use server::Server;
 use server::config::{self, Config};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::Serve;
 
@@ -31,10 +31,7 @@ pub async fn run(options: Serve) -> Result<bool> {
         () = stop.asked() => return Ok(true),
     };
     if options.ready_line {
-        let line = serde_json::json!({ "ready": server.addresses });
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "{line}")?;
-        out.flush()?;
+        ready(&server)?;
     } else if std::io::stdout().is_terminal() {
         println!(
             "Convoke runs for {} with data in {}. Ctrl-C ends it.",
@@ -53,6 +50,15 @@ pub async fn run(options: Serve) -> Result<bool> {
     Ok(clean)
 }
 
+/// Tells programs that everything listens, and where.
+pub fn ready(server: &Server) -> Result<()> {
+    let line = serde_json::json!({ "ready": server.addresses });
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()?;
+    Ok(())
+}
+
 /// Waits for Ctrl-C or SIGTERM.
 pub async fn stop_asked() {
     match Stop::new() {
@@ -64,9 +70,10 @@ pub async fn stop_asked() {
 
 /// Ctrl-C, SIGTERM and a closed terminal, caught from when this is made.
 pub struct Stop {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-    hangup: tokio::signal::unix::Signal,
+    interrupt: Signal,
+    terminate: Signal,
+    /// `None`: whoever started us (nohup) wants us to outlive the terminal.
+    hangup: Option<Signal>,
 }
 
 impl Stop {
@@ -76,7 +83,10 @@ impl Stop {
         Ok(Self {
             interrupt: catch(SignalKind::interrupt())?,
             terminate: catch(SignalKind::terminate())?,
-            hangup: catch(SignalKind::hangup())?,
+            hangup: match ignores_hangup() {
+                true => None,
+                false => Some(catch(SignalKind::hangup())?),
+            },
         })
     }
 
@@ -85,7 +95,44 @@ impl Stop {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
-            _ = self.hangup.recv() => {}
+            () = hung_up(self.hangup.as_mut()) => {}
         }
+    }
+}
+
+async fn hung_up(hangup: Option<&mut Signal>) {
+    match hangup {
+        Some(hangup) => {
+            hangup.recv().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether SIGHUP was ignored when we were started.
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    ignored(&status).is_some_and(|signals| signals & 1 != 0)
+}
+
+/// The ignored signals in the text of `/proc/PID/status`, the first in the lowest bit (proc(5)).
+fn ignored(status: &str) -> Option<u64> {
+    let mask = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))?;
+    u64::from_str_radix(mask.trim(), 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mask_of_ignored_signals_is_read() {
+        assert_eq!(
+            ignored("Name:\tconvoke\nSigIgn:\t0000000000001001\nx"),
+            Some(0x1001)
+        );
+        assert_eq!(ignored("Name:\tconvoke\n"), None);
     }
 }

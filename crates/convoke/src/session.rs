@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use api::MintedDevice;
+use api::{MintedDevice, SESSION_LABEL};
 use client::{Config, ImClient};
 use convoke_types::Aor;
 use runtime::clock;
@@ -40,7 +40,7 @@ impl Session {
         let site = Site::open(&installation.data)?;
         let aor = site.account(user).await?.user;
         let target = target(&site)?;
-        let label = format!("convoke {what} ({})", std::process::id());
+        let label = format!("{SESSION_LABEL}{what} ({})", std::process::id());
         let device = site.mint_device(&aor, &label).await?;
         let tasks = Tasks::new(Shutdown::new());
         match connect(&site, &aor, &device, target, &tasks).await {
@@ -60,8 +60,8 @@ impl Session {
 
     /// The conference service's address.
     pub fn service(&self) -> Result<Aor> {
-        self.site
-            .aor(&server::config::GatewaySettings::default().user)
+        let named = self.site.addresses.gateway.clone();
+        named.context("the server does not say where conferences are commanded; start it again")
     }
 
     /// Takes the registration and the password back. Chat that this device has taken is on no other, so what nobody has

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use convoke_types::{Aor, Fault};
+use convoke_types::{Aor, Fault, FaultCode};
 use reqwest::{Method, StatusCode, Url};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -53,6 +53,9 @@ impl Site {
     /// `bob`, or `bob@domain`, as an address of record.
     pub fn aor(&self, user: &str) -> Result<Aor> {
         let bare = user.strip_prefix("sip:").unwrap_or(user);
+        if bare.is_empty() {
+            bail!("expected the name of an account, came nothing");
+        }
         let aor = match bare.contains('@') {
             true => bare.parse(),
             false => Aor::new(bare, &self.addresses.domain),
@@ -90,6 +93,14 @@ impl Site {
     pub async fn revoke_device(&self, user: &Aor, id: i64) -> Result<()> {
         let path = ["users", &user.to_string(), "devices", &id.to_string()];
         self.call(Method::DELETE, &path, &[], None).await
+    }
+
+    /// Sets the password for signing in; gives it back where the server made it.
+    pub async fn set_password(&self, user: &Aor, chosen: Option<&str>) -> Result<Option<String>> {
+        let body = chosen.map_or_else(|| json!({}), |password| json!({ "password": password }));
+        let path = ["users", &user.to_string(), "password"];
+        let answer: Value = self.call(Method::PUT, &path, &[], Some(body)).await?;
+        Ok(answer["password"].as_str().map(str::to_owned))
     }
 
     /// Makes a token.
@@ -165,13 +176,25 @@ impl Site {
         }
     }
 
+    /// One account; `None`: there is none of this address.
+    pub async fn user(&self, aor: &Aor) -> Result<Option<AccountView>> {
+        let path = ["users", &aor.to_string()];
+        match self.call(Method::GET, &path, &[], None).await {
+            Ok(account) => Ok(Some(account)),
+            Err(error) => match error.downcast_ref::<Fault>() {
+                Some(fault) if fault.code == FaultCode::UnknownPerson => Ok(None),
+                _ => Err(error),
+            },
+        }
+    }
+
     /// An account, or words that say who there is.
     pub async fn account(&self, user: &str) -> Result<AccountView> {
         let aor = self.aor(user)?;
-        let accounts = self.users().await?;
-        if let Some(account) = accounts.iter().find(|account| account.user == aor) {
-            return Ok(account.clone());
+        if let Some(account) = self.user(&aor).await? {
+            return Ok(account);
         }
+        let accounts = self.users().await?;
         if accounts.is_empty() {
             bail!(
                 "there is no account {aor}, nor any other; make it with `convoke user add {user}`"

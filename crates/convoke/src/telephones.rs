@@ -75,6 +75,8 @@ fn words(event: &PhoneEvent) -> String {
         What::Key(key) => format!("hears key {key}"),
         What::Hears => "hears something".to_owned(),
         What::Ended => "is hung up".to_owned(),
+        What::Refused { caller } => format!("refuses {caller}"),
+        What::Became(_) => "does something else from now on".to_owned(),
     };
     format!("{} {what}", event.number)
 }

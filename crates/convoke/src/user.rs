@@ -34,6 +34,20 @@ pub async fn run(options: User) -> Result<bool> {
                 device.id
             );
         }
+        UserCommand::Password { user, stdin } => {
+            let aor = site.account(&user).await?.user;
+            let chosen = match stdin {
+                true => Some(line_of_stdin()?),
+                false => None,
+            };
+            match site.set_password(&aor, chosen.as_deref()).await? {
+                Some(made) => {
+                    println!("{made}");
+                    eprintln!("The password of {aor} for signing in, shown this once.");
+                }
+                None => println!("{aor} has a new password for signing in."),
+            }
+        }
         UserCommand::Token { user, days } => {
             let aor = site.account(&user).await?.user;
             let token = site.mint_token(&aor, "convoke user token", days).await?;
@@ -55,6 +69,12 @@ pub async fn run(options: User) -> Result<bool> {
         }
     }
     Ok(true)
+}
+
+fn line_of_stdin() -> Result<String> {
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 async fn list(site: &Site) -> Result<()> {
@@ -92,11 +112,7 @@ fn line(account: &AccountView) -> String {
 
 async fn add(site: &Site, user: &str, name: Option<String>) -> Result<()> {
     let aor = site.aor(user)?;
-    let known = site
-        .users()
-        .await?
-        .into_iter()
-        .any(|known| known.user == aor);
+    let known = site.user(&aor).await?.is_some();
     let name = match (known, name) {
         (true, None) => bail!("there is an account {aor} already; --name renames it"),
         (_, Some(name)) => name,
@@ -116,6 +132,9 @@ async fn add(site: &Site, user: &str, name: Option<String>) -> Result<()> {
 
 async fn telephone(site: &Site, user: &str, number: &str, label: String) -> Result<()> {
     let number: E164 = number.parse()?;
+    if label.trim().is_empty() {
+        bail!("expected a label such as work, mobile or home, came nothing");
+    }
     let account = site.account(user).await?;
     let telephones = with(account.telephones, number.as_str(), label);
     site.save_telephones(&account.user, &telephones).await?;
@@ -140,7 +159,7 @@ fn with(mut telephones: Vec<TelephoneView>, number: &str, label: String) -> Vec<
                 label,
                 number: number.to_owned(),
                 default,
-                guard: None,
+                ..TelephoneView::default()
             });
         }
     }

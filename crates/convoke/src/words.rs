@@ -22,11 +22,14 @@ pub fn moment(unix_ms: i64) -> String {
     format!("{date} {}Z", time.get(..8).unwrap_or(time))
 }
 
-/// A text from outside as it may stand on a terminal: control characters are replaced, line breaks kept.
+/// A text from outside as it may stand on a terminal: control characters are replaced, and so are those that turn the order
+/// of what stands behind them; line breaks are kept.
 pub fn safe(text: &str) -> String {
     let shown = text.chars().map(|c| match c {
         '\n' => c,
         '\t' => ' ',
+        // Unicode Standard Annex #9: explicit directional embeddings, overrides and isolates.
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
         c if c.is_control() => '\u{fffd}',
         c => c,
     });
@@ -103,6 +106,11 @@ mod tests {
         assert_eq!(span(221_999), "3:41");
         assert_eq!(span(3_723_000), "1:02:03");
         assert_eq!(moment(1_700_000_000_123), "2023-11-14 22:13:20Z");
+    }
+
+    #[test]
+    fn no_text_takes_over_the_terminal() {
+        assert_eq!(safe("\u{1b}[2J\u{202e}\ta\nä"), "\u{fffd}[2J\u{fffd} a\nä");
     }
 
     #[test]

@@ -88,9 +88,17 @@ impl Devices {
 
     /// The device (or person) spoke: whatever was thought of it, it is there.
     pub(crate) fn spoke(&mut self, to: &str, now: Instant) {
-        let Some(device) = self.devices.get_mut(to).filter(|device| device.stopped) else {
+        let Some(device) = self.devices.get_mut(to) else {
             return;
         };
+        if !device.stopped {
+            // The pause before another try was for one who is away; the answer would have to wait for it.
+            if device.current.is_some() && device.token.is_none() {
+                self.set_timer(to, None);
+                self.pump(to, now);
+            }
+            return;
+        }
         if device.token.is_none() {
             return self.forget(to);
         }

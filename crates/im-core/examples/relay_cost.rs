@@ -93,6 +93,7 @@ fn drain(server: &mut ImServer, sent: &mut Vec<Bytes>, now: Instant) {
                         id: 1,
                         credential: Credential::from_password(user, "example.org", "p"),
                     }],
+                    tokens: Vec::new(),
                 };
                 server.handle_lookup(token, Ok(Some(account)), now);
             }

@@ -92,6 +92,12 @@ impl Accounts {
         self.old.remove(aor);
     }
 
+    /// Asks anew for an account that did not change as far as we know.
+    pub(crate) fn ask_again(&mut self, aor: &str) {
+        self.young.remove(aor);
+        self.old.remove(aor);
+    }
+
     fn remember(&mut self, aor: Arc<str>, known: Known) {
         if self.young.len() >= self.half {
             self.old = std::mem::take(&mut self.young);

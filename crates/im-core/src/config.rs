@@ -28,6 +28,10 @@ pub struct Config {
     pub endpoint: endpoint::Config,
     /// Nonces and algorithms.
     pub digest: VerifierConfig,
+    /// The user of the service's account whose registered contact gets what is for conferences, `sip:conf-…`; `None`: nobody does.
+    pub conferences: Option<String>,
+    /// Where people get tokens, `https://…`; told with the challenge for one (RFC 8898 §4).
+    pub token_server: Option<String>,
     /// A datagram from an address that registered counts as from the registered person. Off by default: the source address
     /// of a datagram can be forged, so each MESSAGE over UDP needs a digest.
     pub udp_address_authenticates: bool,
@@ -52,6 +56,8 @@ impl Config {
             },
             endpoint: endpoint::Config::default(),
             digest: VerifierConfig::default(),
+            conferences: Some("focus".to_owned()),
+            token_server: None,
             udp_address_authenticates: false,
             limits: Limits::default(),
         }
@@ -128,6 +134,12 @@ pub struct Limits {
     pub in_flight_bytes: usize,
     /// Most of them from one person; more is 503.
     pub in_flight_bytes_per_person: usize,
+    /// Most requests to and from conferences on their way; one more is 503.
+    pub forwards: usize,
+    /// Most of them from one person; one more is 503.
+    pub forwards_per_person: usize,
+    /// Most people on connections that dialogs with conferences go over; one more is 503.
+    pub dialog_flows: usize,
     /// Most requests waiting for an account; one more is 503.
     pub waiting: usize,
     /// Accounts remembered, half of them recently used.
@@ -166,6 +178,9 @@ impl Default for Limits {
             in_flight_per_person: 1_000,
             in_flight_bytes: IN_FLIGHT_BYTES_MAX,
             in_flight_bytes_per_person: IN_FLIGHT_BYTES_PER_PERSON_MAX,
+            forwards: 20_000,
+            forwards_per_person: 200,
+            dialog_flows: 500_000,
             waiting: 20_000,
             accounts_cached: 100_000,
             kept_page: 50,

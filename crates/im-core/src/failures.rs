@@ -15,6 +15,9 @@ const LONGEST_BAN: Duration = Duration::from_secs(300);
 /// Failures are forgotten after so long without another.
 const MEMORY: Duration = Duration::from_secs(900);
 
+/// The user under which the tokens of an address are counted; no account has a space in its name.
+const TOKENS: &str = " ";
+
 #[derive(Debug)]
 struct Failure {
     count: u32,
@@ -28,7 +31,7 @@ pub(crate) struct Failures {
     per_user: u32,
     per_address: u32,
     remembered: usize,
-    /// The empty user stands for all of an address.
+    /// The empty user stands for all of an address, a space for its tokens.
     table: HashMap<(IpAddr, Box<str>), Failure>,
 }
 
@@ -73,6 +76,27 @@ impl Failures {
         if !self.table.is_empty() {
             self.table.remove(&(counted_as(address), user.into()));
         }
+    }
+
+    /// Whether tokens from this address are refused now.
+    pub(crate) fn bans_tokens(&self, address: IpAddr, now: Instant) -> bool {
+        let failure = self.table.get(&(counted_as(address), TOKENS.into()));
+        let until = failure.and_then(|failure| failure.banned_until);
+        until.is_some_and(|until| now < until)
+    }
+
+    /// Counts a wrong token; true when further ones from there are refused for a while. Nobody guesses one, so passwords are not
+    /// concerned: a page with an old token must not keep its user from signing in.
+    pub(crate) fn note_token(&mut self, address: IpAddr, now: Instant) -> bool {
+        if self.table.len() >= self.remembered {
+            self.make_room(now);
+        }
+        self.count(counted_as(address), TOKENS, self.per_address, now)
+    }
+
+    /// A right token: the wrong ones from there are forgiven.
+    pub(crate) fn forgive_tokens(&mut self, address: IpAddr) {
+        self.forgive(address, TOKENS);
     }
 
     fn count(&mut self, address: IpAddr, user: &str, allowed: u32, now: Instant) -> bool {

@@ -7,6 +7,7 @@ use std::time::Instant;
 use sip_proto::endpoint::UDP_REQUEST_MAX_BYTES;
 use sip_proto::{HeaderName, Message, Method, NameAddr, RequestBuilder, Uri};
 
+use crate::content::Opened;
 use crate::date::sip_date;
 use crate::ports::{Event, KeptMessage, StoreOp};
 use crate::relay::{Fork, Leg, MESSAGE_ID};
@@ -206,10 +207,19 @@ impl ImServer {
         self.store(op, Storing::Kept(aor.clone()));
     }
 
-    /// The message as a new request of ours in its sender's name, with the date on which it came.
+    /// The message as a new request of ours in its sender's name, with the date on which it came; `None` when it is nothing for this
+    /// device.
     fn rebuilt(&mut self, aor: &str, kept: &KeptMessage, leg: &Leg) -> Option<Message> {
         let from = Uri::parse(format!("sip:{}", kept.from)).ok()?;
         let to = Uri::parse(format!("sip:{aor}")).ok()?;
+        let (mut kind, mut body) = (kept.content_type.clone(), kept.body.clone());
+        if !leg.envelopes {
+            match Opened::of_kept(&kind, &body) {
+                Some(Opened::Text(plain, text)) => (kind, body) = (plain, text),
+                Some(Opened::Other) => return None,
+                None => {}
+            }
+        }
         let domain = self.config.domains.first()?.clone();
         let tag = self.endpoint.tokens().tag();
         let call_id = self.endpoint.tokens().call_id(&domain);
@@ -224,7 +234,7 @@ impl ImServer {
             .cseq(1)
             .header(HeaderName::Date, sip_date(kept.at_unix_ms))
             .header(MESSAGE_ID, kept.id)
-            .body(&kept.content_type, kept.body.clone());
+            .body(&kind, body);
         Some(request.build())
     }
 }

@@ -1,5 +1,5 @@
 //! The IM server: registrar, relay of messages, log and kept chat, presence, and the assertion of identities to services. Pure: bytes
-//! and answers in, bytes and questions out; the time is an argument.
+//! and answers in, bytes and questions out; the time is an argument. Between people and the service for conferences it is a proxy.
 //!
 //! One call's road: `handle_message` with a MESSAGE gives `Output::Store(LogMessage)`; `handle_stored` with its id gives the
 //! 202 and a copy for each device. Nothing is acknowledged before the store says that it is durable. Where a message exceeds
@@ -11,6 +11,7 @@ mod aor;
 mod authenticate;
 mod config;
 mod contact;
+mod content;
 mod date;
 mod duplicates;
 mod failures;
@@ -19,6 +20,7 @@ mod message;
 pub mod pidf;
 mod ports;
 mod presence;
+mod proxy;
 mod publish;
 mod register;
 mod registrar;
@@ -31,7 +33,7 @@ mod watch;
 pub use config::{Config, Limits, ViaHosts, Wall};
 pub use ports::{
     AccountInfo, DevicePassword, Event, Gone, KeptMessage, LoggedMessage, LookupToken, Output,
-    SavedBinding, StoreFault, StoreOp, StoreToken, Stored,
+    SavedBinding, StoreFault, StoreOp, StoreToken, Stored, Token,
 };
 pub use relay::MESSAGE_ID;
 pub use server::ImServer;

@@ -2,20 +2,22 @@
 //!
 //! Chat is between people: acknowledged with 202 once it is durable, relayed to all devices, and kept for the absent. Control
 //! is what goes to or comes from a service: logged all the same, but relayed to who is there now, and the far end's answer goes
-//! back; it is never kept (architecture, decision 7).
+//! back; it is never kept (architecture, decision 7). That somebody is typing (RFC 3994) goes to who is there and nowhere else.
 
 use std::sync::Arc;
 use std::time::Instant;
 
+use sip_proto::auth::Proof;
+use sip_proto::events::Asked;
 use sip_proto::uri::unescape;
 use sip_proto::{HeaderName, Message, ParseError, Uri};
 
 use crate::aor::key_of;
+use crate::content::{Content, Opened};
 use crate::date::parse_sip_date;
 use crate::duplicates::{Mark, Progress};
 use crate::ports::{LoggedMessage, StoreOp};
 use crate::registrar::FlowKey;
-use crate::relay::MESSAGE_ID;
 use crate::server::{ImServer, Request, Stop, Storing};
 
 /// Longest `gr` parameter, in bytes.
@@ -36,6 +38,10 @@ pub(crate) struct Plan {
     pub device: Option<Arc<str>>,
     /// To or from a service.
     pub control: bool,
+    /// Of no interest to who is not there now, and not to the log either: that somebody is typing.
+    pub passing: bool,
+    /// What is in the envelope, if the message is one.
+    pub opened: Option<Opened>,
     /// Kept until a device takes it. What says that it expires is not: it would come too late (RFC 3428 §7).
     pub keep: bool,
     /// The recipient is told who sends it (RFC 3325).
@@ -54,8 +60,31 @@ pub(crate) struct Sender {
     pub aor: Arc<str>,
     /// It is a service.
     pub service: bool,
-    /// The number of the device password that says so.
-    pub password: i64,
+    /// What says so.
+    pub proof: Proof,
+    /// When that ends, if it does by itself.
+    pub ends: Option<Instant>,
+}
+
+impl Sender {
+    /// A life in seconds, shortened so that it does not outlast the proof.
+    pub(crate) fn at_most(&self, seconds: u32, now: Instant) -> u32 {
+        match self.ends {
+            None => seconds,
+            Some(ends) => {
+                let left = ends.saturating_duration_since(now).as_secs();
+                // 0 would be the wish to end.
+                seconds.min(u32::try_from(left).unwrap_or(u32::MAX).max(1))
+            }
+        }
+    }
+
+    /// A subscription's life, shortened in the same way.
+    pub(crate) fn shortened(&self, asked: &Asked, now: Instant) -> Asked {
+        let mut asked = asked.clone();
+        asked.at_most(self.at_most(u32::MAX, now));
+        asked
+    }
 }
 
 impl ImServer {
@@ -80,11 +109,18 @@ impl ImServer {
         match self.duplicates.note(plan.mark, now) {
             None => {}
             Some(Progress::Durable(id)) if !plan.control => {
-                let answer = self.reply(&request.message, 202).header(MESSAGE_ID, id);
+                let answer = self.accepted(&request.message, &plan, id);
                 return self.respond(&request, answer, now);
             }
             // RFC 3261 §8.2.2.2: a request that came twice.
             Some(_) => return self.refuse(&request, 482, now),
+        }
+        if plan.passing {
+            self.under_way
+                .begin(&plan.from, plan.bytes, plan.from_service);
+            let id = self.next_passing();
+            self.duplicates.durable(plan.mark, id);
+            return self.on_durable(&request, plan, id, now);
         }
         let logged = LoggedMessage {
             at_unix_ms: self.config.wall.unix_ms(now),
@@ -127,6 +163,10 @@ impl ImServer {
         if !self.serves(&to) {
             return Err(Stop::Refuse(403));
         }
+        // Nobody takes messages there.
+        if self.names_conference(&to) {
+            return Err(Stop::Refuse(404));
+        }
         let sender = self.sender(request, HeaderName::ProxyAuthorization, now)?;
         let (from, from_service) = (sender.aor, sender.service);
         if self.has_expired(message, now) {
@@ -143,6 +183,11 @@ impl ImServer {
             None => Arc::from(to_key),
         };
         let control = from_service || to_service;
+        let content = match control {
+            // It goes as it is, whatever it is.
+            true => Content::default(),
+            false => Content::of(message),
+        };
         Ok(Plan {
             mark: Mark::of(&from, message),
             bytes: message.as_bytes().len(),
@@ -151,13 +196,15 @@ impl ImServer {
             to: to_key,
             device: device_of(&to)?,
             control,
-            keep: !control && !message.has(HeaderName::Expires),
+            keep: !control && !content.typing && !message.has(HeaderName::Expires),
+            passing: content.typing,
+            opened: content.opened,
             assert: to_service,
             strip_route,
         })
     }
 
-    /// The authenticated sender, who must also stand in From. A digest stands in `credentials`.
+    /// The authenticated sender, who must also stand in From. A digest or token stands in `credentials`.
     pub(crate) fn sender(
         &mut self,
         request: &Request,
@@ -173,31 +220,35 @@ impl ImServer {
             return Ok(Sender {
                 aor: aor.clone(),
                 service: user.service,
-                password: user.password,
+                proof: user.proof,
+                ends: user.proof_ends,
             });
         }
-        let (account, password) = self.authenticate(request, credentials, &key, now)?;
+        let known = self.authenticate(request, credentials, &key, now)?;
         Ok(Sender {
             aor: Arc::from(key),
-            service: account.service,
-            password,
+            service: known.account.service,
+            proof: known.proof,
+            ends: known.ends,
         })
     }
 
+    /// Whether a URI names this server.
+    pub(crate) fn is_us(&self, uri: &Uri) -> bool {
+        let via = &self.config.via;
+        let hosts = [&via.udp, &via.tcp, &via.tls, &via.ws];
+        self.serves(uri) || hosts.into_iter().any(|host| host_of(host) == uri.host())
+    }
+
     /// Whether the top Route names us; a Route to anybody else would be a relay.
-    fn own_route(&self, message: &Message) -> Result<bool, Stop> {
+    pub(crate) fn own_route(&self, message: &Message) -> Result<bool, Stop> {
         if !message.has(HeaderName::Route) {
             return Ok(false);
         }
         let routes = message.routes().map_err(|_| Stop::Refuse(400))?;
-        let ours = |uri: &Uri| {
-            let via = &self.config.via;
-            let hosts = [&via.udp, &via.tcp, &via.tls, &via.ws];
-            self.serves(uri) || hosts.into_iter().any(|host| host_of(host) == uri.host())
-        };
         match routes.as_slice() {
             [] => Ok(false),
-            [only] if ours(only.uri()) => Ok(true),
+            [only] if self.is_us(only.uri()) => Ok(true),
             _ => Err(Stop::Refuse(403)),
         }
     }

@@ -176,6 +176,8 @@ pub struct AccountInfo {
     pub service: bool,
     /// The device passwords in force.
     pub passwords: Vec<DevicePassword>,
+    /// The tokens in force that are good for SIP.
+    pub tokens: Vec<Token>,
 }
 
 /// A device password in force.
@@ -185,6 +187,17 @@ pub struct DevicePassword {
     pub id: i64,
     /// What digests are checked against.
     pub credential: Credential,
+}
+
+/// A token in force (RFC 8898). Numbered apart from passwords.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    /// Its number, for `handle_token_revoked`.
+    pub id: i64,
+    /// The SHA-256 of its text.
+    pub sha256: [u8; 32],
+    /// When it ends, in milliseconds since 1970 UTC.
+    pub until_unix_ms: i64,
 }
 
 /// What happened, for logs and counters. Holds no bodies and no credentials.
@@ -217,6 +230,15 @@ pub enum Event {
         /// The user name that was tried, cut to a loggable length.
         user: String,
         /// True: further ones are refused for a while.
+        banned: bool,
+    },
+    /// A token was unknown, or over.
+    WrongToken {
+        /// From where.
+        address: IpAddr,
+        /// Who it was said to be, cut to a loggable length.
+        user: String,
+        /// True: tokens from there are refused for a while.
         banned: bool,
     },
     /// A request was refused.

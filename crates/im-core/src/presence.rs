@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
+use sip_proto::auth::Proof;
 use sip_proto::{FlowId, NameAddr};
 
 use crate::pidf::Presence;
@@ -14,8 +15,8 @@ pub(crate) struct Publication {
     pub aor: Arc<str>,
     /// Who published it: the person, or a service that says what it knows of them.
     pub by: Arc<str>,
-    /// The number of the device password that it was published with.
-    pub password: i64,
+    /// What it was published with.
+    pub proof: Proof,
     pub says: Presence,
     pub until: Instant,
     /// Counts up with each change: the youngest note is the one that is shown.
@@ -92,11 +93,11 @@ impl Publications {
             .collect()
     }
 
-    /// Takes what was published with a password that is in force no more; whose it was.
-    pub(crate) fn revoke_password(&mut self, by: &str, password: i64) -> Vec<Arc<str>> {
+    /// Takes what was published with a password or token that is in force no more; whose it was.
+    pub(crate) fn revoke_proof(&mut self, by: &str, proof: Proof) -> Vec<Arc<str>> {
         let published = self.by_tag.iter();
         let tags: Vec<Arc<str>> = published
-            .filter(|(_, p)| p.password == password && &*p.by == by)
+            .filter(|(_, p)| p.proof == proof && &*p.by == by)
             .map(|(tag, _)| tag.clone())
             .collect();
         tags.iter()

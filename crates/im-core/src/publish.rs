@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use sip_proto::auth::Proof;
 use sip_proto::events::EventHeader;
 use sip_proto::{HeaderName, ParseError};
 
@@ -25,7 +26,7 @@ const PER_PERSON_MAX: usize = 32;
 struct Plan {
     aor: Arc<str>,
     by: Arc<str>,
-    password: i64,
+    proof: Proof,
     expires_s: u32,
     /// The publication that it changes.
     tag: Option<Arc<str>>,
@@ -64,7 +65,7 @@ impl ImServer {
             return Err(Stop::Refuse(489));
         }
         let sender = self.sender(request, HeaderName::Authorization, now)?;
-        let (by, service) = (sender.aor, sender.service);
+        let (by, service) = (sender.aor.clone(), sender.service);
         let own = *by == *aor;
         if !own && !service {
             return Err(Stop::Refuse(403));
@@ -113,8 +114,8 @@ impl ImServer {
         Ok(Plan {
             aor: Arc::from(aor),
             by,
-            password: sender.password,
-            expires_s: asked.min(MAX_S),
+            expires_s: sender.at_most(asked.min(MAX_S), now),
+            proof: sender.proof,
             tag,
             says,
         })
@@ -134,7 +135,7 @@ impl ImServer {
             let publication = Publication {
                 aor: plan.aor.clone(),
                 by: plan.by,
-                password: plan.password,
+                proof: plan.proof,
                 says,
                 until: now.checked_add(life).unwrap_or(now),
                 turn,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use sip_proto::auth::Proof;
 use sip_proto::{HeaderName, Message, ParseError, Source, Uri};
 
 use crate::aor::key_of;
@@ -26,8 +27,10 @@ enum Change {
 struct Registration {
     aor: Arc<str>,
     service: bool,
-    /// The number of the password that it was authenticated with.
-    password: i64,
+    /// What it was authenticated with.
+    proof: Proof,
+    /// When that ends, if it does by itself: no contact outlasts it.
+    ends: Option<Instant>,
     change: Change,
     call_id: String,
     cseq: u32,
@@ -79,12 +82,12 @@ impl ImServer {
         if key_of(from.uri()).as_deref() != Some(aor.as_str()) {
             return Err(Stop::Refuse(403));
         }
-        let (account, password) =
-            self.authenticate(request, HeaderName::Authorization, &aor, now)?;
+        let known = self.authenticate(request, HeaderName::Authorization, &aor, now)?;
         Ok(Registration {
             aor: Arc::from(aor),
-            service: account.service,
-            password,
+            service: known.account.service,
+            proof: known.proof,
+            ends: known.ends,
             change: self.change_of(message)?,
             call_id: message.call_id().unwrap_or_default().to_owned(),
             cseq: message.cseq().map_err(bad)?.seq,
@@ -235,12 +238,13 @@ impl ImServer {
             let id = renewed.map_or(new_id, |before| before.id);
             let life = Duration::from_secs(u64::from(wanted.expires_s));
             let expires = now.checked_add(life).unwrap_or(now);
+            let expires = plan.ends.map_or(expires, |ends| expires.min(ends));
             longest = longest.max(Some(expires));
             events.push(Event::Registered {
                 aor: aor.clone(),
                 transport: target.transport,
                 remote: target.addr,
-                expires_s: wanted.expires_s,
+                expires_s: seconds_until(expires, now),
                 new: renewed.is_none(),
             });
             if renewed.is_none() || hinted || !person.asked_for_kept {
@@ -259,7 +263,7 @@ impl ImServer {
                 path: plan.path.clone(),
                 target: target.clone(),
                 user_agent: user_agent.clone(),
-                password: Some(plan.password),
+                proof: Some(plan.proof),
             });
         }
         if bindings.len() > most {
@@ -299,7 +303,8 @@ impl ImServer {
             let user = FlowUser {
                 until,
                 service: plan.service,
-                password: plan.password,
+                proof: plan.proof,
+                proof_ends: plan.ends,
                 trusted: true,
             };
             self.registrar
@@ -338,6 +343,11 @@ impl ImServer {
             .header(HeaderName::Date, date);
         self.respond(request, answer, now);
     }
+}
+
+fn seconds_until(then: Instant, now: Instant) -> u32 {
+    let left = then.saturating_duration_since(now).as_secs();
+    u32::try_from(left).unwrap_or(u32::MAX)
 }
 
 /// `sip:user@domain;gr=INSTANCE` (RFC 5627 §3.1.1).

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use sip_proto::auth::Proof;
 use sip_proto::{FlowId, NameAddr, Source, Target, Uri};
 
 /// Entries of the heap of expiries per person above which those that count no more are swept; below the floor nothing is.
@@ -30,8 +31,8 @@ pub(crate) struct Binding {
     pub path: Vec<String>,
     pub target: Target,
     pub user_agent: String,
-    /// The number of the password that it was registered with, as far as known.
-    pub password: Option<i64>,
+    /// What it was registered with, as far as known.
+    pub proof: Option<Proof>,
 }
 
 impl Binding {
@@ -61,9 +62,7 @@ impl Binding {
     }
 
     fn flow_key(&self) -> Option<FlowKey> {
-        let flow = self.target.flow?;
-        let remote = (!self.target.transport.is_reliable()).then_some(self.target.addr);
-        Some(FlowKey { flow, remote })
+        FlowKey::of_target(&self.target)
     }
 }
 
@@ -81,6 +80,20 @@ impl FlowKey {
             remote: (!source.transport.is_reliable()).then_some(source.remote),
         }
     }
+
+    /// That of a way to somebody over a flow that is there.
+    pub(crate) fn of_target(target: &Target) -> Option<Self> {
+        let remote = (!target.transport.is_reliable()).then_some(target.addr);
+        Some(Self {
+            flow: target.flow?,
+            remote,
+        })
+    }
+
+    /// That of a connection.
+    pub(crate) fn of_connection(flow: FlowId) -> Self {
+        Self { flow, remote: None }
+    }
 }
 
 /// What is known of a user that a connection speaks for.
@@ -88,8 +101,10 @@ impl FlowKey {
 pub(crate) struct FlowUser {
     pub until: Instant,
     pub service: bool,
-    /// The number of the password that says so.
-    pub password: i64,
+    /// What says so.
+    pub proof: Proof,
+    /// When that ends, if it does by itself.
+    pub proof_ends: Option<Instant>,
     /// Requests need no digest.
     pub trusted: bool,
 }
@@ -225,18 +240,19 @@ impl Registrar {
         (user.trusted && user.until > now).then_some((aor, *user))
     }
 
-    /// A password is in force no more: what was registered with it is gone, and no connection speaks for the person by it.
-    /// Gives back whether contacts are gone. Those of whom the password is not known are.
-    pub(crate) fn revoke_password(&mut self, aor: &Arc<str>, password: i64) -> bool {
+    /// A password or token is in force no more: what was registered with it is gone, and no connection speaks for the person by it.
+    /// Gives back whether contacts are gone. Those of whom it is not known are gone with any password: tokens are not saved.
+    pub(crate) fn revoke_proof(&mut self, aor: &Arc<str>, proof: Proof) -> bool {
         let person = self.people.get(aor);
         let bindings = person.iter().flat_map(|person| &person.bindings);
         for key in bindings.filter_map(Binding::flow_key) {
             let users = self.flows.get_mut(&key);
             if let Some(user) = users.and_then(|users| users.get_mut(aor)) {
-                user.trusted &= user.password != password;
+                user.trusted &= user.proof != proof;
             }
         }
-        self.take(aor, |b| b.password.is_none_or(|with| with == password)) > 0
+        let is_password = matches!(proof, Proof::Password(_));
+        self.take(aor, |b| b.proof.map_or(is_password, |with| with == proof)) > 0
     }
 
     /// The account changed: no connection speaks for it until it registers again.
@@ -257,7 +273,7 @@ impl Registrar {
 
     /// A connection closed: nobody is reached over it any more. Gives back who lost contacts.
     pub(crate) fn flow_closed(&mut self, flow: FlowId) -> Vec<Arc<str>> {
-        let Some(users) = self.flows.remove(&FlowKey { flow, remote: None }) else {
+        let Some(users) = self.flows.remove(&FlowKey::of_connection(flow)) else {
             return Vec::new();
         };
         let mut lost = Vec::new();
@@ -341,7 +357,7 @@ mod tests {
             path: Vec::new(),
             target: Target::new(Transport::Udp, remote),
             user_agent: String::new(),
-            password: None,
+            proof: None,
         };
         for n in 0..10_000 {
             binding.expires = now + Duration::from_secs(n);

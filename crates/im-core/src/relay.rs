@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use convoke_types::limits::COMMAND_MAX_LIFE_S;
+use sip_proto::auth::Bearer;
 use sip_proto::endpoint::{ClientTx, UDP_REQUEST_MAX_BYTES};
-use sip_proto::{Edit, HeaderName, Message, NameAddr, Target, Uri};
+use sip_proto::{Edit, HeaderName, Message, NameAddr, ResponseBuilder, Target, Uri};
 
+use crate::content::{Opened, takes_envelopes};
 use crate::message::Plan;
 use crate::ports::{Event, StoreOp};
 use crate::registrar::Binding;
@@ -15,7 +17,7 @@ use crate::server::{ImServer, Request, Storing};
 /// Carries the id of a chat message in the log, the same on every device and however often it is delivered.
 pub const MESSAGE_ID: HeaderName = HeaderName::from_static("Convoke-Message-Id");
 /// Max-Forwards of requests that came without one (RFC 3261 §16.6, step 3).
-const MAX_FORWARDS: u8 = 70;
+pub(crate) const MAX_FORWARDS: u8 = 70;
 /// Bytes that the endpoint's Via adds at most, beside the host.
 const VIA_ROOM: usize = 96;
 /// Bytes that our other header fields add at most.
@@ -33,6 +35,8 @@ pub(crate) struct Leg {
     pub target: Target,
     pub uri: Uri,
     pub path: Vec<String>,
+    /// It opens envelopes itself.
+    pub envelopes: bool,
 }
 
 impl Leg {
@@ -43,6 +47,7 @@ impl Leg {
             target: binding.target.clone(),
             uri: binding.address.uri().clone(),
             path: binding.path.clone(),
+            envelopes: takes_envelopes(&binding.address),
         }
     }
 }
@@ -63,7 +68,8 @@ pub(crate) struct Relay {
     /// The size of the whole request.
     bytes: usize,
     to: Arc<str>,
-    chat: bool,
+    /// Whether the log is told which device took it.
+    marked: bool,
     keep: bool,
     /// The control request while it waits for the far end's answer; chat was answered already.
     waiting: Option<Request>,
@@ -81,7 +87,7 @@ impl ImServer {
     /// The message is in the log: chat is acknowledged now, and everything goes out.
     pub(crate) fn on_durable(&mut self, request: &Request, plan: Plan, id: i64, now: Instant) {
         if !plan.control {
-            let answer = self.reply(&request.message, 202).header(MESSAGE_ID, id);
+            let answer = self.accepted(&request.message, &plan, id);
             self.respond(request, answer, now);
         }
         let (legs, too_large) = self.targets(&request.message, &plan, now);
@@ -89,7 +95,12 @@ impl ImServer {
         let copies = self.copies(&request.message, &plan, id);
         let mut open = 0;
         for leg in legs {
-            let message = addressed(copies.clone(), &leg);
+            let mut copy = copies.clone();
+            if let Some(Opened::Text(kind, text)) = plan.opened.as_ref().filter(|_| !leg.envelopes)
+            {
+                copy = copy.body(kind, text.clone());
+            }
+            let message = addressed(copy, &leg);
             let host = self.config.via.of(leg.target.transport);
             let sent = self.endpoint.send_request(&message, &leg.target, host, now);
             if let Ok(tx) = sent {
@@ -131,7 +142,7 @@ impl ImServer {
             from: plan.from,
             bytes: plan.bytes,
             to: plan.to,
-            chat: !plan.control,
+            marked: !plan.control && !plan.passing,
             keep: plan.keep,
             waiting,
             open,
@@ -142,14 +153,32 @@ impl ImServer {
         self.relays.insert(id, relay);
     }
 
+    /// The 202 to chat; of what is in the log it tells the number there.
+    pub(crate) fn accepted(&mut self, request: &Message, plan: &Plan, id: i64) -> ResponseBuilder {
+        let answer = self.reply(request, 202);
+        match plan.passing {
+            true => answer,
+            false => answer.header(MESSAGE_ID, id),
+        }
+    }
+
+    /// A number for what is in no log; those of the log are above 0.
+    pub(crate) fn next_passing(&mut self) -> i64 {
+        self.passing = self.passing.checked_sub(1).unwrap_or(-1);
+        self.passing
+    }
+
     /// The devices that get the message, and whether one was left out because the message is too large for its transport
     /// (RFC 3261 §18.1.1: such a client has to register over a connection).
     pub(crate) fn targets(&self, message: &Message, plan: &Plan, now: Instant) -> (Vec<Leg>, bool) {
         let Some((_, bindings)) = self.registrar.find(&plan.to, now) else {
             return (Vec::new(), false);
         };
-        let large = copy_bytes(message) + VIA_ROOM + HEADER_ROOM + self.config.via.udp.len()
-            > UDP_REQUEST_MAX_BYTES;
+        let bytes = copy_bytes(message) + VIA_ROOM + HEADER_ROOM + self.config.via.udp.len();
+        let opened = match &plan.opened {
+            Some(Opened::Text(_, text)) => bytes.saturating_sub(message.body().len()) + text.len(),
+            Some(Opened::Other) | None => bytes,
+        };
         let wanted = Preferences::of(message);
         let mut too_large = false;
         let mut chosen: Vec<&Binding> = Vec::new();
@@ -160,7 +189,12 @@ impl ImServer {
             if !wanted.admit(&binding.address) {
                 continue;
             }
-            if large && !binding.target.transport.is_reliable() {
+            let envelopes = takes_envelopes(&binding.address);
+            if plan.opened == Some(Opened::Other) && !envelopes {
+                continue;
+            }
+            let bytes = if envelopes { bytes } else { opened };
+            if bytes > UDP_REQUEST_MAX_BYTES && !binding.target.transport.is_reliable() {
                 too_large = true;
                 continue;
             }
@@ -193,6 +227,11 @@ impl ImServer {
                 edit = edit.remove_all(name);
             }
         }
+        // Authorization is the recipient's affair, but a token that was put there by mistake would be theirs to use.
+        let mut authorizations = message.headers(HeaderName::Authorization);
+        if authorizations.any(|value| Bearer::parse(value).is_some()) {
+            edit = edit.remove_all(HeaderName::Authorization);
+        }
         if plan.strip_route {
             edit = edit.remove_first(HeaderName::Route);
         }
@@ -200,7 +239,7 @@ impl ImServer {
             let identity = format!("<sip:{}>", plan.from);
             edit = edit.append(HeaderName::PAssertedIdentity, identity);
         }
-        if !plan.control {
+        if !plan.control && !plan.passing {
             edit = edit.append(MESSAGE_ID, id);
         }
         edit.ensure_content_length()
@@ -240,11 +279,11 @@ impl ImServer {
             let first = !relay.delivered;
             relay.delivered = true;
             if first {
-                let (chat, waiting) = (relay.chat, relay.waiting.take());
+                let (marked, waiting) = (relay.marked, relay.waiting.take());
                 if let Some(request) = waiting {
                     self.pass_back(&request, status, response, now);
                 }
-                if chat {
+                if marked {
                     self.mark_delivered(id, device, now);
                 }
                 self.event(Event::Delivered { id, kept: false });

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use sip_proto::auth::Proof;
 use sip_proto::{NameAddr, Target, Transport};
 
 use crate::contact::split_path;
@@ -43,7 +44,7 @@ impl ImServer {
                 path: split_path(&saved.path),
                 target: Target::new(Transport::Udp, remote),
                 user_agent: saved.user_agent,
-                password: saved.password,
+                proof: saved.password.map(Proof::Password),
             };
             self.saved.insert(aor.clone());
             self.registrar.entry(&aor).bindings.push(binding);
@@ -60,6 +61,12 @@ impl ImServer {
             if binding.target.transport.is_reliable() {
                 continue;
             }
+            // A token is a sign-in of now: what it registered ends with the process.
+            let password = match binding.proof {
+                Some(Proof::Password(id)) => Some(id),
+                None => None,
+                Some(Proof::Token(_) | Proof::Asserted) => continue,
+            };
             let left = binding.expires.saturating_duration_since(now).as_millis();
             bindings.push(SavedBinding {
                 contact: binding.address.as_str().to_owned(),
@@ -73,7 +80,7 @@ impl ImServer {
                 path: binding.path.join(","),
                 flow: binding.target.addr.to_string(),
                 user_agent: binding.user_agent.clone(),
-                password: binding.password,
+                password,
             });
         }
         // Somebody who only ever came over connections has nothing saved, and nothing to remove.

@@ -4,13 +4,14 @@ use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sip_proto::auth::Verifier;
+use sip_proto::auth::{Bearer, Proof, Verifier};
 use sip_proto::endpoint::{self, ClientTx, Endpoint, SendToken, ServerTx};
 use sip_proto::events::{self, Notifier, Package};
 use sip_proto::{FlowId, HeaderName, Message, Method, ParseError, ResponseBuilder, Source};
 use sip_proto::{TokenSource, Uri};
 
 use crate::accounts::{Accounts, TooManyWait};
+use crate::authenticate::takes_tokens;
 use crate::config::Config;
 use crate::duplicates::Duplicates;
 use crate::failures::Failures;
@@ -20,6 +21,7 @@ use crate::ports::{
     AccountInfo, Event, Gone, LookupToken, Output, StoreFault, StoreOp, StoreToken, Stored,
 };
 use crate::presence::Publications;
+use crate::proxy::Forwards;
 use crate::registrar::Registrar;
 use crate::relay::{Fork, Relay};
 use crate::under_way::UnderWay;
@@ -51,8 +53,8 @@ pub(crate) struct Request {
 pub(crate) enum Stop {
     /// Answer this.
     Refuse(u16),
-    /// Ask who sends it: 401 by a registrar, 407 by a proxy (RFC 3261 §22.2, §22.3).
-    Challenge { stale: bool },
+    /// Ask who sends it: 401 by a server, 407 by a proxy (RFC 3261 §22.2, §22.3).
+    Challenge { stale: bool, proxy: bool },
     /// Wait until this account is known.
     Lookup(Arc<str>),
     /// Answer 420 with these extensions (RFC 3261 §8.2.2.3).
@@ -61,6 +63,10 @@ pub(crate) enum Stop {
 
 /// What an answer of the store is for.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are messages; boxing would cost an allocation each"
+)]
 pub(crate) enum Storing {
     /// This message may be acknowledged and relayed once it is durable.
     Message { request: Request, plan: Plan },
@@ -81,6 +87,8 @@ pub struct ImServer {
     pub(crate) registrar: Registrar,
     pub(crate) storing: HashMap<StoreToken, Storing>,
     pub(crate) relays: HashMap<i64, Relay>,
+    /// The last number that was given to what is in no log.
+    pub(crate) passing: i64,
     /// What is being stored or relayed.
     pub(crate) under_way: UnderWay,
     pub(crate) forks: HashMap<ClientTx, Fork>,
@@ -91,6 +99,11 @@ pub struct ImServer {
     pub(crate) maybe_kept: HashSet<Arc<str>>,
     /// People for whom the store holds contacts.
     pub(crate) saved: HashSet<Arc<str>>,
+    /// The service for conferences, `user@domain`.
+    pub(crate) service: Option<Arc<str>>,
+    /// What flow tokens are made with.
+    pub(crate) flow_key: [u8; 32],
+    pub(crate) forwards: Forwards,
     pub(crate) publications: Publications,
     pub(crate) notifier: Notifier,
     /// People whose watchers have to be told.
@@ -106,6 +119,10 @@ impl ImServer {
         let endpoint = Endpoint::new(seeds.bytes(), config.endpoint.clone());
         let digest = config.digest.clone();
         let verifier = Verifier::new(config.realm.clone(), seeds.bytes(), digest, now);
+        let service = config.conferences.as_ref().and_then(|user| {
+            let domain = config.domains.first()?;
+            Some(Arc::from(format!("{user}@{domain}")))
+        });
         Self {
             endpoint,
             verifier,
@@ -115,12 +132,16 @@ impl ImServer {
             registrar: Registrar::default(),
             storing: HashMap::new(),
             relays: HashMap::new(),
+            passing: 0,
             under_way: UnderWay::default(),
             forks: HashMap::new(),
             control_deadlines: VecDeque::new(),
             sessions: HashMap::new(),
             maybe_kept: HashSet::new(),
             saved: HashSet::new(),
+            service,
+            flow_key: seeds.bytes(),
+            forwards: Forwards::default(),
             publications: Publications::default(),
             notifier: notifier(&config.limits),
             changed_presence: BTreeSet::new(),
@@ -160,6 +181,7 @@ impl ImServer {
         for aor in self.publications.flow_closed(flow) {
             self.presence_changed(&aor);
         }
+        self.forwards_flow_closed(flow, now);
         self.endpoint.handle_flow_closed(flow, now);
         self.pump(now);
     }
@@ -218,13 +240,23 @@ impl ImServer {
     /// A password of an account was revoked: what was registered, subscribed to and published with it is gone at once, so that
     /// a stolen telephone gets nothing more.
     pub fn handle_password_revoked(&mut self, aor: &str, password: i64, now: Instant) {
+        self.revoked(aor, Proof::Password(password), now);
+    }
+
+    /// A token of an account was revoked: as for passwords. Of one that ends by itself nothing need be said.
+    pub fn handle_token_revoked(&mut self, aor: &str, token: i64, now: Instant) {
+        self.revoked(aor, Proof::Token(token), now);
+    }
+
+    fn revoked(&mut self, aor: &str, proof: Proof, now: Instant) {
         self.accounts.forget(aor);
         let aor: Arc<str> = Arc::from(aor);
-        self.notifier.revoke(&aor, password);
-        for aor in self.publications.revoke_password(&aor, password) {
+        self.notifier.revoke(&aor, proof);
+        self.forwards.revoke(&aor, proof);
+        for aor in self.publications.revoke_proof(&aor, proof) {
             self.presence_changed(&aor);
         }
-        if self.registrar.revoke_password(&aor, password) {
+        if self.registrar.revoke_proof(&aor, proof) {
             self.save_bindings(&aor, now);
             self.event(Event::Unregistered {
                 aor,
@@ -241,6 +273,11 @@ impl ImServer {
         self.registrar.revoke_all(aor);
     }
 
+    /// An account got a token, or one of its tokens lasts longer: nothing else of it changed.
+    pub fn handle_tokens_changed(&mut self, aor: &str) {
+        self.accounts.forget(aor);
+    }
+
     /// When to call `handle_timeout` at the latest.
     pub fn poll_timeout(&self) -> Option<Instant> {
         [
@@ -249,6 +286,7 @@ impl ImServer {
             self.next_control_deadline(),
             self.notifier.poll_timeout(),
             self.publications.next_end(),
+            self.forwards.next_due(),
         ]
         .into_iter()
         .flatten()
@@ -258,6 +296,7 @@ impl ImServer {
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.end_silent_control(now);
+        self.end_overdue_forwards(now);
         self.notifier.handle_timeout(now);
         while let Some(aor) = self.publications.expire_next(now) {
             self.presence_changed(&aor);
@@ -290,6 +329,11 @@ impl ImServer {
     /// Number of subscriptions to presence.
     pub fn watched(&self) -> usize {
         self.notifier.len()
+    }
+
+    /// Number of requests on their way to or from conferences.
+    pub fn forwarding(&self) -> usize {
+        self.forwards.len()
     }
 
     /// Number of messages being stored or relayed.
@@ -339,6 +383,9 @@ impl ImServer {
                 now,
             ),
             endpoint::Event::Response { tx, message, .. } => {
+                if self.pass_back_response(tx, &message, now) {
+                    return;
+                }
                 if let Some(status) = message.status().filter(|status| *status >= 200)
                     && !self.notifier.on_answer(tx, status, now)
                 {
@@ -347,22 +394,28 @@ impl ImServer {
             }
             endpoint::Event::Timeout { tx } => self.request_failed(tx, 408, now),
             endpoint::Event::TransportError { tx } => self.request_failed(tx, 503, now),
-            // We are never in a dialog, so an ACK of a 2xx is for nobody here; CANCEL has no effect on requests other than
-            // INVITE (RFC 3261 §9.2); an INVITE is refused at once.
-            endpoint::Event::Ack { .. }
-            | endpoint::Event::Cancel { .. }
-            | endpoint::Event::NotAcknowledged { .. }
-            | endpoint::Event::ReplyFailed { .. } => {}
+            endpoint::Event::Ack { source, message } => self.pass_ack(source, &message, now),
+            endpoint::Event::Cancel { tx, message, .. } => self.pass_cancel(tx, &message, now),
+            endpoint::Event::NotAcknowledged { .. } | endpoint::Event::ReplyFailed { .. } => {}
         }
     }
 
     fn request_failed(&mut self, tx: ClientTx, status: u16, now: Instant) {
-        if !self.notifier.on_answer(tx, status, now) {
+        if !self.pass_back_failure(tx, status, now) && !self.notifier.on_answer(tx, status, now) {
             self.fork_ended(tx, status, None, now);
         }
     }
 
     fn dispatch(&mut self, request: Request, now: Instant) {
+        let ends_here = matches!(
+            request.message.method_ref(),
+            None | Some(Method::Message | Method::Register | Method::Publish)
+        );
+        let request = match ends_here {
+            true => Some(request),
+            false => self.pass_on(request, now),
+        };
+        let Some(request) = request else { return };
         let Some(method) = request.message.method_ref() else {
             return;
         };
@@ -408,20 +461,19 @@ impl ImServer {
                     .header(HeaderName::Unsupported, extensions);
                 self.respond_to_anybody(&request, answer, now);
             }
-            Stop::Challenge { stale } => {
+            Stop::Challenge { stale, proxy } => {
                 // What ends here is asked as by a server, what passes as by a proxy.
-                let ends_here = matches!(
-                    request.message.method_ref(),
-                    Some(Method::Register | Method::Subscribe | Method::Publish)
-                );
-                let (status, name) = match ends_here {
-                    true => (401, HeaderName::WwwAuthenticate),
-                    false => (407, HeaderName::ProxyAuthenticate),
+                let (status, name) = match proxy {
+                    false => (401, HeaderName::WwwAuthenticate),
+                    true => (407, HeaderName::ProxyAuthenticate),
                 };
                 let mut answer = self.reply(&request.message, status);
                 let peer = Some(request.source.remote.ip());
                 for challenge in self.verifier.challenges_to(peer, stale, now) {
                     answer = answer.header(name.clone(), challenge);
+                }
+                if let Some(challenge) = self.token_challenge(&request) {
+                    answer = answer.header(name, challenge);
                 }
                 self.respond_to_anybody(&request, answer, now);
             }
@@ -437,6 +489,21 @@ impl ImServer {
                 }
             }
         }
+    }
+
+    /// The challenge for a token, last among the others: for pages, and for who came with one. Telephones know no tokens, and old
+    /// ones give up at a scheme that they do not know.
+    fn token_challenge(&self, request: &Request) -> Option<String> {
+        let source = &request.source;
+        let names = [HeaderName::Authorization, HeaderName::ProxyAuthorization];
+        let mut came = names
+            .into_iter()
+            .flat_map(|name| request.message.headers(name));
+        let refused = came.any(|value| Bearer::parse(value).is_some());
+        let wanted = refused || source.transport.is_websocket();
+        let server = self.config.token_server.as_deref();
+        (wanted && takes_tokens(source))
+            .then(|| Bearer::challenge(&self.config.realm, server, refused))
     }
 
     /// An answer with a tag of ours.
@@ -549,10 +616,12 @@ fn reason_of(status: u16) -> &'static str {
         416 => "Unsupported URI Scheme",
         420 => "Bad Extension",
         423 => "Interval Too Brief",
+        430 => "Flow Failed",
         480 => "Temporarily Unavailable",
-        481 => "Subscription Does Not Exist",
+        481 => "Call/Transaction Does Not Exist",
         482 => "Loop Detected",
         483 => "Too Many Hops",
+        487 => "Request Terminated",
         489 => "Bad Event",
         503 => "Service Unavailable",
         513 => "Message Too Large",

@@ -43,7 +43,8 @@ impl ImServer {
         let bad = |_: ParseError| Halt::Stop(Stop::Refuse(400));
         let message = &request.message;
         let sender = self.sender(request, HeaderName::Authorization, now)?;
-        let (watcher, password) = (sender.aor, sender.password);
+        let (watcher, proof) = (sender.aor.clone(), sender.proof);
+        let asked = &sender.shortened(asked, now);
         if let Some(sub) = asked.known {
             let watch = self.notifier.watch(sub);
             if watch.is_none_or(|watch| watch.watcher != watcher) {
@@ -52,7 +53,7 @@ impl ImServer {
             let request = (request.tx, &request.source, message);
             let renewed = self
                 .notifier
-                .refresh(&mut self.endpoint, request, asked, password, now);
+                .refresh(&mut self.endpoint, request, asked, proof, now);
             return renewed.map_err(stop_of);
         }
         let uri = message.uri().map_err(bad)?;
@@ -72,7 +73,7 @@ impl ImServer {
         let watch = Watch {
             resource: Arc::from(resource),
             watcher,
-            credential: password,
+            proof,
             contact: self.own_contact(request.source.transport),
         };
         let request = (request.tx, &request.source, message);

@@ -146,15 +146,15 @@ fn a_silent_sender_is_no_loss() {
     let mut ears = Ears::new();
     let packets = tone(50, 20, false);
     for n in 0..250 {
-        match n {
-            0..50 => {
-                ears.hear(n, 20, &packets[n]);
+        match packets.get(n) {
+            Some(packet) => {
+                ears.hear(n, 20, packet);
             }
             // Every 400 ms a word that all is silent (RFC 7587 §3.1.3).
-            _ if n % 20 == 10 => {
+            None if n % 20 == 10 => {
                 ears.hear(n, 20, &opus::DTX_FRAME);
             }
-            _ => {}
+            None => {}
         }
         if n == 50 {
             ears.hear(n, 20, &opus::DTX_FRAME);

@@ -41,7 +41,7 @@ pub enum Act {
 }
 
 /// What a simulated telephone did.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum What {
     /// It rings; who calls, as shown.
     Rings {
@@ -58,6 +58,13 @@ pub enum What {
     Hears,
     /// The call is over.
     Ended,
+    /// It was called and refused at once; who called, as shown.
+    Refused {
+        /// Display name or number of the caller.
+        caller: String,
+    },
+    /// It does something else from now on.
+    Became(Behaviour),
 }
 
 #[derive(Debug)]
@@ -73,6 +80,10 @@ pub(crate) enum Input {
     Act {
         number: E164,
         act: Act,
+    },
+    Behave {
+        number: E164,
+        behaviour: Behaviour,
     },
 }
 
@@ -91,6 +102,8 @@ pub(crate) enum Output {
         call: CallKey,
     },
     Event {
+        /// The call that it is about, if one.
+        call: Option<CallKey>,
         number: E164,
         what: What,
     },
@@ -230,6 +243,10 @@ impl Carrier {
             .and_then(|uri| uri.user_decoded().map(|user| user.into_owned()));
         let phone = number.and_then(|number| self.phones.get(&number)).cloned();
         let offer = offer.and_then(|body| Sdp::parse(body).ok());
+        let caller = invite.from().ok().map_or_else(String::new, |from| {
+            from.display_name()
+                .unwrap_or_else(|| from.uri().user().unwrap_or_default().to_owned())
+        });
         let refusal = match &phone {
             None => Some((404, "Not Found")),
             Some(_) if offer.is_none() => Some((488, "Not Acceptable Here")),
@@ -239,18 +256,23 @@ impl Carrier {
                 _ => None,
             },
         };
+        let called = phone.as_ref().map(|phone| phone.number.clone());
         let Some(phone) = phone.filter(|_| refusal.is_none()) else {
             let (status, reason) = refusal.unwrap_or((404, "Not Found"));
+            if let Some(number) = called {
+                let what = What::Refused { caller };
+                self.app(Output::Event {
+                    call: None,
+                    number,
+                    what,
+                });
+            }
             // The caller may have given up meanwhile.
             let _ = self
                 .calls
                 .reject(&mut self.endpoint, call, status, reason, now);
             return;
         };
-        let caller = invite.from().ok().map_or_else(String::new, |from| {
-            from.display_name()
-                .unwrap_or_else(|| from.uri().user().unwrap_or_default().to_owned())
-        });
         let early = matches!(&phone.behaviour, Behaviour::Answer(answer) if answer.early_media);
         let after_ms = match &phone.behaviour {
             Behaviour::Answer(answer) => Some(answer.after_ms),
@@ -449,6 +471,18 @@ impl Carrier {
         }
     }
 
+    /// From the next call on; calls under way go on as they began.
+    fn set_behaviour(&mut self, number: &E164, behaviour: Behaviour) {
+        if let Some(phone) = self.phones.get_mut(number.as_str()) {
+            phone.behaviour = behaviour.clone();
+            self.app(Output::Event {
+                call: None,
+                number: number.clone(),
+                what: What::Became(behaviour),
+            });
+        }
+    }
+
     fn hold(&mut self, call: CallKey, on: bool, now: Instant) {
         let Some(ringing) = self.active.get_mut(&call) else {
             return;
@@ -510,7 +544,11 @@ impl Carrier {
     fn event(&mut self, call: CallKey, what: What) {
         if let Some(ringing) = self.active.get(&call) {
             let number = ringing.phone.number.clone();
-            self.app(Output::Event { number, what });
+            self.app(Output::Event {
+                call: Some(call),
+                number,
+                what,
+            });
         }
     }
 
@@ -553,6 +591,7 @@ impl SipCore for Carrier {
                 heard: Heard::Sound,
             } => self.event(call, What::Hears),
             Input::Act { number, act } => self.act(&number, act, now),
+            Input::Behave { number, behaviour } => self.set_behaviour(&number, behaviour),
         }
         self.settle(now);
     }

@@ -53,6 +53,15 @@ impl Ear {
             .packets
     }
 
+    /// The mean square of the last `count` samples, fewer if fewer were heard; 0 before any.
+    #[must_use]
+    pub fn loudness(&self, count: usize) -> u64 {
+        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = heard.samples.iter().rev().take(count);
+        let squares = last.map(|sample| u64::from(sample.unsigned_abs()).pow(2));
+        squares.sum::<u64>() / u64::try_from(count.max(1)).unwrap_or(1)
+    }
+
     /// The `count` samples from a position on; `None` while they are not all there, or no longer.
     #[must_use]
     pub fn samples(&self, from: u64, count: usize) -> Option<Vec<i16>> {

@@ -7,9 +7,13 @@ mod carrier;
 mod ear;
 mod line;
 mod microphone;
+mod mouth;
 mod network;
+mod state;
 
 pub use behaviour::{Answer, Behaviour, Law, Phone, Says, Voice, demo_network};
 pub use carrier::{Act, What};
 pub use ear::Ear;
+pub use mouth::{Mouth, Speaker};
 pub use network::{Config, Network, PhoneEvent, StartError};
+pub use state::{Doing, Happening, PhoneState};

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 
 use crate::ear::Ear;
 use crate::microphone::{FRAME_SAMPLES, Microphone, Sound};
+use crate::mouth::Mouth;
 
 /// Length of a frame.
 const FRAME: Duration = Duration::from_millis(20);
@@ -51,6 +52,7 @@ pub(crate) enum Heard {
 pub(crate) struct Line {
     socket: UdpSocket,
     ear: Ear,
+    mouth: Mouth,
     microphone: Microphone,
     params: Option<StreamParams>,
     sender: RtpSender,
@@ -64,7 +66,7 @@ impl Line {
     /// Opens the socket on this address; port 0 lets the system choose.
     pub async fn open(
         ip: std::net::IpAddr,
-        ear: Ear,
+        (ear, mouth): (Ear, Mouth),
         sound: Sound,
         seed: [u8; 10],
     ) -> std::io::Result<(Self, SocketAddr)> {
@@ -74,6 +76,7 @@ impl Line {
         let line = Self {
             socket,
             ear,
+            mouth,
             microphone: Microphone::new(sound),
             params: None,
             sender: RtpSender::new(
@@ -158,7 +161,9 @@ impl Line {
     }
 
     async fn speak(&mut self) {
-        let frame = self.microphone.frame();
+        // The built-in voice goes on silently meanwhile, as somebody who is talked over does.
+        let built_in = self.microphone.frame();
+        let frame = self.mouth.frame().unwrap_or(built_in);
         let Some(params) = self.params.clone() else {
             return;
         };

@@ -14,11 +14,13 @@ use sip_proto::call::{CallKey, Local};
 use sip_proto::{Transport, Uri};
 use tokio::sync::{broadcast, mpsc};
 
-use crate::behaviour::Phone;
+use crate::behaviour::{Behaviour, Phone};
 use crate::carrier::{Act, Carrier, Config as CarrierConfig, Input, Output, What};
 use crate::ear::Ear;
 use crate::line::{Line, Order};
 use crate::microphone::Sound;
+use crate::mouth::Mouth;
+use crate::state::{Happening, PhoneState, States};
 
 /// Events that a slow watcher may lag behind before it misses some.
 const EVENTS_MAX: usize = 4_096;
@@ -39,7 +41,7 @@ pub struct Config {
 }
 
 /// Something that a telephone did.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PhoneEvent {
     /// Which telephone.
     pub number: E164,
@@ -67,7 +69,8 @@ pub struct Network {
     udp: SocketAddr,
     inputs: mpsc::Sender<Input>,
     events: broadcast::Sender<PhoneEvent>,
-    ears: Arc<HashMap<E164, Ear>>,
+    heads: Arc<HashMap<E164, (Ear, Mouth)>>,
+    states: States,
 }
 
 impl Network {
@@ -92,11 +95,10 @@ impl Network {
             .ok_or(StartError::Address)?;
         let contact =
             Uri::sip(Some("carrier"), &udp.to_string()).map_err(|_| StartError::Address)?;
-        let ears: HashMap<E164, Ear> = config
-            .phones
-            .iter()
-            .map(|phone| (phone.number.clone(), Ear::default()))
-            .collect();
+        let numbers = config.phones.iter().map(|phone| phone.number.clone());
+        let heads: HashMap<E164, (Ear, Mouth)> =
+            numbers.map(|number| (number, Default::default())).collect();
+        let states = States::new(&config.phones);
         let carrier = CarrierConfig {
             local: Local {
                 via_host: udp.to_string(),
@@ -113,14 +115,16 @@ impl Network {
             udp,
             inputs: inputs.clone(),
             events: events.clone(),
-            ears: Arc::new(ears),
+            heads: Arc::new(heads),
+            states: states.clone(),
         };
         let edge = Edge {
             ip: udp.ip(),
             tasks: tasks.clone(),
             inputs,
             events,
-            ears: network.ears.clone(),
+            heads: network.heads.clone(),
+            states,
             lines: Arc::default(),
         };
         let shutdown = tasks.shutdown_token().clone();
@@ -155,7 +159,32 @@ impl Network {
     /// The ear of a telephone; `None` if there is no such number.
     #[must_use]
     pub fn ear(&self, number: &E164) -> Option<Ear> {
-        self.ears.get(number).cloned()
+        self.heads.get(number).map(|(ear, _)| ear.clone())
+    }
+
+    /// The mouthpiece of a telephone; `None` if there is no such number.
+    #[must_use]
+    pub fn mouth(&self, number: &E164) -> Option<Mouth> {
+        self.heads.get(number).map(|(_, mouth)| mouth.clone())
+    }
+
+    /// What every telephone is and does now, in the order of the configuration.
+    #[must_use]
+    pub fn states(&self) -> Vec<PhoneState> {
+        self.states.all()
+    }
+
+    /// What happened last on the telephones, the oldest first.
+    #[must_use]
+    pub fn log(&self) -> Vec<Happening> {
+        self.states.log()
+    }
+
+    /// A telephone does something else from its next call on; nothing happens if there is no such number.
+    pub async fn set_behaviour(&self, number: &E164, behaviour: Behaviour) {
+        let number = number.clone();
+        // The carrier is gone only when everything ends.
+        let _ = self.inputs.send(Input::Behave { number, behaviour }).await;
     }
 
     /// Does something with a telephone; nothing happens when it has no call that this fits.
@@ -177,7 +206,8 @@ struct Edge {
     tasks: Tasks,
     inputs: mpsc::Sender<Input>,
     events: broadcast::Sender<PhoneEvent>,
-    ears: Arc<HashMap<E164, Ear>>,
+    heads: Arc<HashMap<E164, (Ear, Mouth)>>,
+    states: States,
     lines: Arc<Mutex<HashMap<CallKey, mpsc::Sender<Order>>>>,
 }
 
@@ -203,8 +233,9 @@ impl Edge {
                     .unwrap_or_else(PoisonError::into_inner)
                     .remove(&call);
             }
-            Output::Event { number, what } => {
+            Output::Event { call, number, what } => {
                 tracing::debug!(%number, ?what, "simulated telephone");
+                self.states.see(call, &number, &what);
                 // Nobody need watch.
                 let _ = self.events.send(PhoneEvent { number, what });
             }
@@ -218,11 +249,11 @@ impl Edge {
             .unwrap_or_else(PoisonError::into_inner)
             .insert(call, orders);
         let (ip, inputs) = (self.ip, self.inputs.clone());
-        let ear = self.ears.get(number).cloned().unwrap_or_default();
+        let head = self.heads.get(number).cloned().unwrap_or_default();
         self.tasks
             .spawn(format!("phones.line.{number}"), async move {
                 let opened = match random() {
-                    Some(seed) => Line::open(ip, ear, sound, seed).await.ok(),
+                    Some(seed) => Line::open(ip, head, sound, seed).await.ok(),
                     None => None,
                 };
                 let local = opened.as_ref().map(|(_, local)| *local);

@@ -164,6 +164,34 @@ mod tests {
     }
 
     #[test]
+    fn a_trunk_elsewhere_needs_addresses_that_it_reaches() {
+        let trunk =
+            "[dialplan]\nhome_country = \"49\"\n[[trunk]]\nname = \"a\"\nserver = \"192.0.2.1\"\n";
+        expect(
+            trunk,
+            &[
+                "error: media.bind: sound is bound to 127.0.0.1",
+                "error: sip.udp: trunk \"a\" is elsewhere",
+            ],
+        );
+        expect(
+            "[server]\ndrain_s = 99999\n[conference]\nidle_end_min = 9999\nlinger_s = 9999\n",
+            &[
+                "error: server.drain_s: 99999 s",
+                "warning: conference.idle_end_min: 9999 counts as 1440",
+                "warning: conference.linger_s: 9999 counts as 3600",
+            ],
+        );
+        let directory = tempfile::tempdir().unwrap();
+        let open = FREE.replace(
+            "[http]\nlisten = \"127.0.0.1:0\"",
+            "[http]\nlisten = \"0.0.0.0:0\"",
+        );
+        let lines = said(&open, directory.path());
+        assert!(lines[0].starts_with("note: http.listen:"), "{lines:?}");
+    }
+
+    #[test]
     fn files_that_are_missing_are_named() {
         expect(
             "[gateway]\npassword = \"file:nowhere.secret\"\ntls_pin = \"pin.pem\"\n",

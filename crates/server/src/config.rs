@@ -55,13 +55,15 @@ settings! {
         pub idle_s: u32 = 120;
         /// How long the log keeps messages, in days; 0: for ever. Chat that waits for its recipient stays until it is taken. The database does not shrink; its room is used again.
         pub log_days: u32 = 365;
+        /// The account that conferences, sip:conf-ID@DOMAIN, are followed and entered through; it is made by itself. Empty: there is none, and nobody follows or enters conferences by SIP.
+        pub conferences: String = "focus".into();
         /// Digest algorithms that clients are offered, best first: "sha-512-256", "sha-256", "md5". Many old telephones give up when they are offered more than "md5".
         pub digest: Vec<DigestAlgorithm> = vec![DigestAlgorithm::Sha512_256, DigestAlgorithm::Sha256, DigestAlgorithm::Md5];
     }
 }
 
 settings! {
-    /// HTTP: the conference web service, its WSDL, the reporting web service, and SIP over WebSocket at /sip.
+    /// HTTP: the window, REST at /api/v1, the conference web service with its WSDL, the reporting web service, and SIP over WebSocket at /sip.
     pub struct HttpSettings {
         /// Address for HTTP. Keep it on the loopback, or behind a proxy that speaks TLS.
         pub listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8060));
@@ -69,6 +71,10 @@ settings! {
         pub tls: Vec<SocketAddr> = vec![], like "[\"0.0.0.0:8443\"]";
         /// Web origins whose pages may connect (SIP over WebSocket), besides the server's own; "*": all.
         pub origins: Vec<String> = vec![], like "[\"https://intranet.example.org\"]";
+        /// Networks that webhooks may reach although they are not public: this machine and private networks are refused otherwise.
+        pub webhook_networks: Vec<Cidr> = vec![], like "[\"10.1.0.0/16\"]";
+        /// Proxies in front of this address, whose X-Forwarded-For is believed: wrong passwords then count against who sent them.
+        pub proxies: Vec<Cidr> = vec![], like "[\"127.0.0.1\"]";
         /// The base URL under which others reach this HTTP address; without it http:// and the address.
         pub url: Option<String> = None, like "\"https://convoke.example.org\"";
     }
@@ -97,6 +103,22 @@ settings! {
         pub participants_max: usize = 500;
         /// Most conferences at once.
         pub conferences_max: usize = 2_000;
+        /// The IM server at which people follow conferences and see who is on the phone, as host or host:port; without it, ours. The account there is that of im.conferences.
+        pub im_server: Option<String> = None, like "\"im.example.org:5061\"";
+        /// How the IM server is reached: "tcp" or "tls".
+        pub im_transport: SipTransport = SipTransport::Tcp;
+        /// The conferences' own SIP address towards the IM server (TCP); port 0 lets the system choose. Must be reachable from the IM server.
+        pub im_listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 0));
+        /// The domain at the IM server; without it, server.domain.
+        pub im_domain: Option<String> = None, like "\"im.example.org\"";
+        /// Password of the account there; our own IM server needs none.
+        pub im_password: Option<Secret> = None, like "\"file:focus.secret\"";
+        /// Networks whose P-Asserted-Identity is believed over TLS, or on the loopback: the IM server's addresses.
+        pub im_trusted_servers: Vec<Cidr> = vec![Cidr::loopback_v4(), Cidr::loopback_v6()];
+        /// Root certificates (PEM) that the IM server's certificate must lead to; without it the machine's own.
+        pub im_tls_roots: Vec<PathBuf> = vec![], like "[\"/etc/convoke/im-roots.pem\"]";
+        /// The IM server's certificate itself (PEM), trusted whatever name it carries.
+        pub im_tls_pin: Option<PathBuf> = None, like "\"/etc/convoke/im-server.pem\"";
     }
 }
 
@@ -177,8 +199,6 @@ settings! {
         pub abroad: Vec<String> = vec![], like "[\"+43\", \"+4144\"]";
         /// Prefixes that are never dialled, at home or abroad: premium rates.
         pub refused: Vec<String> = default_refused();
-        /// SIP domains that may be called directly, without a trunk.
-        pub sip_domains: Vec<String> = vec![], like "[\"sip.example.org\"]";
     }
 }
 

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use convoke_types::Aor;
 use runtime::seed;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,8 @@ pub const ADMINISTRATOR_KEY_FILE: &str = "administrator.key";
 pub const SHARED_SECRET_FILE: &str = "gateway-conference.secret";
 /// The gateway's password at our own IM server.
 pub const GATEWAY_PASSWORD_FILE: &str = "gateway.password";
+/// The password of conferences at our own IM server.
+pub const FOCUS_PASSWORD_FILE: &str = "focus.password";
 /// Where the running server listens.
 pub const ADDRESSES_FILE: &str = "addresses.json";
 /// The directory of the self-signed certificate for development.
@@ -60,6 +63,8 @@ pub fn secret(directory: &Path, name: &str) -> Result<(String, bool), FileError>
 pub struct Addresses {
     /// The domain of the accounts.
     pub domain: String,
+    /// The gateway's address of record: to whom conferences are commanded.
+    pub gateway: Option<Aor>,
     /// SIP for clients over UDP.
     pub sip_udp: Vec<SocketAddr>,
     /// SIP for clients over TCP.
@@ -140,6 +145,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let addresses = Addresses {
             domain: "x".into(),
+            gateway: Some("rooms@x".parse().unwrap()),
             sip_tcp: vec!["127.0.0.1:5060".parse().unwrap()],
             ..Addresses::default()
         };

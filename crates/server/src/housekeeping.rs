@@ -1,4 +1,4 @@
-//! What is forgotten now and then: registrations and answers that ended, and messages that the log has kept long enough.
+//! What is forgotten now and then: registrations, sessions and answers that ended, and messages that the log has kept long enough.
 
 use std::time::Duration;
 
@@ -29,6 +29,7 @@ async fn round(store: &Store, log_days: u32, now: i64, shutdown: &Shutdown) {
     for (what, purged) in [
         ("bindings", store.purge_bindings(now).await),
         ("answers", store.purge_answers(now).await),
+        ("sessions", store.purge_sessions(now).await),
         ("messages", purge_log(store, log_days, now, shutdown).await),
     ] {
         match purged {

@@ -3,6 +3,7 @@
 
 mod guarded;
 mod places;
+mod proxies;
 pub(crate) mod websocket;
 
 use std::future::Future;
@@ -28,7 +29,9 @@ use rustls::ServerConfig;
 use tokio::net::TcpListener;
 
 use guarded::Guarded;
+pub use guarded::Peer;
 pub(crate) use places::Places;
+pub(crate) use proxies::Proxies;
 
 /// How long the head of a request may take from the moment that it may come: also how long a connection may wait for its next
 /// request. Our own clients let go of theirs before, after `CLIENT_IDLE_MAX`.
@@ -52,6 +55,7 @@ pub(crate) fn serve(
     listener: TcpListener,
     tls: Option<Arc<ServerConfig>>,
     places: &Arc<Places>,
+    proxies: &Proxies,
     router: Router,
     tasks: &Tasks,
 ) {
@@ -63,6 +67,7 @@ pub(crate) fn serve(
         listener,
         tls,
         places: places.clone(),
+        proxies: proxies.clone(),
     };
     let listening = listen(limited, router, times, tasks.clone());
     tasks.spawn_vital("http", listening);
@@ -73,16 +78,28 @@ async fn listen(limited: Limited, router: Router, times: Times, tasks: Tasks) {
     let limit_body = move |request: Request| async move { in_time(request, times.body) };
     let router = router.layer(middleware::map_request(limit_body));
     while let Some((stream, remote)) = shutdown.unless_cancelled(limited.accept()).await {
-        let served = connection(stream, router.clone(), times.head, shutdown.clone());
+        let (router, proxies) = (router.clone(), limited.proxies.clone());
+        let served = connection(stream, router, proxies, times.head, shutdown.clone());
         tasks.spawn(format!("http {remote}"), served);
     }
 }
 
 /// Serves one connection until it ends, or becomes a WebSocket, which others serve.
-async fn connection(stream: Guarded, router: Router, head: Duration, shutdown: Shutdown) {
+async fn connection(
+    stream: Guarded,
+    router: Router,
+    proxies: Proxies,
+    head: Duration,
+    shutdown: Shutdown,
+) {
     let peer = stream.peer().clone();
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        let told = api::Peer {
+            address: proxies.origin(peer.remote.ip(), request.headers()),
+            secure: peer.secure,
+        };
+        request.extensions_mut().insert(told);
         request.extensions_mut().insert(ConnectInfo(peer.clone()));
         router.call(request)
     });
@@ -149,6 +166,7 @@ struct Limited {
     listener: TcpListener,
     tls: Option<Arc<ServerConfig>>,
     places: Arc<Places>,
+    proxies: Proxies,
 }
 
 impl Limited {
@@ -195,6 +213,7 @@ mod tests {
             listener,
             tls: None,
             places: Arc::default(),
+            proxies: Proxies::default(),
         }
     }
 

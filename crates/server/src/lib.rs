@@ -5,6 +5,7 @@ pub mod config;
 pub mod files;
 mod housekeeping;
 mod http;
+mod im_account;
 pub mod logging;
 mod metrics;
 mod role_conference;
@@ -12,4 +13,5 @@ mod role_gateway;
 mod role_im;
 mod start;
 
+pub use http::Peer;
 pub use start::{Server, StartError};

@@ -4,16 +4,19 @@
 //!  ConferenceService ──BridgeCommand──► Telephony ──MediaCommand──► media::Engine
 //!    (focus, answers,                    (SIP legs)                   (threads, RTP)
 //!     records, reports) ◄──BridgeEvent──            ◄──MediaEvent──
+//!           │
+//!           └──Watching──► ConferenceUa (who follows conferences, who is on the phone)
 //! ```
 
 mod bridge;
 mod plan;
 mod trunks;
+pub(crate) mod ua;
 
 use std::net::SocketAddr;
 use std::sync::Weak;
 
-use api::{BridgePort, ConferenceService, ReportingService};
+use api::{BridgePort, ConferenceService, ReportingService, Webhooks};
 use runtime::sip::{self, Listener, SipTransports};
 use runtime::tasks::Tasks;
 use sip_proto::Transport;
@@ -23,6 +26,14 @@ use crate::config::Config;
 use crate::start::StartError;
 
 pub(crate) use trunks::PRODUCT;
+
+/// Who is told what happens, beside those who ask.
+pub(crate) struct Told {
+    /// Clients, by the gateway.
+    pub reporting: Option<ReportingService>,
+    /// Programs.
+    pub webhooks: Webhooks,
+}
 
 /// The running role.
 pub(crate) struct ConferenceRole {
@@ -39,7 +50,7 @@ impl ConferenceRole {
     pub async fn start(
         config: &Config,
         store: &Store,
-        reporting: Option<ReportingService>,
+        told: Told,
         tasks: &Tasks,
         carriers: &Tasks,
     ) -> Result<Self, StartError> {
@@ -62,8 +73,7 @@ impl ConferenceRole {
             media,
             carriers,
         )?;
-        let service =
-            ConferenceService::start(tasks, plan::service(config, store, reporting), port);
+        let service = ConferenceService::start(tasks, plan::service(config, store, told), port);
         Ok(Self {
             service,
             transports,

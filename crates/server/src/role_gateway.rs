@@ -10,19 +10,18 @@ use std::time::Duration;
 
 use runtime::clock;
 use runtime::driver::drive;
-use runtime::sip::{self, Listener, SipTransports};
+use runtime::sip::SipTransports;
 use runtime::tasks::{Shutdown, Tasks};
-use sip_proto::Transport;
 use store::Store;
 use tokio::sync::mpsc;
 
 use self::core::{GatewayCore, Input, Told};
 use crate::config::Config;
+use crate::im_account::{ImAccount, ImServerAddress};
 use crate::start::StartError;
 use outside::Outside;
 
 pub(crate) use reporting::{PATH as REPORTING_PATH, router};
-pub(crate) use setup::{ImServerAddress, account};
 
 /// Results, reports and news that may wait for the core. Calls, log entries and reports under way are fewer.
 const INPUTS_MAX: usize = 16_384;
@@ -57,17 +56,10 @@ impl GatewayRole {
         tasks: &Tasks,
         carriers: &Tasks,
     ) -> Result<Self, StartError> {
-        let transports_config = sip::Config {
-            listeners: vec![Listener {
-                transport: Transport::Tcp,
-                addr: config.gateway.listen,
-            }],
-            tls_server: None,
-            tls_client: around.im_server.tls_client(config)?,
-            limits: sip::Limits::default(),
-        };
-        let (transports, mut events) = SipTransports::bind(transports_config, carriers).await?;
-        let mut core = GatewayCore::new(setup::core_config(config, &around, &transports)?);
+        let account = ImAccount::gateway(config);
+        let (transports, mut events) = account.open(&around.im_server, carriers).await?;
+        let settings = setup::core_config(config, &account, &around, &transports)?;
+        let mut core = GatewayCore::new(settings);
         let (inputs, mut receiver) = mpsc::channel(INPUTS_MAX);
         let outside = Outside::start(store, around, inputs.clone(), tasks)?;
         let stop = Shutdown::new();

@@ -184,7 +184,10 @@ impl SipCore for ImCore {
                     Change::Revoked { device } => {
                         self.server.handle_password_revoked(&aor, device, now);
                     }
-                    Change::Other => self.server.handle_account_changed(&aor),
+                    // Whoever looks again finds the tokens in force.
+                    Change::TokenRevoked { .. } | Change::Other => {
+                        self.server.handle_account_changed(&aor)
+                    }
                 }
             }
             Input::Drain => self.draining = true,
@@ -295,6 +298,12 @@ fn core_config(config: &Config, transports: &SipTransports) -> Result<CoreConfig
         tls: host(Transport::Tls),
         ws: via_host(domain, Some(config.http.listen)),
     };
+    core.conferences = Some(config.im.conferences.clone()).filter(|user| !user.is_empty());
+    // RFC 8898 §4: an https URI.
+    let url = config.http.url.as_deref();
+    core.token_server = url
+        .filter(|url| url.starts_with("https://"))
+        .map(|url| format!("{}/api/v1/session", url.trim_end_matches('/')));
     core.digest.algorithms = config.im.digest.iter().copied().map(Into::into).collect();
     core.limits.max_expires_s = config.im.registration_max_s;
     core.limits.default_expires_s = core
@@ -334,6 +343,11 @@ fn log(event: &Event) {
             user,
             banned,
         } => tracing::warn!(%address, user, banned, "wrong password"),
+        Event::WrongToken {
+            address,
+            user,
+            banned,
+        } => tracing::info!(%address, user, banned, "wrong token, or one that is over"),
         Event::Refused { address, status } => tracing::debug!(%address, status, "refused"),
         Event::Relayed {
             id,

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{Accounts, Keys, ReportingService, SecretDigest};
+use api::{Accounts, Keys, ReportingService, SecretDigest, Targets, Webhooks};
 use runtime::clock;
 use runtime::sip::{BindError, SipTransports};
 use runtime::tasks::{Shutdown, Tasks};
@@ -16,10 +16,11 @@ use crate::check::{Finding, Severity, check_sense};
 use crate::config::{Config, Part, SecretError};
 use crate::files::{self, ADMINISTRATOR_KEY_FILE, Addresses, FileError, SHARED_SECRET_FILE};
 use crate::housekeeping;
-use crate::http::{self, websocket, websocket::Origins};
+use crate::http::{self, Proxies, websocket, websocket::Origins};
+use crate::im_account::ImAccount;
 use crate::metrics::{self, Metrics};
-use crate::role_conference::ConferenceRole;
-use crate::role_gateway::{self, GatewayRole, ImServerAddress, Surroundings};
+use crate::role_conference::{self, ConferenceRole};
+use crate::role_gateway::{self, GatewayRole, Surroundings};
 use crate::role_im::{self, ImRole};
 
 /// How long each part may take to end after its work is done.
@@ -103,6 +104,12 @@ impl std::fmt::Debug for Server {
 impl Server {
     /// Starts the parts that the configuration names. Everything listens when this returns. Needs a tokio runtime.
     pub async fn start(config: Config) -> Result<Self, StartError> {
+        Self::start_with(config, axum::Router::new()).await
+    }
+
+    /// As [`start`](Self::start), with further pages on the HTTP addresses. Their handlers find a [`Peer`](crate::Peer) in
+    /// axum's `ConnectInfo`.
+    pub async fn start_with(config: Config, pages: axum::Router) -> Result<Self, StartError> {
         let faults: Vec<Finding> = check_sense(&config)
             .into_iter()
             .filter(|finding| finding.severity == Severity::Error)
@@ -114,7 +121,7 @@ impl Server {
         let files = runtime::files::raise_open_files_limit();
         tracing::debug!(files, "most open files and sockets");
         let mut stages = Stages::default();
-        match Self::start_parts(config, &mut stages).await {
+        match Self::start_parts(config, pages, &mut stages).await {
             Ok(mut server) => {
                 server.stages = stages.0;
                 server.addresses.write(&server.config.data_dir())?;
@@ -130,7 +137,11 @@ impl Server {
         }
     }
 
-    async fn start_parts(config: Config, stages: &mut Stages) -> Result<Self, StartError> {
+    async fn start_parts(
+        config: Config,
+        pages: axum::Router,
+        stages: &mut Stages,
+    ) -> Result<Self, StartError> {
         let data_dir = config.data_dir();
         let store = open_store(&config).await?;
         let (administrator, _) = files::secret(&data_dir, ADMINISTRATOR_KEY_FILE)?;
@@ -169,14 +180,23 @@ impl Server {
         };
         let accounts = Accounts::new(store.clone(), domain.clone(), domain.clone(), changed);
         let ours = config.runs(Part::Im) || config.runs(Part::Gateway);
+        let gateway_account = ImAccount::gateway(&config);
         let gateway_password = match ours {
-            true => role_gateway::account(&config, &store, &accounts).await?,
+            true => gateway_account.password(&store, &accounts).await?,
             false => String::new(),
+        };
+        // With an IM server here, it wants the account; with none, and none named, nobody could follow a conference.
+        let focus = ImAccount::conferences(&config)
+            .filter(|account| config.runs(Part::Im) || account.is_elsewhere());
+        let focus = match focus {
+            Some(account) => Some((account.password(&store, &accounts).await?, account)),
+            None => None,
         };
 
         let http_tasks = stages.add("http");
         let carriers = stages.add("carriers");
         let gateway_tasks = stages.add("gateway");
+        let ua_tasks = stages.add("conference ua");
         let conference_tasks = stages.add("conference");
         let mut routes = axum::Router::new();
         let mut counted = Metrics {
@@ -190,7 +210,7 @@ impl Server {
         if config.runs(Part::Gateway) {
             let ours = im.as_ref().map(|im| &im.transports);
             let around = Surroundings {
-                im_server: ImServerAddress::of(&config, ours)?,
+                im_server: gateway_account.address(ours)?,
                 conference_url: match &config.gateway.conference_url {
                     Some(url) => url.clone(),
                     None => format!("{}{CONFERENCE_PATH}", local_url(http_addr)),
@@ -205,10 +225,17 @@ impl Server {
                 .push(("gateway", gateway.transports.clone()));
             routes = routes.merge(role_gateway::router(keys.clone(), gateway.inputs(), &url));
         }
+        let mut webhooks = None;
         let conference = if config.runs(Part::Conference) {
             let reporting = reporting(&config, http_addr, shared);
-            let role =
-                ConferenceRole::start(&config, &store, reporting, &conference_tasks, &carriers);
+            // They end after the conferences, whose ends they are told.
+            let started = Webhooks::start(&store, webhook_targets(&config), &http_tasks).await?;
+            let told = role_conference::Told {
+                reporting,
+                webhooks: started.clone(),
+            };
+            webhooks = Some(started);
+            let role = ConferenceRole::start(&config, &store, told, &conference_tasks, &carriers);
             Some(role.await?)
         } else {
             None
@@ -218,27 +245,42 @@ impl Server {
                 .transports
                 .push(("conference", role.transports.clone()));
             counted.media = Some(role.media.clone());
+            let ours = im.as_ref().map(|im| &im.transports);
+            if let Some((password, account)) = focus {
+                let server = account.address(ours)?;
+                let watching = role.service.watching();
+                let started = role_conference::ua::start(
+                    &account, server, password, watching, &ua_tasks, &carriers,
+                );
+                counted.transports.push(("conference ua", started.await?));
+            } else {
+                tracing::info!("conferences cannot be followed by SIP: no IM server for them");
+            }
         }
         routes = routes.merge(metrics::router(counted));
         let router = api::router(api::Http {
             keys,
             conference: conference.as_ref().map(|role| role.service.clone()),
             accounts: accounts.clone(),
+            webhooks,
             public_url: url.clone(),
+            shutdown: http_tasks.shutdown_token().clone(),
         });
-        let mut router = router.merge(routes);
+        let mut router = router.merge(routes).merge(pages);
         if let Some(im) = &im {
             let origins = Origins::new(&config.http.origins, &url);
             router = router.merge(websocket::router(im.transports.clone(), origins));
         }
         let places = Arc::default();
         let https = listen_tls(&config, &places, &router, &http_tasks).await?;
-        http::serve(listener, None, &places, router, &http_tasks);
+        let proxies = Proxies::new(&config.http.proxies);
+        http::serve(listener, None, &places, &proxies, router, &http_tasks);
         housekeeping::start(&store, config.im.log_days, &http_tasks);
 
         let clients = im.as_ref().map(|im| &im.transports);
         let trunks = conference.as_ref().map(|role| &role.transports);
         let addresses = Addresses {
+            gateway: Some(ImAccount::gateway(&config).identity()?),
             domain,
             sip_udp: bound(clients, Transport::Udp),
             sip_tcp: bound(clients, Transport::Tcp),
@@ -331,12 +373,14 @@ async fn listen_tls(
     }
     let files = role_im::certificate(config)?;
     let tls = tls::server_config(&files, &[])?;
+    let proxies = Proxies::new(&config.http.proxies);
     let mut bound = Vec::new();
     for addr in config.http.tls.iter().copied() {
         let http_error = |error| StartError::Http { addr, error };
         let listener = runtime::tcp::listen(addr).await.map_err(http_error)?;
         bound.push(listener.local_addr().map_err(http_error)?);
-        http::serve(listener, Some(tls.clone()), places, router.clone(), tasks);
+        let (tls, router) = (Some(tls.clone()), router.clone());
+        http::serve(listener, tls, places, &proxies, router, tasks);
     }
     Ok(bound)
 }
@@ -359,6 +403,14 @@ fn reporting(config: &Config, http: SocketAddr, secret: String) -> Option<Report
         None => return None,
     };
     Some(ReportingService { url, secret })
+}
+
+/// Where webhooks may be posted to.
+fn webhook_targets(config: &Config) -> Targets {
+    let networks = config.http.webhook_networks.clone();
+    Targets::new(Arc::new(move |ip| {
+        networks.iter().any(|network| network.contains(ip))
+    }))
 }
 
 /// How the parts of this process reach its HTTP address.

@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod build;
 pub mod call;
+pub mod cpim;
 pub mod dialog;
 pub mod edit;
 pub mod endpoint;

@@ -21,7 +21,7 @@ use crate::message::Message;
 use crate::name::{HeaderName, Method};
 use crate::transaction::{ClientTx, ServerTx};
 use crate::uri::Uri;
-use message::Outstanding;
+use message::{Asked, Outstanding, Tells};
 use register::Registration;
 
 /// The methods that a user agent answers, for Allow.
@@ -52,7 +52,7 @@ pub struct UaConfig {
     pub product: String,
 }
 
-/// Names a message until its [`UaEvent::MessageResult`].
+/// Names a message or another request until its [`UaEvent::MessageResult`] or [`UaEvent::Answered`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MessageToken(pub u64);
 
@@ -94,6 +94,15 @@ pub enum UaEvent {
         status: u16,
         /// The reason phrase, or ours.
         words: String,
+    },
+    /// Another request of ours has its final response.
+    Answered {
+        /// Which.
+        token: MessageToken,
+        /// The status; 408 and 503 of our own for no answer and no way to send.
+        status: u16,
+        /// The response; `None` when the status is our own.
+        response: Option<Message>,
     },
 }
 
@@ -302,6 +311,33 @@ impl Ua {
         extra: &[Extra<'_>],
         now: Instant,
     ) -> Result<MessageToken, MessageError> {
-        self.send_message(endpoint, to, content_type, body, extra, now)
+        let asked = Asked {
+            method: Method::Message,
+            tells: Tells::Result,
+            body: Some((content_type, body)),
+        };
+        self.send(endpoint, to, asked, extra, now)
+    }
+
+    /// Sends another request out of dialogs, such as PUBLISH (RFC 3903), to `uri`. Its final response comes as
+    /// [`UaEvent::Answered`].
+    ///
+    /// # Errors
+    /// See [`MessageError`]; then there is no event.
+    pub fn request(
+        &mut self,
+        endpoint: &mut Endpoint,
+        method: Method,
+        uri: &Uri,
+        body: Option<(&str, Bytes)>,
+        extra: &[Extra<'_>],
+        now: Instant,
+    ) -> Result<MessageToken, MessageError> {
+        let asked = Asked {
+            method,
+            tells: Tells::Answer,
+            body,
+        };
+        self.send(endpoint, uri, asked, extra, now)
     }
 }

@@ -105,7 +105,8 @@ pub type Credentials = (Account, Vec<(i64, Ha1)>);
 impl Store {
     /// Makes an account, or replaces everything but the creation time of the one with this address.
     pub async fn save_account(&self, account: Account) -> Result<(), StoreError> {
-        self.write_one(move |conn| {
+        self.write(move |cx| {
+            let conn = cx.conn;
             conn.prepare_cached(
                 "INSERT INTO accounts
                      (aor, display_name, kind, language, ports, created_at, name_key)
@@ -122,7 +123,7 @@ impl Store {
                 account.created_at,
                 name_key(&account.display_name),
             ])?;
-            Ok(())
+            crate::people::save_words(conn, &account.aor, &account.display_name)
         })
         .await
     }
@@ -171,7 +172,7 @@ impl Store {
         .await
     }
 
-    /// Removes an account with its devices, telephones and tokens; true when there was one. Its messages and records stay.
+    /// Removes an account with its passwords, telephones, tokens, sessions, contacts and webhooks; true when there was one. Its messages and records stay.
     pub async fn remove_account(&self, aor: &Aor) -> Result<bool, StoreError> {
         let aor = aor.to_string();
         self.write_one(move |conn| {
@@ -288,9 +289,9 @@ fn account(conn: &Connection, aor: &str) -> Result<Option<Account>, StoreError> 
     .transpose()
 }
 
-type RawAccount = (String, String, String, String, u32, UnixMs);
+pub(crate) type RawAccount = (String, String, String, String, u32, UnixMs);
 
-fn raw_account(row: &Row<'_>) -> rusqlite::Result<RawAccount> {
+pub(crate) fn raw_account(row: &Row<'_>) -> rusqlite::Result<RawAccount> {
     Ok((
         row.get(0)?,
         row.get(1)?,
@@ -301,7 +302,7 @@ fn raw_account(row: &Row<'_>) -> rusqlite::Result<RawAccount> {
     ))
 }
 
-fn account_of(raw: RawAccount) -> Result<Account, StoreError> {
+pub(crate) fn account_of(raw: RawAccount) -> Result<Account, StoreError> {
     let (aor, display_name, kind, language, ports, created_at) = raw;
     Ok(Account {
         aor: aor

@@ -12,16 +12,23 @@
 mod accounts;
 mod audit;
 mod bindings;
+mod calls;
+mod chats;
 mod commands;
+mod contacts;
+mod content;
 mod dir;
 mod engine;
 mod error;
 mod messages;
+mod people;
 mod profile;
 mod records;
 mod retention;
 mod schema;
+mod sessions;
 mod tokens;
+mod webhooks;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -32,13 +39,22 @@ use tokio::sync::oneshot;
 pub use accounts::{Account, AccountKind, Credentials, DEVICES_MAX, Device, Ha1, NewDevice};
 pub use audit::AuditEntry;
 pub use bindings::StoredBinding;
+pub use calls::Call;
+pub use chats::{ChatMessage, ChatSummary, UNREAD_MAX};
 pub use commands::{Answered, CommandAnswer};
+pub use contacts::{CONTACT_NUMBERS_MAX, CONTACTS_MAX, Contact, ContactKey, ContactNumber};
+pub use content::Content;
 pub use error::StoreError;
 pub use messages::{Direction, Message, MessageId, NewMessage, PAGE_MAX};
+pub use people::Person;
 pub use profile::{TELEPHONES_MAX, Telephone, TelephoneKind};
 pub use records::{ClosedRecords, ConferenceRecord, LegRecord, LegTimes};
 pub use retention::Purged;
+pub use sessions::{
+    NewSession, NewSessionToken, Opened, SESSION_TOKENS_MAX, SESSIONS_MAX, SessionToken,
+};
 pub use tokens::{ApiToken, TOKEN_HASH_BYTES};
+pub use webhooks::{DELIVERIES_MAX, Delivery, NewWebhook, WEBHOOKS_MAX, Webhook};
 
 use dir::DataDir;
 use engine::{Engine, WriteContext};

@@ -1,7 +1,7 @@
 //! The message log, kept chat and its delivery marks, and history by person.
 //!
 //! A row is appended with one statement, and a delivery mark too; neither touches an index in the usual case. The index by
-//! person and the table of kept messages are filled in sorted bulk some thousand rows later (or when the writer is idle), and
+//! person, that by two people and the table of kept messages are filled in sorted bulk some thousand rows later (or when the writer is idle), and
 //! queries look at both: the index up to `log_state.indexed`, the newer rows by scanning them.
 
 use std::collections::HashMap;
@@ -323,6 +323,7 @@ impl LogWriter {
         )?
         .execute(range)?;
         forget_oldest_kept(conn, range)?;
+        crate::chats::index(conn, range)?;
         conn.prepare_cached("UPDATE log_state SET indexed = ?1")?
             .execute([upto])?;
         self.indexed = upto;
@@ -427,24 +428,24 @@ fn history(
     Ok(found)
 }
 
-fn page(limit: usize) -> i64 {
+pub(crate) fn page(limit: usize) -> i64 {
     i64::try_from(limit.min(PAGE_MAX)).unwrap_or(i64::MAX)
 }
 
-fn indexed(conn: &Connection) -> Result<i64, StoreError> {
+pub(crate) fn indexed(conn: &Connection) -> Result<i64, StoreError> {
     Ok(conn
         .prepare_cached("SELECT indexed FROM log_state")?
         .query_row([], |row| row.get(0))?)
 }
 
-fn number_of(conn: &Connection, name: &str) -> Result<Option<i64>, StoreError> {
+pub(crate) fn number_of(conn: &Connection, name: &str) -> Result<Option<i64>, StoreError> {
     Ok(conn
         .prepare_cached("SELECT id FROM names WHERE name = ?1")?
         .query_row([name], |row| row.get(0))
         .optional()?)
 }
 
-fn select(
+pub(crate) fn select(
     conn: &Connection,
     condition: &str,
     values: impl rusqlite::Params,
@@ -462,7 +463,7 @@ fn select(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn message_of(row: &Row<'_>) -> rusqlite::Result<Message> {
+pub(crate) fn message_of(row: &Row<'_>) -> rusqlite::Result<Message> {
     Ok(Message {
         id: MessageId(row.get(0)?),
         logged: NewMessage {

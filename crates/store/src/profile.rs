@@ -31,7 +31,7 @@ impl TelephoneKind {
             TelephoneKind::Other => "other",
         }
     }
-    fn from_stored(text: &str) -> Result<Self, StoreError> {
+    pub(crate) fn from_stored(text: &str) -> Result<Self, StoreError> {
         match text {
             "work" => Ok(TelephoneKind::Work),
             "home" => Ok(TelephoneKind::Home),
@@ -138,7 +138,7 @@ fn replace(conn: &Connection, aor: &str, telephones: &[Telephone]) -> Result<(),
     Ok(())
 }
 
-fn telephones(conn: &Connection, aor: &str) -> Result<Vec<Telephone>, StoreError> {
+pub(crate) fn telephones(conn: &Connection, aor: &str) -> Result<Vec<Telephone>, StoreError> {
     let mut statement = conn.prepare_cached(
         "SELECT label, number, sip_uri, kind, is_default, guard, when_to_use FROM telephones
          WHERE aor = ?1 ORDER BY position",

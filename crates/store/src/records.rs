@@ -221,7 +221,7 @@ fn save_leg(conn: &Connection, record: &LegRecord) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn conferences(
+pub(crate) fn conferences(
     conn: &Connection,
     condition: &str,
     values: impl rusqlite::Params,
@@ -254,7 +254,10 @@ fn conferences(
     Ok(found)
 }
 
-fn legs(conn: &Connection, conference: &ConferenceId) -> Result<Vec<LegRecord>, StoreError> {
+pub(crate) fn legs(
+    conn: &Connection,
+    conference: &ConferenceId,
+) -> Result<Vec<LegRecord>, StoreError> {
     let mut statement = conn.prepare_cached(
         "SELECT leg, participant, name, user, place, address, trunk, state, created_at, dialled_at,
                 ringing_at, answered_at, joined_at, ended_at, end_reason, sip, q850, end_words,

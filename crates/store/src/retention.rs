@@ -81,6 +81,7 @@ fn purge(
     for row in rows.iter().filter(|row| row.at < before && !row.kept) {
         entry.execute([row.sender, row.id])?;
         entry.execute([row.recipient, row.id])?;
+        crate::chats::forget(cx.conn, row.id, row.sender, row.recipient)?;
         delivery.execute([row.id])?;
         message.execute([row.id])?;
         count += 1;

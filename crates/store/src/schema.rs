@@ -8,13 +8,23 @@ use rusqlite::{Connection, OpenFlags};
 use crate::StoreError;
 
 /// Every migration, in order; number `n` of the file's name is its place, starting at 1. A released one is never edited.
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 7] = [
     Migration::of(include_str!("../migrations/0001_first.sql")),
     Migration::of(include_str!("../migrations/0002_binding_password.sql")),
     Migration {
         sql: include_str!("../migrations/0003_account_names.sql"),
         then: crate::accounts::fill_name_keys,
     },
+    Migration::of(include_str!("../migrations/0004_sign_in.sql")),
+    Migration {
+        sql: include_str!("../migrations/0005_people.sql"),
+        then: crate::people::fill_words,
+    },
+    Migration {
+        sql: include_str!("../migrations/0006_chats.sql"),
+        then: crate::chats::fill,
+    },
+    Migration::of(include_str!("../migrations/0007_webhooks.sql")),
 ];
 
 /// One step from schema to schema.
@@ -36,7 +46,7 @@ impl Migration {
 /// How long a connection waits for another's lock. Only checkpoints make any wait, and briefly.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Statements kept prepared per connection; more than there are different ones.
-const STATEMENT_CACHE: usize = 96;
+const STATEMENT_CACHE: usize = 160;
 /// Page cache of the writer, in KiB.
 const WRITER_CACHE_KIB: u32 = 16 * 1024;
 /// Page cache of a reader, in KiB.

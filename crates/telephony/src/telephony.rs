@@ -568,10 +568,13 @@ impl Telephony {
         let Some(leg) = self.legs.get_mut(key) else {
             return;
         };
-        if leg.outcome.is_none() {
-            leg.outcome = Some(outcome(leg, ended));
-        } else if let Some((_, cause)) = &mut leg.outcome {
-            cause.sip = cause.sip.or(ended.status);
+        match &mut leg.outcome {
+            None => leg.outcome = Some(outcome(leg, ended)),
+            // Not even the CANCEL led to an answer: it is the trunk that is not there, not the telephone.
+            Some((LegState::Unreachable, _)) if ended.by == EndedBy::Network => {
+                leg.outcome = Some(outcome(leg, ended));
+            }
+            Some((_, cause)) => cause.sip = cause.sip.or(ended.status),
         }
         self.over(key);
     }
@@ -626,23 +629,22 @@ impl Telephony {
     }
 
     fn sip_event(&mut self, event: Event, now: Instant) {
+        let from_outside = match event {
+            // Nobody can dial in yet, so a stranger's INVITE never becomes a call.
+            Event::Request { ref message, .. } if incoming::is_call(message) => Some(event),
+            event => self.calls.handle(&mut self.endpoint, event, now),
+        };
         // Neither a stray response nor a failed answer to a stray request has consequences.
-        if let Some(Event::Request { tx, message, .. }) =
-            self.calls.handle(&mut self.endpoint, event, now)
-        {
-            let response = incoming::answer(&message);
-            self.endpoint.respond(tx, &response, now);
+        if let Some(Event::Request { tx, message, .. }) = from_outside {
+            let tag = self.endpoint.tokens().tag();
+            let response = incoming::answer(&message, &tag);
+            // Strangers take no memory, and whose address they forge gets no repetitions.
+            self.endpoint.respond_and_forget(tx, &response, now);
         }
     }
 
     fn call_event(&mut self, call: CallKey, event: CallEvent, now: Instant) {
         let Some(key) = self.by_call.get(&call).cloned() else {
-            if let CallEvent::Incoming { .. } = event {
-                // Nobody can dial in yet. It may have been withdrawn meanwhile.
-                let _ = self
-                    .calls
-                    .reject(&mut self.endpoint, call, 404, "Not Found", now);
-            }
             return;
         };
         match event {

@@ -5,6 +5,7 @@ pub mod kamailio;
 pub mod python;
 pub mod sipp;
 pub mod sipp_im;
+pub mod sipp_watch;
 pub mod zeep;
 
 use std::path::{Path, PathBuf};

@@ -3,6 +3,7 @@
 mod commands;
 mod keys;
 mod ladder;
+mod rest;
 mod service;
 mod speech;
 mod stage;

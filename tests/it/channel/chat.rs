@@ -121,6 +121,20 @@ fn chat_reaches_every_device_and_is_kept_for_the_absent() {
     .unwrap();
     let heard = |line: &testkit::process::Line| line.text.contains("kept for carol");
     baresip.program().wait_line("what was kept", heard).unwrap();
+
+    // Baresip knows no envelopes, and gets what is in one.
+    let kind = "Content-Type: message/cpim";
+    let to = aor("carol");
+    let envelope = "From: <sip:alice@example.test>\r\nNS: imdn <urn:ietf:params:imdn>\r\nimdn.Message-ID: m1\r\n\
+         imdn.Disposition-Notification: display\r\n\r\nContent-Type: text/plain\r\n\r\nout of its envelope";
+    let sent = alice.request("MESSAGE", &to, &to, &[kind], envelope.as_bytes());
+    assert_eq!(sent.unwrap().status(), Some(202));
+    let heard = |line: &testkit::process::Line| line.text.contains("out of its envelope");
+    let line = baresip
+        .program()
+        .wait_line("the text alone", heard)
+        .unwrap();
+    assert!(!line.text.contains("imdn"), "{}", line.text);
 }
 
 /// The process is killed while chat flows: what it acknowledged arrives after the restart, all of it.

@@ -10,7 +10,7 @@ use super::stage::{DOMAIN, ImServer, Stage, for_old_clients};
 const BUSY: &str = "+15550902";
 
 /// The id of the participant of this name, by an answer's snapshot.
-fn participant(answer: &str, name: &str) -> String {
+pub fn participant(answer: &str, name: &str) -> String {
     let wanted = format!("<c:name>{name}</c:name>");
     let all = answer.split("<c:participant>").skip(1);
     let mut theirs = all.filter(|participant| participant.contains(&wanted));

@@ -7,13 +7,15 @@ use convoke_tests::config::Config;
 use convoke_tests::convoke::Convoke;
 use convoke_tests::peers::kamailio::Kamailio;
 use convoke_tests::peers::sipp_im;
+use convoke_tests::peers::sipp_watch::{Watch, Watcher};
 use convoke_tests::rest::Administrator;
 use serde_json::{Value, json};
 use testkit::peer::{Identity, SipPeer};
 
 pub const DOMAIN: &str = "example.test";
-/// The gateway's password at Kamailio.
+/// The passwords of gateway and conferences at Kamailio.
 const GATEWAY_PASSWORD: &str = "gateway-secret";
+const FOCUS_PASSWORD: &str = "focus-secret";
 
 /// People and their telephones: at the trunk of sipp, `…01` is answered.
 pub const PEOPLE: [(&str, &str); 4] = [
@@ -53,6 +55,7 @@ impl Stage {
             .map(|(user, word)| (*user, word.as_str()))
             .collect();
         accounts.push(("conference", GATEWAY_PASSWORD));
+        accounts.push(("focus", FOCUS_PASSWORD));
         let kamailio = match server {
             ImServer::Ours => None,
             ImServer::Kamailio => Some(Kamailio::start(DOMAIN, &accounts).unwrap()),
@@ -62,7 +65,9 @@ impl Stage {
             Some(theirs) => {
                 let pin = theirs.certificate();
                 let pin = Some(pin.as_path());
-                config.foreign_im(theirs.tls(), "tls", pin, "conference", GATEWAY_PASSWORD)
+                config
+                    .foreign_im(theirs.tls(), "tls", pin, "conference", GATEWAY_PASSWORD)
+                    .foreign_conferences(theirs.tls(), "tls", pin, FOCUS_PASSWORD)
             }
         };
         let convoke = Convoke::start(config).unwrap();
@@ -125,6 +130,29 @@ impl Stage {
             "{user} registers"
         );
         peer
+    }
+
+    /// This person as a client of sipp that watches something.
+    pub fn watcher(&self, user: &str, target: &str, event: &str, accept: &str) -> Watcher {
+        let watch = Watch {
+            user,
+            password: &self.passwords[user],
+            target,
+            event,
+            accept,
+        };
+        Watcher::start(self.sip(), DOMAIN, watch).unwrap()
+    }
+
+    /// Waits until conferences are registered, wherever their IM server is.
+    pub fn await_conferences(&self) {
+        let registered = self
+            .convoke
+            .program()
+            .wait_line("the registration of conferences", |line| {
+                line.text.contains("conferences registered")
+            });
+        registered.unwrap();
     }
 
     /// This person as a client of sipp, with the device of this number.

@@ -21,6 +21,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &["sip-proto", "soap-proto", "convoke-types"],
     ),
     ("telephony", &["sip-proto", "convoke-types"]),
+    (
+        "conference-ua",
+        &["conference-core", "sip-proto", "convoke-types"],
+    ),
     ("runtime", &["sip-proto", "convoke-types"]),
     ("store", &["runtime", "sip-proto", "convoke-types"]),
     (
@@ -61,6 +65,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "phones",
             "load",
             "telephony",
+            "conference-ua",
             "media",
             "store",
             "runtime",
@@ -85,6 +90,7 @@ const PURE: &[&str] = &[
     "gateway-core",
     "conference-core",
     "telephony",
+    "conference-ua",
 ];
 const PURE_MAY_IMPORT: &[&str] = &[
     "bytes",

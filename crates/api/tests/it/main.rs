@@ -1,6 +1,12 @@
-//! The conference service with a real store and a bridge whose events the test gives.
+//! The conference service with a real store and a bridge whose events the test gives; REST over real sockets.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-mod rest;
+mod administration;
+mod conferences;
+mod me;
+mod openapi;
 mod service;
+mod sign_in;
+mod site;
 mod stage;
+mod webhooks;

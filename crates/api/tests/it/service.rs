@@ -3,7 +3,9 @@
 use api::Caller;
 use convoke_types::bridge::{BridgeCommand, LegEvent};
 use convoke_types::{Cause, EndReason, FaultCode, LegKey, LegState};
-use soap_proto::{Answer, CallAt, ConferenceState, Expires, Operation, Request, UtcMillis};
+use soap_proto::{
+    Answer, CallAt, ConferenceState, Expires, Operation, Party, Request, UtcMillis, Who,
+};
 use store::Store;
 
 use crate::stage::{Stage, aor, create, people, snapshot};
@@ -466,6 +468,47 @@ async fn a_command_that_calls_nobody_and_cannot_be_stored_leaves_the_conference_
     }
 }
 
+#[tokio::test]
+async fn whom_a_command_calls_that_cannot_be_stored_is_not_dialled_and_the_others_talk_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    people(&store).await;
+    let mut stage = Stage::start(&store);
+    let made = snapshot(stage.ask(&create("m1", &["bob"]), "alice").await);
+    for _ in 0..2 {
+        let (leg, _) = stage.next_dial().await;
+        stage.join(&leg).await;
+    }
+    sqlite_refuses_answers(dir.path());
+    let add = Operation::Add {
+        conference: made.id.clone(),
+        participants: vec![Party::of(Who::Person("carol".to_owned()))],
+    };
+    let add = Request::new(add, "m2".parse().unwrap());
+    let refused = stage.ask(&add, "alice").await;
+    assert_eq!(refused.outcome.unwrap_err().code, FaultCode::Internal);
+    let get = |id: &str| {
+        let get = Operation::Get {
+            conference: made.id.clone(),
+            since: None,
+            wait_ms: None,
+            first: None,
+        };
+        Request::new(get, id.parse().unwrap())
+    };
+    let state = |snapshot: &soap_proto::Snapshot, n: usize| {
+        let leg = snapshot.participants[n].leg.clone();
+        leg.map(|leg| leg.state)
+    };
+    let mut after = snapshot(stage.ask(&get("g1"), "alice").await);
+    while state(&after, 2) != Some(LegState::Failed) || !joined_first(&after, 2) {
+        tokio::task::yield_now().await;
+        after = snapshot(stage.ask(&get("g2"), "alice").await);
+    }
+    let commands: Vec<_> = std::iter::from_fn(|| stage.dialled.try_recv().ok()).collect();
+    assert_eq!(commands, []);
+}
+
 /// Finding somebody by name costs no more where there are many.
 #[tokio::test]
 async fn a_person_is_found_by_name_behind_ten_thousand_others() {
@@ -491,7 +534,12 @@ async fn a_person_is_found_by_name_behind_ten_thousand_others() {
 }
 
 fn joined(snapshot: &soap_proto::Snapshot) -> bool {
-    let legs = snapshot.participants.iter();
+    joined_first(snapshot, usize::MAX)
+}
+
+/// Whether the first `count` people are in.
+fn joined_first(snapshot: &soap_proto::Snapshot, count: usize) -> bool {
+    let legs = snapshot.participants.iter().take(count);
     legs.map(|p| p.leg.as_ref())
         .all(|leg| leg.is_some_and(|leg| leg.state == LegState::Joined))
 }

@@ -51,6 +51,10 @@ pub async fn people(store: &Store) {
 
 impl Stage {
     pub fn start(store: &Store) -> Self {
+        Self::start_with(store, None)
+    }
+
+    pub fn start_with(store: &Store, webhooks: Option<api::Webhooks>) -> Self {
         let tasks = Tasks::new(Shutdown::new());
         let mut trunk = conference_core::TrunkConfig::new("trunk");
         trunk.calls_per_second = 1_000.0;
@@ -67,6 +71,8 @@ impl Stage {
                 language: "en".into(),
             },
             reporting: None,
+            webhooks,
+            drain: std::time::Duration::from_secs(10),
         };
         let (commands, dialled) = mpsc::channel(100);
         let (events, happened) = mpsc::channel(100);

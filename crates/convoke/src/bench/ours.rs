@@ -87,6 +87,7 @@ impl Ours {
             number: number(0),
             default: true,
             guard: Some(false),
+            ..TelephoneView::default()
         };
         site.save_telephones(&host, &[telephone]).await?;
         let token = site.mint_token(&host, "bench", 1).await?.token;

@@ -38,6 +38,9 @@ const COMMANDS_MAX: usize = 8;
 
 /// Calls, shows, and gives the device password back.
 pub async fn run(options: Call) -> Result<bool> {
+    if options.parties.iter().any(|party| party.trim().is_empty()) {
+        bail!("expected names and numbers, came an empty one");
+    }
     let mut stop = Stop::new()?;
     let session = Session::open(&options.installation, &options.as_user, "call").await?;
     let done = conference(&session, &options, &mut stop).await;
@@ -82,7 +85,12 @@ async fn conference(session: &Session, options: &Call, stop: &mut Stop) -> Resul
         results,
         commands: 0,
         catching_up: false,
-        user: options.as_user.clone(),
+        to_end: format!(
+            "convoke send {} end --as {}{}",
+            service.user(),
+            options.as_user,
+            options.installation.flag()
+        ),
         chat: vec![],
     };
     let end = watching.watch(done, stop).await;
@@ -117,7 +125,8 @@ struct Watching {
     results: mpsc::Sender<Done>,
     commands: usize,
     catching_up: bool,
-    user: String,
+    /// The command line that ends the conference from elsewhere.
+    to_end: String,
     /// What was said on the board, for when it is gone.
     chat: Vec<String>,
 }
@@ -332,8 +341,8 @@ impl Watching {
             End::Left if is_json => tell::print(&tell::left(followed.snapshot()).to_string())?,
             End::Left => {
                 tell::print(&format!(
-                    "The conference goes on. To end it: convoke send conference end --as {}",
-                    self.user
+                    "The conference goes on. To end it: {}",
+                    self.to_end
                 ))?;
             }
             End::Over if is_json => tell::print(&tell::ended(followed).to_string())?,

@@ -87,7 +87,10 @@ fn participant(p: &ParticipantSnapshot) -> Value {
 pub fn summary(followed: &Followed, lasted_ms: u64) -> Vec<String> {
     let why = followed
         .ended()
-        .map_or_else(String::new, |end| format!(": {}", one_line(&end.words)));
+        .map(|end| one_line(&end.words))
+        .map_or_else(String::new, |words| {
+            format!(": {}", words.trim_end_matches('.'))
+        });
     let mut lines = vec![format!(
         "The conference has ended after {}{why}.",
         words::span(lasted_ms)

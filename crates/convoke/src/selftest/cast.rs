@@ -81,6 +81,8 @@ impl Cast {
             carrier: SocketAddr::from(([127, 0, 0, 1], 0)),
             calls_per_second: 20.0,
             ring_timeout_s: RING_TIMEOUT_S,
+            playground: false,
+            password: None,
         })
         .await?;
         let clients = Tasks::new(Shutdown::new());

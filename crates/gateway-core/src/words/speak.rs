@@ -196,14 +196,10 @@ fn party(party: &Party) -> String {
 pub(crate) fn who(conferences: &[&Snapshot], now: UtcMillis, language: Language) -> String {
     let mut text = String::new();
     for (n, conference) in conferences.iter().enumerate() {
-        let title = if conference.title.is_empty() {
-            language.choose("Conference", "Konferenz").to_owned()
-        } else {
-            conference.title.clone()
-        };
+        let title = title(conference, language);
         let title = match conference.locked {
             true => format!("{title} ({})", language.choose("locked", "gesperrt")),
-            false => title,
+            false => title.to_owned(),
         };
         if conferences.len() > 1 {
             // Writing to a String cannot fail.
@@ -221,6 +217,13 @@ pub(crate) fn who(conferences: &[&Snapshot], now: UtcMillis, language: Language)
         }
     }
     text.trim_end().to_owned()
+}
+
+fn title(conference: &Snapshot, language: Language) -> &str {
+    match conference.title.as_str() {
+        "" => language.choose("Conference", "Konferenz"),
+        title => title,
+    }
 }
 
 fn line(p: &ParticipantSnapshot, now: UtcMillis, language: Language) -> String {
@@ -570,7 +573,7 @@ pub(crate) fn which(conferences: &[Snapshot], language: Language) -> String {
             text,
             "\n{}. {} ({})",
             n + 1,
-            conference.title,
+            title(conference, language),
             names.join(", ")
         );
     }

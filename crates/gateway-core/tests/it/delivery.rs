@@ -145,6 +145,18 @@ fn a_device_that_is_gone_gets_three_tries_and_then_nothing_until_it_speaks() {
 }
 
 #[test]
+fn who_speaks_does_not_wait_for_the_pause_between_two_tries() {
+    let mut scene = Scene::new();
+    scene.reports(Some(ALICE_DEVICE), vec![ringing(1)]);
+    let (token, _, first) = scene.outgoing();
+    scene.result(token, 480);
+    assert!(scene.sent.is_empty());
+    let request = command(&scene, create());
+    scene.sends("alice", &request);
+    assert_eq!(scene.outgoing().2, first);
+}
+
+#[test]
 fn a_message_that_is_refused_for_itself_is_dropped_and_the_next_goes_on() {
     let mut scene = Scene::new();
     scene.reports(Some(ALICE_DEVICE), vec![ringing(1)]);

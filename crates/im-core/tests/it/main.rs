@@ -4,8 +4,11 @@
 
 mod any_input;
 mod chat;
+mod conferences;
 mod control;
+mod envelopes;
 mod presence;
 mod register;
 mod sender;
+mod tokens;
 mod world;

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use im_core::{
     AccountInfo, Config, DevicePassword, Event, ImServer, KeptMessage, LoggedMessage, LookupToken,
-    Output, SavedBinding, StoreFault, StoreOp, StoreToken, Stored, Wall,
+    Output, SavedBinding, StoreFault, StoreOp, StoreToken, Stored, Token, Wall,
 };
+use sha2::Digest as _;
 use sip_proto::auth::{Challenge, Credential, Login, answer};
 use sip_proto::{FlowId, HeaderName, Message, ResponseBuilder, Source, Transport};
 
@@ -31,6 +32,10 @@ pub fn epoch() -> Instant {
     *EPOCH.get_or_init(Instant::now)
 }
 
+fn sha256(text: &str) -> [u8; 32] {
+    sha2::Sha256::digest(text).into()
+}
+
 fn password(id: i64, user: &str, text: &str) -> DevicePassword {
     let credential = Credential::from_password(user, DOMAIN, text);
     DevicePassword { id, credential }
@@ -46,6 +51,8 @@ pub struct Device {
     call_id: String,
     cseq: u32,
     nonce: Option<(Vec<Challenge>, u32)>,
+    /// Sent instead of a digest.
+    pub token: Option<String>,
 }
 
 impl Device {
@@ -104,12 +111,18 @@ impl World {
         let mut config = Config::new(DOMAIN, "192.0.2.1:5060", [7; 32], wall);
         change(&mut config);
         let mut accounts = HashMap::new();
-        for (user, service) in [("alice", false), ("bob", false), ("conference", true)] {
+        let people = [("alice", false), ("bob", false)];
+        let services = [("conference", true), ("focus", true)];
+        for (user, service) in people.into_iter().chain(services) {
             let passwords = vec![
                 password(OTHER_PASSWORD, user, "another device's"),
                 password(PASSWORD, user, &format!("{user}'s password")),
             ];
-            let account = AccountInfo { service, passwords };
+            let account = AccountInfo {
+                service,
+                passwords,
+                tokens: Vec::new(),
+            };
             accounts.insert(format!("{user}@{DOMAIN}"), account);
         }
         Self {
@@ -152,6 +165,7 @@ impl World {
             call_id: format!("registration-{n}"),
             cseq: 0,
             nonce: None,
+            token: None,
         }
     }
 
@@ -211,6 +225,18 @@ impl World {
 
     /// A MESSAGE of this device to `to` (a user of ours, or a whole URI).
     pub fn message(&mut self, device: &mut Device, to: &str, headers: &str, body: &str) -> String {
+        self.message_of("text/plain", device, to, headers, body)
+    }
+
+    /// The same of another type.
+    pub fn message_of(
+        &mut self,
+        kind: &str,
+        device: &mut Device,
+        to: &str,
+        headers: &str,
+        body: &str,
+    ) -> String {
         let uri = if to.contains(':') {
             to.to_owned()
         } else {
@@ -223,7 +249,7 @@ impl World {
         format!(
             "MESSAGE {uri} SIP/2.0\r\n{via}From: \"Me\" <sip:{user}@{DOMAIN}>;tag=m\r\n\
              To: <{uri}>\r\nCall-ID: message-{word}\r\nCSeq: 1 MESSAGE\r\nMax-Forwards: 70\r\n\
-             Content-Type: text/plain\r\nX-Strange: \u{1f980} kept  as it is\r\n\
+             Content-Type: {kind}\r\nX-Strange: \u{1f980} kept  as it is\r\n\
              {headers}{authorization}Content-Length: {length}\r\n\r\n{body}"
         )
     }
@@ -334,6 +360,27 @@ impl World {
         let account = self.accounts.get_mut(&aor).unwrap();
         account.passwords = vec![self::password(3, user, password)];
         self.server.handle_account_changed(&aor);
+    }
+
+    /// A token for this account that is good for so long from now.
+    pub fn mint(&mut self, user: &str, id: i64, text: &str, life: Duration) {
+        let since = i64::try_from((self.now - epoch()).as_millis()).unwrap();
+        let life = i64::try_from(life.as_millis()).unwrap();
+        let account = self.accounts.get_mut(&format!("{user}@{DOMAIN}")).unwrap();
+        account.tokens.push(Token {
+            id,
+            sha256: sha256(text),
+            until_unix_ms: START_UNIX_MS + since + life,
+        });
+    }
+
+    /// A token is taken back.
+    pub fn revoke_token(&mut self, user: &str, id: i64) {
+        let aor = format!("{user}@{DOMAIN}");
+        let account = self.accounts.get_mut(&aor).unwrap();
+        account.tokens.retain(|token| token.id != id);
+        self.server.handle_token_revoked(&aor, id, self.now);
+        self.run();
     }
 
     /// A device password is taken back.
@@ -458,6 +505,9 @@ impl Device {
     }
 
     pub fn authorization(&mut self, name: &str, method: &str, uri: &str) -> String {
+        if let Some(token) = &self.token {
+            return format!("{name}: Bearer {token}\r\n");
+        }
         let Some((challenges, count)) = &mut self.nonce else {
             return String::new();
         };

@@ -38,7 +38,8 @@ impl Sounds {
 
     /// What a listener sends as its frame `n`.
     pub(super) fn rest(&self, n: usize) -> Option<Arc<[u8]>> {
-        (n % REST_FRAMES == 0).then(|| Arc::clone(&self.rest))
+        n.is_multiple_of(REST_FRAMES)
+            .then(|| Arc::clone(&self.rest))
     }
 }
 

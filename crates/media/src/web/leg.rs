@@ -255,7 +255,7 @@ impl WebLeg {
                 self.rest = self.rest.saturating_add(1);
                 if self.rest <= SILENT_FRAMES {
                     Some((Arc::clone(&self.silent_frame), false))
-                } else if self.rest == SILENT_FRAMES + 1 || self.rest % REST_TICKS == 0 {
+                } else if self.rest == SILENT_FRAMES + 1 || self.rest.is_multiple_of(REST_TICKS) {
                     Some((Arc::clone(&self.rest_frame), false))
                 } else {
                     None

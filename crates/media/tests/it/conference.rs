@@ -153,7 +153,9 @@ fn an_isolated_leg_hears_its_prompt_and_is_heard_by_nobody() {
 fn a_sentence_takes_the_place_of_the_mix_for_one_leg_which_is_heard_meanwhile() {
     let mut tone = Tone::new(2_500);
     // Longer than what is judged, with some for the beginning.
-    let own = (0..PACKETS + 25).flat_map(|_| tone.frame()).collect();
+    let own = (0..PACKETS + 25)
+        .flat_map(|_| tone.frame::<160>())
+        .collect();
     let prompts = HashMap::from([((Prompt::HandUp, "en".to_owned()), own)]);
     let mut bridge = Bridge::with(&Config {
         prompts,

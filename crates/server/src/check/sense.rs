@@ -1,16 +1,19 @@
 //! Faults that show in the file alone.
 
+use conference_core::limits;
 use convoke_types::E164;
 
 use super::Findings;
-use crate::config::{Config, Part, SipTransport, TrunkSettings};
+use crate::config::{Cidr, Config, Part, Secret, SipTransport, TrunkSettings};
 
 pub(super) fn check(config: &Config, findings: &mut Findings) {
     server(config, findings);
     im(config, findings);
     conference(config, findings);
     gateway(config, findings);
+    http(config, findings);
     media(config, findings);
+    signalling(config, findings);
     dial_plan(config, findings);
     trunks(config, findings);
     if let Err(words) = crate::logging::check_level(&config.log.level) {
@@ -22,6 +25,8 @@ pub(super) fn check(config: &Config, findings: &mut Findings) {
     }
 }
 
+/// Longest time that a server may take to go down, in seconds.
+const DRAIN_MAX_S: u64 = 3_600;
 /// Ring times that a carrier bears, in seconds.
 const RING_S: std::ops::RangeInclusive<u64> = 5..=180;
 
@@ -30,6 +35,10 @@ fn server(config: &Config, findings: &mut Findings) {
     if convoke_types::Aor::new("user", &server.domain).is_err() {
         let words = format!("expected a domain name, came {:?}", server.domain);
         findings.error("server.domain", words, "write a name like example.org");
+    }
+    if server.drain_s > DRAIN_MAX_S {
+        let words = format!("{} s is longer than {DRAIN_MAX_S}", server.drain_s);
+        findings.error("server.drain_s", words, "10 suits most servers");
     }
     if server.roles.is_empty() {
         let fix = "write roles = [\"im\", \"gateway\", \"conference\"] or leave the key away";
@@ -42,6 +51,15 @@ fn im(config: &Config, findings: &mut Findings) {
     if !config.runs(Part::Im) {
         return;
     }
+    let focus = &im.conferences;
+    if !focus.is_empty() && convoke_types::Aor::new(focus, "example.org").is_err() {
+        let words = format!("{focus:?} cannot be the user of a SIP address");
+        findings.error("im.conferences", words, "write letters and digits");
+    }
+    if *focus == config.gateway.user {
+        let words = "the gateway has the same account";
+        findings.error("im.conferences", words, "write another name");
+    }
     if im.udp.is_empty() && im.tcp.is_empty() && im.tls.is_empty() {
         findings.error("im", "nobody can connect", "set udp, tcp or tls");
     }
@@ -50,7 +68,11 @@ fn im(config: &Config, findings: &mut Findings) {
         findings.error("im.digest", "nobody could prove who they are", fix);
     }
     let has_stream = !im.tcp.is_empty() || !im.tls.is_empty();
-    if !has_stream && config.runs(Part::Gateway) && config.gateway.im_server.is_none() {
+    let gateway = config.runs(Part::Gateway) && config.gateway.im_server.is_none();
+    let conference = config.runs(Part::Conference)
+        && config.conference.im_server.is_none()
+        && !config.im.conferences.is_empty();
+    if !has_stream && (gateway || conference) {
         let words =
             "commands and reports do not fit into datagrams, and there is no tcp or tls address";
         findings.error("im.tcp", words, "set im.tcp or im.tls");
@@ -76,6 +98,20 @@ fn im(config: &Config, findings: &mut Findings) {
     }
 }
 
+fn http(config: &Config, findings: &mut Findings) {
+    let listen = config.http.listen;
+    if !listen.ip().is_loopback() {
+        findings.add(
+            super::Severity::Note,
+            "http.listen",
+            format!(
+                "{listen} is open to others, and tokens that pass there can be read on the way"
+            ),
+            "keep it on the loopback behind a proxy that speaks TLS, or set http.tls",
+        );
+    }
+}
+
 fn conference(config: &Config, findings: &mut Findings) {
     let conference = &config.conference;
     if !["en", "de"].contains(&conference.language.as_str()) {
@@ -88,6 +124,19 @@ fn conference(config: &Config, findings: &mut Findings) {
             "conference.ring_timeout_s",
             words,
             "45 suits most telephones",
+        );
+    }
+    if config.runs(Part::Conference) {
+        im_account(
+            "conference.im_",
+            &AccountSettings {
+                server: conference.im_server.as_deref(),
+                transport: conference.im_transport,
+                password: conference.im_password.as_ref(),
+                trusted: &conference.im_trusted_servers,
+                listen: conference.im_listen,
+            },
+            findings,
         );
     }
     let limits = [
@@ -105,6 +154,34 @@ fn conference(config: &Config, findings: &mut Findings) {
             findings.error(key, "0 allows nothing", "write a number above 0");
         }
     }
+    let capped = [
+        (
+            "conference.idle_end_min",
+            conference.idle_end_min,
+            limits::IDLE_END_MAX.as_secs() / 60,
+        ),
+        (
+            "conference.linger_s",
+            conference.linger_s,
+            limits::LINGER_MAX.as_secs(),
+        ),
+        (
+            "conference.participants_max",
+            saturated(conference.participants_max),
+            saturated(limits::PARTICIPANTS_MAX),
+        ),
+        (
+            "conference.conferences_max",
+            saturated(conference.conferences_max),
+            saturated(limits::CONFERENCES_MAX),
+        ),
+    ];
+    for (key, came, most) in capped {
+        if came > most {
+            let words = format!("{came} counts as {most}, the most that there can be");
+            findings.warn(key, words, format!("write {most} or less"));
+        }
+    }
 }
 
 fn gateway(config: &Config, findings: &mut Findings) {
@@ -116,40 +193,17 @@ fn gateway(config: &Config, findings: &mut Findings) {
         let words = format!("{:?} cannot be the user of a SIP address", gateway.user);
         findings.error("gateway.user", words, "write letters and digits");
     }
-    for net in &gateway.trusted_servers {
-        if net.parts().1 == 0 {
-            findings.error(
-                "gateway.trusted_servers",
-                "identities asserted by the whole internet would be believed",
-                "name the IM server's address",
-            );
-        }
-    }
-    if gateway.transport == SipTransport::Udp {
-        findings.error(
-            "gateway.transport",
-            "commands and reports do not fit into datagrams",
-            "write \"tcp\" or \"tls\"",
-        );
-    }
-    if gateway.im_server.is_some() && gateway.password.is_none() {
-        findings.error(
-            "gateway.password",
-            "the gateway registers at an IM server elsewhere, and has no password",
-            "make an account for it there and write its password to a file",
-        );
-    }
-    let elsewhere = gateway
-        .im_server
-        .as_deref()
-        .is_some_and(|host| !is_local(host_of(host)));
-    if elsewhere && gateway.listen.ip().is_loopback() {
-        findings.warn(
-            "gateway.listen",
-            format!("the IM server cannot reach {}", gateway.listen.ip()),
-            "right if it always answers over the gateway's connection; otherwise write this machine's address",
-        );
-    }
+    im_account(
+        "gateway.",
+        &AccountSettings {
+            server: gateway.im_server.as_deref(),
+            transport: gateway.transport,
+            password: gateway.password.as_ref(),
+            trusted: &gateway.trusted_servers,
+            listen: gateway.listen,
+        },
+        findings,
+    );
     if gateway.im_server.is_none() && !config.runs(Part::Im) {
         findings.error(
             "gateway.im_server",
@@ -176,6 +230,56 @@ fn gateway(config: &Config, findings: &mut Findings) {
             let words = format!("expected http://… or https://…, came {url:?}");
             findings.error(key, words, "write the whole URL");
         }
+    }
+}
+
+/// What our own parts' accounts at the IM server have in common.
+struct AccountSettings<'c> {
+    server: Option<&'c str>,
+    transport: SipTransport,
+    password: Option<&'c Secret>,
+    trusted: &'c [Cidr],
+    listen: std::net::SocketAddr,
+}
+
+fn im_account(prefix: &str, account: &AccountSettings<'_>, findings: &mut Findings) {
+    let server = if prefix == "gateway." {
+        "im_server"
+    } else {
+        "server"
+    };
+    let key = |name: &str| format!("{prefix}{name}");
+    if account.trusted.iter().any(|net| net.parts().1 == 0) {
+        findings.error(
+            key("trusted_servers"),
+            "identities asserted by the whole internet would be believed",
+            "name the IM server's address",
+        );
+    }
+    if account.transport == SipTransport::Udp {
+        findings.error(
+            key("transport"),
+            "commands, reports and documents do not fit into datagrams",
+            "write \"tcp\" or \"tls\"",
+        );
+    }
+    if account.server.is_some() && account.password.is_none() {
+        findings.error(
+            key("password"),
+            format!(
+                "{} names an IM server elsewhere, and there is no password for it",
+                key(server)
+            ),
+            "make an account there and write its password to a file",
+        );
+    }
+    let elsewhere = account.server.is_some_and(|host| !is_local(host_of(host)));
+    if elsewhere && account.listen.ip().is_loopback() {
+        findings.warn(
+            key("listen"),
+            format!("the IM server cannot reach {}", account.listen.ip()),
+            "right if it always answers over our connection; otherwise write this machine's address",
+        );
     }
 }
 
@@ -213,6 +317,37 @@ fn media(config: &Config, findings: &mut Findings) {
             "write the address under which this machine is reached",
         );
     }
+}
+
+/// A call by UDP leaves from the address that is listened on; a connection is opened from any, and answers come back over it.
+fn signalling(config: &Config, findings: &mut Findings) {
+    let udp = &config.sip.udp;
+    let elsewhere =
+        |trunk: &&TrunkSettings| trunk.transport == SipTransport::Udp && !is_local(&trunk.server);
+    let Some(trunk) = config.trunk.iter().find(elsewhere) else {
+        return;
+    };
+    if udp.iter().any(|addr| !addr.ip().is_loopback()) {
+        return;
+    }
+    // A name may lead to this machine all the same.
+    let severity = match trunk.server.parse::<std::net::IpAddr>() {
+        Ok(_) => super::Severity::Error,
+        Err(_) => super::Severity::Warning,
+    };
+    findings.add(
+        severity,
+        "sip.udp",
+        format!(
+            "trunk {:?} is elsewhere, and calls from the loopback do not get there",
+            trunk.name
+        ),
+        "write this machine's address, and behind NAT the outer one as sip.advertised",
+    );
+}
+
+fn saturated(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
 }
 
 /// The host of `host` or `host:port`.

@@ -24,7 +24,7 @@ const SILENCE_MAX: Duration = Duration::from_secs(75);
 
 /// Who is at the other end, for handlers (axum's `ConnectInfo`).
 #[derive(Debug, Clone)]
-pub(crate) struct Peer {
+pub struct Peer {
     /// Their address.
     pub remote: SocketAddr,
     /// Ours, that they connected to.
@@ -36,7 +36,7 @@ pub(crate) struct Peer {
 
 impl Peer {
     /// The connection is a WebSocket from now on: it gives back its place, and may be silent.
-    pub(crate) fn upgraded(&self) {
+    pub fn upgraded(&self) {
         self.hold.upgraded.store(true, Ordering::Relaxed);
         let mut place = self
             .hold

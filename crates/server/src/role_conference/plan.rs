@@ -2,18 +2,15 @@
 
 use std::time::Duration;
 
-use api::{DialPlan, Directory, ReportingService};
+use api::{DialPlan, Directory};
 use conference_core::{Config as FocusConfig, OnOwnerLeft, Policy, Route, TrunkConfig};
 use store::Store;
 
+use super::Told;
 use crate::config::{ConferenceSettings, Config, DialPlanSettings, TrunkSettings};
 
 /// What the conference service is made of.
-pub(super) fn service(
-    config: &Config,
-    store: &Store,
-    reporting: Option<ReportingService>,
-) -> api::Config {
+pub(super) fn service(config: &Config, store: &Store, told: Told) -> api::Config {
     api::Config {
         focus: focus(config),
         directory: Directory {
@@ -23,7 +20,9 @@ pub(super) fn service(
             guard_outside: config.conference.guard_outside,
             language: config.conference.language.clone(),
         },
-        reporting,
+        reporting: told.reporting,
+        webhooks: Some(told.webhooks),
+        drain: Duration::from_secs(config.server.drain_s),
     }
 }
 

@@ -17,7 +17,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 use tokio::sync::oneshot;
 
-use crate::config::Cidr;
+use crate::im_account::Trust;
 
 /// Reports that wait for their answer at most; the conference service has a few lanes only.
 const REPORTS_MAX: usize = 4_096;
@@ -65,12 +65,8 @@ pub(super) struct CoreConfig {
     pub gateway: gateway_core::Config,
     pub ua: UaConfig,
     pub seed: [u8; 32],
-    /// From where asserted identities are believed.
-    pub trusted: Vec<Cidr>,
-    /// The IM server is reached over TLS: then nothing that comes otherwise is from it.
-    pub tls_only: bool,
-    /// The IM server is ours: it sends over the connection that we registered over, and what comes otherwise is not from it.
-    pub own_flow_only: bool,
+    /// Whose word on identities is believed.
+    pub trust: Trust,
 }
 
 /// An incoming MESSAGE that waits for its answer.
@@ -83,9 +79,7 @@ pub(super) struct GatewayCore {
     endpoint: Endpoint,
     ua: Ua,
     gateway: Gateway,
-    trusted: Vec<Cidr>,
-    tls_only: bool,
-    own_flow_only: bool,
+    trust: Trust,
     instance: String,
     messages: HashMap<u64, Waiting>,
     reports: HashMap<u64, oneshot::Sender<(u16, Vec<u8>)>>,
@@ -111,9 +105,7 @@ impl GatewayCore {
             ua: Ua::new(config.ua),
             instance: config.gateway.instance.clone(),
             gateway: Gateway::new(config.gateway),
-            trusted: config.trusted,
-            tls_only: config.tls_only,
-            own_flow_only: config.own_flow_only,
+            trust: config.trust,
             messages: HashMap::new(),
             reports: HashMap::new(),
             sent: HashMap::new(),
@@ -196,6 +188,8 @@ impl GatewayCore {
                 source,
                 message,
             } => self.on_message(tx, &source, message, now),
+            // The gateway sends nothing but messages.
+            UaEvent::Answered { .. } => {}
             UaEvent::MessageResult { token, status, .. } => {
                 if let Some(token) = self.sent.remove(&token) {
                     self.gateway.handle_message_result(token, status, now);
@@ -210,12 +204,20 @@ impl GatewayCore {
                 .reply(&mut self.endpoint, tx, &message, 503, "Shutting Down", now);
             return;
         }
+        let trusted = self.trust.believes(source, self.ua.config().target.flow);
+        if !trusted && self.trust.own_flow_only && !self.ua.is_registered() {
+            // A refresh may just have failed, and the connection is our own server's all the same: as good as away.
+            let words = "Temporarily Unavailable";
+            self.ua
+                .reply(&mut self.endpoint, tx, &message, 480, words, now);
+            return;
+        }
         self.next_tx += 1;
         let number = self.next_tx;
         let incoming = IncomingMessage {
             tx: number,
             request_id: request_id(&self.instance, number, &message),
-            trusted: self.is_trusted(source),
+            trusted,
             asserted: message
                 .header(HeaderName::PAssertedIdentity)
                 .map(str::to_owned),
@@ -232,17 +234,6 @@ impl GatewayCore {
         tracing::info!(request = %incoming.request_id, from = %source.remote, trusted = incoming.trusted, "message to the gateway");
         self.messages.insert(number, Waiting { tx, message });
         self.gateway.handle_message(incoming, now);
-    }
-
-    /// Architecture, decision 6: over TLS or loopback, from a configured server. Whoever runs programs on this machine could
-    /// connect to our listener from the loopback, so beside our own IM server the address is not enough.
-    fn is_trusted(&self, source: &Source) -> bool {
-        if self.own_flow_only && self.ua.config().target.flow != Some(source.flow) {
-            return false;
-        }
-        let ip = source.remote.ip().to_canonical();
-        let protected = source.transport.is_secure() || (ip.is_loopback() && !self.tls_only);
-        protected && self.trusted.iter().any(|net| net.contains(ip))
     }
 
     fn on_gateway(&mut self, output: Output, now: Instant) {
@@ -474,7 +465,67 @@ fn wall() -> UtcMillis {
 
 #[cfg(test)]
 mod tests {
+    use sip_proto::auth::Login;
+    use sip_proto::{FlowId, Transport};
+
     use super::*;
+    use crate::config::Cidr;
+    use crate::im_account::Trust;
+
+    fn beside_our_own_server() -> GatewayCore {
+        let uri = |text: &str| Uri::parse(text).unwrap();
+        let server = "127.0.0.1:5060".parse().unwrap();
+        GatewayCore::new(CoreConfig {
+            gateway: gateway_core::Config {
+                identity: "conference@test.example".parse().unwrap(),
+                keep_log: false,
+                instance: "i".to_owned(),
+            },
+            ua: UaConfig {
+                aor: uri("sip:conference@test.example"),
+                via_host: "127.0.0.1:5070".to_owned(),
+                contact: uri("sip:conference@127.0.0.1:5070;transport=tcp"),
+                login: Login {
+                    username: "conference".to_owned(),
+                    password: "secret".to_owned(),
+                },
+                instance: "urn:uuid:0".to_owned(),
+                expires_s: 600,
+                product: "test".to_owned(),
+                target: Target::new(Transport::Tcp, server),
+            },
+            seed: [1; 32],
+            trust: Trust {
+                networks: vec![Cidr::loopback_v4()],
+                tls_only: false,
+                own_flow_only: true,
+            },
+        })
+    }
+
+    #[test]
+    fn a_gateway_that_is_not_registered_is_away_not_forbidding() {
+        let mut core = beside_our_own_server();
+        let text = "MESSAGE sip:conference@127.0.0.1:5070 SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1:5060;branch=z9hG4bK1\r\n\
+                    From: <sip:alice@test.example>;tag=1\r\nTo: <sip:conference@test.example>\r\nCall-ID: 1\r\n\
+                    CSeq: 1 MESSAGE\r\nP-Asserted-Identity: <sip:alice@test.example>\r\nContent-Length: 3\r\n\r\nwho";
+        let addr = "127.0.0.1:5060".parse().unwrap();
+        let source = Source {
+            transport: Transport::Tcp,
+            remote: addr,
+            local: addr,
+            flow: FlowId(7),
+        };
+        let message = Message::parse_datagram(text.into()).unwrap();
+        core.handle_transport(TransportEvent::Message { source, message }, clock::now());
+        let statuses: Vec<_> = std::iter::from_fn(|| core.poll_output())
+            .filter_map(|output| match output {
+                CoreOutput::Send { bytes, .. } => Message::parse_datagram(bytes).unwrap().status(),
+                CoreOutput::App(_) => None,
+            })
+            .collect();
+        assert_eq!(statuses, [480]);
+    }
 
     #[test]
     fn dates_are_read_as_rfc_3261_writes_them() {

@@ -7,22 +7,19 @@ use bytes::{Bytes, BytesMut};
 use convoke_types::RequestId;
 use gateway_core::{Direction, LogEntry};
 use runtime::clock;
-use runtime::dns::SipResolver;
 use runtime::tasks::Tasks;
-use sip_proto::Target;
 use store::{NewMessage, Store};
 use tokio::sync::mpsc;
 
+use super::Surroundings;
 use super::core::{Input, Told};
-use super::{ImServerAddress, Surroundings};
+use crate::im_account::find_server;
 use crate::start::StartError;
 
 /// How long one call may take: longer than the longest `get` waits.
 const CALL_TIMEOUT: Duration = Duration::from_secs(34);
 /// Largest answer of the conference service, in bytes.
 const ANSWER_MAX_BYTES: usize = 1024 * 1024;
-/// Pause before the IM server's name is resolved again.
-const RESOLVE_PAUSE: Duration = Duration::from_secs(5);
 /// Idle connections to the conference service that are kept.
 const IDLE_CONNECTIONS_MAX: usize = 32;
 
@@ -58,6 +55,7 @@ impl Outside {
             around.im_server,
             wanted,
             inputs.clone(),
+            Input::Target,
             tasks.shutdown_token().clone(),
         );
         tasks.spawn_vital("gateway finds its server", finding);
@@ -159,49 +157,4 @@ async fn answer(request: reqwest::RequestBuilder) -> Result<(u16, Bytes), String
         body.extend_from_slice(&chunk);
     }
     Ok((status, body.freeze()))
-}
-
-/// Gives the IM server's addresses one after the other (RFC 3263 §4.3), each time it is asked for: after a failure the next.
-async fn find_server(
-    server: ImServerAddress,
-    mut wanted: mpsc::Receiver<()>,
-    inputs: mpsc::Sender<Input>,
-    shutdown: runtime::tasks::Shutdown,
-) {
-    let searching = async {
-        let mut list: Vec<Target> = Vec::new();
-        while wanted.recv().await.is_some() {
-            while list.is_empty() {
-                list = match server.resolve().await {
-                    Ok(targets) => targets,
-                    Err(words) => {
-                        tracing::warn!(words, "the IM server is not found");
-                        clock::sleep(RESOLVE_PAUSE).await;
-                        continue;
-                    }
-                };
-            }
-            let target = list.remove(0);
-            tracing::debug!(target = %target.addr, transport = %target.transport, "IM server");
-            if inputs.send(Input::Target(target)).await.is_err() {
-                return;
-            }
-        }
-    };
-    shutdown.unless_cancelled(searching).await;
-}
-
-impl ImServerAddress {
-    async fn resolve(&self) -> Result<Vec<Target>, String> {
-        match self {
-            ImServerAddress::Ours(target) => Ok(vec![target.clone()]),
-            ImServerAddress::Elsewhere(wanted) => {
-                let resolver = SipResolver::system().map_err(|error| error.to_string())?;
-                resolver
-                    .resolve(wanted)
-                    .await
-                    .map_err(|error| error.to_string())
-            }
-        }
-    }
 }

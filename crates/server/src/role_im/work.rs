@@ -8,8 +8,9 @@ use std::sync::Arc;
 use convoke_types::Aor;
 use im_core::{
     AccountInfo, DevicePassword, Event, KeptMessage, LookupToken, SavedBinding, StoreFault,
-    StoreOp, StoreToken, Stored,
+    StoreOp, StoreToken, Stored, Token,
 };
+use runtime::clock;
 use runtime::tasks::Tasks;
 use sip_proto::FlowId;
 use sip_proto::auth::Credential;
@@ -224,9 +225,18 @@ impl Lane {
                 sha512_256: Some(ha1.sha512_256),
             },
         });
+        // Read after the account: one that is revoked in between is told as a change, after which the account is read anew.
+        let now = clock::unix_ms(clock::wall());
+        let tokens = self.store.session_tokens(&aor, now).await?;
+        let tokens = tokens.into_iter().map(|token| Token {
+            id: token.id,
+            sha256: token.hash,
+            until_unix_ms: token.expires_at,
+        });
         Ok(Some(AccountInfo {
             service: account.kind == AccountKind::Service,
             passwords: passwords.collect(),
+            tokens: tokens.collect(),
         }))
     }
 

@@ -1,5 +1,5 @@
 //! The parts in two servers: the IM server in one, gateway and conference service in another, TLS between them; the
-//! second treats the first as foreign and keeps its own log.
+//! second treats the first as foreign and keeps its own log. Both parts of the second have their accounts at the first.
 
 use server::Server;
 use server::config;
@@ -7,6 +7,7 @@ use store::{AccountKind, Direction};
 use testkit::peer::SipPeer;
 
 use crate::bench::*;
+use crate::follow::follow;
 use crate::gateway::{answer, command, when_registered};
 
 async fn server(directory: &tempfile::TempDir, text: String) -> Server {
@@ -40,7 +41,9 @@ async fn the_gateway_works_behind_an_im_server_elsewhere() {
     let port = im.addresses.sip_tls[0].port();
     let rest = format!(
         "[gateway]\nim_server = \"127.0.0.1:{port}\"\ntransport = \"tls\"\ntls_pin = \"{pin}\"\nforeign = true\n\
-         password = \"its password\"\n"
+         password = \"its password\"\n[conference]\nim_server = \"127.0.0.1:{port}\"\nim_transport = \"tls\"\n\
+         im_tls_pin = \"{pin}\"\nim_password = \"file:{}\"\n",
+        im_directory.path().join("data/focus.password").display(),
     );
     let text = config_text(&rest).replace(
         "[server]",
@@ -62,6 +65,9 @@ async fn the_gateway_works_behind_an_im_server_elsewhere() {
             Some(200 | 202)
         ));
         answer(&mut alice);
+        // Somebody is there for conferences, and knows none of this name.
+        let nobodys = format!("sip:conf-none@{DOMAIN}");
+        assert_eq!(follow(&mut alice, &nobodys, "conference"), Some(404));
         help
     })
     .await;

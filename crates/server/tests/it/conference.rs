@@ -8,8 +8,8 @@ use testkit::peer::SipPeer;
 use crate::bench::*;
 use crate::gateway::{answer, when_registered};
 
-const ALICE: &str = "+15550101";
-const BOB: &str = "+15550102";
+pub const ALICE: &str = "+15550101";
+pub const BOB: &str = "+15550102";
 const BUSY: &str = "+15550104";
 
 fn phone(number: &str, behaviour: Behaviour) -> Phone {
@@ -32,14 +32,14 @@ fn answers(hz: f32) -> Behaviour {
 }
 
 /// A simulated network and a server with a trunk to it.
-struct Road {
-    bench: Bench,
-    network: Network,
+pub struct Road {
+    pub bench: Bench,
+    pub network: Network,
     tasks: Tasks,
 }
 
 impl Road {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let tasks = Tasks::new(Shutdown::new());
         let phones = PhonesConfig {
             listen: "127.0.0.1:0".parse().unwrap(),
@@ -69,7 +69,7 @@ impl Road {
     }
 
     /// An account with a telephone, and its registered client.
-    async fn person(&mut self, user: &str, number: &str) -> SipPeer {
+    pub async fn person(&mut self, user: &str, number: &str) -> SipPeer {
         let peer = registered(self.bench.peer(user).await).await;
         let accounts = &self.bench.server.accounts;
         let telephone = TelephoneView {
@@ -77,6 +77,7 @@ impl Road {
             number: number.into(),
             default: true,
             guard: None,
+            ..TelephoneView::default()
         };
         let aor = accounts.aor(user).unwrap();
         let saved = accounts.save_telephones(&aor, vec![telephone]).await;
@@ -84,7 +85,7 @@ impl Road {
         peer
     }
 
-    async fn stop(self) {
+    pub async fn stop(self) {
         self.bench.stop().await;
         let limit = std::time::Duration::from_secs(5);
         self.tasks.finish(limit).await.unwrap();
@@ -92,7 +93,7 @@ impl Road {
 }
 
 /// Takes words until these came; gives all of them.
-fn until(peer: &mut SipPeer, expected: &str) -> String {
+pub fn until(peer: &mut SipPeer, expected: &str) -> String {
     let mut said = String::new();
     while !said.contains(expected) {
         said.push_str(&answer(peer));
@@ -211,6 +212,7 @@ async fn an_unreachable_trunk_fails_the_call_in_words() {
         number: ALICE.into(),
         default: true,
         guard: None,
+        ..TelephoneView::default()
     };
     let aor = bench.server.accounts.aor("alice").unwrap();
     let saved = bench.server.accounts.save_telephones(&aor, vec![telephone]);

@@ -56,3 +56,11 @@ async fn a_call_without_a_telephone_is_refused_in_words() {
     assert!(said.to_lowercase().contains("telephone"), "{said}");
     bench.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_is_told_who_takes_commands() {
+    let bench = Bench::start("[gateway]\nuser = \"rooms\"\n").await;
+    let told = bench.server.addresses.gateway.clone();
+    assert_eq!(told.unwrap().user(), "rooms");
+    bench.stop().await;
+}

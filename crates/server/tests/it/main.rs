@@ -8,10 +8,12 @@
 mod apart;
 mod bench;
 mod conference;
+mod follow;
 mod forged;
 mod gateway;
 mod im;
 mod log;
 mod presence;
+mod rest;
 mod web;
 mod websocket;

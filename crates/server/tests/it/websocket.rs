@@ -175,7 +175,10 @@ async fn strange_pages_and_other_subprotocols_are_kept_out() {
 async fn places_are_counted_with_all_other_connections_and_given_back() {
     let bench = Bench::start("").await;
     let directory = bench.stop().await;
-    let text = config_text("").replace("[im]\n", "[im]\nconnections_per_ip_max = 4\n");
+    let text = config_text("").replace(
+        "[im]\n",
+        "[im]\nconferences = \"\"\nconnections_per_ip_max = 4\n",
+    );
     let config = server::config::parse(&text, directory.path()).unwrap();
     let bench = Bench::of(server::Server::start(config).await.unwrap(), directory);
     let server = http(&bench);

@@ -134,15 +134,7 @@ impl Calls {
             None => return false,
             Some(Pending::Forget) => {}
             Some(Pending::Invite(key, _)) => {
-                let hung_up = self.table.get(key.0).is_some_and(
-                    |call| matches!(&call.phase, Phase::Calling(calling) if calling.hung_up),
-                );
-                let by = if hung_up {
-                    EndedBy::Us
-                } else {
-                    EndedBy::Network
-                };
-                self.end(key, by, Some(status), None, None);
+                self.end(key, EndedBy::Network, Some(status), None, None);
                 self.forget(key);
             }
             Some(Pending::Within(key, within)) => {

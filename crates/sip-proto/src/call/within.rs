@@ -124,7 +124,7 @@ impl Calls {
                 let unknown =
                     ResponseBuilder::reply(&message, 481, "Call/Transaction Does Not Exist");
                 let tag = endpoint.tokens().tag();
-                endpoint.respond(tx, &unknown.to_tag(&tag).build(), now);
+                endpoint.respond_and_forget(tx, &unknown.to_tag(&tag).build(), now);
             }
             _ => {
                 return Some(Event::Request {

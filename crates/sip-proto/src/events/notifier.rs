@@ -13,12 +13,16 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::{End, EventHeader, Package, SubscriptionState};
+use crate::auth::Proof;
 use crate::build::ResponseBuilder;
 use crate::dialog::Dialog;
 use crate::endpoint::{ClientTx, Endpoint, ServerTx};
 use crate::flow::{FlowId, Source, Target};
 use crate::message::Message;
 use crate::name::{HeaderName, Method};
+
+/// Pause before a notification that could not be sent is sent again.
+const SEND_AGAIN: Duration = Duration::from_secs(1);
 
 /// Bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +89,11 @@ impl Asked {
     pub fn package(&self) -> &str {
         &self.event.package
     }
+
+    /// Shortens the life that is asked for.
+    pub fn at_most(&mut self, seconds: u32) {
+        self.expires_s = self.expires_s.min(seconds);
+    }
 }
 
 /// Who watches what, as the user of the notifier found out; `contact` is our own, `sip:…`.
@@ -94,8 +103,8 @@ pub struct Watch {
     pub resource: Arc<str>,
     /// Who watches.
     pub watcher: Arc<str>,
-    /// Names what the watcher proved that with last, for [`Notifier::revoke`].
-    pub credential: i64,
+    /// What the watcher proved that with last, for [`Notifier::revoke`].
+    pub proof: Proof,
     /// Where requests within the dialog reach us.
     pub contact: String,
 }
@@ -113,7 +122,7 @@ pub struct Wanted {
     pub watcher: Arc<str>,
     /// Where it goes.
     pub target: Target,
-    /// The whole state is wanted: the first notification, or one after a renewal.
+    /// The whole state is wanted: the first notification, one after a renewal, or after one that may not have come.
     pub full: bool,
 }
 
@@ -133,6 +142,8 @@ struct Subscription {
     dirty: bool,
     /// To be sent whatever it says, and at once.
     forced: bool,
+    /// The last one may not have come: the next says everything.
+    whole: bool,
     /// The document is asked for.
     asked: bool,
     not_before: Instant,
@@ -284,6 +295,7 @@ impl Notifier {
             pending: None,
             dirty: true,
             forced: true,
+            whole: false,
             asked: false,
             not_before: now,
             last: None,
@@ -295,7 +307,7 @@ impl Notifier {
         Ok(sub)
     }
 
-    /// Takes a SUBSCRIBE within a dialog (`asked.known`), proved with `credential`: renews, or ends with Expires 0.
+    /// Takes a SUBSCRIBE within a dialog (`asked.known`), proved with `proof`: renews, or ends with Expires 0.
     ///
     /// # Errors
     /// How to refuse it.
@@ -304,7 +316,7 @@ impl Notifier {
         endpoint: &mut Endpoint,
         (tx, source, request): (ServerTx, &Source, &Message),
         asked: &Asked,
-        credential: i64,
+        proof: Proof,
         now: Instant,
     ) -> Result<(), Refusal> {
         let sub = asked.known.ok_or(Refusal::Unknown)?;
@@ -315,7 +327,7 @@ impl Notifier {
         found.dialog.refresh(request);
         let before = found.target.flow;
         found.target = source.reply_target();
-        found.watch.credential = credential;
+        found.watch.proof = proof;
         found.forced = true;
         found.dirty = true;
         let (tag, contact) = (
@@ -339,6 +351,28 @@ impl Notifier {
                 found.dirty = true;
             }
             self.consider(sub, now);
+        }
+    }
+
+    /// The subscriptions to this, each with who watches, in the order in which they came.
+    pub fn watchers(&self, resource: &str) -> Vec<(SubId, Arc<str>)> {
+        let watching = self.by_resource.get(resource);
+        let subs = watching.into_iter().flatten();
+        let with_watcher = subs.filter_map(|sub| Some((*sub, self.watch(*sub)?.watcher.clone())));
+        let mut all: Vec<_> = with_watcher.collect();
+        all.sort_unstable();
+        all
+    }
+
+    /// All subscriptions go over another connection from now on: for a user agent whose only way out is its own server.
+    pub fn retarget(&mut self, target: &Target) {
+        let subs: Vec<SubId> = self.subscriptions.keys().copied().collect();
+        for sub in subs {
+            if let Some(found) = self.subscriptions.get_mut(&sub) {
+                let before = found.target.flow;
+                found.target = target.clone();
+                self.on_flow(sub, target.flow, before);
+            }
         }
     }
 
@@ -367,9 +401,18 @@ impl Notifier {
                 resource: found.watch.resource.clone(),
                 watcher: found.watch.watcher.clone(),
                 target: found.target.clone(),
-                full: found.forced,
+                full: found.forced || found.whole,
             });
         }
+    }
+
+    /// There is nothing to tell, so nothing is sent. Not for one that has to go whatever it says.
+    pub fn nothing(&mut self, sub: SubId) {
+        if let Some(found) = self.subscriptions.get_mut(&sub) {
+            found.asked = false;
+            found.dirty = false;
+        }
+        self.arm(sub);
     }
 
     /// Sends a notification that was wanted, with a document or, when there is nothing to tell, without one. What says the same
@@ -393,10 +436,11 @@ impl Notifier {
         let same = found.last.is_some() && found.last == said;
         found.asked = false;
         found.dirty = false;
-        if same && !found.forced && found.ending.is_none() {
+        if same && !found.forced && !found.whole && found.ending.is_none() {
             return self.arm(sub);
         }
         found.forced = false;
+        found.whole = false;
         found.last = said;
         found.not_before = now.checked_add(pace).unwrap_or(now);
         let left = found.until.saturating_duration_since(now).as_secs();
@@ -445,6 +489,22 @@ impl Notifier {
         true
     }
 
+    /// A NOTIFY did not get out, or its connection closed before its answer came: it goes again after a while, and says everything. False
+    /// when the transaction is not ours.
+    pub fn on_lost(&mut self, tx: ClientTx, now: Instant) -> bool {
+        let Some(sub) = self.by_tx.remove(&tx) else {
+            return false;
+        };
+        if let Some(found) = self.subscriptions.get_mut(&sub) {
+            found.pending = None;
+            found.whole = true;
+            found.dirty = true;
+            found.not_before = now.checked_add(SEND_AGAIN).unwrap_or(now);
+        }
+        self.consider(sub, now);
+        true
+    }
+
     /// A connection closed: nobody hears over it any more.
     pub fn flow_closed(&mut self, flow: FlowId) {
         for sub in self.by_flow.remove(&flow).unwrap_or_default() {
@@ -452,15 +512,15 @@ impl Notifier {
         }
     }
 
-    /// What this watcher proved with this credential counts no more: these subscriptions are over, and nothing is sent to them
+    /// What this watcher proved with this counts no more: these subscriptions are over, and nothing is sent to them
     /// any more, not even that.
-    pub fn revoke(&mut self, watcher: &str, credential: i64) {
+    pub fn revoke(&mut self, watcher: &str, proof: Proof) {
         if !self.by_watcher.contains_key(watcher) {
             return;
         }
         let found = self.subscriptions.iter();
         let subs: Vec<SubId> = found
-            .filter(|(_, s)| s.watch.credential == credential && &*s.watch.watcher == watcher)
+            .filter(|(_, s)| s.watch.proof == proof && &*s.watch.watcher == watcher)
             .map(|(sub, _)| *sub)
             .collect();
         for sub in subs {
@@ -504,7 +564,8 @@ impl Notifier {
         }
     }
 
-    fn end(&mut self, sub: SubId, end: End, now: Instant) {
+    /// Ends one subscription, with a last notification.
+    pub fn end(&mut self, sub: SubId, end: End, now: Instant) {
         if let Some(found) = self.subscriptions.get_mut(&sub) {
             found.ending.get_or_insert(end);
             found.forced = true;

@@ -1,6 +1,6 @@
 //! Offer and answer of one audio stream: PCMU and PCMA (RFC 3551) with telephone-event (RFC 4733).
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use convoke_types::media::{Codec, StreamParams};
 
@@ -117,6 +117,7 @@ pub fn negotiated(offer: &Sdp, answer: &Sdp, side: Side) -> Result<StreamParams,
     let (remote_media, remote_direction) = remote;
     let ip = remote_sdp
         .address_of(remote_media)
+        .filter(is_one_host)
         .ok_or(SdpError::NoAddress)?;
     // Each sends with the payload types that the receiver has given (RFC 3264 §5.1).
     let payload_type = payload_type_of(remote_media, codec).ok_or(SdpError::NoCommonCodec)?;
@@ -130,6 +131,11 @@ pub fn negotiated(offer: &Sdp, answer: &Sdp, side: Side) -> Result<StreamParams,
         send: local.sends() && remote_direction.receives() && !ip.is_unspecified(),
         receive: local.receives() && remote_direction.sends(),
     })
+}
+
+/// Sound for one telephone goes to one host: a group or a whole network would be somebody else's.
+fn is_one_host(ip: &IpAddr) -> bool {
+    !ip.is_multicast() && *ip != IpAddr::V4(Ipv4Addr::BROADCAST)
 }
 
 const TELEPHONE_EVENT: &str = "telephone-event";
@@ -360,8 +366,12 @@ mod tests {
         let offered = offer(local(), SESSION, &BOTH);
         let refused = remote_offer("m=audio 0 RTP/AVP 0\r\n");
         let named = remote_offer("m=audio 7 RTP/AVP 0\r\nc=IN IP4 media.example.org\r\n");
+        let group = remote_offer("m=audio 7 RTP/AVP 0\r\nc=IN IP4 224.0.0.1\r\n");
+        let everybody = remote_offer("m=audio 7 RTP/AVP 0\r\nc=IN IP4 255.255.255.255\r\n");
         let error = |answer| negotiated(&offered, answer, Side::Offerer).err();
         assert_eq!(error(&refused), Some(SdpError::NoAudio));
         assert_eq!(error(&named), Some(SdpError::NoAddress));
+        assert_eq!(error(&group), Some(SdpError::NoAddress));
+        assert_eq!(error(&everybody), Some(SdpError::NoAddress));
     }
 }

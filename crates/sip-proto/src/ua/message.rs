@@ -1,4 +1,4 @@
-//! MESSAGE requests of ours.
+//! Requests of ours out of dialogs: MESSAGE, and any other that a user wants to send.
 
 use std::time::Instant;
 
@@ -17,32 +17,53 @@ use crate::uri::{NameAddr, Uri};
 /// How often one request is answered to a challenge: once for the password, once more for a stale nonce.
 pub(super) const CHALLENGES_MAX: u8 = 2;
 
-/// A message that waits for its final response.
+/// How the end of a request is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tells {
+    /// By its status alone.
+    Result,
+    /// With the whole response.
+    Answer,
+}
+
+/// What is to be sent.
+pub(super) struct Asked<'a> {
+    pub method: Method,
+    pub tells: Tells,
+    pub body: Option<(&'a str, Bytes)>,
+}
+
+/// A request that waits for its final response.
 #[derive(Debug)]
 pub(super) struct Outstanding {
     token: MessageToken,
     /// As built, for another try with credentials.
     request: Message,
+    tells: Tells,
     challenged: u8,
 }
 
 impl Ua {
-    pub(super) fn send_message(
+    pub(super) fn send(
         &mut self,
         endpoint: &mut Endpoint,
         to: &Uri,
-        content_type: &str,
-        body: Bytes,
+        asked: Asked<'_>,
         extra: &[Extra<'_>],
         now: Instant,
     ) -> Result<MessageToken, MessageError> {
+        let Asked {
+            method,
+            tells,
+            body,
+        } = asked;
         if self.outstanding.len() >= MESSAGES_MAX {
             return Err(MessageError::Full);
         }
         let tag = endpoint.tokens().tag();
         let host = self.config.via_host.split(':').next().unwrap_or_default();
         let call_id = endpoint.tokens().call_id(host);
-        let mut builder = RequestBuilder::new(Method::Message, to).max_forwards(70);
+        let mut builder = RequestBuilder::new(method.clone(), to).max_forwards(70);
         for route in &self.registration.service_route {
             builder = builder.header(HeaderName::Route, route);
         }
@@ -55,12 +76,13 @@ impl Ua {
         for (name, value) in extra {
             builder = builder.header(name.clone(), value);
         }
-        if let Some((name, value)) =
-            authorization(&mut self.auth, endpoint, &Method::Message, to.as_str())
-        {
+        if let Some((name, value)) = authorization(&mut self.auth, endpoint, &method, to.as_str()) {
             builder = builder.header(name, value);
         }
-        let request = builder.body(content_type, body).build();
+        if let Some((content_type, body)) = body {
+            builder = builder.body(content_type, body);
+        }
+        let request = builder.build();
         let length = request.as_bytes().len().saturating_add(VIA_BYTES);
         if !self.config.target.transport.is_reliable() && length > UDP_REQUEST_MAX_BYTES {
             return Err(MessageError::TooLongForUdp);
@@ -74,13 +96,14 @@ impl Ua {
             Outstanding {
                 token,
                 request,
+                tells,
                 challenged: 0,
             },
         );
         Ok(token)
     }
 
-    /// Whether the response was to a message of ours.
+    /// Whether the response was to a request of ours.
     pub(super) fn on_message_response(
         &mut self,
         endpoint: &mut Endpoint,
@@ -92,52 +115,64 @@ impl Ua {
         if status < 200 {
             return self.outstanding.contains_key(&tx);
         }
-        let Some(message) = self.outstanding.remove(&tx) else {
+        let Some(asked) = self.outstanding.remove(&tx) else {
             return false;
         };
         let again = matches!(status, 401 | 407)
-            && take_challenge(&mut self.auth, status, response, message.challenged);
-        if again && self.message_again(endpoint, &message, now) {
+            && take_challenge(&mut self.auth, status, response, asked.challenged);
+        if again && self.again(endpoint, &asked, now) {
             return true;
         }
-        let words = response.reason().unwrap_or_default().into_owned();
-        self.events.push_back(UaEvent::MessageResult {
-            token: message.token,
-            status,
-            words,
+        let token = asked.token;
+        self.events.push_back(match asked.tells {
+            Tells::Result => UaEvent::MessageResult {
+                token,
+                status,
+                words: response.reason().unwrap_or_default().into_owned(),
+            },
+            Tells::Answer => UaEvent::Answered {
+                token,
+                status,
+                response: Some(response.clone()),
+            },
         });
         true
     }
 
-    /// Whether what got no response was a message of ours.
+    /// Whether what got no response was a request of ours.
     pub(super) fn on_message_lost(&mut self, tx: ClientTx, status: u16, words: &str) -> bool {
-        let Some(message) = self.outstanding.remove(&tx) else {
+        let Some(asked) = self.outstanding.remove(&tx) else {
             return false;
         };
-        self.events.push_back(UaEvent::MessageResult {
-            token: message.token,
-            status,
-            words: words.to_owned(),
+        let token = asked.token;
+        self.events.push_back(match asked.tells {
+            Tells::Result => UaEvent::MessageResult {
+                token,
+                status,
+                words: words.to_owned(),
+            },
+            Tells::Answer => UaEvent::Answered {
+                token,
+                status,
+                response: None,
+            },
         });
         true
     }
 
-    fn message_again(
-        &mut self,
-        endpoint: &mut Endpoint,
-        message: &Outstanding,
-        now: Instant,
-    ) -> bool {
-        let uri = message.request.request_uri().unwrap_or_default();
-        let Some((name, value)) = authorization(&mut self.auth, endpoint, &Method::Message, uri)
-        else {
+    fn again(&mut self, endpoint: &mut Endpoint, asked: &Outstanding, now: Instant) -> bool {
+        let uri = asked.request.request_uri().unwrap_or_default();
+        let Some(method) = asked.request.method_ref() else {
             return false;
         };
-        let seq = message.request.cseq().map_or(1, |cseq| cseq.seq);
-        let request = Edit::of(&message.request)
+        let Some((name, value)) = authorization(&mut self.auth, endpoint, method, uri) else {
+            return false;
+        };
+        let seq = asked.request.cseq().map_or(1, |cseq| cseq.seq);
+        let request = Edit::of(&asked.request)
             .set(
                 HeaderName::CSeq,
-                format_args!("{} MESSAGE", seq.saturating_add(1)),
+                format_args!("{} {method}", seq.saturating_add(1)),
             )
             .set(name, value)
             .finish();
@@ -146,9 +181,10 @@ impl Ua {
         self.outstanding.insert(
             tx,
             Outstanding {
-                token: message.token,
+                token: asked.token,
                 request,
-                challenged: message.challenged.saturating_add(1),
+                tells: asked.tells,
+                challenged: asked.challenged.saturating_add(1),
             },
         );
         true

@@ -2,9 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod chats;
 mod contract;
 mod crash;
 mod directory;
+mod people;
+mod sign_in;
+mod webhooks;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -61,6 +65,21 @@ fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap()
+}
+
+fn account(user: &str, name: &str) -> store::Account {
+    store::Account {
+        aor: aor(user),
+        display_name: name.to_owned(),
+        kind: store::AccountKind::Person,
+        language: "en".to_owned(),
+        ports: 10,
+        created_at: 1000,
+    }
+}
+
+fn aor(user: &str) -> convoke_types::Aor {
+    format!("{user}@x.org").parse().unwrap()
 }
 
 fn chat(from: &str, to: &str, at: i64, body: &str) -> NewMessage {

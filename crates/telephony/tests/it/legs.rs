@@ -128,6 +128,38 @@ fn a_trunk_that_does_not_answer_fails_the_leg_in_words() {
 }
 
 #[test]
+fn a_trunk_that_does_not_even_answer_the_cancel_is_at_fault_not_the_telephone() {
+    let mut stage = Stage::new();
+    stage.cut = true;
+    stage.dial_for(false, 8_000);
+    stage.run(Duration::from_secs(33));
+    assert_eq!(end(&stage), (LegState::Failed, EndReason::Trunk, Some(408)));
+}
+
+#[test]
+fn strangers_are_answered_once_and_forgotten() {
+    let mut stage = Stage::new();
+    for (method, status) in [
+        ("INVITE", 404),
+        ("OPTIONS", 200),
+        ("BYE", 481),
+        ("MESSAGE", 405),
+    ] {
+        let request = format!(
+            "{method} sip:x@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.9:5060;branch=z9hG4bK{method}\r\n\
+             From: <sip:y@127.0.0.9>;tag=1\r\nTo: <sip:x@127.0.0.1>\r\nCall-ID: {method}\r\n\
+             CSeq: 1 {method}\r\nContact: <sip:y@127.0.0.9>\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+        );
+        let answers = stage.stranger(&request);
+        // Once: the address that it goes to may be forged.
+        let statuses: Vec<_> = answers.iter().map(|answer| answer.status()).collect();
+        assert_eq!(statuses, [Some(status)], "{method}");
+        // RFC 3261 §8.2.6.2.
+        assert!(answers[0].to().unwrap().tag().is_some(), "{method}");
+    }
+}
+
+#[test]
 fn the_guard_lets_in_who_presses_1() {
     let mut stage = Stage::new();
     stage.dial(true);

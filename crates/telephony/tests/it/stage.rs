@@ -84,6 +84,10 @@ impl Stage {
     }
 
     pub fn dial(&mut self, guard: bool) {
+        self.dial_for(guard, 45_000);
+    }
+
+    pub fn dial_for(&mut self, guard: bool, ring_timeout_ms: u64) {
         let command = BridgeCommand::Dial {
             leg: leg(),
             to: Address::Number("+15550102".parse().unwrap()),
@@ -91,7 +95,7 @@ impl Stage {
             guard,
             inviter: "Alice".into(),
             language: "en".into(),
-            ring_timeout_ms: 45_000,
+            ring_timeout_ms,
         };
         self.ours.handle_command(command, self.now);
         self.pump();
@@ -110,6 +114,25 @@ impl Stage {
     pub fn media(&mut self, event: MediaEvent) {
         self.ours.handle_media(event, self.now);
         self.pump();
+    }
+
+    /// What we send when a stranger sends this, at once and as long as something is due.
+    pub fn stranger(&mut self, request: &str) -> Vec<Message> {
+        let request = Message::parse_datagram(request.to_owned().into()).unwrap();
+        self.ours.handle_message(source(9, 1), request, self.now);
+        let mut sent = Vec::new();
+        loop {
+            while let Some(output) = self.ours.poll_output() {
+                if let Output::Send { bytes, .. } = output {
+                    sent.push(Message::parse_datagram(bytes).unwrap());
+                }
+            }
+            let Some(due) = self.ours.poll_timeout() else {
+                return sent;
+            };
+            self.now = due.max(self.now);
+            self.ours.handle_timeout(self.now);
+        }
     }
 
     /// Lets the clock run for a span, stopping wherever something is due.

@@ -1,0 +1,150 @@
+//! Oneself: name, language, password, telephones (the telephone profile service, T11).
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use convoke_types::{Aor, Fault, FaultCode};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Rest;
+use super::answer::{Body, Refusal};
+use super::users::good_password;
+use super::who::{Peer, Person, Program};
+use crate::accounts::{TelephoneView, now};
+use crate::caller::{SecretDigest, bearer};
+use crate::directory::store_fault;
+use crate::http::authorization;
+
+/// Oneself.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Profile {
+    /// Address of record.
+    #[schema(value_type = String)]
+    user: Aor,
+    /// The name that others see.
+    name: String,
+    /// The language of prompts and words, a BCP 47 tag.
+    language: String,
+}
+
+/// What one may change of oneself.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProfileBody {
+    /// The name that others see.
+    #[schema(min_length = 1, max_length = 64)]
+    name: String,
+    /// The language of prompts and words, a BCP 47 tag.
+    #[schema(min_length = 2, max_length = 35)]
+    language: String,
+}
+
+/// A change of one's own password.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PasswordChange {
+    /// The password until now.
+    current: String,
+    /// The new one.
+    #[schema(min_length = 8, max_length = 256)]
+    new: String,
+}
+
+/// Who I am.
+#[utoipa::path(get, path = "/api/v1/me", operation_id = "getMe", tag = "me",
+    responses((status = 200, description = "Oneself", body = Profile), Refusal))]
+pub(crate) async fn profile(
+    Program(user): Program,
+    State(rest): State<Rest>,
+) -> Result<Json<Profile>, Refusal> {
+    let account = rest.http.accounts.account(&user).await?;
+    Ok(Json(Profile {
+        user,
+        name: account.display_name,
+        language: account.language,
+    }))
+}
+
+/// Change my name or language.
+#[utoipa::path(put, path = "/api/v1/me", operation_id = "saveMe", tag = "me", request_body = ProfileBody,
+    responses((status = 200, description = "Oneself as it is now", body = Profile), Refusal))]
+pub(crate) async fn save_profile(
+    Person(user): Person,
+    State(rest): State<Rest>,
+    Body(body): Body<ProfileBody>,
+) -> Result<Json<Profile>, Refusal> {
+    let accounts = &rest.http.accounts;
+    accounts
+        .save_profile(&user, &body.name, &body.language)
+        .await?;
+    profile(Program(user), State(rest)).await
+}
+
+/// Change my password.
+///
+/// Ends every other session of mine.
+#[utoipa::path(put, path = "/api/v1/me/password", operation_id = "changePassword", tag = "me", request_body = PasswordChange,
+    responses((status = 200, description = "Done", body = ()), Refusal))]
+pub(crate) async fn save_password(
+    Person(user): Person,
+    State(rest): State<Rest>,
+    peer: Peer,
+    headers: HeaderMap,
+    Body(body): Body<PasswordChange>,
+) -> Result<Json<()>, Refusal> {
+    rest.sessions
+        .check(&user, &body.current, peer.address)
+        .await?;
+    let accounts = &rest.http.accounts;
+    let token = bearer(authorization(&headers)).unwrap_or_default();
+    let hash = SecretDigest::of(token).bytes();
+    let mine = accounts.store().session_token(hash, now()).await;
+    let mine = mine.map_err(store_fault)?.map(|token| token.session);
+    let new = good_password(&body.new)?;
+    accounts.set_password(&user, new, mine).await?;
+    Ok(Json(()))
+}
+
+/// My telephones.
+#[utoipa::path(get, path = "/api/v1/me/telephones", operation_id = "getTelephones", tag = "me",
+    responses((status = 200, description = "In the order in which they are to be tried", body = Vec<TelephoneView>), Refusal))]
+pub(crate) async fn telephones(
+    Person(user): Person,
+    State(rest): State<Rest>,
+) -> Result<Json<Vec<TelephoneView>>, Refusal> {
+    Ok(Json(rest.http.accounts.telephones(&user).await?))
+}
+
+/// Replace my telephones.
+#[utoipa::path(put, path = "/api/v1/me/telephones", operation_id = "saveTelephones", tag = "me", request_body = Vec<TelephoneView>,
+    responses((status = 200, description = "As they are now", body = Vec<TelephoneView>), Refusal))]
+pub(crate) async fn save_telephones(
+    Person(user): Person,
+    State(rest): State<Rest>,
+    Body(body): Body<Vec<TelephoneView>>,
+) -> Result<Json<Vec<TelephoneView>>, Refusal> {
+    let accounts = &rest.http.accounts;
+    accounts.save_telephones(&user, body).await?;
+    Ok(Json(accounts.telephones(&user).await?))
+}
+
+/// An account by what stands in a path: `bob`, or `bob@domain`.
+pub(super) async fn somebody(rest: &Rest, user: &str) -> Result<Aor, Fault> {
+    let aor = rest.http.accounts.aor(user)?;
+    rest.http.accounts.account(&aor).await?;
+    Ok(aor)
+}
+
+/// At most so many entries of a list, and no more than `most`.
+pub(super) fn page(asked: Option<usize>, usual: usize, most: usize) -> Result<usize, Fault> {
+    let limit = asked.unwrap_or(usual);
+    if (1..=most).contains(&limit) {
+        return Ok(limit);
+    }
+    Err(Fault::new(
+        FaultCode::BadRequest,
+        format!("a limit of 1 to {most}"),
+        limit.to_string(),
+    ))
+}

@@ -1,0 +1,354 @@
+//! Conferences and their reports as JSON: what the conference service says, in the same words.
+
+use convoke_types::leg::EndReason;
+use convoke_types::report::{Change, ConferenceEnd, ConferenceEndReason, ParticipantRef, Report};
+use convoke_types::{Cause, LegState, Role};
+use serde::Serialize;
+use soap_proto::{ConferenceState, ParticipantSnapshot, Snapshot};
+use utoipa::ToSchema;
+use utoipa::openapi::schema::Object;
+
+use super::answer::one_of;
+
+/// A conference at one version.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Conference)]
+pub(crate) struct ConferenceView {
+    /// Its id; also in its SIP address, `sip:conf-ID@DOMAIN`.
+    id: String,
+    /// Its title, possibly empty.
+    title: String,
+    /// Where it stands.
+    #[schema(schema_with = states)]
+    state: &'static str,
+    /// The number of the last report that is in this.
+    version: u64,
+    /// Only moderators add people, and nobody new comes in.
+    locked: bool,
+    /// Participants on the roster.
+    count: u32,
+    /// The roster.
+    participants: Vec<ParticipantView>,
+}
+
+/// A participant.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Participant)]
+struct ParticipantView {
+    /// Id on the roster.
+    id: String,
+    /// Name to show.
+    name: String,
+    /// Account, if they have one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
+    /// The place that is called.
+    place: String,
+    /// Role in the conference.
+    #[schema(schema_with = roles)]
+    role: &'static str,
+    /// Muted by somebody.
+    muted: bool,
+    /// Talks now.
+    talking: bool,
+    /// No sound arrives from them.
+    silent: bool,
+    /// The place in the queue of raised hands, from 1, while theirs is up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hand: Option<u32>,
+    /// Since when it is up, milliseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hand_since: Option<u64>,
+    /// The last leg, if there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    leg: Option<LegView>,
+}
+
+/// The last attempt to connect a participant.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Leg)]
+struct LegView {
+    /// The leg.
+    id: String,
+    /// Where it stands.
+    #[schema(schema_with = leg_states)]
+    state: &'static str,
+    /// The same for people.
+    words: &'static str,
+    /// Why, at an end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<CauseView>,
+    /// Since when.
+    since: u64,
+}
+
+/// Why a leg ended.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Cause)]
+struct CauseView {
+    /// The reason, one of a closed list.
+    #[schema(schema_with = end_reasons)]
+    reason: &'static str,
+    /// The SIP status that told us.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sip: Option<u16>,
+    /// The Q.850 cause.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    q850: Option<u8>,
+    /// For people.
+    words: String,
+}
+
+/// One change of a conference. Versions grow by one.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Report)]
+pub(crate) struct ReportView {
+    /// The conference.
+    conference: String,
+    /// The number of this change.
+    version: u64,
+    /// Whom it concerns; missing: the conference as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    participant: Option<WhomView>,
+    /// What changed.
+    change: ChangeView,
+    /// The command that led to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    command: Option<String>,
+}
+
+/// Whom a report concerns.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Whom)]
+struct WhomView {
+    /// Id on the roster.
+    id: String,
+    /// Name to show.
+    name: String,
+    /// Account, if they have one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
+    /// The place that is called.
+    place: String,
+    /// Role in the conference.
+    #[schema(schema_with = roles)]
+    role: &'static str,
+}
+
+/// What changed.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case", tag = "what")]
+#[schema(as = Change)]
+enum ChangeView {
+    /// The conference exists.
+    Created,
+    /// On the roster.
+    Added,
+    /// The state of a leg.
+    Leg {
+        /// The leg.
+        leg: String,
+        /// The new state.
+        #[schema(schema_with = leg_states)]
+        state: &'static str,
+        /// The same for people.
+        words: &'static str,
+        /// Why, at an end.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cause: Option<CauseView>,
+    },
+    /// Muted or unmuted.
+    Muted {
+        /// True: muted.
+        on: bool,
+    },
+    /// Talks or stopped.
+    Talking {
+        /// True: talks.
+        on: bool,
+    },
+    /// No sound arrives from them, or again some.
+    Silent {
+        /// True: none.
+        on: bool,
+    },
+    /// Asks to speak, or no more.
+    Hand {
+        /// True: asks.
+        on: bool,
+    },
+    /// The participant has another role.
+    Role,
+    /// Locked or open again.
+    Locked {
+        /// True: locked.
+        on: bool,
+    },
+    /// Off the roster.
+    Removed,
+    /// Over; the last report.
+    Ended {
+        /// Why.
+        cause: EndView,
+    },
+}
+
+/// Why a conference ended.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ConferenceEnd)]
+struct EndView {
+    /// For programs.
+    #[schema(schema_with = conference_ends)]
+    reason: &'static str,
+    /// For people.
+    words: String,
+}
+
+fn states() -> Object {
+    one_of(
+        "Where it stands.",
+        &ConferenceState::ALL.map(ConferenceState::as_str),
+    )
+}
+fn leg_states() -> Object {
+    one_of("The state of a leg.", &LegState::ALL.map(LegState::as_str))
+}
+fn end_reasons() -> Object {
+    one_of(
+        "Why it ended, for programs.",
+        &EndReason::ALL.map(EndReason::as_str),
+    )
+}
+fn roles() -> Object {
+    one_of(
+        "Role in the conference.",
+        &[Role::Owner, Role::Moderator, Role::Participant].map(Role::as_str),
+    )
+}
+fn conference_ends() -> Object {
+    let all = [
+        ConferenceEndReason::ByCommand,
+        ConferenceEndReason::OwnerLeft,
+        ConferenceEndReason::Empty,
+        ConferenceEndReason::Error,
+        ConferenceEndReason::Shutdown,
+    ];
+    one_of(
+        "Why it ended, for programs.",
+        &all.map(ConferenceEndReason::as_str),
+    )
+}
+
+impl ConferenceView {
+    /// Its id.
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+    /// Its version.
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+impl From<Snapshot> for ConferenceView {
+    fn from(of: Snapshot) -> Self {
+        Self {
+            id: of.id.to_string(),
+            title: of.title,
+            state: of.state.as_str(),
+            version: of.version,
+            locked: of.locked,
+            count: of.count,
+            participants: of.participants.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<ParticipantSnapshot> for ParticipantView {
+    fn from(of: ParticipantSnapshot) -> Self {
+        Self {
+            id: of.id.to_string(),
+            name: of.name,
+            user: of.user.map(|user| user.to_string()),
+            place: of.place,
+            role: of.role.as_str(),
+            muted: of.muted,
+            talking: of.talking,
+            silent: of.silent,
+            hand: of.hand,
+            hand_since: of.hand_since.map(|at| at.0),
+            leg: of.leg.map(|leg| LegView {
+                id: leg.id.to_string(),
+                state: leg.state.as_str(),
+                words: leg.state.words(),
+                cause: leg.cause.map(Into::into),
+                since: leg.since.0,
+            }),
+        }
+    }
+}
+
+impl From<Cause> for CauseView {
+    fn from(of: Cause) -> Self {
+        Self {
+            reason: of.reason.as_str(),
+            sip: of.sip,
+            q850: of.q850,
+            words: of.words,
+        }
+    }
+}
+
+impl From<ParticipantRef> for WhomView {
+    fn from(of: ParticipantRef) -> Self {
+        Self {
+            id: of.id.to_string(),
+            name: of.name,
+            user: of.user,
+            place: of.place,
+            role: of.role.as_str(),
+        }
+    }
+}
+
+impl From<Report> for ReportView {
+    fn from(of: Report) -> Self {
+        Self {
+            conference: of.conference.to_string(),
+            version: of.version,
+            participant: of.participant.map(Into::into),
+            change: of.change.into(),
+            command: of.command.map(String::from),
+        }
+    }
+}
+
+impl From<Change> for ChangeView {
+    fn from(of: Change) -> Self {
+        match of {
+            Change::Created => ChangeView::Created,
+            Change::Added => ChangeView::Added,
+            Change::Leg { leg, state, cause } => ChangeView::Leg {
+                leg: leg.to_string(),
+                state: state.as_str(),
+                words: state.words(),
+                cause: cause.map(Into::into),
+            },
+            Change::Muted { on } => ChangeView::Muted { on },
+            Change::Talking { on } => ChangeView::Talking { on },
+            Change::Silent { on } => ChangeView::Silent { on },
+            Change::Hand { on } => ChangeView::Hand { on },
+            Change::Role => ChangeView::Role,
+            Change::Locked { on } => ChangeView::Locked { on },
+            Change::Removed => ChangeView::Removed,
+            Change::Ended {
+                cause: ConferenceEnd { reason, words },
+            } => ChangeView::Ended {
+                cause: EndView {
+                    reason: reason.as_str(),
+                    words,
+                },
+            },
+        }
+    }
+}

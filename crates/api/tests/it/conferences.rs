@@ -1,0 +1,499 @@
+//! Conferences over REST: the same authority, ids and history as over SOAP, and server-sent events.
+
+use api::Caller;
+use convoke_types::bridge::{BridgeCommand, LegEvent};
+use convoke_types::{Cause, EndReason, LegKey, LegState};
+use runtime::clock;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::TcpStream;
+
+use crate::site::{KEY, PATIENCE, Site};
+use crate::stage::{Stage, aor, create};
+
+fn hung_up() -> LegEvent {
+    let cause = Cause {
+        reason: EndReason::HungUp,
+        sip: None,
+        q850: None,
+        words: "Hung up.".into(),
+    };
+    LegEvent::Ended {
+        state: LegState::Left,
+        cause,
+    }
+}
+
+/// The parties of a conference of alice's.
+fn new(others: &[&str]) -> Value {
+    let others: Vec<Value> = others.iter().map(|who| json!({ "person": who })).collect();
+    json!({ "title": "Plan", "participants": others })
+}
+
+/// Starts one and lets everybody join.
+async fn running(site: &Site, stage: &mut Stage, token: &str) -> (String, Vec<LegKey>) {
+    let made = site
+        .good(token, "POST /api/v1/conferences", new(&["bob"]))
+        .await;
+    let id = made["conference"]["id"].as_str().unwrap().to_owned();
+    let mut legs = Vec::new();
+    for _ in 0..2 {
+        let (leg, _) = stage.next_dial().await;
+        stage.join(&leg).await;
+        legs.push(leg);
+    }
+    (id, legs)
+}
+
+/// The events of one stream.
+struct Events {
+    lines: BufReader<TcpStream>,
+    status: u16,
+}
+
+#[derive(Debug, Default)]
+struct Event {
+    name: String,
+    id: Option<u64>,
+    data: Value,
+}
+
+impl Events {
+    async fn open(site: &Site, token: &str, id: &str, last: Option<u64>) -> Self {
+        let line = format!("GET /api/v1/conferences/{id}/events");
+        let mut headers = vec![format!("Authorization: Bearer {token}")];
+        headers.extend(last.map(|last| format!("Last-Event-ID: {last}")));
+        let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+        let mut lines = BufReader::new(site.open(&line, &headers, "").await);
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            let read = clock::within(PATIENCE, lines.read_line(&mut head)).await;
+            assert_ne!(read.unwrap().unwrap(), 0, "{head}");
+        }
+        Self {
+            status: head.split(' ').nth(1).unwrap().parse().unwrap(),
+            lines,
+        }
+    }
+
+    /// The next event; `None` at the end of the stream.
+    async fn next(&mut self) -> Option<Event> {
+        let mut event = Event::default();
+        loop {
+            let mut line = String::new();
+            let read = clock::within(PATIENCE, self.lines.read_line(&mut line)).await;
+            if read.expect("an event").unwrap() == 0 {
+                return None;
+            }
+            match line.trim_end().split_once(": ") {
+                Some(("event", name)) => event.name = name.to_owned(),
+                Some(("id", id)) => event.id = id.parse().ok(),
+                Some(("data", data)) => event.data = serde_json::from_str(data).unwrap(),
+                // Chunk sizes, comments, `retry`.
+                _ if !event.name.is_empty() && line.trim_end().is_empty() => return Some(event),
+                _ => {}
+            }
+        }
+    }
+
+    async fn until(&mut self, what: &str, fits: impl Fn(&Event) -> bool) -> Vec<Event> {
+        let mut seen = Vec::new();
+        loop {
+            let Some(event) = self.next().await else {
+                panic!("{what} never came: {seen:?}");
+            };
+            let found = fits(&event);
+            seen.push(event);
+            if found {
+                return seen;
+            }
+        }
+    }
+}
+
+fn is_leg(event: &Event, name: &str, state: &str) -> bool {
+    event.data["participant"]["name"] == name && event.data["change"]["state"] == state
+}
+
+#[tokio::test]
+async fn a_program_starts_follows_mutes_and_ends_a_conference() {
+    let (site, mut stage) = Site::with_conferences().await;
+    let alice = site.token("alice").await;
+    let made = site
+        .ask(&alice, "POST /api/v1/conferences", new(&["bob"]))
+        .await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let conference = &made.json()["conference"];
+    let id = conference["id"].as_str().unwrap();
+    let location = format!("/api/v1/conferences/{id}");
+    assert_eq!(made.header("Location"), Some(location.as_str()));
+    assert_eq!(
+        (&conference["state"], &conference["count"]),
+        (&json!("starting"), &json!(2))
+    );
+    assert_eq!(conference["participants"][0]["user"], "alice@example.org");
+    assert_eq!(conference["participants"][0]["leg"]["words"], "Queued");
+
+    let mut events = Events::open(&site, &alice, id, None).await;
+    assert_eq!(events.status, 200);
+    let first = events.next().await.unwrap();
+    assert_eq!(
+        (first.name.as_str(), first.id),
+        ("snapshot", first.data["version"].as_u64())
+    );
+    assert_eq!(first.data["participants"].as_array().unwrap().len(), 2);
+    let mut version = first.id.unwrap();
+    let mut legs = Vec::new();
+    for _ in 0..2 {
+        let (leg, _) = stage.next_dial().await;
+        stage.join(&leg).await;
+        legs.push(leg);
+    }
+    let mut all = events
+        .until("bob joined", |event| is_leg(event, "BOB Test", "joined"))
+        .await;
+    let state = site
+        .good(&alice, &format!("GET {location}"), Value::Null)
+        .await;
+    let bob = state["conference"]["participants"][1]["id"]
+        .as_str()
+        .unwrap();
+    assert_eq!(state["conference"]["state"], "running");
+    assert_eq!(state["reports"], json!([]));
+
+    let of_bob = format!("{location}/participants/{bob}");
+    let muted = site
+        .good(&alice, &format!("POST {of_bob}/mute"), Value::Null)
+        .await;
+    assert_eq!(muted["conference"]["participants"][1]["muted"], true);
+    all.extend(
+        events
+            .until("muted", |event| event.data["change"]["what"] == "muted")
+            .await,
+    );
+    site.good(&alice, &format!("POST {of_bob}/unmute"), json!({}))
+        .await;
+    let added = json!({ "participants": [{ "person": "carol", "name": "Caro" }] });
+    site.good(&alice, &format!("POST {location}/participants"), added)
+        .await;
+    let (carol, number) = stage.next_dial().await;
+    assert_eq!(number, "+15550103");
+    stage.happen(&carol, LegEvent::Dialling).await;
+    all.extend(
+        events
+            .until("carol is called", |event| is_leg(event, "Caro", "dialling"))
+            .await,
+    );
+    let disconnected = format!("POST {location}/participants/p3/disconnect");
+    site.good(&alice, &disconnected, Value::Null).await;
+    stage.happen(&carol, hung_up()).await;
+    all.extend(
+        events
+            .until("carol left", |event| is_leg(event, "Caro", "left"))
+            .await,
+    );
+    let again = format!("POST {location}/participants/p3/call");
+    site.good(&alice, &again, json!({ "place": "work" })).await;
+    let (carol, _) = stage.next_dial().await;
+    let removed = format!("DELETE {location}/participants/p3");
+    site.good(&alice, &removed, Value::Null).await;
+    stage.happen(&carol, hung_up()).await;
+    all.extend(
+        events
+            .until("removed", |event| event.data["change"]["what"] == "removed")
+            .await,
+    );
+
+    let since = format!("GET {location}?since={}", version);
+    let reports = site.good(&alice, &since, Value::Null).await["reports"].clone();
+    let told: Vec<&Value> = all.iter().map(|event| &event.data).collect();
+    let reports: Vec<&Value> = reports.as_array().unwrap().iter().collect();
+    assert_eq!(reports, told, "the same history");
+    for event in &all {
+        version += 1;
+        assert_eq!(
+            (event.name.as_str(), event.id),
+            ("report", Some(version)),
+            "no gap"
+        );
+        assert_eq!(event.data["version"], version);
+    }
+    let ended = site
+        .good(&alice, &format!("POST {location}/end"), Value::Null)
+        .await;
+    assert_eq!(ended["conference"]["state"], "ending");
+    for leg in [&legs[1], &legs[0]] {
+        stage.happen(leg, hung_up()).await;
+    }
+    let last = events
+        .until("the end", |event| event.data["change"]["what"] == "ended")
+        .await;
+    assert_eq!(
+        last.last().unwrap().data["change"]["cause"]["reason"],
+        "by-command"
+    );
+    assert!(
+        events.next().await.is_none(),
+        "the stream ends with the conference"
+    );
+    let after = site
+        .good(&alice, &format!("GET {location}"), Value::Null)
+        .await;
+    assert_eq!(after["conference"]["state"], "ended");
+    let calls = site
+        .store
+        .calls(&aor("alice"), None, None, 10)
+        .await
+        .unwrap();
+    assert_eq!(calls.len(), 1);
+}
+
+#[tokio::test]
+async fn a_stream_goes_on_where_it_was_cut_off() {
+    let (site, mut stage) = Site::with_conferences().await;
+    let alice = site.token("alice").await;
+    let (id, legs) = running(&site, &mut stage, &alice).await;
+    let mut events = Events::open(&site, &alice, &id, None).await;
+    let snapshot = events.next().await.unwrap();
+    let mut last = snapshot.id.unwrap();
+    if snapshot.data["participants"][1]["leg"]["state"] != "joined" {
+        let joined = events
+            .until("joined", |event| is_leg(event, "BOB Test", "joined"))
+            .await;
+        last = joined.last().unwrap().id.unwrap();
+    }
+    drop(events);
+    let mute = format!("POST /api/v1/conferences/{id}/participants/p2/mute");
+    site.good(&alice, &mute, Value::Null).await;
+    let mut events = Events::open(&site, &alice, &id, Some(last)).await;
+    let next = events.next().await.unwrap();
+    assert_eq!(
+        (next.name.as_str(), next.id),
+        ("report", Some(last + 1)),
+        "no snapshot"
+    );
+    assert_eq!(next.data["change"]["what"], "muted");
+    // What is too old to be told in reports is told as a whole. (A version of the future is none that we told.)
+    let mut anew = Events::open(&site, &alice, &id, Some(0)).await;
+    let first = anew.next().await.unwrap();
+    assert!(first.name == "snapshot" || first.id == Some(1), "{first:?}");
+    for wrong in ["x", "-1"] {
+        let line = format!("GET /api/v1/conferences/{id}/events");
+        let header = format!("Last-Event-ID: {wrong}");
+        let refused = site.ask_with(&alice, &line, &[&header], Value::Null).await;
+        assert_eq!(refused.code(), (400, "bad-request".to_owned()));
+    }
+    site.good(
+        &alice,
+        &format!("POST /api/v1/conferences/{id}/end"),
+        Value::Null,
+    )
+    .await;
+    for leg in legs.iter().rev() {
+        stage.happen(leg, hung_up()).await;
+    }
+    let end = events
+        .until("the end", |event| event.data["change"]["what"] == "ended")
+        .await;
+    let last = end.last().unwrap().id;
+    let over = Events::open(&site, &alice, &id, last).await;
+    assert_eq!(over.status, 204, "a browser does not come again");
+    let mut late = Events::open(&site, &alice, &id, last.map(|last| last - 1)).await;
+    assert_eq!(late.next().await.unwrap().id, last);
+    assert!(late.next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_its_place_in_the_conference_and_with_the_server() {
+    let (site, mut stage) = Site::with_conferences().await;
+    let (alice, bob) = (site.token("alice").await, site.token("bob").await);
+    let (id, legs) = running(&site, &mut stage, &alice).await;
+    let mut of_bob = Events::open(&site, &bob, &id, None).await;
+    of_bob.next().await.unwrap();
+    let remove = format!("DELETE /api/v1/conferences/{id}/participants/p2");
+    site.good(&alice, &remove, Value::Null).await;
+    stage.happen(&legs[1], hung_up()).await;
+    let heard = of_bob
+        .until("a refusal", |event| event.name == "error")
+        .await;
+    assert_eq!(heard.last().unwrap().data["code"], "unknown-conference");
+    assert!(of_bob.next().await.is_none());
+    let mut of_alice = Events::open(&site, &alice, &id, None).await;
+    of_alice.next().await.unwrap();
+    site.shutdown.cancel();
+    while of_alice.next().await.is_some() {}
+}
+
+#[tokio::test]
+async fn the_authority_and_the_ids_of_commands_are_those_of_the_conference_service() {
+    let (site, mut stage) = Site::with_conferences().await;
+    let (alice, carol) = (site.token("alice").await, site.sign_in("carol").await);
+    let key = ["Idempotency-Key: m-1"];
+    let post = "POST /api/v1/conferences";
+    let first = site.ask_with(&alice, post, &key, new(&["bob"])).await;
+    let again = site.ask_with(&alice, post, &key, new(&["bob"])).await;
+    assert_eq!((first.status, &first.body), (201, &again.body));
+    let other = site.ask_with(&alice, post, &key, new(&[])).await;
+    assert_eq!(other.code(), (409, "command-id-reused".to_owned()));
+    stage.next_dial().await;
+    assert!(stage.dialled.try_recv().is_err(), "nobody is called twice");
+    // Over SOAP the same id is the same command.
+    let mut soap = create("m-1", &["bob"]);
+    if let soap_proto::Operation::Create(create) = &mut soap.operation {
+        create.initiator.who = soap_proto::Who::Person("alice@example.org".into());
+    }
+    let by_token = Caller::Person {
+        aor: aor("alice"),
+        scopes: vec![api::SCOPE_CONFERENCE.into()],
+    };
+    let answer = stage.raw(&soap, by_token).await;
+    let answer = soap_proto::parse_response(&answer.envelope).unwrap();
+    let made = first.json()["conference"]["id"].clone();
+    assert_eq!(
+        crate::stage::snapshot(answer).id.as_str(),
+        made.as_str().unwrap()
+    );
+
+    let id = made.as_str().unwrap();
+    let at = format!("/api/v1/conferences/{id}");
+    for line in [
+        format!("GET {at}"),
+        format!("GET {at}/events"),
+        format!("POST {at}/end"),
+        format!("POST {at}/participants/p2/mute"),
+        format!("DELETE {at}/participants/p2"),
+    ] {
+        let refused = site.refused(&carol, &line, Value::Null).await;
+        assert_eq!(
+            refused,
+            (404, "unknown-conference".to_owned()),
+            "an outsider: {line}"
+        );
+    }
+    let bob = site.sign_in("bob").await;
+    let refused = site
+        .refused(&bob, &format!("POST {at}/end"), Value::Null)
+        .await;
+    assert_eq!(refused, (403, "not-allowed".to_owned()));
+    assert_eq!(
+        site.good(&bob, "GET /api/v1/conferences", Value::Null)
+            .await["conferences"][0]["id"],
+        made
+    );
+    assert_eq!(
+        site.good(&carol, "GET /api/v1/conferences", Value::Null)
+            .await,
+        json!({ "conferences": [] })
+    );
+    for (line, body, expected) in [
+        (post.to_owned(), new(&["zoe"]), (404, "unknown-person")),
+        (
+            post.to_owned(),
+            json!({ "participants": [{}] }),
+            (400, "bad-request"),
+        ),
+        (
+            post.to_owned(),
+            json!({ "participants": [{ "person": "bob", "number": "+15550102" }] }),
+            (400, "bad-request"),
+        ),
+        (
+            post.to_owned(),
+            json!({ "participants": [{ "number": "+4420555" }] }),
+            (422, "number-refused"),
+        ),
+        (
+            post.to_owned(),
+            json!({ "initiator": { "person": "bob" } }),
+            (403, "not-allowed"),
+        ),
+        (
+            format!("POST {at}/participants"),
+            json!({ "participants": [] }),
+            (400, "bad-request"),
+        ),
+        (
+            format!("POST {at}/participants/p9/mute"),
+            Value::Null,
+            (404, "unknown-participant"),
+        ),
+        (
+            format!("POST {at}/participants/p1/tickle"),
+            Value::Null,
+            (400, "bad-request"),
+        ),
+        (
+            format!("POST {at}/explode"),
+            Value::Null,
+            (400, "bad-request"),
+        ),
+        (
+            "GET /api/v1/conferences/none".to_owned(),
+            Value::Null,
+            (404, "unknown-conference"),
+        ),
+    ] {
+        let (status, code) = site.refused(&alice, &line, body).await;
+        assert_eq!((status, code.as_str()), expected, "{line}");
+    }
+    let bad = site
+        .ask_with(&alice, post, &["Idempotency-Key: a b"], new(&[]))
+        .await;
+    assert_eq!(bad.code().0, 400);
+    // The administrator sees all, and asserts nobody.
+    site.good(KEY, &format!("GET {at}"), Value::Null).await;
+    assert_eq!(site.refused(KEY, post, new(&[])).await.0, 400);
+    site.good(KEY, &format!("POST {at}/end"), Value::Null).await;
+    let gateway = site
+        .refused("the gateway's secret", &format!("GET {at}"), Value::Null)
+        .await;
+    assert_eq!(gateway, (401, "unauthenticated".to_owned()));
+}
+
+#[tokio::test]
+async fn a_roster_beyond_one_envelope_comes_whole() {
+    let (site, _stage) = Site::with_conferences().await;
+    let alice = site.token("alice").await;
+    let others: Vec<Value> = (0..400)
+        .map(|n| json!({ "number": format!("+1555{:07}", n), "name": format!("Somebody called number {n}") }))
+        .collect();
+    let body = json!({ "participants": others });
+    let made = site.good(&alice, "POST /api/v1/conferences", body).await;
+    let of = |state: &Value| {
+        let ids = state["conference"]["participants"].as_array().unwrap();
+        ids.iter().map(|one| one["id"].clone()).collect::<Vec<_>>()
+    };
+    let expected: Vec<Value> = (1..=401).map(|n| json!(format!("p{n}"))).collect();
+    assert_eq!(of(&made), expected);
+    let id = made["conference"]["id"].as_str().unwrap();
+    let line = format!("GET /api/v1/conferences/{id}");
+    assert_eq!(of(&site.good(&alice, &line, Value::Null).await), expected);
+}
+
+#[tokio::test]
+async fn without_a_conference_service_there_are_no_conferences() {
+    let site = Site::start().await;
+    let alice = site.token("alice").await;
+    let refused = site
+        .refused(&alice, "GET /api/v1/conferences", Value::Null)
+        .await;
+    assert_eq!(refused, (404, "unknown-operation".to_owned()));
+    let hook = json!({ "url": "https://8.8.8.8/", "events": ["conference.ended"] });
+    let refused = site.refused(&alice, "POST /api/v1/me/webhooks", hook).await;
+    assert_eq!(refused, (404, "unknown-operation".to_owned()));
+}
+
+#[tokio::test]
+async fn leaving_is_told_to_the_bridge() {
+    let (site, mut stage) = Site::with_conferences().await;
+    let alice = site.token("alice").await;
+    let (id, legs) = running(&site, &mut stage, &alice).await;
+    let line = format!("POST /api/v1/conferences/{id}/participants/p2/disconnect");
+    site.good(&alice, &line, Value::Null).await;
+    loop {
+        if let BridgeCommand::Release { leg } = stage.dialled.recv().await.unwrap() {
+            assert_eq!(leg, legs[1]);
+            break;
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The OpenAPI document: what is committed is what is served.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::site::Site;
+
+/// `UPDATE=1 cargo test -p api openapi` writes the file anew.
+#[test]
+fn the_committed_document_is_fresh() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/openapi.json");
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, api::openapi_json()).unwrap();
+    }
+    let there = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(there, api::openapi_json(), "stale; run with UPDATE=1");
+}
+
+#[tokio::test]
+async fn the_document_is_served_to_everybody_and_says_what_everything_is() {
+    let site = Site::start().await;
+    let served = site.request("GET /api/v1/openapi.json", &[], "").await;
+    assert_eq!(served.status, 200);
+    assert_eq!(served.body, api::openapi_json());
+    let document = served.json();
+    assert_eq!(document["openapi"].as_str().unwrap().get(..3), Some("3.1"));
+    let mut operations = 0;
+    let mut ids = std::collections::BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        assert!(path.starts_with("/api/v1/"), "{path}");
+        for (method, operation) in item.as_object().unwrap() {
+            operations += 1;
+            let summary = operation["summary"].as_str().unwrap_or_default();
+            assert!(!summary.is_empty(), "{method} {path} has no words");
+            let id = operation["operationId"].as_str().unwrap();
+            assert!(ids.insert(id.to_owned()), "{id} is there twice");
+            assert!(operation["responses"]["4XX"].is_object(), "{method} {path}");
+        }
+    }
+    assert!(operations >= 35, "{operations}");
+    undescribed(&document["components"]["schemas"], "schemas");
+    let mut referred = Vec::new();
+    references(&document, &mut referred);
+    for reference in referred {
+        let pointer = reference.trim_start_matches('#');
+        assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
+    }
+}
+
+fn references(of: &Value, found: &mut Vec<String>) {
+    match of {
+        Value::Object(map) => {
+            let reference = map.get("$ref").and_then(Value::as_str);
+            found.extend(reference.map(str::to_owned));
+            map.values().for_each(|value| references(value, found));
+        }
+        Value::Array(list) => list.iter().for_each(|value| references(value, found)),
+        _ => {}
+    }
+}
+
+/// Every property has words.
+fn undescribed(schemas: &Value, at: &str) {
+    for (name, schema) in schemas.as_object().unwrap() {
+        for (property, of) in schema["properties"].as_object().into_iter().flatten() {
+            let words =
+                of["description"].is_string() || of["oneOf"].is_array() || of["$ref"].is_string();
+            assert!(words, "{at}.{name}.{property} has no words: {of}");
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! Conferences as a SIP user: registers at the IM server like any client, ours or another, and serves the conference event package
+//! (RFC 4575) to who is on a conference's roster. It also tells the IM server who is on the phone (RFC 3903, RFC 4480). Pure: messages,
+//! states of conferences and the time come in, messages and wishes go out.
+//!
+//! Who asks is the IM server's word (P-Asserted-Identity, RFC 3325), believed only where whoever runs this says so. What a conference is
+//! like comes from its focus, for the conferences that somebody watches ([`Output::Watch`]); there is never more than the newest state of
+//! one to be told, so that nothing piles up.
+
+mod calls;
+mod documents;
+mod identity;
+mod phones;
+mod ports;
+mod subscriptions;
+mod ua;
+
+pub use phones::on_the_phone;
+pub use ports::{Config, Event, Limits, Output};
+pub use ua::{Believes, ConferenceUa};

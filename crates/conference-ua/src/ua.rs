@@ -1,0 +1,339 @@
+//! Its three calls, and what every message goes through.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use conference_core::Snapshot;
+use convoke_types::ConferenceId;
+use sip_proto::endpoint::{self, Endpoint, SendToken};
+use sip_proto::ua::{Ua, UaEvent, refuse};
+use sip_proto::{FlowId, Message, Method, ParseError, Source, Target};
+
+use crate::calls;
+use crate::identity::asserted;
+use crate::phones::Phones;
+use crate::ports::{Config, Event, Output};
+use crate::subscriptions::{Request, Subscriptions};
+
+/// What it answers, for Allow.
+const ALLOW: &str = "SUBSCRIBE, OPTIONS";
+
+/// Whether who sent a message over this connection is believed to say who asks. Given is also the connection on which we registered.
+pub type Believes = Box<dyn Fn(&Source, Option<FlowId>) -> bool + Send>;
+
+/// See the crate. Drain `poll_output` after every call.
+pub struct ConferenceUa {
+    domain: String,
+    endpoint: Endpoint,
+    ua: Ua,
+    believes: Believes,
+    subscriptions: Subscriptions,
+    phones: Phones,
+    outputs: VecDeque<Output>,
+    found: bool,
+    draining: bool,
+    drained: bool,
+}
+
+impl ConferenceUa {
+    /// Not registered yet: see [`set_server`](Self::set_server).
+    pub fn new(config: Config, believes: Believes) -> Self {
+        let contact = config.ua.contact.to_string();
+        Self {
+            endpoint: Endpoint::new(config.seed, config.endpoint.clone()),
+            subscriptions: Subscriptions::new(&config.domain, contact, &config.limits),
+            phones: Phones::new(config.limits.publishing),
+            domain: config.domain,
+            ua: Ua::new(config.ua),
+            believes,
+            outputs: VecDeque::new(),
+            found: false,
+            draining: false,
+            drained: false,
+        }
+    }
+
+    /// The IM server is to be reached there; with the first address it registers.
+    pub fn set_server(&mut self, target: Target, now: Instant) {
+        let config = self.ua.config();
+        let (via_host, contact) = (config.via_host.clone(), config.contact.clone());
+        self.ua.set_target(target, via_host, contact);
+        if !std::mem::replace(&mut self.found, true) {
+            self.ua.register(&mut self.endpoint, now);
+        }
+        self.pump(now);
+    }
+
+    /// Takes a message from the network.
+    pub fn handle_message(&mut self, source: Source, message: Message, now: Instant) {
+        self.endpoint.handle_message(source, message, now);
+        self.pump(now);
+    }
+
+    /// Answers what is no proper message as its error says.
+    pub fn handle_malformed(&mut self, source: Source, error: &ParseError, now: Instant) {
+        self.endpoint.handle_malformed(source, error);
+        self.pump(now);
+    }
+
+    /// Something that `Output::Send` asked for could not be sent.
+    pub fn handle_send_failed(&mut self, token: SendToken, now: Instant) {
+        self.endpoint.handle_send_failed(token, now);
+        self.pump(now);
+    }
+
+    /// A connection closed. Subscriptions stay: what they are to be told goes over the next one.
+    pub fn handle_flow_closed(&mut self, flow: FlowId, now: Instant) {
+        self.endpoint.handle_flow_closed(flow, now);
+        self.ua.handle_flow_closed(&mut self.endpoint, flow, now);
+        self.pump(now);
+    }
+
+    /// What a conference is like now.
+    pub fn handle_snapshot(&mut self, snapshot: Snapshot, now: Instant) {
+        self.subscriptions
+            .snapshot(&mut self.endpoint, snapshot, now);
+        self.pump(now);
+    }
+
+    /// There is no such conference, or no longer.
+    pub fn handle_over(&mut self, conference: &ConferenceId, now: Instant) {
+        self.subscriptions.over(&mut self.endpoint, conference, now);
+        self.pump(now);
+    }
+
+    /// An account (`user@domain`) has a leg in a conference, or has none any more.
+    pub fn handle_phone(&mut self, person: &str, on: bool, now: Instant) {
+        self.phones.set(person, on && !self.draining);
+        self.pump(now);
+    }
+
+    /// Takes no more subscriptions, takes back what is published and the registration; then comes [`Output::Drained`].
+    pub fn handle_drain(&mut self, now: Instant) {
+        self.draining = true;
+        self.phones.clear();
+        self.pump(now);
+    }
+
+    /// When to call `handle_timeout` at the latest.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let registered = self.ua.is_registered();
+        let subscriptions = self.subscriptions.poll_timeout();
+        [
+            self.endpoint.poll_timeout(),
+            self.ua.poll_timeout(),
+            subscriptions.filter(|_| registered),
+            self.phones.poll_timeout(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.endpoint.handle_timeout(now);
+        if self.ua.poll_timeout().is_some_and(|at| at <= now) {
+            self.ua.handle_timeout(&mut self.endpoint, now);
+        }
+        self.subscriptions.handle_timeout(now);
+        self.phones.handle_timeout(now);
+        self.pump(now);
+    }
+
+    /// The next thing to do; `None` when there is nothing more.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Number of subscriptions.
+    pub fn watched(&self) -> usize {
+        self.subscriptions.len()
+    }
+
+    /// Whether the IM server has us.
+    pub fn is_registered(&self) -> bool {
+        self.ua.is_registered()
+    }
+}
+
+impl ConferenceUa {
+    /// Carries on until nothing more comes of what happened.
+    fn pump(&mut self, now: Instant) {
+        loop {
+            self.drain(now);
+            if !self.ua.is_registered() {
+                break;
+            }
+            let via_host = self.ua.config().via_host.clone();
+            self.subscriptions
+                .notify(&mut self.endpoint, &via_host, now);
+            self.phones.publish(&mut self.ua, &mut self.endpoint, now);
+            if !self.drain(now) {
+                break;
+            }
+        }
+        while let Some(output) = self.subscriptions.poll_output() {
+            self.outputs.push_back(output);
+        }
+        self.go_down(now);
+    }
+
+    /// Deals with what endpoint and user agent say; whether they said anything.
+    fn drain(&mut self, now: Instant) -> bool {
+        let mut said = false;
+        loop {
+            if let Some(output) = self.endpoint.poll_output() {
+                self.on_endpoint(output, now);
+            } else if let Some(event) = self.ua.poll_event() {
+                self.on_ua(event, now);
+            } else {
+                return said;
+            }
+            said = true;
+        }
+    }
+
+    fn go_down(&mut self, now: Instant) {
+        if !self.draining || self.drained || self.phones.under_way() > 0 {
+            return;
+        }
+        if self.ua.is_registered() {
+            self.ua.unregister(&mut self.endpoint, now);
+            self.drain(now);
+        } else {
+            self.drained = true;
+            self.outputs.push_back(Output::Drained);
+        }
+    }
+
+    fn on_endpoint(&mut self, output: endpoint::Output, now: Instant) {
+        match output {
+            endpoint::Output::Send {
+                target,
+                bytes,
+                token,
+            } => self.outputs.push_back(Output::Send {
+                target,
+                bytes,
+                token,
+            }),
+            endpoint::Output::Event(event) => {
+                if let Some(event) = self.ua.handle(&mut self.endpoint, event, now) {
+                    self.on_event(event, now);
+                }
+            }
+        }
+    }
+
+    fn on_event(&mut self, event: endpoint::Event, now: Instant) {
+        match event {
+            endpoint::Event::Request {
+                tx,
+                source,
+                message,
+            } => {
+                let request = Request {
+                    tx,
+                    source,
+                    message,
+                };
+                self.on_request(request, now);
+            }
+            endpoint::Event::Response { tx, message, .. } => {
+                if let Some(status) = message.status().filter(|status| *status >= 200) {
+                    self.subscriptions.answered(tx, status, now);
+                }
+            }
+            endpoint::Event::Timeout { tx } => {
+                self.subscriptions.answered(tx, 408, now);
+            }
+            endpoint::Event::TransportError { tx } => {
+                self.subscriptions.lost(tx, now);
+            }
+            endpoint::Event::Ack { .. }
+            | endpoint::Event::Cancel { .. }
+            | endpoint::Event::NotAcknowledged { .. }
+            | endpoint::Event::ReplyFailed { .. } => {}
+        }
+    }
+
+    fn on_request(&mut self, request: Request, now: Instant) {
+        if request.message.method_ref() == Some(&Method::Subscribe) {
+            if self.draining {
+                return self
+                    .subscriptions
+                    .go_away(&mut self.endpoint, &request, now);
+            }
+            let own = self.ua.config().target.flow;
+            let believed = (self.believes)(&request.source, own);
+            let watcher = match believed {
+                true => asserted(&request.message, &self.domain),
+                false => None,
+            };
+            return self
+                .subscriptions
+                .subscribe(&mut self.endpoint, request, watcher, now);
+        }
+        let Request {
+            tx,
+            source,
+            message,
+        } = request;
+        if !calls::on_request(&mut self.endpoint, tx, &message, now) {
+            let event = endpoint::Event::Request {
+                tx,
+                source,
+                message,
+            };
+            refuse(&mut self.endpoint, &event, ALLOW, now);
+        }
+    }
+
+    fn on_ua(&mut self, event: UaEvent, now: Instant) {
+        match event {
+            UaEvent::Registered { expires_s, .. } => {
+                self.subscriptions.registered(&self.ua.config().target);
+                self.phones.registered();
+                self.tell(Event::Registered { expires_s });
+            }
+            UaEvent::RegistrationFailed {
+                status,
+                words,
+                retry_in_ms,
+            } => {
+                self.phones.unregistered();
+                self.tell(Event::NotRegistered {
+                    status,
+                    words,
+                    retry_in_ms,
+                });
+            }
+            UaEvent::Unregistered => {
+                self.phones.unregistered();
+                self.tell(Event::Unregistered);
+            }
+            // People write to the gateway; nobody reads here.
+            UaEvent::Message { tx, message, .. } => {
+                let endpoint = &mut self.endpoint;
+                self.ua
+                    .reply(endpoint, tx, &message, 405, "Method Not Allowed", now);
+            }
+            UaEvent::Answered {
+                token,
+                status,
+                response,
+            } => {
+                let told = self.phones.answered(token, status, response.as_ref(), now);
+                if let Some(event) = told {
+                    self.tell(event);
+                }
+            }
+            UaEvent::MessageResult { .. } => {}
+        }
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+}

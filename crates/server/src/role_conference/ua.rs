@@ -1,0 +1,221 @@
+//! Runs conferences as a SIP user: its core on transports of its own, fed by the focus's mailbox.
+
+use std::time::{Duration, Instant};
+
+use api::{News, Watching};
+use conference_ua::{ConferenceUa, Config as CoreConfig, Event, Limits, Output};
+use convoke_types::ConferenceId;
+use runtime::clock;
+use runtime::driver::{CoreOutput, SipCore, drive};
+use runtime::seed;
+use runtime::sip::{SipTransports, TransportEvent};
+use runtime::tasks::{Shutdown, Tasks};
+use sip_proto::{Target, endpoint};
+use tokio::sync::mpsc;
+
+use crate::im_account::{ImAccount, ImServerAddress, find_server};
+use crate::start::StartError;
+
+/// News that may wait for the core; while it is full the mailbox keeps the newest of each kind.
+const INPUTS_MAX: usize = 1_024;
+/// How long the last notifications may take when the server goes down.
+const DRAIN: Duration = Duration::from_secs(4);
+
+/// What the core is told by others.
+enum Input {
+    News(News),
+    /// The IM server is to be found there.
+    Server(Target),
+    /// The server goes down.
+    Drain,
+}
+
+/// What the core tells others.
+enum Told {
+    Watch(ConferenceId),
+    Unwatch(ConferenceId),
+    Event(Event),
+    Drained,
+}
+
+/// Starts it; it registers as soon as the IM server is there, and again whenever it comes back. `carriers` are the tasks that end after
+/// those of `tasks`.
+pub(crate) async fn start(
+    account: &ImAccount<'_>,
+    server: ImServerAddress,
+    password: String,
+    watching: Watching,
+    tasks: &Tasks,
+    carriers: &Tasks,
+) -> Result<SipTransports, StartError> {
+    let (transports, mut events) = account.open(&server, carriers).await?;
+    let ua = account.ua(&server, &transports, password)?;
+    let trust = account.trust(&server, &ua);
+    let config = CoreConfig {
+        domain: account.domain().to_owned(),
+        ua,
+        seed: seed::seed()?,
+        endpoint: endpoint::Config::default(),
+        limits: Limits::default(),
+    };
+    let believes = move |source: &_, own| trust.believes(source, own);
+    let mut core = Core {
+        ua: ConferenceUa::new(config, Box::new(believes)),
+    };
+    let (inputs, mut receiver) = mpsc::channel(INPUTS_MAX);
+    let (find, wanted) = mpsc::channel(1);
+    // The first search; there is room for it.
+    let _ = find.try_send(());
+    let shutdown = tasks.shutdown_token().clone();
+    let finding = find_server(
+        server,
+        wanted,
+        inputs.clone(),
+        Input::Server,
+        shutdown.clone(),
+    );
+    tasks.spawn_vital("conferences find their IM server", finding);
+    let stop = Shutdown::new();
+    let passing = pass_news(watching.clone(), inputs, shutdown, stop.clone());
+    tasks.spawn("conference news", passing);
+    let wires = transports.clone();
+    tasks.spawn_vital("conference ua", async move {
+        let stopped = drive(
+            &mut core,
+            &wires,
+            &mut events,
+            &mut receiver,
+            &stop,
+            |told, _now| match told {
+                Told::Watch(conference) => watching.watch(conference),
+                Told::Unwatch(conference) => watching.unwatch(&conference),
+                Told::Event(event) => {
+                    if matches!(event, Event::NotRegistered { .. }) {
+                        // One search at a time is enough.
+                        let _ = find.try_send(());
+                    }
+                    log(&event);
+                }
+                Told::Drained => stop.cancel(),
+            },
+        )
+        .await;
+        stop.cancel();
+        tracing::info!(?stopped, watched = core.ua.watched(), "conference ua ends");
+    });
+    Ok(transports)
+}
+
+/// Hands over what the focus tells. At the shutdown, when the focus has ended, its last words first; then the core has a bounded time
+/// for its own.
+async fn pass_news(
+    watching: Watching,
+    inputs: mpsc::Sender<Input>,
+    shutdown: Shutdown,
+    stop: Shutdown,
+) {
+    loop {
+        let news = tokio::select! {
+            () = stop.cancelled() => return,
+            () = shutdown.cancelled() => break,
+            news = watching.next() => news,
+        };
+        if inputs.send(Input::News(news)).await.is_err() {
+            return;
+        }
+    }
+    let last = async {
+        while let Some(news) = watching.try_next() {
+            if inputs.send(Input::News(news)).await.is_err() {
+                return;
+            }
+        }
+        if inputs.send(Input::Drain).await.is_ok() {
+            stop.cancelled().await;
+        }
+    };
+    if clock::within(DRAIN, last).await.is_err() {
+        tracing::warn!("not everybody was told that the server goes down");
+    }
+    stop.cancel();
+}
+
+fn log(event: &Event) {
+    match event {
+        Event::Registered { expires_s } => {
+            tracing::info!(expires_s, "conferences registered");
+        }
+        Event::NotRegistered {
+            status,
+            words,
+            retry_in_ms,
+        } => tracing::warn!(status, words, retry_in_ms, "conferences not registered"),
+        Event::Unregistered => tracing::info!("conferences unregistered"),
+        Event::Subscribed {
+            conference,
+            watcher,
+        } => tracing::debug!(%conference, watcher, "conference followed"),
+        Event::Refused { address, status } => {
+            tracing::debug!(%address, status, "refused to follow a conference");
+        }
+        Event::NoPresence { status } => {
+            tracing::warn!(
+                status,
+                "the IM server takes no presence: nobody is shown on the phone"
+            );
+        }
+    }
+}
+
+/// The core, as the driver wants it.
+struct Core {
+    ua: ConferenceUa,
+}
+
+impl SipCore for Core {
+    type Input = Input;
+    type Output = Told;
+
+    fn handle_transport(&mut self, event: TransportEvent, now: Instant) {
+        let ua = &mut self.ua;
+        match event {
+            TransportEvent::Message { source, message } => ua.handle_message(source, message, now),
+            TransportEvent::Bad { source, error } => ua.handle_malformed(source, &error, now),
+            TransportEvent::FlowClosed { flow } => ua.handle_flow_closed(flow, now),
+            TransportEvent::SendFailed { token, .. } => ua.handle_send_failed(token, now),
+        }
+    }
+    fn handle_input(&mut self, input: Input, now: Instant) {
+        let ua = &mut self.ua;
+        match input {
+            Input::News(News::Snapshot(snapshot)) => ua.handle_snapshot(*snapshot, now),
+            Input::News(News::Over(conference)) => ua.handle_over(&conference, now),
+            Input::News(News::Phone { user, on }) => ua.handle_phone(&user, on, now),
+            Input::Server(target) => ua.set_server(target, now),
+            Input::Drain => ua.handle_drain(now),
+        }
+    }
+    fn handle_timeout(&mut self, now: Instant) {
+        self.ua.handle_timeout(now);
+    }
+    fn poll_timeout(&mut self) -> Option<Instant> {
+        self.ua.poll_timeout()
+    }
+    fn poll_output(&mut self) -> Option<CoreOutput<Told>> {
+        Some(match self.ua.poll_output()? {
+            Output::Send {
+                target,
+                bytes,
+                token,
+            } => CoreOutput::Send {
+                target,
+                bytes,
+                token: Some(token),
+            },
+            Output::Watch(conference) => CoreOutput::App(Told::Watch(conference)),
+            Output::Unwatch(conference) => CoreOutput::App(Told::Unwatch(conference)),
+            Output::Event(event) => CoreOutput::App(Told::Event(event)),
+            Output::Drained => CoreOutput::App(Told::Drained),
+        })
+    }
+}

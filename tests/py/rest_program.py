@@ -1,0 +1,160 @@
+"""A program of somebody's that knows only REST: rest_program.py URL USER PASSWORD OTHER
+
+Signs in, changes and reads its person's telephones, asks to be told by webhook, starts a conference with OTHER, follows it by
+server-sent events, mutes and unmutes OTHER, ends the conference, and signs out. Prints what it saw as one JSON object.
+"""
+
+import hashlib
+import hmac
+import http.server
+import json
+import queue
+import sys
+import threading
+
+import requests
+
+URL, USER, PASSWORD, OTHER = sys.argv[1:]
+PATIENCE = 60
+
+notices = queue.Queue()
+
+
+class Listener(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        notices.put((self.headers["Convoke-Signature"], body))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+listener = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Listener)
+threading.Thread(target=listener.serve_forever, daemon=True).start()
+
+program = requests.Session()
+program.trust_env = False
+
+
+def call(method, path, body=None, expect=200, **headers):
+    answer = program.request(method, f"{URL}/api/v1{path}", json=body, headers=headers, timeout=PATIENCE)
+    assert answer.status_code == expect, (method, path, answer.status_code, answer.text)
+    return answer.json()
+
+
+seen = {}
+refused = program.post(f"{URL}/api/v1/session", json={"user": USER, "password": "wrong"}, timeout=PATIENCE)
+seen["wrong"] = refused.status_code
+seen["session"] = {key: value for key, value in call("POST", "/session", {"user": USER, "password": PASSWORD}).items()}
+renewed = call("POST", "/session/renew", **{"X-Convoke": "1"})
+program.headers["Authorization"] = f"Bearer {renewed['token']}"
+
+telephones = call("GET", "/me/telephones")
+telephones.insert(0, {"label": "pocket", "number": "+1 555 110 1", "kind": "mobile", "whenToUse": "on the road"})
+telephones[1]["default"] = True
+call("PUT", "/me/telephones", telephones)
+seen["telephones"] = call("GET", "/me/telephones")
+seen["directory"] = call("GET", f"/directory?q={OTHER}")["people"]
+hook = call(
+    "POST",
+    "/me/webhooks",
+    {"url": f"http://127.0.0.1:{listener.server_port}/", "events": ["conference.created", "conference.ended"]},
+    expect=201,
+)
+
+made = call(
+    "POST",
+    "/conferences",
+    {"title": "By program", "participants": [{"person": OTHER}]},
+    expect=201,
+    **{"Idempotency-Key": "program-1"},
+)["conference"]
+again = call(
+    "POST",
+    "/conferences",
+    {"title": "By program", "participants": [{"person": OTHER}]},
+    expect=201,
+    **{"Idempotency-Key": "program-1"},
+)["conference"]
+assert again["id"] == made["id"], (made, again)
+conference = f"/conferences/{made['id']}"
+seen["roles"] = [one["role"] for one in made["participants"]]
+other = made["participants"][1]["id"]
+
+
+def events(since=None):
+    headers = {"Last-Event-ID": str(since)} if since is not None else {}
+    stream = program.get(f"{URL}/api/v1{conference}/events", headers=headers, stream=True, timeout=PATIENCE)
+    assert stream.status_code == 200, stream.text
+    assert stream.headers["Content-Type"] == "text/event-stream"
+    event = {}
+    for line in stream.iter_lines(decode_unicode=True):
+        if line:
+            name, _, value = line.partition(": ")
+            event[name] = value
+        elif "data" in event:
+            yield event["event"], int(event.get("id", 0)), json.loads(event["data"])
+            event = {}
+        else:
+            event = {}
+
+
+def words(report):
+    change = report["change"]
+    who = report.get("participant", {}).get("name", "conference")
+    return f"{who} {change.get('state', change['what'])}"
+
+
+told = []
+stream = events()
+name, version, snapshot = next(stream)
+assert name == "snapshot" and snapshot["id"] == made["id"], (name, snapshot)
+first = version
+
+
+def follow(what):
+    """Reads reports until one that says this."""
+    global version
+    for name, number, report in stream:
+        assert name == "report" and number == version + 1 == report["version"], (version, number, name, report)
+        version = number
+        if report["change"]["what"] not in ("talking", "silent"):
+            told.append(words(report))
+            if told[-1] == what:
+                return report
+    raise AssertionError(f"{what} never came: {told}")
+
+
+follow(f"{OTHER} joined")
+call("POST", f"{conference}/participants/{other}/mute")
+follow(f"{OTHER} muted")
+# A stream that breaks goes on where it was.
+stream.close()
+call("POST", f"{conference}/participants/{other}/unmute")
+stream = events(since=version)
+follow(f"{OTHER} muted")
+mine = call("GET", "/conferences")["conferences"]
+assert [one["id"] for one in mine] == [made["id"]], mine
+call("POST", f"{conference}/end")
+seen["ended"] = follow("conference ended")["change"]["cause"]["reason"]
+assert next(stream, None) is None, "the stream ends with the conference"
+seen["told"] = told
+seen["versions"] = [first, version]
+
+signed = []
+for event in ("conference.created", "conference.ended"):
+    signature, body = notices.get(timeout=PATIENCE)
+    time, _, mac = signature.partition(",v1=")
+    payload = time.removeprefix("t=").encode() + b"." + body
+    expected = hmac.new(hook["secret"].encode(), payload, hashlib.sha256).hexdigest()
+    notice = json.loads(body)
+    assert notice["report"]["conference"] == made["id"], notice
+    signed.append([notice["event"], hmac.compare_digest(mac, expected)])
+seen["webhook"] = signed
+calls = call("GET", "/me/calls")["calls"]
+seen["calls"] = [[one["title"], one["missed"], [who["joined"] for who in one["people"]]] for one in calls]
+call("DELETE", "/session", **{"X-Convoke": "1"})
+seen["after"] = program.get(f"{URL}/api/v1/me", timeout=PATIENCE).status_code
+print(json.dumps(seen))

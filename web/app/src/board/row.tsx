@@ -1,0 +1,375 @@
+import { memo, type ReactNode } from 'react';
+import type { Words } from '../i18n/en.ts';
+import { useI18n } from '../i18n/index.tsx';
+import type { Board, BoardAction, BoardRow, ComposerRow, Person, Place } from '../model.ts';
+import { useModels } from '../shell/models.tsx';
+import { clock, NARROW, useMedia } from '../store.ts';
+import { Chip } from '../ui/chip.tsx';
+import { DropMenu, MenuItem, MenuLine, SubMenu } from '../ui/float.tsx';
+import { Icon } from '../ui/icon.tsx';
+import { Avatar, Button, IconButton, Meter } from '../ui/parts.tsx';
+import { placeIcon, usePlaceWord } from '../ui/place.tsx';
+import { PlaceMenu, PlaceWord } from './place-menu.tsx';
+import { addsToChip, chipOf, type GroupName } from './row-state.ts';
+
+interface FrameProps {
+  person: Person;
+  name: string;
+  mark?: ReactNode;
+  place: ReactNode;
+  state: ReactNode;
+  note?: ReactNode;
+  acts: ReactNode;
+  /** What the row opens on a telephone screen. */
+  menu?: (trigger: Parameters<typeof DropMenu>[0]['trigger']) => ReactNode;
+  flash?: number | undefined;
+}
+
+/** A highlight is shown for a change that is not older than this. */
+const FLASH_MS = 1_600;
+
+/** The same columns before and during the call, so nothing jumps when it starts. */
+export function RowFrame({ person, name, mark, place, state, note, acts, menu, flash }: FrameProps) {
+  const narrow = useMedia(NARROW);
+  return (
+    <li className="row">
+      {flash !== undefined && clock.now() - flash < FLASH_MS && <span key={flash} className="flash" aria-hidden="true" />}
+      <Avatar person={person} size={narrow ? 'lg' : 'm'} />
+      <div className="grow">
+        <div className="a">
+          {narrow && menu ? (
+            menu(
+              <button type="button" className="rowopen cut">
+                {name}
+              </button>,
+            )
+          ) : (
+            <b className="cut">{name}</b>
+          )}
+          {mark}
+        </div>
+        <div className="b">
+          {place}
+          <span className="st">{state}</span>
+        </div>
+        {note && <div className="c">{note}</div>}
+      </div>
+      <div className="acts">{acts}</div>
+    </li>
+  );
+}
+
+/** Owner, moderator, outside. */
+export function RoleMark({ of: role, person }: { of?: BoardRow['role']; person: Pick<Person, 'user'> }) {
+  const { t } = useI18n();
+  if (role === 'owner')
+    return (
+      <span className="mark">
+        <Icon name="crown" size="s" />
+        {t.board.owner}
+      </span>
+    );
+  if (role === 'moderator')
+    return (
+      <span className="mark">
+        <Icon name="shield" size="s" />
+        {t.board.moderator}
+      </span>
+    );
+  return person.user === undefined ? <span className="mark">{t.board.outside}</span> : null;
+}
+
+interface ComposerRowProps {
+  row: ComposerRow;
+  onPlace: (key: string, place: Place | string) => void;
+  onRemove: (key: string) => void;
+}
+
+/** One that will be called. */
+export const ComposerLine = memo(function ComposerLine({ row, onPlace, onRemove }: ComposerRowProps) {
+  const { t } = useI18n();
+  const word = usePlaceWord();
+  const next = row.places.filter((one) => one.id !== row.place.id && one.kind !== 'browser')[0];
+  return (
+    <RowFrame
+      person={row.person}
+      name={row.person.name}
+      mark={<RoleMark person={row.person} />}
+      place={<PlaceMenu person={row.person} place={row.place} places={row.places} onPlace={(place) => onPlace(row.key, place)} />}
+      state={
+        row.onlyInvite ? (
+          <span className="faint t12 cut">{t.board.onlyInvite}</span>
+        ) : (
+          next && <span className="faint t12 cut">{t.board.thenPlace(word(next).toLocaleLowerCase())}</span>
+        )
+      }
+      acts={
+        <IconButton icon="x" label={t.board.takeOff} aria-label={t.board.takeOffNamed(row.person.name)} onClick={() => onRemove(row.key)} />
+      }
+    />
+  );
+});
+
+/** The menu of a row, in one order everywhere. */
+const order: readonly BoardAction[] = [
+  'give-floor',
+  'lower-hand',
+  'mute',
+  'unmute',
+  'make-moderator',
+  'hand-over',
+  'text',
+  'disconnect',
+  'remove',
+];
+
+const actionIcons = {
+  'give-floor': 'wave',
+  'lower-hand': 'hand',
+  mute: 'micoff',
+  unmute: 'mic',
+  'make-moderator': 'shield',
+  'hand-over': 'crown',
+  text: 'text',
+  disconnect: 'hang',
+  remove: 'trash',
+} as const;
+
+function run(board: Board, row: BoardRow, action: BoardAction, text: (person: Person) => void): unknown {
+  const id = row.participant;
+  switch (action) {
+    case 'mute':
+      return board.mute(id);
+    case 'unmute':
+      return board.unmute(id);
+    case 'connect':
+      return board.connect(id);
+    case 'redial':
+      return board.redial(id);
+    case 'disconnect':
+      return board.disconnect(id);
+    case 'remove':
+      return board.remove(id);
+    case 'give-floor':
+      return board.giveFloor(id);
+    case 'lower-hand':
+      return board.lowerHandOf(id);
+    case 'make-moderator':
+      return board.makeModerator(id);
+    case 'hand-over':
+      return board.handOver(id);
+    case 'text':
+      return text(row.person);
+    case 'set-place':
+      return undefined;
+  }
+}
+
+interface BoardLineProps {
+  board: Board;
+  row: BoardRow;
+  group: GroupName;
+}
+
+/** One participant of the live board. */
+export const BoardLine = memo(function BoardLine({ board, row, group }: BoardLineProps) {
+  const { view } = useModels();
+  const { t, language } = useI18n();
+  const narrow = useMedia(NARROW);
+  const word = usePlaceWord();
+  const name = row.person.name;
+  const has = (action: BoardAction) => row.actions.has(action);
+  const text = (person: Person) => view.go({ page: 'chat', user: person.user ?? person.id });
+  const act = (action: BoardAction) => run(board, row, action, text);
+  const chip = chipOf(row);
+  const calls = has('redial') || has('connect');
+  const calling = group === 'calling';
+
+  const menu = (trigger: Parameters<typeof DropMenu>[0]['trigger']) => (
+    <DropMenu label={t.board.moreNamed(name)} align={narrow ? 'start' : 'end'} trigger={trigger}>
+      {calls && (
+        <MenuItem icon="out" onClick={() => act(has('redial') ? 'redial' : 'connect')}>
+          {has('redial') ? t.board.redial : t.board.connect}
+        </MenuItem>
+      )}
+      {calls && (
+        <SubMenu icon="phone" label={t.board.redialAt}>
+          {row.places.map((place) => (
+            <MenuItem key={place.id} icon={placeIcon(place.kind)} onClick={() => void board.redial(row.participant, place)}>
+              {word(place)}
+            </MenuItem>
+          ))}
+          {row.places.length > 0 && <MenuLine />}
+          <MenuItem
+            icon="pad"
+            onClick={() =>
+              view.patch({ number: { board: true, person: row.person, give: (number) => void board.redial(row.participant, number) } })
+            }
+          >
+            {t.anotherNumber}
+          </MenuItem>
+        </SubMenu>
+      )}
+      {order
+        .filter((action) => has(action) && action !== 'remove')
+        .map((action) => (
+          <MenuItem key={action} icon={actionIcons[action as keyof typeof actionIcons]} onClick={() => act(action)}>
+            {action === 'disconnect' && calling ? t.board.stop : t.board.action[action]}
+          </MenuItem>
+        ))}
+      {has('remove') && (
+        <>
+          <MenuLine />
+          <MenuItem icon="trash" bad onClick={() => act('remove')}>
+            {t.board.action.remove}
+          </MenuItem>
+        </>
+      )}
+    </DropMenu>
+  );
+  const anything = calls || order.some(has);
+
+  const mute = (has('mute') || has('unmute')) && (
+    <IconButton
+      icon={row.muted ? 'micoff' : 'mic'}
+      className="still"
+      label={t.board.mic}
+      aria-label={t.board.named(t.board.mic, name)}
+      aria-pressed={row.muted}
+      onClick={() => act(row.muted ? 'unmute' : 'mute')}
+    />
+  );
+  const hang = has('disconnect') && (
+    <IconButton
+      icon="hang"
+      label={calling ? t.board.stop : t.board.disconnect}
+      aria-label={t.board.named(calling ? t.board.stop : t.board.disconnect, name)}
+      onClick={() => act('disconnect')}
+    />
+  );
+  const meter = (
+    <span className="gauge">
+      <Meter state={row.talking ? 'on' : 'off'} label={row.talking ? t.board.talking : t.board.quiet} />
+    </span>
+  );
+
+  let acts: ReactNode;
+  switch (group) {
+    case 'hands':
+      acts = has('give-floor') ? (
+        <Button
+          small
+          onClick={() => act('give-floor')}
+          aria-label={t.board.named(narrow ? t.board.giveFloorShort : t.board.giveFloor, name)}
+        >
+          {narrow ? t.board.giveFloorShort : t.board.giveFloor}
+        </Button>
+      ) : (
+        meter
+      );
+      break;
+    case 'in':
+      acts = (
+        <>
+          {meter}
+          {mute}
+          {!narrow && hang}
+        </>
+      );
+      break;
+    case 'calling':
+      acts = hang;
+      break;
+    case 'notReached':
+      acts = (
+        <>
+          {!narrow && has('text') && (
+            <IconButton
+              icon="text"
+              className="text"
+              label={t.board.textInstead}
+              aria-label={t.board.named(t.board.textInstead, name)}
+              onClick={() => act('text')}
+            />
+          )}
+          {calls && (
+            <Button
+              small
+              icon="out"
+              onClick={() => act(has('redial') ? 'redial' : 'connect')}
+              aria-label={t.board.named(t.board.redial, name)}
+            >
+              {t.board.redial}
+            </Button>
+          )}
+        </>
+      );
+      break;
+    case 'left':
+      acts = calls && (
+        <Button
+          small
+          icon="phone"
+          onClick={() => act(has('connect') ? 'connect' : 'redial')}
+          aria-label={t.board.named(t.board.connect, name)}
+        >
+          {t.board.connect}
+        </Button>
+      );
+      break;
+  }
+
+  return (
+    <RowFrame
+      person={row.person}
+      name={name}
+      mark={<RoleMark of={row.role} person={row.person} />}
+      place={
+        has('set-place') ? (
+          <PlaceMenu
+            person={row.person}
+            place={row.place}
+            places={row.places}
+            onPlace={(place) => board.setPlace(row.participant, place)}
+          />
+        ) : (
+          <PlaceWord place={row.place} />
+        )
+      }
+      state={
+        <Chip state={chip} since={chip === 'hand' ? row.hand?.since : row.since} {...(row.hand ? { position: row.hand.position } : {})} />
+      }
+      note={noteOf(row, language, t)}
+      flash={row.changedAt}
+      {...(anything ? { menu } : {})}
+      acts={
+        <>
+          {acts}
+          {!narrow &&
+            (anything ? (
+              menu(<IconButton icon="more" label={t.common.more} aria-label={t.board.moreNamed(name)} />)
+            ) : (
+              <span className="noaction" />
+            ))}
+        </>
+      }
+    />
+  );
+});
+
+/** What the chip does not say; undefined when there is nothing. */
+export function noteOf(row: BoardRow, language: string, t: Words): ReactNode {
+  if (row.problem) return <span className="badtext">{t.problem[row.problem.code].what}</span>;
+  if (row.state === 'confirming') return t.board.waitsForKey;
+  if (row.state === 'joined' && row.silent && !row.muted) return t.board.noSound;
+  if (row.state === 'declined' && row.reasonWords) return t.quoted(row.reasonWords);
+  if (row.reason && addsToChip(row.reason)) {
+    return language === 'en' && row.reasonWords ? sentence(row.reasonWords) : t.reason[row.reason];
+  }
+  return undefined;
+}
+
+/** The server begins its reasons with a small letter. */
+function sentence(text: string): string {
+  return text.charAt(0).toLocaleUpperCase() + text.slice(1);
+}

@@ -1,0 +1,167 @@
+import { useEffect, useMemo } from 'react';
+import { useCalls } from '../board/calls.ts';
+import { plain } from '../i18n/format.ts';
+import { useI18n } from '../i18n/index.tsx';
+import type { Chat, Person } from '../model.ts';
+import { useModels } from '../shell/models.tsx';
+import { BackButton, PaneTabs } from '../shell/panes.tsx';
+import { useStore } from '../store.ts';
+import { DropMenu, MenuItem, MenuLine } from '../ui/float.tsx';
+import { Icon } from '../ui/icon.tsx';
+import { Avatar, Button, cx, IconButton } from '../ui/parts.tsx';
+import { placeIcon, usePlaceWord } from '../ui/place.tsx';
+import { toast } from '../ui/toast.tsx';
+import { Log } from './log-view.tsx';
+import { Write } from './write.tsx';
+import './chat.css';
+
+/** The chat with one person. */
+export function ChatPane({ user }: { user: string }) {
+  const { convoke } = useModels();
+  const outside = user.startsWith('number:');
+  const chat = useMemo(() => (outside ? undefined : convoke.chats.open(user)), [convoke, user, outside]);
+  if (chat) return <WithAccount key={user} chat={chat} />;
+  return <WithNumber key={user} id={user} />;
+}
+
+function WithAccount({ chat }: { chat: Chat }) {
+  const state = useStore(chat);
+  const { t } = useI18n();
+  useEffect(() => {
+    document.title = `${state.with.name} · Convoke`;
+    return () => {
+      document.title = 'Convoke';
+    };
+  }, [state.with.name]);
+  return (
+    <section className="chat" aria-label={`${t.chat.label}: ${state.with.name}`} data-screen="chat">
+      <Header person={state.with} user={state.with.user ?? state.with.id} />
+      <Log chat={chat} state={state} />
+      <p className="typing">
+        {state.typing && (
+          <>
+            <span className="dots" aria-hidden="true">
+              <b />
+              <b />
+              <b />
+            </span>
+            {t.chat.typing(plain(state.with.name))}
+          </>
+        )}
+      </p>
+      <Write chat={chat} name={plain(state.with.name)} draft={state.draft} />
+    </section>
+  );
+}
+
+/** A person without an account: they can be called. */
+function WithNumber({ id }: { id: string }) {
+  const { convoke } = useModels();
+  const { t } = useI18n();
+  useStore(convoke.people);
+  const person = convoke.people.person(id);
+  return (
+    <section className="chat" aria-label={person.name} data-screen="chat">
+      <Header person={person} />
+      <div className="empty">
+        <Avatar person={person} size="xl" />
+        <h2 className="t16 strong">{person.name}</h2>
+        <p className="soft">{t.chat.outsideSay}</p>
+      </div>
+    </section>
+  );
+}
+
+function Header({ person, user }: { person: Person; user?: string }) {
+  const { convoke } = useModels();
+  const { t } = useI18n();
+  const say = person.presenceText
+    ? `${t.presence[person.presence]} · ${person.presenceText}`
+    : person.user === undefined
+      ? (person.places[0]?.number ?? t.board.outside)
+      : t.presence[person.presence];
+  return (
+    <>
+      <header className="bar">
+        <BackButton />
+        <span className="onlynarrow">
+          <Avatar person={person} />
+        </span>
+        <div className="ti">
+          <h1 className="cut">{plain(person.name)}</h1>
+          <p className="cut">{say}</p>
+        </div>
+        <IconButton
+          icon={person.favourite ? 'starred' : 'star'}
+          className={cx('touchy', person.favourite && 'lit')}
+          label={person.favourite ? t.chat.unfavourite : t.chat.favourite}
+          aria-pressed={person.favourite}
+          onClick={() => void convoke.people.setFavourite(person, !person.favourite)}
+        />
+        <CallButton person={person} {...(user ? { user } : {})} />
+      </header>
+      <PaneTabs />
+    </>
+  );
+}
+
+/** One click calls; the small button offers the ways. */
+function CallButton({ person, user }: { person: Person; user?: string }) {
+  const { convoke } = useModels();
+  const { t } = useI18n();
+  const calls = useCalls();
+  const placeWord = usePlaceWord();
+  if (calls.running) {
+    return (
+      <Button icon="plus" className="touchy" onClick={() => calls.addToCall(person)}>
+        {t.chat.addToCall}
+      </Button>
+    );
+  }
+  return (
+    <span className="split">
+      <Button icon="phone" className="touchy" aria-label={t.chat.callNamed(person.name)} onClick={() => calls.call([person], user)}>
+        {t.chat.call}
+      </Button>
+      <DropMenu
+        label={t.chat.callMore}
+        align="end"
+        trigger={
+          <button type="button" className="btn touchy" aria-label={t.chat.callMore} data-tip={t.chat.callMore}>
+            <Icon name="car" />
+          </button>
+        }
+      >
+        {person.places
+          .filter((place) => place.kind !== 'browser' || person.user !== undefined)
+          .map((place) => (
+            <MenuItem key={place.id} icon={placeIcon(place.kind)} onClick={() => calls.callAt(person, place, user)}>
+              {t.chat.callAt(placeWord(place))}
+            </MenuItem>
+          ))}
+        {person.places.length > 0 && <MenuLine />}
+        <MenuItem icon="users" onClick={() => calls.compose([person], user)}>
+          {t.chat.choose}
+        </MenuItem>
+        {person.contact ? (
+          <MenuItem
+            icon="trash"
+            onClick={() => {
+              void convoke.people.removeContact(person);
+              toast({
+                text: t.chat.contactRemoved(person.name),
+                action: { label: t.common.undo, run: () => void convoke.people.addContact(person) },
+              });
+            }}
+          >
+            {t.chat.removeContact}
+          </MenuItem>
+        ) : (
+          <MenuItem icon="book" onClick={() => void convoke.people.addContact(person)}>
+            {t.chat.addContact}
+          </MenuItem>
+        )}
+      </DropMenu>
+    </span>
+  );
+}

@@ -1,0 +1,25 @@
+import { describe, expect, it } from 'vitest';
+import type { Person } from '../model.ts';
+import { CONTACTS_SHOWN, leftRows } from './rows.ts';
+
+function person(id: string, favourite = false): Person {
+  return { id, user: id, name: id, initials: 'X', presence: 'available', places: [], favourite, contact: true };
+}
+
+const nothing = { live: [], contacts: [], favourites: [], loadingPeople: false, chats: [], loadingChats: false };
+
+describe('the column on the left', () => {
+  it('says what to do next where nothing is', () => {
+    expect(leftRows(nothing).map((row) => row.key)).toEqual(['h-live', 's-live', 'h-contacts', 's-contacts', 'h-chats', 's-chats']);
+  });
+  it('does not say so while it is loading', () => {
+    const rows = leftRows({ ...nothing, loadingPeople: true, loadingChats: true });
+    expect(rows.filter((row) => row.kind === 'bones')).toHaveLength(2);
+  });
+  it('shows a favourite once, and leaves thousands to the address book', () => {
+    const contacts = [person('bob', true), ...Array.from({ length: 5_000 }, (_, i) => person(`p${i}`))];
+    const rows = leftRows({ ...nothing, contacts, favourites: [contacts[0] as Person] });
+    expect(rows.filter((row) => row.kind === 'person')).toHaveLength(1 + CONTACTS_SHOWN);
+    expect(rows.find((row) => row.kind === 'all')).toMatchObject({ count: 5_001 });
+  });
+});

@@ -1,0 +1,145 @@
+import { useState } from 'react';
+import { useI18n } from '../i18n/index.tsx';
+import type { Invitation, InvitationAnswer, InvitationItem, Place } from '../model.ts';
+import { useModels } from '../shell/models.tsx';
+import { useStore } from '../store.ts';
+import { DropMenu, MenuItem, MenuLine } from '../ui/float.tsx';
+import { Icon } from '../ui/icon.tsx';
+import { Button, cx, IconButton } from '../ui/parts.tsx';
+import { placeIcon, usePlaceWord } from '../ui/place.tsx';
+
+interface AnswerProps {
+  invitation: Invitation | InvitationItem;
+  places?: readonly Place[] | undefined;
+  answering: boolean;
+  /** In the ringing sheet: large. */
+  large?: boolean;
+}
+
+/** Join here, Call me at ▾, Decline with a message. */
+export function AnswerButtons({ invitation, places, answering, large }: AnswerProps) {
+  const { convoke, view } = useModels();
+  const { t } = useI18n();
+  const placeWord = usePlaceWord();
+  const mine = useStore(convoke.telephones).list;
+  const [writing, setWriting] = useState(false);
+  const offered: readonly Place[] =
+    places ?? mine.map((one) => ({ id: one.label, label: one.label, kind: one.kind, number: one.number, default: one.default }));
+  const give = (answer: InvitationAnswer, note?: string) => {
+    void convoke.conferences.answer(invitation, answer, note).then((done) => {
+      if (!done || answer === 'decline') return;
+      convoke.conferences.openBoard(invitation.conference);
+      if (view.get().board !== 'popped') view.patch({ board: 'docked' });
+      view.show('board');
+    });
+  };
+  if (writing) return <Writing onCancel={() => setWriting(false)} onSend={(note) => give('decline', note)} large={large} />;
+  return (
+    <>
+      <Button
+        icon="phone"
+        look="primary"
+        touch={large === true}
+        className={cx(large && 'grow')}
+        disabled={answering}
+        onClick={() => give('join')}
+      >
+        {t.invitation.joinHere}
+      </Button>
+      <DropMenu
+        label={t.invitation.callMeAt}
+        trigger={
+          <Button touch={large === true} iconAfter="car" disabled={answering}>
+            {t.invitation.callMeAt}
+          </Button>
+        }
+      >
+        {offered.map((place) => (
+          <MenuItem
+            key={place.id}
+            icon={placeIcon(place.kind)}
+            side={place.default ? t.placeUsual : place.number}
+            onClick={() => give({ callAt: place })}
+          >
+            {placeWord(place)}
+          </MenuItem>
+        ))}
+        {offered.length > 0 && <MenuLine />}
+        <MenuItem
+          icon="pad"
+          onClick={() =>
+            view.patch({
+              number: {
+                give: (number) => give({ callAt: { id: `number:${number}`, label: number, kind: 'number', number } }),
+              },
+            })
+          }
+        >
+          {t.anotherNumber}
+        </MenuItem>
+      </DropMenu>
+      <span className="split">
+        <Button look={large ? 'plain' : 'quiet'} touch={large === true} disabled={answering} onClick={() => give('decline')}>
+          {t.invitation.decline}
+        </Button>
+        <DropMenu
+          label={t.invitation.declineMore}
+          align="end"
+          trigger={
+            <button
+              type="button"
+              className={cx('btn', large ? 'touch' : 'quiet')}
+              aria-label={t.invitation.declineMore}
+              data-tip={t.invitation.declineMore}
+              disabled={answering}
+            >
+              <Icon name="car" />
+            </button>
+          }
+        >
+          {t.invitation.messages.map((message) => (
+            <MenuItem key={message} icon="text" onClick={() => give('decline', message)}>
+              {message}
+            </MenuItem>
+          ))}
+          <MenuLine />
+          <MenuItem icon="pen" onClick={() => setWriting(true)}>
+            {t.invitation.ownMessage}
+          </MenuItem>
+        </DropMenu>
+      </span>
+    </>
+  );
+}
+
+const NOTE_MAX = 200;
+
+function Writing({ onCancel, onSend, large }: { onCancel: () => void; onSend: (note: string) => void; large?: boolean | undefined }) {
+  const { t } = useI18n();
+  const [text, setText] = useState('');
+  return (
+    <form
+      className="decline"
+      onSubmit={(event) => {
+        event.preventDefault();
+        onSend(text.trim());
+      }}
+    >
+      <input
+        className={cx('input', large && 'touch')}
+        aria-label={t.invitation.ownMessage}
+        placeholder={t.invitation.ownPlaceholder}
+        value={text}
+        maxLength={NOTE_MAX}
+        // The person has just chosen to write.
+        ref={(element) => element?.focus()}
+        onChange={(event) => setText(event.target.value)}
+        onKeyDown={(event) => event.key === 'Escape' && onCancel()}
+      />
+      <Button type="submit" look="primary" touch={large === true}>
+        {t.invitation.declineSend}
+      </Button>
+      <IconButton icon="x" className={large ? 'big' : 'mid'} label={t.common.cancel} onClick={onCancel} />
+    </form>
+  );
+}

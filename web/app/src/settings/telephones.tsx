@@ -1,0 +1,264 @@
+import { type FormEvent, useEffect, useId, useState } from 'react';
+import { useI18n } from '../i18n/index.tsx';
+import type { Telephone } from '../model.ts';
+import { useModels } from '../shell/models.tsx';
+import { BackButton } from '../shell/panes.tsx';
+import { useSlow, useStore } from '../store.ts';
+import { DropMenu, MenuItem, MenuLine, Modal } from '../ui/float.tsx';
+import { Icon } from '../ui/icon.tsx';
+import { isNumber } from '../ui/number.ts';
+import { Button, Field, IconButton, ProblemNotice, Switch } from '../ui/parts.tsx';
+import { placeIcon, usePlaceWord } from '../ui/place.tsx';
+import { toast } from '../ui/toast.tsx';
+import { Choice } from './settings.tsx';
+import './settings.css';
+
+const kinds = ['mobile', 'work', 'home', 'other'] as const;
+
+/** Moves one to another place in the order. */
+export function moved<T>(list: readonly T[], from: number, to: number): T[] {
+  const next = [...list];
+  const [one] = next.splice(from, 1);
+  if (one !== undefined) next.splice(Math.max(0, Math.min(next.length, to)), 0, one);
+  return next;
+}
+
+/** Exactly one is the usual one, as long as there is any. */
+export function withUsual(list: readonly Telephone[], label: string | undefined): Telephone[] {
+  const usual = list.some((one) => one.label === label) ? label : list[0]?.label;
+  return list.map((one) => (one.default === (one.label === usual) ? one : { ...one, default: one.label === usual }));
+}
+
+/** Where I can be called, in the order of calling. */
+export default function Telephones() {
+  const { convoke } = useModels();
+  const { t } = useI18n();
+  const { telephones } = convoke;
+  const state = useStore(telephones);
+  const slow = useSlow(state.loading);
+  const [editing, setEditing] = useState<number | 'new' | undefined>();
+  useEffect(() => void telephones.load(), [telephones]);
+  const list = state.list;
+  const usual = list.find((one) => one.default)?.label;
+  const save = (next: readonly Telephone[], label = usual) => void telephones.save(withUsual(next, label));
+  const remove = (index: number) => {
+    const gone = list[index];
+    if (!gone) return;
+    save(list.filter((_, at) => at !== index));
+    toast({ text: t.telephones.removed(gone.label), action: { label: t.common.undo, run: () => save(list) } });
+  };
+  return (
+    <section className="page" aria-label={t.telephones.title} data-screen="telephones">
+      <header className="bar">
+        <BackButton />
+        <div className="ti">
+          <h1>{t.telephones.title}</h1>
+        </div>
+        {list.length > 0 && (
+          <Button icon="plus" className="touchy" onClick={() => setEditing('new')}>
+            {t.telephones.add}
+          </Button>
+        )}
+      </header>
+      <div className="scroll">
+        <div className="inner">
+          <p className="soft">{t.telephones.say}</p>
+          {state.problem && <ProblemNotice problem={state.problem} className="pagenotice" />}
+          {state.loading && list.length === 0 ? (
+            slow && (
+              <div className="bones" role="status" aria-label={t.common.loading}>
+                <span className="bone" />
+                <span className="bone" />
+              </div>
+            )
+          ) : list.length === 0 ? (
+            <div className="empty inpage">
+              <h2 className="t14 strong">{t.telephones.emptyTitle}</h2>
+              <p className="soft">{t.telephones.emptySay}</p>
+              <div className="acts">
+                <Button look="primary" icon="plus" onClick={() => setEditing('new')}>
+                  {t.telephones.add}
+                </Button>
+              </div>
+            </div>
+          ) : (
+            <ol className="tels">
+              {list.map((one, index) => (
+                <Line
+                  key={one.label}
+                  it={one}
+                  first={index === 0}
+                  last={index === list.length - 1}
+                  onEdit={() => setEditing(index)}
+                  onRemove={() => remove(index)}
+                  onMove={(by) => save(moved(list, index, index + by))}
+                  onUsual={() => save(list, one.label)}
+                />
+              ))}
+            </ol>
+          )}
+        </div>
+      </div>
+      {editing !== undefined && (
+        <Edit
+          it={editing === 'new' ? undefined : list[editing]}
+          taken={list.filter((_, at) => at !== editing).map((one) => one.label.toLowerCase())}
+          onClose={() => setEditing(undefined)}
+          onSave={(next) => {
+            const rest = editing === 'new' ? [...list, next] : list.map((one, at) => (at === editing ? next : one));
+            save(rest, editing !== 'new' && list[editing]?.default ? next.label : usual);
+            setEditing(undefined);
+          }}
+        />
+      )}
+    </section>
+  );
+}
+
+interface LineProps {
+  it: Telephone;
+  first: boolean;
+  last: boolean;
+  onEdit: () => void;
+  onRemove: () => void;
+  onMove: (by: number) => void;
+  onUsual: () => void;
+}
+
+function Line({ it, first, last, onEdit, onRemove, onMove, onUsual }: LineProps) {
+  const { t } = useI18n();
+  const word = usePlaceWord();
+  const label = word({ id: it.label, label: it.label, kind: it.kind });
+  const more = [it.whenToUse, it.guard && t.telephones.guarded].filter(Boolean).join(' · ');
+  return (
+    <li className="tel">
+      <span className="av sq">
+        <Icon name={placeIcon(it.kind)} />
+      </span>
+      <span className="two">
+        <span>
+          <b className="strong cut">{label}</b>
+          {it.default && <span className="chip go plain">{t.telephones.usual}</span>}
+        </span>
+        <span className="sub">
+          <span className="num">{it.number}</span>
+          {more && <span className="cut">{more}</span>}
+        </span>
+      </span>
+      <Button small look="quiet" className="hidesmall" onClick={onEdit} aria-label={`${t.telephones.edit}: ${label}`}>
+        {t.telephones.edit}
+      </Button>
+      <DropMenu
+        label={t.telephones.more(label)}
+        align="end"
+        trigger={<IconButton icon="more" className="touchy" label={t.common.more} aria-label={t.telephones.more(label)} />}
+      >
+        <MenuItem icon="pen" onClick={onEdit}>
+          {t.telephones.edit}
+        </MenuItem>
+        {!it.default && (
+          <MenuItem icon="star" onClick={onUsual}>
+            {t.telephones.makeUsual}
+          </MenuItem>
+        )}
+        {!first && (
+          <MenuItem icon="up" onClick={() => onMove(-1)}>
+            {t.telephones.up}
+          </MenuItem>
+        )}
+        {!last && (
+          <MenuItem icon="car" onClick={() => onMove(1)}>
+            {t.telephones.down}
+          </MenuItem>
+        )}
+        <MenuLine />
+        <MenuItem icon="trash" bad onClick={onRemove}>
+          {t.telephones.remove}
+        </MenuItem>
+      </DropMenu>
+    </li>
+  );
+}
+
+interface EditProps {
+  it: Telephone | undefined;
+  taken: readonly string[];
+  onClose: () => void;
+  onSave: (next: Telephone) => void;
+}
+
+function Edit({ it, taken, onClose, onSave }: EditProps) {
+  const { t } = useI18n();
+  const guardId = useId();
+  const [kind, setKind] = useState<Telephone['kind']>(it?.kind ?? 'mobile');
+  const [label, setLabel] = useState(it?.label ?? '');
+  const [number, setNumber] = useState(it?.number ?? '');
+  const [when, setWhen] = useState(it?.whenToUse ?? '');
+  const [guard, setGuard] = useState(it?.guard ?? false);
+  const [tried, setTried] = useState(false);
+  const name = label.trim() || (it ? '' : t.place[kind].toLowerCase());
+  const labelBad = name === '' ? t.telephones.needLabel : taken.includes(name.toLowerCase()) ? t.telephones.sameLabel : undefined;
+  const numberBad = isNumber(number) ? undefined : t.telephones.needNumber;
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    setTried(true);
+    if (labelBad || numberBad) return;
+    onSave({
+      label: name,
+      number: number.trim(),
+      kind,
+      default: it?.default ?? false,
+      guard,
+      ...(when.trim() ? { whenToUse: when.trim() } : {}),
+    });
+  };
+  return (
+    <Modal title={it ? t.telephones.editTitle(it.label) : t.telephones.addTitle} onClose={onClose}>
+      <form className="stack" onSubmit={submit} noValidate data-screen="telephone-edit">
+        <Field
+          label={t.telephones.number}
+          hint={t.telephones.numberHint}
+          error={tried ? numberBad : undefined}
+          type="tel"
+          inputMode="tel"
+          autoComplete="tel"
+          value={number}
+          onChange={(event) => setNumber(event.target.value)}
+        />
+        <div className="pairs">
+          <Choice label={t.telephones.kind} value={kind} options={kinds.map((one) => [one, t.place[one]] as const)} onChange={setKind} />
+          <Field
+            label={t.telephones.label}
+            error={tried ? labelBad : undefined}
+            placeholder={it ? undefined : t.place[kind].toLowerCase()}
+            value={label}
+            maxLength={40}
+            onChange={(event) => setLabel(event.target.value)}
+          />
+        </div>
+        <Field
+          label={t.telephones.whenToUse}
+          hint={t.telephones.whenHint}
+          value={when}
+          maxLength={80}
+          onChange={(event) => setWhen(event.target.value)}
+        />
+        <div className="switchline">
+          <span>
+            <span id={guardId} className="mid">
+              {t.telephones.guard}
+            </span>
+            <span className="faint t12">{t.telephones.guardSay}</span>
+          </span>
+          <Switch checked={guard} onChange={setGuard} labelledBy={guardId} />
+        </div>
+        <div className="acts">
+          <Button onClick={onClose}>{t.common.cancel}</Button>
+          <Button look="primary" type="submit">
+            {t.common.save}
+          </Button>
+        </div>
+      </form>
+    </Modal>
+  );
+}

@@ -1,0 +1,308 @@
+import { CSPProvider } from '@base-ui/react/csp-provider';
+import { lazy, Suspense, useEffect, useState } from 'react';
+import { Home } from '../chat/log-view.tsx';
+import { ChatPane } from '../chat/pane.tsx';
+import { browserLanguage, I18nProvider, isLanguage, type Language, useI18n } from '../i18n/index.tsx';
+import { Left } from '../left/left.tsx';
+import { NARROW, useMaybe, useMedia, useNow as useNowSeconds, usePick, useStore, WIDE } from '../store.ts';
+import { Announcer } from '../ui/announce.tsx';
+import { Button, cx, IconButton, Notice } from '../ui/parts.tsx';
+import { Toasts } from '../ui/toast.tsx';
+import { Tooltips } from '../ui/tooltip.tsx';
+import { linkTargets } from './links.ts';
+import { type Models, ModelsProvider, useModels } from './models.tsx';
+import { useNotices } from './notices.ts';
+import { SignIn } from './sign-in.tsx';
+import { useKeys } from './use-keys.ts';
+import { applyTheme, memory } from './window.ts';
+import '../ui/tokens.css';
+import '../ui/base.css';
+import './shell.css';
+
+// What a call needs is loaded when it is needed, and what is seldom opened when it is opened.
+const loadBoard = () => import('../board/board.tsx');
+const BoardPane = lazy(loadBoard);
+const CallBar = lazy(() => import('../board/bar.tsx'));
+const Popout = lazy(() => import('../board/popout.tsx'));
+const PoppedNote = lazy(() => import('../board/popout.tsx').then((module) => ({ default: module.PoppedNote })));
+const Ringing = lazy(() => import('../ringing/ringing.tsx'));
+const Settings = lazy(() => import('../settings/settings.tsx'));
+const Telephones = lazy(() => import('../settings/telephones.tsx'));
+const Palette = lazy(() => import('../palette/palette.tsx'));
+const Book = lazy(() => import('../palette/book.tsx'));
+const Help = lazy(() => import('./help.tsx'));
+const NumberDialog = lazy(() => import('./number.tsx'));
+
+const LANGUAGE_KEY = 'convoke.language';
+
+/** The window. `silent`: without the ring tone, for pictures and tests. */
+export function App({ models, language: fixed, silent }: { models: Models; language?: Language; silent?: boolean }) {
+  const own = usePick(models.convoke.session, (state) => state.me?.language);
+  const theme = usePick(models.view, (state) => state.theme);
+  const [chosen, setChosen] = useState<Language | undefined>(() => {
+    const kept = memory.get(LANGUAGE_KEY);
+    return isLanguage(kept) ? kept : undefined;
+  });
+  useEffect(() => applyTheme(theme), [theme]);
+  useEffect(() => models.view.follow(), [models]);
+  const language = fixed ?? (isLanguage(own) ? own : (chosen ?? browserLanguage()));
+  return (
+    <CSPProvider disableStyleElements>
+      <I18nProvider language={language}>
+        <ModelsProvider models={models}>
+          <Root
+            silent={silent === true}
+            onLanguage={(next) => {
+              memory.set(LANGUAGE_KEY, next);
+              setChosen(next);
+            }}
+          />
+          <Toasts />
+          <Tooltips />
+          <Announcer />
+        </ModelsProvider>
+      </I18nProvider>
+    </CSPProvider>
+  );
+}
+
+function Root({ silent, onLanguage }: { silent: boolean; onLanguage: (language: Language) => void }) {
+  const { convoke } = useModels();
+  const session = useStore(convoke.session);
+  // A short wait for the session of last time shows nothing rather than a page that goes away again.
+  const [resuming, setResuming] = useState(session.status === 'signing-in');
+  useEffect(() => {
+    if (session.status !== 'signing-in') setResuming(false);
+  }, [session.status]);
+  if (session.me) return <Shell silent={silent} />;
+  if (resuming && session.problem) return <Unreachable />;
+  if (resuming) return <main className="signin" aria-busy="true" />;
+  return <SignIn onLanguage={onLanguage} />;
+}
+
+/** The session of last time is there, but not the server: tried again by itself. */
+function Unreachable() {
+  const { convoke } = useModels();
+  const { t, format } = useI18n();
+  const session = useStore(convoke.session);
+  const now = useNowSeconds();
+  const words = session.problem ? t.problem[session.problem.code] : undefined;
+  return (
+    <main className="signin" data-screen="resuming">
+      <div className="signbox">
+        <img src="/icon.svg" width="40" height="40" alt="" />
+        <h1>{t.connection.offline}</h1>
+        <p className="soft">
+          {words?.what} {session.retryAt !== undefined && `${t.connection.retryIn(format.timer(Math.max(0, session.retryAt - now)))}.`}
+        </p>
+        <Button touch onClick={() => convoke.session.reconnect()}>
+          {t.connection.retryNow}
+        </Button>
+      </div>
+    </main>
+  );
+}
+
+/** List, chat and board beside each other, or one at a time. */
+function Shell({ silent }: { silent: boolean }) {
+  const { convoke, view } = useModels();
+  const { t } = useI18n();
+  const state = useStore(view);
+  const conferences = useStore(convoke.conferences);
+  const narrow = useMedia(NARROW);
+  const wide = useMedia(WIDE);
+  useKeys();
+  useNotices();
+  useCallLink();
+  useUnreadTitle();
+
+  const there = conferences.board !== undefined || conferences.composer !== undefined;
+  const boardState = useMaybe(conferences.board);
+  const popped = there && state.board === 'popped' && !narrow;
+  const shrunk = there && state.board === 'shrunk' && !narrow;
+  const docked = there && !popped && !shrunk;
+  // The empty column is only for windows with much room.
+  const roomy = useMedia('(min-width: 1280px)');
+  const column = wide && (docked || popped || (!there && state.column && roomy));
+  const boardShown = wide ? column : docked && state.pane === 'board';
+  const onList = narrow && state.pane === 'list';
+  // What is not seen is not there: a chat behind the list must not be taken for read.
+  const mainShown = !onList && (wide || state.pane !== 'board' || !boardShown);
+  const bar = there && (narrow ? state.pane !== 'board' || !boardShown : shrunk || (!wide && !popped && !boardShown));
+  useEffect(() => {
+    // The code of the board comes while the person still looks.
+    const timer = setTimeout(() => void loadBoard(), 2_000);
+    return () => clearTimeout(timer);
+  }, []);
+
+  // What the board asks for is asked where the board is.
+  const ofBoard = (
+    <>
+      {state.book?.pick && <Book book={state.book} onClose={() => view.patch({ book: undefined })} />}
+      {state.number?.board && <NumberDialog asked={state.number} onClose={() => view.patch({ number: undefined })} />}
+    </>
+  );
+  return (
+    <div
+      className={cx('app', column && 'withboard', there && 'incall')}
+      data-pane={!there && state.pane === 'board' ? 'main' : state.pane}
+      data-phase={boardState?.state}
+    >
+      <div className="leftside" role={onList ? 'main' : undefined}>
+        <Left />
+        {bar && !narrow && (
+          <Suspense fallback={<div className="callbar" aria-busy="true" />}>
+            <CallBar />
+          </Suspense>
+        )}
+      </div>
+      {mainShown && (
+        <main className="middle">
+          <Connection />
+          <Suspense fallback={<section className="chat" aria-busy="true" />}>
+            {state.route.page === 'chat' ? (
+              <ChatPane user={state.route.user} />
+            ) : state.route.page === 'settings' ? (
+              <Settings />
+            ) : state.route.page === 'telephones' ? (
+              <Telephones />
+            ) : (
+              <Home />
+            )}
+          </Suspense>
+        </main>
+      )}
+      {boardShown && (
+        <div className="boardside" role={mainShown ? undefined : 'main'}>
+          <Suspense fallback={<aside className="board" aria-busy="true" />}>
+            {popped ? <PoppedNote /> : there ? <BoardPane /> : <NoBoard />}
+          </Suspense>
+        </div>
+      )}
+      {bar && narrow && (
+        <Suspense fallback={<div className="callbar" aria-busy="true" />}>
+          <CallBar />
+        </Suspense>
+      )}
+      {popped && (
+        <Suspense>
+          <Popout>
+            <BoardPane />
+            <Suspense>{ofBoard}</Suspense>
+          </Popout>
+        </Suspense>
+      )}
+      {conferences.ringing.length > 0 && (
+        <div className="ringing">
+          <Suspense>
+            <Ringing silent={silent} />
+          </Suspense>
+        </div>
+      )}
+      <Suspense>
+        {state.palette && <Palette onClose={() => view.patch({ palette: false })} />}
+        {state.help && <Help onClose={() => view.patch({ help: false })} />}
+        {state.book && !state.book.pick && <Book book={state.book} onClose={() => view.patch({ book: undefined })} />}
+        {state.number && !state.number.board && <NumberDialog asked={state.number} onClose={() => view.patch({ number: undefined })} />}
+        {!popped && ofBoard}
+      </Suspense>
+      <span className="sr" aria-live="polite">
+        {conferences.problem ? t.problem[conferences.problem.code].what : ''}
+      </span>
+    </div>
+  );
+}
+
+/** The empty column: what to do next. */
+function NoBoard() {
+  const { convoke, view } = useModels();
+  const { t } = useI18n();
+  return (
+    <aside className="board" aria-label={t.board.label} data-screen="no-board">
+      <div className="empty">
+        <h2 className="t14 strong">{t.board.noneTitle}</h2>
+        <p className="soft">{t.board.noneSay}</p>
+        <div className="acts">
+          <Button
+            look="primary"
+            icon="users"
+            onClick={() => {
+              convoke.conferences.compose();
+              view.patch({ board: 'docked' });
+            }}
+          >
+            {t.board.choosePeople}
+          </Button>
+        </div>
+      </div>
+      <IconButton icon="x" className="hidecolumn" label={t.board.closeIt} onClick={() => view.setColumn(false)} />
+    </aside>
+  );
+}
+
+/** Says that the connection is away, and when it is tried again; nothing at all for a short cut. */
+function Connection() {
+  const { convoke } = useModels();
+  const { t } = useI18n();
+  const session = useStore(convoke.session);
+  const [long, setLong] = useState(false);
+  const away = session.status === 'offline' || session.status === 'connecting';
+  useEffect(() => {
+    if (!away) {
+      setLong(false);
+      return;
+    }
+    const timer = setTimeout(() => setLong(true), session.status === 'offline' ? 1_000 : 2_000);
+    return () => clearTimeout(timer);
+  }, [away, session.status]);
+  if (!away || !long) return null;
+  if (session.status === 'connecting') return <Notice className="connection" icon="cloudoff" title={t.connection.connecting} />;
+  return (
+    <Notice
+      className="connection"
+      look="warn"
+      icon="cloudoff"
+      title={
+        <>
+          {t.connection.offline}
+          {session.retryAt !== undefined && <Retry at={session.retryAt} />}
+        </>
+      }
+      action={
+        <Button small look="link" onClick={() => convoke.session.reconnect()}>
+          {t.connection.retryNow}
+        </Button>
+      }
+    >
+      {t.connection.offlineSay}
+    </Notice>
+  );
+}
+
+function Retry({ at }: { at: number }) {
+  const { t, format } = useI18n();
+  const now = useNowSeconds();
+  return <span className="soft"> · {t.connection.retryIn(format.timer(Math.max(0, at - now)))}</span>;
+}
+
+/** `/call?to=…` fills the list; it never calls. */
+function useCallLink(): void {
+  const { convoke, view } = useModels();
+  useEffect(() => {
+    if (location.pathname !== '/call') return;
+    const targets = linkTargets(location.search);
+    history.replaceState({ pane: 'board' }, '', '/');
+    convoke.conferences.compose(targets);
+    view.patch({ board: 'docked', pane: 'board', route: { page: 'home' } });
+  }, [convoke, view]);
+}
+
+/** Unread messages in the tab's title. */
+function useUnreadTitle(): void {
+  const { convoke } = useModels();
+  const unread = usePick(convoke.chats, (state) => state.unread);
+  useEffect(() => {
+    const bare = document.title.replace(/^\(\d+\) /, '');
+    document.title = unread > 0 ? `(${unread}) ${bare}` : bare;
+  }, [unread]);
+}

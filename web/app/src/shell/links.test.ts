@@ -1,0 +1,22 @@
+import { describe, expect, it } from 'vitest';
+import { linkTarget, linkTargets } from './links.ts';
+
+describe('links that open the composer', () => {
+  it('understands telephone, SIP and e-mail addresses', () => {
+    expect(linkTarget('tel:+1-555-0100;ext=4')).toBe('+15550100');
+    expect(linkTarget('sip:bob@demo.example;transport=tcp?subject=x')).toBe('bob@demo.example');
+    expect(linkTarget('mailto:carol@example.org?subject=hi')).toBe('carol@example.org');
+    expect(linkTarget('Bob Keller')).toBe('Bob Keller');
+  });
+  it('takes several, each once, and no more than fits', () => {
+    expect(linkTargets('?to=bob,carol&to=tel:%2B15550103&to=bob')).toEqual(['bob', 'carol', '+15550103']);
+    const many = Array.from({ length: 80 }, (_, i) => `p${i}`).join(',');
+    expect(linkTargets(`?to=${many}`)).toHaveLength(50);
+  });
+  it('throws nothing at hostile ones', () => {
+    expect(linkTargets('?to=%E0%A4%A')).toHaveLength(1);
+    expect(linkTarget('sip:%E0%A4%A')).toBeUndefined();
+    expect(linkTarget('x'.repeat(10_000))).toBeUndefined();
+    expect(linkTarget('bob\u0000\u0007')).toBe('bob');
+  });
+});

@@ -1,0 +1,45 @@
+import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Step } from '../src/fixtures/table.ts';
+
+/** Debian's Chromium; nothing is downloaded. */
+export async function launch(more: readonly string[] = []): Promise<Browser> {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: [
+      '--headless',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      ...more,
+    ],
+  });
+}
+
+/** Does what a person would do before the picture. */
+export async function take(page: Page, steps: readonly Step[], width: number): Promise<void> {
+  for (const step of steps) {
+    if ('click' in step) {
+      if (step.on === 'narrow' && width >= 720) continue;
+      if (step.on === 'wide' && width < 720) continue;
+      await page.locator(step.click).first().click({ timeout: 5_000 });
+    } else if ('type' in step) {
+      await page.locator(step.type[0]).first().fill(step.type[1]);
+    } else if ('press' in step) {
+      await page.keyboard.press(step.press);
+    } else if ('scroll' in step) {
+      const [selector, to] = step.scroll;
+      await page
+        .locator(selector)
+        .first()
+        .evaluate((element, top) => {
+          element.scrollTop = top as number;
+        }, to);
+    } else {
+      await page.waitForTimeout(step.wait);
+    }
+  }
+}

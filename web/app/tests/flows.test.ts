@@ -1,0 +1,499 @@
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { launch } from './browser.ts';
+import { serve } from './serve.ts';
+
+let browser: Browser;
+let site: { origin: string; close: () => Promise<void> };
+let context: BrowserContext;
+let page: Page;
+let faults: string[];
+
+beforeAll(async () => {
+  browser = await launch([
+    '--use-fake-ui-for-media-stream',
+    '--use-fake-device-for-media-stream',
+    '--autoplay-policy=no-user-gesture-required',
+  ]);
+  site = await serve('dist-fixtures', 'fixtures.html');
+});
+afterAll(async () => {
+  await browser?.close();
+  await site?.close();
+});
+beforeEach(async () => {
+  context = await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: 'en-GB', timezoneId: 'Europe/London' });
+  page = await context.newPage();
+  faults = [];
+  page.on('pageerror', (error) => faults.push(error.message));
+  page.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
+});
+afterEach(async () => {
+  await context.close();
+  expect(faults).toEqual([]);
+});
+
+const open = async (name: string, state: string) => {
+  await page.goto(`${site.origin}/?page=${name}&state=${state}&theme=light`);
+  await page.waitForSelector('[data-screen]', { state: 'attached' });
+};
+
+// biome-ignore lint/suspicious/noExplicitAny: what the page with made-up data puts there.
+type Shown = { models: any };
+const me = () => page.evaluate(() => (window as unknown as Shown).models.convoke.conferences.get().board.get().me);
+
+describe('chat', () => {
+  it('shows a message at once, as being sent, and keeps the cursor', async () => {
+    await open('chat', 'history');
+    await page.getByRole('textbox', { name: 'Write to Bob Keller' }).fill('Hello');
+    await page.keyboard.press('Enter');
+    await page.getByText('Hello', { exact: true }).waitFor();
+    expect(await page.locator('[data-mark=sending]').count()).toBe(1);
+    expect(await page.getByRole('textbox', { name: 'Write to Bob Keller' }).inputValue()).toBe('');
+    expect(await page.evaluate(() => document.activeElement?.tagName)).toBe('TEXTAREA');
+  });
+  it('begins a line with Shift Enter and does not send while a name is composed', async () => {
+    await open('chat', 'history');
+    const field = page.getByRole('textbox', { name: 'Write to Bob Keller' });
+    await field.fill('one');
+    await page.keyboard.press('Shift+Enter');
+    await page.keyboard.type('two');
+    expect(await field.inputValue()).toBe('one\ntwo');
+  });
+  it('stays where it is when older messages come in above', async () => {
+    await open('chat', 'scrolled');
+    const log = page.getByRole('log', { name: 'Messages' });
+    await log.evaluate((element) => {
+      element.scrollTop = 3_000;
+    });
+    await page.waitForTimeout(200);
+    const before = await page.evaluate(() => {
+      const top = document.querySelector('.log')?.getBoundingClientRect().top ?? 0;
+      const rows = [...document.querySelectorAll('.log .msg')];
+      const first = rows.find((row) => row.getBoundingClientRect().top > top + 50) as HTMLElement;
+      return { text: first.textContent, at: first.getBoundingClientRect().top };
+    });
+    await page.evaluate(() => {
+      const chat = (window as unknown as Shown).models.convoke.chats.open('bob@convoke.example');
+      chat.set((now: { items: { at: number }[] }) => ({
+        ...now,
+        items: [
+          ...Array.from({ length: 50 }, (_, n) => ({
+            kind: 'message',
+            id: `older-${n}`,
+            mine: false,
+            text: `older ${n}`,
+            at: (now.items[0]?.at ?? 0) - (51 - n) * 600_000,
+            state: 'read',
+          })),
+          ...now.items,
+        ],
+      }));
+    });
+    await page.waitForTimeout(300);
+    const after = await page.evaluate((text) => {
+      const row = [...document.querySelectorAll('.log .msg')].find((one) => one.textContent === text);
+      return row?.getBoundingClientRect().top;
+    }, before.text);
+    expect(Math.abs((after ?? Number.POSITIVE_INFINITY) - before.at)).toBeLessThan(4);
+  });
+  it('follows the newest while the end is in sight', async () => {
+    await open('chat', 'history');
+    for (let n = 0; n < 12; n += 1) {
+      await page.getByRole('textbox', { name: 'Write to Bob Keller' }).fill(`line ${n}`);
+      await page.keyboard.press('Enter');
+    }
+    await page.getByText('line 11', { exact: true }).waitFor();
+    const left = await page.locator('.log').evaluate((element) => element.scrollHeight - element.scrollTop - element.clientHeight);
+    expect(left).toBeLessThan(2);
+  });
+});
+
+describe('keyboard', () => {
+  it('mutes, raises the hand and asks for people when the call has the focus', async () => {
+    await open('board', 'live');
+    await page.locator('.board').focus();
+    await page.keyboard.press('m');
+    expect((await me()).muted).toBe(true);
+    await page.keyboard.press('h');
+    expect((await me()).hand).toBeDefined();
+    await page.keyboard.press('h');
+    expect((await me()).hand).toBeUndefined();
+    await page.keyboard.press('p');
+    await page.waitForTimeout(50);
+    expect(await page.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toBe('Add people');
+    await page.keyboard.press('m');
+    expect(await page.locator('.add input').inputValue(), 'letters typed are text').toBe('m');
+  });
+  it('does the same with Ctrl Shift from the chat', async () => {
+    await open('board', 'live');
+    await page.getByRole('textbox', { name: 'Write to Bob Keller' }).focus();
+    await page.keyboard.press('m');
+    expect((await me()).muted).toBe(false);
+    await page.keyboard.press('Control+Shift+m');
+    expect((await me()).muted).toBe(true);
+    await page.keyboard.press('Control+Shift+h');
+    expect((await me()).hand).toBeDefined();
+  });
+  it('lets a muted one talk while Space is held', async () => {
+    await open('board', 'muted');
+    await page.evaluate(() => {
+      const { board } = (window as unknown as Shown).models.convoke.conferences.get();
+      (window as unknown as { held: boolean[] }).held = [];
+      board.pushToTalk = (down: boolean) => (window as unknown as { held: boolean[] }).held.push(down);
+    });
+    await page.locator('.board').focus();
+    await page.keyboard.down('Space');
+    await page.keyboard.up('Space');
+    expect(await page.evaluate(() => (window as unknown as { held: boolean[] }).held)).toEqual([true, false]);
+  });
+  it('opens the search with Ctrl K and writes with Enter', async () => {
+    await open('chat', 'history');
+    await page.keyboard.press('Control+k');
+    await page.getByRole('combobox', { name: 'Search or call' }).fill('carol');
+    await page.getByRole('option', { name: /Carol Diaz/ }).waitFor();
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Carol Diaz', level: 1 }).waitFor();
+  });
+  it('calls several at once with Ctrl Enter', async () => {
+    await open('chat', 'history');
+    await page.keyboard.press('Control+k');
+    for (const name of ['bob', 'carol']) {
+      await page.getByRole('combobox', { name: 'Search or call' }).fill(name);
+      await page
+        .getByRole('option', { name: new RegExp(name, 'i') })
+        .first()
+        .waitFor();
+      await page.keyboard.press('Tab');
+    }
+    await page.keyboard.press('Control+Enter');
+    await page.waitForSelector('[data-screen=composer]');
+    expect(await page.locator('li.row').count()).toBe(2);
+  });
+  it('closes what is open with Escape and gives the focus back', async () => {
+    await open('board', 'live');
+    await page.locator('.sel').focus();
+    await page.keyboard.press('Enter');
+    await page.locator('.pop').waitFor();
+    await page.keyboard.press('Escape');
+    await page.locator('.pop').waitFor({ state: 'detached' });
+    expect(await page.evaluate(() => document.activeElement?.className)).toContain('sel');
+  });
+});
+
+describe('the board', () => {
+  it('goes into a window of its own and comes back', async () => {
+    await open('board', 'live');
+    const [other] = await Promise.all([context.waitForEvent('page'), page.getByRole('button', { name: 'Open in its own window' }).click()]);
+    await other.getByRole('heading', { name: 'Delivery plan, week 48' }).waitFor();
+    expect(await other.evaluate(() => getComputedStyle(document.querySelector('.key.leave') as Element).backgroundColor)).toBe(
+      'rgb(196, 51, 42)',
+    );
+    await page.getByText('The board is in its own window').waitFor();
+    await other.getByRole('button', { name: 'More about Bob Keller' }).click();
+    await other.getByRole('menuitem', { name: 'Make moderator' }).waitFor();
+    await other.keyboard.press('Escape');
+    await other.locator('.board').focus();
+    await other.keyboard.press('m');
+    expect((await me()).muted).toBe(true);
+    await other.getByRole('button', { name: /Where to call Erin Walsh/ }).click();
+    await other.getByRole('menuitem', { name: 'Another number' }).click();
+    await other.getByRole('dialog', { name: 'Call Erin Walsh at another number' }).getByRole('button', { name: 'Cancel' }).click();
+    await other.close();
+    await page.locator('[data-screen=board]').waitFor();
+  });
+  it('shrinks to a bar and grows again', async () => {
+    await open('board', 'live');
+    await page.getByRole('button', { name: 'Shrink to a bar' }).click();
+    await page.locator('[data-screen=bar]').waitFor();
+    await page.locator('.callbar .open').click();
+    await page.locator('[data-screen=board]').waitFor();
+  });
+  it('takes a removal back', async () => {
+    await open('composer', 'people');
+    await page.getByRole('button', { name: 'Take Carol Diaz off the list' }).click();
+    expect(await page.locator('li.row').count()).toBe(3);
+    await page.getByRole('button', { name: 'Undo' }).click();
+    expect(await page.locator('li.row').count()).toBe(4);
+  });
+  it('asks before it ends for all, and a No changes nothing', async () => {
+    await open('board', 'live');
+    await page.getByRole('button', { name: 'End for all' }).click();
+    const ask = page.getByRole('alertdialog', { name: 'End for all?' });
+    await ask.getByRole('button', { name: 'Keep it going' }).click();
+    await ask.waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: 'End for all' }).click();
+    await ask.getByRole('button', { name: 'End for all' }).click();
+    await page.getByText('It was ended for all.').waitFor();
+  });
+  it('keeps rows under the pointer and lets them go afterwards', async () => {
+    await open('board', 'live');
+    await page.locator('section:nth-of-type(3) li.row').first().hover();
+    await page.mouse.move(1_200, 540);
+    await page.evaluate(() => {
+      const { board } = (window as unknown as Shown).models.convoke.conferences.get();
+      // biome-ignore lint/suspicious/noExplicitAny: made-up data.
+      board.set((now: any) => {
+        const [dave, ...calling] = now.groups.calling;
+        return { ...now, groups: { ...now.groups, in: [...now.groups.in, { ...dave, state: 'joined' }], calling } };
+      });
+    });
+    const group = () =>
+      page.evaluate(() => {
+        const row = [...document.querySelectorAll('li.row')].find((one) => one.textContent?.includes('Dave Osei'));
+        return row?.closest('section')?.querySelector('h3')?.textContent;
+      });
+    expect(await group()).toContain('Being called');
+    await page.mouse.move(600, 300);
+    await page.waitForTimeout(100);
+    expect(await group()).toContain('In the call');
+  });
+  it('takes a pasted line of addresses as people', async () => {
+    await open('composer', 'empty');
+    await page.locator('.add input').focus();
+    await page.evaluate(() => {
+      const data = new DataTransfer();
+      data.setData('text', 'Bob; Carol');
+      document.activeElement?.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }));
+    });
+    await page.waitForTimeout(50);
+    expect(await page.locator('li.row').count()).toBe(1);
+  });
+});
+
+describe('a link', () => {
+  it('fills the list and calls nobody', async () => {
+    await page.addInitScript(() => history.replaceState(null, '', `/call${location.search}&to=bob@convoke.example,tel:%2B15550177`));
+    await page.goto(`${site.origin}/?page=chat&state=history&theme=light`);
+    await page.waitForSelector('[data-screen=composer]');
+    expect(await page.locator('li.row').count()).toBe(2);
+    expect(new URL(page.url()).pathname, 'a reload does not do it again').toBe('/');
+    expect(await page.evaluate(() => (window as unknown as Shown).models.convoke.conferences.get().board)).toBeUndefined();
+  });
+});
+
+describe('sound of the browser', () => {
+  const lab = async () => {
+    await context.grantPermissions(['microphone'], { origin: site.origin });
+    await page.goto(`${site.origin}/?lab=1`);
+    await page.waitForFunction(() => 'lab' in window);
+  };
+  it('shows a level in the test and gives the microphone back', async () => {
+    await lab();
+    const levels = await page.evaluate(async () => {
+      // biome-ignore lint/suspicious/noExplicitAny: what the page for tests puts there.
+      const voice = (window as any).lab.createVoice();
+      const worked = await voice.test();
+      const seen: number[] = [];
+      for (let n = 0; n < 30; n += 1) {
+        await new Promise((done) => setTimeout(done, 50));
+        seen.push(voice.get().level);
+      }
+      const names = voice.get().devices.microphones.length;
+      voice.stopTest();
+      return { worked, loudest: Math.max(...seen), names, status: voice.get().status, level: voice.get().level };
+    });
+    expect(levels.worked).toBe(true);
+    expect(levels.loudest).toBeGreaterThan(0.2);
+    expect(levels.names).toBeGreaterThan(0);
+    expect(levels.status).toBe('idle');
+    expect(levels.level).toBe(0);
+  });
+  it('is heard at the other end, silent when muted, heard while the key is held, and goes on over a fresh connection', async () => {
+    await lab();
+    const result = await page.evaluate(async () => {
+      // biome-ignore lint/suspicious/noExplicitAny: what the page for tests puts there.
+      const voice = (window as any).lab.createVoice();
+      const session = await voice.open();
+      const events: string[] = [];
+      session.onEvent = (event: string) => events.push(event);
+      const context = new AudioContext();
+      const answer = async () => {
+        const other = new RTCPeerConnection();
+        const heard = new Promise<MediaStream>((done) =>
+          other.addEventListener('track', (event) => done(event.streams[0] ?? new MediaStream([event.track]))),
+        );
+        await other.setRemoteDescription({ type: 'offer', sdp: await session.offer() });
+        await other.setLocalDescription(await other.createAnswer());
+        await new Promise<void>((done) => {
+          if (other.iceGatheringState === 'complete') done();
+          other.addEventListener('icegatheringstatechange', () => other.iceGatheringState === 'complete' && done());
+          setTimeout(done, 1_000);
+        });
+        await session.accept(other.localDescription?.sdp ?? '');
+        const stream = await heard;
+        // A stream is only pulled when something plays it.
+        const audio = new Audio();
+        audio.srcObject = stream;
+        audio.muted = true;
+        void audio.play();
+        const analyser = context.createAnalyser();
+        context.createMediaStreamSource(stream).connect(analyser);
+        return { other, analyser };
+      };
+      const loudest = async (analyser: AnalyserNode, ms: number) => {
+        const samples = new Float32Array(analyser.fftSize);
+        let most = 0;
+        const until = performance.now() + ms;
+        while (performance.now() < until) {
+          await new Promise((done) => setTimeout(done, 20));
+          analyser.getFloatTimeDomainData(samples);
+          for (const sample of samples) most = Math.max(most, Math.abs(sample));
+        }
+        return most;
+      };
+      const first = await answer();
+      const open = await loudest(first.analyser, 2_500);
+      session.mute(true);
+      await loudest(first.analyser, 500);
+      const muted = await loudest(first.analyser, 1_500);
+      voice.pushToTalk(true);
+      const pushed = await loudest(first.analyser, 2_500);
+      voice.pushToTalk(false);
+      session.mute(false);
+      const second = await answer();
+      const again = await loudest(second.analyser, 2_500);
+      const status = voice.get().status;
+      session.close();
+      return {
+        open,
+        muted,
+        pushed,
+        again,
+        status,
+        after: voice.get().status,
+        ups: events.filter((one) => one === 'up').length,
+        audios: document.querySelectorAll('audio').length,
+      };
+    });
+    expect(result.open).toBeGreaterThan(0.05);
+    expect(result.muted).toBeLessThan(0.01);
+    expect(result.pushed).toBeGreaterThan(0.05);
+    expect(result.again).toBeGreaterThan(0.05);
+    expect(result.status).toBe('connected');
+    expect(result.ups).toBeGreaterThanOrEqual(2);
+    expect(result.after).toBe('idle');
+    expect(result.audios).toBe(0);
+  });
+  it('says in words when the microphone is refused', async () => {
+    const refusing = await browser.newContext({ locale: 'en-GB' });
+    const other = await refusing.newPage();
+    await other.addInitScript(() => {
+      navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', 'NotAllowedError'));
+    });
+    await other.goto(`${site.origin}/?lab=1`);
+    await other.waitForFunction(() => 'lab' in window);
+    const result = await other.evaluate(async () => {
+      // biome-ignore lint/suspicious/noExplicitAny: what the page for tests puts there.
+      const voice = (window as any).lab.createVoice();
+      const code = await voice.open().then(
+        () => 'opened',
+        (fault: { code: string }) => fault.code,
+      );
+      return { code, problem: voice.get().problem?.code, worked: await voice.test(), status: voice.get().status };
+    });
+    await refusing.close();
+    expect(result).toEqual({ code: 'microphone-refused', problem: 'microphone-refused', worked: false, status: 'idle' });
+  });
+  it('tells when the microphone is pulled out, and takes another', async () => {
+    await lab();
+    const result = await page.evaluate(async () => {
+      const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+      const taken: MediaStream[] = [];
+      navigator.mediaDevices.getUserMedia = async (wanted) => {
+        const stream = await real(wanted);
+        taken.push(stream);
+        return stream;
+      };
+      // biome-ignore lint/suspicious/noExplicitAny: what the page for tests puts there.
+      const voice = (window as any).lab.createVoice();
+      const session = await voice.open();
+      const events: string[] = [];
+      session.onEvent = (event: string) => events.push(event);
+      await session.offer();
+      const track = taken[0]?.getAudioTracks()[0] as MediaStreamTrack;
+      track.stop();
+      track.dispatchEvent(new Event('ended'));
+      await new Promise((done) => setTimeout(done, 500));
+      const state = { events, taken: taken.length, problem: voice.get().problem?.code };
+      session.close();
+      return state;
+    });
+    expect(result.events).toContain('device-lost');
+    expect(result.taken).toBe(2);
+    expect(result.problem).toBeUndefined();
+  });
+});
+
+describe('with 5,000 contacts and 100,000 messages', () => {
+  it('draws few rows, answers a key at once, and scrolls without long tasks', async () => {
+    await page.addInitScript(() => {
+      const tasks: number[] = [];
+      Object.assign(window, { tasks });
+      new PerformanceObserver((list) => {
+        for (const entry of list.getEntries()) tasks.push(entry.duration);
+      }).observe({ type: 'longtask' });
+    });
+    await page.goto(`${site.origin}/?heavy=1`);
+    await page.getByText('Message 99999', { exact: false }).first().waitFor();
+    expect(await page.locator('.log .vrow').count()).toBeLessThan(60);
+    expect(await page.locator('.left .vrow').count()).toBeLessThan(60);
+    await page.waitForTimeout(500);
+    await page.evaluate(() => {
+      (window as unknown as { tasks: number[] }).tasks.length = 0;
+    });
+    const answered = await page.evaluate(async () => {
+      const field = document.querySelector('.write textarea') as HTMLTextAreaElement;
+      const set = Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, 'value')?.set;
+      const times: number[] = [];
+      for (let n = 0; n < 20; n += 1) {
+        const start = performance.now();
+        set?.call(field, `${'x'.repeat(n + 1)}`);
+        field.dispatchEvent(new Event('input', { bubbles: true }));
+        field.getBoundingClientRect();
+        times.push(performance.now() - start);
+        await new Promise((done) => requestAnimationFrame(done));
+      }
+      return times.sort((a, b) => a - b)[10] as number;
+    });
+    const scrolled = await page.evaluate(async () => {
+      const log = document.querySelector('.log') as HTMLElement;
+      const times: number[] = [];
+      for (let n = 0; n < 60; n += 1) {
+        log.scrollTop -= 400;
+        await new Promise((done) => requestAnimationFrame(done));
+        const start = performance.now();
+        await new Promise((done) => setTimeout(done));
+        times.push(performance.now() - start);
+      }
+      return times.sort((a, b) => a - b)[30] as number;
+    });
+    const sent = await page.evaluate(async () => {
+      const log = document.querySelector('.log') as HTMLElement;
+      log.scrollTop = log.scrollHeight;
+      await new Promise((done) => setTimeout(done, 300));
+      const chat = (window as unknown as Shown).models.convoke.chats.open('bob@convoke.example');
+      const times: number[] = [];
+      for (let n = 0; n < 9; n += 1) {
+        const start = performance.now();
+        chat.send(`sent ${n}`);
+        log.getBoundingClientRect();
+        await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+        times.push(performance.now() - start);
+      }
+      return times.sort((a, b) => a - b)[4] as number;
+    });
+    const long = await page.evaluate(() => (window as unknown as { tasks: number[] }).tasks);
+    const words = [
+      `a key: ${answered.toFixed(1)} ms`,
+      `a frame of scrolling: ${scrolled.toFixed(1)} ms`,
+      `a message sent: ${sent.toFixed(1)} ms`,
+      `long tasks: ${long.map((ms) => ms.toFixed(0)).join(', ') || 'none'}`,
+    ];
+    console.log(words.join('; '));
+    // Medians, with room for a busy machine; what counts is that nothing grows with the thousands.
+    expect(answered).toBeLessThan(50);
+    expect(scrolled).toBeLessThan(50);
+    expect(sent).toBeLessThan(150);
+  });
+});

@@ -1,0 +1,272 @@
+/**
+ * A conference that is followed live: its event documents, the times that only the service knows, and how it ended. Several parts of a window
+ * look at the same one, so it is counted who does.
+ */
+
+import { conferenceUri } from '../im/invitation.js';
+import { Subscription } from '../sip/subscription.js';
+import type { Ua } from '../sip/ua.js';
+import type { ConferenceService } from '../soap/client.js';
+import { State, same } from '../util/store.js';
+import { Alarm } from '../util/timer.js';
+import { CONFERENCE_INFO, EventState } from './event.js';
+import { type End, isIn, type Participant, type Snapshot } from './model.js';
+
+/** A participant with the times by this device's clock. */
+export interface Seen extends Participant {
+  /** Since when the leg is in its state. */
+  readonly since: number;
+  /** When anything but talking last changed; 0: it was so when first seen. */
+  readonly changedAt: number;
+  readonly handSince: number;
+}
+
+export interface FollowedState {
+  readonly id: string;
+  readonly title: string;
+  readonly phase: Snapshot['phase'];
+  readonly locked: boolean;
+  readonly startedAt: number;
+  readonly endedAt?: number;
+  readonly end?: End;
+  readonly participants: readonly Seen[];
+  /** Something has been told at all. */
+  readonly known: boolean;
+  /** What is here is up to date. */
+  readonly current: boolean;
+  /** The service says that there is no such conference for us. */
+  readonly denied: boolean;
+}
+
+/** After a whole document with legs whose time is unknown the service is asked for it, once things are quiet. */
+const TIMES_AFTER_MS = 300;
+
+export class Followed extends State<FollowedState> {
+  readonly #ua: Ua;
+  readonly #service: ConferenceService;
+  readonly #events: EventState;
+  readonly #subscription: Subscription;
+  readonly #times: Alarm;
+  #holders = 0;
+  #asking = false;
+  #learning = false;
+  /** The version of what is shown. */
+  #shown = 0;
+
+  constructor(ua: Ua, service: ConferenceService, id: string, title: string) {
+    super({
+      id,
+      title,
+      phase: 'starting',
+      locked: false,
+      startedAt: ua.platform.now(),
+      participants: [],
+      known: false,
+      current: false,
+      denied: false,
+    });
+    this.#ua = ua;
+    this.#service = service;
+    this.#events = new EventState(id, title);
+    this.#times = new Alarm(ua.platform);
+    this.#subscription = new Subscription(ua, {
+      uri: conferenceUri(id, ua.domain),
+      event: 'conference',
+      accept: CONFERENCE_INFO,
+      urgent: true,
+      onNotify: (body, type, first) => this.#notified(body, type, first),
+      onCurrent: (current) => this.set({ current: current && this.get().known }),
+      onOver: (status, reason) => this.#subscriptionOver(status, reason),
+    });
+  }
+
+  get over(): boolean {
+    const { phase, denied } = this.get();
+    return phase === 'ended' || denied;
+  }
+
+  /** Follows it as long as somebody holds it. Returns the way to let go. */
+  hold(): () => void {
+    if (this.#holders++ === 0 && !this.over) this.#subscription.start();
+    let held = true;
+    return () => {
+      if (held && --this.#holders === 0) this.#subscription.stop();
+      held = false;
+    };
+  }
+
+  get held(): boolean {
+    return this.#holders > 0;
+  }
+
+  /** An answer of the service told this: it is newer than what events said, or says more. */
+  adopt(snapshot: Snapshot): void {
+    // What is known by events goes its own way; the answer gives the times, and all there is before the first event.
+    const { known } = this.get();
+    if (!known || snapshot.version > this.#shown || snapshot.phase === 'ended') this.#show(snapshot, known);
+    this.#giveTimes(snapshot);
+    if (snapshot.phase === 'ended') this.ended(undefined);
+  }
+
+  /** It is over. */
+  ended(end: End | undefined): void {
+    const state = this.get();
+    const endedAt = state.endedAt ?? this.#ua.platform.now();
+    const participants = state.participants.map((one) => (one.talking ? { ...one, talking: false } : one));
+    this.set({
+      phase: 'ended',
+      endedAt,
+      end: state.end ?? end,
+      participants: same(participants, state.participants) ? state.participants : participants,
+    });
+    this.#subscription.stop();
+    this.#times.clear();
+  }
+
+  #notified(body: string, type: string, first: boolean): boolean {
+    if (type !== CONFERENCE_INFO) return false;
+    const applied = this.#events.apply(body, first);
+    if (applied === 'bad') return false;
+    if (applied === 'deleted') void this.#learnEnd();
+    if (applied === 'gap') {
+      // Not within the answer to this one: the service would count them together.
+      this.set({ current: false });
+      this.#ua.platform.setTimeout(() => this.#subscription.refetch(), 0);
+    }
+    if (applied === 'new') {
+      // An answer may have told more already; what is on its way to us catches up with it.
+      const { version } = this.#events.snapshot;
+      if (version === 0 || version >= this.#shown) this.#show(this.#events.snapshot, this.get().known);
+      this.set({ current: true });
+      if (this.#events.snapshot.phase === 'ended') void this.#learnEnd();
+    }
+    return true;
+  }
+
+  /** `live`: what differs from before happens now. */
+  #show(snapshot: Snapshot, live: boolean): void {
+    this.#shown = snapshot.version;
+    const { platform } = this.#ua;
+    const now = platform.now();
+    const before = this.get();
+    const known = new Map(before.participants.map((one) => [one.id, one]));
+    let unsure = false;
+    const seen = snapshot.participants.map((one): Seen => {
+      const was = known.get(one.id);
+      const moved = one.leg?.id !== was?.leg?.id || one.leg?.state !== was?.leg?.state;
+      const told = one.leg?.since === undefined ? undefined : this.#ua.localTime(one.leg.since);
+      const handTold = one.hand?.since === undefined ? undefined : this.#ua.localTime(one.hand.since);
+      const changed = !was || !same({ ...one, talking: 0 }, { ...plain(was), talking: 0 });
+      if (moved && told === undefined && !before.current) unsure = true;
+      const next: Seen = {
+        ...one,
+        since: moved || !was ? (told ?? now) : was.since,
+        handSince: was?.hand ? was.handSince : (handTold ?? now),
+        changedAt: changed ? (live ? now : (was?.changedAt ?? 0)) : was.changedAt,
+      };
+      return was && same(was, next) ? was : next;
+    });
+    const started = snapshot.started === undefined ? undefined : this.#ua.localTime(snapshot.started);
+    const unchanged = seen.length === before.participants.length && seen.every((one, at) => one === before.participants[at]);
+    this.set({
+      title: snapshot.title || before.title,
+      phase: before.phase === 'ended' ? 'ended' : snapshot.phase,
+      locked: snapshot.locked,
+      startedAt: started ?? (before.known ? before.startedAt : this.#earliest(seen)),
+      participants: unchanged ? before.participants : seen,
+      known: true,
+    });
+    if (unsure && !this.#times.armed) this.#times.set(TIMES_AFTER_MS, () => void this.#askTimes());
+  }
+
+  #earliest(participants: readonly Seen[]): number {
+    const times = participants.filter((one) => isIn(one.leg?.state)).map((one) => one.since);
+    return Math.min(this.get().startedAt, ...times);
+  }
+
+  async #askTimes(): Promise<void> {
+    if (this.#asking || this.over) return;
+    this.#asking = true;
+    const outcome = await this.#service.state(this.get().id);
+    this.#asking = false;
+    if ('answer' in outcome && outcome.answer.conference) this.#giveTimes(outcome.answer.conference);
+  }
+
+  /** Sets the times of legs that are still where the service saw them. */
+  #giveTimes(snapshot: Snapshot): void {
+    const told = new Map(snapshot.participants.map((one) => [one.id, one]));
+    const before = this.get();
+    const participants = before.participants.map((one): Seen => {
+      const of = told.get(one.id);
+      if (!of) return one;
+      const fits = of.leg?.since !== undefined && of.leg.id === one.leg?.id && of.leg.state === one.leg.state;
+      const since = fits && of.leg?.since !== undefined ? this.#ua.localTime(of.leg.since) : one.since;
+      const handSince = one.hand && of.hand?.since !== undefined ? this.#ua.localTime(of.hand.since) : one.handSince;
+      // Differences that nobody sees would only make everything be drawn again.
+      const changed = Math.abs(since - one.since) > 500 || Math.abs(handSince - one.handSince) > 500;
+      return changed ? { ...one, since, handSince } : one;
+    });
+    const started = snapshot.started === undefined ? this.#earliest(participants) : this.#ua.localTime(snapshot.started);
+    const unchanged = participants.every((one, at) => one === before.participants[at]);
+    this.set({ participants: unchanged ? before.participants : participants, startedAt: started });
+  }
+
+  #subscriptionOver(status: number, reason: string): void {
+    // Whoever is on the roster is let in: it is over, or we were taken off.
+    void this.#learnEnd(status !== 200 || reason !== 'noresource', reason);
+  }
+
+  /** Asks how it ended; what cannot be told any more ended somehow. */
+  async #learnEnd(denied = false, reason = ''): Promise<void> {
+    if (this.#learning) return;
+    if (this.get().end) {
+      this.ended(undefined);
+      return;
+    }
+    this.#learning = true;
+    const { id } = this.get();
+    const outcome = await this.#service.request({ name: 'get', conference: id, since: this.#events.snapshot.version });
+    this.#learning = false;
+    const answer = 'answer' in outcome ? outcome.answer : undefined;
+    if (denied && answer?.conference && answer.conference.phase !== 'ended') {
+      // It goes on, though nobody tells us how.
+      this.adopt(answer.conference);
+      return;
+    }
+    if (denied && !answer) this.set({ denied: true });
+    // `rejected`: others go on without us.
+    this.ended(answer?.end ?? (reason === 'rejected' ? { words: 'You are not on the roster any more.' } : undefined));
+  }
+}
+
+function plain(seen: Seen): Participant {
+  const { since: _, changedAt: __, handSince: ___, ...participant } = seen;
+  return participant;
+}
+
+/** All that are followed, each once. */
+export class Conferences {
+  readonly #all = new Map<string, Followed>();
+
+  constructor(
+    readonly ua: Ua,
+    readonly service: ConferenceService,
+  ) {}
+
+  /** The one of this id. Those that nobody holds are forgotten when another one is asked for. */
+  get(id: string, title = ''): Followed {
+    const known = this.#all.get(id);
+    if (known) return known;
+    for (const [other, followed] of this.#all) {
+      if (!followed.held) this.#all.delete(other);
+    }
+    const followed = new Followed(this.ua, this.service, id, title);
+    this.#all.set(id, followed);
+    return followed;
+  }
+
+  /** A report of the service told that it ended. */
+  ended(id: string, end: End): void {
+    this.#all.get(id)?.ended(end);
+  }
+}

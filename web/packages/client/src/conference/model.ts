@@ -1,0 +1,88 @@
+/** A conference as its documents and answers tell it. */
+import type { ConferenceEndReason, ConferencePhase, EndReason, LegState, Role } from '../view/types.js';
+
+export interface Participant {
+  readonly id: string;
+  readonly name: string;
+  /** `bob@example.org`. */
+  readonly user?: string;
+  /** Label of the place that is called. */
+  readonly place: string;
+  readonly role: Role;
+  readonly leg?: Leg;
+  readonly muted: boolean;
+  readonly talking: boolean;
+  readonly silent: boolean;
+  readonly hand?: { readonly position: number; readonly since?: number };
+}
+
+export interface Leg {
+  readonly id: string;
+  readonly state: LegState;
+  readonly reason?: EndReason;
+  readonly words?: string;
+  /** By the server's clock; unknown from event documents. */
+  readonly since?: number;
+}
+
+export interface Snapshot {
+  readonly id: string;
+  readonly title: string;
+  readonly phase: ConferencePhase;
+  /** Number of the last change that is in it. */
+  readonly version: number;
+  readonly locked: boolean;
+  /** By the server's clock. */
+  readonly started?: number;
+  readonly participants: readonly Participant[];
+}
+
+export interface End {
+  readonly reason?: ConferenceEndReason;
+  readonly words: string;
+}
+
+const LEG_STATES: ReadonlySet<string> = new Set<LegState>([
+  'queued',
+  'dialling',
+  'ringing',
+  'answered',
+  'confirming',
+  'joined',
+  'held',
+  'left',
+  'busy',
+  'no-answer',
+  'declined',
+  'unreachable',
+  'failed',
+]);
+const PHASES: ReadonlySet<string> = new Set<ConferencePhase>(['starting', 'running', 'ending', 'ended']);
+
+/** A word of a newer server is the nearest that we know. */
+export function legState(word: string | undefined): LegState {
+  return word !== undefined && LEG_STATES.has(word) ? (word as LegState) : 'failed';
+}
+
+export function phase(word: string | undefined): ConferencePhase {
+  return word !== undefined && PHASES.has(word) ? (word as ConferencePhase) : 'running';
+}
+
+export function role(word: string | undefined): Role {
+  return word === 'owner' || word === 'moderator' ? word : 'participant';
+}
+
+/** In the mix, or on hold. */
+export function isIn(state: LegState | undefined): boolean {
+  return state === 'joined' || state === 'held';
+}
+
+/** On the way in. */
+export function isCalling(state: LegState | undefined): boolean {
+  return state === 'queued' || state === 'dialling' || state === 'ringing' || state === 'answered' || state === 'confirming';
+}
+
+/** Was called, and did not get in. */
+export function isNotReached(state: LegState | undefined): boolean {
+  return state === 'busy' || state === 'no-answer' || state === 'declined' || state === 'unreachable' || state === 'failed';
+}

@@ -1,0 +1,66 @@
+/** Puts the view models together. */
+import type { Channel, Platform } from './platform.js';
+import { CallsModel } from './view/calls.js';
+import { ChatsModel } from './view/chats.js';
+import { ConferencesModel } from './view/conferences.js';
+import { Core, type Gossip } from './view/core.js';
+import { Invitations } from './view/invitations.js';
+import { PeopleModel } from './view/people.js';
+import { SessionModel } from './view/session.js';
+import { TelephonesModel } from './view/telephones.js';
+import type { Convoke } from './view/types.js';
+
+/** Where the server is. */
+export interface ConvokeOptions {
+  /** `https://convoke.example.org`. */
+  readonly server: string;
+  readonly platform: Platform;
+}
+
+/**
+ * Makes everything that a window shows. Nothing is connected yet: `session.resume()`, `signIn()` or `useToken()` does that.
+ *
+ * @example
+ * ```ts
+ * const convoke = createConvoke({ server: 'https://convoke.example.org', platform: webPlatform() });
+ * await convoke.session.signIn('alice', password);
+ * convoke.chats.open('bob@example.org').send('Hello');
+ * ```
+ */
+export function createConvoke({ server, platform }: ConvokeOptions): Convoke {
+  const core = new Core(platform, server);
+  const session = new SessionModel(core);
+  const people = new PeopleModel(core);
+  const telephones = new TelephonesModel(core, people);
+  const calls = new CallsModel(core);
+  const invitations = new Invitations(core);
+  const chats = new ChatsModel(core, people, invitations, calls);
+  const conferences = new ConferencesModel(core, people, telephones, invitations, calls);
+  joinWindows(core);
+  return {
+    session,
+    people,
+    chats,
+    conferences,
+    telephones,
+    calls,
+    onNotice: (listener) => core.onNotice.add(listener),
+    close: () => void session.close(),
+  };
+}
+
+/** The windows of one person tell each other what they did. */
+function joinWindows(core: Core): void {
+  let channel: Channel | undefined;
+  core.onOpen.add(({ user }) => {
+    const opened = core.platform.channel?.(`convoke.${user}`);
+    channel = opened;
+    if (opened) opened.onMessage = (message) => core.onGossip.tell(message as Gossip);
+    core.gossip = (gossip) => opened?.post(gossip);
+  });
+  core.onClose.add(() => {
+    channel?.close();
+    channel = undefined;
+    core.gossip = () => {};
+  });
+}

@@ -1,0 +1,109 @@
+/** What the library needs of the world around it. A browser's is {@link webPlatform}; tests and other programs bring their own. */
+
+/** Names a timer until it fires or is cleared. */
+export type Timer = unknown;
+
+/** A WebSocket that is being opened or is open. The library sets the three handlers at once. */
+export interface Socket {
+  /** Writes one text frame. Never throws; what cannot be written is lost with the connection. */
+  send(text: string): void;
+  /** Ends it; `onClose` is called afterwards, or already was. */
+  close(): void;
+  onOpen: () => void;
+  /** One whole frame; bytes where it was no text. */
+  onMessage: (data: string | Uint8Array) => void;
+  /** Called once, whether it was ever open or not. */
+  onClose: () => void;
+}
+
+/** What is asked by HTTP. */
+export interface HttpRequest {
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/** What is answered. */
+export interface HttpResponse {
+  readonly status: number;
+  /** A header field, or null. */
+  header(name: string): string | null;
+  text(): Promise<string>;
+}
+
+/** Small texts that outlive a reload. */
+export interface KeyValue {
+  get(key: string): string | null;
+  set(key: string, value: string): void;
+  remove(key: string): void;
+}
+
+/** To the other windows of this person in the same browser. */
+export interface Channel {
+  post(message: unknown): void;
+  onMessage: (message: unknown) => void;
+  close(): void;
+}
+
+/** What a media session tells of itself. */
+export type MediaEvent =
+  /** Sound flows. */
+  | 'up'
+  /** The network changed or the connection broke: a fresh offer is wanted. */
+  | 'lost'
+  /** The microphone is gone. */
+  | 'device-lost';
+
+/** The sound of one call. Made by `MediaPort.open`, which asks for the microphone. */
+export interface MediaSession {
+  /**
+   * An SDP offer. Each call begins a fresh peer connection (a network change is answered so); the one before goes on until
+   * the answer to the new one is accepted.
+   */
+  offer(): Promise<string>;
+  /** The answer to the last offer. Rejects if it does not fit. */
+  accept(answer: string): Promise<void>;
+  /** Silences the microphone here, at once. */
+  mute(on: boolean): void;
+  /** A key of the telephone menu (RFC 4733). */
+  key(key: string): void;
+  /** The microphone's level now, 0 to 1. */
+  level(): number;
+  close(): void;
+  onEvent: (event: MediaEvent) => void;
+}
+
+/** Sound as such. */
+export interface MediaPort {
+  /**
+   * Opens the microphone. Rejects with an object whose `code` is `microphone-refused` or `no-microphone`.
+   */
+  open(): Promise<MediaSession>;
+}
+
+/** See the module. */
+export interface Platform {
+  /** Milliseconds since 1970. */
+  now(): number;
+  setTimeout(callback: () => void, ms: number): Timer;
+  clearTimeout(timer: Timer): void;
+  /** Bytes that nobody can guess. */
+  random(count: number): Uint8Array;
+  /** Sends cookies of the server's own origin. Rejects when the server cannot be reached. */
+  fetch(url: string, request: HttpRequest): Promise<HttpResponse>;
+  openSocket(url: string, protocol: string): Socket;
+  /** Of this window or tab: what shall outlive its reload. */
+  readonly tab?: KeyValue;
+  /** Of this browser or program: what shall be remembered. */
+  readonly memory?: KeyValue;
+  /** Joins the windows of one person. */
+  channel?(name: string): Channel;
+  /**
+   * Names this device for others (`urn:uuid:…`, RFC 5626 §4.1): the same after a reload, and never that of another window that
+   * is open. Drawn afresh where it is absent.
+   */
+  instance?(): Promise<string>;
+  readonly media?: MediaPort;
+  /** Faults of the library itself, for a log. Never a secret, never a message's text. */
+  report?(fault: unknown): void;
+}

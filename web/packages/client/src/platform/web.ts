@@ -1,0 +1,169 @@
+/**
+ * The platform of browsers and of Node from version 22 on, taken from what is global there. No DOM types: what is used is described here.
+ */
+import type { Channel, HttpRequest, HttpResponse, KeyValue, MediaPort, Platform, Socket } from '../platform.js';
+import { uuid } from '../util/ids.js';
+
+interface WebSocketLike {
+  binaryType: string;
+  readonly readyState: number;
+  send(data: string): void;
+  close(): void;
+  onopen: (() => void) | null;
+  onmessage: ((event: { data: unknown }) => void) | null;
+  onclose: (() => void) | null;
+  onerror: (() => void) | null;
+}
+
+interface StorageLike {
+  getItem(key: string): string | null;
+  setItem(key: string, value: string): void;
+  removeItem(key: string): void;
+}
+
+interface ChannelLike {
+  postMessage(message: unknown): void;
+  onmessage: ((event: { data: unknown }) => void) | null;
+  close(): void;
+}
+
+interface Locks {
+  request(name: string, options: { ifAvailable: boolean }, callback: (lock: unknown) => Promise<void> | undefined): Promise<unknown>;
+}
+
+interface Globals {
+  WebSocket: new (url: string, protocol: string) => WebSocketLike;
+  crypto: { getRandomValues(bytes: Uint8Array): Uint8Array };
+  fetch(
+    url: string,
+    init: HttpRequest & { credentials: string },
+  ): Promise<{ status: number; headers: { get(name: string): string | null }; text(): Promise<string> }>;
+  setTimeout(callback: () => void, ms: number): unknown;
+  clearTimeout(timer: unknown): void;
+  sessionStorage?: StorageLike;
+  localStorage?: StorageLike;
+  BroadcastChannel?: new (name: string) => ChannelLike;
+  navigator?: { locks?: Locks };
+  console: { error(...words: unknown[]): void };
+}
+
+const OPEN = 1;
+const INSTANCE = 'convoke.instance';
+
+/** What a window adds to what is global. */
+export interface WebPlatformOptions {
+  /** Sound; without it one is called at telephones only. */
+  readonly media?: MediaPort;
+  /** Another `WebSocket`, where there is no global one. */
+  readonly WebSocket?: unknown;
+  /** Another `fetch`: one that keeps cookies, say. */
+  readonly fetch?: unknown;
+}
+
+/** The platform of this browser or program. */
+export function webPlatform(options: WebPlatformOptions = {}): Platform {
+  const globals = globalThis as unknown as Globals;
+  const WebSocket = (options.WebSocket ?? globals.WebSocket) as Globals['WebSocket'];
+  const fetch = (options.fetch ?? globals.fetch.bind(globals)) as Globals['fetch'];
+  const platform: Platform = {
+    now: () => Date.now(),
+    setTimeout: (callback, ms) => globals.setTimeout(callback, ms),
+    clearTimeout: (timer) => globals.clearTimeout(timer),
+    random: (count) => globals.crypto.getRandomValues(new Uint8Array(count)),
+    fetch: async (url, request): Promise<HttpResponse> => {
+      const response = await fetch(url, { ...request, credentials: 'include' });
+      return { status: response.status, header: (name) => response.headers.get(name), text: () => response.text() };
+    },
+    openSocket: (url, protocol) => openSocket(WebSocket, url, protocol),
+    tab: keyValue(() => globals.sessionStorage),
+    memory: keyValue(() => globals.localStorage),
+    channel:
+      globals.BroadcastChannel && ((name) => openChannel(globals.BroadcastChannel as NonNullable<Globals['BroadcastChannel']>, name)),
+    instance: () => instance(platform, globals.navigator?.locks),
+    media: options.media,
+    report: (fault) => globals.console.error('convoke:', fault),
+  };
+  return platform;
+}
+
+function openSocket(WebSocket: Globals['WebSocket'], url: string, protocol: string): Socket {
+  const socket: Socket = { send: () => {}, close: () => {}, onOpen: () => {}, onMessage: () => {}, onClose: () => {} };
+  let closed = false;
+  const end = () => {
+    if (closed) return;
+    closed = true;
+    socket.onClose();
+  };
+  let inner: WebSocketLike;
+  try {
+    inner = new WebSocket(url, protocol);
+  } catch {
+    // An address that cannot be: as a server that is not there.
+    void Promise.resolve().then(end);
+    return socket;
+  }
+  inner.binaryType = 'arraybuffer';
+  inner.onopen = () => socket.onOpen();
+  inner.onmessage = ({ data }) => socket.onMessage(typeof data === 'string' ? data : new Uint8Array(data as ArrayBuffer));
+  inner.onclose = end;
+  // The end follows, and says all there is to say.
+  inner.onerror = () => {};
+  socket.send = (text) => {
+    if (inner.readyState === OPEN) inner.send(text);
+  };
+  socket.close = () => {
+    inner.close();
+    // A browser tells the end of a dead connection only after a long time.
+    void Promise.resolve().then(end);
+  };
+  return socket;
+}
+
+function keyValue(find: () => StorageLike | undefined): KeyValue {
+  // A browser may refuse it to a page, at any time.
+  const attempt = <T>(use: (storage: StorageLike) => T): T | undefined => {
+    try {
+      const storage = find();
+      return storage && use(storage);
+    } catch {
+      return undefined;
+    }
+  };
+  return {
+    get: (key) => attempt((storage) => storage.getItem(key)) ?? null,
+    set: (key, value) => void attempt((storage) => storage.setItem(key, value)),
+    remove: (key) => void attempt((storage) => storage.removeItem(key)),
+  };
+}
+
+function openChannel(BroadcastChannel: NonNullable<Globals['BroadcastChannel']>, name: string): Channel {
+  const inner = new BroadcastChannel(name);
+  const channel: Channel = { post: (message) => inner.postMessage(message), onMessage: () => {}, close: () => inner.close() };
+  inner.onmessage = ({ data }) => channel.onMessage(data);
+  return channel;
+}
+
+/**
+ * A window keeps its name over a reload. A window that was made as a copy of another one brings the other's name along: who does not get the lock
+ * takes a new one.
+ */
+async function instance(platform: Platform, locks: Locks | undefined): Promise<string> {
+  const remembered = platform.tab?.get(INSTANCE);
+  if (remembered && locks && (await hold(locks, remembered))) return remembered;
+  const fresh = `urn:uuid:${uuid(platform)}`;
+  if (locks) await hold(locks, fresh);
+  platform.tab?.set(INSTANCE, fresh);
+  return fresh;
+}
+
+function hold(locks: Locks, name: string): Promise<boolean> {
+  return new Promise((done) => {
+    locks
+      .request(`convoke ${name}`, { ifAvailable: true }, (lock) => {
+        done(lock !== null);
+        // Held until the window is gone.
+        return lock === null ? undefined : new Promise(() => {});
+      })
+      .catch(() => done(false));
+  });
+}

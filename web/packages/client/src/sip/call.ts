@@ -1,0 +1,174 @@
+/** The signalling of a call that we make: INVITE, its answer, changes, its end (RFC 3261 §13 to §15). Offers and answers are texts here. */
+import { Alarm, pause } from '../util/timer.js';
+import { Dialog } from './dialog.js';
+import type { SipRequest, SipResponse } from './message.js';
+import { LocalResponse, type Respond } from './transactions.js';
+import type { Ua, Usage } from './ua.js';
+
+const SDP = 'application/sdp';
+/** How long it may take until somebody answers. */
+const ANSWER_MS = 60_000;
+/** RFC 3261 §14.1: before a change is tried again that met one of the other side. */
+const GLARE_MS = 2_100;
+
+/** How a call ended. */
+export interface CallEnd {
+  /** `refused`: never answered, `lost`: no connection or no answer. */
+  readonly by: 'us' | 'them' | 'refused' | 'lost';
+  readonly status: number;
+  readonly reason: string;
+}
+
+export class SipCall implements Usage {
+  readonly callId: string;
+  readonly #dialog: Dialog;
+  readonly #alarm: Alarm;
+  #state: 'new' | 'calling' | 'up' | 'over' = 'new';
+  #invite: SipRequest | undefined;
+  #provisional = false;
+  #cancelled = false;
+  #ack: SipRequest | undefined;
+  #connection = 0;
+  /** The far end rings, or makes progress. */
+  onRinging: () => void = () => {};
+  /** Once, whoever ended it. */
+  onEnd: (end: CallEnd) => void = () => {};
+
+  constructor(
+    readonly ua: Ua,
+    uri: string,
+  ) {
+    this.#dialog = new Dialog(ua, uri);
+    this.callId = this.#dialog.callId;
+    this.#alarm = new Alarm(ua.platform);
+  }
+
+  get up(): boolean {
+    return this.#state === 'up';
+  }
+
+  /**
+   * Whether it can be changed within its dialog: the road back to us leads over the connection that it began on (RFC 5626 §5.3), so over another one
+   * only a new call is reached.
+   */
+  get reachable(): boolean {
+    return this.up && this.#connection === this.ua.connection;
+  }
+
+  /** Calls with this offer; gives the answer, or undefined when the call ended (`onEnd` says how). */
+  async invite(offer: string): Promise<string | undefined> {
+    this.#state = 'calling';
+    this.#connection = this.ua.connection;
+    this.ua.add(this);
+    this.#alarm.set(ANSWER_MS, () => this.hangUp());
+    const response = await this.#sendInvite(offer);
+    this.#alarm.clear();
+    if (this.#over()) return undefined;
+    if (!response.ok) {
+      const by = this.#cancelled ? 'us' : response instanceof LocalResponse ? 'lost' : 'refused';
+      this.#end({ by, status: response.status, reason: response.reason });
+      return undefined;
+    }
+    this.#state = 'up';
+    if (this.#cancelled || !response.body) {
+      // It was answered while it was taken back, or with nothing that could be heard.
+      this.hangUp();
+      return undefined;
+    }
+    return response.body;
+  }
+
+  /**
+   * Offers anew within the call. Gives the answer; `lost` where there was none because of the connection, `refused` where the far end does not
+   * know this call any more or cannot do it.
+   */
+  async reinvite(offer: string): Promise<{ answer: string } | 'lost' | 'refused'> {
+    for (let round = 0; round < 3 && this.up; round++) {
+      const response = await this.#sendInvite(offer);
+      if (response.ok && response.body) return { answer: response.body };
+      if (response instanceof LocalResponse) return 'lost';
+      if (response.status !== 491) break;
+      await pause(this.ua.platform, GLARE_MS);
+    }
+    return 'refused';
+  }
+
+  /** Ends it, in whatever state it is. */
+  hangUp(): void {
+    if (this.#state === 'up') {
+      this.ua.send(this.#dialog.request('BYE'));
+      this.#end({ by: 'us', status: 200, reason: 'ended here' });
+    } else if (this.#state === 'calling') {
+      this.#cancelled = true;
+      // §9.1: not before the far end said anything; the final answer ends it otherwise.
+      if (this.#provisional && this.#invite) this.ua.cancel(this.#invite);
+    } else {
+      this.#state = 'over';
+    }
+  }
+
+  /** Forgets it without a word: the far end has ended it already. */
+  abandon(): void {
+    if (!this.#over()) this.#end({ by: 'them', status: 200, reason: 'ended there' });
+  }
+
+  onRequest(request: SipRequest, respond: Respond): void {
+    if (!this.#dialog.came(request)) respond(481, 'Call Does Not Exist');
+    else if (request.method === 'BYE') {
+      respond(200, 'OK');
+      const words = /text="([^"]*)"/.exec(request.header('Reason') ?? '')?.[1];
+      this.#end({ by: 'them', status: 200, reason: words ?? 'ended there' });
+    } else if (request.method === 'INVITE') respond(488, 'Not Acceptable Here');
+    else if (request.method === 'OPTIONS' || request.method === 'INFO') respond(200, 'OK');
+    else respond(405, 'Method Not Allowed', [['Allow', 'BYE, OPTIONS, INFO']]);
+  }
+
+  onStray(response: SipResponse): void {
+    if (this.#ack && response.ok && response.cseq[1] === 'INVITE') this.ua.ack(this.#ack);
+  }
+
+  async #sendInvite(offer: string): Promise<SipResponse> {
+    const request = this.#dialog.request('INVITE', {
+      headers: [
+        ['Contact', this.ua.contact],
+        ['Allow', 'BYE, CANCEL, ACK, OPTIONS, INFO'],
+        ['Supported', 'outbound, gruu'],
+        ['Accept', SDP],
+      ],
+      type: SDP,
+      body: offer,
+    });
+    const seq = this.#dialog.seq;
+    const pending = this.ua.send(request, (response) => {
+      this.#heard();
+      if (response.status > 100 && this.#state === 'calling') this.onRinging();
+    });
+    this.#invite = pending.sent;
+    const response = await pending.response;
+    if (response.ok) {
+      this.#dialog.answered(response);
+      this.#ack = this.#dialog.request('ACK', { seq });
+      this.ua.ack(this.#ack);
+    }
+    return response;
+  }
+
+  #heard(): void {
+    const first = !this.#provisional;
+    this.#provisional = true;
+    if (first && this.#cancelled && this.#invite) this.ua.cancel(this.#invite);
+  }
+
+  #over(): boolean {
+    return this.#state === 'over';
+  }
+
+  #end(end: CallEnd): void {
+    if (this.#over()) return;
+    this.#state = 'over';
+    this.#alarm.clear();
+    // A late copy of the answer is still acknowledged for a while, and a BYE of theirs answered.
+    this.ua.platform.setTimeout(() => this.ua.delete(this), 32_000);
+    this.onEnd(end);
+  }
+}

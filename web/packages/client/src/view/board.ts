@@ -1,0 +1,578 @@
+/** The live board: who is where, and everything that can be done about it. */
+import type { Followed, Seen } from '../conference/followed.js';
+import { isCalling, isIn, isNotReached } from '../conference/model.js';
+import type { Outcome } from '../soap/client.js';
+import type { ConferenceOperation, ParticipantOperation } from '../soap/service.js';
+import { State, same } from '../util/store.js';
+import { Alarm } from '../util/timer.js';
+import { type Commands, isLive } from './commands.js';
+import { myPlaces, rememberPlace } from './composer.js';
+import { type Core, initialsOf, type Line } from './core.js';
+import type { MyCall } from './my-call.js';
+import { BROWSER, type PeopleModel } from './people.js';
+import { partyOf, placeFrom, placeNamed, usualPlace, withPlace } from './places.js';
+import { problem, problemOf } from './problem.js';
+import { resolvePeople } from './resolve.js';
+import type { TelephonesModel } from './telephones.js';
+import type {
+  AddNotice,
+  Board,
+  BoardAction,
+  BoardGroups,
+  BoardMe,
+  BoardRow,
+  BoardState,
+  ConferenceAction,
+  LegState,
+  Person,
+  Place,
+  Problem,
+} from './types.js';
+
+/** How long a removal can be taken back. */
+const UNDO_MS = 8_000;
+/** The key to talk was let go: others see it as muted only now, so that two words in a row make no noise of marks. */
+const PUSH_ENDS_MS = 300;
+
+/** The states in English words. */
+export const WORDS: Readonly<Record<LegState, string>> = {
+  queued: 'Queued',
+  dialling: 'Calling',
+  ringing: 'Ringing',
+  answered: 'Connecting',
+  confirming: 'Confirming',
+  joined: 'In the call',
+  held: 'On hold',
+  left: 'Left',
+  busy: 'Busy',
+  'no-answer': 'No answer',
+  declined: 'Declined',
+  unreachable: 'Unreachable',
+  failed: 'Failed',
+};
+
+export interface BoardParts {
+  readonly core: Core;
+  readonly line: Line;
+  readonly people: PeopleModel;
+  readonly telephones: TelephonesModel;
+  readonly commands: Commands;
+  readonly myCall: MyCall;
+  /** Comes in with this window. */
+  join(id: string): Promise<Problem | undefined>;
+}
+
+export class BoardModel extends State<BoardState> implements Board {
+  readonly id: string;
+  readonly #parts: BoardParts;
+  readonly #followed: Followed;
+  readonly #release: () => void;
+  readonly #forget: (() => void)[];
+  readonly #places = new Map<string, Place>();
+  readonly #pending = new Map<string, BoardAction>();
+  readonly #problems = new Map<string, Problem>();
+  readonly #strangers = new Map<string, Person>();
+  readonly #rows = new Map<string, BoardRow>();
+  readonly #states = new Map<string, LegState>();
+  readonly #undoEnds: Alarm;
+  readonly #pushEnds: Alarm;
+  #unwatch = () => {};
+  #watched = '';
+  #undo: { name: string; until: number; person: Person; place: Place } | undefined;
+  #mutedByModerator = false;
+  #mutedByMe = false;
+
+  constructor(followed: Followed, parts: BoardParts) {
+    const { id, title, startedAt } = followed.get();
+    const groups = { hands: [], in: [], calling: [], notReached: [], left: [] };
+    super({ id, title, state: 'starting', startedAt, locked: false, count: 0, groups, actions: new Set(), stale: true });
+    this.id = id;
+    this.#parts = parts;
+    this.#followed = followed;
+    this.#undoEnds = new Alarm(parts.core.platform);
+    this.#pushEnds = new Alarm(parts.core.platform);
+    this.#release = followed.hold();
+    const show = () => this.#show();
+    this.#forget = [
+      followed.subscribe(show),
+      parts.people.onChange.add(show),
+      parts.telephones.subscribe(show),
+      parts.myCall.subscribe(show),
+    ];
+    this.#show();
+  }
+
+  /** Lets go of it; the conference goes on. */
+  close(): void {
+    for (const forget of this.#forget) forget();
+    this.#undoEnds.clear();
+    this.#pushEnds.clear();
+    this.#unwatch();
+    this.#release();
+  }
+
+  mute(participant: string): Promise<boolean> {
+    return this.#one('mute', 'mute', participant);
+  }
+
+  unmute(participant: string): Promise<boolean> {
+    return this.#one('unmute', 'unmute', participant);
+  }
+
+  connect(participant: string): Promise<boolean> {
+    return this.#call('connect', participant);
+  }
+
+  redial(participant: string, place?: Place | string): Promise<boolean> {
+    if (place !== undefined && !this.#choose(participant, place)) return Promise.resolve(false);
+    return this.#call('redial', participant);
+  }
+
+  disconnect(participant: string): Promise<boolean> {
+    return this.#one('disconnect', 'disconnect', participant);
+  }
+
+  async remove(participant: string): Promise<boolean> {
+    const row = this.#rows.get(participant);
+    const done = await this.#one('remove', 'remove', participant);
+    if (done && row) {
+      this.#undo = { name: row.person.name, until: this.#parts.core.platform.now() + UNDO_MS, person: row.person, place: row.place };
+      this.#undoEnds.set(UNDO_MS, () => {
+        this.#undo = undefined;
+        this.#show();
+      });
+      this.#show();
+    }
+    return done;
+  }
+
+  async undo(): Promise<boolean> {
+    const undo = this.#undo;
+    if (!undo) return false;
+    this.#undo = undefined;
+    this.#undoEnds.clear();
+    const outcome = await this.#addParties([{ person: undo.person, place: undo.place }]);
+    return this.#done(outcome);
+  }
+
+  giveFloor(participant: string): Promise<boolean> {
+    return this.#one('giveFloor', 'give-floor', participant);
+  }
+
+  lowerHandOf(participant: string): Promise<boolean> {
+    return this.#one('lowerHand', 'lower-hand', participant);
+  }
+
+  makeModerator(participant: string): Promise<boolean> {
+    return this.#one('makeModerator', 'make-moderator', participant);
+  }
+
+  handOver(participant: string): Promise<boolean> {
+    return this.#one('handOver', 'hand-over', participant);
+  }
+
+  setPlace(participant: string, place: Place | string): void {
+    if (this.#choose(participant, place)) this.#show();
+  }
+
+  muteAll(): Promise<boolean> {
+    return this.#whole('muteAll');
+  }
+
+  unmuteAll(): Promise<boolean> {
+    return this.#whole('unmuteAll');
+  }
+
+  async callAll(): Promise<boolean> {
+    const { notReached, left } = this.get().groups;
+    const called = await Promise.all([...notReached, ...left].map((row) => this.#call('connect', row.participant)));
+    return called.every(Boolean);
+  }
+
+  disconnectAll(): Promise<boolean> {
+    return this.#whole('disconnectAll');
+  }
+
+  lock(): Promise<boolean> {
+    return this.#whole('lock');
+  }
+
+  unlock(): Promise<boolean> {
+    return this.#whole('unlock');
+  }
+
+  raiseHand(): Promise<boolean> {
+    return this.#mine('raiseHand', 'lower-hand');
+  }
+
+  lowerHand(): Promise<boolean> {
+    return this.#mine('lowerHand', 'lower-hand');
+  }
+
+  async muteMe(on: boolean): Promise<boolean> {
+    const { myCall } = this.#parts;
+    // Here at once; to the others it is told.
+    if (this.#here()) myCall.mute(on);
+    this.#mutedByMe = on;
+    const me = this.get().me;
+    if (!me || me.muted === on) return true;
+    const done = await this.#mine(on ? 'mute' : 'unmute', on ? 'mute' : 'unmute');
+    if (!done && !on && this.get().problem?.code === 'not-allowed') this.#mutedByModerator = true;
+    this.#show();
+    return done;
+  }
+
+  pushToTalk(down: boolean): void {
+    const { myCall } = this.#parts;
+    if (!this.#here() || this.#mutedByModerator) return;
+    myCall.mute(!down);
+    if (down) {
+      this.#pushEnds.clear();
+      void this.muteMe(false);
+    } else {
+      this.#pushEnds.set(PUSH_ENDS_MS, () => void this.muteMe(true));
+    }
+  }
+
+  async add(what: string | Person, place?: Place | string): Promise<AddNotice> {
+    const { people, line } = this.#parts;
+    const resolved: AddNotice =
+      typeof what === 'string' ? await resolvePeople(what, people, line.user) : { added: [what], leftOut: [], unsure: [] };
+    const there = new Set([...this.#rows.values()].filter((row) => isLive(row.state)).map((row) => row.person.id));
+    const leftOut = [...resolved.leftOut];
+    const added = resolved.added.filter((person) => {
+      if (there.has(person.id)) leftOut.push({ text: person.name, why: 'already' });
+      return !there.has(person.id);
+    });
+    const known = await Promise.all(added.map((person) => (person.user ? people.complete(person.user) : person)));
+    const chosen = place === undefined ? undefined : placeFrom(place);
+    if (place !== undefined && !chosen) this.set({ problem: problem('not-understood') });
+    const outcome =
+      known.length > 0 ? await this.#addParties(known.map((person) => ({ person, place: chosen ?? usualPlace(person) }))) : undefined;
+    const done = outcome === undefined || this.#done(outcome);
+    const notice: AddNotice = { ...resolved, added: done ? known : [], leftOut };
+    this.set({ notice });
+    return notice;
+  }
+
+  async setMyPlace(place: Place | string): Promise<boolean> {
+    const chosen = placeFrom(place);
+    if (!chosen) return this.#refuse(problem('not-understood'));
+    const me = this.get().me;
+    rememberPlace(this.#parts.core, chosen);
+    if (!me || chosen.kind === 'browser') return this.join();
+    // The owner's leg is the conference's life: it cannot be moved to a telephone while it holds.
+    if (me.role === 'owner' && isLive(me.state)) return this.#refuse(problem('wrong-state', 'the owner is in'));
+    this.#choose(me.participant, chosen);
+    return this.#call('redial', me.participant);
+  }
+
+  async join(): Promise<boolean> {
+    const why = await this.#parts.join(this.id);
+    return why ? this.#refuse(why) : true;
+  }
+
+  async leave(): Promise<boolean> {
+    const me = this.get().me;
+    // Also while it is still being set up.
+    if (this.#parts.myCall.get().conference === this.id) this.#parts.myCall.leave();
+    else if (me && isLive(me.state)) return this.#mine('disconnect', 'disconnect');
+    return true;
+  }
+
+  endForAll(): Promise<boolean> {
+    return this.#whole('end');
+  }
+
+  key(key: string): void {
+    this.#parts.myCall.key(key);
+  }
+
+  dismiss(): void {
+    this.#problems.clear();
+    this.set({ problem: undefined, notice: undefined });
+    this.#show();
+  }
+
+  #here(): boolean {
+    const { conference, status } = this.#parts.myCall.get();
+    return conference === this.id && (status === 'up' || status === 'reconnecting');
+  }
+
+  #refuse(why: Problem): false {
+    this.set({ problem: why });
+    return false;
+  }
+
+  #done(outcome: Outcome): boolean {
+    const why = problemOf(outcome);
+    this.set({ problem: why });
+    return !why;
+  }
+
+  async #whole(name: ConferenceOperation): Promise<boolean> {
+    return this.#done(await this.#parts.commands.request({ name, conference: this.id }));
+  }
+
+  #mine(name: ParticipantOperation, action: BoardAction): Promise<boolean> {
+    const me = this.get().me;
+    return me ? this.#one(name, action, me.participant) : Promise.resolve(this.#refuse(problem('unknown')));
+  }
+
+  #one(name: ParticipantOperation, action: BoardAction, participant: string): Promise<boolean> {
+    return this.#about(participant, action, () => this.#parts.commands.request({ name, conference: this.id, participant }));
+  }
+
+  #call(action: BoardAction, participant: string): Promise<boolean> {
+    const { commands } = this.#parts;
+    const row = this.#find(participant);
+    const chosen = this.#places.get(participant);
+    return this.#about(participant, action, async () => {
+      const outcome = await commands.callAt(this.id, participant, chosen, isLive(row?.state));
+      if ('answer' in outcome) {
+        this.#places.delete(participant);
+        if (row?.person.user) commands.expect(this.id, [row.person.user], 'call');
+      }
+      return outcome;
+    });
+  }
+
+  async #about(participant: string, action: BoardAction, ask: () => Promise<Outcome>): Promise<boolean> {
+    this.#pending.set(participant, action);
+    this.#problems.delete(participant);
+    this.#show();
+    const outcome = await ask();
+    if (this.#pending.get(participant) === action) this.#pending.delete(participant);
+    const why = problemOf(outcome);
+    if (why) this.#problems.set(participant, why);
+    this.#show();
+    return this.#done(outcome);
+  }
+
+  async #addParties(parties: readonly { person: Person; place: Place }[]): Promise<Outcome> {
+    const { commands } = this.#parts;
+    const participants = parties.map(({ person, place }) => partyOf(person, place));
+    const outcome = await commands.request({ name: 'add', conference: this.id, participants });
+    const users = parties.flatMap(({ person }) => person.user ?? []);
+    if ('answer' in outcome) commands.expect(this.id, users, 'call');
+    return outcome;
+  }
+
+  #choose(participant: string, place: Place | string): boolean {
+    const chosen = placeFrom(place);
+    if (!chosen) return this.#refuse(problem('not-understood'));
+    this.#places.set(participant, chosen);
+    return true;
+  }
+
+  #find(participant: string): BoardRow | undefined {
+    const me = this.get().me;
+    return me?.participant === participant ? me : this.#rows.get(participant);
+  }
+
+  #show(): void {
+    const { line, myCall, core } = this.#parts;
+    const told = this.#followed.get();
+    const mine = told.participants.find((one) => one.user?.toLowerCase() === line.user.toLowerCase());
+    const role = mine?.role ?? 'participant';
+    const moderates = role !== 'participant';
+    const over = told.phase === 'ending' || told.phase === 'ended';
+    const keys = new Set<string>();
+    const rows = told.participants.filter((one) => one !== mine).map((one) => this.#row(one, keys, role, told.locked, over));
+    const there = new Set(rows.map((row) => row.participant));
+    for (const id of this.#rows.keys()) if (!there.has(id)) this.#rows.delete(id);
+    const me = mine && this.#me(mine, keys, role, told.locked, over);
+    const inside = rows.filter((row) => isIn(row.state));
+    const groups: BoardGroups = {
+      hands: inside.filter((row) => row.hand).sort((a, b) => (a.hand?.position ?? 0) - (b.hand?.position ?? 0)),
+      in: inside.filter((row) => !row.hand),
+      calling: rows.filter((row) => isCalling(row.state)),
+      notReached: rows.filter((row) => isNotReached(row.state)),
+      left: rows.filter((row) => row.state === 'left'),
+    };
+    const before = this.get();
+    const [undo, was] = [this.#undo && { name: this.#undo.name, until: this.#undo.until }, before.undo];
+    const actions = over
+      ? new Set<ConferenceAction>()
+      : conferenceActions(groups, me, moderates, told.locked, core.platform.media !== undefined);
+    this.set({
+      title:
+        told.title ||
+        rows
+          .slice(0, 3)
+          .map((row) => row.person.name)
+          .join(', '),
+      state: told.phase,
+      startedAt: told.startedAt,
+      endedAt: told.endedAt,
+      end: told.phase === 'ended' ? (told.end ?? before.end ?? { words: '' }) : undefined,
+      locked: told.locked,
+      count: told.participants.filter((one) => isIn(one.leg?.state)).length,
+      me: me && before.me && same(me, before.me) ? before.me : me,
+      groups: keep(groups, before.groups),
+      actions: same(actions, before.actions) ? before.actions : actions,
+      stale: !told.current && !over,
+      undo: undo && was && same(undo, was) ? was : undo,
+    });
+    // A mute that is gone was lifted by somebody.
+    if (mine && !mine.muted) this.#mutedByModerator = false;
+    if (mine && !mine.muted && this.#here() && this.#mutedByMe && !myCall.muted) this.#mutedByMe = false;
+    this.#watch(told.participants);
+    for (const row of me ? [...rows, me] : rows) this.#announce(row);
+  }
+
+  #announce(row: BoardRow): void {
+    const before = this.#states.get(row.participant);
+    this.#states.set(row.participant, row.state);
+    if (before !== undefined && before !== row.state) this.#parts.core.notice({ kind: 'row', conference: this.id, row, before });
+  }
+
+  /** The presence of those on the board is followed. */
+  #watch(participants: readonly Seen[]): void {
+    const users = participants.flatMap((one) => one.user ?? []);
+    const key = users.join();
+    if (key === this.#watched) return;
+    this.#watched = key;
+    const unwatch = this.#unwatch;
+    this.#unwatch = this.#parts.people.watch(users);
+    for (const one of participants) if (one.user) this.#parts.people.hint(one.user, one.name);
+    for (const user of users) void this.#parts.people.complete(user);
+    unwatch();
+  }
+
+  #person(one: Seen): Person {
+    if (one.user) {
+      this.#parts.people.hint(one.user, one.name);
+      return this.#parts.people.person(one.user);
+    }
+    const known = this.#strangers.get(one.id);
+    if (known?.name === one.name) return known;
+    const person: Person = {
+      id: `participant:${one.id}`,
+      name: one.name,
+      initials: initialsOf(one.name),
+      presence: 'offline',
+      places: [],
+      favourite: false,
+      contact: false,
+    };
+    this.#strangers.set(one.id, person);
+    return person;
+  }
+
+  #row(one: Seen, keys: Set<string>, role: string, locked: boolean, over: boolean): BoardRow {
+    const person = this.#person(one);
+    const now = placeNamed(one.place, person.places);
+    const place = this.#places.get(one.id) ?? now;
+    const state = one.leg?.state ?? 'queued';
+    // One account may stand on a roster twice.
+    const key = keys.has(person.id) ? `participant:${one.id}` : person.id;
+    keys.add(key);
+    const row: BoardRow = {
+      key,
+      participant: one.id,
+      person,
+      role: one.role,
+      place,
+      places: withPlace(withPlace(person.places, now), place),
+      state,
+      words: WORDS[state],
+      since: one.since,
+      reason: one.leg?.reason,
+      reasonWords: one.leg?.words,
+      muted: one.muted,
+      talking: one.talking && isIn(state),
+      silent: one.silent,
+      hand: one.hand && { position: one.hand.position, since: one.handSince },
+      actions: over ? new Set() : rowActions(one, state, person, role, locked),
+      changedAt: one.changedAt,
+      pending: this.#pending.get(one.id),
+      problem: this.#problems.get(one.id),
+    };
+    const before = this.#rows.get(one.id);
+    if (before && same(before, row)) return before;
+    this.#rows.set(one.id, row);
+    return row;
+  }
+
+  #me(one: Seen, keys: Set<string>, role: string, locked: boolean, over: boolean): BoardMe {
+    const { core, myCall, telephones } = this.#parts;
+    const row = this.#row(one, keys, role, locked, over);
+    this.#rows.delete(one.id);
+    const { conference, status, level } = myCall.get();
+    const here = conference === this.id && status !== 'idle';
+    const mine = myPlaces(core, telephones);
+    const now = here ? BROWSER : placeNamed(one.place, mine);
+    const place = this.#places.get(one.id) ?? now;
+    return {
+      ...row,
+      place,
+      places: withPlace(withPlace(mine, now), place),
+      actions: new Set(),
+      here,
+      micLevel: here ? level : 0,
+      mutedByModerator: one.muted && this.#mutedByModerator,
+    };
+  }
+}
+
+/** Groups and lists that did not change stay the same objects. */
+function keep(next: BoardGroups, before: BoardGroups): BoardGroups {
+  const list = (a: readonly BoardRow[], b: readonly BoardRow[]) => (a.length === b.length && a.every((row, at) => row === b[at]) ? b : a);
+  const kept: BoardGroups = {
+    hands: list(next.hands, before.hands),
+    in: list(next.in, before.in),
+    calling: list(next.calling, before.calling),
+    notReached: list(next.notReached, before.notReached),
+    left: list(next.left, before.left),
+  };
+  const names = ['hands', 'in', 'calling', 'notReached', 'left'] as const;
+  return names.every((name) => kept[name] === before[name]) ? before : kept;
+}
+
+/** The service's table, as far as a board needs it: it decides, this only shows no button that would be refused. */
+function rowActions(one: Seen, state: LegState, person: Person, role: string, locked: boolean): Set<BoardAction> {
+  const actions = new Set<BoardAction>();
+  const moderates = role !== 'participant';
+  const add = (when: boolean, ...names: BoardAction[]) => {
+    if (when) for (const name of names) actions.add(name);
+  };
+  const inside = isIn(state);
+  add(moderates && inside, one.muted ? 'unmute' : 'mute');
+  add(moderates && isLive(state), 'disconnect');
+  add(moderates && inside && one.hand !== undefined, 'give-floor', 'lower-hand');
+  add(!isLive(state) && (moderates || !locked), state === 'left' ? 'connect' : 'redial', 'set-place');
+  add(moderates && isCalling(state), 'redial', 'set-place');
+  add(moderates && one.role === 'participant' && person.user !== undefined, 'make-moderator');
+  add(role === 'owner' && inside && person.user !== undefined, 'hand-over');
+  add(moderates && one.role !== 'owner', 'remove');
+  add(person.user !== undefined, 'text');
+  return actions;
+}
+
+function conferenceActions(
+  groups: BoardGroups,
+  me: BoardMe | undefined,
+  moderates: boolean,
+  locked: boolean,
+  sound: boolean,
+): Set<ConferenceAction> {
+  const actions = new Set<ConferenceAction>();
+  const add = (when: boolean, name: ConferenceAction) => {
+    if (when) actions.add(name);
+  };
+  const inside = [...groups.hands, ...groups.in];
+  const iAmIn = isIn(me?.state);
+  add(me !== undefined && (moderates || !locked), 'add');
+  add(moderates && inside.some((row) => !row.muted && row.role === 'participant'), 'mute-all');
+  add(moderates && inside.some((row) => row.muted && row.role === 'participant'), 'unmute-all');
+  add((moderates || !locked) && groups.notReached.length + groups.left.length > 0, 'call-all');
+  add(moderates && inside.length + groups.calling.length > 0, 'disconnect-all');
+  add(moderates, locked ? 'unlock' : 'lock');
+  add(iAmIn && !me?.hand, 'raise-hand');
+  add(iAmIn && me?.hand !== undefined, 'lower-hand');
+  add(sound && me !== undefined && !me.here, 'join');
+  add(me !== undefined && (me.here || isLive(me.state)), 'leave');
+  add(moderates, 'end');
+  return actions;
+}

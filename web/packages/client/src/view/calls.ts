@@ -1,0 +1,75 @@
+/** Past calls of mine. */
+import { State } from '../util/store.js';
+import { account, type Core } from './core.js';
+import { restProblem } from './problem.js';
+import type { CallLineItem, Calls, CallsState } from './types.js';
+
+export class CallsModel extends State<CallsState> implements Calls {
+  readonly #core: Core;
+  /** By each person who was in it, newest first. */
+  #with = new Map<string, CallLineItem[]>();
+  #people = new Map<string, readonly string[]>();
+
+  constructor(core: Core) {
+    super({ list: [], loading: false });
+    this.#core = core;
+    core.onOpen.add(() => void this.load());
+    core.onClose.add(() => {
+      this.#with = new Map();
+      this.#people = new Map();
+      this.put({ list: [], loading: false });
+    });
+  }
+
+  /** The calls in which this person was. */
+  with(user: string): readonly CallLineItem[] {
+    return this.#with.get(user.toLowerCase()) ?? [];
+  }
+
+  /** Whom to call back: all others who were in it, accounts where they have one. */
+  peopleOf(item: CallLineItem): readonly string[] {
+    return this.#people.get(item.id) ?? item.people;
+  }
+
+  async load(): Promise<void> {
+    const line = this.#core.line;
+    if (!line || this.get().loading) return;
+    this.set({ loading: true });
+    const result = await this.#core.api.calls();
+    if (this.#core.line !== line) return;
+    if (!result.ok) {
+      this.set({ loading: false, problem: restProblem(result.error) });
+      return;
+    }
+    const by = new Map<string, CallLineItem[]>();
+    const people = new Map<string, readonly string[]>();
+    const list = result.data.calls.map((row): CallLineItem => {
+      const starter = account(row.startedBy, line.domain);
+      const item: CallLineItem = {
+        kind: 'call',
+        id: `call:${row.conference}`,
+        conference: row.conference,
+        title: row.title,
+        startedBy: starter,
+        mine: starter.toLowerCase() === line.user.toLowerCase(),
+        at: this.#core.localTime(row.startedAt),
+        durationMs: row.endedAt === undefined ? undefined : row.durationMs,
+        missed: row.missed,
+        people: row.people.filter((one) => one.joined).map((one) => one.name),
+      };
+      const accounts = row.people.map((one) => (one.user ? account(one.user, line.domain) : one.name));
+      people.set(
+        item.id,
+        accounts.filter((one) => one.toLowerCase() !== line.user.toLowerCase()),
+      );
+      for (const one of row.people) {
+        const user = one.user && account(one.user, line.domain).toLowerCase();
+        if (user) by.set(user, [...(by.get(user) ?? []), item]);
+      }
+      return item;
+    });
+    this.#with = by;
+    this.#people = people;
+    this.put({ list, loading: false });
+  }
+}

@@ -1,0 +1,127 @@
+/** Commands to a conference as the board and the invitations give them, and the invitations that go with them. */
+import type { Followed } from '../conference/followed.js';
+import { isCalling, isIn } from '../conference/model.js';
+import { INVITATION, type InvitationBody, writeInvitation } from '../im/invitation.js';
+import { uriOf } from '../sip/uri.js';
+import type { Outcome } from '../soap/client.js';
+import type { Operation } from '../soap/service.js';
+import { uuid } from '../util/ids.js';
+import { pause } from '../util/timer.js';
+import type { Core, Line } from './core.js';
+import type { Invitations } from './invitations.js';
+import { callAt } from './places.js';
+import type { Place } from './types.js';
+
+/** How long an invitation may be answered: as long as a telephone rings. */
+const RINGS_S = 45;
+/** A leg that is taken back is over after a moment; so often, and so far apart, it is asked again. */
+const ROUNDS = 12;
+const ROUND_MS = 400;
+
+export class Commands {
+  readonly #core: Core;
+  readonly #invitations: Invitations;
+  /** Accounts that are to be invited when their leg is due, by conference. */
+  readonly #expected = new Map<string, Map<string, 'call' | 'invite'>>();
+
+  constructor(core: Core, invitations: Invitations) {
+    this.#core = core;
+    this.#invitations = invitations;
+    core.onClose.add(() => this.#expected.clear());
+  }
+
+  /** Asks the service; what it tells of the conference is shown at once. */
+  async request(operation: Operation): Promise<Outcome> {
+    const { line } = this.#core;
+    if (!line) return { status: 0 };
+    const outcome = await line.service.request(operation);
+    if (this.#core.line !== line) return { status: 0 };
+    if ('answer' in outcome && outcome.answer.conference) {
+      const { conference } = outcome.answer;
+      const followed = line.followed.get(conference.id, conference.title);
+      followed.adopt(conference);
+    }
+    return outcome;
+  }
+
+  /** Calls somebody on the roster at a place, also somebody who is being called elsewhere. */
+  async callAt(conference: string, participant: string, place: Place | undefined, live: boolean): Promise<Outcome> {
+    if (live) {
+      const ended = await this.request({ name: 'disconnect', conference, participant });
+      if (!('answer' in ended) && !isWrongState(ended)) return ended;
+    }
+    const call: Operation = { name: 'call', conference, participant, ...(place ? callAt(place) : {}) };
+    for (let round = 0; ; round++) {
+      const outcome = await this.request(call);
+      // Its former leg is still being taken back.
+      if (!live || !isWrongState(outcome) || round >= ROUNDS) return outcome;
+      await pause(this.#core.platform, ROUND_MS);
+    }
+  }
+
+  /** From now on these are sent an invitation when their leg is due. */
+  expect(conference: string, users: readonly string[], kind: 'call' | 'invite'): void {
+    const { line } = this.#core;
+    const expected = this.#expected.get(conference) ?? new Map<string, 'call' | 'invite'>();
+    for (const user of users) if (user.toLowerCase() !== line?.user.toLowerCase()) expected.set(user.toLowerCase(), kind);
+    this.#expected.set(conference, expected);
+    if (line) this.look(line, line.followed.get(conference));
+  }
+
+  /** Looks who is due. */
+  look(line: Line, followed: Followed): void {
+    const { id, participants } = followed.get();
+    const expected = this.#expected.get(id);
+    if (!expected) return;
+    if (followed.over) {
+      this.#expected.delete(id);
+      return;
+    }
+    for (const { user, leg } of participants) {
+      const kind = user === undefined ? undefined : expected.get(user.toLowerCase());
+      if (!user || !kind || !leg) continue;
+      if (leg.state === 'dialling' || leg.state === 'ringing') {
+        expected.delete(user.toLowerCase());
+        void this.#invite(line, followed, user, kind);
+      } else if (isIn(leg.state)) {
+        // They were quicker.
+        expected.delete(user.toLowerCase());
+      }
+    }
+  }
+
+  async #invite(line: Line, followed: Followed, user: string, kind: 'call' | 'invite'): Promise<void> {
+    const { id, participants, title } = followed.get();
+    const { platform, me } = this.#core;
+    const inside = participants.filter((one) => isIn(one.leg?.state)).map((one) => one.name);
+    const body: InvitationBody = {
+      id: uuid(platform),
+      conference: id,
+      title,
+      kind,
+      expires: line.ua.serverNow() + RINGS_S * 1_000,
+      from: { user: line.user, name: me?.name ?? '' },
+      in: inside,
+    };
+    this.#invitations.take(body, line.user, user, platform.now());
+    const written = writeInvitation(body, line.domain);
+    const live = await this.#message(line, user, written, true);
+    // They are away: kept for them, so that they see what they missed.
+    if (live === 480) await this.#message(line, user, written, false);
+  }
+
+  async #message(line: Line, user: string, body: string, expires: boolean): Promise<number> {
+    const headers = expires ? ([['Expires', String(RINGS_S)]] as const) : [];
+    const request = line.ua.outline('MESSAGE', uriOf(user), { headers, type: INVITATION, body });
+    return (await line.ua.send(request).response).status;
+  }
+}
+
+function isWrongState(outcome: Outcome): boolean {
+  return 'fault' in outcome && outcome.fault.code === 'wrong-state';
+}
+
+/** Whether somebody is being called or in. */
+export function isLive(state: Parameters<typeof isIn>[0]): boolean {
+  return isIn(state) || isCalling(state);
+}

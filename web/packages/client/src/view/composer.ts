@@ -1,0 +1,186 @@
+/** Who is to be called, and where, before anybody is. */
+import { State } from '../util/store.js';
+import type { Core } from './core.js';
+import { BROWSER, type PeopleModel } from './people.js';
+import { placeFrom, usualPlace, withPlace } from './places.js';
+import { problem } from './problem.js';
+import { resolvePeople } from './resolve.js';
+import type { TelephonesModel } from './telephones.js';
+import type { AddNotice, Composer, ComposerRow, ComposerState, Person, Place, Problem } from './types.js';
+
+/** Most people that the service takes in one command. */
+export const PEOPLE_MAX = 500;
+/** Changes that can be taken back. */
+const UNDO_MAX = 50;
+
+/** A row as it was chosen; what is known of the person changes meanwhile. */
+interface Chosen {
+  readonly key: string;
+  /** Undefined: the usual one, whatever becomes known. */
+  readonly place?: Place;
+}
+
+/** Starts the conference; the problem if it did not work. */
+export type Start = (composer: ComposerModel, inviteOnly: boolean) => Promise<Problem | undefined>;
+
+export class ComposerModel extends State<ComposerState> implements Composer {
+  readonly #core: Core;
+  readonly #people: PeopleModel;
+  readonly #telephones: TelephonesModel;
+  readonly #start: Start;
+  #rows: readonly Chosen[] = [];
+  #myPlace: Place | undefined;
+  #past: (readonly Chosen[])[] = [];
+  #forget: (() => void)[];
+  #unwatch = () => {};
+  #adding = 0;
+
+  constructor(core: Core, people: PeopleModel, telephones: TelephonesModel, start: Start, chat: string | undefined) {
+    super({ title: '', me: { place: BROWSER, places: [BROWSER] }, rows: [], canUndo: false, busy: false, adding: false, chat });
+    this.#core = core;
+    this.#people = people;
+    this.#telephones = telephones;
+    this.#start = start;
+    this.#forget = [people.onChange.add((changed) => this.#peopleChanged(changed)), telephones.subscribe(() => this.#show())];
+    this.#show();
+  }
+
+  setTitle(title: string): void {
+    this.set({ title });
+  }
+
+  async add(what: string | Person): Promise<AddNotice> {
+    const me = this.#core.line?.user ?? '';
+    this.set({ adding: ++this.#adding > 0, problem: undefined });
+    const resolved: AddNotice =
+      typeof what === 'string' ? await resolvePeople(what, this.#people, me) : { added: [what], leftOut: [], unsure: [] };
+    const there = new Set(this.#rows.map((row) => row.key));
+    const added: Person[] = [];
+    const leftOut = [...resolved.leftOut];
+    for (const person of resolved.added) {
+      if (there.has(person.id)) leftOut.push({ text: person.name, why: 'already' });
+      else if (there.size >= PEOPLE_MAX) leftOut.push({ text: person.name, why: 'limit' });
+      else if (person.user?.toLowerCase() !== me.toLowerCase()) {
+        there.add(person.id);
+        added.push(person);
+      }
+    }
+    const notice: AddNotice = { ...resolved, added, leftOut };
+    if (added.length > 0) this.#change([...this.#rows, ...added.map((person) => ({ key: person.id }))]);
+    this.set({ notice, adding: --this.#adding > 0 });
+    for (const { user } of added) if (user) void this.#people.complete(user).then(() => this.#show());
+    return notice;
+  }
+
+  remove(key: string): void {
+    const rows = this.#rows.filter((row) => row.key !== key);
+    if (rows.length < this.#rows.length) this.#change(rows);
+  }
+
+  undo(): void {
+    const before = this.#past.pop();
+    if (before) this.#rows = before;
+    this.set({ notice: undefined });
+    this.#show();
+  }
+
+  setPlace(key: string, place: Place | string): void {
+    const chosen = placeFrom(place);
+    if (!chosen) this.set({ problem: problem('not-understood') });
+    else if (this.#rows.some((row) => row.key === key)) {
+      this.#change(this.#rows.map((row) => (row.key === key ? { key, place: chosen } : row)));
+    }
+  }
+
+  setMyPlace(place: Place | string): void {
+    const chosen = placeFrom(place);
+    if (!chosen) {
+      this.set({ problem: problem('not-understood') });
+      return;
+    }
+    this.#myPlace = chosen;
+    rememberPlace(this.#core, chosen);
+    this.set({ problem: undefined });
+    this.#show();
+  }
+
+  call(): Promise<boolean> {
+    return this.#go(false);
+  }
+
+  inviteOnly(): Promise<boolean> {
+    return this.#go(true);
+  }
+
+  close(): void {
+    for (const forget of this.#forget) forget();
+    this.#forget = [];
+    this.#unwatch();
+  }
+
+  async #go(inviteOnly: boolean): Promise<boolean> {
+    if (this.get().busy || this.#rows.length === 0) return false;
+    this.set({ busy: true, problem: undefined, notice: undefined });
+    const why = await this.#start(this, inviteOnly);
+    this.set({ busy: false, problem: why });
+    return why === undefined;
+  }
+
+  #change(rows: readonly Chosen[]): void {
+    this.#past.push(this.#rows);
+    if (this.#past.length > UNDO_MAX) this.#past.shift();
+    this.#rows = rows;
+    this.set({ notice: undefined, problem: undefined });
+    this.#show();
+    const unwatch = this.#unwatch;
+    this.#unwatch = this.#people.watch(rows.map((row) => row.key));
+    unwatch();
+  }
+
+  #peopleChanged(changed: ReadonlySet<string>): void {
+    if (this.#rows.some((row) => changed.has(row.key))) this.#show();
+  }
+
+  #show(): void {
+    const known = new Map(this.get().rows.map((row) => [row.key, row]));
+    const rows = this.#rows.map(({ key, place: chosen }): ComposerRow => {
+      const person = this.#people.person(key);
+      const was = known.get(key);
+      const place = chosen ?? usualPlace(person);
+      if (was && was.person === person && was.place.id === place.id) return was;
+      const places = withPlace(person.places, place);
+      return { key, person, place, places, onlyInvite: person.places.every((one) => one.kind === 'browser') };
+    });
+    const mine = myPlaces(this.#core, this.#telephones);
+    const remembered = recallPlace(this.#core, mine);
+    const place = this.#myPlace ?? remembered ?? mine[0] ?? BROWSER;
+    this.set({ rows, canUndo: this.#past.length > 0, me: { place, places: withPlace(mine, place) } });
+  }
+}
+
+/** Where I can be called: this browser where it has sound, and my telephones. */
+export function myPlaces(core: Core, telephones: TelephonesModel): readonly Place[] {
+  const places = telephones.get().list.map(
+    ({ label, kind, number, default: usual }): Place => ({
+      id: label.toLowerCase(),
+      label,
+      kind,
+      number,
+      default: usual,
+    }),
+  );
+  return core.platform.media ? [BROWSER, ...places] : places;
+}
+
+/** The place of last time is the first choice. */
+export function rememberPlace(core: Core, place: Place): void {
+  const { line, platform } = core;
+  if (line) platform.memory?.set(line.key('place'), place.id);
+}
+
+function recallPlace(core: Core, places: readonly Place[]): Place | undefined {
+  const { line, platform } = core;
+  const id = line && platform.memory?.get(line.key('place'));
+  if (!id) return undefined;
+  return places.find((place) => place.id === id) ?? placeFrom(id.replace('number:', ''));
+}

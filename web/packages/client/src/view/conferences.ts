@@ -1,0 +1,509 @@
+/** Conferences: those that run, those that call me, the one that is being put together, and the one on the board. */
+import type { Followed } from '../conference/followed.js';
+import { isCalling, isIn } from '../conference/model.js';
+import { INVITATION, writeAnswer } from '../im/invitation.js';
+import { uriOf } from '../sip/uri.js';
+import { State, same } from '../util/store.js';
+import { Alarm } from '../util/timer.js';
+import { BoardModel } from './board.js';
+import type { CallsModel } from './calls.js';
+import { Commands, isLive } from './commands.js';
+import { ComposerModel, myPlaces } from './composer.js';
+import type { Core, Line } from './core.js';
+import type { InvitationRecord, Invitations } from './invitations.js';
+import { MyCall } from './my-call.js';
+import { BROWSER, type PeopleModel } from './people.js';
+import { partyOf } from './places.js';
+import { problem, problemOf } from './problem.js';
+import type { TelephonesModel } from './telephones.js';
+import type {
+  Board,
+  CallLineItem,
+  Composer,
+  Conferences,
+  ConferencesState,
+  Invitation,
+  InvitationAnswer,
+  InvitationItem,
+  LiveConference,
+  Person,
+  Problem,
+} from './types.js';
+
+/** Conferences that are followed at a time. */
+const FOLLOWED_MAX = 16;
+/** The list is asked for so often: a conference that somebody else started may ring only a telephone of mine. */
+const LIST_EVERY_MS = 60_000;
+/** The list is asked for once for all that come together. */
+const LIST_SOON_MS = 300;
+/** So long the focus may say that my leg is over while the call still holds. */
+const LEG_OVER_MS = 3_000;
+/** Records are written when a conference is over. */
+const RECORDS_AFTER_MS = 1_500;
+
+interface Attached {
+  readonly followed: Followed;
+  readonly forget: () => void;
+  over: boolean;
+}
+
+export class ConferencesModel extends State<ConferencesState> implements Conferences {
+  readonly #core: Core;
+  readonly #people: PeopleModel;
+  readonly #telephones: TelephonesModel;
+  readonly #invitations: Invitations;
+  readonly #calls: CallsModel;
+  readonly #commands: Commands;
+  readonly #myCall: MyCall;
+  readonly #attached = new Map<string, Attached>();
+  #listed: ReadonlySet<string> = new Set();
+  readonly #answering = new Set<string>();
+  readonly #rings = new Set<string>();
+  readonly #list: Alarm;
+  readonly #expiry: Alarm;
+  readonly #legOver: Alarm;
+  readonly #records: Alarm;
+  #composer: ComposerModel | undefined;
+  #board: BoardModel | undefined;
+  #first = true;
+  #wasInCall = false;
+
+  constructor(core: Core, people: PeopleModel, telephones: TelephonesModel, invitations: Invitations, calls: CallsModel) {
+    super({ live: [], ringing: [] });
+    this.#core = core;
+    this.#people = people;
+    this.#telephones = telephones;
+    this.#invitations = invitations;
+    this.#calls = calls;
+    this.#commands = new Commands(core, invitations);
+    this.#myCall = new MyCall(core);
+    this.#list = new Alarm(core.platform);
+    this.#expiry = new Alarm(core.platform);
+    this.#legOver = new Alarm(core.platform);
+    this.#records = new Alarm(core.platform);
+    this.#listen();
+  }
+
+  compose(people: readonly (Person | string)[] = [], chat?: string): Composer {
+    this.closeComposer();
+    const composer = new ComposerModel(this.#core, this.#people, this.#telephones, (one, only) => this.#start(one, only), chat);
+    this.#composer = composer;
+    this.set({ composer });
+    void (async () => {
+      for (const one of people)
+        await composer.add(typeof one === 'string' && one.includes('@') && !/[\s,;<>]/.test(one) ? this.#byAccount(one) : one);
+    })();
+    return composer;
+  }
+
+  closeComposer(): void {
+    this.#composer?.close();
+    this.#composer = undefined;
+    this.set({ composer: undefined });
+  }
+
+  openBoard(id: string): Board {
+    const line = this.#line();
+    if (this.#board?.id === id) return this.#board;
+    this.#board?.close();
+    this.#attach(line, id);
+    this.#board = new BoardModel(line.followed.get(id), {
+      core: this.#core,
+      line,
+      people: this.#people,
+      telephones: this.#telephones,
+      commands: this.#commands,
+      myCall: this.#myCall,
+      join: (conference) => this.#myCall.join(conference),
+    });
+    this.#core.platform.tab?.set(line.key('board'), id);
+    this.set({ board: this.#board });
+    this.#show();
+    return this.#board;
+  }
+
+  closeBoard(): void {
+    this.#board?.close();
+    this.#board = undefined;
+    const { line, platform } = this.#core;
+    if (line) platform.tab?.remove(line.key('board'));
+    this.set({ board: undefined });
+    this.#tidy();
+    this.#show();
+  }
+
+  async join(id: string): Promise<boolean> {
+    if (!this.#core.line) return false;
+    return this.openBoard(id).join();
+  }
+
+  callBack(item: CallLineItem): Composer {
+    return this.compose(this.#calls.peopleOf(item), undefined);
+  }
+
+  async answer(invitation: Invitation | InvitationItem | string, answer: InvitationAnswer, note?: string): Promise<boolean> {
+    const record = this.#invitations.get(typeof invitation === 'string' ? invitation : invitation.id);
+    const { line } = this.#core;
+    if (!record || !line || record.mine || this.#answering.has(record.id)) return false;
+    this.#answering.add(record.id);
+    this.#show();
+    const why = await this.#carryOut(line, record, answer, note);
+    this.#answering.delete(record.id);
+    this.set({ problem: why });
+    if (!why) {
+      const state = answer === 'join' ? 'joined' : answer === 'decline' ? 'declined' : 'called';
+      this.#invitations.set(record.id, { state, note });
+      this.#core.gossip({ kind: 'answered', invitation: record.id, state });
+      this.#tellAnswer(line, record, answer, note);
+    }
+    this.#show();
+    return !why;
+  }
+
+  /** Calls to this window's own. */
+  get myCall(): MyCall {
+    return this.#myCall;
+  }
+
+  #line(): Line {
+    const { line } = this.#core;
+    if (!line) throw new Error('nobody is signed in');
+    return line;
+  }
+
+  #byAccount(user: string): Person {
+    return this.#people.person(user);
+  }
+
+  #listen(): void {
+    const core = this.#core;
+    const show = () => this.#show();
+    core.onOpen.add(() => {
+      this.#first = true;
+    });
+    core.onClose.add(() => this.#clear());
+    core.onOnline.add((line) => {
+      void this.#askList();
+      if (this.#first) this.#resume(line);
+      this.#first = false;
+    });
+    core.onGossip.add((gossip) => {
+      if (gossip.kind === 'conferences') this.#listSoon();
+    });
+    this.#invitations.onChange.add((record) => this.#invited(record));
+    this.#people.onChange.add((changed) => {
+      const me = this.#core.me?.user.toLowerCase();
+      if (!me || !changed.has(me)) return;
+      // On the telephone, or no more: perhaps in a conference that we know nothing of.
+      const inCall = this.#people.person(me).presence === 'in-call';
+      if (inCall !== this.#wasInCall) this.#listSoon();
+      this.#wasInCall = inCall;
+    });
+    core.session?.subscribe(show);
+    this.#telephones.subscribe(show);
+    this.#myCall.subscribe(show);
+    this.#myCall.onOver.add((conference, how) => {
+      if (this.#board?.id === conference && how.by !== 'them') this.#board.set({ problem: problem('no-sound', how.reason) });
+    });
+  }
+
+  /** After a reload: the board that was open, and the call that was on. */
+  #resume(line: Line): void {
+    const call = this.#myCall.remembered;
+    const id = call ?? this.#core.platform.tab?.get(line.key('board'));
+    if (!id || this.#board) return;
+    const board = this.openBoard(id);
+    if (call) void board.join();
+  }
+
+  #listSoon(): void {
+    this.#list.set(LIST_SOON_MS, () => void this.#askList());
+  }
+
+  async #askList(): Promise<void> {
+    const { line } = this.#core;
+    if (!line) return;
+    this.#list.set(LIST_EVERY_MS, () => void this.#askList());
+    if (!line.ua.online) return;
+    const outcome = await line.service.request({ name: 'list' });
+    if (this.#core.line !== line || !('answer' in outcome)) return;
+    const running = outcome.answer.conferences.filter((one) => one.phase === 'starting' || one.phase === 'running').slice(0, FOLLOWED_MAX);
+    this.#listed = new Set(running.map((one) => one.id));
+    for (const snapshot of running) {
+      this.#attach(line, snapshot.id, snapshot.title);
+      line.followed.get(snapshot.id).adopt(snapshot);
+    }
+    this.#tidy();
+    this.#show();
+  }
+
+  #attach(line: Line, id: string, title = ''): Followed {
+    const followed = line.followed.get(id, title);
+    if (!this.#attached.has(id)) {
+      const release = followed.hold();
+      const unsubscribe = followed.subscribe(() => this.#changed(line, followed));
+      const forget = () => {
+        unsubscribe();
+        release();
+      };
+      this.#attached.set(id, { followed, forget, over: followed.over });
+    }
+    return followed;
+  }
+
+  /** Lets go of what nobody looks at any more. */
+  #tidy(): void {
+    const wanted = new Set([...this.#listed, ...this.#invitations.ringing().map((record) => record.conference)]);
+    for (const id of [this.#board?.id, this.#myCall.get().conference]) if (id !== undefined) wanted.add(id);
+    for (const [id, { forget, followed }] of this.#attached) {
+      if (wanted.has(id) && !(followed.over && id !== this.#board?.id)) continue;
+      forget();
+      this.#attached.delete(id);
+    }
+  }
+
+  #changed(line: Line, followed: Followed): void {
+    const { id, title, end } = followed.get();
+    const attached = this.#attached.get(id);
+    this.#commands.look(line, followed);
+    if (followed.over && attached && !attached.over) {
+      attached.over = true;
+      this.#core.notice({ kind: 'conference-ended', conference: id, title, words: end?.words ?? '' });
+      if (this.#myCall.get().conference === id) this.#myCall.ended();
+      this.#records.set(RECORDS_AFTER_MS, () => void this.#calls.load());
+    }
+    this.#watchMyLeg(followed);
+    for (const record of this.#invitations.ringing()) if (record.conference === id) this.#ring(record, followed);
+    if (followed.over) this.#tidy();
+    this.#show();
+  }
+
+  /** My participant in a conference. */
+  #mine(followed: Followed) {
+    const me = this.#core.line?.user.toLowerCase();
+    return followed.get().participants.find((one) => one.user?.toLowerCase() === me);
+  }
+
+  /** The focus ended my leg, and the call's own end did not reach us. */
+  #watchMyLeg(followed: Followed): void {
+    const { conference, status } = this.#myCall.get();
+    const { id, current } = followed.get();
+    if (conference !== id) return;
+    const isOver = () => {
+      const mine = this.#mine(followed);
+      return mine !== undefined && !isLive(mine.leg?.state) && followed.get().current && this.#myCall.get().conference === id;
+    };
+    if (status !== 'up' || !current || !isOver()) this.#legOver.clear();
+    else if (!this.#legOver.armed) this.#legOver.set(LEG_OVER_MS, () => isOver() && this.#myCall.ended());
+  }
+
+  #invited(record: InvitationRecord): void {
+    const { line } = this.#core;
+    if (!line) return;
+    if (record.state === 'ringing' && !record.mine) {
+      this.#people.hint(record.from, record.fromName);
+      const followed = this.#attach(line, record.conference, record.title);
+      this.#watchExpiry();
+      this.#listSoon();
+      this.#show();
+      this.#ring(record, followed);
+    } else {
+      this.#show();
+      this.#tidy();
+    }
+  }
+
+  /** What the conference says of an invitation: who is in, and whether it is answered on another device. */
+  #ring(record: InvitationRecord, followed: Followed): void {
+    const { participants, known, startedAt } = followed.get();
+    const state = this.#mine(followed)?.leg?.state;
+    const inside = participants.filter((one) => isIn(one.leg?.state)).map((one) => one.name);
+    if (followed.over) this.#invitations.set(record.id, { state: 'missed' });
+    else if (this.#answering.has(record.id) || !known) return;
+    else if (isIn(state) || state === 'answered' || state === 'confirming') {
+      const here = this.#myCall.get().conference === record.conference;
+      this.#invitations.set(record.id, { state: here ? 'joined' : 'called' });
+    } else if (state === 'declined') this.#invitations.set(record.id, { state: 'declined' });
+    else if (state !== undefined && !isCalling(state)) this.#invitations.set(record.id, { state: 'missed' });
+    else if (!same(inside, record.in) || record.since !== startedAt) this.#invitations.set(record.id, { in: inside, since: startedAt });
+  }
+
+  #watchExpiry(): void {
+    const next = Math.min(...this.#invitations.ringing().map((record) => record.expiresAt));
+    if (!Number.isFinite(next)) return;
+    this.#expiry.set(Math.max(next - this.#core.platform.now(), 0), () => {
+      const now = this.#core.platform.now();
+      for (const record of this.#invitations.ringing()) {
+        if (record.expiresAt <= now && !this.#answering.has(record.id)) this.#invitations.set(record.id, { state: 'missed' });
+      }
+      this.#watchExpiry();
+    });
+  }
+
+  async #carryOut(line: Line, record: InvitationRecord, answer: InvitationAnswer, note: string | undefined): Promise<Problem | undefined> {
+    const { conference } = record;
+    if (answer === 'join') {
+      const opened = await this.#myCall.open();
+      if (!('offer' in opened)) return opened;
+      const why = await this.#myCall.join(conference, opened);
+      if (!why) this.openBoard(conference);
+      return why;
+    }
+    const followed = this.#attach(line, conference, record.title);
+    if (!this.#mine(followed)) {
+      const outcome = await line.service.state(conference);
+      if (!('answer' in outcome) || !outcome.answer.conference) return answer === 'decline' ? undefined : problemOf(outcome);
+      followed.adopt(outcome.answer.conference);
+    }
+    const mine = this.#mine(followed);
+    // Whoever declines has declined, whatever became of the call.
+    if (!mine) return answer === 'decline' ? undefined : problem('unknown');
+    if (answer === 'decline') {
+      await this.#commands.request({ name: 'decline', conference, participant: mine.id, words: note });
+      return undefined;
+    }
+    const outcome = await this.#commands.callAt(conference, mine.id, answer.callAt, isLive(mine.leg?.state));
+    if ('answer' in outcome) this.openBoard(conference);
+    return problemOf(outcome);
+  }
+
+  #tellAnswer(line: Line, record: InvitationRecord, answer: InvitationAnswer, note: string | undefined): void {
+    const body = writeAnswer({
+      invitation: record.id,
+      conference: record.conference,
+      answer: typeof answer === 'object' ? 'call' : answer,
+      place: typeof answer === 'object' && answer.callAt.kind !== 'number' ? answer.callAt.label : undefined,
+      note,
+    });
+    line.ua.send(line.ua.outline('MESSAGE', uriOf(record.from), { type: INVITATION, body }));
+  }
+
+  /** Starts what the composer has put together. */
+  async #start(composer: ComposerModel, inviteOnly: boolean): Promise<Problem | undefined> {
+    const { line, me } = this.#core;
+    if (!line || !me) return problem('session-ended');
+    if (!line.ua.online) return problem('unreachable');
+    const { title, rows, me: mine } = composer.get();
+    const invited = rows.filter((row) => !inviteOnly || row.person.user !== undefined);
+    if (invited.length === 0) return problem('no-telephone');
+    const here = mine.place.kind === 'browser';
+    // The microphone first: nobody shall be called by somebody who cannot speak.
+    const opened = here ? await this.#myCall.open() : undefined;
+    if (opened && !('offer' in opened)) return opened;
+    const self = { user: me.user, name: me.name, places: mine.places };
+    const outcome = await this.#commands.request({
+      name: 'create',
+      title: title.trim(),
+      initiator: partyOf(self, mine.place),
+      participants: invited.map((row) => partyOf(row.person, inviteOnly ? BROWSER : row.place)),
+    });
+    const created = 'answer' in outcome ? outcome.answer.conference : undefined;
+    if (!created) {
+      opened?.close();
+      return problemOf(outcome) ?? problem('bad-answer');
+    }
+    const board = this.openBoard(created.id);
+    if (this.#composer === composer) this.closeComposer();
+    this.#commands.expect(
+      created.id,
+      invited.flatMap((row) => row.person.user ?? []),
+      inviteOnly ? 'invite' : 'call',
+    );
+    this.#core.gossip({ kind: 'conferences' });
+    this.#listSoon();
+    if (opened) {
+      const why = await this.#myCall.join(created.id, opened);
+      if (why) (board as BoardModel).set({ problem: why });
+    }
+    return undefined;
+  }
+
+  #show(): void {
+    const { line, session } = this.#core;
+    if (!line) return;
+    const before = this.get();
+    const live = [...this.#attached.values()].filter(({ followed }) => !followed.over).map(({ followed }) => this.#liveOf(followed));
+    const shown = live.filter((one): one is LiveConference => one !== undefined);
+    shown.sort((a, b) => Number(b.open) - Number(a.open) || a.since - b.since);
+    const quiet = session?.get().presence === 'dnd';
+    const ringing = quiet ? [] : this.#invitations.ringing().map((record) => this.#invitationOf(line, record));
+    const keep = <T>(next: readonly T[], was: readonly T[]): readonly T[] => {
+      const kept = next.map((one) => was.find((other) => same(one, other)) ?? one);
+      return kept.length === was.length && kept.every((one, at) => one === was[at]) ? was : kept;
+    };
+    this.set({ live: keep(shown, before.live), ringing: keep(ringing, before.ringing) });
+    this.#announce(this.get().ringing);
+  }
+
+  #announce(ringing: readonly Invitation[]): void {
+    for (const invitation of ringing) {
+      if (this.#rings.has(invitation.id)) continue;
+      this.#rings.add(invitation.id);
+      this.#core.notice({ kind: 'ringing', invitation });
+    }
+    for (const id of [...this.#rings]) {
+      if (ringing.some((invitation) => invitation.id === id)) continue;
+      this.#rings.delete(id);
+      this.#core.notice({ kind: 'ringing-over', id });
+    }
+  }
+
+  #liveOf(followed: Followed): LiveConference | undefined {
+    const { id, title, participants, startedAt, phase, known } = followed.get();
+    // What only rings is in the ringing sheet, and not yet one of mine.
+    if (!known || (phase !== 'starting' && phase !== 'running')) return undefined;
+    const mine = this.#mine(followed);
+    const inside = participants.filter((one) => isIn(one.leg?.state));
+    return {
+      id,
+      title:
+        title ||
+        participants
+          .slice(0, 3)
+          .map((one) => one.name)
+          .join(', '),
+      count: inside.length,
+      talking: inside.find((one) => one.talking)?.name,
+      since: startedAt,
+      mine: mine?.role === 'owner',
+      iAmIn: isIn(mine?.leg?.state),
+      open: this.#board?.id === id,
+    };
+  }
+
+  #invitationOf(line: Line, record: InvitationRecord): Invitation {
+    const followed = this.#attached.get(record.conference)?.followed;
+    const mine = followed && this.#mine(followed);
+    const other = this.#myCall.get().conference;
+    const rings = mine?.leg && isCalling(mine.leg.state) && mine.place.toLowerCase() !== 'browser' ? [mine.place] : [];
+    return {
+      id: record.id,
+      conference: record.conference,
+      title: record.title || followed?.get().title || '',
+      kind: record.kind,
+      from: this.#people.person(record.from),
+      in: record.in,
+      at: record.at,
+      expiresAt: record.expiresAt,
+      alsoRinging: rings,
+      places: myPlaces(this.#core, this.#telephones).filter((place) => place.kind !== 'browser'),
+      since: record.since,
+      leaves: other !== undefined && other !== record.conference ? line.followed.get(other).get().title : undefined,
+      answering: this.#answering.has(record.id),
+    };
+  }
+
+  #clear(): void {
+    for (const alarm of [this.#list, this.#expiry, this.#legOver, this.#records]) alarm.clear();
+    this.#composer?.close();
+    this.#board?.close();
+    for (const { forget } of this.#attached.values()) forget();
+    this.#attached.clear();
+    this.#answering.clear();
+    this.#rings.clear();
+    this.#listed = new Set();
+    this.#composer = undefined;
+    this.#board = undefined;
+    this.put({ live: [], ringing: [] });
+  }
+}

@@ -1,0 +1,112 @@
+/** Invitations that were sent and came, by their ids, and where each stands. */
+import type { AnswerBody, InvitationBody } from '../im/invitation.js';
+import { Listeners } from '../util/store.js';
+import type { Core } from './core.js';
+import type { InvitationState } from './types.js';
+
+/** Most that are remembered; the oldest go. */
+const KNOWN_MAX = 1_000;
+
+export interface InvitationRecord {
+  readonly id: string;
+  readonly conference: string;
+  readonly title: string;
+  readonly kind: 'call' | 'invite';
+  /** Who sent it. */
+  readonly from: string;
+  readonly fromName: string;
+  readonly to: string;
+  readonly mine: boolean;
+  readonly at: number;
+  /** By this device's clock. */
+  readonly expiresAt: number;
+  readonly in: readonly string[];
+  readonly state: InvitationState;
+  readonly note?: string;
+  readonly since?: number;
+}
+
+export class Invitations {
+  readonly #core: Core;
+  readonly #all = new Map<string, InvitationRecord>();
+  /** Answers that came before what they answer: history is read from its end. */
+  readonly #answers = new Map<string, AnswerBody>();
+  readonly onChange = new Listeners<[InvitationRecord]>();
+
+  constructor(core: Core) {
+    this.#core = core;
+    core.onClose.add(() => {
+      this.#all.clear();
+      this.#answers.clear();
+    });
+    core.onGossip.add((gossip) => {
+      if (gossip.kind === 'answered') this.set(gossip.invitation, { state: gossip.state });
+    });
+  }
+
+  get(id: string): InvitationRecord | undefined {
+    return this.#all.get(id);
+  }
+
+  /** Those between me and somebody. */
+  with(user: string): InvitationRecord[] {
+    return [...this.#all.values()].filter((one) => (one.mine ? one.to : one.from).toLowerCase() === user);
+  }
+
+  ringing(): InvitationRecord[] {
+    return [...this.#all.values()].filter((one) => one.state === 'ringing' && !one.mine);
+  }
+
+  /** Takes one that was sent or came, now or as history tells. Known ones stay as they are. */
+  take(body: InvitationBody, from: string, to: string, at: number): InvitationRecord {
+    const known = this.#all.get(body.id);
+    // An id of somebody else's invitation is no way to change it.
+    if (known) return known;
+    if (this.#all.size >= KNOWN_MAX) this.#all.delete(this.#all.keys().next().value as string);
+    const mine = from.toLowerCase() === this.#core.line?.user.toLowerCase();
+    const expiresAt = this.#core.localTime(body.expires);
+    const live = expiresAt > this.#core.platform.now();
+    const record: InvitationRecord = {
+      id: body.id,
+      conference: body.conference,
+      title: body.title,
+      kind: body.kind,
+      from,
+      fromName: body.from.name,
+      to,
+      mine,
+      at,
+      expiresAt,
+      in: body.in,
+      state: live ? 'ringing' : mine ? 'over' : 'missed',
+    };
+    this.#all.set(body.id, record);
+    const answer = this.#answers.get(body.id);
+    if (answer) this.#apply(record, answer);
+    else this.onChange.tell(record);
+    return this.#all.get(body.id) ?? record;
+  }
+
+  /** Takes an answer; only the invited one's counts. */
+  answer(body: AnswerBody, from: string): void {
+    const record = this.#all.get(body.invitation);
+    if (!record) {
+      if (this.#answers.size < KNOWN_MAX) this.#answers.set(body.invitation, body);
+    } else if (record.to.toLowerCase() === from.toLowerCase()) {
+      this.#apply(record, body);
+    }
+  }
+
+  set(id: string, change: Partial<Pick<InvitationRecord, 'state' | 'in' | 'since' | 'note' | 'title'>>): void {
+    const record = this.#all.get(id);
+    if (!record) return;
+    const next = { ...record, ...change };
+    this.#all.set(id, next);
+    this.onChange.tell(next);
+  }
+
+  #apply(record: InvitationRecord, { answer, note }: AnswerBody): void {
+    const state = answer === 'join' ? 'joined' : answer === 'call' ? 'called' : 'declined';
+    this.set(record.id, { state, note });
+  }
+}

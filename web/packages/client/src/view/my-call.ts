@@ -1,0 +1,244 @@
+/** My own voice in a conference, from this window: one call at a time, mended after every change of the network. */
+import { conferenceUri } from '../im/invitation.js';
+import type { MediaSession } from '../platform.js';
+import { type CallEnd, SipCall } from '../sip/call.js';
+import { Listeners, State } from '../util/store.js';
+import { Alarm } from '../util/timer.js';
+import type { Core } from './core.js';
+import { problem } from './problem.js';
+import type { Problem } from './types.js';
+
+/** Before a change is offered again that was lost although there is a connection. */
+const AGAIN_MS = 1_000;
+/** The level of the microphone is looked at so often. */
+const LEVEL_MS = 250;
+
+export interface MyCallState {
+  readonly status: 'idle' | 'opening' | 'calling' | 'up' | 'reconnecting';
+  readonly conference?: string;
+  readonly level: number;
+  readonly problem?: Problem;
+}
+
+export class MyCall extends State<MyCallState> {
+  readonly #core: Core;
+  #media: MediaSession | undefined;
+  #sip: SipCall | undefined;
+  #muted = false;
+  /** Counts calls: what an earlier one still waits for is of no interest. */
+  #turn = 0;
+  #mending = false;
+  readonly #again: Alarm;
+  readonly #levels: Alarm;
+  /** It is over, though not by us: the conference, and why. */
+  readonly onOver = new Listeners<[string, CallEnd]>();
+
+  constructor(core: Core) {
+    super({ status: 'idle', level: 0 });
+    this.#core = core;
+    this.#again = new Alarm(core.platform);
+    this.#levels = new Alarm(core.platform);
+    core.onOnline.add(() => {
+      if (this.get().status === 'up' || this.get().status === 'reconnecting') void this.#mend();
+    });
+    // A call is not hung up by a reload: the window comes back into it, and who does not come back is missed by the bridge.
+    core.onClose.add(() => this.#close(!core.closing));
+  }
+
+  /** The conference that was open here before the window was reloaded. */
+  get remembered(): string | undefined {
+    const { line, platform } = this.#core;
+    return (line && platform.tab?.get(line.key('call'))) ?? undefined;
+  }
+
+  /** Asks for the microphone. What is given is for {@link join}. */
+  async open(): Promise<MediaSession | Problem> {
+    const port = this.#core.platform.media;
+    if (!port) return problem('no-microphone');
+    try {
+      return await port.open();
+    } catch (error) {
+      const code = (error as { code?: unknown } | undefined)?.code;
+      return problem(code === 'microphone-refused' || code === 'no-microphone' ? code : 'no-sound');
+    }
+  }
+
+  /** Comes into a conference, out of another one. */
+  async join(conference: string, opened?: MediaSession): Promise<Problem | undefined> {
+    const { line } = this.#core;
+    if (this.get().conference === conference && !opened) return undefined;
+    this.leave();
+    const turn = ++this.#turn;
+    this.set({ status: 'opening', conference, problem: undefined });
+    const media = opened ?? (await this.open());
+    if (turn !== this.#turn || !line) {
+      if ('offer' in media) media.close();
+      return problem('wrong-state');
+    }
+    if (!('offer' in media)) return this.#failed(media);
+    this.#media = media;
+    media.onEvent = (event) => this.#event(event, turn);
+    media.mute(this.#muted);
+    this.set({ status: 'calling' });
+    const why = await this.#invite(turn, conference);
+    if (turn !== this.#turn) return problem('wrong-state');
+    if (why) return this.#failed(why);
+    this.set({ status: 'up' });
+    this.#core.platform.tab?.set(line.key('call'), conference);
+    this.#watchLevel();
+    return undefined;
+  }
+
+  /** Hangs up. */
+  leave(): void {
+    this.#close(true);
+  }
+
+  /** The focus says that our leg is over: nobody has to be told. */
+  ended(): void {
+    this.#close(false);
+  }
+
+  get muted(): boolean {
+    return this.#muted;
+  }
+
+  mute(on: boolean): void {
+    this.#muted = on;
+    this.#media?.mute(on);
+  }
+
+  key(key: string): void {
+    this.#media?.key(key);
+  }
+
+  async #invite(turn: number, conference: string): Promise<Problem | undefined> {
+    const { line } = this.#core;
+    const media = this.#media;
+    if (!line || !media) return problem('internal');
+    try {
+      const offer = await media.offer();
+      if (turn !== this.#turn) return undefined;
+      const call = new SipCall(line.ua, conferenceUri(conference, line.domain));
+      this.#sip = call;
+      let end: CallEnd | undefined;
+      let answered = false;
+      call.onEnd = (how) => {
+        end = how;
+        if (answered && this.#sip === call) this.#over(how);
+      };
+      const answer = await call.invite(offer);
+      if (turn !== this.#turn) return undefined;
+      if (answer === undefined) return problemOfEnd(end);
+      await media.accept(answer);
+      answered = true;
+      return call.up ? undefined : problemOfEnd(end);
+    } catch (error) {
+      this.#core.platform.report?.(error);
+      return problem('no-sound');
+    }
+  }
+
+  #event(event: 'up' | 'lost' | 'device-lost', turn: number): void {
+    if (turn !== this.#turn) return;
+    if (event === 'device-lost') this.set({ problem: problem('device-lost') });
+    else if (event === 'lost') {
+      // What took the sound may have taken the signalling too.
+      this.#core.line?.ua.reconnect();
+      void this.#mend();
+    } else if (this.get().status === 'reconnecting' && !this.#mending) this.set({ status: 'up' });
+  }
+
+  /** The network changed: a fresh offer within the call; where the other side knows the call no more, a new call. */
+  async #mend(): Promise<void> {
+    const [turn, media, { conference, status }] = [this.#turn, this.#media, this.get()];
+    if (this.#mending || !media || conference === undefined || (status !== 'up' && status !== 'reconnecting')) return;
+    this.set({ status: 'reconnecting' });
+    // It goes on with the connection.
+    if (!this.#core.online) return;
+    this.#mending = true;
+    const outcome = await this.#reoffer(media);
+    this.#mending = false;
+    if (turn !== this.#turn) return;
+    if (outcome === 'up') {
+      this.set({ status: 'up' });
+    } else if (outcome === 'lost') {
+      this.#again.set(AGAIN_MS, () => void this.#mend());
+    } else {
+      const old = this.#sip;
+      this.#sip = undefined;
+      old?.abandon();
+      this.#mending = true;
+      const why = await this.#invite(turn, conference);
+      this.#mending = false;
+      if (turn !== this.#turn) return;
+      if (!why) this.set({ status: 'up' });
+      else if (why.code === 'unreachable') this.#again.set(AGAIN_MS, () => void this.#mend());
+      else this.#over({ by: 'refused', status: 0, reason: why.code });
+    }
+  }
+
+  async #reoffer(media: MediaSession): Promise<'up' | 'lost' | 'refused'> {
+    const call = this.#sip;
+    if (!call?.reachable) return 'refused';
+    try {
+      const answered = await call.reinvite(await media.offer());
+      if (typeof answered === 'string') return answered;
+      await media.accept(answered.answer);
+      return 'up';
+    } catch (error) {
+      this.#core.platform.report?.(error);
+      return 'refused';
+    }
+  }
+
+  #over(how: CallEnd): void {
+    const { conference } = this.get();
+    this.#close(false);
+    if (conference !== undefined) this.onOver.tell(conference, how);
+  }
+
+  #failed(why: Problem): Problem {
+    this.#close(true);
+    this.set({ problem: why });
+    return why;
+  }
+
+  #close(hangUp: boolean): void {
+    this.#turn++;
+    const call = this.#sip;
+    this.#sip = undefined;
+    if (hangUp) call?.hangUp();
+    else call?.abandon();
+    if (this.#media) {
+      this.#media.onEvent = () => {};
+      this.#media.close();
+    }
+    this.#media = undefined;
+    this.#mending = false;
+    this.#again.clear();
+    this.#levels.clear();
+    const { line, platform } = this.#core;
+    // A window that is closed or reloaded comes back into its call.
+    if (line && this.get().status !== 'idle') platform.tab?.remove(line.key('call'));
+    if (this.get().status !== 'idle') this.put({ status: 'idle', level: 0 });
+  }
+
+  #watchLevel(): void {
+    this.#levels.set(LEVEL_MS, () => {
+      // In steps, so that silence changes nothing.
+      const level = this.#muted ? 0 : Math.round((this.#media?.level() ?? 0) * 10) / 10;
+      this.set({ level });
+      this.#watchLevel();
+    });
+  }
+}
+
+function problemOfEnd(end: CallEnd | undefined): Problem {
+  const detail = end && `SIP ${end.status} ${end.reason}`;
+  if (!end || end.by === 'lost' || end.status >= 500 || end.status === 480 || end.status === 408) return problem('unreachable', detail);
+  if (end.status === 404 || end.status === 410 || end.status === 481) return problem('unknown', detail);
+  if (end.status === 403) return problem('not-allowed', detail);
+  if (end.status === 488 || end.status === 415) return problem('no-sound', detail);
+  return problem('wrong-state', detail);
+}

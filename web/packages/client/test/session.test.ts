@@ -1,0 +1,158 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { DOMAIN, settle, World } from './world.js';
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: Date.parse('2026-11-26T10:00:00Z') });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe('signing in', () => {
+  it('shows who one is and how it goes', async () => {
+    const world = new World();
+    const { session } = world.convoke;
+    const seen: string[] = [];
+    session.subscribe(() => seen.push(session.get().status));
+    const signing = session.signIn(' alice ', 'demo');
+    await settle(200);
+    expect(await signing).toBe(true);
+    expect([...new Set(seen)]).toEqual(['signing-in', 'connecting', 'online']);
+    expect(session.get().me).toEqual({ user: `alice@${DOMAIN}`, name: 'Alice Martin', initials: 'AM', domain: DOMAIN, language: 'en' });
+    expect(world.rest.asked('POST', '/session')[0]?.body).toEqual({ user: 'alice', password: 'demo' });
+  });
+
+  it.each([
+    [401, 'wrong-password'],
+    [404, 'wrong-password'],
+    [429, 'too-many-attempts'],
+    [503, 'busy-server'],
+  ])('says what is wrong when the server answers %i', async (status, code) => {
+    const world = new World();
+    world.rest.status.set('POST /session', status);
+    const signing = world.convoke.session.signIn('alice', 'x');
+    await settle();
+    expect(await signing).toBe(false);
+    const state = world.convoke.session.get();
+    expect(state.status).toBe('signed-out');
+    expect(state.problem?.code).toBe(code);
+    expect(state.problem?.todo).not.toBe('');
+  });
+
+  it('says that the server cannot be reached', async () => {
+    const world = new World();
+    world.rest.up = false;
+    const signing = world.convoke.session.signIn('alice', 'demo');
+    await settle();
+    expect(await signing).toBe(false);
+    expect(world.convoke.session.get().problem?.code).toBe('unreachable');
+  });
+
+  it('asks with the token, and once more with another when it is refused', async () => {
+    const world = await World.online();
+    let refused = 0;
+    const { fetch } = world.rest;
+    world.rest.fetch = async (url, request) => {
+      if (url.endsWith('/me/calls?limit=200') && refused++ === 0) return { status: 401, header: () => null, text: async () => '{}' };
+      return fetch.call(world.rest, url, request);
+    };
+    await world.convoke.calls.load();
+    expect(world.convoke.calls.get().problem).toBeUndefined();
+    expect(world.rest.log.at(-1)?.token).toBe('token-2');
+  });
+});
+
+describe('going on', () => {
+  it('with the cookie of last time', async () => {
+    const world = new World();
+    const resuming = world.convoke.session.resume();
+    await settle(200);
+    expect(await resuming).toBe(true);
+    expect(world.convoke.session.get()).toMatchObject({ status: 'online', me: { name: 'Alice Martin' } });
+  });
+
+  it('without one: the sign-in page, without a reproach', async () => {
+    const world = new World();
+    world.rest.status.set('POST /session/renew', 401);
+    expect(await world.convoke.session.resume()).toBe(false);
+    expect(world.convoke.session.get()).toEqual({ status: 'signed-out', presence: 'available', problem: undefined });
+  });
+
+  it('as soon as the server is back', async () => {
+    const world = new World();
+    world.rest.up = false;
+    const resuming = world.convoke.session.resume();
+    await settle(4_000);
+    expect(world.convoke.session.get()).toMatchObject({ status: 'signing-in', problem: { code: 'unreachable' } });
+    world.rest.up = true;
+    world.convoke.session.reconnect();
+    await settle(300);
+    expect(await resuming).toBe(true);
+    expect(world.convoke.session.get().status).toBe('online');
+  });
+
+  it('with the token of another program, as long as it gives new ones', async () => {
+    const world = new World();
+    const renew = vi.fn(async () => {
+      world.peer.tokens.add('token-x');
+      return 'token-x';
+    });
+    const signing = world.convoke.session.useToken('token-1', renew);
+    await settle(200);
+    expect(await signing).toBe(true);
+    await settle(601_000);
+    expect(renew).toHaveBeenCalledTimes(1);
+    expect(world.peer.requests('REGISTER').at(-1)?.get('Authorization')).toBe('Bearer token-x');
+    const other = new World();
+    const alone = other.convoke.session.useToken('token-1');
+    await settle(200);
+    await alone;
+    await settle(601_000);
+    expect(other.convoke.session.get()).toMatchObject({ status: 'signed-out', problem: { code: 'session-ended' } });
+  });
+});
+
+describe('oneself', () => {
+  it('is published, changed, taken back, and again after a loss', async () => {
+    const { peer, convoke } = await World.online();
+    expect(peer.requests('PUBLISH').length).toBe(0);
+    convoke.session.setPresence('away', ' lunch ');
+    await settle();
+    const [away] = peer.requests('PUBLISH');
+    expect(away?.get('Event')).toBe('presence');
+    expect(away?.body).toContain('<rpid:away/>');
+    expect(away?.body).toContain('<dm:note>lunch</dm:note>');
+    expect(away?.get('SIP-If-Match')).toBe('');
+    convoke.session.setPresence('dnd');
+    await settle();
+    expect(peer.requests('PUBLISH').at(-1)?.get('SIP-If-Match')).not.toBe('');
+    expect(peer.requests('PUBLISH').at(-1)?.body).toContain('<rpid:busy/>');
+    peer.connection.cut();
+    await settle(200);
+    expect(peer.requests('PUBLISH').at(-1)?.get('SIP-If-Match')).toBe('');
+    expect(peer.requests('PUBLISH').at(-1)?.body).toContain('<rpid:busy/>');
+    convoke.session.setPresence('available');
+    await settle();
+    expect(peer.requests('PUBLISH').at(-1)?.get('Expires')).toBe('0');
+    expect(peer.requests('PUBLISH').at(-1)?.body).toBe('');
+  });
+
+  it('stays as it was set, over a reload', async () => {
+    const world = await World.online();
+    world.convoke.session.setPresence('dnd', 'writing');
+    const again = new World({ platform: { memory: world.memory } });
+    await again.signIn();
+    expect(again.convoke.session.get()).toMatchObject({ presence: 'dnd', note: 'writing' });
+    await settle();
+    expect(again.peer.requests('PUBLISH')[0]?.body).toContain('writing');
+  });
+
+  it('has a name and a language, which the server keeps or refuses', async () => {
+    const { convoke, rest } = await World.online();
+    await convoke.session.setLanguage('de');
+    expect(rest.asked('PUT', '/me')[0]?.body).toEqual({ name: 'Alice Martin', language: 'de' });
+    rest.status.set('PUT /me', 400);
+    await convoke.session.setName('');
+    expect(convoke.session.get()).toMatchObject({ me: { name: 'Alice Martin', language: 'de' }, problem: { code: 'internal' } });
+  });
+});
