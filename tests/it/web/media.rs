@@ -148,26 +148,15 @@ impl Phone {
     }
 }
 
-/// The line of the peer that says this.
+/// What the peer says of this, from a line on; and the line after it.
 fn word(peer: &Program, name: &str, from: usize) -> (Value, usize) {
-    let line = peer
-        .wait_line(name, |line| {
-            line.stdout
-                && line.text.starts_with(&format!("{{\"{name}\""))
-                && position(peer, &line.text) >= from
-        })
-        .unwrap();
-    let at = position(peer, &line.text);
+    let begin = format!("{{\"{name}\"");
+    let said = peer.wait_line_from(from, name, |line| {
+        line.stdout && line.text.starts_with(&begin)
+    });
+    let (next, line) = said.unwrap();
     let value: Value = serde_json::from_str(&line.text).unwrap();
-    (value[name].clone(), at + 1)
-}
-
-fn position(peer: &Program, text: &str) -> usize {
-    let lines = peer.lines();
-    lines
-        .iter()
-        .rposition(|line| line.text == text)
-        .unwrap_or(0)
+    (value[name].clone(), next)
 }
 
 fn heard_by(path: &Path, hertz: u16) -> f64 {
