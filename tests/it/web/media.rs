@@ -11,9 +11,10 @@ use convoke_types::LegKey;
 use convoke_types::media::{Codec, MediaCommand, MediaEvent, StreamParams};
 use media_core::g711::{self, Law};
 use media_core::rtp::{RtpPacket, RtpSender};
-use serde_json::{Value, json};
+use serde_json::json;
 use testkit::GIVE_UP;
-use testkit::process::Program;
+
+use super::word;
 
 /// What both say.
 const WEB_HZ: u16 = 1_000;
@@ -146,17 +147,6 @@ impl Phone {
             hertz.into(),
         )
     }
-}
-
-/// What the peer says of this, from a line on; and the line after it.
-fn word(peer: &Program, name: &str, from: usize) -> (Value, usize) {
-    let begin = format!("{{\"{name}\"");
-    let said = peer.wait_line_from(from, name, |line| {
-        line.stdout && line.text.starts_with(&begin)
-    });
-    let (next, line) = said.unwrap();
-    let value: Value = serde_json::from_str(&line.text).unwrap();
-    (value[name].clone(), next)
 }
 
 fn heard_by(path: &Path, hertz: u16) -> f64 {
