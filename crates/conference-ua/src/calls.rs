@@ -1,33 +1,462 @@
-//! Calls to a conference: INVITE and what belongs to its dialog. None is taken: the conference calls people, it is not called. Everything
-//! that a call would need to pass (the IM server's proxy, identities, dialogs) is there; whoever takes calls begins here.
+//! Calls to a conference: a person's client calls `sip:conf-ID@DOMAIN` to take part by sound (WebRTC). The focus says whether it may;
+//! the media bridge answers its offer; the dialog is ours.
+//!
+//! ```text
+//!  INVITE ──► Arrived ──► focus ──► Admit ──► OpenWeb ──► media bridge ──► OpenedWeb ──► 200 OK
+//!                                └► Refuse ──► failure                                   Join ──► Joined
+//!  re-INVITE (a fresh offer after a change of network) ──► Reoffer ──► OpenedWeb ──► 200 OK
+//!  BYE, CANCEL ──► Close, Ended
+//! ```
+//!
+//! Every admitted call ends with exactly one `Ended`, also one that was over before the focus had answered.
 
-use std::time::Instant;
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::time::{Duration, Instant};
 
-use sip_proto::endpoint::{Endpoint, ServerTx};
-use sip_proto::{Message, Method, ResponseBuilder};
+use bytes::Bytes;
+use conference_core::event_package;
+use convoke_types::bridge::{BridgeCommand, BridgeEvent, LegEvent};
+use convoke_types::media::{MediaCommand, MediaEvent};
+use convoke_types::{Aor, Cause, ConferenceId, EndReason, LegKey, LegState};
+use sip_proto::call::{self, CallEvent, CallKey, CallsConfig, Ended, EndedBy, Local};
+use sip_proto::endpoint::{self, Endpoint};
+use sip_proto::{Message, Source};
 
-/// Answers a request of a call; false when it is none.
-pub(crate) fn on_request(
-    endpoint: &mut Endpoint,
-    tx: ServerTx,
-    request: &Message,
-    now: Instant,
-) -> bool {
-    let within = request.to().is_ok_and(|to| to.tag().is_some());
-    let (status, reason) = match request.method_ref() {
-        Some(Method::Invite) if !within => (488, "Not Acceptable Here"),
-        Some(
-            Method::Invite
-            | Method::Bye
-            | Method::Update
-            | Method::Info
-            | Method::Prack
-            | Method::Refer,
-        ) => (481, "Call/Transaction Does Not Exist"),
-        _ => return false,
+use crate::identity::asserted;
+use crate::ports::Output;
+
+/// How long the focus may take to say whether a call may come in.
+const ASK_MAX: Duration = Duration::from_secs(10);
+/// How long the media bridge may take to answer an offer.
+const MEDIA_MAX: Duration = Duration::from_secs(5);
+/// How long a browser may take to connect after our answer: its own checks give up after that.
+const CONNECT_MAX: Duration = Duration::from_secs(30);
+/// Longest name that a client gives itself, in characters; the rest is cut.
+const NAME_MAX_CHARS: usize = 128;
+
+/// Reason of our BYE (RFC 3326).
+const CLEARING: &str = "Q.850;cause=16;text=\"Normal call clearing\"";
+
+/// Where a call stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// The focus is asked.
+    Asked,
+    /// The media bridge is asked for an answer to the offer.
+    Opening,
+    /// Answered; the browser connects.
+    Joining,
+    /// In the mix.
+    Joined,
+}
+
+#[derive(Debug)]
+struct Call {
+    name: String,
+    stage: Stage,
+    /// Once it is admitted.
+    leg: Option<LegKey>,
+    offer: String,
+    /// A fresh offer waits for the media bridge.
+    changing: bool,
+    /// How it ends, if we end it.
+    outcome: Option<(LegState, Cause)>,
+    deadline: Option<Instant>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Calls {
+    domain: String,
+    calls: call::Calls,
+    known: HashMap<CallKey, Call>,
+    by_name: HashMap<String, CallKey>,
+    by_leg: HashMap<LegKey, CallKey>,
+    deadlines: BTreeSet<(Instant, CallKey)>,
+    next_name: u64,
+    outputs: VecDeque<Output>,
+}
+
+impl Calls {
+    pub(crate) fn new(domain: &str, local: Local, product: &str, calls_max: usize) -> Self {
+        let mut config = CallsConfig::new(local, product);
+        config.max_calls = calls_max;
+        Self {
+            domain: domain.to_ascii_lowercase(),
+            calls: call::Calls::new(config),
+            known: HashMap::new(),
+            by_name: HashMap::new(),
+            by_leg: HashMap::new(),
+            deadlines: BTreeSet::new(),
+            next_name: 0,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Calls that are not over.
+    pub(crate) fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    pub(crate) fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        let ours = self.deadlines.first().map(|(at, _)| *at);
+        ours.into_iter().chain(self.calls.poll_timeout()).min()
+    }
+
+    pub(crate) fn handle_timeout(&mut self, endpoint: &mut Endpoint, now: Instant) {
+        self.calls.handle_timeout(endpoint, now);
+        while let Some((at, key)) = self.deadlines.first().copied().filter(|(at, _)| *at <= now) {
+            self.deadlines.remove(&(at, key));
+            let Some(call) = self.known.get_mut(&key) else {
+                continue;
+            };
+            call.deadline = None;
+            let (reason, words) = match call.stage {
+                Stage::Asked | Stage::Joined => (EndReason::Network, "Nobody could answer."),
+                Stage::Opening => (EndReason::Media, "The media bridge does not answer."),
+                Stage::Joining => (EndReason::Media, "The browser did not connect."),
+            };
+            self.give_up(endpoint, key, own(LegState::Failed, reason, words), now);
+        }
+        self.settle(endpoint, now);
+    }
+
+    /// Takes an endpoint's event; gives it back when it is not about a call. `believes` says whether who sent a request may say who
+    /// asks.
+    pub(crate) fn handle(
+        &mut self,
+        endpoint: &mut Endpoint,
+        event: endpoint::Event,
+        believes: impl Fn(&Source) -> bool,
+        draining: bool,
+        now: Instant,
+    ) -> Option<endpoint::Event> {
+        let event = self.calls.handle(endpoint, event, now);
+        while let Some((key, event)) = self.calls.poll_event() {
+            self.on_call(endpoint, key, event, &believes, draining, now);
+        }
+        event
+    }
+
+    /// What the focus asks for; what is meant for telephones is nothing to us.
+    pub(crate) fn command(&mut self, endpoint: &mut Endpoint, command: BridgeCommand, now: Instant) {
+        match command {
+            BridgeCommand::Admit { call, leg, .. } => self.admit(&call, leg, now),
+            BridgeCommand::Refuse { call, sip, words } => {
+                if let Some(key) = self.by_name.get(&call).copied() {
+                    // A caller who has gone meanwhile needs no answer.
+                    let _ = self.calls.reject(endpoint, key, sip, &words, now);
+                }
+            }
+            BridgeCommand::Release { leg } => {
+                if let Some(key) = self.by_leg.get(&leg).copied() {
+                    let outcome = own(LegState::Left, EndReason::ByModerator, "Disconnected.");
+                    self.give_up(endpoint, key, outcome, now);
+                }
+            }
+            BridgeCommand::Mute { leg, on } => {
+                if self.by_leg.contains_key(&leg) {
+                    self.media(MediaCommand::Mute { leg, on });
+                }
+            }
+            BridgeCommand::Announce {
+                leg,
+                prompt,
+                language,
+            } => {
+                if self.by_leg.contains_key(&leg) {
+                    self.media(MediaCommand::Play {
+                        leg,
+                        prompt,
+                        language,
+                        repeat: 1,
+                    });
+                }
+            }
+            BridgeCommand::Dial { .. } | BridgeCommand::Close { .. } => {}
+        }
+        self.settle(endpoint, now);
+    }
+
+    /// What the media bridge tells; of telephones' legs nothing is taken.
+    pub(crate) fn media_event(&mut self, endpoint: &mut Endpoint, event: MediaEvent, now: Instant) {
+        match event {
+            MediaEvent::OpenedWeb { leg, answer } => self.opened(endpoint, &leg, answer, now),
+            MediaEvent::Failed { leg, words } => self.failed(endpoint, &leg, words, now),
+            MediaEvent::Joined { leg } => {
+                if let Some((key, call)) = self.call_of(&leg)
+                    && call.stage == Stage::Joining
+                {
+                    call.stage = Stage::Joined;
+                    self.set_deadline(key, None);
+                    self.tell(&leg, LegEvent::Joined);
+                }
+            }
+            MediaEvent::Key { leg, key } => self.in_the_mix(&leg, LegEvent::Key { key }),
+            MediaEvent::Talking { leg, on } => self.in_the_mix(&leg, LegEvent::Talking { on }),
+            MediaEvent::Silent { leg, on } => self.in_the_mix(&leg, LegEvent::Silent { on }),
+            MediaEvent::Opened { .. } | MediaEvent::PromptDone { .. } | MediaEvent::Closed { .. } => {}
+        }
+        self.settle(endpoint, now);
+    }
+
+    /// The media bridge is gone, or the server goes down: all calls end.
+    pub(crate) fn end_all(&mut self, endpoint: &mut Endpoint, reason: EndReason, words: &str, now: Instant) {
+        let mut all: Vec<CallKey> = self.known.keys().copied().collect();
+        all.sort_unstable();
+        for key in all {
+            self.give_up(endpoint, key, own(LegState::Failed, reason, words), now);
+        }
+        self.settle(endpoint, now);
+    }
+}
+
+impl Calls {
+    fn on_call(
+        &mut self,
+        endpoint: &mut Endpoint,
+        key: CallKey,
+        event: CallEvent,
+        believes: &impl Fn(&Source) -> bool,
+        draining: bool,
+        now: Instant,
+    ) {
+        match event {
+            CallEvent::Incoming {
+                source,
+                invite,
+                offer,
+            } => {
+                let verdict = match (draining, believes(&source)) {
+                    (true, _) => Err((503, "Service Unavailable")),
+                    (_, false) => Err((403, "Forbidden")),
+                    _ => self.read(&invite, offer),
+                };
+                match verdict {
+                    Ok(arrival) => self.arrived(key, arrival, now),
+                    Err((status, reason)) => {
+                        // It has just come, so it can be refused.
+                        let _ = self.calls.reject(endpoint, key, status, reason, now);
+                    }
+                }
+            }
+            CallEvent::Reinvite { offer } => self.changed(endpoint, key, offer, now),
+            CallEvent::Ended(ended) => self.ended(key, &ended),
+            // Keys come as RTP events.
+            CallEvent::Info { .. }
+            | CallEvent::Confirmed { .. }
+            | CallEvent::Ringing { .. }
+            | CallEvent::Answered { .. }
+            | CallEvent::Reinvited { .. } => {}
+        }
+    }
+
+    /// Who calls which conference with what.
+    fn read(&self, invite: &Message, offer: Option<Bytes>) -> Result<Arrival, (u16, &'static str)> {
+        let user = asserted(invite, &self.domain).and_then(|account| account.parse::<Aor>().ok());
+        let user = user.ok_or((403, "Forbidden"))?;
+        let conference = invite.uri().ok().and_then(|uri| {
+            let ours = uri.is_sip() && uri.host().eq_ignore_ascii_case(&self.domain);
+            event_package::conference_of(&uri.user_decoded().filter(|_| ours)?)
+        });
+        let conference = conference.ok_or((404, "Not Found"))?;
+        let offer = offer.and_then(|offer| String::from_utf8(offer.to_vec()).ok());
+        let offer = offer.ok_or((488, "Not Acceptable Here"))?;
+        let name = invite.from().ok().and_then(|from| from.display_name());
+        let name = name.unwrap_or_default();
+        Ok(Arrival {
+            conference,
+            user,
+            name: name.chars().take(NAME_MAX_CHARS).collect(),
+            offer,
+        })
+    }
+
+    fn arrived(&mut self, key: CallKey, arrival: Arrival, now: Instant) {
+        self.next_name = self.next_name.wrapping_add(1);
+        let name = format!("web-{}", self.next_name);
+        let call = Call {
+            name: name.clone(),
+            stage: Stage::Asked,
+            leg: None,
+            offer: arrival.offer,
+            changing: false,
+            outcome: None,
+            deadline: None,
+        };
+        self.known.insert(key, call);
+        self.by_name.insert(name.clone(), key);
+        self.set_deadline(key, now.checked_add(ASK_MAX));
+        self.bridge(BridgeEvent::Arrived {
+            call: name,
+            conference: arrival.conference,
+            user: arrival.user,
+            name: arrival.name,
+        });
+    }
+
+    fn admit(&mut self, name: &str, leg: LegKey, now: Instant) {
+        let key = self.by_name.get(name).copied();
+        let call = key.and_then(|key| Some((key, self.known.get_mut(&key)?)));
+        let Some((key, call)) = call.filter(|(_, call)| call.stage == Stage::Asked) else {
+            // It hung up while the focus decided.
+            let (state, cause) = own(LegState::Left, EndReason::HungUp, "Hung up.");
+            return self.tell(&leg, LegEvent::Ended { state, cause });
+        };
+        call.stage = Stage::Opening;
+        call.leg = Some(leg.clone());
+        let offer = std::mem::take(&mut call.offer);
+        self.by_leg.insert(leg.clone(), key);
+        self.set_deadline(key, now.checked_add(MEDIA_MAX));
+        self.media(MediaCommand::OpenWeb { leg, offer });
+    }
+
+    /// The media bridge has answered an offer.
+    fn opened(&mut self, endpoint: &mut Endpoint, leg: &LegKey, answer: String, now: Instant) {
+        let Some((key, call)) = self.call_of(leg) else {
+            return;
+        };
+        let answer = Bytes::from(answer);
+        if std::mem::take(&mut call.changing) {
+            // A change that was taken back needs no answer.
+            let _ = self.calls.accept_change(endpoint, key, answer, now);
+            return;
+        }
+        if call.stage != Stage::Opening {
+            return;
+        }
+        call.stage = Stage::Joining;
+        if self.calls.answer(endpoint, key, answer, now).is_err() {
+            // Cancelled at this moment: its end is told next.
+            return;
+        }
+        self.set_deadline(key, now.checked_add(CONNECT_MAX));
+        self.tell(leg, LegEvent::Answered);
+        self.media(MediaCommand::Join { leg: leg.clone() });
+    }
+
+    fn failed(&mut self, endpoint: &mut Endpoint, leg: &LegKey, words: String, now: Instant) {
+        let Some((key, call)) = self.call_of(leg) else {
+            return;
+        };
+        if std::mem::take(&mut call.changing) {
+            let reason = "Not Acceptable Here";
+            // As above.
+            let _ = self.calls.reject_change(endpoint, key, 488, reason, now);
+        } else if call.stage == Stage::Opening {
+            call.outcome = Some(own(LegState::Failed, EndReason::Media, &words));
+            let _ = self.calls.reject(endpoint, key, 488, "Not Acceptable Here", now);
+        }
+    }
+
+    /// The client offers a fresh transport.
+    fn changed(&mut self, endpoint: &mut Endpoint, key: CallKey, offer: Option<Bytes>, now: Instant) {
+        let offer = offer.and_then(|offer| String::from_utf8(offer.to_vec()).ok());
+        let call = self.known.get_mut(&key);
+        let leg = call.and_then(|call| {
+            let in_call = matches!(call.stage, Stage::Joining | Stage::Joined);
+            call.changing = in_call && offer.is_some();
+            call.leg.clone().filter(|_| call.changing)
+        });
+        match leg.zip(offer) {
+            Some((leg, offer)) => self.media(MediaCommand::Reoffer { leg, offer }),
+            None => {
+                // Without an offer of theirs there is nothing to answer: ours would need the browser to have none.
+                let reason = "Not Acceptable Here";
+                let _ = self.calls.reject_change(endpoint, key, 488, reason, now);
+            }
+        }
+    }
+
+    /// Ends a call from our side, wherever it stands.
+    fn give_up(&mut self, endpoint: &mut Endpoint, key: CallKey, outcome: (LegState, Cause), now: Instant) {
+        let Some(call) = self.known.get_mut(&key) else {
+            return;
+        };
+        call.outcome.get_or_insert(outcome);
+        self.set_deadline(key, None);
+        self.calls.hang_up(endpoint, key, Some(CLEARING), now);
+    }
+
+    /// Takes in what came of our own acts.
+    fn settle(&mut self, endpoint: &mut Endpoint, now: Instant) {
+        while let Some((key, event)) = self.calls.poll_event() {
+            self.on_call(endpoint, key, event, &|_: &Source| false, false, now);
+        }
+    }
+
+    fn ended(&mut self, key: CallKey, ended: &Ended) {
+        self.set_deadline(key, None);
+        let Some(call) = self.known.remove(&key) else {
+            return;
+        };
+        self.by_name.remove(&call.name);
+        let Some(leg) = call.leg else { return };
+        self.by_leg.remove(&leg);
+        self.media(MediaCommand::Close { leg: leg.clone() });
+        let (state, mut cause) = call.outcome.unwrap_or_else(|| match ended.by {
+            EndedBy::Network => own(LegState::Failed, EndReason::Network, "The connection was lost."),
+            EndedBy::Us | EndedBy::Peer => own(LegState::Left, EndReason::HungUp, "Hung up."),
+        });
+        cause.q850 = cause.q850.or(ended.q850);
+        self.tell(&leg, LegEvent::Ended { state, cause });
+    }
+
+    fn in_the_mix(&mut self, leg: &LegKey, event: LegEvent) {
+        if self.call_of(leg).is_some_and(|(_, call)| call.stage == Stage::Joined) {
+            self.tell(leg, event);
+        }
+    }
+
+    fn call_of(&mut self, leg: &LegKey) -> Option<(CallKey, &mut Call)> {
+        let key = *self.by_leg.get(leg)?;
+        Some((key, self.known.get_mut(&key)?))
+    }
+
+    fn set_deadline(&mut self, key: CallKey, at: Option<Instant>) {
+        let Some(call) = self.known.get_mut(&key) else {
+            return;
+        };
+        if let Some(before) = std::mem::replace(&mut call.deadline, at) {
+            self.deadlines.remove(&(before, key));
+        }
+        self.deadlines.extend(at.map(|at| (at, key)));
+    }
+
+    fn tell(&mut self, leg: &LegKey, event: LegEvent) {
+        self.bridge(BridgeEvent::Leg {
+            leg: leg.clone(),
+            event,
+        });
+    }
+
+    fn bridge(&mut self, event: BridgeEvent) {
+        self.outputs.push_back(Output::Bridge(event));
+    }
+
+    fn media(&mut self, command: MediaCommand) {
+        self.outputs.push_back(Output::Media(command));
+    }
+}
+
+/// A call that may ask to come in.
+struct Arrival {
+    conference: ConferenceId,
+    user: Aor,
+    name: String,
+    offer: String,
+}
+
+fn own(state: LegState, reason: EndReason, words: &str) -> (LegState, Cause) {
+    let cause = Cause {
+        reason,
+        sip: None,
+        q850: None,
+        words: words.to_owned(),
     };
-    let tag = endpoint.tokens().tag();
-    let answer = ResponseBuilder::reply(request, status, reason).to_tag(&tag);
-    endpoint.respond(tx, &answer.build(), now);
-    true
+    (state, cause)
 }

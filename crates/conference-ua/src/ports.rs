@@ -4,6 +4,8 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 use convoke_types::ConferenceId;
+use convoke_types::bridge::BridgeEvent;
+use convoke_types::media::MediaCommand;
 use sip_proto::Target;
 use sip_proto::endpoint::{self, SendToken};
 use sip_proto::ua::UaConfig;
@@ -32,6 +34,8 @@ pub struct Limits {
     pub subscriptions_per_person: usize,
     /// Most that wait until the focus has told what their conference is like; one more is 503.
     pub waiting: usize,
+    /// Most calls at once; one more is 503.
+    pub calls: usize,
     /// Most publications without an answer; others wait their turn, of each person only the newest state.
     pub publishing: usize,
 }
@@ -42,6 +46,7 @@ impl Default for Limits {
             subscriptions: 50_000,
             subscriptions_per_person: 64,
             waiting: 1_000,
+            calls: 10_000,
             publishing: 64,
         }
     }
@@ -64,6 +69,10 @@ pub enum Output {
     Watch(ConferenceId),
     /// Nobody watches it any more.
     Unwatch(ConferenceId),
+    /// For the focus: calls of people's clients. What it answers comes by `handle_bridge`.
+    Bridge(BridgeEvent),
+    /// For the media bridge. What it tells comes by `handle_media`.
+    Media(MediaCommand),
     /// For logs and for whoever looks for the IM server.
     Event(Event),
     /// Nothing is under way any more: the answer to `handle_drain`.

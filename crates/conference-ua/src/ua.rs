@@ -4,19 +4,24 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use conference_core::Snapshot;
-use convoke_types::ConferenceId;
+use convoke_types::bridge::BridgeCommand;
+use convoke_types::media::MediaEvent;
+use convoke_types::{ConferenceId, EndReason};
+use sip_proto::call::{ALLOW as ALLOW_CALLS, Local};
 use sip_proto::endpoint::{self, Endpoint, SendToken};
 use sip_proto::ua::{Ua, UaEvent, refuse};
 use sip_proto::{FlowId, Message, Method, ParseError, Source, Target};
 
-use crate::calls;
+use crate::calls::Calls;
 use crate::identity::asserted;
 use crate::phones::Phones;
 use crate::ports::{Config, Event, Output};
 use crate::subscriptions::{Request, Subscriptions};
 
-/// What it answers, for Allow.
-const ALLOW: &str = "SUBSCRIBE, OPTIONS";
+/// What it answers besides calls, for Allow.
+const ALLOW: &str = "SUBSCRIBE";
+/// For Server.
+const PRODUCT: &str = "Convoke";
 
 /// Whether who sent a message over this connection is believed to say who asks. Given is also the connection on which we registered.
 pub type Believes = Box<dyn Fn(&Source, Option<FlowId>) -> bool + Send>;
@@ -29,6 +34,7 @@ pub struct ConferenceUa {
     believes: Believes,
     subscriptions: Subscriptions,
     phones: Phones,
+    calls: Calls,
     outputs: VecDeque<Output>,
     found: bool,
     draining: bool,
@@ -39,7 +45,12 @@ impl ConferenceUa {
     /// Not registered yet: see [`set_server`](Self::set_server).
     pub fn new(config: Config, believes: Believes) -> Self {
         let contact = config.ua.contact.to_string();
+        let local = Local {
+            via_host: config.ua.via_host.clone(),
+            contact: config.ua.contact.clone(),
+        };
         Self {
+            calls: Calls::new(&config.domain, local, PRODUCT, config.limits.calls),
             endpoint: Endpoint::new(config.seed, config.endpoint.clone()),
             subscriptions: Subscriptions::new(&config.domain, contact, &config.limits),
             phones: Phones::new(config.limits.publishing),
@@ -108,7 +119,25 @@ impl ConferenceUa {
         self.pump(now);
     }
 
-    /// Takes no more subscriptions, takes back what is published and the registration; then comes [`Output::Drained`].
+    /// What the focus asks for, of calls of people's clients.
+    pub fn handle_bridge(&mut self, command: BridgeCommand, now: Instant) {
+        self.calls.command(&mut self.endpoint, command, now);
+        self.pump(now);
+    }
+
+    /// What the media bridge tells.
+    pub fn handle_media(&mut self, event: MediaEvent, now: Instant) {
+        self.calls.media_event(&mut self.endpoint, event, now);
+        self.pump(now);
+    }
+
+    /// The media bridge is gone: all calls end.
+    pub fn handle_media_lost(&mut self, words: &str, now: Instant) {
+        self.calls.end_all(&mut self.endpoint, EndReason::Bridge, words, now);
+        self.pump(now);
+    }
+
+    /// Takes no more calls and subscriptions, takes back what is published and the registration; then comes [`Output::Drained`].
     pub fn handle_drain(&mut self, now: Instant) {
         self.draining = true;
         self.phones.clear();
@@ -123,6 +152,7 @@ impl ConferenceUa {
             self.endpoint.poll_timeout(),
             self.ua.poll_timeout(),
             subscriptions.filter(|_| registered),
+            self.calls.poll_timeout(),
             self.phones.poll_timeout(),
         ]
         .into_iter()
@@ -137,6 +167,7 @@ impl ConferenceUa {
             self.ua.handle_timeout(&mut self.endpoint, now);
         }
         self.subscriptions.handle_timeout(now);
+        self.calls.handle_timeout(&mut self.endpoint, now);
         self.phones.handle_timeout(now);
         self.pump(now);
     }
@@ -144,6 +175,11 @@ impl ConferenceUa {
     /// The next thing to do; `None` when there is nothing more.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
+    }
+
+    /// Number of calls that are not over.
+    pub fn calls(&self) -> usize {
+        self.calls.len()
     }
 
     /// Number of subscriptions.
@@ -174,6 +210,9 @@ impl ConferenceUa {
             }
         }
         while let Some(output) = self.subscriptions.poll_output() {
+            self.outputs.push_back(output);
+        }
+        while let Some(output) = self.calls.poll_output() {
             self.outputs.push_back(output);
         }
         self.go_down(now);
@@ -219,7 +258,14 @@ impl ConferenceUa {
                 token,
             }),
             endpoint::Output::Event(event) => {
-                if let Some(event) = self.ua.handle(&mut self.endpoint, event, now) {
+                let Some(event) = self.ua.handle(&mut self.endpoint, event, now) else {
+                    return;
+                };
+                let own = self.ua.config().target.flow;
+                let believes = |source: &Source| (self.believes)(source, own);
+                let (endpoint, draining) = (&mut self.endpoint, self.draining);
+                let event = self.calls.handle(endpoint, event, believes, draining, now);
+                if let Some(event) = event {
                     self.on_event(event, now);
                 }
             }
@@ -280,14 +326,13 @@ impl ConferenceUa {
             source,
             message,
         } = request;
-        if !calls::on_request(&mut self.endpoint, tx, &message, now) {
-            let event = endpoint::Event::Request {
-                tx,
-                source,
-                message,
-            };
-            refuse(&mut self.endpoint, &event, ALLOW, now);
-        }
+        let event = endpoint::Event::Request {
+            tx,
+            source,
+            message,
+        };
+        let allow = format!("{ALLOW_CALLS}, {ALLOW}");
+        refuse(&mut self.endpoint, &event, &allow, now);
     }
 
     fn on_ua(&mut self, event: UaEvent, now: Instant) {

@@ -4,8 +4,9 @@
 //!  ConferenceService ──BridgeCommand──► Telephony ──MediaCommand──► media::Engine
 //!    (focus, answers,                    (SIP legs)                   (threads, RTP)
 //!     records, reports) ◄──BridgeEvent──            ◄──MediaEvent──
-//!           │
-//!           └──Watching──► ConferenceUa (who follows conferences, who is on the phone)
+//!           │  ▲                                                          │  ▲
+//!           │  └─────── Arrived, Admit … ──► ConferenceUa ◄──the same──────┴──┘
+//!           └──Watching──► (browsers' calls, who follows conferences, who is on the phone)
 //! ```
 
 mod bridge;
@@ -16,7 +17,7 @@ pub(crate) mod ua;
 use std::net::SocketAddr;
 use std::sync::Weak;
 
-use api::{BridgePort, ConferenceService, ReportingService, Webhooks};
+use api::{ConferenceService, ReportingService, Webhooks};
 use runtime::sip::{self, Listener, SipTransports};
 use runtime::tasks::Tasks;
 use sip_proto::Transport;
@@ -42,6 +43,8 @@ pub(crate) struct ConferenceRole {
     pub transports: SipTransports,
     /// For counts.
     pub media: Weak<media::Engine>,
+    /// For the calls of browsers; once.
+    pub browsers: Option<bridge::BrowserPort>,
 }
 
 impl ConferenceRole {
@@ -65,7 +68,7 @@ impl ConferenceRole {
         tracing::info!(bound = ?transports.bound(), trunks = telephony.trunks.len(), "telephony listens");
         let media = bridge::start_media(config, carriers)?;
         let engine = media.engine.clone();
-        let port: BridgePort = bridge::start_telephony(
+        let (port, browsers) = bridge::start_telephony(
             config,
             telephony,
             transports.clone(),
@@ -78,6 +81,7 @@ impl ConferenceRole {
             service,
             transports,
             media: engine,
+            browsers: Some(browsers),
         })
     }
 }

@@ -226,7 +226,7 @@ impl Server {
             routes = routes.merge(role_gateway::router(keys.clone(), gateway.inputs(), &url));
         }
         let mut webhooks = None;
-        let conference = if config.runs(Part::Conference) {
+        let mut conference = if config.runs(Part::Conference) {
             let reporting = reporting(&config, http_addr, shared);
             // They end after the conferences, whose ends they are told.
             let started = Webhooks::start(&store, webhook_targets(&config), &http_tasks).await?;
@@ -240,17 +240,17 @@ impl Server {
         } else {
             None
         };
-        if let Some(role) = &conference {
+        if let Some(role) = &mut conference {
             counted
                 .transports
                 .push(("conference", role.transports.clone()));
             counted.media = Some(role.media.clone());
             let ours = im.as_ref().map(|im| &im.transports);
-            if let Some((password, account)) = focus {
+            if let (Some((password, account)), Some(browsers)) = (focus, role.browsers.take()) {
                 let server = account.address(ours)?;
                 let watching = role.service.watching();
                 let started = role_conference::ua::start(
-                    &account, server, password, watching, &ua_tasks, &carriers,
+                    &account, server, password, watching, browsers, &ua_tasks, &carriers,
                 );
                 counted.transports.push(("conference ua", started.await?));
             } else {

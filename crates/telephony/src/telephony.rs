@@ -111,7 +111,12 @@ impl Telephony {
                 let outcome = cause::own(LegState::Left, EndReason::ByModerator, "Disconnected.");
                 self.give_up(&leg, outcome, now);
             }
-            BridgeCommand::Mute { leg, on } => self.media(MediaCommand::Mute { leg, on }),
+            // Of browsers' legs we hear as well, and leave them alone.
+            BridgeCommand::Mute { leg, on } => {
+                if self.legs.contains_key(&leg) {
+                    self.media(MediaCommand::Mute { leg, on });
+                }
+            }
             BridgeCommand::Announce {
                 leg,
                 prompt,

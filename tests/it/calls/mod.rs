@@ -6,6 +6,6 @@ mod ladder;
 mod rest;
 mod service;
 mod speech;
-mod stage;
+pub mod stage;
 mod telephones;
 mod trunk;

@@ -11,9 +11,10 @@ use convoke_types::LegKey;
 use convoke_types::media::{Codec, MediaCommand, MediaEvent, StreamParams};
 use media_core::g711::{self, Law};
 use media_core::rtp::{RtpPacket, RtpSender};
-use serde_json::{Value, json};
+use serde_json::json;
 use testkit::GIVE_UP;
-use testkit::process::Program;
+
+use super::word;
 
 /// What both say.
 const WEB_HZ: u16 = 1_000;
@@ -146,28 +147,6 @@ impl Phone {
             hertz.into(),
         )
     }
-}
-
-/// The line of the peer that says this.
-fn word(peer: &Program, name: &str, from: usize) -> (Value, usize) {
-    let line = peer
-        .wait_line(name, |line| {
-            line.stdout
-                && line.text.starts_with(&format!("{{\"{name}\""))
-                && position(peer, &line.text) >= from
-        })
-        .unwrap();
-    let at = position(peer, &line.text);
-    let value: Value = serde_json::from_str(&line.text).unwrap();
-    (value[name].clone(), at + 1)
-}
-
-fn position(peer: &Program, text: &str) -> usize {
-    let lines = peer.lines();
-    lines
-        .iter()
-        .rposition(|line| line.text == text)
-        .unwrap_or(0)
 }
 
 fn heard_by(path: &Path, hertz: u16) -> f64 {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what is not as expected fails the test")]
 
 mod any_input;
+mod calls;
 mod phones;
 mod scene;
 mod subscriptions;

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use conference_core::{ConferenceState, LegView, RosterEntry, Snapshot};
 use conference_ua::{ConferenceUa, Config, Event, Limits, Output};
+use convoke_types::bridge::BridgeEvent;
+use convoke_types::media::MediaCommand;
 use convoke_types::report::ParticipantRef;
 use convoke_types::{ConferenceId, LegState, Mode, Role};
 use sip_proto::auth::Login;
@@ -28,6 +30,9 @@ pub struct Scene {
     /// The conferences that are watched.
     pub watched: Vec<ConferenceId>,
     pub drained: bool,
+    /// What the focus was told, and the media bridge asked.
+    pub bridge: Vec<BridgeEvent>,
+    pub media: Vec<MediaCommand>,
     /// The connection on which it is registered.
     pub flow: FlowId,
     next: u32,
@@ -79,6 +84,8 @@ impl Scene {
             events: Vec::new(),
             watched: Vec::new(),
             drained: false,
+            bridge: Vec::new(),
+            media: Vec::new(),
             flow: FlowId(1),
             next: 0,
         };
@@ -135,6 +142,8 @@ impl Scene {
                 }
                 Output::Event(event) => self.events.push(event),
                 Output::Drained => self.drained = true,
+                Output::Bridge(event) => self.bridge.push(event),
+                Output::Media(command) => self.media.push(command),
             }
         }
         for register in refreshes {

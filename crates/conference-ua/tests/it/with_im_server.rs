@@ -172,7 +172,11 @@ impl Focus {
                     }
                 }
                 Output::Unwatch(_) => self.watched = false,
-                Output::Send { .. } | Output::Event(_) | Output::Drained => {}
+                Output::Send { .. }
+                | Output::Event(_)
+                | Output::Drained
+                | Output::Bridge(_)
+                | Output::Media(_) => {}
             }
         }
     }

@@ -116,6 +116,23 @@ async fn hand_over(
     }
 }
 
+/// What the SIP user of conferences needs for the calls of browsers.
+pub(crate) struct BrowserPort {
+    /// What the focus asks for and the media bridge tells.
+    pub inputs: mpsc::Receiver<BrowserInput>,
+    /// To the media bridge.
+    pub media: mpsc::Sender<MediaCommand>,
+    /// To the focus.
+    pub focus: mpsc::Sender<BridgeEvent>,
+}
+
+/// Both that and telephony hear of what may concern either, and take what is of their own legs.
+pub(crate) enum BrowserInput {
+    Bridge(BridgeCommand),
+    Media(MediaEvent),
+    MediaLost,
+}
+
 /// What telephony is told by others.
 pub(super) enum Input {
     Bridge(BridgeCommand),
@@ -124,7 +141,7 @@ pub(super) enum Input {
     Trunk(telephony::Trunk),
 }
 
-/// Starts telephony; gives the focus's port to it.
+/// Starts telephony; gives the focus's port to it, and that for the calls of browsers.
 pub(super) fn start_telephony(
     settings: &Config,
     config: telephony::Config,
@@ -132,7 +149,7 @@ pub(super) fn start_telephony(
     mut events: TransportEvents,
     media: Media,
     tasks: &Tasks,
-) -> Result<BridgePort, StartError> {
+) -> Result<(BridgePort, BrowserPort), StartError> {
     let known = config.trunks.iter();
     let known = known.map(|trunk| (trunk.name.clone(), trunk.target.clone()));
     let known: Vec<_> = known.collect();
@@ -142,7 +159,14 @@ pub(super) fn start_telephony(
     let (command_sender, commands) = mpsc::channel(COMMANDS_MAX);
     let (event_sender, bridge_events) = mpsc::channel(EVENTS_MAX);
     let (inputs, mut receiver) = mpsc::channel(INPUTS_MAX);
-    tasks.spawn_vital("bridge commands", pass_commands(commands, inputs.clone()));
+    let (browsers, browser_inputs) = mpsc::channel(INPUTS_MAX);
+    let browser_port = BrowserPort {
+        inputs: browser_inputs,
+        media: media.commands.clone(),
+        focus: event_sender.clone(),
+    };
+    let passing = pass_commands(commands, inputs.clone(), browsers.clone());
+    tasks.spawn_vital("bridge commands", passing);
     let shutdown = tasks.shutdown_token().clone();
     let (settings, ways, found) = (settings.clone(), transports.clone(), inputs.clone());
     tasks.spawn("trunk addresses", async move {
@@ -151,7 +175,7 @@ pub(super) fn start_telephony(
     });
     tasks.spawn_vital(
         "media events",
-        pass_media(media.events, media.refused, inputs),
+        pass_media(media.events, media.refused, inputs, browsers),
     );
     let shutdown = tasks.shutdown_token().clone();
     let media_commands = media.commands;
@@ -170,15 +194,31 @@ pub(super) fn start_telephony(
         .await;
         tracing::info!(?stopped, legs = core.telephony.len(), "telephony ends");
     });
-    Ok(BridgePort {
+    let port = BridgePort {
         commands: command_sender,
         events: bridge_events,
-    })
+    };
+    Ok((port, browser_port))
 }
 
-async fn pass_commands(mut commands: mpsc::Receiver<BridgeCommand>, inputs: mpsc::Sender<Input>) {
+async fn pass_commands(
+    mut commands: mpsc::Receiver<BridgeCommand>,
+    inputs: mpsc::Sender<Input>,
+    browsers: mpsc::Sender<BrowserInput>,
+) {
     while let Some(command) = commands.recv().await {
-        if inputs.send(Input::Bridge(command)).await.is_err() {
+        let (to_telephony, to_browsers) = match &command {
+            BridgeCommand::Dial { .. } | BridgeCommand::Close { .. } => (true, false),
+            BridgeCommand::Admit { .. } | BridgeCommand::Refuse { .. } => (false, true),
+            BridgeCommand::Release { .. }
+            | BridgeCommand::Mute { .. }
+            | BridgeCommand::Announce { .. } => (true, true),
+        };
+        if to_browsers {
+            // Without an IM server no browser calls, and nobody listens.
+            let _ = browsers.send(BrowserInput::Bridge(command.clone())).await;
+        }
+        if to_telephony && inputs.send(Input::Bridge(command)).await.is_err() {
             return;
         }
     }
@@ -188,29 +228,36 @@ async fn pass_media(
     mut events: AsyncEvents,
     mut refused: mpsc::Receiver<MediaEvent>,
     inputs: mpsc::Sender<Input>,
+    browsers: mpsc::Sender<BrowserInput>,
 ) {
     loop {
-        let input = tokio::select! {
-            event = events.next() => match event {
-                Some(event) => Input::Media(event),
-                None => Input::MediaLost,
-            },
-            Some(event) = refused.recv() => Input::Media(event),
+        let event = tokio::select! {
+            event = events.next() => event,
+            Some(event) = refused.recv() => Some(event),
         };
-        let lost = matches!(input, Input::MediaLost);
-        if inputs.send(input).await.is_err() || lost {
+        // As above, nobody may listen.
+        let Some(event) = event else {
+            let _ = browsers.send(BrowserInput::MediaLost).await;
+            let _ = inputs.send(Input::MediaLost).await;
+            return;
+        };
+        if !matches!(event, MediaEvent::Opened { .. }) {
+            let _ = browsers.send(BrowserInput::Media(event.clone())).await;
+        }
+        let is_browsers = matches!(event, MediaEvent::OpenedWeb { .. });
+        if !is_browsers && inputs.send(Input::Media(event)).await.is_err() {
             return;
         }
     }
 }
 
-fn to_media(commands: &mpsc::Sender<MediaCommand>, command: MediaCommand) {
+pub(super) fn to_media(commands: &mpsc::Sender<MediaCommand>, command: MediaCommand) {
     if commands.try_send(command).is_err() {
         tracing::error!("a media command found no room");
     }
 }
 
-fn to_focus(events: &mpsc::Sender<BridgeEvent>, event: BridgeEvent) {
+pub(super) fn to_focus(events: &mpsc::Sender<BridgeEvent>, event: BridgeEvent) {
     let may_drop = matches!(
         &event,
         BridgeEvent::Leg {

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use api::{News, Watching};
 use conference_ua::{ConferenceUa, Config as CoreConfig, Event, Limits, Output};
 use convoke_types::ConferenceId;
+use convoke_types::bridge::BridgeEvent;
+use convoke_types::media::MediaCommand;
 use runtime::clock;
 use runtime::driver::{CoreOutput, SipCore, drive};
 use runtime::seed;
@@ -13,6 +15,7 @@ use runtime::tasks::{Shutdown, Tasks};
 use sip_proto::{Target, endpoint};
 use tokio::sync::mpsc;
 
+use super::bridge::{self, BrowserInput, BrowserPort};
 use crate::im_account::{ImAccount, ImServerAddress, find_server};
 use crate::start::StartError;
 
@@ -24,6 +27,8 @@ const DRAIN: Duration = Duration::from_secs(4);
 /// What the core is told by others.
 enum Input {
     News(News),
+    /// Of browsers' calls.
+    Browser(BrowserInput),
     /// The IM server is to be found there.
     Server(Target),
     /// The server goes down.
@@ -34,6 +39,8 @@ enum Input {
 enum Told {
     Watch(ConferenceId),
     Unwatch(ConferenceId),
+    Focus(BridgeEvent),
+    Media(MediaCommand),
     Event(Event),
     Drained,
 }
@@ -45,6 +52,7 @@ pub(crate) async fn start(
     server: ImServerAddress,
     password: String,
     watching: Watching,
+    browsers: BrowserPort,
     tasks: &Tasks,
     carriers: &Tasks,
 ) -> Result<SipTransports, StartError> {
@@ -76,6 +84,13 @@ pub(crate) async fn start(
     );
     tasks.spawn_vital("conferences find their IM server", finding);
     let stop = Shutdown::new();
+    let BrowserPort {
+        inputs: calls,
+        media,
+        focus,
+    } = browsers;
+    let calling = pass_calls(calls, inputs.clone(), stop.clone());
+    tasks.spawn("browsers' calls", calling);
     let passing = pass_news(watching.clone(), inputs, shutdown, stop.clone());
     tasks.spawn("conference news", passing);
     let wires = transports.clone();
@@ -89,6 +104,8 @@ pub(crate) async fn start(
             |told, _now| match told {
                 Told::Watch(conference) => watching.watch(conference),
                 Told::Unwatch(conference) => watching.unwatch(&conference),
+                Told::Focus(event) => bridge::to_focus(&focus, event),
+                Told::Media(command) => bridge::to_media(&media, command),
                 Told::Event(event) => {
                     if matches!(event, Event::NotRegistered { .. }) {
                         // One search at a time is enough.
@@ -104,6 +121,23 @@ pub(crate) async fn start(
         tracing::info!(?stopped, watched = core.ua.watched(), "conference ua ends");
     });
     Ok(transports)
+}
+
+async fn pass_calls(
+    mut calls: mpsc::Receiver<BrowserInput>,
+    inputs: mpsc::Sender<Input>,
+    stop: Shutdown,
+) {
+    loop {
+        let input = tokio::select! {
+            () = stop.cancelled() => return,
+            input = calls.recv() => input,
+        };
+        let Some(input) = input else { return };
+        if inputs.send(Input::Browser(input)).await.is_err() {
+            return;
+        }
+    }
 }
 
 /// Hands over what the focus tells. At the shutdown, when the focus has ended, its last words first; then the core has a bounded time
@@ -191,6 +225,11 @@ impl SipCore for Core {
             Input::News(News::Snapshot(snapshot)) => ua.handle_snapshot(*snapshot, now),
             Input::News(News::Over(conference)) => ua.handle_over(&conference, now),
             Input::News(News::Phone { user, on }) => ua.handle_phone(&user, on, now),
+            Input::Browser(BrowserInput::Bridge(command)) => ua.handle_bridge(command, now),
+            Input::Browser(BrowserInput::Media(event)) => ua.handle_media(event, now),
+            Input::Browser(BrowserInput::MediaLost) => {
+                ua.handle_media_lost("the media bridge has stopped", now);
+            }
             Input::Server(target) => ua.set_server(target, now),
             Input::Drain => ua.handle_drain(now),
         }
@@ -214,6 +253,8 @@ impl SipCore for Core {
             },
             Output::Watch(conference) => CoreOutput::App(Told::Watch(conference)),
             Output::Unwatch(conference) => CoreOutput::App(Told::Unwatch(conference)),
+            Output::Bridge(event) => CoreOutput::App(Told::Focus(event)),
+            Output::Media(command) => CoreOutput::App(Told::Media(command)),
             Output::Event(event) => CoreOutput::App(Told::Event(event)),
             Output::Drained => CoreOutput::App(Told::Drained),
         })
