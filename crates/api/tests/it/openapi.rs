@@ -44,7 +44,10 @@ async fn the_document_is_served_to_everybody_and_says_what_everything_is() {
     references(&document, &mut referred);
     for reference in referred {
         let pointer = reference.trim_start_matches('#');
-        assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
+        assert!(
+            document.pointer(pointer).is_some(),
+            "{reference} leads nowhere"
+        );
     }
 }
 
