@@ -15,7 +15,10 @@ fn the_committed_document_is_fresh() {
     }
     let there = std::fs::read_to_string(&path).unwrap_or_default();
     // Not as an equality, which would print both.
-    assert!(there == api::openapi_json(), "docs/openapi.json is stale; run with UPDATE=1");
+    assert!(
+        there == api::openapi_json(),
+        "docs/openapi.json is stale; run with UPDATE=1"
+    );
 }
 
 #[tokio::test]
