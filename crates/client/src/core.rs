@@ -16,6 +16,8 @@ use crate::incoming::Incoming;
 
 /// Most transactions at once; a client has few.
 const TRANSACTIONS_MAX: usize = 4_096;
+/// Ids of messages that are remembered, so that none is shown twice.
+const SEEN_MAX: usize = 256;
 
 /// What the client's handles tell the core.
 #[derive(Debug)]
@@ -55,6 +57,8 @@ pub(crate) struct Core {
     ua: Ua,
     waiting: HashMap<MessageToken, oneshot::Sender<Result<Status, SendError>>>,
     inbox: mpsc::Sender<Incoming>,
+    /// The IM server's ids of the last messages that were taken: chat may come a second time, as kept (architecture, decision 11).
+    seen: VecDeque<String>,
     outputs: VecDeque<CoreOutput<News>>,
     /// The last message that did not get onto the wire.
     wire: Option<WireError>,
@@ -78,12 +82,29 @@ impl Core {
             ua: Ua::new(config),
             waiting: HashMap::new(),
             inbox,
+            seen: VecDeque::new(),
             outputs: VecDeque::new(),
             wire: None,
         };
         core.ua.register(&mut core.endpoint, now);
         core.turn(now);
         core
+    }
+
+    /// Hands a message on, unless it was taken before; the status to answer.
+    fn take(&mut self, incoming: Incoming) -> (u16, &'static str) {
+        let id = incoming.message_id.clone();
+        if id.as_ref().is_some_and(|id| self.seen.contains(id)) {
+            return (200, "OK");
+        }
+        if self.inbox.try_send(incoming).is_err() {
+            return (480, "Too Many Unread Messages");
+        }
+        if self.seen.len() == SEEN_MAX {
+            self.seen.pop_front();
+        }
+        self.seen.extend(id);
+        (200, "OK")
     }
 
     /// Gives what one part puts out to the other until both are quiet.
@@ -131,10 +152,7 @@ impl Core {
             UaEvent::Message { tx, message, .. } => {
                 let (status, reason) = match Incoming::of(&message) {
                     None => (400, "Bad Request"),
-                    Some(incoming) => match self.inbox.try_send(incoming) {
-                        Ok(()) => (200, "OK"),
-                        Err(_) => (480, "Too Many Unread Messages"),
-                    },
+                    Some(incoming) => self.take(incoming),
                 };
                 self.ua
                     .reply(&mut self.endpoint, tx, &message, status, reason, now);

@@ -143,7 +143,12 @@ impl Calls {
     }
 
     /// What the focus asks for; what is meant for telephones is nothing to us.
-    pub(crate) fn command(&mut self, endpoint: &mut Endpoint, command: BridgeCommand, now: Instant) {
+    pub(crate) fn command(
+        &mut self,
+        endpoint: &mut Endpoint,
+        command: BridgeCommand,
+        now: Instant,
+    ) {
         match command {
             BridgeCommand::Admit { call, leg, .. } => self.admit(&call, leg, now),
             BridgeCommand::Refuse { call, sip, words } => {
@@ -199,13 +204,21 @@ impl Calls {
             MediaEvent::Key { leg, key } => self.in_the_mix(&leg, LegEvent::Key { key }),
             MediaEvent::Talking { leg, on } => self.in_the_mix(&leg, LegEvent::Talking { on }),
             MediaEvent::Silent { leg, on } => self.in_the_mix(&leg, LegEvent::Silent { on }),
-            MediaEvent::Opened { .. } | MediaEvent::PromptDone { .. } | MediaEvent::Closed { .. } => {}
+            MediaEvent::Opened { .. }
+            | MediaEvent::PromptDone { .. }
+            | MediaEvent::Closed { .. } => {}
         }
         self.settle(endpoint, now);
     }
 
     /// The media bridge is gone, or the server goes down: all calls end.
-    pub(crate) fn end_all(&mut self, endpoint: &mut Endpoint, reason: EndReason, words: &str, now: Instant) {
+    pub(crate) fn end_all(
+        &mut self,
+        endpoint: &mut Endpoint,
+        reason: EndReason,
+        words: &str,
+        now: Instant,
+    ) {
         let mut all: Vec<CallKey> = self.known.keys().copied().collect();
         all.sort_unstable();
         for key in all {
@@ -349,12 +362,20 @@ impl Calls {
             let _ = self.calls.reject_change(endpoint, key, 488, reason, now);
         } else if call.stage == Stage::Opening {
             call.outcome = Some(own(LegState::Failed, EndReason::Media, &words));
-            let _ = self.calls.reject(endpoint, key, 488, "Not Acceptable Here", now);
+            let _ = self
+                .calls
+                .reject(endpoint, key, 488, "Not Acceptable Here", now);
         }
     }
 
     /// The client offers a fresh transport.
-    fn changed(&mut self, endpoint: &mut Endpoint, key: CallKey, offer: Option<Bytes>, now: Instant) {
+    fn changed(
+        &mut self,
+        endpoint: &mut Endpoint,
+        key: CallKey,
+        offer: Option<Bytes>,
+        now: Instant,
+    ) {
         let offer = offer.and_then(|offer| String::from_utf8(offer.to_vec()).ok());
         let call = self.known.get_mut(&key);
         let leg = call.and_then(|call| {
@@ -373,7 +394,13 @@ impl Calls {
     }
 
     /// Ends a call from our side, wherever it stands.
-    fn give_up(&mut self, endpoint: &mut Endpoint, key: CallKey, outcome: (LegState, Cause), now: Instant) {
+    fn give_up(
+        &mut self,
+        endpoint: &mut Endpoint,
+        key: CallKey,
+        outcome: (LegState, Cause),
+        now: Instant,
+    ) {
         let Some(call) = self.known.get_mut(&key) else {
             return;
         };
@@ -399,7 +426,11 @@ impl Calls {
         self.by_leg.remove(&leg);
         self.media(MediaCommand::Close { leg: leg.clone() });
         let (state, mut cause) = call.outcome.unwrap_or_else(|| match ended.by {
-            EndedBy::Network => own(LegState::Failed, EndReason::Network, "The connection was lost."),
+            EndedBy::Network => own(
+                LegState::Failed,
+                EndReason::Network,
+                "The connection was lost.",
+            ),
             EndedBy::Us | EndedBy::Peer => own(LegState::Left, EndReason::HungUp, "Hung up."),
         });
         cause.q850 = cause.q850.or(ended.q850);
@@ -407,7 +438,10 @@ impl Calls {
     }
 
     fn in_the_mix(&mut self, leg: &LegKey, event: LegEvent) {
-        if self.call_of(leg).is_some_and(|(_, call)| call.stage == Stage::Joined) {
+        if self
+            .call_of(leg)
+            .is_some_and(|(_, call)| call.stage == Stage::Joined)
+        {
             self.tell(leg, event);
         }
     }

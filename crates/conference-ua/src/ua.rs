@@ -133,7 +133,8 @@ impl ConferenceUa {
 
     /// The media bridge is gone: all calls end.
     pub fn handle_media_lost(&mut self, words: &str, now: Instant) {
-        self.calls.end_all(&mut self.endpoint, EndReason::Bridge, words, now);
+        self.calls
+            .end_all(&mut self.endpoint, EndReason::Bridge, words, now);
         self.pump(now);
     }
 

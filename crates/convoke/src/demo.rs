@@ -102,11 +102,12 @@ fn welcome(phones: &[Phone], url: &str, options: &Demo) -> String {
         .collect();
     text.push_str(&people.join(", "));
     text.push_str(&format!(
-        "\nEach signs in with the password \"{PASSWORD}\" ({url})."
+        "\n\nThe window: {url}\n  sign in as alice, bob or carol with the password \"{PASSWORD}\"\n\
+         The telephones to play with: {url}/phones"
     ));
     let program = program();
     let data = data_flag(&options.data);
-    text.push_str("\n\nIn a second terminal:\n");
+    text.push_str("\n\nOr in a second terminal:\n");
     for (arguments, what) in [
         (
             "call bob carol +15550107 --as alice",

@@ -161,15 +161,29 @@ fn config(setting: &Setting<'_>, carrier: SocketAddr, password: &str) -> Result<
 async fn make_people(server: &Server, password: Option<&str>) -> Result<()> {
     let in_words = |fault: Fault| anyhow!("an account could not be made: {fault}");
     let known = server.accounts.list().await.map_err(in_words)?;
+    let mut fresh = Vec::new();
     for person in &PEOPLE {
         let aor = server.accounts.aor(person.user).map_err(in_words)?;
         if !known.iter().any(|account| account.user == aor) {
             make_person(server, &aor, person).await.map_err(in_words)?;
+            fresh.push(aor.clone());
         }
         let has_one = server.accounts.has_password(&aor).await.map_err(in_words)?;
         if let Some(password) = password.filter(|_| !has_one) {
             let set = server.accounts.set_password(&aor, password, None);
             set.await.map_err(in_words)?;
+        }
+    }
+    // They know each other, as people who work together do.
+    for owner in fresh {
+        for person in PEOPLE.iter().filter(|person| person.user != owner.user()) {
+            let contact = store::Contact {
+                key: store::ContactKey::User(server.accounts.aor(person.user).map_err(in_words)?),
+                name: String::new(),
+                favourite: false,
+                numbers: Vec::new(),
+            };
+            server.store.save_contact(&owner, contact).await?;
         }
     }
     Ok(())

@@ -117,13 +117,15 @@ fn shown(network: &Network, phone: PhoneState) -> Shown {
         let mut telephones = person.telephones.iter();
         telephones.any(|(_, number)| *number == phone.number.as_str())
     };
+    let owner = PEOPLE.iter().find(theirs);
     let (name, label) = phone
         .owner
         .split_once(", ")
         .unwrap_or((&phone.owner, "outside"));
+    let name = owner.map_or(name, |person| person.name);
     Shown {
         hears: phone.doing == Doing::InCall && network.ear(&phone.number).is_some_and(loud),
-        user: PEOPLE.iter().find(theirs).map(|person| person.user),
+        user: owner.map(|person| person.user),
         name: name.to_owned(),
         label: label.to_owned(),
         behaviour: phone.behaviour,

@@ -145,17 +145,27 @@ pub fn demo_network() -> Vec<Phone> {
             Law::A,
             Behaviour::Answer(speaks(6_000, Voice::Carol)),
         ),
-        row("+15550104", "always busy", Law::Mu, Behaviour::Busy),
-        row("+15550105", "nobody at home", Law::Mu, Behaviour::NoAnswer),
+        row(
+            "+15550104",
+            "Always busy, outside",
+            Law::Mu,
+            Behaviour::Busy,
+        ),
+        row(
+            "+15550105",
+            "Nobody at home, outside",
+            Law::Mu,
+            Behaviour::NoAnswer,
+        ),
         row(
             "+15550106",
-            "declines",
+            "Declines, outside",
             Law::Mu,
             Behaviour::Decline { after_ms: 2_500 },
         ),
         row(
             "+15550107",
-            "a driver, outside; presses 1",
+            "A driver, outside",
             Law::A,
             Behaviour::Answer(Answer {
                 presses: Some('1'),
@@ -165,13 +175,13 @@ pub fn demo_network() -> Vec<Phone> {
         ),
         row(
             "+15550108",
-            "goes to voicemail",
+            "Voicemail, outside",
             Law::Mu,
             Behaviour::Voicemail { after_ms: 3_000 },
         ),
         row(
             "+15550109",
-            "hangs up after 20 s; presses 1",
+            "Hangs up after 20 s, outside",
             Law::Mu,
             Behaviour::Answer(Answer {
                 presses: Some('1'),

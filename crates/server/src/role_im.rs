@@ -184,10 +184,10 @@ impl SipCore for ImCore {
                     Change::Revoked { device } => {
                         self.server.handle_password_revoked(&aor, device, now);
                     }
-                    // Whoever looks again finds the tokens in force.
-                    Change::TokenRevoked { .. } | Change::Other => {
-                        self.server.handle_account_changed(&aor)
+                    Change::TokenRevoked { token } => {
+                        self.server.handle_token_revoked(&aor, token, now);
                     }
+                    Change::Other => self.server.handle_account_changed(&aor),
                 }
             }
             Input::Drain => self.draining = true,

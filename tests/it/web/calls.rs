@@ -133,7 +133,10 @@ fn level(telephone: &Baresip, hertz: u16) -> f64 {
 
 #[track_caller]
 fn assert_heard(level: f64, who: &str) {
-    assert!((level - DBFS).abs() <= 1.0, "{who} is heard at {level} dBFS");
+    assert!(
+        (level - DBFS).abs() <= 1.0,
+        "{who} is heard at {level} dBFS"
+    );
 }
 
 #[track_caller]
@@ -161,9 +164,8 @@ fn a_browser_and_telephones_hear_each_other_in_one_conference() {
     assert_heard(level(&bob, ALICE_HZ), "alice");
     assert_heard(level(&bob, CAROL_HZ), "carol");
     assert_unheard(level(&bob, BOB_HZ), "bob by himself");
-    let talks = |report: &Value| {
-        report["participant"]["name"] == "alice" && report["talking"] == "on"
-    };
+    let talks =
+        |report: &Value| report["participant"]["name"] == "alice" && report["talking"] == "on";
     conference.until(zeep, "alice talks", talks).unwrap();
     let status = alice.ask(&json!({ "hang_up": true }), "over");
     assert_eq!(status, 200);
@@ -211,5 +213,9 @@ fn a_browser_changes_its_network_is_muted_and_strangers_stay_outside() {
     conference.until_ended(zeep).unwrap();
     let states = conference.states("alice");
     let joined = states.iter().filter(|state| *state == "joined").count();
-    assert_eq!((joined, &**states.last().unwrap()), (1, "left"), "{states:?}");
+    assert_eq!(
+        (joined, &**states.last().unwrap()),
+        (1, "left"),
+        "{states:?}"
+    );
 }

@@ -32,10 +32,16 @@ fn request(scene: &mut Scene, method: &str, to: &str, body: &str) -> Message {
     let length = format!("Content-Length: {}\r\n", body.len());
     let text = text.replace("Content-Length: 0\r\n", &length) + body;
     // An ACK has the number of its INVITE, which was the request before it.
-    let text = match text.split_once("CSeq: ").and_then(|(_, rest)| rest.split_once(" ACK")) {
+    let text = match text
+        .split_once("CSeq: ")
+        .and_then(|(_, rest)| rest.split_once(" ACK"))
+    {
         Some((number, _)) => {
             let before = number.parse::<u32>().unwrap() - 1;
-            text.replace(&format!("CSeq: {number} ACK"), &format!("CSeq: {before} ACK"))
+            text.replace(
+                &format!("CSeq: {number} ACK"),
+                &format!("CSeq: {before} ACK"),
+            )
         }
         None => text,
     };
@@ -148,12 +154,36 @@ fn in_the_mix(scene: &mut Scene) -> String {
 fn a_client_calls_is_admitted_heard_and_hangs_up() {
     let mut scene = Scene::new();
     let to = in_the_mix(&mut scene);
-    media(&mut scene, MediaEvent::Talking { leg: leg(), on: true });
+    media(
+        &mut scene,
+        MediaEvent::Talking {
+            leg: leg(),
+            on: true,
+        },
+    );
     assert_eq!(event(&mut scene), LegEvent::Talking { on: true });
-    media(&mut scene, MediaEvent::Key { leg: leg(), key: '*' });
+    media(
+        &mut scene,
+        MediaEvent::Key {
+            leg: leg(),
+            key: '*',
+        },
+    );
     assert_eq!(event(&mut scene), LegEvent::Key { key: '*' });
-    command(&mut scene, BridgeCommand::Mute { leg: leg(), on: true });
-    assert_eq!(scene.media.remove(0), MediaCommand::Mute { leg: leg(), on: true });
+    command(
+        &mut scene,
+        BridgeCommand::Mute {
+            leg: leg(),
+            on: true,
+        },
+    );
+    assert_eq!(
+        scene.media.remove(0),
+        MediaCommand::Mute {
+            leg: leg(),
+            on: true
+        }
+    );
     command(
         &mut scene,
         BridgeCommand::Announce {
@@ -162,7 +192,10 @@ fn a_client_calls_is_admitted_heard_and_hangs_up() {
             language: "de".to_owned(),
         },
     );
-    assert!(matches!(scene.media.remove(0), MediaCommand::Play { repeat: 1, .. }));
+    assert!(matches!(
+        scene.media.remove(0),
+        MediaCommand::Play { repeat: 1, .. }
+    ));
     request(&mut scene, "BYE", &to, "");
     assert_eq!(answer(&mut scene).status(), Some(200));
     assert_eq!(scene.media.remove(0), MediaCommand::Close { leg: leg() });
@@ -188,7 +221,10 @@ fn a_fresh_offer_is_answered_in_the_same_leg() {
         },
     );
     let ok = answer(&mut scene);
-    assert_eq!((ok.status(), ok.body()), (Some(200), ANSWER.as_bytes().into()));
+    assert_eq!(
+        (ok.status(), ok.body()),
+        (Some(200), ANSWER.as_bytes().into())
+    );
     request(&mut scene, "ACK", &to, "");
     // One that the media bridge does not take leaves all as it is.
     request(&mut scene, "INVITE", &to, OFFER);
@@ -242,7 +278,9 @@ fn a_caller_who_goes_while_it_is_decided_is_over_once() {
     let cancel = invite.as_bytes().clone();
     let cancel = String::from_utf8(cancel.to_vec()).unwrap();
     let (head, _) = cancel.split_once("\r\n\r\n").unwrap();
-    let head = head.replace("INVITE ", "CANCEL ").replace(" INVITE", " CANCEL");
+    let head = head
+        .replace("INVITE ", "CANCEL ")
+        .replace(" INVITE", " CANCEL");
     let head = head.replace("Content-Type: application/sdp\r\n", "");
     let length = format!("Content-Length: {}", OFFER.len());
     let cancel = head.replace(&length, "Content-Length: 0") + "\r\n\r\n";
@@ -298,7 +336,13 @@ fn released_by_the_focus_it_is_hung_up() {
     assert_eq!(ended(&mut scene), (LegState::Left, EndReason::ByModerator));
     // Again, and for legs of telephones, nothing comes of it.
     command(&mut scene, BridgeCommand::Release { leg: leg() });
-    command(&mut scene, BridgeCommand::Mute { leg: leg(), on: true });
+    command(
+        &mut scene,
+        BridgeCommand::Mute {
+            leg: leg(),
+            on: true,
+        },
+    );
     assert!(scene.media.is_empty() && scene.bridge.is_empty());
 }
 

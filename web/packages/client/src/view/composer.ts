@@ -34,6 +34,8 @@ export class ComposerModel extends State<ComposerState> implements Composer {
   #forget: (() => void)[];
   #unwatch = () => {};
   #adding = 0;
+  /** Over when everybody who is being added is known. */
+  #pending: Promise<unknown> = Promise.resolve();
 
   constructor(core: Core, people: PeopleModel, telephones: TelephonesModel, start: Start, chat: string | undefined) {
     super({ title: '', me: { place: BROWSER, places: [BROWSER] }, rows: [], canUndo: false, busy: false, adding: false, chat });
@@ -49,7 +51,13 @@ export class ComposerModel extends State<ComposerState> implements Composer {
     this.set({ title });
   }
 
-  async add(what: string | Person): Promise<AddNotice> {
+  add(what: string | Person): Promise<AddNotice> {
+    const adding = this.#add(what);
+    this.#pending = Promise.allSettled([this.#pending, adding]);
+    return adding;
+  }
+
+  async #add(what: string | Person): Promise<AddNotice> {
     const me = this.#core.line?.user ?? '';
     this.set({ adding: ++this.#adding > 0, problem: undefined });
     const resolved: AddNotice =
@@ -67,8 +75,11 @@ export class ComposerModel extends State<ComposerState> implements Composer {
     }
     const notice: AddNotice = { ...resolved, added, leftOut };
     if (added.length > 0) this.#change([...this.#rows, ...added.map((person) => ({ key: person.id }))]);
-    this.set({ notice, adding: --this.#adding > 0 });
-    for (const { user } of added) if (user) void this.#people.complete(user).then(() => this.#show());
+    this.set({ notice });
+    // Until their telephones are known, nobody would be called on them: it still counts as adding.
+    await Promise.allSettled(added.map(({ user }) => user && this.#people.complete(user)));
+    this.set({ adding: --this.#adding > 0 });
+    this.#show();
     return notice;
   }
 
@@ -119,8 +130,13 @@ export class ComposerModel extends State<ComposerState> implements Composer {
   }
 
   async #go(inviteOnly: boolean): Promise<boolean> {
-    if (this.get().busy || this.#rows.length === 0) return false;
+    if (this.get().busy) return false;
     this.set({ busy: true, problem: undefined, notice: undefined });
+    await this.#pending;
+    if (this.#rows.length === 0) {
+      this.set({ busy: false });
+      return false;
+    }
     const why = await this.#start(this, inviteOnly);
     this.set({ busy: false, problem: why });
     return why === undefined;

@@ -53,6 +53,7 @@ describe.skipIf(!given)('at a real server', () => {
     await until(mine, (state) => message(state.items)?.state === 'delivered', 'delivered');
     theirs.markRead();
     await until(mine, (state) => message(state.items)?.state === 'read', 'read');
+    theirs.setDraft('I am');
     theirs.typing();
     await until(mine, (state) => state.typing, 'typing');
   });
@@ -82,7 +83,7 @@ describe.skipIf(!given)('at a real server', () => {
     expect(texts(history.get().items)).toEqual(['one', 'two', 'three']);
   });
 
-  it('calls people and shows them on the board', async () => {
+  it('calls people and shows them on the board', { timeout: 120_000 }, async () => {
     const [one, other] = both();
     await one.convoke.telephones.load();
     const composer = one.convoke.conferences.compose([other.account]);
