@@ -83,9 +83,11 @@ class Dialog:
         self.number = 0
 
     def confirmed(self, response):
+        # RFC 3261 12.2: a re-INVITE changes the target, never the routes.
+        if not self.routes:
+            self.routes = response.all("Record-Route")[::-1]
         self.to = response.get("To")
         self.target = re.search(r"<([^>]+)>", response.get("Contact"))[1]
-        self.routes = response.all("Record-Route")[::-1]
 
 
 class Client:

@@ -212,8 +212,18 @@ fn refused(offered: &Media) -> Media {
     let mid = offered
         .attribute("mid")
         .map(|mid| Attribute::new("mid", mid));
-    // Some peers want a direction also of what is refused.
-    let attributes = mid.into_iter().chain([Attribute::flag("inactive")]);
+    // Some peers want a direction and what the format is also of what is refused.
+    let format = offered.payload_types().next();
+    let map = format.and_then(|pt| {
+        Some(Attribute::new(
+            "rtpmap",
+            format!("{pt} {}", offered.rtpmap(pt)?),
+        ))
+    });
+    let attributes = mid
+        .into_iter()
+        .chain([Attribute::flag("inactive")])
+        .chain(map);
     Media {
         kind: offered.kind.clone(),
         port: 0,

@@ -158,8 +158,10 @@ fn strangers_at_a_browsers_port_are_not_heard_and_do_no_harm() {
     // Nothing was answered.
     stranger.set_nonblocking(true).unwrap();
     assert!(stranger.recv(&mut [0; 2_000]).is_err());
+    // Once the browser has been heard for half a second, the system keeps strangers out.
     let counters = bridge.engine.counters();
-    assert!(counters.skipped_ticks == 0, "{counters:?}");
+    let seen = counters.malformed + counters.unexpected;
+    assert!((1..1_000).contains(&seen), "{counters:?}");
 }
 
 #[test]
