@@ -284,7 +284,7 @@ pub struct Log {
 #[derive(Debug, Args)]
 pub struct Bench {
     /// What to measure.
-    #[arg(value_parser = ["P1", "P3", "P4a", "P4b", "P5", "P6a", "P9a"])]
+    #[arg(value_parser = ["P1", "P3", "P4a", "P4b", "P5", "P6a", "P8", "P9a"])]
     pub id: String,
     /// One JSON object a line; the last sums up.
     #[arg(long)]

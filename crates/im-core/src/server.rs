@@ -589,6 +589,7 @@ fn notifier(limits: &crate::config::Limits) -> Notifier {
         min_s: limits.min_expires_s,
         max_s: SUBSCRIPTION_S,
         pace: Duration::from_millis(limits.notify_pace_ms),
+        burst: 1,
     };
     let bounds = events::Limits {
         subscriptions: limits.subscriptions,

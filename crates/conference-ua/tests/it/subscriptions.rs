@@ -68,6 +68,27 @@ fn what_happens_while_somebody_is_slow_is_told_at_once_and_only_as_it_is_now() {
 }
 
 #[test]
+fn what_happens_quickly_after_a_rest_is_told_at_once_until_the_pace_holds() {
+    let mut scene = Scene::new();
+    let at = |version, talking| {
+        conference(
+            version,
+            &[("alice", Joined, talking), ("bob", Joined, !talking)],
+        )
+    };
+    scene.follow("bob", &at(1, false));
+    scene.advance(Duration::from_secs(10));
+    for version in 2..10 {
+        scene.snapshot(at(version, version % 2 == 0));
+        scene.told();
+    }
+    scene.snapshot(at(10, true));
+    scene.nothing();
+    scene.advance(PACE);
+    scene.told();
+}
+
+#[test]
 fn to_strangers_there_is_no_conference() {
     let mut scene = Scene::new();
     let now = conference(

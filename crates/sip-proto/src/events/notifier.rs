@@ -428,10 +428,9 @@ impl Notifier {
         let Some(found) = self.subscriptions.get_mut(&sub) else {
             return;
         };
-        let pace = self
-            .packages
-            .get(found.package)
-            .map_or(Duration::ZERO, |p| p.pace);
+        let package = self.packages.get(found.package);
+        let pace = package.map_or(Duration::ZERO, |package| package.pace);
+        let burst = package.map_or(1, |package| package.burst);
         let said = document.as_ref().map(|(_, body)| hash_of(body));
         let same = found.last.is_some() && found.last == said;
         found.asked = false;
@@ -442,7 +441,7 @@ impl Notifier {
         found.forced = false;
         found.whole = false;
         found.last = said;
-        found.not_before = now.checked_add(pace).unwrap_or(now);
+        found.not_before = next_allowed(found.not_before, now, pace, burst);
         let left = found.until.saturating_duration_since(now).as_secs();
         let state = match found.ending {
             Some(end) => SubscriptionState::Terminated(end),
@@ -673,6 +672,15 @@ fn key_of(dialog: &Dialog) -> DialogKey {
         dialog.local_tag().into(),
         dialog.remote_tag().into(),
     )
+}
+
+/// When the next notification may go after one at `now` that was allowed from `allowed` on: each takes one pace of what a rest has
+/// saved up, which is at most a burst, and it is never waited for more than a pace.
+fn next_allowed(allowed: Instant, now: Instant, pace: Duration, burst: u32) -> Instant {
+    let saved = pace.saturating_mul(burst.saturating_sub(1));
+    let earliest = now.checked_sub(saved).unwrap_or(now);
+    let next = allowed.max(earliest).checked_add(pace).unwrap_or(now);
+    next.min(now.checked_add(pace).unwrap_or(now))
 }
 
 fn hash_of(body: &Bytes) -> u64 {
