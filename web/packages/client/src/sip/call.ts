@@ -87,6 +87,11 @@ export class SipCall implements Usage {
       const response = await this.#sendInvite(offer);
       if (response.ok && response.body) return { answer: response.body };
       if (response instanceof LocalResponse) return 'lost';
+      if (response.status === 481 || response.status === 408) {
+        // RFC 3261 §12.2.1.2: the far end does not know it any more. Whoever asked is told by the result.
+        this.onEnd = () => {};
+        this.abandon();
+      }
       if (response.status !== 491) break;
       await pause(this.ua.platform, GLARE_MS);
     }
@@ -124,7 +129,12 @@ export class SipCall implements Usage {
   }
 
   onStray(response: SipResponse): void {
-    if (this.#ack && response.ok && response.cseq[1] === 'INVITE') this.ua.ack(this.#ack);
+    if (!response.ok || response.cseq[1] !== 'INVITE') return;
+    if (!this.#ack && this.#over()) {
+      // Answered after it was given up here: it is acknowledged and ended.
+      this.#acknowledge(response, response.cseq[0]);
+      this.ua.send(this.#dialog.request('BYE'));
+    } else if (this.#ack) this.ua.ack(this.#ack);
   }
 
   async #sendInvite(offer: string): Promise<SipResponse> {
@@ -145,12 +155,14 @@ export class SipCall implements Usage {
     });
     this.#invite = pending.sent;
     const response = await pending.response;
-    if (response.ok) {
-      this.#dialog.answered(response);
-      this.#ack = this.#dialog.request('ACK', { seq });
-      this.ua.ack(this.#ack);
-    }
+    if (response.ok) this.#acknowledge(response, seq);
     return response;
+  }
+
+  #acknowledge(response: SipResponse, seq: number): void {
+    this.#dialog.answered(response);
+    this.#ack = this.#dialog.request('ACK', { seq });
+    this.ua.ack(this.#ack);
   }
 
   #heard(): void {

@@ -19,6 +19,8 @@ const QUIET_MS = 25_000;
 const PONG_MS = 10_000;
 /** The same where there is reason to doubt. */
 const PONG_SOON_MS = 1_500;
+/** An attempt that hangs so long is given up for a fresh one when there is reason to look. */
+const HANGS_MS = 1_000;
 /** Pauses before connecting again, after the first try at once; the last is for all further ones. */
 const PAUSES_MS = [0, 1_000, 2_000, 4_000, 8_000, 15_000, 30_000] as const;
 /** A connection that held so long was a good one: the next begins with the first pause again. */
@@ -106,6 +108,7 @@ export class Ua {
   #connections = 0;
   #tries = 0;
   #onlineAt = 0;
+  #attemptAt = 0;
   #offset = 0;
 
   constructor(
@@ -172,9 +175,10 @@ export class Ua {
     const { status } = this.state.get();
     if (status === 'online') {
       this.#ping(PONG_SOON_MS);
-    } else if (status === 'offline' && this.#alarm.armed && !this.#socket) {
+    } else if (status !== 'stopped' && (!this.#socket || this.platform.now() - this.#attemptAt >= HANGS_MS)) {
+      this.#drop();
       this.#tries = 0;
-      this.#connect('offline');
+      this.#connect(status);
     }
   }
 
@@ -246,6 +250,7 @@ export class Ua {
     const socket = this.platform.openSocket(this.options.url, 'sip');
     this.#socket = socket;
     this.#connections++;
+    this.#attemptAt = this.platform.now();
     const mine = (handler: () => void) => () => {
       if (this.#socket === socket) handler();
     };
