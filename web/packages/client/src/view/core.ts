@@ -45,6 +45,12 @@ export type Gossip =
   | { readonly kind: 'answered'; readonly invitation: string; readonly state: 'joined' | 'called' | 'declined' }
   | { readonly kind: 'conferences' };
 
+/** What windows of this browser tell each other, whoever is signed in there. */
+export interface SignedIn {
+  readonly kind: 'signed-in';
+  readonly user: string;
+}
+
 export class Core {
   readonly rest: Rest;
   readonly api: Api;
@@ -59,10 +65,16 @@ export class Core {
   readonly onClose = new Listeners<[]>();
   /** Connected, at first or again. */
   readonly onOnline = new Listeners<[Line]>();
+  /** Connected again: something may have been missed. */
+  readonly onBack = new Listeners<[Line]>();
   readonly onMessage = new Listeners<[Arrived]>();
   readonly onNotice = new Listeners<[Notice]>();
   readonly onGossip = new Listeners<[Gossip]>();
   gossip: (gossip: Gossip) => void = () => {};
+  /** Tells all windows of this browser who signed in: they share its cookie. */
+  tellSignedIn: (user: string) => void = () => {};
+  /** Another window signed somebody in. */
+  readonly onSignedIn = new Listeners<[string]>();
 
   constructor(
     readonly platform: Platform,
