@@ -51,10 +51,6 @@ export class Peer {
     await this.#sender?.replaceTrack(track);
   }
 
-  key(key: string): void {
-    if (/^[0-9A-D*#]$/.test(key)) this.#sender?.dtmf?.insertDTMF(key, 120, 70);
-  }
-
   sink(id: string): void {
     void (this.#audio as { setSinkId?: (id: string) => Promise<void> }).setSinkId?.(id).catch(() => {});
   }

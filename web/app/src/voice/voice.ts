@@ -15,10 +15,8 @@ export interface VoiceSession {
   offer(): Promise<string>;
   accept(answer: string): Promise<void>;
   mute(on: boolean): void;
-  key(key: string): void;
-  level(): number;
   close(): void;
-  onEvent: (event: 'up' | 'lost' | 'device-lost') => void;
+  onEvent: (event: PeerEvent | 'device-lost' | 'device-back') => void;
 }
 
 /** The browser's sound: for the window a `Voice`, for the client library a `MediaPort`. */
@@ -48,8 +46,6 @@ export function createVoice(): BrowserVoice {
   const speaker = memory.get(SPEAKER_KEY);
   const store = createStore<VoiceState>({
     status: 'idle',
-    muted: false,
-    pushing: false,
     level: 0,
     devices: { microphones: [], speakers: [] },
     chosen: { ...(microphone ? { microphone } : {}), ...(speaker ? { speaker } : {}) },
@@ -64,13 +60,17 @@ export function createVoice(): BrowserVoice {
   let source: MediaStreamAudioSourceNode | undefined;
   let ticking: ReturnType<typeof setInterval> | undefined;
   let testing = false;
+  let muted = false;
   let session: Session | undefined;
+  /** Counts tests and calls: a microphone that comes too late for the one that wanted it is given back. */
+  let turn = 0;
+  /** Calls that wait for the microphone. */
+  let opening = 0;
 
   const track = () => stream?.getAudioTracks()[0];
   const applyMute = () => {
-    const { muted, pushing } = store.get();
     const now = track();
-    if (now) now.enabled = testing || !muted || pushing;
+    if (now) now.enabled = testing || !muted;
   };
 
   function meter(on: boolean): void {
@@ -146,18 +146,20 @@ export function createVoice(): BrowserVoice {
     try {
       await take();
       await session?.replace();
+      session?.onEvent('device-back');
     } catch {
       // The problem is shown; a plugged-in microphone tries again (`devicechange`).
     }
   }
 
   function release(): void {
-    if (testing || session) return;
+    if (testing || session || opening > 0) return;
     meter(false);
     for (const one of stream?.getTracks() ?? []) one.stop();
     stream = undefined;
     void context?.suspend();
-    patch({ status: 'idle', muted: false, pushing: false });
+    muted = false;
+    patch({ status: 'idle' });
   }
 
   class Session implements VoiceSession {
@@ -192,17 +194,8 @@ export function createVoice(): BrowserVoice {
     }
 
     mute(on: boolean): void {
-      patch({ muted: on });
+      muted = on;
       applyMute();
-    }
-
-    key(key: string): void {
-      this.#peer?.key(key);
-    }
-
-    level(): number {
-      const { level, muted, pushing } = store.get();
-      return muted && !pushing ? 0 : level;
     }
 
     async replace(): Promise<void> {
@@ -250,10 +243,13 @@ export function createVoice(): BrowserVoice {
     get: store.get,
     subscribe: store.subscribe,
     async open() {
+      turn += 1;
+      opening += 1;
       patch({ status: 'asking' });
       try {
         await take();
       } catch (fault) {
+        opening -= 1;
         const code = fault instanceof MicrophoneProblem ? fault.code : 'no-sound';
         setProblem(code);
         patch({ status: session ? store.get().status : 'idle' });
@@ -261,19 +257,28 @@ export function createVoice(): BrowserVoice {
       }
       testing = false;
       session?.close();
-      await take();
+      opening -= 1;
+      muted = false;
       session = new Session();
       applyMute();
       return session;
     },
     async test() {
       if (session) return true;
+      turn += 1;
+      const mine = turn;
       patch({ status: 'asking' });
       try {
         await take();
       } catch (fault) {
+        if (mine !== turn) return false;
         setProblem(fault instanceof MicrophoneProblem ? fault.code : 'no-sound');
         patch({ status: 'idle' });
+        return false;
+      }
+      if (mine !== turn) {
+        // Nobody wants it any more, unless a call or another test took it over.
+        release();
         return false;
       }
       testing = true;
@@ -282,6 +287,7 @@ export function createVoice(): BrowserVoice {
       return true;
     },
     stopTest() {
+      if (!session) turn += 1;
       testing = false;
       applyMute();
       release();
@@ -324,15 +330,6 @@ export function createVoice(): BrowserVoice {
         setProblem(fault instanceof MicrophoneProblem ? fault.code : 'no-sound');
         return false;
       }
-    },
-    mute(on) {
-      patch({ muted: on });
-      applyMute();
-    },
-    pushToTalk(down) {
-      if (store.get().pushing === down) return;
-      patch({ pushing: down });
-      applyMute();
     },
   };
 }
