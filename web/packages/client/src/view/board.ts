@@ -7,7 +7,7 @@ import type { Outcome } from '../soap/client.js';
 import type { ConferenceOperation, ParticipantOperation } from '../soap/service.js';
 import { State, same } from '../util/store.js';
 import { Alarm } from '../util/timer.js';
-import { conferenceActions, myActions, myPlacesNow, rowActions } from './actions.js';
+import { conferenceActions, myActions, myPlacesNow, rowActions, SERVICE_MOVES } from './actions.js';
 import type { Commands } from './commands.js';
 import { myPlaces, rememberPlace } from './composer.js';
 import { type Core, initialsOf, type Line } from './core.js';
@@ -248,10 +248,9 @@ export class BoardModel extends State<BoardState> implements Board {
     const me = this.get().me;
     rememberPlace(this.#parts.core, chosen);
     if (!me || chosen.kind === 'browser') return this.join();
-    // The owner's leg is the conference's life: it cannot be moved to a telephone while it holds.
-    if (me.role === 'owner' && isLive(me.state)) return this.#refuse(problem('wrong-state', 'the owner is in'));
+    if (!me.anyNumber) return this.#refuse(problem('wrong-state', 'the owner is in'));
     this.#choose(me.participant, chosen);
-    return this.#call('redial', me.participant);
+    return this.#call('redial', me.participant, isLive(me.state) && !SERVICE_MOVES);
   }
 
   async join(): Promise<boolean> {
@@ -318,12 +317,13 @@ export class BoardModel extends State<BoardState> implements Board {
     return this.#about(participant, action, () => this.#parts.commands.request({ name, conference: this.id, participant }));
   }
 
-  #call(action: BoardAction, participant: string): Promise<boolean> {
+  /** `first`: what is there is ended first. */
+  #call(action: BoardAction, participant: string, first = isLive(this.#find(participant)?.state)): Promise<boolean> {
     const { commands } = this.#parts;
     const row = this.#find(participant);
     const chosen = this.#places.get(participant);
     return this.#about(participant, action, async () => {
-      const outcome = await commands.callAt(this.id, participant, chosen, isLive(row?.state));
+      const outcome = await commands.callAt(this.id, participant, chosen, first);
       if ('answer' in outcome) {
         this.#places.delete(participant);
         if (row?.person.user) commands.expect(this.id, [row.person.user], 'call');
