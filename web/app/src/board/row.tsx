@@ -23,16 +23,18 @@ interface FrameProps {
   /** What the row opens on a telephone screen. */
   menu?: (trigger: Parameters<typeof DropMenu>[0]['trigger']) => ReactNode;
   flash?: number | undefined;
+  /** What keeps the row apart from others, and the group it stands in. */
+  id?: { key: string; group: GroupName };
 }
 
 /** A highlight is shown for a change that is not older than this. */
 const FLASH_MS = 1_600;
 
 /** The same columns before and during the call, so nothing jumps when it starts. */
-export function RowFrame({ person, name, mark, place, state, note, acts, menu, flash }: FrameProps) {
+export function RowFrame({ person, name, mark, place, state, note, acts, menu, flash, id }: FrameProps) {
   const narrow = useMedia(NARROW);
   return (
-    <li className="row">
+    <li className="row" data-row={id?.key} data-group={id?.group}>
       {flash !== undefined && clock.now() - flash < FLASH_MS && <span key={flash} className="flash" aria-hidden="true" />}
       <Avatar person={person} size={narrow ? 'lg' : 'm'} />
       <div className="grow">
@@ -341,6 +343,7 @@ export const BoardLine = memo(function BoardLine({ board, row, group }: BoardLin
       }
       note={noteOf(row, language, t)}
       flash={row.changedAt}
+      id={{ key: row.key, group }}
       {...(anything ? { menu } : {})}
       acts={
         <>

@@ -13,6 +13,7 @@ import { linkTargets } from './links.ts';
 import { type Models, ModelsProvider, useModels } from './models.tsx';
 import { useNotices } from './notices.ts';
 import { SignIn } from './sign-in.tsx';
+import { useTitle } from './title.ts';
 import { useKeys } from './use-keys.ts';
 import { applyTheme, memory } from './window.ts';
 import '../ui/tokens.css';
@@ -32,6 +33,7 @@ const Palette = lazy(() => import('../palette/palette.tsx'));
 const Book = lazy(() => import('../palette/book.tsx'));
 const Help = lazy(() => import('./help.tsx'));
 const NumberDialog = lazy(() => import('./number.tsx'));
+const LeaveAsk = lazy(() => import('../board/leave.tsx'));
 
 const LANGUAGE_KEY = 'convoke.language';
 
@@ -106,7 +108,6 @@ function Unreachable() {
 /** List, chat and board beside each other, or one at a time. */
 function Shell({ silent }: { silent: boolean }) {
   const { convoke, view } = useModels();
-  const { t } = useI18n();
   const state = useStore(view);
   const conferences = useStore(convoke.conferences);
   const narrow = useMedia(NARROW);
@@ -114,7 +115,7 @@ function Shell({ silent }: { silent: boolean }) {
   useKeys();
   useNotices();
   useCallLink();
-  useUnreadTitle();
+  useTitle();
 
   const there = conferences.board !== undefined || conferences.composer !== undefined;
   const boardState = useMaybe(conferences.board);
@@ -140,6 +141,7 @@ function Shell({ silent }: { silent: boolean }) {
     <>
       {state.book?.pick && <Book book={state.book} onClose={() => view.patch({ book: undefined })} />}
       {state.number?.board && <NumberDialog asked={state.number} onClose={() => view.patch({ number: undefined })} />}
+      {state.leaving?.inBoard && <LeaveAsk leaving={state.leaving} onClose={() => view.patch({ leaving: undefined })} />}
     </>
   );
   return (
@@ -148,6 +150,14 @@ function Shell({ silent }: { silent: boolean }) {
       data-pane={!there && state.pane === 'board' ? 'main' : state.pane}
       data-phase={boardState?.state}
     >
+      {conferences.ringing.length > 0 && (
+        // First in the page, so that the keyboard comes by it before everything else.
+        <div className="ringing">
+          <Suspense>
+            <Ringing silent={silent} />
+          </Suspense>
+        </div>
+      )}
       <div className="leftside" role={onList ? 'main' : undefined}>
         <Left />
         {bar && !narrow && (
@@ -192,23 +202,14 @@ function Shell({ silent }: { silent: boolean }) {
           </Popout>
         </Suspense>
       )}
-      {conferences.ringing.length > 0 && (
-        <div className="ringing">
-          <Suspense>
-            <Ringing silent={silent} />
-          </Suspense>
-        </div>
-      )}
       <Suspense>
         {state.palette && <Palette onClose={() => view.patch({ palette: false })} />}
         {state.help && <Help onClose={() => view.patch({ help: false })} />}
         {state.book && !state.book.pick && <Book book={state.book} onClose={() => view.patch({ book: undefined })} />}
         {state.number && !state.number.board && <NumberDialog asked={state.number} onClose={() => view.patch({ number: undefined })} />}
+        {state.leaving && !state.leaving.inBoard && <LeaveAsk leaving={state.leaving} onClose={() => view.patch({ leaving: undefined })} />}
         {!popped && ofBoard}
       </Suspense>
-      <span className="sr" aria-live="polite">
-        {conferences.problem ? t.problem[conferences.problem.code].what : ''}
-      </span>
     </div>
   );
 }
@@ -295,14 +296,4 @@ function useCallLink(): void {
     convoke.conferences.compose(targets);
     view.patch({ board: 'docked', pane: 'board', route: { page: 'home' } });
   }, [convoke, view]);
-}
-
-/** Unread messages in the tab's title. */
-function useUnreadTitle(): void {
-  const { convoke } = useModels();
-  const unread = usePick(convoke.chats, (state) => state.unread);
-  useEffect(() => {
-    const bare = document.title.replace(/^\(\d+\) /, '');
-    document.title = unread > 0 ? `(${unread}) ${bare}` : bare;
-  }, [unread]);
 }

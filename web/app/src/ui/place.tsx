@@ -20,7 +20,8 @@ export function usePlaceWord(): (place: Place, mine?: boolean) => string {
   const { t } = useI18n();
   return (place, mine) => {
     if (place.kind === 'browser') return mine ? t.placeHere : t.place.browser;
-    if (place.kind === 'number') return place.number ?? place.label;
+    // Of others' numbers only the end is told, for which there is no room.
+    if (place.kind === 'number') return place.number ?? t.place.number;
     const label = place.label.trim();
     return label.toLowerCase() === place.kind || label === '' ? t.place[place.kind] : label;
   };
