@@ -212,6 +212,7 @@ describe('keyboard', () => {
   });
   it('comes by who calls before everything else, and goes there by Ctrl Shift L', async () => {
     await open('ringing', 'call');
+    await page.getByRole('dialog', { name: 'Erin Walsh calls you' }).waitFor();
     expect(await page.evaluate(() => document.querySelector('.app button')?.closest('.sheet') !== null)).toBe(true);
     const field = page.getByRole('textbox', { name: 'Write to Bob Keller' });
     await field.focus();

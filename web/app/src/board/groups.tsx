@@ -17,6 +17,8 @@ export function Groups({ board, state }: { board: Board; state: BoardState }) {
   const [unfolded, setUnfolded] = useState<boolean | undefined>();
   const folded = !(unfolded ?? state.state === 'ended');
   const rows = settle(hold.arrangement, state.groups);
+  // What can be done with a row goes with its state, wherever it still stands.
+  const groupOf = new Map(groupNames.flatMap((name) => state.groups[name].map((row) => [row.key, name] as const)));
   if (groupNames.every((name) => rows[name].length === 0)) {
     return (
       <div className="scroll">
@@ -52,7 +54,12 @@ export function Groups({ board, state }: { board: Board; state: BoardState }) {
             </li>
           );
           if (name === 'left' && folded) return [head];
-          return [head, ...rows[name].map((row) => <BoardLine key={row.key} board={board} row={row} group={name} />)];
+          return [
+            head,
+            ...rows[name].map((row) => (
+              <BoardLine key={row.key} board={board} row={row} group={groupOf.get(row.key) ?? name} under={name} />
+            )),
+          ];
         })}
       </ul>
     </div>
