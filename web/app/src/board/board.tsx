@@ -375,10 +375,18 @@ function BoardView({ board }: { board: Board }) {
           action={<IconButton icon="x" label={t.common.dismiss} onClick={() => board.dismiss()} />}
         />
       )}
+      {me?.here && !ended && <MicrophoneNotice />}
       <Groups board={board} state={state} />
       <Foot board={board} state={state} />
     </Pane>
   );
+}
+
+/** That the microphone is gone, while the call goes on. */
+function MicrophoneNotice() {
+  const { voice } = useModels();
+  const problem = usePick(voice, (now) => now.problem);
+  return problem ? <ProblemNotice className="above" problem={problem} /> : null;
 }
 
 /** A removal can be taken back for a while. */
