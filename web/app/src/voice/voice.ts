@@ -122,8 +122,11 @@ export function createVoice(): BrowserVoice {
   }
 
   async function take(): Promise<void> {
-    if (track()?.readyState === 'live') return;
-    const fresh = await capture();
+    if (track()?.readyState !== 'live') adopt(await capture());
+  }
+
+  /** This is the microphone from now on. */
+  function adopt(fresh: MediaStream): void {
     for (const old of stream?.getTracks() ?? []) old.stop();
     stream = fresh;
     const own = track();
@@ -165,7 +168,9 @@ export function createVoice(): BrowserVoice {
   class Session implements VoiceSession {
     onEvent: VoiceSession['onEvent'] = () => {};
     #peer: Peer | undefined;
+    /** Offered; it takes over when it has connected. */
     #next: Peer | undefined;
+    #answered = false;
     #closed = false;
     #online = () => this.#tell('lost');
 
@@ -177,6 +182,7 @@ export function createVoice(): BrowserVoice {
 
     async offer(): Promise<string> {
       this.#next?.close();
+      this.#answered = false;
       patch({ status: this.#peer ? 'reconnecting' : 'connecting' });
       const peer = new Peer(stream as MediaStream, store.get().chosen.speaker, (event) => this.#heard(peer, event));
       this.#next = peer;
@@ -187,10 +193,16 @@ export function createVoice(): BrowserVoice {
       const peer = this.#next;
       if (!peer) throw new Error('an answer without an offer');
       await peer.accept(answer);
-      const old = this.#peer;
-      this.#peer = peer;
+      this.#answered = true;
+      // There is nothing that could go on until it is connected.
+      if (!this.#peer) this.#takeOver();
+    }
+
+    /** The next peer carries the sound from now on. */
+    #takeOver(): void {
+      this.#peer?.close();
+      this.#peer = this.#next;
       this.#next = undefined;
-      old?.close();
     }
 
     mute(on: boolean): void {
@@ -221,8 +233,12 @@ export function createVoice(): BrowserVoice {
 
     #heard(peer: Peer, event: PeerEvent): void {
       if (this.#closed || (peer !== this.#peer && peer !== this.#next)) return;
-      if (event === 'up') patch({ status: 'connected' });
-      if (event === 'lost' && peer !== this.#peer) return;
+      if (event === 'up') {
+        if (peer === this.#next) this.#takeOver();
+        patch({ status: 'connected' });
+      }
+      // That of one whose answer is still awaited is for whoever asks; the former one is being replaced already.
+      else if (this.#next && (peer !== this.#next || !this.#answered)) return;
       this.#tell(event);
     }
 
@@ -319,11 +335,7 @@ export function createVoice(): BrowserVoice {
       }
       if (!stream) return true;
       try {
-        const fresh = await capture();
-        for (const old of stream.getTracks()) old.stop();
-        stream = fresh;
-        applyMute();
-        meter(true);
+        adopt(await capture());
         await session?.replace();
         return true;
       } catch (fault) {

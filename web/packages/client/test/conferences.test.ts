@@ -910,15 +910,103 @@ describe('my own voice', () => {
     expect(invites[1]?.get('Call-ID')).toBe(invites[0]?.get('Call-ID'));
     expect(invites[1]).toMatchObject({ body: 'offer 2', uri: 'sip:focus.example.org;transport=ws' });
     expect(session?.answers).toEqual(['answer 1', 'answer 2']);
-    // When the connection of the signalling goes as well nothing leads back to us: a new call, over the next connection, with the same microphone.
+    // The connection of the signalling goes as well: our Contact names the device, so the call goes on over the next one.
+    expect(invites[0]?.get('Contact')).toMatch(/^<sip:alice@example\.org;gr=urn:uuid:[^>]*>$/);
     peer.connection.cut();
     await settle(300);
     expect(invites.length).toBe(3);
-    expect(invites[2]?.get('Call-ID')).not.toBe(invites[0]?.get('Call-ID'));
-    expect(invites[2]).toMatchObject({ body: 'offer 3', uri: 'sip:conf-c1@example.org' });
+    expect(invites[2]?.get('Call-ID')).toBe(invites[0]?.get('Call-ID'));
+    expect(invites[2]).toMatchObject({ body: 'offer 3', uri: 'sip:focus.example.org;transport=ws' });
     expect(peer.requests('BYE').length).toBe(0);
     expect(sound.sessions.length).toBe(1);
     expect(board(world).get().me?.here).toBe(true);
+  });
+
+  it('is left alone while it sounds: a new connection only asks whether the call is known', async () => {
+    const sound = new Sound();
+    const { world, peer } = await ready({ before: people, sound });
+    const invites = answering(peer);
+    void world.convoke.conferences.join('c1');
+    await settle(300);
+    const [session] = sound.sessions;
+    session?.onEvent('up');
+    peer.connection.cut();
+    await settle(300);
+    const [asked] = peer.requests('OPTIONS');
+    expect(asked?.get('Call-ID')).toBe(invites[0]?.get('Call-ID'));
+    expect(peer.connection.received).toContain(asked);
+    expect(invites.length).toBe(1);
+    expect(session).toMatchObject({ offers: 1, closed: false });
+    // What does not sound any more is offered anew.
+    session?.onEvent('lost');
+    await settle(100);
+    expect(invites.length).toBe(2);
+    expect(board(world).get().me?.here).toBe(true);
+  });
+
+  it('is called anew over another connection where the registrar names no device', async () => {
+    const sound = new Sound();
+    const { world, peer } = await ready({
+      before: (world, focus) => {
+        people(world, focus);
+        world.peer.gruu = false;
+      },
+      sound,
+    });
+    const invites = answering(peer);
+    void world.convoke.conferences.join('c1');
+    await settle(300);
+    sound.sessions[0]?.onEvent('up');
+    peer.connection.cut();
+    await settle(300);
+    expect(invites.length).toBe(2);
+    expect(invites[1]?.get('Call-ID')).not.toBe(invites[0]?.get('Call-ID'));
+    expect(invites[1]).toMatchObject({ body: 'offer 2', uri: 'sip:conf-c1@example.org' });
+    expect(sound.sessions.length).toBe(1);
+    expect(board(world).get().me?.here).toBe(true);
+  });
+
+  it('is offered once more where the first offer was not acknowledged', async () => {
+    const sound = new Sound();
+    const { world, peer } = await ready({ before: people, sound });
+    const invites = answering(peer);
+    void world.convoke.conferences.join('c1');
+    await settle(300);
+    const take = peer.handler;
+    let busy = 1;
+    peer.handler = (request, connection) => {
+      if (request.method !== 'INVITE' || busy-- <= 0) return take(request, connection);
+      peer.reply(request, connection, 500, 'Busy', ['Retry-After: 1']);
+      return true;
+    };
+    sound.sessions[0]?.onEvent('lost');
+    await settle(1_200);
+    expect(invites.length).toBe(2);
+    expect(new Set(invites.map((one) => one.get('Call-ID'))).size).toBe(1);
+    expect(board(world).get().me?.here).toBe(true);
+  });
+
+  it('tells how its conference ended with the former process of a server', async () => {
+    const sound = new Sound();
+    const { world, focus, peer } = await ready({ before: people, sound });
+    answering(peer);
+    void world.convoke.conferences.join('c1');
+    await settle(300);
+    const open = board(world);
+    peer.conferences.delete('c1');
+    // Nobody tells it: the service has it from its records.
+    Object.assign(focus, { phase: 'ended', end: { reason: 'shutdown', words: 'it stopped' } });
+    for (const one of focus.people) one.state = 'failed';
+    peer.handler = (request, connection) => {
+      if (request.method !== 'INVITE' && request.method !== 'OPTIONS') return false;
+      peer.reply(request, connection, request.tag('To') ? 481 : 404, 'Not Here');
+      return true;
+    };
+    peer.connection.cut();
+    await settle(3_000);
+    expect(open.get()).toMatchObject({ state: 'ended', end: { reason: 'shutdown', words: 'it stopped' }, me: { here: false } });
+    expect(open.get().problem).toBeUndefined();
+    expect(open.get().groups.in).toEqual([]);
   });
 
   it('begins a new call where the old one is not known any more, and ends where there is nothing left', async () => {

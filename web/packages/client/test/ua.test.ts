@@ -103,9 +103,26 @@ describe('the connection', () => {
     const { peer, convoke } = await World.online();
     peer.alive = false;
     convoke.session.reconnect();
-    await settle(1_400);
+    await settle(350);
     expect(peer.connections.length).toBe(1);
-    await settle(200);
+    await settle(100);
+    expect(peer.connections.length).toBe(2);
+  });
+
+  it('is doubted for longer where the server is far', async () => {
+    const { peer, convoke } = await World.online({
+      before: (world) => {
+        world.peer.delay = 150;
+      },
+    });
+    await settle(1_000);
+    convoke.session.reconnect();
+    await settle(550);
+    peer.alive = false;
+    convoke.session.reconnect();
+    await settle(550);
+    expect(peer.connections.length).toBe(1);
+    await settle(100);
     expect(peer.connections.length).toBe(2);
   });
 

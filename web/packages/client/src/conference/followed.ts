@@ -231,8 +231,9 @@ export class Followed extends State<FollowedState> {
     const outcome = await this.#service.request({ name: 'get', conference: id, since: this.#events.snapshot.version });
     this.#learning = false;
     const answer = 'answer' in outcome ? outcome.answer : undefined;
-    if (denied && answer?.conference && answer.conference.phase !== 'ended') {
-      // It goes on, though nobody tells us how.
+    if (denied && answer?.conference) {
+      // It goes on, though nobody tells us how; or it ended with the server's former process, which nobody told at all.
+      if (answer.conference.phase === 'ended') this.ended(answer.end);
       this.adopt(answer.conference);
       return;
     }

@@ -404,6 +404,8 @@ export class BoardModel extends State<BoardState> implements Board {
       groups: keep(groups, before.groups),
       actions: same(actions, before.actions) ? before.actions : actions,
       stale: !told.current && !over,
+      // What did not work in it is of no interest any more.
+      problem: told.phase === 'ended' && before.state !== 'ended' ? undefined : before.problem,
       undo: undo && was && same(undo, was) ? was : undo,
     });
     // A mute that is gone was lifted by somebody.

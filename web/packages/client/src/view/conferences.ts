@@ -218,7 +218,9 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     this.#telephones.subscribe(show);
     this.#myCall.subscribe(show);
     this.#myCall.onOver.add((conference, how) => {
-      if (this.#board?.id === conference && how.by !== 'them') this.#board.set({ problem: problem('no-sound', how.reason) });
+      // Where the conference is over, its end says why.
+      const gone = this.#board?.get().state === 'ended';
+      if (this.#board?.id === conference && how.by !== 'them' && !gone) this.#board.set({ problem: problem('no-sound', how.reason) });
     });
   }
 

@@ -24,6 +24,8 @@ export class MyCall extends State<MyCallState> {
   #sip: SipCall | undefined;
   /** The call before the one that is being made in its place. */
   #former: SipCall | undefined;
+  /** Sound flows, as far as is known. */
+  #sounds = false;
   /** Counts calls: what an earlier one still waits for is of no interest. */
   #turn = 0;
   #mending = false;
@@ -130,6 +132,7 @@ export class MyCall extends State<MyCallState> {
 
   #event(event: MediaEvent, turn: number): void {
     if (turn !== this.#turn) return;
+    if (event === 'up' || event === 'lost') this.#sounds = event === 'up';
     if (event === 'device-lost') this.set({ problem: problem('device-lost') });
     else if (event === 'device-back') this.set({ problem: undefined });
     else if (event === 'lost') {
@@ -139,25 +142,35 @@ export class MyCall extends State<MyCallState> {
     } else if (this.get().status === 'reconnecting' && !this.#mending) this.set({ status: 'up' });
   }
 
-  /** The network changed: a fresh offer within the call; where the other side knows the call no more, a new call. */
+  /**
+   * The network changed, or the connection is another one: a fresh offer within the call. Where sound flows all the same it is only made sure that the
+   * other side knows the call; where it does not any more, there is a new one.
+   */
   async #mend(): Promise<void> {
     const [turn, media, { conference, status }] = [this.#turn, this.#media, this.get()];
     if (this.#mending || !media || conference === undefined || (status !== 'up' && status !== 'reconnecting')) return;
-    this.set({ status: 'reconnecting' });
+    const sounded = this.#sounds;
+    if (!sounded) this.set({ status: 'reconnecting' });
     // It goes on with the connection.
     if (!this.#core.online) return;
     this.#mending = true;
-    const outcome = await this.#reoffer(media);
+    const outcome = sounded ? await this.#probe() : await this.#reoffer(media);
     this.#mending = false;
     if (turn !== this.#turn) return;
-    if (outcome === 'up') {
+    if (outcome === 'up' && sounded && !this.#sounds) {
+      // Lost while that was asked.
+      void this.#mend();
+    } else if (outcome === 'up') {
       this.set({ status: 'up' });
     } else if (outcome === 'lost') {
+      // An offer may have come there all the same, so it takes another one to be sure.
+      if (!sounded) this.#sounds = false;
       this.#again.set(AGAIN_MS, () => void this.#mend());
     } else {
       // Not before there is another: whoever comes in again leaves the former call by that.
       this.#former = this.#sip;
       this.#sip = undefined;
+      this.set({ status: 'reconnecting' });
       this.#mending = true;
       const why = await this.#invite(turn, conference);
       this.#mending = false;
@@ -167,6 +180,13 @@ export class MyCall extends State<MyCallState> {
       else if (why.code === 'unreachable') this.#again.set(AGAIN_MS, () => void this.#mend());
       else this.#over({ by: 'refused', status: 0, reason: why.code });
     }
+  }
+
+  async #probe(): Promise<'up' | 'lost' | 'refused'> {
+    const call = this.#sip;
+    if (!call?.reachable) return 'refused';
+    const found = await call.probe();
+    return found === 'there' ? 'up' : found === 'gone' ? 'refused' : 'lost';
   }
 
   async #reoffer(media: MediaSession): Promise<'up' | 'lost' | 'refused'> {
@@ -215,6 +235,7 @@ export class MyCall extends State<MyCallState> {
       this.#media.close();
     }
     this.#media = undefined;
+    this.#sounds = false;
     this.#mending = false;
     this.#again.clear();
     const { line, platform } = this.#core;
