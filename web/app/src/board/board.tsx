@@ -27,7 +27,8 @@ export default function BoardPane() {
   const { convoke } = useModels();
   const board = usePick(convoke.conferences, (state) => state.board);
   const composer = usePick(convoke.conferences, (state) => state.composer);
-  if (composer && !board) return <ComposerView composer={composer} />;
+  // Whoever makes a list while a call runs sees the list; closing it, or opening the call again, brings the board back.
+  if (composer) return <ComposerView composer={composer} />;
   if (board) return <BoardView key="board" board={board} />;
   return null;
 }

@@ -7,7 +7,7 @@ import { State, same } from '../util/store.js';
 import { Alarm } from '../util/timer.js';
 import { type Commands, isLive } from './commands.js';
 import { myPlaces, rememberPlace } from './composer.js';
-import { type Core, initialsOf, type Line } from './core.js';
+import { type Core, initialsOf, type Line, titleOf } from './core.js';
 import type { MyCall } from './my-call.js';
 import { BROWSER, type PeopleModel } from './people.js';
 import { partyOf, placeFrom, placeNamed, usualPlace, withPlace } from './places.js';
@@ -396,12 +396,7 @@ export class BoardModel extends State<BoardState> implements Board {
       ? new Set<ConferenceAction>()
       : conferenceActions(groups, me, moderates, told.locked, core.platform.media !== undefined);
     this.set({
-      title:
-        told.title ||
-        rows
-          .slice(0, 3)
-          .map((row) => row.person.name)
-          .join(', '),
+      title: told.title || titleOf(rows.map((row) => row.person)),
       state: told.phase,
       startedAt: told.startedAt,
       endedAt: told.endedAt,

@@ -9,7 +9,7 @@ import { BoardModel } from './board.js';
 import type { CallsModel } from './calls.js';
 import { Commands, isLive } from './commands.js';
 import { ComposerModel, myPlaces } from './composer.js';
-import type { Core, Line } from './core.js';
+import { type Core, type Line, titleOf } from './core.js';
 import type { InvitationRecord, Invitations } from './invitations.js';
 import { MyCall } from './my-call.js';
 import { BROWSER, type PeopleModel } from './people.js';
@@ -86,6 +86,8 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
 
   compose(people: readonly (Person | string)[] = [], chat?: string): Composer {
     this.closeComposer();
+    // What is over makes room for what comes.
+    if (this.#board?.get().state === 'ended') this.closeBoard();
     const composer = new ComposerModel(this.#core, this.#people, this.#telephones, (one, only) => this.#start(one, only), chat);
     this.#composer = composer;
     this.set({ composer });
@@ -103,6 +105,12 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
   }
 
   openBoard(id: string): Board {
+    const board = this.#open(id);
+    this.closeComposer();
+    return board;
+  }
+
+  #open(id: string): BoardModel {
     const line = this.#line();
     if (this.#board?.id === id) return this.#board;
     this.#board?.close();
@@ -212,7 +220,7 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     const call = this.#myCall.remembered;
     const id = call ?? this.#core.platform.tab?.get(line.key('board'));
     if (!id || this.#board) return;
-    const board = this.openBoard(id);
+    const board = this.#open(id);
     if (call) void board.join();
   }
 
@@ -274,8 +282,18 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     }
     this.#watchMyLeg(followed);
     for (const record of this.#invitations.ringing()) if (record.conference === id) this.#ring(record, followed);
-    if (followed.over) this.#tidy();
+    if (followed.over) this.#gone(line, followed);
     this.#show();
+  }
+
+  /** A conference is over: nobody comes back to it after a reload, and a board that never had anybody on it says nothing. */
+  #gone(line: Line, followed: Followed): void {
+    const { id, participants } = followed.get();
+    if (this.#board?.id === id) {
+      this.#core.platform.tab?.remove(line.key('board'));
+      if (participants.length === 0) this.closeBoard();
+    }
+    this.#tidy();
   }
 
   /** My participant in a conference. */
@@ -402,7 +420,7 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
       opened?.close();
       return problemOf(outcome) ?? problem('bad-answer');
     }
-    const board = this.openBoard(created.id);
+    const board = this.#open(created.id);
     if (this.#composer === composer) this.closeComposer();
     this.#commands.expect(
       created.id,
@@ -413,7 +431,7 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     this.#listSoon();
     if (opened) {
       const why = await this.#myCall.join(created.id, opened);
-      if (why) (board as BoardModel).set({ problem: why });
+      if (why) board.set({ problem: why });
     }
     return undefined;
   }
@@ -456,12 +474,7 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     const inside = participants.filter((one) => isIn(one.leg?.state));
     return {
       id,
-      title:
-        title ||
-        participants
-          .slice(0, 3)
-          .map((one) => one.name)
-          .join(', '),
+      title: title || titleOf(participants.filter((one) => one !== mine)),
       count: inside.length,
       talking: inside.find((one) => one.talking)?.name,
       since: startedAt,
