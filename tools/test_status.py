@@ -144,6 +144,7 @@ class Reading(unittest.TestCase):
         reader = record.Reader("window")
         for line in (
             " \x1b[32m✓\x1b[39m e2e/chat.test.ts > two people > chat 1204ms",
+            " ✓ test/e2e/window.e2e.ts > at a real server > shows who is there 80ms",
             " × src/sip/uri.test.ts > a bare host",
             " ↓ src/sip/uri.test.ts > later 3ms",
             " ✓ src/sip/uri.test.ts (4 tests) 12ms",
@@ -151,7 +152,12 @@ class Reading(unittest.TestCase):
             reader.feed(line + "\n")
         self.assertEqual(
             reader.tests,
-            {"window::e2e/chat::two people::chat": "pass", "window::src/sip/uri::a bare host": "fail", "window::src/sip/uri::later": "ignored"},
+            {
+                "window::e2e/chat::two people::chat": "pass",
+                "window::test/e2e/window::at a real server::shows who is there": "pass",
+                "window::src/sip/uri::a bare host": "fail",
+                "window::src/sip/uri::later": "ignored",
+            },
         )
 
 

@@ -115,6 +115,12 @@ impl ConferenceService {
         self.shared.watching.clone()
     }
 
+    /// Conferences that run, whoever's they are. For whoever runs the server: nobody else may see them all.
+    #[must_use]
+    pub fn running(&self) -> Vec<soap::Snapshot> {
+        self.shared.history.running_of_all(LIST_MAX)
+    }
+
     /// Answers one envelope; the answer is an envelope too, a SOAP Fault where the request is refused.
     pub async fn handle(&self, body: &[u8], caller: Result<Caller, Fault>) -> Given {
         let request = match soap::parse_request(body) {

@@ -1,6 +1,6 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { launch } from './browser.ts';
+import { launch, settled } from './browser.ts';
 import { serve } from './serve.ts';
 
 let browser: Browser;
@@ -66,7 +66,7 @@ describe('chat', () => {
     await log.evaluate((element) => {
       element.scrollTop = 3_000;
     });
-    await page.waitForTimeout(200);
+    await settled(page);
     const before = await page.evaluate(() => {
       const top = document.querySelector('.log')?.getBoundingClientRect().top ?? 0;
       const rows = [...document.querySelectorAll('.log .msg')];
@@ -90,12 +90,12 @@ describe('chat', () => {
         ],
       }));
     });
-    await page.waitForTimeout(300);
-    const after = await page.evaluate((text) => {
-      const row = [...document.querySelectorAll('.log .msg')].find((one) => one.textContent === text);
-      return row?.getBoundingClientRect().top;
-    }, before.text);
-    expect(Math.abs((after ?? Number.POSITIVE_INFINITY) - before.at)).toBeLessThan(4);
+    const moved = () =>
+      page.evaluate(({ text, at }) => {
+        const row = [...document.querySelectorAll('.log .msg')].find((one) => one.textContent === text);
+        return row ? Math.abs(row.getBoundingClientRect().top - at) : Number.POSITIVE_INFINITY;
+      }, before);
+    await expect.poll(moved).toBeLessThan(4);
   });
   it('follows the newest while the end is in sight', async () => {
     await open('chat', 'history');
@@ -120,8 +120,7 @@ describe('keyboard', () => {
     await page.keyboard.press('h');
     expect((await me()).hand).toBeUndefined();
     await page.keyboard.press('p');
-    await page.waitForTimeout(50);
-    expect(await page.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toBe('Add people');
+    await page.waitForFunction(() => document.activeElement?.getAttribute('aria-label') === 'Add people');
     await page.keyboard.press('m');
     expect(await page.locator('.add input').inputValue(), 'letters typed are text').toBe('m');
   });
@@ -298,8 +297,7 @@ describe('the board', () => {
     await page.waitForTimeout(2_000);
     expect(await group(), 'also while the pointer rests').toBe('calling');
     await page.mouse.move(600, 300);
-    await page.waitForTimeout(100);
-    expect(await group()).toBe('in');
+    await expect.poll(group).toBe('in');
   });
   /** Erin is called again, as it is when Redial is pressed. */
   const erinIsCalled = () =>
@@ -397,7 +395,7 @@ describe('the board', () => {
       data.setData('text', 'Bob; Carol');
       document.activeElement?.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }));
     });
-    await page.waitForTimeout(50);
+    await page.locator('li.row').first().waitFor();
     expect(await page.locator('li.row').count()).toBe(1);
   });
 });
@@ -577,7 +575,7 @@ describe('with 5,000 contacts and 100,000 messages', () => {
     await page.getByText('Message 99999', { exact: false }).first().waitFor();
     expect(await page.locator('.log .vrow').count()).toBeLessThan(60);
     expect(await page.locator('.left .vrow').count()).toBeLessThan(60);
-    await page.waitForTimeout(500);
+    await settled(page);
     await page.evaluate(() => {
       (window as unknown as { tasks: number[] }).tasks.length = 0;
     });

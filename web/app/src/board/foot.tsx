@@ -36,6 +36,7 @@ export function Keys({ board, state, bar }: { board: Board; state: BoardState; b
       <button
         type="button"
         className="key"
+        aria-label={t.board.mic}
         aria-pressed={me.muted}
         aria-disabled={me.mutedByModerator}
         data-tip={me.mutedByModerator ? t.board.mutedByModerator : me.muted && me.here ? t.board.micHint : undefined}

@@ -363,12 +363,15 @@ export const BoardLine = memo(function BoardLine({ board, row, group, under }: B
   );
 });
 
+/** What the server says where somebody declined without a word, at a telephone or in a window. */
+const declinedSilently: ReadonlySet<string> = new Set(['The call was declined.', 'declined']);
+
 /** What the chip does not say; undefined when there is nothing. */
 export function noteOf(row: BoardRow, language: string, t: Words): ReactNode {
   if (row.problem) return <span className="badtext">{t.problem[row.problem.code].what}</span>;
   if (row.state === 'confirming') return t.board.waitsForKey;
   if (row.state === 'joined' && row.silent && !row.muted) return t.board.noSound;
-  if (row.state === 'declined' && row.reasonWords) return t.quoted(row.reasonWords);
+  if (row.state === 'declined' && row.reasonWords && !declinedSilently.has(row.reasonWords)) return t.quoted(row.reasonWords);
   if (row.reason && addsToChip(row.reason)) {
     return language === 'en' && row.reasonWords ? sentence(row.reasonWords) : t.reason[row.reason];
   }

@@ -9,6 +9,7 @@ import type {
   Presence,
   ProblemCode,
 } from '../model.ts';
+import type { Does } from '../phones/model.ts';
 import type { ChipState } from '../ui/chip-state.ts';
 import { plurals } from './format.ts';
 
@@ -510,7 +511,17 @@ export const en = {
     title: (count: number) => n(count, { one: '# telephone to try it with', other: '# telephones to try it with' }),
     say: 'Numbers of a simulated network; this server rings them over a trunk. Start a call in the main window, then answer, refuse or press keys here and watch the board follow.',
     open: 'Open the main window',
-    of: (name: string) => `Telephone of ${name}`,
+    of: (name: string, label: string) => `Telephone of ${name}, ${label}`,
+    whenCalled: 'When called',
+    does: {
+      'by-hand': 'Waits for you',
+      answer: 'Answers and talks',
+      busy: 'Is busy',
+      'no-answer': 'Nobody answers',
+      decline: 'Declines',
+      voicemail: 'A machine answers',
+      refuse: 'Cannot be reached',
+    } satisfies By<Does>,
     ready: 'Ready',
     readySay: 'Rings when it is called',
     calls: (name: string) => `${name} calls`,
@@ -538,6 +549,7 @@ export const en = {
       ringing: 'rings',
       answered: 'was answered',
       declined: 'was declined',
+      refused: 'refused the call',
       'hung-up': 'hung up',
       cancelled: 'stopped ringing',
       ended: 'was disconnected',

@@ -106,7 +106,7 @@ export default function Book({ book, onClose }: BookProps) {
                 onClose();
               }}
             >
-              {t.book.choose(chosen.length)}
+              {chosen.length === 0 ? t.board.addPeople : t.book.choose(chosen.length)}
             </Button>
           ) : (
             <Button onClick={onClose}>{t.common.close}</Button>

@@ -583,6 +583,39 @@ describe('the board', () => {
   });
 });
 
+describe('the pane', () => {
+  const people = (_: World, focus: Focus) => {
+    focus.phase = 'running';
+    focus.add({ name: 'alice', user: ALICE, role: 'owner', state: 'joined' });
+    focus.add({ name: 'Bob Keller', user: BOB, state: 'joined' });
+  };
+
+  it('names a conference that nobody named by the others in it, here and in the list', async () => {
+    const { world } = await ready({ before: people });
+    world.convoke.conferences.openBoard('c1');
+    await settle(1_000);
+    expect(board(world).get().title).toBe('Bob Keller');
+    expect(world.convoke.conferences.get().live[0]?.title).toBe('Bob Keller');
+  });
+
+  it('does not come back after a reload to what is over', async () => {
+    const { world } = await ready({ before: people });
+    world.convoke.conferences.openBoard('c1');
+    await settle(1_000);
+    const { tab } = world;
+    world.convoke.close();
+    // It ends while nobody looks.
+    const again = new World({ platform: { tab } });
+    const gone = new Focus(again.peer, 'c1');
+    gone.refuse.set('get', 'unknown-conference');
+    gone.exists = false;
+    again.peer.conferences.delete('c1');
+    await again.signIn();
+    await settle(3_000);
+    expect(again.convoke.conferences.get().board).toBeUndefined();
+  });
+});
+
 describe('being called', () => {
   const invitation = (id = 'i1', kind = 'call', seconds = 45) =>
     `<invitation xmlns="urn:convoke:invitation:1" id="${id}" conference="c1" uri="sip:conf-c1@example.org" title="Dock inspection" kind="${kind}" expires="${new Date(Date.now() + seconds * 1000).toISOString()}"><from user="${BOB}" name="Bob Keller"/><in name="Bob Keller"/></invitation>`;

@@ -10,7 +10,7 @@ import { Alarm } from '../util/timer.js';
 import { conferenceActions, myActions, myPlacesNow, rowActions, SERVICE_MOVES } from './actions.js';
 import type { Commands } from './commands.js';
 import { myPlaces, rememberPlace } from './composer.js';
-import { type Core, initialsOf, type Line } from './core.js';
+import { type Core, initialsOf, type Line, titleOf } from './core.js';
 import type { MyCall } from './my-call.js';
 import type { MyMute } from './my-mute.js';
 import { BROWSER, type PeopleModel } from './people.js';
@@ -388,12 +388,7 @@ export class BoardModel extends State<BoardState> implements Board {
     const [undo, was] = [this.#undo && { name: this.#undo.name, until: this.#undo.until }, before.undo];
     const actions = over ? new Set<ConferenceAction>() : conferenceActions(groups, me, told.locked, core.platform.media !== undefined);
     this.set({
-      title:
-        told.title ||
-        rows
-          .slice(0, 3)
-          .map((row) => row.person.name)
-          .join(', '),
+      title: told.title || titleOf(rows.map((row) => row.person)),
       state: told.phase,
       startedAt: told.startedAt,
       endedAt: told.endedAt,

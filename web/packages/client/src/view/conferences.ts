@@ -11,7 +11,7 @@ import { BoardModel } from './board.js';
 import type { CallsModel } from './calls.js';
 import { Commands } from './commands.js';
 import { ComposerModel, myPlaces } from './composer.js';
-import type { Core, Line } from './core.js';
+import { type Core, type Line, titleOf } from './core.js';
 import type { InvitationRecord, Invitations } from './invitations.js';
 import { MyCall } from './my-call.js';
 import { MyMute } from './my-mute.js';
@@ -19,7 +19,6 @@ import { BROWSER, type PeopleModel } from './people.js';
 import { partyOf } from './places.js';
 import type { TelephonesModel } from './telephones.js';
 import type {
-  Board,
   CallLineItem,
   Composer,
   Conferences,
@@ -112,7 +111,7 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     this.set({ composer: undefined });
   }
 
-  openBoard(id: string): Board {
+  openBoard(id: string): BoardModel {
     const line = this.#line();
     if (this.#board?.id === id) return this.#board;
     this.#board?.close();
@@ -293,8 +292,18 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     if (mine) this.#myMute.follow(id, mine.muted);
     this.#watchMyLeg(followed);
     for (const record of this.#invitations.ringing()) if (record.conference === id) this.#ring(record, followed);
-    if (followed.over) this.#tidy();
+    if (followed.over) this.#gone(line, followed);
     this.#show();
+  }
+
+  /** A conference is over: nobody comes back to it after a reload, and a board that never had anybody on it says nothing. */
+  #gone(line: Line, followed: Followed): void {
+    const { id, participants } = followed.get();
+    if (this.#board?.id === id) {
+      this.#core.platform.tab?.remove(line.key('board'));
+      if (participants.length === 0) this.closeBoard();
+    }
+    this.#tidy();
   }
 
   /** My participant in a conference. */
@@ -433,7 +442,7 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     this.#listSoon();
     if (opened) {
       const why = await this.#myCall.join(created.id, opened);
-      if (why) (board as BoardModel).set({ problem: why });
+      if (why) board.set({ problem: why });
     }
     return undefined;
   }
@@ -501,8 +510,8 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
   /** Its title, or the first names where it has none. */
   #titleOf(followed: Followed): string {
     const { title, participants } = followed.get();
-    const names = participants.slice(0, 3).map((one) => one.name);
-    return title || names.join(', ');
+    const mine = this.#mine(followed);
+    return title || titleOf(participants.filter((one) => one !== mine));
   }
 
   #invitationOf(record: InvitationRecord): Invitation {

@@ -105,8 +105,19 @@ export function account(user: string, domain: string): string {
 
 /** One or two letters of a name. */
 export function initialsOf(name: string): string {
+  // A number has none.
+  if (/^\+[\d\s]+$/.test(name)) return '';
   const words = name.split(/[\s._-]+/).filter((word) => /[\p{L}\p{N}]/u.test(word));
   const first = (word: string | undefined) => [...(word?.replace(/^[^\p{L}\p{N}]+/u, '') ?? '')][0] ?? '';
   const letters = first(words[0]) + (words.length > 1 ? first(words.at(-1)) : '');
   return letters.toUpperCase() || '?';
+}
+
+/** So many names stand for a conference that nobody named. */
+const NAMES_MAX = 3;
+
+/** What a conference is called that nobody named: by the others in it. */
+export function titleOf(others: readonly { readonly name: string }[]): string {
+  const names = others.slice(0, NAMES_MAX).map((one) => one.name);
+  return names.join(', ');
 }
