@@ -92,6 +92,7 @@ export function useCalls() {
       },
       openBoard(id: string) {
         conferences.openBoard(id);
+        models.view.patch({ behind: conferences.get().composer });
         show(models);
       },
     }),

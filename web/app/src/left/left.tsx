@@ -128,7 +128,7 @@ const Live = memo(function Live({ live }: { live: LiveConference }) {
   const leaving = useLeaving();
   const open = () => {
     convoke.conferences.openBoard(live.id);
-    view.patch({ board: view.get().board === 'popped' ? 'popped' : 'docked' });
+    view.patch({ board: view.get().board === 'popped' ? 'popped' : 'docked', behind: convoke.conferences.get().composer });
     view.show('board');
   };
   const join = () => void convoke.conferences.join(live.id).then(open);

@@ -32,7 +32,7 @@ export function AnswerButtons({ invitation, places, answering, large }: AnswerPr
     void convoke.conferences.answer(invitation, answer, note).then((done) => {
       if (!done || answer === 'decline') return;
       convoke.conferences.openBoard(invitation.conference);
-      if (view.get().board !== 'popped') view.patch({ board: 'docked' });
+      view.patch({ behind: convoke.conferences.get().composer, ...(view.get().board === 'popped' ? {} : { board: 'docked' }) });
       view.show('board');
     });
   };
