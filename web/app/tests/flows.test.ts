@@ -453,9 +453,12 @@ describe('sound of the browser', () => {
           other.addEventListener('track', (event) => done(event.streams[0] ?? new MediaStream([event.track]))),
         );
         await other.setRemoteDescription({ type: 'offer', sdp: await session.offer() });
-        // As a conference does, the other side sends all the time, also silence.
-        const [silence] = context.createMediaStreamDestination().stream.getAudioTracks();
-        if (silence) other.addTrack(silence);
+        // As a conference does, the other side sends all the time.
+        const [tone, sent] = [context.createOscillator(), context.createMediaStreamDestination()];
+        tone.connect(sent);
+        tone.start();
+        const [sends] = sent.stream.getAudioTracks();
+        if (sends) other.addTrack(sends);
         await other.setLocalDescription(await other.createAnswer());
         await new Promise<void>((done) => {
           if (other.iceGatheringState === 'complete') done();
