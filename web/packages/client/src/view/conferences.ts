@@ -454,7 +454,7 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     const live = [...this.#attached.values()].filter(({ followed }) => !followed.over).map(({ followed }) => this.#liveOf(followed));
     const shown = live.filter((one): one is LiveConference => one !== undefined);
     shown.sort((a, b) => Number(b.open) - Number(a.open) || a.since - b.since);
-    const here = this.#hereOf(line);
+    const here = this.#hereOf();
     this.set({ here: same(here, before.here) ? before.here : here });
     const quiet = session?.get().presence === 'dnd';
     const ringing = quiet ? [] : this.#invitations.ringing().map((record) => this.#invitationOf(record));
@@ -498,10 +498,10 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
   }
 
   /** The conference that I am in with this window. */
-  #hereOf(line: Line): HereConference | undefined {
+  #hereOf(): HereConference | undefined {
     const { conference } = this.#myCall.get();
-    if (conference === undefined) return undefined;
-    const followed = line.followed.get(conference);
+    const followed = conference === undefined ? undefined : this.#attached.get(conference)?.followed;
+    if (conference === undefined || !followed) return undefined;
     const mine = this.#mine(followed);
     const others = followed.get().participants.filter((one) => one !== mine && isIn(one.leg?.state));
     return { id: conference, title: this.#titleOf(followed), owner: mine?.role === 'owner', others: others.length };
