@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { callFrom } from '../calling.ts';
 import type { Window } from '../pages/window.ts';
+import { PASSWORD } from '../server.ts';
 import { ALICE, BOB, silent } from '../telephones.ts';
 import { useWorld } from '../world.ts';
 
@@ -53,7 +54,7 @@ describe('hostile names and messages', () => {
       .first()
       .waitFor();
     await isWhole(alice);
-    const mallory = await world.newWindow('mal1');
+    const mallory = await world.newWindow('mal1', { password: PASSWORD });
     await mallory.reload('/chat/alice@localhost');
     const theirs = mallory.page.getByRole('textbox', { name: /^Write to/ });
     for (const text of TEXTS) {

@@ -8,7 +8,7 @@ import { ConferenceService } from '../soap/client.js';
 import { uuid } from '../util/ids.js';
 import { State } from '../util/store.js';
 import { Alarm } from '../util/timer.js';
-import { account, type Core, initialsOf, type Line } from './core.js';
+import { account, type Core, channelOf, type Gossip, initialsOf, type Line } from './core.js';
 import { receive } from './inbox.js';
 import { problem, restProblem } from './problem.js';
 import type { Me, OwnPresence, Problem, Session, SessionState } from './types.js';
@@ -45,6 +45,10 @@ export class SessionModel extends State<SessionState> implements Session {
       if (outcome === 'refused') this.#refused();
       return outcome === 'renewed';
     };
+    core.onGossip.add((gossip) => {
+      // Whether it was ours, the server knows.
+      if (gossip.kind === 'signed-out' && core.line && !this.#ask) void this.#renewInTime();
+    });
     core.rest.onDate = (date) => core.line?.ua.heardDate(date);
   }
 
@@ -95,7 +99,10 @@ export class SessionModel extends State<SessionState> implements Session {
     if (line) {
       this.#forget(line);
       await line.ua.stop();
-      if (!this.#ask) await this.#core.api.signOut();
+      if (!this.#ask) {
+        await this.#core.api.signOut();
+        this.#tellWindows(line);
+      }
     }
     this.#core.rest.token = '';
   }
@@ -300,6 +307,13 @@ export class SessionModel extends State<SessionState> implements Session {
     this.#core.line = undefined;
     this.#core.me = undefined;
     this.#core.onClose.tell();
+  }
+
+  /** The session is that of all windows of this browser, and it is over. */
+  #tellWindows(line: Line): void {
+    const channel = this.#core.platform.channel?.(channelOf(line.user));
+    channel?.post({ kind: 'signed-out' } satisfies Gossip);
+    channel?.close();
   }
 
   /** Nothing of a person stays behind when they sign out. */
