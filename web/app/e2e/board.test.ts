@@ -67,7 +67,7 @@ describe('the live board', () => {
     await board.button(`Disconnect: ${PEOPLE.bob}`).click();
     await board.group('Left').waitFor();
     await board.unfold();
-    await board.says(PEOPLE.bob, 'Disconnected by a moderator').waitFor();
+    await board.says(PEOPLE.bob, 'Disconnected by Alice Martin').waitFor();
     await world.telephones.isIdle(BOB);
     await board.button(`Connect: ${PEOPLE.bob}`).click();
     await board.says(PEOPLE.bob, 'In the call').waitFor();

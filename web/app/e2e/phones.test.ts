@@ -10,7 +10,7 @@ describe('the telephones to play with', () => {
     await world.telephones.behave({ [ALICE]: silent() });
     const page = await world.open('/phones');
     const bobs = page.getByRole('region', { name: 'Telephone of Bob Keller, mobile' });
-    await bobs.getByLabel('When called').selectOption({ label: 'Waits for you' });
+    await bobs.getByLabel('When called').selectOption({ label: 'Rings' });
     await world.telephones.until('it waits', () => world.telephones.phone(BOB).behaviour.does === 'by-hand');
 
     const alice = await world.window('alice');
@@ -43,9 +43,9 @@ describe('the telephones to play with', () => {
     const bobs = page.getByRole('region', { name: 'Telephone of Bob Keller, mobile' });
     const alice = await world.window('alice');
     for (const [choice, word] of [
-      ['Is busy', 'Busy'],
-      ['Cannot be reached', 'Unreachable'],
-      ['Answers and talks', 'In the call'],
+      ['Busy', 'Busy'],
+      ['Unreachable', 'Unreachable'],
+      ['Answers', 'In the call'],
     ] as const) {
       const chosen = page.waitForResponse((response) => response.url().endsWith('/behaviour'));
       await bobs.getByLabel('When called').selectOption({ label: choice });

@@ -2,6 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+/** Of the people that tests make; those of the demo have a shorter one. */
+export const PASSWORD = 'demo-demo';
+
 export class Server {
   readonly #tokens = new Map<string, Promise<string>>();
 
@@ -10,11 +13,11 @@ export class Server {
     readonly data: string,
   ) {}
 
-  /** Makes or renames an account, with the demo's password. */
+  /** Makes or renames an account, with {@link PASSWORD}. */
   async person(user: string, name: string, telephones: readonly { label: string; number: string }[] = []): Promise<void> {
     const account = `users/${user}@localhost`;
     await this.#administrate('PUT', account, { name });
-    await this.#administrate('PUT', `${account}/password`, { password: 'demo' });
+    await this.#administrate('PUT', `${account}/password`, { password: PASSWORD });
     await this.#administrate('PUT', `${account}/telephones`, telephones);
   }
 

@@ -15,6 +15,7 @@ export const PEOPLE = { alice: 'Alice Martin', bob: 'Bob Keller', carol: 'Carol 
 const FAILED = process.env.FAILED ?? 'e2e-failed';
 
 export interface Opening extends BrowserContextOptions {
+  readonly password?: string;
   /** Where the page is, when not at the demo itself. */
   readonly at?: string;
 }
@@ -77,9 +78,9 @@ export class World {
   }
 
   /** One more window of somebody, signed in. */
-  async newWindow(user: string, opening: Opening = {}): Promise<Window> {
+  async newWindow(user: string, { password, ...opening }: Opening = {}): Promise<Window> {
     const window = new Window(await this.open('/', opening));
-    await window.signIn(user);
+    await window.signIn(user, password);
     return window;
   }
 

@@ -1,7 +1,7 @@
 /**
  * Every page in every state. As a rule each once, with widths and themes in turn, so that all are covered; with `WHOLE=1` each at every width
  * in both themes. `PAGE=board STATE=live WIDTH=1440 THEME=dark` draw only some; the table is not judged as a whole then. Pictures go into the
- * folder that `SCREENS` names, if it does.
+ * folder that `SCREENS` names, if it does. `SITE=http://127.0.0.1:5173` takes them from `npm run dev` instead of a build.
  */
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -33,7 +33,9 @@ function looksOf(index: number, from = 0): { theme: Theme; width: Width }[] {
   const look = roomy[index % roomy.length];
   return look ? [look] : [];
 }
-const pictures = rows.flatMap((one, index) => looksOf(index, one.row.from).map((look) => ({ ...one, ...look })));
+const pictures = rows
+  .flatMap((one, index) => looksOf(index, one.row.from).map((look) => ({ ...one, ...look })))
+  .map((one) => [`${one.page} ${one.state}, ${one.width} px, ${one.theme}`, one] as const);
 
 let browser: Browser;
 let desks: Desks;
@@ -43,7 +45,8 @@ const seen: Record<keyof Drawn, Set<string>> = { screens: new Set(), chips: new 
 beforeAll(async () => {
   browser = await launch();
   desks = new Desks(browser);
-  site = await serve(process.env.FIXTURES ?? 'dist-fixtures', 'fixtures.html');
+  const dev = process.env.SITE;
+  site = dev ? { origin: dev, close: async () => {} } : await serve('dist-fixtures', 'fixtures.html');
   if (OUT) mkdirSync(OUT, { recursive: true });
 });
 afterAll(async () => {
@@ -52,9 +55,9 @@ afterAll(async () => {
 });
 
 describe('every page and state', () => {
-  it.concurrent.each(pictures)('$page: $state, $width px, $theme', async ({ page: name, state, row, width, theme }) => {
+  it.concurrent.each(pictures)('%s', async (_, { page: name, state, row, width, theme }) => {
     await desks.use(width, theme, async ({ page, faults }) => {
-      await page.goto(`${site.origin}/?page=${name}&state=${state}&theme=${theme}`);
+      await page.goto(`${site.origin}/fixtures.html?page=${name}&state=${state}&theme=${theme}`);
       const there = !row.from || width >= row.from;
       await page.waitForSelector(row.steps || !there ? '[data-screen]' : `[data-screen="${name}"]`, { timeout: 5_000, state: 'attached' });
       await page.waitForFunction(() => document.querySelector('.app [aria-busy=true]') === null);

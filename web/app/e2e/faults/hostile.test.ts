@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { callFrom } from '../calling.ts';
 import type { Window } from '../pages/window.ts';
-import { ALICE, BOB, silent } from '../telephones.ts';
+import { PASSWORD } from '../server.ts';
+import { ALICE, BOB, byHand, silent } from '../telephones.ts';
 import { useWorld } from '../world.ts';
 
 const world = useWorld();
@@ -53,7 +54,7 @@ describe('hostile names and messages', () => {
       .first()
       .waitFor();
     await isWhole(alice);
-    const mallory = await world.newWindow('mal1');
+    const mallory = await world.newWindow('mal1', { password: PASSWORD });
     await mallory.reload('/chat/alice@localhost');
     const theirs = mallory.page.getByRole('textbox', { name: /^Write to/ });
     for (const text of TEXTS) {
@@ -63,7 +64,7 @@ describe('hostile names and messages', () => {
     const last = `the last ${Date.now()}`;
     await theirs.fill(last);
     await mallory.page.keyboard.press('Enter');
-    await alice.reload('/chat/mal1@localhost');
+    await alice.visit('/chat/mal1@localhost');
     await alice.page.getByText(last).first().waitFor();
     await alice.page.getByText('<script>alert(1)</script>', { exact: true }).first().waitFor();
     await isWhole(alice);
@@ -75,7 +76,7 @@ describe('hostile names and messages', () => {
   });
 
   it('in the title of a conference are a title', async () => {
-    await world.telephones.behave({ [ALICE]: silent(), [BOB]: silent() });
+    await world.telephones.behave({ [ALICE]: silent(), [BOB]: byHand });
     const alice = await world.window('alice');
     const bob = await world.newWindow('bob', { viewport: { width: 360, height: 740 } });
     await alice.reload('/call?to=bob');
@@ -89,6 +90,7 @@ describe('hostile names and messages', () => {
     await composer.call.click();
     await bob.ringing.getByText('<img src=x onerror=alert(1)>').waitFor();
     await isWhole(bob);
+    await world.telephones.act(BOB, 'answer');
     await alice.board.says('Bob Keller', 'In the call').waitFor();
     await alice.board.pane.getByRole('heading', { level: 2 }).filter({ hasText: '<img src=x onerror=alert(1)>' }).waitFor();
     await isWhole(alice);

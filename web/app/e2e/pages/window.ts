@@ -47,8 +47,13 @@ export class Window {
   }
 
   async reload(path = '/'): Promise<void> {
-    await this.page.goto(new URL(path, this.page.url()).href);
+    await this.visit(path);
     await this.ready();
+  }
+
+  /** Follows an address; what it opens may hide the list. */
+  async visit(path: string): Promise<void> {
+    await this.page.goto(new URL(path, this.page.url()).href);
   }
 
   /** The lines of somebody in the list: among the contacts first, then among the chats. */

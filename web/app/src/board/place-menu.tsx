@@ -98,7 +98,7 @@ export function MyPlace({ place, places, onPlace, anyNumber = true }: Omit<Place
       label={t.board.callMeAt}
       align="end"
       trigger={
-        <button type="button" className="sel" data-tip={t.board.callMeAt}>
+        <button type="button" className="sel" aria-label={`${t.board.callMeAt} ${word(place, true)}`} data-tip={t.board.callMeAt}>
           <Icon name={placeIcon(place.kind)} />
           <span className="soft hidesmall">{t.board.callMeAt} </span>
           <span className="cut">{word(place, true)}</span>

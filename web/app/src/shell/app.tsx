@@ -1,5 +1,5 @@
 import { CSPProvider } from '@base-ui/react/csp-provider';
-import { lazy, Suspense, useEffect, useState } from 'react';
+import { Suspense, useEffect, useState } from 'react';
 import { Home } from '../chat/log-view.tsx';
 import { ChatPane } from '../chat/pane.tsx';
 import { browserLanguage, I18nProvider, isLanguage, type Language, useI18n } from '../i18n/index.tsx';
@@ -9,6 +9,7 @@ import { Announcer } from '../ui/announce.tsx';
 import { Button, cx, IconButton, Notice } from '../ui/parts.tsx';
 import { Toasts } from '../ui/toast.tsx';
 import { Tooltips } from '../ui/tooltip.tsx';
+import { lazily, untilThere } from './lazily.ts';
 import { linkTargets } from './links.ts';
 import { type Models, ModelsProvider, useModels } from './models.tsx';
 import { useNotices } from './notices.ts';
@@ -22,18 +23,18 @@ import './shell.css';
 
 // What a call needs is loaded when it is needed, and what is seldom opened when it is opened.
 const loadBoard = () => import('../board/board.tsx');
-const BoardPane = lazy(loadBoard);
-const CallBar = lazy(() => import('../board/bar.tsx'));
-const Popout = lazy(() => import('../board/popout.tsx'));
-const PoppedNote = lazy(() => import('../board/popout.tsx').then((module) => ({ default: module.PoppedNote })));
-const Ringing = lazy(() => import('../ringing/ringing.tsx'));
-const Settings = lazy(() => import('../settings/settings.tsx'));
-const Telephones = lazy(() => import('../settings/telephones.tsx'));
-const Palette = lazy(() => import('../palette/palette.tsx'));
-const Book = lazy(() => import('../palette/book.tsx'));
-const Help = lazy(() => import('./help.tsx'));
-const NumberDialog = lazy(() => import('./number.tsx'));
-const LeaveAsk = lazy(() => import('../board/leave.tsx'));
+const BoardPane = lazily(loadBoard);
+const CallBar = lazily(() => import('../board/bar.tsx'));
+const Popout = lazily(() => import('../board/popout.tsx'));
+const PoppedNote = lazily(() => import('../board/popout.tsx').then((module) => ({ default: module.PoppedNote })));
+const Ringing = lazily(() => import('../ringing/ringing.tsx'));
+const Settings = lazily(() => import('../settings/settings.tsx'));
+const Telephones = lazily(() => import('../settings/telephones.tsx'));
+const Palette = lazily(() => import('../palette/palette.tsx'));
+const Book = lazily(() => import('../palette/book.tsx'));
+const Help = lazily(() => import('./help.tsx'));
+const NumberDialog = lazily(() => import('./number.tsx'));
+const LeaveAsk = lazily(() => import('../board/leave.tsx'));
 
 const LANGUAGE_KEY = 'convoke.language';
 
@@ -132,7 +133,7 @@ function Shell({ silent }: { silent: boolean }) {
   const bar = there && (narrow ? state.pane !== 'board' || !boardShown : shrunk || (!wide && !popped && !boardShown));
   useEffect(() => {
     // The code of the board comes while the person still looks.
-    const timer = setTimeout(() => void loadBoard(), 2_000);
+    const timer = setTimeout(() => void untilThere(loadBoard), 2_000);
     return () => clearTimeout(timer);
   }, []);
 

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Chat, ChatItem, MessageItem, Notice } from '../src/index.js';
+import type { Channel } from '../src/platform.js';
 import { DOMAIN, Memory, PIDF, settle, World } from './world.js';
 
 const ALICE = `alice@${DOMAIN}`;
@@ -460,22 +461,27 @@ describe('typing', () => {
   });
 });
 
+/** What windows of one browser hear of each other. */
+function channels(): (name: string) => Channel {
+  const rooms = new Map<string, { onMessage: (message: unknown) => void }[]>();
+  return (name: string) => {
+    const room = rooms.get(name) ?? [];
+    rooms.set(name, room);
+    const own = {
+      post: (message: unknown) => {
+        for (const other of room) if (other !== own) other.onMessage(structuredClone(message));
+      },
+      onMessage: (_: unknown) => {},
+      close: () => void room.splice(room.indexOf(own), 1),
+    };
+    room.push(own);
+    return own;
+  };
+}
+
 describe('two windows', () => {
   it('show what the other wrote and read', async () => {
-    const rooms = new Map<string, { onMessage: (message: unknown) => void }[]>();
-    const channel = (name: string) => {
-      const room = rooms.get(name) ?? [];
-      rooms.set(name, room);
-      const own = {
-        post: (message: unknown) => {
-          for (const other of room) if (other !== own) other.onMessage(structuredClone(message));
-        },
-        onMessage: (_: unknown) => {},
-        close: () => void room.splice(room.indexOf(own), 1),
-      };
-      room.push(own);
-      return own;
-    };
+    const channel = channels();
     const first = await World.online({ platform: { channel } });
     const second = await World.online({
       platform: { channel, tab: new Memory(), random: (count) => crypto.getRandomValues(new Uint8Array(count)) },
@@ -494,6 +500,17 @@ describe('two windows', () => {
     await settle();
     expect(here.get().unread).toBe(0);
     expect(first.convoke.chats.get().unread).toBe(0);
+  });
+
+  it('are signed out together', async () => {
+    const channel = channels();
+    const first = await World.online({ platform: { channel } });
+    const second = await World.online({ platform: { channel, tab: new Memory() } });
+    second.rest.status.set('POST /session/renew', 401);
+    void first.convoke.session.signOut();
+    await settle(2_000);
+    expect(first.convoke.session.get().problem).toBeUndefined();
+    expect(second.convoke.session.get()).toMatchObject({ status: 'signed-out', problem: { code: 'session-ended' } });
   });
 
   it('of other machines are caught up with when an answer tells of them', async () => {

@@ -43,7 +43,13 @@ export type Gossip =
   | { readonly kind: 'sent'; readonly user: string; readonly id: string; readonly text: string; readonly at: number }
   | { readonly kind: 'read'; readonly user: string }
   | { readonly kind: 'answered'; readonly invitation: string; readonly state: 'joined' | 'called' | 'declined' }
-  | { readonly kind: 'conferences' };
+  | { readonly kind: 'conferences' }
+  | { readonly kind: 'signed-out' };
+
+/** Where the windows of a person are heard. */
+export function channelOf(user: string): string {
+  return `convoke.${user}`;
+}
 
 /** What windows of this browser tell each other, whoever is signed in there. */
 export interface SignedIn {

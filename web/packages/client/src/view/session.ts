@@ -9,7 +9,7 @@ import { ConferenceService } from '../soap/client.js';
 import { uuid } from '../util/ids.js';
 import { State } from '../util/store.js';
 import { Alarm } from '../util/timer.js';
-import { account, type Core, initialsOf, type Line } from './core.js';
+import { account, type Core, channelOf, type Gossip, initialsOf, type Line } from './core.js';
 import { receive } from './inbox.js';
 import type { Me, OwnPresence, Problem, Session, SessionState } from './types.js';
 
@@ -54,6 +54,10 @@ export class SessionModel extends State<SessionState> implements Session {
       if (!line || this.#ask || user.toLowerCase() === line.user.toLowerCase()) return;
       this.#why = problem('other-user', user);
       this.#refused();
+    });
+    core.onGossip.add((gossip) => {
+      // Whether it was ours, the server knows.
+      if (gossip.kind === 'signed-out' && core.line && !this.#ask) void this.#renewInTime();
     });
     core.rest.onDate = (date) => core.line?.ua.heardDate(date);
   }
@@ -113,10 +117,12 @@ export class SessionModel extends State<SessionState> implements Session {
     const over = this.#ask ? undefined : api.signOut(token);
     await line.ua.stop();
     const result = await over;
-    if (!result || result.ok || result.error.status !== 401 || turn !== this.#turn) return;
-    // The token was too old for that; the cookie gives another one.
-    const fresh = await api.renew();
-    if (fresh.ok && turn === this.#turn) await api.signOut(fresh.data.token);
+    if (result && !result.ok && result.error.status === 401 && turn === this.#turn) {
+      // The token was too old for that; the cookie gives another one.
+      const fresh = await api.renew();
+      if (fresh.ok && turn === this.#turn) await api.signOut(fresh.data.token);
+    }
+    if (over) this.#tellWindows(line);
   }
 
   reconnect(): void {
@@ -335,6 +341,13 @@ export class SessionModel extends State<SessionState> implements Session {
     this.#core.line = undefined;
     this.#core.me = undefined;
     this.#core.onClose.tell();
+  }
+
+  /** The session is that of all windows of this browser, and it is over. */
+  #tellWindows(line: Line): void {
+    const channel = this.#core.platform.channel?.(channelOf(line.user));
+    channel?.post({ kind: 'signed-out' } satisfies Gossip);
+    channel?.close();
   }
 
   /** Nothing of a person stays behind when they sign out. */
