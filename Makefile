@@ -1,11 +1,12 @@
-# make demo    shows Convoke with a simulated telephone network
-# make test    everything that must hold (up to 25 minutes on two cores)
+# make demo     shows Convoke with a simulated telephone network
+# make test     everything that must hold (up to 25 minutes on two cores)
+# make screens  pictures of every page of the window in every state, light and dark, narrow and wide
 # See README.md for the others.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: setup build demo test test-long bench status lint doc-ladder window
+.PHONY: setup build demo test test-long bench status lint doc-ladder window screens
 
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/sbin:/sbin
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
@@ -39,11 +40,17 @@ test:
 	@tools/step "the binary" cargo build --locked -p convoke
 	@tools/step "tools" tools/record --fresh --as tools -- python3 tools/test_status.py -v
 	@tools/step "window tests" tools/record --as window -- npm --prefix web test
+	@tools/step "window screens" tools/record --as window -- npm --prefix web run test:screens
 	@CONVOKE_BIN=$(TARGET)/debug/convoke tools/step "window end to end" \
 		tools/record --as window -- npm --prefix web run test:e2e
 	@CONVOKE_BIN=$(TARGET)/debug/convoke tools/step "tests" \
 		tools/record -- cargo test --workspace --locked --no-fail-fast
 	@tools/step "requirements" tools/status --unrun
+
+# Into target/screens, or the folder that SCREENS names; with axe and measures, as the tests have them.
+screens:
+	@tools/window setup
+	@WHOLE=1 SCREENS=$(or $(SCREENS),$(CURDIR)/target/screens) npm --prefix web run test:screens -- screens.test
 
 test-long:
 	@tools/setup test

@@ -122,6 +122,9 @@ class Reading(unittest.TestCase):
             "test boom - should panic ... ok",
             "     Running it/main.rs (/somewhere/target/debug/deps/it-fedcba9876543210)",
             "test trials::sipp ... \x1b[32mok\x1b[0m",
+            "skipped it::web::ways: not root",
+            "test web::ways ... ok",
+            "skipped words: are no test's name",
             "   Doc-tests sip_proto",
             "test crates/sip-proto/src/lib.rs - parse (line 3) ... ok",
             "test result: ok. 3 passed; 0 failed",
@@ -135,6 +138,7 @@ class Reading(unittest.TestCase):
                 "im_core::slow": "ignored",
                 "im_core::boom": "pass",
                 "it::trials::sipp": "pass",
+                "it::web::ways": "ignored",
                 "doc::sip_proto::crates/sip-proto/src/lib.rs - parse (line 3)": "pass",
             },
         )
@@ -144,6 +148,7 @@ class Reading(unittest.TestCase):
         reader = record.Reader("window")
         for line in (
             " \x1b[32m✓\x1b[39m e2e/chat.test.ts > two people > chat 1204ms",
+            " ✓ test/e2e/window.e2e.ts > at a real server > shows who is there 80ms",
             " × src/sip/uri.test.ts > a bare host",
             " ↓ src/sip/uri.test.ts > later 3ms",
             " ✓ src/sip/uri.test.ts (4 tests) 12ms",
@@ -151,7 +156,12 @@ class Reading(unittest.TestCase):
             reader.feed(line + "\n")
         self.assertEqual(
             reader.tests,
-            {"window::e2e/chat::two people::chat": "pass", "window::src/sip/uri::a bare host": "fail", "window::src/sip/uri::later": "ignored"},
+            {
+                "window::e2e/chat::two people::chat": "pass",
+                "window::test/e2e/window::at a real server::shows who is there": "pass",
+                "window::src/sip/uri::a bare host": "fail",
+                "window::src/sip/uri::later": "ignored",
+            },
         )
 
 

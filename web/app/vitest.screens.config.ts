@@ -1,11 +1,14 @@
 import { defineConfig } from 'vitest/config';
 
+/** What people see, with made-up data and without a server. */
 export default defineConfig({
   test: {
     include: ['tests/**/*.test.ts'],
-    testTimeout: 600_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
-    // One browser: the machine that runs this may be small.
+    // One browser with a few pages at a time: the machine that runs this may be small.
     fileParallelism: false,
+    maxConcurrency: 3,
+    reporters: ['verbose'],
   },
 });

@@ -137,25 +137,32 @@ impl History {
     /// The running conferences that somebody owns or takes part in, at most `limit`: the oldest first, so that another one
     /// that begins does not change how people count those they have.
     pub fn running_of(&self, asker: &Aor, limit: usize) -> Vec<Snapshot> {
+        let is_theirs = |page: &Page| {
+            let mut roster = page.snapshot.participants.iter();
+            page.owner == *asker
+                || roster.any(|participant| participant.user.as_ref() == Some(asker))
+        };
+        self.running(is_theirs, limit)
+    }
+
+    /// All that run, at most `limit`, the oldest first.
+    pub fn running_of_all(&self, limit: usize) -> Vec<Snapshot> {
+        self.running(|_| true, limit)
+    }
+
+    fn running(&self, wanted: impl Fn(&Page) -> bool, limit: usize) -> Vec<Snapshot> {
         let book = self.lock();
-        let mut theirs: Vec<&Page> = book
+        let mut running: Vec<&Page> = book
             .pages
             .values()
             .filter(|page| {
                 page.snapshot.state != ConferenceState::Ended && page.snapshot.version > 0
             })
-            .filter(|page| {
-                page.owner == *asker
-                    || page
-                        .snapshot
-                        .participants
-                        .iter()
-                        .any(|participant| participant.user.as_ref() == Some(asker))
-            })
+            .filter(|page| wanted(page))
             .collect();
-        theirs.sort_by_key(|page| page.number);
-        let theirs = theirs.into_iter().take(limit);
-        theirs.map(|page| page.snapshot.clone()).collect()
+        running.sort_by_key(|page| page.number);
+        let running = running.into_iter().take(limit);
+        running.map(|page| page.snapshot.clone()).collect()
     }
 
     /// Everybody with an account who owns it or was ever on its roster.

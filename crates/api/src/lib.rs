@@ -11,6 +11,7 @@ mod history;
 mod http;
 mod in_flight;
 mod passwords;
+mod recorded;
 mod records;
 mod reporter;
 mod rest;

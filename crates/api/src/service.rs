@@ -19,6 +19,7 @@ use crate::convert;
 use crate::directory::{Directory, store_fault};
 use crate::history::{self, History};
 use crate::in_flight::{Entered, InFlight, reused};
+use crate::recorded;
 use crate::records::Records;
 use crate::reporter::{Reporter, ReportingService, Subscriber};
 use crate::role::{self, Ask, Durable, FocusHandle, Given, Look};
@@ -113,6 +114,12 @@ impl ConferenceService {
     pub fn watching(&self) -> Watching {
         self.shared.watching.follow();
         self.shared.watching.clone()
+    }
+
+    /// Conferences that run, whoever's they are. For whoever runs the server: nobody else may see them all.
+    #[must_use]
+    pub fn running(&self) -> Vec<soap::Snapshot> {
+        self.shared.history.running_of_all(LIST_MAX)
     }
 
     /// Answers one envelope; the answer is an envelope too, a SOAP Fault where the request is refused.
@@ -211,9 +218,11 @@ impl ConferenceService {
         };
         if answer.is_fault {
             // It may have ended just now: the answer came after the last reports, so the history has them.
-            return Ok(self
-                .get_ended(request, acting, conference, since)
-                .unwrap_or(answer));
+            let ended = match self.get_ended(request, acting, conference, since) {
+                Some(ended) => Some(ended),
+                None => self.get_recorded(request, acting, conference, since).await,
+            };
+            return Ok(ended.unwrap_or(answer));
         }
         self.follow(request, acting, conference);
         Ok(answer)
@@ -242,6 +251,28 @@ impl ConferenceService {
             self.shared
                 .history
                 .ended(conference, since, acting.user.as_ref())?;
+        Some(good(
+            request,
+            soap::Answer::Get {
+                conference,
+                reports,
+            },
+        ))
+    }
+
+    /// Before the last start it ran, perhaps: clients that were in it come back and ask what became of it.
+    async fn get_recorded(
+        &self,
+        request: &Request,
+        acting: &Acting,
+        conference: &ConferenceId,
+        since: Option<u64>,
+    ) -> Option<Given> {
+        let store = &self.shared.store;
+        let found = recorded::ended(store, conference, since, acting.user.as_ref()).await;
+        let (conference, reports) = found
+            .inspect_err(|error| tracing::error!(%error, "a record could not be read"))
+            .ok()??;
         Some(good(
             request,
             soap::Answer::Get {

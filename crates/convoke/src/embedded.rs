@@ -98,13 +98,15 @@ impl Embedded {
         .await
         .context("the simulated telephone network does not start")?;
         let config = config(&setting, network.addr(), &password)?;
+        let boards = playground::Boards::default();
         let pages = match setting.playground {
-            true => playground::routes(network.clone()),
+            true => playground::routes(network.clone(), boards.clone()),
             false => axum::Router::new(),
         };
         let server = Server::start_with(config, pages)
             .await
             .map_err(|error| anyhow!("the server does not start: {error}"))?;
+        boards.follow(&server);
         make_people(&server, setting.password).await?;
         Ok(Self {
             server,

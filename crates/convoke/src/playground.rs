@@ -31,7 +31,11 @@ use server::Peer;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::embedded::{PEOPLE, Person};
+use crate::embedded::PEOPLE;
+
+mod board;
+
+pub use board::Boards;
 
 /// One frame of sound.
 const FRAME: Duration = Duration::from_millis(20);
@@ -44,14 +48,21 @@ const BODY_MAX_BYTES: usize = 4 * 1024;
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Sound that is this far behind, in samples, is left out.
 const BEHIND_MAX_SAMPLES: u64 = 4_000;
-/// Whether a telephone hears somebody is looked at so often.
+/// Whether a telephone hears somebody, and what its board shows, is looked at so often.
 const LISTEN_EVERY: Duration = Duration::from_millis(400);
 /// It does when the last 200 ms are louder than −46 dBFS.
 const HEARS_SAMPLES: usize = 1_600;
 const HEARS_MEAN_SQUARE: u64 = 27_000;
 
+/// What the handlers work with.
+#[derive(Clone)]
+struct Playground {
+    network: Network,
+    boards: Boards,
+}
+
 /// The routes.
-pub fn routes(network: Network) -> Router {
+pub fn routes(network: Network, boards: Boards) -> Router {
     Router::new()
         .route("/phones/api", get(follow))
         .route("/phones/api/{number}/key", post(press))
@@ -59,7 +70,7 @@ pub fn routes(network: Network) -> Router {
         .route("/phones/api/{number}/audio", get(audio))
         .route("/phones/api/{number}/{act}", post(act))
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
-        .with_state(network)
+        .with_state(Playground { network, boards })
 }
 
 /// What the page is told: everything, each time.
@@ -81,6 +92,10 @@ struct Shown {
     state: &'static str,
     since: i64,
     caller: Option<Caller>,
+    /// Title of the conference that calls it, or has called it and goes on.
+    conference: Option<String>,
+    /// The word of that conference's board.
+    board: Option<&'static str>,
     hears: bool,
 }
 
@@ -99,33 +114,38 @@ struct Line {
 }
 
 impl Told {
-    fn now(network: &Network) -> Self {
+    async fn now(Playground { network, boards }: &Playground) -> Self {
+        let board = boards.now().await;
         Self {
             phones: network
                 .states()
                 .into_iter()
-                .map(|phone| shown(network, phone))
+                .map(|phone| shown(network, &board, phone))
                 .collect(),
             log: network.log().iter().rev().filter_map(line).collect(),
         }
     }
 }
 
-fn shown(network: &Network, phone: PhoneState) -> Shown {
+fn shown(network: &Network, board: &board::Now, phone: PhoneState) -> Shown {
     let loud = |ear: Ear| ear.loudness(HEARS_SAMPLES) > HEARS_MEAN_SQUARE;
-    let theirs = |person: &&Person| {
+    let number = phone.number.as_str();
+    let owner = PEOPLE.iter().find_map(|person| {
         let mut telephones = person.telephones.iter();
-        telephones.any(|(_, number)| *number == phone.number.as_str())
+        let (label, _) = telephones.find(|(_, theirs)| *theirs == number)?;
+        Some((person, *label))
+    });
+    let outside = phone.owner.split_once(", ");
+    let (name, label) = match owner {
+        Some((person, label)) => (person.name, label),
+        None => outside.unwrap_or((&phone.owner, "outside")),
     };
-    let owner = PEOPLE.iter().find(theirs);
-    let (name, label) = phone
-        .owner
-        .split_once(", ")
-        .unwrap_or((&phone.owner, "outside"));
-    let name = owner.map_or(name, |person| person.name);
+    let (conference, board) = board.of(&phone.number).unzip();
     Shown {
+        conference,
+        board,
         hears: phone.doing == Doing::InCall && network.ear(&phone.number).is_some_and(loud),
-        user: owner.map(|person| person.user),
+        user: owner.map(|(person, _)| person.user),
         name: name.to_owned(),
         label: label.to_owned(),
         behaviour: phone.behaviour,
@@ -159,12 +179,12 @@ fn line(happening: &Happening) -> Option<Line> {
 }
 
 async fn follow(
-    State(network): State<Network>,
+    State(playground): State<Playground>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     // Subscribed before the first state is taken, so that nothing is missed between the two.
     let following = Following {
-        events: network.events(),
-        network,
+        events: playground.network.events(),
+        playground,
         told: None,
     };
     let stream = futures_util::stream::unfold(following, Following::next);
@@ -173,7 +193,7 @@ async fn follow(
 
 struct Following {
     events: Receiver<PhoneEvent>,
-    network: Network,
+    playground: Playground,
     told: Option<Told>,
 }
 
@@ -181,13 +201,13 @@ impl Following {
     /// Waits for a change, and gives everything.
     async fn next(mut self) -> Option<(Result<Event, Infallible>, Self)> {
         loop {
-            let now = Told::now(&self.network);
+            let now = Told::now(&self.playground).await;
             if self.told.as_ref() != Some(&now) {
                 let event = Event::default().event("state").json_data(&now).ok()?;
                 self.told = Some(now);
                 return Some((Ok(event), self));
             }
-            // What is heard comes without an event.
+            // What is heard, and what boards show, comes without an event.
             match clock::within(LISTEN_EVERY, self.events.recv()).await {
                 // Which ones were missed does not matter: every state is whole.
                 Ok(Ok(_) | Err(RecvError::Lagged(_))) | Err(_) => {}
@@ -198,7 +218,7 @@ impl Following {
 }
 
 async fn act(
-    State(network): State<Network>,
+    State(Playground { network, .. }): State<Playground>,
     Path((number, act)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Response {
@@ -218,7 +238,7 @@ struct Pressed {
 }
 
 async fn press(
-    State(network): State<Network>,
+    State(Playground { network, .. }): State<Playground>,
     Path(number): Path<String>,
     headers: HeaderMap,
     Json(Pressed { key }): Json<Pressed>,
@@ -230,7 +250,7 @@ async fn press(
 }
 
 async fn behave(
-    State(network): State<Network>,
+    State(Playground { network, .. }): State<Playground>,
     Path(number): Path<String>,
     headers: HeaderMap,
     Json(behaviour): Json<Behaviour>,
@@ -272,7 +292,7 @@ fn known(network: &Network, number: &str) -> Result<E164, Refusal> {
 }
 
 async fn audio(
-    State(network): State<Network>,
+    State(Playground { network, .. }): State<Playground>,
     Path(number): Path<String>,
     ConnectInfo(peer): ConnectInfo<Peer>,
     headers: HeaderMap,

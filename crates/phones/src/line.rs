@@ -1,5 +1,6 @@
 //! The media of one call of a simulated telephone: a real RTP socket that speaks every 20 ms and listens all the time.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,10 @@ use crate::mouth::Mouth;
 const FRAME: Duration = Duration::from_millis(20);
 /// How long a pressed key lasts, in milliseconds.
 const KEY_MS: u16 = 100;
+/// Frames between two keys: 60 ms.
+const REST_FRAMES: u8 = 3;
+/// Keys that may wait; more are not pressed.
+const KEYS_MAX: usize = 32;
 /// Frames of sound after which a prompt counts as heard: one second.
 const PROMPT_FRAMES: u32 = 50;
 /// Mean square above which a frame is sound: −46 dBFS.
@@ -58,6 +63,9 @@ pub(crate) struct Line {
     sender: RtpSender,
     keys: DtmfReceiver,
     pressing: Option<DtmfSender>,
+    /// Keys that wait until the one before is released; a finger is quicker than a key is long.
+    to_press: VecDeque<char>,
+    rest_frames: u8,
     after_prompt: Option<char>,
     sound_frames: u32,
 }
@@ -86,6 +94,8 @@ impl Line {
             ),
             keys: DtmfReceiver::new(),
             pressing: None,
+            to_press: VecDeque::new(),
+            rest_frames: 0,
             after_prompt: None,
             sound_frames: 0,
         };
@@ -121,7 +131,9 @@ impl Line {
             Order::Connect(params) => self.params = Some(params),
             Order::Say(sound) => self.microphone = Microphone::new(sound),
             Order::Press(key) => {
-                self.pressing = DtmfSender::new(key, self.sender.timestamp(), KEY_MS)
+                if self.to_press.len() < KEYS_MAX {
+                    self.to_press.push_back(key);
+                }
             }
             Order::PressAfterPrompt(key) => {
                 self.after_prompt = Some(key);
@@ -194,8 +206,17 @@ impl Line {
 
     fn key_packet(&mut self, params: &StreamParams) -> Option<([u8; HEADER_BYTES], [u8; 4])> {
         let payload_type = params.dtmf_payload_type?;
+        if self.pressing.is_none() {
+            self.rest_frames = self.rest_frames.saturating_sub(1);
+            if self.rest_frames > 0 {
+                return None;
+            }
+            let key = self.to_press.pop_front()?;
+            self.pressing = DtmfSender::new(key, self.sender.timestamp(), KEY_MS);
+        }
         let Some(packet) = self.pressing.as_mut()?.next_packet() else {
             self.pressing = None;
+            self.rest_frames = REST_FRAMES;
             // The time that the key took has passed for the audio as well.
             self.sender.pause(u32::from(KEY_MS) * 8 + 320);
             return None;

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{Accounts, Keys, ReportingService, SecretDigest, Targets, Webhooks};
+use api::{Accounts, ConferenceService, Keys, ReportingService, SecretDigest, Targets, Webhooks};
 use runtime::clock;
 use runtime::sip::{BindError, SipTransports};
 use runtime::tasks::{Shutdown, Tasks};
@@ -88,6 +88,8 @@ pub struct Server {
     pub accounts: Accounts,
     /// What is stored.
     pub store: Store,
+    /// Its conferences, where it has any.
+    pub conferences: Option<ConferenceService>,
     config: Config,
     /// In the order in which they end: who commands before who carries.
     stages: Vec<(&'static str, Tasks)>,
@@ -296,6 +298,7 @@ impl Server {
             addresses,
             accounts,
             store,
+            conferences: conference.map(|role| role.service),
             config,
             stages: vec![],
         })

@@ -1,9 +1,9 @@
-import { type Browser, chromium, type Page } from 'playwright-core';
+import { type Browser, chromium, type LaunchOptions, type Page } from 'playwright-core';
 import type { Step } from '../src/fixtures/table.ts';
 
-/** Debian's Chromium; nothing is downloaded. */
-export async function launch(more: readonly string[] = []): Promise<Browser> {
-  return chromium.launch({
+/** How Debian's Chromium is started; nothing is downloaded. */
+export function launching(more: readonly string[] = []): LaunchOptions {
+  return {
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: [
       '--headless',
@@ -16,7 +16,11 @@ export async function launch(more: readonly string[] = []): Promise<Browser> {
       '--disable-sync',
       ...more,
     ],
-  });
+  };
+}
+
+export async function launch(more: readonly string[] = []): Promise<Browser> {
+  return chromium.launch(launching(more));
 }
 
 /** Does what a person would do before the picture. */
@@ -39,7 +43,20 @@ export async function take(page: Page, steps: readonly Step[], width: number): P
           element.scrollTop = top as number;
         }, to);
     } else {
-      await page.waitForTimeout(step.wait);
+      await page.locator(step.see).first().waitFor({ timeout: 5_000 });
     }
   }
+}
+
+/** Until what changed is drawn: fonts are there, what moves once has come to its end. */
+export async function settled(page: Page): Promise<void> {
+  await page.evaluate(async () => {
+    const frame = () => new Promise((done) => requestAnimationFrame(done));
+    await document.fonts.ready;
+    // What effects of the last change set is drawn with the second frame.
+    await frame();
+    const once = document.getAnimations().filter((one) => one.effect?.getComputedTiming().iterations !== Number.POSITIVE_INFINITY);
+    await Promise.allSettled(once.map((one) => one.finished));
+    await frame();
+  });
 }

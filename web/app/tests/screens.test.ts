@@ -1,150 +1,78 @@
+/**
+ * Every page in every state. As a rule each once, with widths and themes in turn, so that all are covered; with `WHOLE=1` each at every width
+ * in both themes. `PAGE=board STATE=live WIDTH=1440 THEME=dark` draw only some; the table is not judged as a whole then. Pictures go into the
+ * folder that `SCREENS` names, if it does. `SITE=http://127.0.0.1:5173` takes them from `npm run dev` instead of a build.
+ */
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import axe from 'axe-core';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pages } from '../src/fixtures/table.ts';
 import { chipStates } from '../src/ui/chip-state.ts';
-import { launch, take } from './browser.ts';
+import { launch, settled, take } from './browser.ts';
+import { Desks, THEMES, type Theme, WIDTHS, type Width } from './screens/desks.ts';
+import { type Drawn, drawn, judge, measure } from './screens/judge.ts';
 import { serve } from './serve.ts';
 
-const WIDTHS = [360, 390, 1024, 1440] as const;
-const THEMES = ['light', 'dark'] as const;
-const HEIGHTS: Record<number, number> = { 360: 740, 390: 844, 1024: 768, 1440: 900 };
-const OUT = process.env.SCREENS ?? 'screens';
-/** `PAGE=board STATE=live WIDTH=1440 THEME=dark` draw only some; the table is not judged as a whole then. */
+const OUT = process.env.SCREENS;
 const only = { page: process.env.PAGE, state: process.env.STATE, width: process.env.WIDTH, theme: process.env.THEME };
 const partly = Object.values(only).some(Boolean);
-const PICTURES = process.env.PICTURES !== 'no';
-
-let browser: Browser;
-let site: { origin: string; close: () => Promise<void> };
-const seen = { screens: new Set<string>(), chips: new Set<string>(), marks: new Set<string>(), invitations: new Set<string>() };
-
-beforeAll(async () => {
-  browser = await launch();
-  site = await serve(process.env.FIXTURES ?? 'dist-fixtures', 'fixtures.html');
-  mkdirSync(OUT, { recursive: true });
-});
-afterAll(async () => {
-  await browser?.close();
-  await site?.close();
-});
+const looks = THEMES.flatMap((theme) => WIDTHS.map((width) => ({ theme, width }))).filter(
+  ({ theme, width }) => (!only.theme || only.theme === theme) && (!only.width || only.width === String(width)),
+);
 
 const rows = Object.entries(pages).flatMap(([page, states]) =>
   Object.entries(states)
     .filter(([state]) => (!only.page || only.page === page) && (!only.state || only.state === state))
     .map(([state, row]) => ({ page, state, row })),
 );
-
-/** What a page must never do: break the policy, throw, or say something on the console. */
-function watch(page: Page, faults: string[]): void {
-  page.on('pageerror', (error) => faults.push(`threw ${error.message}`));
-  page.on('console', (message) => {
-    if (message.type() === 'error' || message.type() === 'warning') faults.push(`console: ${message.text()}`);
-  });
+/** The looks of one row: all, or the one whose turn it is. A page that needs room has its turn where there is room. */
+function looksOf(index: number, from = 0): { theme: Theme; width: Width }[] {
+  if (process.env.WHOLE === '1' || partly) return looks;
+  const roomy = looks.filter(({ width }) => width >= from);
+  const look = roomy[index % roomy.length];
+  return look ? [look] : [];
 }
+const pictures = rows
+  .flatMap((one, index) => looksOf(index, one.row.from).map((look) => ({ ...one, ...look })))
+  .map((one) => [`${one.page} ${one.state}, ${one.width} px, ${one.theme}`, one] as const);
 
-async function judge(page: Page): Promise<string[]> {
-  const found = await page.evaluate(async () => {
-    // biome-ignore lint/suspicious/noExplicitAny: axe is put into the page by the test.
-    const result = await (window as any).axe.run(document, {
-      runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
-      rules: {
-        // A page in a window of its own, and a list by itself, have other landmarks than a document.
-        region: { enabled: false },
-        'page-has-heading-one': { enabled: false },
-        'heading-order': { enabled: false },
-      },
-    });
-    interface Found {
-      id: string;
-      nodes: { target: string[]; failureSummary: string }[];
-    }
-    return (result.violations as Found[]).flatMap((one) =>
-      one.nodes.map((node) => `${one.id}: ${node.target.join(' ')} ${node.failureSummary}`),
-    );
-  });
-  return found;
-}
+let browser: Browser;
+let desks: Desks;
+let site: { origin: string; close: () => Promise<void> };
+const seen: Record<keyof Drawn, Set<string>> = { screens: new Set(), chips: new Set(), marks: new Set(), invitations: new Set() };
 
-/** Nothing sticks out of the page, and what is operated is large enough. */
-async function measure(page: Page, width: number): Promise<string[]> {
-  return page.evaluate((wide) => {
-    const faults: string[] = [];
-    if (document.documentElement.scrollWidth > wide) faults.push(`page is ${document.documentElement.scrollWidth} px wide`);
-    for (const element of document.querySelectorAll<HTMLElement>('button, a[href], input, select, textarea')) {
-      const box = element.getBoundingClientRect();
-      const style = getComputedStyle(element);
-      if (box.width === 0 || style.visibility === 'hidden' || element.closest('[aria-hidden="true"]')) continue;
-      if (element.closest('p, .text')) continue;
-      if (box.right > wide + 1 || box.left < -1) {
-        if (!element.closest('.sr'))
-          faults.push(`${element.className || element.tagName} sticks out: ${Math.round(box.left)}..${Math.round(box.right)}`);
-      }
-      if (box.height < 16 || box.width < 16) faults.push(`${element.className || element.tagName} is ${box.width}x${box.height}`);
-    }
-    return [...new Set(faults)];
-  }, width);
-}
+beforeAll(async () => {
+  browser = await launch();
+  desks = new Desks(browser);
+  const dev = process.env.SITE;
+  site = dev ? { origin: dev, close: async () => {} } : await serve('dist-fixtures', 'fixtures.html');
+  if (OUT) mkdirSync(OUT, { recursive: true });
+});
+afterAll(async () => {
+  await browser?.close();
+  await site?.close();
+});
 
-describe.each(THEMES.filter((one) => !only.theme || one === only.theme))('%s', (theme) => {
-  describe.each(WIDTHS.filter((one) => !only.width || String(one) === only.width))('%i px', (width) => {
-    let context: BrowserContext;
-    beforeAll(async () => {
-      context = await browser.newContext({
-        viewport: { width, height: HEIGHTS[width] as number },
-        colorScheme: theme,
-        reducedMotion: 'reduce',
-        locale: 'en-GB',
-        timezoneId: 'Europe/London',
-        deviceScaleFactor: 1,
-        hasTouch: width < 720,
-      });
-      await context.addInitScript(() => localStorage.removeItem('convoke.voice.checked'));
-    });
-    afterAll(() => context?.close());
-
-    it.each(rows)('$page: $state', async ({ page: name, state, row }) => {
-      const page = await context.newPage();
-      const faults: string[] = [];
-      watch(page, faults);
-      try {
-        await page.goto(`${site.origin}/?page=${name}&state=${state}&theme=${theme}`);
-        const there = !row.from || width >= row.from;
-        await page.waitForSelector(row.steps || !there ? '[data-screen]' : `[data-screen="${name}"]`, {
-          timeout: 5_000,
-          state: 'attached',
-        });
-        await page.waitForFunction(() => document.querySelector('.app [aria-busy=true]') === null);
-        await page.evaluate(() => document.fonts.ready);
-        await page.waitForTimeout(60);
-        await take(page, row.steps ?? [], width);
-        await page.mouse.move(0, 0);
-        await page.waitForTimeout(40);
-        if (PICTURES) await page.screenshot({ path: join(OUT, `${name}.${state}.${width}.${theme}.png`) });
-        const drawn = await page.evaluate(() => {
-          const all = (attribute: string) =>
-            [...document.querySelectorAll(`[${attribute}]`)].map((one) => one.getAttribute(attribute) as string);
-          return {
-            screens: all('data-screen'),
-            chips: all('data-chip'),
-            marks: all('data-mark'),
-            invitations: all('data-invitation'),
-            violation: document.documentElement.dataset.violation,
-          };
-        });
-        for (const kind of ['screens', 'chips', 'marks', 'invitations'] as const) for (const one of drawn[kind]) seen[kind].add(one);
-        if (there) expect(drawn.screens, 'the page that the table names is drawn').toContain(name);
-        for (const screen of drawn.screens) expect(Object.keys(pages), 'what is drawn is in the table').toContain(screen);
-        expect(drawn.violation, 'the policy holds').toBeUndefined();
-        await page.evaluate(axe.source);
-        expect(await judge(page), 'axe').toEqual([]);
-        expect(await measure(page, width), 'measures').toEqual([]);
-        expect(faults).toEqual([]);
-      } finally {
-        await page.close();
-      }
+describe('every page and state', () => {
+  it.concurrent.each(pictures)('%s', async (_, { page: name, state, row, width, theme }) => {
+    await desks.use(width, theme, async ({ page, faults }) => {
+      await page.goto(`${site.origin}/fixtures.html?page=${name}&state=${state}&theme=${theme}`);
+      const there = !row.from || width >= row.from;
+      await page.waitForSelector(row.steps || !there ? '[data-screen]' : `[data-screen="${name}"]`, { timeout: 5_000, state: 'attached' });
+      await page.waitForFunction(() => document.querySelector('.app [aria-busy=true]') === null);
+      await take(page, row.steps ?? [], width);
+      await page.mouse.move(0, 0);
+      await settled(page);
+      if (OUT) await page.screenshot({ path: join(OUT, `${name}.${state}.${width}.${theme}.png`) });
+      const { violation, ...all } = await drawn(page);
+      for (const kind of Object.keys(seen) as (keyof Drawn)[]) for (const one of all[kind]) seen[kind].add(one);
+      if (there) expect(all.screens, 'the page that the table names is drawn').toContain(name);
+      for (const screen of all.screens) expect(Object.keys(pages), 'what is drawn is in the table').toContain(screen);
+      expect(violation, 'the policy holds').toBeUndefined();
+      expect(await judge(page), 'axe').toEqual([]);
+      expect(await measure(page, width), 'measures').toEqual([]);
+      expect(faults).toEqual([]);
     });
   });
 });

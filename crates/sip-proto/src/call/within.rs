@@ -241,6 +241,11 @@ impl Calls {
             }
             return;
         }
+        if !update {
+            // §14.1: who asks anew has done with what they asked before. Our answer to that is lost, with their connection perhaps, and its
+            // ACK will never come.
+            call.unacknowledged.take_if(|ok| !ok.first);
+        }
         let refusal = if call.reinviting || !matches!(call.phase, Phase::Talking) {
             Some(ResponseBuilder::reply(request, 491, "Request Pending"))
         } else if call.asked.is_some() || call.unacknowledged.is_some() {

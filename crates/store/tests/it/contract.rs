@@ -533,7 +533,7 @@ fn open_records_are_closed_after_a_crash_and_ended_ones_kept() {
     assert_eq!(newest_first.len(), 2);
     assert_eq!(newest_first[1], over);
     let (at, end) = newest_first[0].ended.clone().unwrap();
-    assert_eq!((at, end.reason), (500, ConferenceEndReason::Error));
+    assert_eq!((at, end.reason), (500, ConferenceEndReason::Shutdown));
     assert_eq!(
         bench
             .ask(store.conference(&"c2".parse().unwrap()))

@@ -51,9 +51,11 @@ interface ChoicesProps {
   onPlace: (place: Place | string) => void;
   person?: Person;
   mine?: boolean;
+  /** A number that is no place of theirs may be given too. */
+  anyNumber?: boolean;
 }
 
-function Choices({ place, places, onPlace, person, mine }: ChoicesProps) {
+function Choices({ place, places, onPlace, person, mine, anyNumber = true }: ChoicesProps) {
   const { t } = useI18n();
   const { view } = useModels();
   const word = usePlaceWord();
@@ -72,19 +74,23 @@ function Choices({ place, places, onPlace, person, mine }: ChoicesProps) {
           </MenuRadio>
         ))}
       </MenuRadios>
-      <MenuLine />
-      <MenuItem
-        icon="pad"
-        onClick={() => view.patch({ number: { board: true, ...(person ? { person } : {}), give: (number) => onPlace(number) } })}
-      >
-        {t.anotherNumber}
-      </MenuItem>
+      {anyNumber && (
+        <>
+          <MenuLine />
+          <MenuItem
+            icon="pad"
+            onClick={() => view.patch({ number: { board: true, ...(person ? { person } : {}), give: (number) => onPlace(number) } })}
+          >
+            {t.anotherNumber}
+          </MenuItem>
+        </>
+      )}
     </>
   );
 }
 
 /** Where I am called: this browser, a telephone of mine, another number. */
-export function MyPlace({ place, places, onPlace }: Omit<PlaceMenuProps, 'person'>) {
+export function MyPlace({ place, places, onPlace, anyNumber = true }: Omit<PlaceMenuProps, 'person'> & { anyNumber?: boolean }) {
   const { t } = useI18n();
   const word = usePlaceWord();
   return (
@@ -92,7 +98,7 @@ export function MyPlace({ place, places, onPlace }: Omit<PlaceMenuProps, 'person
       label={t.board.callMeAt}
       align="end"
       trigger={
-        <button type="button" className="sel" data-tip={t.board.callMeAt}>
+        <button type="button" className="sel" aria-label={`${t.board.callMeAt} ${word(place, true)}`} data-tip={t.board.callMeAt}>
           <Icon name={placeIcon(place.kind)} />
           <span className="soft hidesmall">{t.board.callMeAt} </span>
           <span className="cut">{word(place, true)}</span>
@@ -102,7 +108,7 @@ export function MyPlace({ place, places, onPlace }: Omit<PlaceMenuProps, 'person
         </button>
       }
     >
-      <Choices place={place} places={places} onPlace={onPlace} mine />
+      <Choices place={place} places={places} onPlace={onPlace} mine anyNumber={anyNumber} />
     </DropMenu>
   );
 }

@@ -4,6 +4,15 @@ import { createStore } from '../store.ts';
 /** What a simulated telephone does now. */
 export type PhoneState = 'idle' | 'ringing' | 'talking';
 
+/** What a telephone does when it is called, as in a file of telephones. */
+export interface Behaviour {
+  readonly does: Does;
+  readonly [detail: string]: unknown;
+}
+
+export const doings = ['by-hand', 'answer', 'busy', 'no-answer', 'decline', 'voicemail', 'refuse'] as const;
+export type Does = (typeof doings)[number];
+
 /** One telephone of the simulated network. */
 export interface Phone {
   readonly number: string;
@@ -11,6 +20,7 @@ export interface Phone {
   readonly name: string;
   readonly user?: string;
   readonly label: string;
+  readonly behaviour: Behaviour;
   readonly state: PhoneState;
   /** Since when, in milliseconds since 1970. */
   readonly since: number;
@@ -45,6 +55,28 @@ export type PhoneAction = 'answer' | 'decline' | 'hangup';
 export interface Phones extends Store<PhonesState> {
   act(number: string, action: PhoneAction): void;
   key(number: string, key: string): void;
+  /** From its next call on. */
+  behave(number: string, behaviour: Behaviour): void;
+}
+
+/** The voices that the network ships; the people of the demo have one each. */
+const voices = ['alice', 'bob', 'carol'];
+
+/** How a telephone does what is asked of it: quick enough to try, slow enough to see. */
+export function behaviourOf(does: Does, phone: Pick<Phone, 'user'>): Behaviour {
+  switch (does) {
+    case 'answer': {
+      const voice = phone.user !== undefined && voices.includes(phone.user) ? phone.user : 'driver';
+      return { does, after_ms: 3_000, says: { voice }, presses: '1' };
+    }
+    case 'decline':
+    case 'voicemail':
+      return { does, after_ms: 3_000 };
+    case 'refuse':
+      return { does, status: 404 };
+    default:
+      return { does };
+  }
 }
 
 const LOG_MAX = 50;
@@ -73,17 +105,18 @@ export function createPhones(base = '/phones/api'): Phones & { close(): void } {
     const absent = source.readyState === EventSource.CLOSED;
     store.set((now) => ({ ...now, status: absent && now.phones.length === 0 ? 'absent' : 'lost' }));
   });
-  const post = (number: string, path: string, body?: unknown) =>
+  const send = (method: 'POST' | 'PUT', number: string, path: string, body?: unknown) =>
     void fetch(`${base}/${encodeURIComponent(number)}/${path}`, {
-      method: 'POST',
+      method,
       headers: { 'X-Convoke': '1', ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     }).catch(() => store.set((now) => ({ ...now, status: 'lost' })));
   return {
     get: store.get,
     subscribe: store.subscribe,
-    act: (number, action) => post(number, action),
-    key: (number, key) => post(number, 'key', { key }),
+    act: (number, action) => send('POST', number, action),
+    key: (number, key) => send('POST', number, 'key', { key }),
+    behave: (number, behaviour) => send('PUT', number, 'behaviour', behaviour),
     close: () => source.close(),
   };
 }

@@ -1,10 +1,10 @@
-import { useEffect, useState } from 'react';
+import { useEffect, useId, useState } from 'react';
 import { useI18n } from '../i18n/index.tsx';
 import { useSlow, useStore } from '../store.ts';
 import { Chip } from '../ui/chip.tsx';
 import { type ChipState, chipStates } from '../ui/chip-state.ts';
-import { Avatar, Button, cx, IconButton, Meter, Notice } from '../ui/parts.tsx';
-import type { Phone, Phones, PhonesState } from './model.ts';
+import { Avatar, Button, cx, IconButton, Meter, Notice, Select } from '../ui/parts.tsx';
+import { behaviourOf, type Does, doings, type Phone, type Phones, type PhonesState } from './model.ts';
 import type { PhoneSound } from './sound.ts';
 import './phones.css';
 
@@ -100,7 +100,7 @@ function Telephone({ phone, phones, listening, onListen }: TelephoneProps) {
   const chip: ChipState = phone.state === 'talking' ? 'joined' : phone.state;
   const board = boardChip(phone.board);
   return (
-    <section className={cx('tel', phone.state === 'ringing' && 'ring')} aria-label={t.phones.of(phone.name)}>
+    <section className={cx('tel', phone.state === 'ringing' && 'ring')} aria-label={t.phones.of(phone.name, phone.label)}>
       <header>
         <Avatar person={{ id: phone.user ?? phone.number, user: phone.user ?? phone.number, initials }} bare />
         <div className="two">
@@ -178,7 +178,27 @@ function Telephone({ phone, phones, listening, onListen }: TelephoneProps) {
           </>
         )}
       </div>
+      <WhenCalled phone={phone} phones={phones} />
     </section>
+  );
+}
+
+/** What it does from its next call on. */
+function WhenCalled({ phone, phones }: { phone: Phone; phones: Phones }) {
+  const { t } = useI18n();
+  const id = useId();
+  return (
+    <footer className="when">
+      <label className="soft" htmlFor={id}>
+        {t.phones.whenCalled}
+      </label>
+      <Select
+        id={id}
+        value={phone.behaviour.does}
+        options={doings.map((does) => [does, t.phones.does[does]] as const)}
+        onChange={(event) => phones.behave(phone.number, behaviourOf(event.target.value as Does, phone))}
+      />
+    </footer>
   );
 }
 

@@ -1,5 +1,5 @@
 import { CSPProvider } from '@base-ui/react/csp-provider';
-import { lazy, Suspense, useEffect, useState } from 'react';
+import { Suspense, useEffect, useState } from 'react';
 import { Home } from '../chat/log-view.tsx';
 import { ChatPane } from '../chat/pane.tsx';
 import { browserLanguage, I18nProvider, isLanguage, type Language, useI18n } from '../i18n/index.tsx';
@@ -9,10 +9,12 @@ import { Announcer } from '../ui/announce.tsx';
 import { Button, cx, IconButton, Notice } from '../ui/parts.tsx';
 import { Toasts } from '../ui/toast.tsx';
 import { Tooltips } from '../ui/tooltip.tsx';
+import { lazily, untilThere } from './lazily.ts';
 import { linkTargets } from './links.ts';
 import { type Models, ModelsProvider, useModels } from './models.tsx';
 import { useNotices } from './notices.ts';
 import { SignIn } from './sign-in.tsx';
+import { useTitle } from './title.ts';
 import { useKeys } from './use-keys.ts';
 import { applyTheme, memory } from './window.ts';
 import '../ui/tokens.css';
@@ -21,17 +23,18 @@ import './shell.css';
 
 // What a call needs is loaded when it is needed, and what is seldom opened when it is opened.
 const loadBoard = () => import('../board/board.tsx');
-const BoardPane = lazy(loadBoard);
-const CallBar = lazy(() => import('../board/bar.tsx'));
-const Popout = lazy(() => import('../board/popout.tsx'));
-const PoppedNote = lazy(() => import('../board/popout.tsx').then((module) => ({ default: module.PoppedNote })));
-const Ringing = lazy(() => import('../ringing/ringing.tsx'));
-const Settings = lazy(() => import('../settings/settings.tsx'));
-const Telephones = lazy(() => import('../settings/telephones.tsx'));
-const Palette = lazy(() => import('../palette/palette.tsx'));
-const Book = lazy(() => import('../palette/book.tsx'));
-const Help = lazy(() => import('./help.tsx'));
-const NumberDialog = lazy(() => import('./number.tsx'));
+const BoardPane = lazily(loadBoard);
+const CallBar = lazily(() => import('../board/bar.tsx'));
+const Popout = lazily(() => import('../board/popout.tsx'));
+const PoppedNote = lazily(() => import('../board/popout.tsx').then((module) => ({ default: module.PoppedNote })));
+const Ringing = lazily(() => import('../ringing/ringing.tsx'));
+const Settings = lazily(() => import('../settings/settings.tsx'));
+const Telephones = lazily(() => import('../settings/telephones.tsx'));
+const Palette = lazily(() => import('../palette/palette.tsx'));
+const Book = lazily(() => import('../palette/book.tsx'));
+const Help = lazily(() => import('./help.tsx'));
+const NumberDialog = lazily(() => import('./number.tsx'));
+const LeaveAsk = lazily(() => import('../board/leave.tsx'));
 
 const LANGUAGE_KEY = 'convoke.language';
 
@@ -106,7 +109,6 @@ function Unreachable() {
 /** List, chat and board beside each other, or one at a time. */
 function Shell({ silent }: { silent: boolean }) {
   const { convoke, view } = useModels();
-  const { t } = useI18n();
   const state = useStore(view);
   const conferences = useStore(convoke.conferences);
   const narrow = useMedia(NARROW);
@@ -114,7 +116,7 @@ function Shell({ silent }: { silent: boolean }) {
   useKeys();
   useNotices();
   useCallLink();
-  useUnreadTitle();
+  useTitle();
 
   const there = conferences.board !== undefined || conferences.composer !== undefined;
   const boardState = useMaybe(conferences.board);
@@ -131,7 +133,7 @@ function Shell({ silent }: { silent: boolean }) {
   const bar = there && (narrow ? state.pane !== 'board' || !boardShown : shrunk || (!wide && !popped && !boardShown));
   useEffect(() => {
     // The code of the board comes while the person still looks.
-    const timer = setTimeout(() => void loadBoard(), 2_000);
+    const timer = setTimeout(() => void untilThere(loadBoard), 2_000);
     return () => clearTimeout(timer);
   }, []);
 
@@ -140,6 +142,7 @@ function Shell({ silent }: { silent: boolean }) {
     <>
       {state.book?.pick && <Book book={state.book} onClose={() => view.patch({ book: undefined })} />}
       {state.number?.board && <NumberDialog asked={state.number} onClose={() => view.patch({ number: undefined })} />}
+      {state.leaving?.inBoard && <LeaveAsk leaving={state.leaving} onClose={() => view.patch({ leaving: undefined })} />}
     </>
   );
   return (
@@ -148,6 +151,14 @@ function Shell({ silent }: { silent: boolean }) {
       data-pane={!there && state.pane === 'board' ? 'main' : state.pane}
       data-phase={boardState?.state}
     >
+      {conferences.ringing.length > 0 && (
+        // First in the page, so that the keyboard comes by it before everything else.
+        <div className="ringing">
+          <Suspense>
+            <Ringing silent={silent} />
+          </Suspense>
+        </div>
+      )}
       <div className="leftside" role={onList ? 'main' : undefined}>
         <Left />
         {bar && !narrow && (
@@ -192,23 +203,14 @@ function Shell({ silent }: { silent: boolean }) {
           </Popout>
         </Suspense>
       )}
-      {conferences.ringing.length > 0 && (
-        <div className="ringing">
-          <Suspense>
-            <Ringing silent={silent} />
-          </Suspense>
-        </div>
-      )}
       <Suspense>
         {state.palette && <Palette onClose={() => view.patch({ palette: false })} />}
         {state.help && <Help onClose={() => view.patch({ help: false })} />}
         {state.book && !state.book.pick && <Book book={state.book} onClose={() => view.patch({ book: undefined })} />}
         {state.number && !state.number.board && <NumberDialog asked={state.number} onClose={() => view.patch({ number: undefined })} />}
+        {state.leaving && !state.leaving.inBoard && <LeaveAsk leaving={state.leaving} onClose={() => view.patch({ leaving: undefined })} />}
         {!popped && ofBoard}
       </Suspense>
-      <span className="sr" aria-live="polite">
-        {conferences.problem ? t.problem[conferences.problem.code].what : ''}
-      </span>
     </div>
   );
 }
@@ -295,14 +297,4 @@ function useCallLink(): void {
     convoke.conferences.compose(targets);
     view.patch({ board: 'docked', pane: 'board', route: { page: 'home' } });
   }, [convoke, view]);
-}
-
-/** Unread messages in the tab's title. */
-function useUnreadTitle(): void {
-  const { convoke } = useModels();
-  const unread = usePick(convoke.chats, (state) => state.unread);
-  useEffect(() => {
-    const bare = document.title.replace(/^\(\d+\) /, '');
-    document.title = unread > 0 ? `(${unread}) ${bare}` : bare;
-  }, [unread]);
 }

@@ -1,9 +1,13 @@
 import { type FormEvent, useEffect, useRef, useState } from 'react';
 import { isLanguage, languages, useI18n } from '../i18n/index.tsx';
+import type { ProblemCode } from '../model.ts';
 import { usePick, useSlow, useStore } from '../store.ts';
 import { Button, Field, IconButton, ProblemNotice, Select } from '../ui/parts.tsx';
 import { useModels } from './models.tsx';
 import type { ThemeChoice } from './window.ts';
+
+/** Faults that pass; nobody signs in by itself meanwhile, as what is connected connects again. */
+const passes: ReadonlySet<ProblemCode> = new Set(['unreachable', 'busy-server']);
 
 /** Name and password. The password manager of the browser may fill both. */
 export function SignIn({ onLanguage }: { onLanguage: (language: keyof typeof languages) => void }) {
@@ -43,7 +47,9 @@ export function SignIn({ onLanguage }: { onLanguage: (language: keyof typeof lan
         <img src="/icon.svg" width="40" height="40" alt="" />
         <h1>{t.signIn.title}</h1>
         <p className="soft">{t.signIn.say}</p>
-        {session.problem && <ProblemNotice problem={session.problem} />}
+        {session.problem && (
+          <ProblemNotice problem={session.problem} {...(passes.has(session.problem.code) ? { todo: t.signIn.again } : {})} />
+        )}
         <Field
           ref={first}
           label={t.signIn.user}

@@ -164,12 +164,23 @@ export function Notice({ look = 'plain', icon, title, children, action, classNam
 }
 
 /** A problem in the person's language. */
-export function ProblemNotice({ problem, action, className }: { problem: Problem; action?: ReactNode; className?: string }) {
+export function ProblemNotice({
+  problem,
+  todo,
+  action,
+  className,
+}: {
+  problem: Problem;
+  /** What to do about it here, where that is something else. */
+  todo?: string;
+  action?: ReactNode;
+  className?: string;
+}) {
   const { t } = useI18n();
   const words = t.problem[problem.code] ?? t.problem.internal;
   return (
     <Notice look="bad" title={words.what} action={action} {...(className ? { className } : {})}>
-      {words.todo}
+      {todo ?? words.todo}
     </Notice>
   );
 }

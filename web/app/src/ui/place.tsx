@@ -20,7 +20,8 @@ export function usePlaceWord(): (place: Place, mine?: boolean) => string {
   const { t } = useI18n();
   return (place, mine) => {
     if (place.kind === 'browser') return mine ? t.placeHere : t.place.browser;
-    if (place.kind === 'number') return place.number ?? place.label;
+    // Of others' numbers the server tells the end alone, `number …07`; that it is one, the picture says.
+    if (place.kind === 'number') return place.number ?? place.label.replace(/^number /i, '');
     const label = place.label.trim();
     return label.toLowerCase() === place.kind || label === '' ? t.place[place.kind] : label;
   };

@@ -43,7 +43,19 @@ export type Gossip =
   | { readonly kind: 'sent'; readonly user: string; readonly id: string; readonly text: string; readonly at: number }
   | { readonly kind: 'read'; readonly user: string }
   | { readonly kind: 'answered'; readonly invitation: string; readonly state: 'joined' | 'called' | 'declined' }
-  | { readonly kind: 'conferences' };
+  | { readonly kind: 'conferences' }
+  | { readonly kind: 'signed-out' };
+
+/** Where the windows of a person are heard. */
+export function channelOf(user: string): string {
+  return `convoke.${user}`;
+}
+
+/** What windows of this browser tell each other, whoever is signed in there. */
+export interface SignedIn {
+  readonly kind: 'signed-in';
+  readonly user: string;
+}
 
 export class Core {
   readonly rest: Rest;
@@ -59,10 +71,16 @@ export class Core {
   readonly onClose = new Listeners<[]>();
   /** Connected, at first or again. */
   readonly onOnline = new Listeners<[Line]>();
+  /** Connected again: something may have been missed. */
+  readonly onBack = new Listeners<[Line]>();
   readonly onMessage = new Listeners<[Arrived]>();
   readonly onNotice = new Listeners<[Notice]>();
   readonly onGossip = new Listeners<[Gossip]>();
   gossip: (gossip: Gossip) => void = () => {};
+  /** Tells all windows of this browser who signed in: they share its cookie. */
+  tellSignedIn: (user: string) => void = () => {};
+  /** Another window signed somebody in. */
+  readonly onSignedIn = new Listeners<[string]>();
 
   constructor(
     readonly platform: Platform,
@@ -93,8 +111,19 @@ export function account(user: string, domain: string): string {
 
 /** One or two letters of a name. */
 export function initialsOf(name: string): string {
+  // A number has none.
+  if (/^\+[\d\s]+$/.test(name)) return '';
   const words = name.split(/[\s._-]+/).filter((word) => /[\p{L}\p{N}]/u.test(word));
   const first = (word: string | undefined) => [...(word?.replace(/^[^\p{L}\p{N}]+/u, '') ?? '')][0] ?? '';
   const letters = first(words[0]) + (words.length > 1 ? first(words.at(-1)) : '');
   return letters.toUpperCase() || '?';
+}
+
+/** So many names stand for a conference that nobody named. */
+const NAMES_MAX = 3;
+
+/** What a conference is called that nobody named: by the others in it. */
+export function titleOf(others: readonly { readonly name: string }[]): string {
+  const names = others.slice(0, NAMES_MAX).map((one) => one.name);
+  return names.join(', ');
 }

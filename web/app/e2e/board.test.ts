@@ -1,0 +1,124 @@
+import { beforeEach, describe, it } from 'vitest';
+import { callFrom } from './calling.ts';
+import { ALICE, BOB, BUSY, byHand, CAROL, DECLINES, MAILBOX, talks } from './telephones.ts';
+import { PEOPLE, useWorld } from './world.ts';
+
+const world = useWorld();
+
+/** How boards name a number that is nobody's: whole where it was typed, else its end. */
+const outside = (number: string) => new RegExp(`\\${number}|…${number.slice(-2)}`);
+
+describe('the live board', () => {
+  beforeEach(() => world.telephones.behave({ [ALICE]: talks('alice'), [BOB]: talks('bob'), [CAROL]: talks('carol') }));
+
+  it('shows who rings, who is in, and who was not reached, with the reason in words', async () => {
+    await world.telephones.behave({
+      [BOB]: byHand,
+      [DECLINES]: { does: 'decline', after_ms: 500 },
+      [MAILBOX]: { does: 'refuse', status: 404 },
+    });
+    const alice = await world.window('alice');
+    const { board } = alice;
+    await callFrom(alice, `bob,carol,${BUSY},${DECLINES},${MAILBOX}`);
+    await board.says(PEOPLE.bob, 'Ringing').waitFor();
+    await board
+      .row(PEOPLE.bob)
+      .filter({ hasText: /Ringing\s*0:0[1-9]/ })
+      .waitFor();
+    await board.says(PEOPLE.carol, 'In the call').waitFor();
+    await board
+      .row(PEOPLE.carol)
+      .filter({ hasText: /In the call\s*0:0[1-9]/ })
+      .waitFor();
+    await board.says(outside(BUSY), 'Busy').waitFor();
+    await board.says(outside(DECLINES), 'Declined').waitFor();
+    await board.says(outside(MAILBOX), 'Unreachable').waitFor();
+    await board.row(outside(MAILBOX)).getByText('This number does not exist.').waitFor();
+    await board.group('Being called').waitFor();
+    await board.group('Not reached').filter({ hasText: '3' }).waitFor();
+    await world.telephones.act(BOB, 'answer');
+    await board.says(PEOPLE.bob, 'In the call').waitFor();
+    await board.group('Being called').waitFor({ state: 'detached' });
+  });
+
+  it('says that nobody picked up, and that a machine did', { timeout: 90_000 }, async () => {
+    await world.telephones.behave({ [BOB]: { does: 'no-answer' }, [MAILBOX]: { does: 'voicemail', after_ms: 300 } });
+    const alice = await world.window('alice');
+    const { board } = alice;
+    await callFrom(alice, `bob,${MAILBOX}`);
+    await board.says(outside(MAILBOX), 'Confirming').waitFor();
+    await board.says(outside(MAILBOX), 'Answered; waits for key 1').waitFor();
+    await board.says(PEOPLE.bob, 'No answer').waitFor({ timeout: 40_000 });
+    await board
+      .row(outside(MAILBOX))
+      .getByText(/machine|pressed 1/)
+      .waitFor({ timeout: 40_000 });
+  });
+
+  it('calls again who was not reached, disconnects and connects', async () => {
+    await world.telephones.behave({ [BOB]: { does: 'busy' } });
+    const alice = await world.window('alice');
+    const { board } = alice;
+    await callFrom(alice, 'bob,carol');
+    await board.says(PEOPLE.bob, 'Busy').waitFor();
+    await world.telephones.behave({ [BOB]: talks('bob') });
+    await board.button(`Redial: ${PEOPLE.bob}`).click();
+    await board.says(PEOPLE.bob, 'In the call').waitFor();
+    await board.button(`Disconnect: ${PEOPLE.bob}`).click();
+    await board.group('Left').waitFor();
+    await board.unfold();
+    await board.says(PEOPLE.bob, 'Disconnected by Alice Martin').waitFor();
+    await world.telephones.isIdle(BOB);
+    await board.button(`Connect: ${PEOPLE.bob}`).click();
+    await board.says(PEOPLE.bob, 'In the call').waitFor();
+    await world.telephones.isIn(BOB);
+  });
+
+  it('adds somebody to the call, removes them, and takes that back', async () => {
+    const alice = await world.window('alice');
+    const { board, page } = alice;
+    await callFrom(alice, 'bob');
+    await board.says(PEOPLE.bob, 'In the call').waitFor();
+    await board.pane.getByRole('combobox', { name: 'Add people' }).fill('carol');
+    await page.keyboard.press('Enter');
+    await board.says(PEOPLE.carol, 'In the call').waitFor();
+    await board.tell(PEOPLE.carol, 'Remove from the conference');
+    await board.row(PEOPLE.carol).waitFor({ state: 'detached' });
+    await world.telephones.isIdle(CAROL);
+    await page.getByRole('button', { name: 'Undo' }).click();
+    await board.says(PEOPLE.carol, 'In the call').waitFor();
+  });
+
+  it('shows who hung up as having left', async () => {
+    const alice = await world.window('alice');
+    const { board } = alice;
+    await callFrom(alice, 'bob,carol');
+    await board.says(PEOPLE.bob, 'In the call').waitFor();
+    await board.says(PEOPLE.carol, 'In the call').waitFor();
+    await world.telephones.act(BOB, 'hangup');
+    await board.group('Left').waitFor();
+    await board.unfold();
+    await board.row(PEOPLE.bob).filter({ hasText: 'Left' }).waitFor();
+  });
+
+  it('tells that the initiator left and that the conference ended by it', async () => {
+    const alice = await world.window('alice');
+    const { board } = alice;
+    await callFrom(alice, 'bob');
+    await board.says(PEOPLE.bob, 'In the call').waitFor();
+    await world.telephones.act(ALICE, 'hangup');
+    await board.pane.getByText('The owner left, which ended it.').waitFor();
+    await board.pane.getByText('Left', { exact: true }).first().waitFor();
+    await world.telephones.isIdle(BOB);
+  });
+
+  it('shows who talks, and that others are silent', async () => {
+    await world.telephones.behave({ [BOB]: { does: 'answer', after_ms: 300, says: 'nothing' } });
+    const alice = await world.window('alice');
+    const { board } = alice;
+    await callFrom(alice, 'bob,carol');
+    await board.row(PEOPLE.carol).getByRole('img', { name: 'talks' }).waitFor();
+    await board.row(PEOPLE.bob).getByRole('img', { name: 'silent' }).waitFor();
+    await alice.list.getByText(/Carol Diaz talks|Alice Martin talks/).waitFor();
+  });
+});

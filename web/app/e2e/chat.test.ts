@@ -1,0 +1,52 @@
+import { describe, it } from 'vitest';
+import { PEOPLE, useWorld } from './world.ts';
+
+const world = useWorld();
+
+describe('a chat', () => {
+  it('tells how far a message came, who types, and what is unread', async () => {
+    const alice = await world.window('alice');
+    const bob = await world.window('bob');
+    const mine = await alice.chatWith(PEOPLE.bob);
+    const words = `Lot 7 is confirmed ${Date.now()}`;
+    await mine.send(words);
+    await mine.mark(words, 'Delivered').waitFor();
+    await bob.lineOf(PEOPLE.alice).filter({ hasText: 'unread' }).waitFor();
+    await bob.page.waitForFunction(() => /^\(\d+\) /.test(document.title));
+    const theirs = await bob.chatWith(PEOPLE.alice);
+    await theirs.message(words).waitFor();
+    await mine.mark(words, 'Read').waitFor();
+    await bob.lineOf(PEOPLE.alice).filter({ hasText: 'unread' }).waitFor({ state: 'detached' });
+    await theirs.field.pressSequentially('I am');
+    await alice.page.getByText('Bob Keller is typing').waitFor();
+    await theirs.send('I am at the gate');
+    await mine.message('I am at the gate').last().waitFor();
+    await alice.page.getByText('Bob Keller is typing').waitFor({ state: 'detached' });
+  });
+
+  it('keeps what was said, under its day, and what was not sent', async () => {
+    const alice = await world.window('alice');
+    const chat = await alice.chatWith(PEOPLE.bob);
+    const words = `Kept ${Date.now()}`;
+    await chat.send(words);
+    await chat.mark(words, 'Sent').or(chat.mark(words, 'Delivered')).or(chat.mark(words, 'Read')).waitFor();
+    await chat.field.fill('Not yet');
+    await alice.reload(new URL(alice.page.url()).pathname);
+    await chat.message(words).waitFor();
+    await chat.log.getByText('Today', { exact: true }).first().waitFor();
+    await alice.page.getByRole('textbox', { name: 'Write to Bob Keller' }).and(alice.page.getByText('Not yet')).waitFor();
+    await chat.field.fill('');
+  });
+
+  it('keeps a message for who is away', async () => {
+    const alice = await world.window('alice');
+    const chat = await alice.chatWith(PEOPLE.carol);
+    const words = `For later ${Date.now()}`;
+    await chat.send(words);
+    await chat.mark(words, 'Sent').waitFor();
+    const carol = await world.newWindow('carol');
+    await chat.mark(words, 'Delivered').waitFor();
+    await (await carol.chatWith(PEOPLE.alice)).message(words).waitFor();
+    await chat.mark(words, 'Read').waitFor();
+  });
+});

@@ -1,0 +1,82 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { callFrom } from './calling.ts';
+import { choose } from './pages/menu.ts';
+import { ALICE, BOB, BOB_AT_HOME, byHand, silent } from './telephones.ts';
+import { PEOPLE, useWorld } from './world.ts';
+
+const world = useWorld();
+
+describe('somebody who is called', () => {
+  beforeEach(() => world.telephones.behave({ [ALICE]: silent(), [BOB]: byHand, [BOB_AT_HOME]: byHand }));
+
+  it('joins from the window, and their telephone stops ringing', async () => {
+    const alice = await world.window('alice');
+    const bob = await world.window('bob');
+    await callFrom(alice, 'bob');
+    await bob.ringing.getByText('Alice Martin calls you').waitFor();
+    await bob.ringing.getByText('Alice Martin', { exact: true }).waitFor();
+    await world.telephones.rings(BOB);
+    await bob.ringing.getByRole('button', { name: 'Join here' }).click();
+    await world.telephones.isIdle(BOB);
+    await alice.board.row(PEOPLE.bob).filter({ hasText: 'Browser' }).getByText('In the call').waitFor();
+    await bob.board.says(PEOPLE.alice, 'In the call').waitFor();
+    await bob.ringing.waitFor({ state: 'detached' });
+    const card = (await bob.chatWith(PEOPLE.alice)).log.getByRole('article', { name: /^Invitation/ }).last();
+    await card.getByText('You joined here').waitFor();
+  });
+
+  it('is called at a telephone of their choice', async () => {
+    const alice = await world.window('alice');
+    const bob = await world.window('bob');
+    await callFrom(alice, 'bob');
+    await choose(bob.ringing.getByRole('button', { name: 'Call me at' }), /^Home/);
+    await world.telephones.rings(BOB_AT_HOME);
+    await world.telephones.isIdle(BOB);
+    await alice.board.row(PEOPLE.bob).filter({ hasText: 'Home' }).getByText('Ringing').waitFor();
+    await world.telephones.act(BOB_AT_HOME, 'answer');
+    await alice.board.says(PEOPLE.bob, 'In the call').waitFor();
+    await bob.ringing.waitFor({ state: 'detached' });
+  });
+
+  it('declines with a message, which the caller reads', async () => {
+    const alice = await world.window('alice');
+    const bob = await world.window('bob');
+    await callFrom(alice, 'bob');
+    await choose(bob.ringing.getByRole('button', { name: 'Decline with a message' }), 'I will call you back');
+    await alice.board.says(PEOPLE.bob, 'Declined').waitFor();
+    await alice.board.says(PEOPLE.bob, '“I will call you back”').waitFor();
+    await bob.ringing.waitFor({ state: 'detached' });
+    await world.telephones.isIdle(BOB);
+    await alice.board.endForAll();
+  });
+
+  it('finds a call that was missed, and calls back', async () => {
+    const alice = await world.window('alice');
+    const bob = await world.window('bob');
+    await callFrom(alice, 'bob');
+    await bob.ringing.waitFor();
+    await alice.board.endForAll();
+    await bob.ringing.waitFor({ state: 'detached' });
+    const chat = await bob.chatWith(PEOPLE.alice);
+    await chat.log.getByText('Missed call').last().waitFor();
+    await chat.log.getByRole('button', { name: 'Call back' }).last().click();
+    await bob.composer.row(PEOPLE.alice).waitFor();
+    await world.telephones.allIdle();
+  });
+
+  it('is only invited: no telephone rings, and the number in the answer is called', async () => {
+    const alice = await world.window('alice');
+    const bob = await world.window('bob');
+    const began = Date.now();
+    await alice.reload('/call?to=bob');
+    await alice.composer.row(PEOPLE.bob).waitFor();
+    await alice.composer.callMeAt(/^Work/);
+    await alice.composer.pane.getByRole('button', { name: 'Invite only' }).click();
+    await bob.ringing.getByText('Alice Martin invites you').waitFor();
+    await choose(bob.ringing.getByRole('button', { name: 'Call me at' }), /^Home/);
+    await world.telephones.rings(BOB_AT_HOME);
+    expect(world.telephones.log.filter((line) => line.number === BOB && line.at >= began)).toEqual([]);
+    await world.telephones.act(BOB_AT_HOME, 'answer');
+    await alice.board.says(PEOPLE.bob, 'In the call').waitFor();
+  });
+});

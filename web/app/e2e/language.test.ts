@@ -1,0 +1,32 @@
+import { afterAll, describe, it } from 'vitest';
+import { ALICE, BOB, CAROL, silent } from './telephones.ts';
+import { PEOPLE, useWorld } from './world.ts';
+
+const world = useWorld();
+
+describe('in German', () => {
+  afterAll(() => world.server.ask('carol', 'PUT', 'me', { name: PEOPLE.carol, language: 'en' }));
+
+  it('signs in, calls and ends', async () => {
+    await world.telephones.behave({ [ALICE]: silent(), [BOB]: { does: 'busy' }, [CAROL]: silent() });
+    const page = await world.open('/', { locale: 'de-DE' });
+    await page.getByLabel('Name', { exact: true }).fill('carol');
+    await page.getByLabel('Passwort', { exact: true }).fill('demo');
+    await page.keyboard.press('Enter');
+    // The language of a person is kept at the server, for all their windows.
+    await page.getByRole('button', { name: 'Settings' }).click();
+    await page.getByLabel('Language').selectOption({ label: 'Deutsch' });
+    await page.getByRole('heading', { level: 1, name: 'Einstellungen' }).waitFor();
+    await page.goto(new URL('/call?to=alice,bob', page.url()).href);
+    const list = page.getByRole('complementary', { name: 'Konferenztafel vor dem Anruf' });
+    await list.getByRole('button', { name: /Mich anrufen/ }).click();
+    await page.getByRole('menuitemradio', { name: /^Arbeit|^Büro|^Work/ }).click();
+    await list.getByRole('button', { name: '2 Personen anrufen' }).click();
+    const board = page.getByRole('complementary', { name: 'Konferenztafel', exact: true });
+    await board.getByRole('listitem').filter({ hasText: PEOPLE.alice }).getByText('Dabei').waitFor();
+    await board.getByRole('listitem').filter({ hasText: PEOPLE.bob }).getByText('Besetzt').waitFor();
+    await board.getByRole('button', { name: 'Für alle beenden' }).click();
+    await page.getByRole('alertdialog', { name: 'Für alle beenden?' }).getByRole('button', { name: 'Für alle beenden' }).click();
+    await board.getByText('Sie wurde für alle beendet.').waitFor();
+  });
+});

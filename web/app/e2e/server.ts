@@ -1,0 +1,62 @@
+/** What tests ask of the server beside the window: as its administrator, and as a program of one of its people. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Of the people that tests make; those of the demo have a shorter one. */
+export const PASSWORD = 'demo-demo';
+
+export class Server {
+  readonly #tokens = new Map<string, Promise<string>>();
+
+  constructor(
+    readonly url: string,
+    readonly data: string,
+  ) {}
+
+  /** Makes or renames an account, with {@link PASSWORD}. */
+  async person(user: string, name: string, telephones: readonly { label: string; number: string }[] = []): Promise<void> {
+    const account = `users/${user}@localhost`;
+    await this.#administrate('PUT', account, { name });
+    await this.#administrate('PUT', `${account}/password`, { password: PASSWORD });
+    await this.#administrate('PUT', `${account}/telephones`, telephones);
+  }
+
+  /** Asks REST as a person. */
+  async ask<T>(user: string, method: string, path: string, body?: unknown): Promise<T> {
+    return request<T>(this.url, method, path, await this.token(user), body);
+  }
+
+  token(user: string): Promise<string> {
+    const known = this.#tokens.get(user);
+    if (known) return known;
+    const token = request<{ token: string }>(this.url, 'POST', 'session', undefined, { user, password: 'demo' }).then((made) => made.token);
+    this.#tokens.set(user, token);
+    return token;
+  }
+
+  /** Ends what a test has left over. */
+  async endConferences(users: readonly string[]): Promise<void> {
+    for (const user of users) {
+      const { conferences } = await this.ask<{ conferences: { id: string; state: string }[] }>(user, 'GET', 'conferences');
+      for (const { id } of conferences) {
+        // Only its owner may, and it may be over by now.
+        await this.ask(user, 'POST', `conferences/${id}/end`).catch(() => undefined);
+      }
+    }
+  }
+
+  async #administrate(method: string, path: string, body: unknown): Promise<void> {
+    const key = readFileSync(join(this.data, 'administrator.key'), 'utf8').trim();
+    await request(this.url, method, path, key, body);
+  }
+}
+
+async function request<T>(url: string, method: string, path: string, token: string | undefined, body: unknown): Promise<T> {
+  const response = await fetch(`${url}/api/v1/${path}`, {
+    method,
+    headers: { ...(token ? { Authorization: `Bearer ${token}` } : {}), 'Content-Type': 'application/json' },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+  return (await response.json()) as T;
+}
