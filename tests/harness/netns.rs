@@ -83,7 +83,14 @@ impl TwoWays {
 
     /// Takes one of the ways down at the browser's end, the way a cable is pulled.
     pub fn take_down(&self, way: u8) -> anyhow::Result<()> {
-        ip(&["-n", &self.browser, "link", "set", &format!("way{way}"), "down"])
+        ip(&[
+            "-n",
+            &self.browser,
+            "link",
+            "set",
+            &format!("way{way}"),
+            "down",
+        ])
     }
 
     /// Runs a test of this binary, by its path, in the server's namespace, where it finds this by [`TwoWays::inside`]. Gives what it printed.

@@ -24,8 +24,8 @@ mod webhooks;
 mod window;
 
 pub use accounts::{
-    AccountView, Accounts, Change, Changed, MintedDevice, MintedToken, PlaceKind, SESSION_LABEL,
-    TelephoneView,
+    AccountView, Accounts, Change, Changed, DeviceView, MintedDevice, MintedToken, PlaceKind,
+    SESSION_LABEL, TelephoneView, TokenView,
 };
 pub use caller::{Caller, Keys, SCOPE_CONFERENCE, SCOPE_SESSION, SecretDigest};
 pub use dialplan::DialPlan;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use conference_core::{Actor, Create, Focus, Operation};
 use convoke_types::bridge::{BridgeCommand, BridgeEvent};
-use convoke_types::{CommandId, ConferenceId, Fault, FaultCode, ParticipantId};
+use convoke_types::{Aor, CommandId, ConferenceId, Fault, FaultCode, ParticipantId};
 use runtime::clock;
 use runtime::tasks::Tasks;
 use sha2::{Digest, Sha256};
@@ -191,7 +191,11 @@ impl ConferenceService {
         since: Option<u64>,
         wait: Duration,
     ) -> Result<Given, Fault> {
-        if let (Some(since), Some(mut versions)) = (since, self.shared.history.versions(conference))
+        // Nobody waits for what they may not see.
+        let history = &self.shared.history;
+        let may = |user: &Aor| history.concerns(conference, user);
+        if let (Some(since), Some(mut versions)) = (since, history.versions(conference))
+            && acting.user.as_ref().is_none_or(may)
         {
             // Too long a wait is answered with the state as it is.
             let _ = clock::within(wait, versions.wait_for(|version| *version > since)).await;
@@ -292,24 +296,26 @@ impl ConferenceService {
                 address: address.clone(),
                 request: request.headers.message_id.clone(),
             };
-            self.shared.reporter.subscribe(conference, subscriber);
-            // When it ended just now, its subscribers are forgotten already, and nobody would forget this one.
-            if !self.shared.history.is_running(conference) {
-                self.shared.reporter.forget(conference);
+            let Shared {
+                history, reporter, ..
+            } = &*self.shared;
+            reporter.subscribe(conference, subscriber);
+            // When it ended, or they were removed, just now, nobody would forget this one any more.
+            if !history.is_running(conference) {
+                reporter.forget(conference);
+            } else if !history.concerns(conference, user) {
+                reporter.keep(conference, |user| history.concerns(conference, user));
             }
         }
     }
 
     async fn command(&self, request: &Request, acting: Acting) -> Result<Given, Fault> {
-        let Some(actor) = acting.user.clone() else {
-            // The administrator's commands have no account to keep answers under.
-            return self.first_answer(request, &acting, None).await;
-        };
         let Some(id) = request.headers.message_id.clone() else {
             return self.first_answer(request, &acting, None).await;
         };
         let fingerprint = fingerprint(request);
-        let key = (id.clone(), actor);
+        let actor = kept_under(&acting)?;
+        let key = (id.clone(), actor.clone());
         let place = match self.shared.in_flight.enter(&key, &fingerprint)? {
             Entered::First(place) => place,
             Entered::Repeat(mut answer) => {
@@ -321,7 +327,7 @@ impl ConferenceService {
             }
         };
         let answer = self
-            .remembered_or_first(request, &acting, &id, fingerprint)
+            .remembered_or_first(request, &acting, &id, Durable { actor, fingerprint })
             .await;
         if let Ok(bytes) = &answer {
             place.answered(bytes.clone());
@@ -334,34 +340,23 @@ impl ConferenceService {
         request: &Request,
         acting: &Acting,
         id: &CommandId,
-        fingerprint: Vec<u8>,
+        durable: Durable,
     ) -> Result<Given, Fault> {
-        let Some(actor) = &acting.user else {
-            return Err(interrupted());
-        };
         let now = clock::unix_ms(clock::wall());
         if let Some(before) = self
             .shared
             .store
-            .answer(id, actor, now)
+            .answer(id, &durable.actor, now)
             .await
             .map_err(store_fault)?
         {
-            if before.fingerprint != fingerprint {
+            if before.fingerprint != durable.fingerprint {
                 return Err(reused());
             }
             tracing::info!(command = %id, "a repeated command gets its first answer");
             return Ok(role::remembered(before.answer));
         }
-        self.first_answer(
-            request,
-            acting,
-            Some(Durable {
-                actor: actor.clone(),
-                fingerprint,
-            }),
-        )
-        .await
+        self.first_answer(request, acting, Some(durable)).await
     }
 
     async fn first_answer(
@@ -540,6 +535,17 @@ fn actor(acting: &Acting) -> Actor {
         user: acting.user.clone(),
         administrator: acting.administrator,
     }
+}
+
+/// Under whom answers are kept. Who runs the server has no account; `invalid` is nobody's domain (RFC 2606 §2).
+fn kept_under(acting: &Acting) -> Result<Aor, Fault> {
+    let administrator = || Aor::new("administrator", "convoke.invalid");
+    let reserved = |_| Fault::new(FaultCode::Internal, "a reserved address", "another");
+    acting
+        .user
+        .clone()
+        .map_or_else(administrator, Ok)
+        .map_err(reserved)
 }
 
 /// Refuses what comes too late; the one place where that is judged. A repeat is answered before this is asked: it does

@@ -234,11 +234,28 @@ pub enum UserCommand {
         #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u16).range(1..=3650))]
         days: u16,
     },
+    /// List the device passwords in force.
+    Devices {
+        /// The account.
+        user: String,
+    },
     /// Take back a device password by its id.
     Revoke {
         /// The account.
         user: String,
-        /// The id that was printed when it was made.
+        /// Its id, as `devices` shows it.
+        id: i64,
+    },
+    /// List the tokens of programs that are good.
+    Tokens {
+        /// The account.
+        user: String,
+    },
+    /// Take back a program's token by its id, and with it the webhooks that it made.
+    RevokeToken {
+        /// The account.
+        user: String,
+        /// Its id, as `tokens` shows it.
         id: i64,
     },
 }

@@ -13,6 +13,7 @@ mod table;
 use std::sync::Arc;
 use std::time::Instant;
 
+use convoke_types::address::CONFERENCE_USER;
 use sip_proto::endpoint::{ClientTx, ServerTx, UDP_REQUEST_MAX_BYTES};
 use sip_proto::{
     Edit, FlowId, HeaderName, Message, Method, ParseError, Scheme, Source, Target, Uri,
@@ -27,8 +28,6 @@ use crate::server::{ALLOW, ImServer, Request, Stop};
 pub(crate) use table::Forwards;
 use table::{FURTHER_2XX, TIMER_C};
 
-/// What the user part of a conference's URI begins with.
-const CONFERENCE: &str = "conf-";
 /// Bytes that our Via adds to a request at most.
 const VIA_ROOM: usize = 160;
 
@@ -210,7 +209,7 @@ impl ImServer {
         let user = uri.user_decoded();
         self.service.is_some()
             && uri.is_sip()
-            && user.is_some_and(|user| user.starts_with(CONFERENCE))
+            && user.is_some_and(|user| user.starts_with(CONFERENCE_USER))
             && self.serves(uri)
     }
 }

@@ -69,7 +69,7 @@ settings! {
         pub listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8060));
         /// Addresses for HTTPS, and for WebSockets under TLS, with the certificate of the IM server.
         pub tls: Vec<SocketAddr> = vec![], like "[\"0.0.0.0:8443\"]";
-        /// Web origins whose pages may connect (SIP over WebSocket), besides the server's own; "*": all.
+        /// Web origins whose pages may use REST with a token and connect by SIP over WebSocket, besides the server's own; "*": all.
         pub origins: Vec<String> = vec![], like "[\"https://intranet.example.org\"]";
         /// Networks that webhooks may reach although they are not public: this machine and private networks are refused otherwise.
         pub webhook_networks: Vec<Cidr> = vec![], like "[\"10.1.0.0/16\"]";

@@ -266,6 +266,7 @@ impl Server {
             accounts: accounts.clone(),
             webhooks,
             public_url: url.clone(),
+            origins: config.http.origins.clone(),
             shutdown: http_tasks.shutdown_token().clone(),
         });
         let mut router = router.merge(routes).merge(pages);

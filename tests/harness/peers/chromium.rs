@@ -264,7 +264,9 @@ fn microphone(microphone: &Microphone, dir: &Path) -> anyhow::Result<(Vec<String
     let (says, ending) = match microphone {
         Microphone::Says(says) => (says, "%noloop"),
         Microphone::Repeats(says) => (says, ""),
-        Microphone::Refused => return Ok((vec!["--use-fake-device-for-media-stream".into()], false)),
+        Microphone::Refused => {
+            return Ok((vec!["--use-fake-device-for-media-stream".into()], false));
+        }
         Microphone::Of(_) => return Ok((Vec::new(), true)),
     };
     let file: PathBuf = dir.join("says.wav");
@@ -273,7 +275,10 @@ fn microphone(microphone: &Microphone, dir: &Path) -> anyhow::Result<(Vec<String
         "--use-file-for-fake-audio-capture={}{ending}",
         file.display()
     );
-    Ok((vec!["--use-fake-device-for-media-stream".into(), file], true))
+    Ok((
+        vec!["--use-fake-device-for-media-stream".into(), file],
+        true,
+    ))
 }
 
 fn sound(said: &Value) -> anyhow::Result<Sound> {
@@ -290,7 +295,10 @@ fn sound(said: &Value) -> anyhow::Result<Sound> {
     Ok(Sound {
         own: said["kind"] == "own",
         rate,
-        blocks: placed(&serde_json::from_value::<Vec<Block>>(said["blocks"].clone())?, rate),
+        blocks: placed(
+            &serde_json::from_value::<Vec<Block>>(said["blocks"].clone())?,
+            rate,
+        ),
         samples,
     })
 }

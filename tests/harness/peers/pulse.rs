@@ -23,15 +23,26 @@ impl Pulse {
             dir.path().join("native").display()
         );
         command
-            .args(["-n", "-v", "--daemonize=no", "--use-pid-file=no", "--log-target=stderr"])
+            .args([
+                "-n",
+                "-v",
+                "--daemonize=no",
+                "--use-pid-file=no",
+                "--log-target=stderr",
+            ])
             .args(["--exit-idle-time=-1", "--realtime=no", "--high-priority=no"])
-            .args(["-L", &socket, "-L", "module-null-sink sink_name=loudspeaker"])
+            .args([
+                "-L",
+                &socket,
+                "-L",
+                "module-null-sink sink_name=loudspeaker",
+            ])
             // Nothing of anybody's own is used or changed.
             .env("HOME", dir.path())
             .env("XDG_RUNTIME_DIR", dir.path())
             .env("XDG_CONFIG_HOME", dir.path());
-        let program = Program::start(command)
-            .context("PulseAudio is not installed: run `make setup`")?;
+        let program =
+            Program::start(command).context("PulseAudio is not installed: run `make setup`")?;
         program.wait_line("the start of PulseAudio", |line| {
             line.text.contains("Daemon startup complete")
         })?;

@@ -251,6 +251,7 @@ async fn what_is_late_unknown_or_not_asserted_is_refused_and_dials_nobody() {
     let eve = Caller::Person {
         aor: aor("bob"),
         scopes: vec![api::SCOPE_CONFERENCE.into()],
+        token: None,
     };
     let refused = stage.raw(&forged, eve).await;
     let fault = soap_proto::parse_response(&refused.envelope)

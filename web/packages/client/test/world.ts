@@ -361,7 +361,7 @@ export class RestServer {
   readonly status = new Map<string, number>();
 
   constructor(readonly peer: Peer) {
-    const session = (token: string) => ({ token, expires_at: Date.now() + 900_000 });
+    const session = (token: string) => ({ token, expiresAt: Date.now() + 900_000 });
     const me = { user: `alice@${DOMAIN}`, name: 'Alice Martin', language: 'en' };
     this.routes.set('POST /session', () => ({ ...session('token-1'), ...me, domain: DOMAIN, sip: '/sip' }));
     this.routes.set('POST /session/renew', () => {

@@ -14,7 +14,7 @@ export type MessageRow = Schemas['Message'];
 export type ChatRow = Schemas['Chat'];
 export type CallRow = Schemas['CallRecord'];
 export type TelephoneRow = Schemas['Telephone'];
-export type SessionRow = Pick<Schemas['Session'], 'token' | 'expires_at'> & Partial<Schemas['Session']>;
+export type SessionRow = Pick<Schemas['Session'], 'token' | 'expiresAt'> & Partial<Schemas['Session']>;
 
 /** Entries of a page. */
 const CONTACTS = 500;

@@ -101,7 +101,7 @@ export class SessionModel extends State<SessionState> implements Session {
   useToken(token: string, renew?: () => Promise<string | undefined>): Promise<boolean> {
     const turn = this.#begin();
     this.#ask = renew ?? (async () => undefined);
-    return this.#open({ token, expires_at: 0 }, turn);
+    return this.#open({ token, expiresAt: 0 }, turn);
   }
 
   async signOut(): Promise<void> {
@@ -272,7 +272,7 @@ export class SessionModel extends State<SessionState> implements Session {
     rest.token = row.token;
     const now = this.#core.line?.ua.serverNow() ?? platform.now();
     // A third of its life is left then; a clock that is wrong by hours must not make us ask all the time.
-    const life = row.expires_at > 0 ? Math.min(Math.max(row.expires_at - now, 30_000), 86_400_000) : TOKEN_LIFE_MS;
+    const life = row.expiresAt > 0 ? Math.min(Math.max(row.expiresAt - now, 30_000), 86_400_000) : TOKEN_LIFE_MS;
     this.#renewAt.set((life * 2) / 3, () => void this.#renewInTime());
   }
 
@@ -295,7 +295,7 @@ export class SessionModel extends State<SessionState> implements Session {
     const turn = this.#turn;
     if (this.#ask) {
       const token = await this.#ask().catch(() => undefined);
-      if (token && turn === this.#turn) this.#take({ token, expires_at: 0 });
+      if (token && turn === this.#turn) this.#take({ token, expiresAt: 0 });
       return token ? 'renewed' : 'refused';
     }
     const result = await this.#core.api.renew();
