@@ -375,7 +375,7 @@ fn nobody_moves_somebody_else_or_to_where_they_are() {
     ] {
         let fault = world.command(user(actor), operation).unwrap_err();
         assert_eq!(fault.code, FaultCode::WrongState);
-        check(&world.out, &["reply"]);
+        check(&world.out, &["fault wrong-state"]);
     }
     // An owner who was never in was not reached, wherever they are called.
     let mut world = World::wide();
