@@ -30,7 +30,7 @@ use phones::{Act, Behaviour, Doing, Ear, Happening, Mouth, Network, PhoneEvent, 
 use runtime::clock;
 use runtime::tasks::Shutdown;
 use serde::{Deserialize, Serialize};
-use server::Peer;
+use server::Connection;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -336,7 +336,7 @@ async fn audio(
     State(network): State<Network>,
     State(shutdown): State<Shutdown>,
     Path(number): Path<String>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
+    ConnectInfo(connection): ConnectInfo<Connection>,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
@@ -355,7 +355,7 @@ async fn audio(
         .max_message_size(AUDIO_MAX_BYTES)
         .max_frame_size(AUDIO_MAX_BYTES)
         .on_upgrade(async move |socket| {
-            peer.upgraded();
+            connection.upgraded();
             let talk = converse(socket, &ear, &mouth);
             shutdown.unless_cancelled(talk).await;
         })

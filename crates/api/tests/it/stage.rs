@@ -127,7 +127,6 @@ impl Stage {
                 call: call.to_owned(),
                 conference: conference.clone(),
                 user: aor(user),
-                name: user.to_owned(),
             })
             .await
             .unwrap();
