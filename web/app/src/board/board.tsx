@@ -368,7 +368,6 @@ function BoardView({ board, next }: { board: Board; next: Composer | undefined }
                 <MyPlace
                   place={me.place}
                   places={me.places}
-                  anyNumber={me.anyNumber}
                   onPlace={(place) => {
                     const move = () => void board.setMyPlace(place);
                     if (typeof place !== 'string' && place.kind === 'browser') leaving.first(move, state.id, true);

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { board, here, live, me, row } from '../fixtures/board-data.ts';
+import { board, here, live, row } from '../fixtures/board-data.ts';
 import { bob, carol, harbour } from '../fixtures/cast.ts';
 import { heirs } from './leave.tsx';
 import { endsForOthers } from './leaving.ts';
@@ -14,11 +14,4 @@ it('asks an owner who is not alone, and nobody else', () => {
 it('offers moderators first, and only who can own it', () => {
   const rows = [row(carol, 'joined'), row(harbour, 'joined'), row(bob, 'joined', { role: 'moderator' })];
   expect(heirs(rows).map((one) => one.person.name)).toEqual(['Bob Keller', 'Carol Diaz']);
-});
-
-it('lets an owner at a telephone come in here only', () => {
-  expect(me()).toMatchObject({ anyNumber: false });
-  expect(me().actions.has('set-place')).toBe(true);
-  expect(here().actions.has('set-place')).toBe(false);
-  expect(me({ role: 'participant' })).toMatchObject({ anyNumber: true });
 });

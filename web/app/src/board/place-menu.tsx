@@ -51,11 +51,9 @@ interface ChoicesProps {
   onPlace: (place: Place | string) => void;
   person?: Person;
   mine?: boolean;
-  /** A number that is no place of theirs may be given too. */
-  anyNumber?: boolean;
 }
 
-function Choices({ place, places, onPlace, person, mine, anyNumber = true }: ChoicesProps) {
+function Choices({ place, places, onPlace, person, mine }: ChoicesProps) {
   const { t } = useI18n();
   const { view } = useModels();
   const word = usePlaceWord();
@@ -74,23 +72,19 @@ function Choices({ place, places, onPlace, person, mine, anyNumber = true }: Cho
           </MenuRadio>
         ))}
       </MenuRadios>
-      {anyNumber && (
-        <>
-          <MenuLine />
-          <MenuItem
-            icon="pad"
-            onClick={() => view.patch({ number: { board: true, ...(person ? { person } : {}), give: (number) => onPlace(number) } })}
-          >
-            {t.anotherNumber}
-          </MenuItem>
-        </>
-      )}
+      <MenuLine />
+      <MenuItem
+        icon="pad"
+        onClick={() => view.patch({ number: { board: true, ...(person ? { person } : {}), give: (number) => onPlace(number) } })}
+      >
+        {t.anotherNumber}
+      </MenuItem>
     </>
   );
 }
 
 /** Where I am called: this browser, a telephone of mine, another number. */
-export function MyPlace({ place, places, onPlace, anyNumber = true }: Omit<PlaceMenuProps, 'person'> & { anyNumber?: boolean }) {
+export function MyPlace({ place, places, onPlace }: Omit<PlaceMenuProps, 'person'>) {
   const { t } = useI18n();
   const word = usePlaceWord();
   return (
@@ -108,7 +102,7 @@ export function MyPlace({ place, places, onPlace, anyNumber = true }: Omit<Place
         </button>
       }
     >
-      <Choices place={place} places={places} onPlace={onPlace} mine anyNumber={anyNumber} />
+      <Choices place={place} places={places} onPlace={onPlace} mine />
     </DropMenu>
   );
 }

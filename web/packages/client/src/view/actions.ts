@@ -5,12 +5,6 @@
 import { isCalling, isIn, isLive } from '../conference/model.js';
 import type { BoardAction, BoardGroups, BoardMe, BoardRow, ConferenceAction, Role } from './types.js';
 
-/**
- * Whether the service moves somebody who is in, or rings, when they call themselves at another place. As long as it does not, they are disconnected
- * first, which ends the conference of an owner.
- */
-export const SERVICE_MOVES = false as boolean;
-
 /** With somebody else's row, by one of the role `mine`. */
 export function rowActions(
   row: Pick<BoardRow, 'role' | 'muted' | 'hand' | 'state' | 'person'>,
@@ -36,15 +30,9 @@ export function rowActions(
   return actions;
 }
 
-/** Which places I may choose for myself: an owner who may not be moved can still come into this browser, which leaves the telephone by that. */
-export function myPlacesNow(me: Pick<BoardMe, 'role' | 'state' | 'here'>, sound: boolean): 'all' | 'browser' | 'none' {
-  if (SERVICE_MOVES || me.role !== 'owner' || !isLive(me.state)) return 'all';
-  return sound && !me.here ? 'browser' : 'none';
-}
-
-/** With my own row. */
-export function myActions(me: Pick<BoardMe, 'role' | 'state' | 'here'>, sound: boolean): ReadonlySet<BoardAction> {
-  return new Set(myPlacesNow(me, sound) === 'none' ? [] : (['set-place'] as const));
+/** With my own row: the service moves whoever is in, or rings, to the place where they call themselves. */
+export function myActions(): ReadonlySet<BoardAction> {
+  return new Set(['set-place']);
 }
 
 /** With the whole. */

@@ -7,7 +7,7 @@ import type { Outcome } from '../soap/client.js';
 import type { ConferenceOperation, ParticipantOperation } from '../soap/service.js';
 import { State, same } from '../util/store.js';
 import { Alarm } from '../util/timer.js';
-import { conferenceActions, myActions, myPlacesNow, rowActions, SERVICE_MOVES } from './actions.js';
+import { conferenceActions, myActions, rowActions } from './actions.js';
 import type { Commands } from './commands.js';
 import { myPlaces, rememberPlace } from './composer.js';
 import { type Core, initialsOf, type Line, titleOf } from './core.js';
@@ -248,9 +248,9 @@ export class BoardModel extends State<BoardState> implements Board {
     const me = this.get().me;
     rememberPlace(this.#parts.core, chosen);
     if (!me || chosen.kind === 'browser') return this.join();
-    if (!me.anyNumber) return this.#refuse(problem('wrong-state', 'the owner is in'));
     this.#choose(me.participant, chosen);
-    return this.#call('redial', me.participant, isLive(me.state) && !SERVICE_MOVES);
+    // The service moves me there; nothing has to end first.
+    return this.#call('redial', me.participant, false);
   }
 
   async join(): Promise<boolean> {
@@ -490,23 +490,19 @@ export class BoardModel extends State<BoardState> implements Board {
     this.#rows.delete(one.id);
     const call = myCall.get();
     const here = call.conference === this.id && call.status !== 'idle';
-    const sound = core.platform.media !== undefined;
-    const me = { role: one.role, state: row.state, here };
-    const may = myPlacesNow(me, sound);
-    const mine = may === 'all' ? myPlaces(core, telephones) : sound ? [BROWSER] : [];
-    const now = here ? BROWSER : placeNamed(one.place, myPlaces(core, telephones));
+    const mine = myPlaces(core, telephones);
+    const now = here ? BROWSER : placeNamed(one.place, mine);
     const place = this.#places.get(one.id) ?? now;
     return {
       ...row,
       place,
       places: withPlace(withPlace(mine, now), place),
-      actions: over ? new Set() : myActions(me, sound),
+      actions: over ? new Set() : myActions(),
       // As it is here, and as it will be for the others.
       muted: myMute.wanted(this.id) ?? (one.muted || (here && call.muted)),
       here,
       mutedByModerator: one.muted && this.#mutedByModerator,
       sound: here ? call.problem : undefined,
-      anyNumber: may === 'all',
     };
   }
 }

@@ -6,7 +6,6 @@ import { problem, problemOf } from '../problem.js';
 import { uriOf } from '../sip/uri.js';
 import { State, same } from '../util/store.js';
 import { Alarm } from '../util/timer.js';
-import { SERVICE_MOVES } from './actions.js';
 import { BoardModel } from './board.js';
 import type { CallsModel } from './calls.js';
 import { Commands } from './commands.js';
@@ -391,7 +390,7 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
       await this.#commands.request({ name: 'decline', conference, participant: mine.id, words: note });
       return undefined;
     }
-    const outcome = await this.#commands.callAt(conference, mine.id, answer.callAt, isLive(mine.leg?.state) && !SERVICE_MOVES);
+    const outcome = await this.#commands.callAt(conference, mine.id, answer.callAt, false);
     if ('answer' in outcome) this.openBoard(conference);
     return problemOf(outcome);
   }

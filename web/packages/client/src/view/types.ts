@@ -640,8 +640,6 @@ export interface BoardMe extends BoardRow {
   readonly mutedByModerator: boolean;
   /** Why I am not heard, or do not hear, from here. */
   readonly sound?: Problem;
-  /** Besides `places` a number may be given (`setMyPlace`). */
-  readonly anyNumber: boolean;
 }
 
 export interface BoardState {
