@@ -389,3 +389,32 @@ fn going_down_takes_the_registration_back() {
     scene.give(scene.flow, request);
     scene.one("SIP/2.0 503");
 }
+
+#[test]
+fn what_finds_no_room_is_told_whole_after_a_while() {
+    let mut scene = Scene::crowded(4);
+    scene.follow("alice", &conference(1, &[("alice", Joined, false)]));
+    for user in ["a", "b", "c", "d"] {
+        let person = format!("{user}@{DOMAIN}");
+        scene.core.handle_phone(&person, true, scene.now);
+    }
+    scene.run();
+    let under_way = scene.sent();
+    assert_eq!(under_way.len(), 4);
+    let both = [("alice", Joined, false), ("bob", Ringing, false)];
+    scene.snapshot(conference(2, &both));
+    scene.advance(2 * PACE);
+    scene.nothing();
+    for publish in under_way {
+        scene.answer_with(
+            &publish,
+            200,
+            &[("SIP-ETag", "t"), ("Expires", "600")],
+            None,
+        );
+    }
+    scene.advance(Duration::from_secs(1));
+    let told = scene.told();
+    assert_eq!(told.kind, "full");
+    assert!(told.text.contains("sip:bob@example.org"), "{}", told.text);
+}

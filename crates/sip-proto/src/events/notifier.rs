@@ -466,8 +466,11 @@ impl Notifier {
                 self.by_tx.insert(tx, sub);
                 self.arm(sub);
             }
-            // Too much under way: later, when the next change comes or the subscription ends.
-            Err(_) if found.ending.is_none() => self.arm(sub),
+            // Too much under way: later, and then everything, since the watcher has missed this.
+            Err(_) if found.ending.is_none() => {
+                found.again(now);
+                self.arm(sub);
+            }
             Err(_) => self.remove(sub),
         }
     }
@@ -497,9 +500,7 @@ impl Notifier {
         };
         if let Some(found) = self.subscriptions.get_mut(&sub) {
             found.pending = None;
-            found.whole = true;
-            found.dirty = true;
-            found.not_before = now.checked_add(SEND_AGAIN).unwrap_or(now);
+            found.again(now);
         }
         self.consider(sub, now);
         true
@@ -647,6 +648,15 @@ impl Notifier {
                 self.by_watcher.remove(&found.watch.watcher);
             }
         }
+    }
+}
+
+impl Subscription {
+    /// What was to be told did not get out: it is told after a while.
+    fn again(&mut self, now: Instant) {
+        self.whole = true;
+        self.dirty = true;
+        self.not_before = now.checked_add(SEND_AGAIN).unwrap_or(now);
     }
 }
 
