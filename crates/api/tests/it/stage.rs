@@ -123,7 +123,6 @@ impl Stage {
                 call: call.to_owned(),
                 conference: conference.clone(),
                 user: aor(user),
-                name: user.to_owned(),
             })
             .await
             .unwrap();
