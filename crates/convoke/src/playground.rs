@@ -27,7 +27,7 @@ use futures_util::Stream;
 use phones::{Act, Behaviour, Doing, Ear, Happening, Mouth, Network, PhoneEvent, PhoneState, What};
 use runtime::clock;
 use serde::{Deserialize, Serialize};
-use server::Peer;
+use server::Connection;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -274,7 +274,7 @@ fn known(network: &Network, number: &str) -> Result<E164, Refusal> {
 async fn audio(
     State(network): State<Network>,
     Path(number): Path<String>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
+    ConnectInfo(connection): ConnectInfo<Connection>,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
@@ -293,7 +293,7 @@ async fn audio(
         .max_message_size(AUDIO_MAX_BYTES)
         .max_frame_size(AUDIO_MAX_BYTES)
         .on_upgrade(async move |socket| {
-            peer.upgraded();
+            connection.upgraded();
             converse(socket, &ear, &mouth).await;
         })
 }

@@ -107,7 +107,7 @@ impl Server {
         Self::start_with(config, axum::Router::new()).await
     }
 
-    /// As [`start`](Self::start), with further pages on the HTTP addresses. Their handlers find a [`Peer`](crate::Peer) in
+    /// As [`start`](Self::start), with further pages on the HTTP addresses. Their handlers find a [`Connection`](crate::Connection) in
     /// axum's `ConnectInfo`.
     pub async fn start_with(config: Config, pages: axum::Router) -> Result<Self, StartError> {
         let faults: Vec<Finding> = check_sense(&config)
