@@ -152,7 +152,11 @@ impl ImServer {
             // A 503 of theirs is not ours: it would tell the client to leave us (step 6).
             503 => {
                 if let Some(forward) = self.forwards.end(tx) {
-                    self.refuse(&forward.request, 500, now);
+                    let mut answer = self.refusal(&forward.request, 500);
+                    if let Some(after) = response.header(HeaderName::RetryAfter) {
+                        answer = answer.header(HeaderName::RetryAfter, after);
+                    }
+                    self.respond(&forward.request, answer, now);
                 }
                 return true;
             }

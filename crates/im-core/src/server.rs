@@ -537,7 +537,7 @@ impl ImServer {
         self.respond_to_anybody(request, answer, now);
     }
 
-    fn refusal(&mut self, request: &Request, status: u16) -> ResponseBuilder {
+    pub(crate) fn refusal(&mut self, request: &Request, status: u16) -> ResponseBuilder {
         let mut answer = self.reply(&request.message, status);
         match status {
             503 => {

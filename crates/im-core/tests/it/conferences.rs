@@ -92,6 +92,7 @@ fn serve(world: &mut World, service: &Device, request: &Message, status: u16) {
         .to_tag("service")
         .record_route()
         .header(HeaderName::Contact, contact)
+        .header(HeaderName::RetryAfter, 5)
         .build();
     world.send_bytes(&service.source, answer.as_bytes().clone());
 }
@@ -710,7 +711,9 @@ fn what_is_under_way_is_bounded() {
     assert_eq!(world.ask(&bob, &request).status(), Some(503));
     // A 503 of the service is not ours.
     serve(&mut world, &service, &third, 503);
-    assert_eq!(statuses(&world.received(&bob)), [500]);
+    let refused = world.received(&bob);
+    assert_eq!(statuses(&refused), [500]);
+    assert_eq!(refused[0].header(HeaderName::RetryAfter), Some("5"));
     // A third connection has no room until one of them closes.
     let mut desk = world.registered("bob", Transport::Tls);
     let mut end = End::new(&desk, "bob-3");
