@@ -356,8 +356,12 @@ async fn audio(
         .max_frame_size(AUDIO_MAX_BYTES)
         .on_upgrade(async move |socket| {
             connection.upgraded();
+<<<<<<< HEAD
             let talk = converse(socket, &ear, &mouth);
             shutdown.unless_cancelled(talk).await;
+=======
+            converse(socket, &ear, &mouth).await;
+>>>>>>> w-core
         })
 }
 

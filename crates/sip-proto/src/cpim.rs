@@ -13,6 +13,8 @@ pub const CONTENT_TYPE: &str = "message/cpim";
 pub const IMDN_CONTENT_TYPE: &str = "message/imdn+xml";
 /// The type of the word that somebody is typing (RFC 3994).
 pub const TYPING_CONTENT_TYPE: &str = "application/im-iscomposing+xml";
+/// The namespace of RFC 5438's header fields.
+const IMDN: &str = "urn:ietf:params:imdn";
 /// What a wrapped part without Content-Type is (RFC 2045 §5.2).
 const DEFAULT_TYPE: &str = "text/plain";
 /// Largest head (both groups of header fields) that is read, in bytes.
@@ -43,9 +45,11 @@ struct Field {
     value: String,
 }
 
-/// What an envelope wraps. What its own header fields say is between its sender and receiver; here they only have to be some.
+/// What an envelope wraps, and the name that it goes by. What else its header fields say is between its sender and receiver; here
+/// they only have to be some.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cpim {
+    message_id: Option<String>,
     mime: Vec<Field>,
     content: Bytes,
 }
@@ -60,9 +64,15 @@ impl Cpim {
         let left = FIELDS_MAX.saturating_sub(fields.len());
         let (mime, after) = group(body, after, true, left)?;
         Ok(Self {
+            message_id: in_namespace(&fields, IMDN, "Message-ID").map(unescaped),
             mime,
             content: body.slice(after.min(body.len())..),
         })
+    }
+
+    /// The sender's own name for the message, which notifications of what became of it repeat (RFC 5438 §6.3).
+    pub fn message_id(&self) -> Option<&str> {
+        self.message_id.as_deref()
     }
 
     /// The type of what is wrapped, with its parameters.
@@ -83,6 +93,33 @@ impl Cpim {
     pub fn content(&self) -> &Bytes {
         &self.content
     }
+}
+
+/// The field of this name, by whatever prefix the header fields before it call its namespace (RFC 3862 §3.4).
+fn in_namespace<'a>(fields: &'a [Field], namespace: &str, name: &str) -> Option<&'a str> {
+    let mut prefixes: Vec<(&str, &str)> = Vec::new();
+    for field in fields {
+        if field.name == "NS" {
+            let Some((prefix, rest)) = field.value.split_once('<') else {
+                continue;
+            };
+            let uri = rest.split_once('>').map_or(rest, |(uri, _)| uri);
+            prefixes.retain(|(known, _)| *known != trim(prefix));
+            prefixes.push((trim(prefix), uri));
+            continue;
+        }
+        let (prefix, bare) = field
+            .name
+            .split_once('.')
+            .unwrap_or(("", field.name.as_str()));
+        let is_theirs = prefixes
+            .iter()
+            .any(|(known, uri)| *known == prefix && *uri == namespace);
+        if is_theirs && bare == name {
+            return Some(&field.value);
+        }
+    }
+    None
 }
 
 /// One group of header fields from `start` on, and where what follows its empty line begins.
@@ -135,6 +172,45 @@ fn field(line: &str) -> Result<Field, CpimError> {
     })
 }
 
+/// A value without its escapes (RFC 3862 §2.3.1); what is no escape stays as it is.
+fn unescaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('\\') {
+        out.push_str(before);
+        let mut chars = after.chars();
+        let plain = match chars.next() {
+            Some(same @ ('\\' | '"' | '\'')) => Some(same),
+            Some('b') => Some('\u{8}'),
+            Some('t') => Some('\t'),
+            Some('n') => Some('\n'),
+            Some('r') => Some('\r'),
+            Some('u') => {
+                let hex = chars.as_str().get(..4);
+                let code = hex.and_then(|hex| u32::from_str_radix(hex, 16).ok());
+                let found = code.and_then(char::from_u32);
+                if found.is_some() {
+                    chars = chars.as_str().get(4..).unwrap_or_default().chars();
+                }
+                found
+            }
+            _ => None,
+        };
+        match plain {
+            Some(plain) => {
+                out.push(plain);
+                rest = chars.as_str();
+            }
+            None => {
+                out.push('\\');
+                rest = after;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,9 +228,28 @@ mod tests {
              imdn.Disposition-Notification: positive-delivery, negative-delivery\r\n\r\n\
              Content-type: text/plain;\r\n charset=utf-8\r\nContent-length: 12\r\n\r\nHello World\r\n\r\nagain";
         let cpim = read(text).unwrap();
+        assert_eq!(cpim.message_id(), Some("34jk324j"));
         assert_eq!(cpim.content_type(), "text/plain; charset=utf-8");
         assert!(cpim.content_type_is("Text/Plain"));
         assert_eq!(cpim.content(), "Hello World\r\n\r\nagain");
+    }
+
+    #[test]
+    fn a_name_is_found_by_its_namespace_and_read_without_escapes() {
+        let named = |head: &str| {
+            let cpim = read(&format!("{head}\r\n\r\n\r\n\r\n")).unwrap();
+            cpim.message_id().map(str::to_owned)
+        };
+        let ns = "NS: m <urn:ietf:params:imdn>";
+        assert_eq!(named(&format!("{ns}\r\nm.Message-ID: 1")).unwrap(), "1");
+        let escaped = format!("{ns}\r\nm.Message-ID: a\\\\b\\u0041\\x");
+        assert_eq!(named(&escaped).unwrap(), "a\\bA\\x");
+        assert_eq!(named(&format!("m.Message-ID: 1\r\n{ns}")), None);
+        assert_eq!(
+            named("NS: m <urn:other>\r\nm.Message-ID: 1"),
+            None,
+            "of another namespace"
+        );
     }
 
     #[test]

@@ -70,9 +70,9 @@ pub(crate) fn parse(content_type: &str, body: &Bytes) -> Parsed {
         Ok(envelope) => Parsed {
             content: simple(envelope.content_type(), envelope.content()),
             imdn: envelope
-                .imdn()
-                .map(|imdn| imdn.message_id)
-                .filter(|id| id.len() <= IMDN_MAX_BYTES),
+                .message_id()
+                .filter(|id| id.len() <= IMDN_MAX_BYTES)
+                .map(str::to_owned),
         },
         Err(_) => Parsed {
             content: Content::Other,
