@@ -55,7 +55,7 @@ describe('the board', () => {
     await alice.composer.callMeAt(/^Work/);
     await alice.composer.call.click();
     await alice.board.says(PEOPLE.bob, 'In the call').waitFor();
-    await choose(alice.board.row(PEOPLE.bob).getByRole('button', { name: PEOPLE.bob }), 'Mute');
+    await choose(alice.board.row(PEOPLE.bob).getByRole('button', { name: PEOPLE.bob, exact: true }), 'Mute');
     await alice.board.says(PEOPLE.bob, 'Muted').waitFor();
     await page.getByRole('group', { name: 'Panes' }).getByRole('button', { name: 'Chat' }).click();
     await chat.field.waitFor();
