@@ -478,6 +478,7 @@ export const de: Words = {
     enter: 'Enter',
   },
   phones: {
+    heading: 'Telefone zum Ausprobieren',
     title: (count) => n(count, { one: '# Telefon zum Ausprobieren', other: '# Telefone zum Ausprobieren' }),
     say: 'Nummern eines simulierten Netzes; dieser Server ruft sie über eine Leitung an. Beginnen Sie einen Anruf im Hauptfenster, nehmen Sie hier ab, lehnen Sie ab oder drücken Sie Tasten, und sehen Sie, wie die Tafel folgt.',
     open: 'Hauptfenster öffnen',

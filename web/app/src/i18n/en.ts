@@ -491,6 +491,7 @@ export const en = {
     enter: 'Enter',
   },
   phones: {
+    heading: 'Telephones to try it with',
     title: (count: number) => n(count, { one: '# telephone to try it with', other: '# telephones to try it with' }),
     say: 'Numbers of a simulated network; this server rings them over a trunk. Start a call in the main window, then answer, refuse or press keys here and watch the board follow.',
     open: 'Open the main window',
