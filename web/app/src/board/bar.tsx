@@ -27,7 +27,7 @@ function useGrow() {
 }
 
 function Running({ board, state }: { board: Board; state: BoardState }) {
-  const { voice } = useModels();
+  const { convoke, voice } = useModels();
   const { t } = useI18n();
   const grow = useGrow();
   const pushing = usePick(voice, (now) => now.pushing);
@@ -37,7 +37,15 @@ function Running({ board, state }: { board: Board; state: BoardState }) {
   const talks = [...state.groups.in, ...state.groups.hands].find((row) => row.talking);
   return (
     <section className="callbar" aria-label={t.board.callbar} data-screen="bar" data-call="" tabIndex={-1}>
-      <button type="button" className="open" onClick={grow}>
+      <button
+        type="button"
+        className="open"
+        onClick={() => {
+          // A list in its place is put away.
+          if (convoke.conferences.get().composer) convoke.conferences.closeComposer();
+          grow();
+        }}
+      >
         <span className="two">
           <span className="strong">
             <span className="cut grow">{state.title}</span>

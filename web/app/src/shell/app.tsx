@@ -129,7 +129,9 @@ function Shell({ silent }: { silent: boolean }) {
   const onList = narrow && state.pane === 'list';
   // What is not seen is not there: a chat behind the list must not be taken for read.
   const mainShown = !onList && (wide || state.pane !== 'board' || !boardShown);
-  const bar = there && (narrow ? state.pane !== 'board' || !boardShown : shrunk || (!wide && !popped && !boardShown));
+  // A list that is made during a call stands in the board's place: the call stays at hand.
+  const covered = conferences.composer !== undefined && boardState !== undefined && boardState.state !== 'ended';
+  const bar = there && (covered || (narrow ? state.pane !== 'board' || !boardShown : shrunk || (!wide && !popped && !boardShown)));
   useEffect(() => {
     // The code of the board comes while the person still looks.
     const timer = setTimeout(() => void untilThere(loadBoard), 2_000);
