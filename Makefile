@@ -58,6 +58,8 @@ test-long:
 
 bench:
 	@tools/setup bench
+	@npm --prefix web run --silent build -w packages/client
+	@tools/window
 	@cargo build --release -p convoke
 	@tools/bench $(ID)
 

@@ -122,6 +122,9 @@ class Reading(unittest.TestCase):
             "test boom - should panic ... ok",
             "     Running it/main.rs (/somewhere/target/debug/deps/it-fedcba9876543210)",
             "test trials::sipp ... \x1b[32mok\x1b[0m",
+            "skipped it::web::ways: not root",
+            "test web::ways ... ok",
+            "skipped words: are no test's name",
             "   Doc-tests sip_proto",
             "test crates/sip-proto/src/lib.rs - parse (line 3) ... ok",
             "test result: ok. 3 passed; 0 failed",
@@ -135,6 +138,7 @@ class Reading(unittest.TestCase):
                 "im_core::slow": "ignored",
                 "im_core::boom": "pass",
                 "it::trials::sipp": "pass",
+                "it::web::ways": "ignored",
                 "doc::sip_proto::crates/sip-proto/src/lib.rs - parse (line 3)": "pass",
             },
         )

@@ -154,15 +154,11 @@ pub fn auth(data: &[u8]) {
     }
 }
 
-/// An envelope: what is accepted is written so that it reads the same.
+/// An envelope: what it wraps is its end.
 pub fn cpim(data: &[u8]) {
-    let Ok(cpim) = Cpim::parse(&Bytes::copy_from_slice(data)) else {
-        return;
-    };
-    let _ = (cpim.header("From"), cpim.imdn(), cpim.content_type());
-    // White space that was left out may make a head that was just short enough too long.
-    if let Ok(again) = Cpim::parse(&cpim.to_bytes()) {
-        assert_eq!(again, cpim);
+    if let Ok(cpim) = Cpim::parse(&Bytes::copy_from_slice(data)) {
+        assert!(data.ends_with(cpim.content()));
+        let _ = cpim.content_type();
     }
 }
 

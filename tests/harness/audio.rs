@@ -113,6 +113,124 @@ pub fn level_at(samples: &[i16], rate: u32, hz: f64) -> f64 {
     20.0 * (strongest * 4.0 / length).max(1e-9).log10()
 }
 
+/// Zero crossings of the filter of [`to_telephone`] on each side.
+const CROSSINGS: usize = 24;
+
+/// What a telephone would have of this: 8 kHz, through a filter that ends below 4 kHz.
+pub fn to_telephone(samples: &[i16], rate: u32) -> Vec<i16> {
+    if rate <= RATE {
+        return samples.to_vec();
+    }
+    // A sinc under a Hann window, in each of the places that samples of the one rate have between those of the other.
+    let common = greatest_common_divisor(rate, RATE);
+    let (step, phases) = ((rate / common) as usize, (RATE / common) as usize);
+    let cutoff = 0.95 * f64::from(RATE) / f64::from(rate);
+    let reach = CROSSINGS * step.div_ceil(phases);
+    let filters: Vec<Vec<f64>> = (0..phases)
+        .map(|phase| {
+            let weight = |tap: usize| {
+                let n = tap as f64 - reach as f64 - phase as f64 / phases as f64;
+                let x = std::f64::consts::PI * n * cutoff;
+                let sinc = if x == 0.0 { 1.0 } else { x.sin() / x };
+                let window = 0.5 + 0.5 * (std::f64::consts::PI * n / (reach + 1) as f64).cos();
+                cutoff * sinc * window
+            };
+            (0..=2 * reach).map(weight).collect()
+        })
+        .collect();
+    (0..samples.len() * phases / step)
+        .map(|out| {
+            let (centre, filter) = (out * step / phases, &filters[out * step % phases]);
+            let sum: f64 = filter
+                .iter()
+                .enumerate()
+                .filter_map(|(tap, weight)| {
+                    let at = (centre + tap).checked_sub(reach)?;
+                    Some(weight * f64::from(*samples.get(at)?))
+                })
+                .sum();
+            #[expect(clippy::cast_possible_truncation, reason = "bounded to 16 bits")]
+            let sample = sum.round().clamp(-32_768.0, 32_767.0) as i16;
+            sample
+        })
+        .collect()
+}
+
+fn greatest_common_divisor(a: u32, b: u32) -> u32 {
+    if b == 0 {
+        a
+    } else {
+        greatest_common_divisor(b, a % b)
+    }
+}
+
+/// By how many samples what was heard is later than the reference: the peak of the cross-correlation.
+pub fn lag(reference: &[i16], heard: &[i16]) -> i64 {
+    let size = (reference.len() + heard.len()).next_power_of_two();
+    let mut planner = RealFftPlanner::<f64>::new();
+    let (forward, back) = (
+        planner.plan_fft_forward(size),
+        planner.plan_fft_inverse(size),
+    );
+    let spectrum = |samples: &[i16]| {
+        let mut input: Vec<f64> = samples.iter().map(|sample| f64::from(*sample)).collect();
+        input.resize(size, 0.0);
+        let mut output = forward.make_output_vec();
+        forward
+            .process(&mut input, &mut output)
+            .expect("the buffers have the lengths that the plan asked for");
+        output
+    };
+    let mut product: Vec<_> = spectrum(heard)
+        .into_iter()
+        .zip(spectrum(reference))
+        .map(|(heard, reference)| heard * reference.conj())
+        .collect();
+    // What an inverse transform asks of the ends, and rounding spoils.
+    for end in [0, size / 2] {
+        product[end].im = 0.0;
+    }
+    let mut correlation = back.make_output_vec();
+    back.process(&mut product, &mut correlation)
+        .expect("the buffers have the lengths that the plan asked for");
+    let peak = (0..size)
+        .max_by(|a, b| correlation[*a].total_cmp(&correlation[*b]))
+        .unwrap_or_default();
+    let (peak, size) = (peak as i64, size as i64);
+    if peak > size / 2 { peak - size } else { peak }
+}
+
+/// How long one look at a tone is.
+pub const LOOK_MS: u32 = 20;
+
+/// Whether a tone is there, in each 20 ms: within 15 dB of `dbfs`.
+pub fn tone_in(samples: &[i16], rate: u32, hz: f64, dbfs: f64) -> Vec<bool> {
+    let look = (rate * LOOK_MS / 1_000) as usize;
+    samples
+        .chunks_exact(look)
+        .map(|samples| {
+            // The Goertzel algorithm, without its recursion.
+            let (mut real, mut imaginary) = (0.0, 0.0);
+            for (sample, n) in samples.iter().zip(0_u32..) {
+                let angle = TAU * hz * f64::from(n) / f64::from(rate);
+                let sample = f64::from(*sample) / f64::from(i16::MAX);
+                real += sample * angle.cos();
+                imaginary += sample * angle.sin();
+            }
+            let peak = 2.0 * f64::hypot(real, imaginary) / look as f64;
+            20.0 * peak.max(1e-9).log10() > dbfs - 15.0
+        })
+        .collect()
+}
+
+/// The longest stretch without the tone between its first and its last look, in milliseconds.
+pub fn longest_gap_ms(there: &[bool]) -> u32 {
+    let begin = there.iter().position(|there| *there).unwrap_or(there.len());
+    let end = there.iter().rposition(|there| *there).unwrap_or(begin);
+    let gaps = there[begin..end].split(|there| *there).map(<[bool]>::len);
+    LOOK_MS * u32::try_from(gaps.max().unwrap_or(0)).unwrap_or(u32::MAX)
+}
+
 /// The samples of µ-law bytes (ITU-T G.711, table 2a), such as the recorded voices of the simulated telephones.
 pub fn from_mu_law(bytes: &[u8]) -> Vec<i16> {
     let one = |byte: u8| {
@@ -122,6 +240,24 @@ pub fn from_mu_law(bytes: &[u8]) -> Vec<i16> {
             magnitude - 132
         } else {
             132 - magnitude
+        }
+    };
+    bytes.iter().map(|byte| one(*byte)).collect()
+}
+
+/// The samples of A-law bytes (ITU-T G.711, table 1a).
+pub fn from_a_law(bytes: &[u8]) -> Vec<i16> {
+    let one = |byte: u8| {
+        let code = byte ^ 0x55;
+        let (exponent, mantissa) = ((code >> 4) & 7, i16::from(code & 0x0f));
+        let magnitude = match exponent {
+            0 => (mantissa << 4) + 8,
+            _ => ((mantissa << 4) + 264) << (exponent - 1),
+        };
+        if code & 0x80 == 0 {
+            -magnitude
+        } else {
+            magnitude
         }
     };
     bytes.iter().map(|byte| one(*byte)).collect()
@@ -167,15 +303,66 @@ fn a_tone_is_found_at_its_level_and_nowhere_else() {
 }
 
 #[test]
-fn mu_law_comes_back_within_its_steps() {
+fn both_laws_come_back_within_their_steps() {
     for sample in (-32_000..32_000).step_by(37) {
-        let back = from_mu_law(&[mu_law(sample)])[0];
-        let error = (i32::from(back) - i32::from(sample)).abs();
-        assert!(
-            error <= i32::from(sample).abs() / 16 + 8,
-            "{sample} came back as {back}"
-        );
+        let back = [
+            from_mu_law(&[mu_law(sample)])[0],
+            from_a_law(&[a_law(sample)])[0],
+        ];
+        for back in back {
+            let error = (i32::from(back) - i32::from(sample)).abs();
+            assert!(
+                error <= i32::from(sample).abs() / 16 + 9,
+                "{sample} came back as {back}"
+            );
+        }
     }
+}
+
+#[test]
+fn a_lag_is_found_through_another_rate() {
+    let mut state = 1_u32;
+    let noise: Vec<i16> = (0..48_000)
+        .map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 18).cast_signed() as i16 - 8_192
+        })
+        .collect();
+    let mut late = vec![0; 4_800];
+    late.extend_from_slice(&noise);
+    assert_eq!(lag(&noise, &late), 4_800);
+    assert_eq!(lag(&late, &noise), -4_800);
+    let (noise, late) = (to_telephone(&noise, 48_000), to_telephone(&late, 48_000));
+    assert_eq!((noise.len(), lag(&noise, &late)), (8_000, 800));
+    for rate in [44_100, 48_000] {
+        let wide: Vec<i16> = (0..rate)
+            .map(|n| {
+                let angle = TAU * 440.0 * f64::from(n) / f64::from(rate);
+                #[expect(clippy::cast_possible_truncation, reason = "within i16")]
+                let sample = (10_362.0 * angle.sin()) as i16;
+                sample
+            })
+            .collect();
+        let narrow = to_telephone(&wide, rate);
+        assert_eq!(narrow.len(), 8_000);
+        assert!((level_dbfs(&narrow, 440.0) + 10.0).abs() < 0.3, "{rate}");
+        assert!(level_dbfs(&narrow, 1_000.0) < -60.0, "{rate}");
+    }
+}
+
+#[test]
+fn gaps_in_a_tone_are_as_long_as_they_are() {
+    let mut samples = tone(440.0, -10.0, 1);
+    samples[3_200..4_000].fill(0);
+    samples[6_400..6_560].fill(0);
+    let there = tone_in(&samples, RATE, 440.0, -10.0);
+    assert_eq!((there.len(), longest_gap_ms(&there)), (50, 100));
+    assert!(
+        tone_in(&samples, RATE, 1_700.0, -10.0)
+            .iter()
+            .all(|there| !there)
+    );
+    assert_eq!(longest_gap_ms(&[false, false]), 0);
 }
 
 /// Code words of ITU-T G.711 (tables 1a, 2a): full scale, zero and the smallest steps.

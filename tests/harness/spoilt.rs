@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use testkit::relay::{Passed, Spoil, UdpRelay};
+use crate::audio::{RATE, from_a_law, from_mu_law};
+use testkit::relay::{Kept, Passed, Spoil, UdpRelay};
 
 /// Stands before a telephone: calls come to [`SpoiltLine::sip`]. Requests that follow the answer go to the telephone's own
 /// Contact.
@@ -47,6 +48,14 @@ impl SpoiltLine {
     pub fn sip(&self) -> SocketAddr {
         self.sip
     }
+    /// The RTP packets that came to the telephone.
+    pub fn heard(&self) -> Vec<Kept> {
+        self.rtp.kept_to_far()
+    }
+    /// Those in which it spoke.
+    pub fn said(&self) -> Vec<Kept> {
+        self.rtp.kept_to_near()
+    }
     /// What became of the packets in which the telephone spoke.
     pub fn spoken(&self) -> Passed {
         self.rtp.to_near()
@@ -66,6 +75,35 @@ impl Drop for SpoiltLine {
             thread.join().ok();
         }
     }
+}
+
+/// The sound of RTP packets in G.711: when it began (milliseconds since 1970, by the packet that came soonest after its turn), and its
+/// samples; what did not come is silence.
+pub fn rtp_sound(packets: &[Kept]) -> (f64, Vec<i16>) {
+    let voice = packets.iter().filter_map(|kept| {
+        let (header, payload) = kept.packet.split_at_checked(12)?;
+        // RFC 3550 §5.1: version 2, no sources; what begins otherwise is not sound.
+        let samples = match (header[0], header[1] & 0x7f) {
+            (0x80, 0) => from_mu_law(payload),
+            (0x80, 8) => from_a_law(payload),
+            _ => return None,
+        };
+        let time = u32::from_be_bytes([header[4], header[5], header[6], header[7]]);
+        Some((kept.at_us, time, samples))
+    });
+    let mut first = None;
+    let mut start_ms = f64::INFINITY;
+    let mut samples = Vec::new();
+    for (at_us, time, voice) in voice {
+        let place = time.wrapping_sub(*first.get_or_insert(time)) as usize;
+        let own_ms = place as f64 * 1_000.0 / f64::from(RATE);
+        start_ms = start_ms.min(at_us as f64 / 1_000.0 - own_ms);
+        if samples.len() < place + voice.len() {
+            samples.resize(place + voice.len(), 0);
+        }
+        samples[place..place + voice.len()].copy_from_slice(&voice);
+    }
+    (start_ms, samples)
 }
 
 /// Passes datagrams on, with the audio port of a session description replaced (both have five digits, so lengths stay).

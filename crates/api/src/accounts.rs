@@ -3,13 +3,13 @@
 
 mod telephones;
 
-use convoke_types::address::BadAddress;
+use convoke_types::address::{BadAddress, CONFERENCE_USER};
 use convoke_types::{Aor, Fault, FaultCode, loggable};
 use runtime::clock;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use sip_proto::auth::Credential;
-use store::{Account, AccountKind, ApiToken, Ha1, NewDevice, Store, StoreError};
+use store::{Account, AccountKind, ApiToken, Ha1, NewDevice, NewPassword, Store, StoreError};
 use utoipa::ToSchema;
 
 use crate::caller::{SCOPE_CONFERENCE, TOKEN_PREFIX};
@@ -53,7 +53,9 @@ pub enum Change {
         /// Its number.
         token: i64,
     },
-    /// Anything else: it was made or renamed, or got one more password or token.
+    /// A session got one more token; nothing else.
+    TokenAdded,
+    /// Anything else: it was made or renamed, or got one more device password.
     Other,
 }
 
@@ -93,13 +95,58 @@ pub struct MintedDevice {
     pub password: String,
 }
 
+/// A device password in force; the password itself is shown once only, when it is made.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Device)]
+pub struct DeviceView {
+    /// For revoking.
+    pub id: i64,
+    /// What the device is called.
+    pub label: String,
+    /// When it was made, milliseconds since 1970.
+    pub created_at: i64,
+}
+
+/// A program's token in force; the token itself is shown once only, when it is made.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Token)]
+pub struct TokenView {
+    /// For taking it back.
+    pub id: i64,
+    /// What it is for.
+    pub label: String,
+    /// When it was made, milliseconds since 1970.
+    pub created_at: i64,
+    /// Until when it is good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<i64>,
+}
+
 /// A new token; the only time that it is shown.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct MintedToken {
+    /// For taking it back.
+    pub id: i64,
     /// The token.
     pub token: String,
     /// Until when, milliseconds since 1970.
     pub expires_at: i64,
+}
+
+/// A password that was the right one when it was checked, as it is stored: what follows from that holds only while it is still
+/// there.
+pub(crate) struct Checked(pub String);
+
+/// The same whether the person or the password is wrong.
+pub(crate) fn wrong_password() -> Fault {
+    Fault::new(
+        FaultCode::Unauthenticated,
+        "a user with their password",
+        "another user or password",
+    )
 }
 
 impl Accounts {
@@ -134,9 +181,15 @@ impl Accounts {
     /// asked for. A service stays one, for what is written to it must not be kept (architecture, decision 7).
     ///
     /// # Errors
-    /// From the store.
+    /// `bad-request` for a name that conferences have, and from the store.
     pub async fn save(&self, aor: &Aor, name: &str, kind: AccountKind) -> Result<(), Fault> {
         let known = self.store.account(aor).await.map_err(store_fault)?;
+        let begins = aor.user().get(..CONFERENCE_USER.len());
+        if known.is_none() && begins.is_some_and(|it| it.eq_ignore_ascii_case(CONFERENCE_USER)) {
+            let expected = format!("a user name that does not begin with {CONFERENCE_USER}");
+            let came = "the address of a conference";
+            return Err(Fault::new(FaultCode::BadRequest, expected, came));
+        }
         let mut account = known.unwrap_or_else(|| Account {
             aor: aor.clone(),
             display_name: String::new(),
@@ -279,35 +332,60 @@ impl Accounts {
             .map_err(store_fault)
     }
 
-    /// Sets the password with which a person signs in. Whoever is signed in with the former one is so no longer, but for
-    /// the session `except`.
+    /// Sets the password with which a person signs in. Whoever is signed in with the former one is so no longer, nor can be.
     ///
     /// # Errors
     /// `unknown-person`, `overloaded`, and from the store.
-    pub async fn set_password(
+    pub async fn set_password(&self, aor: &Aor, password: &str) -> Result<(), Fault> {
+        self.save_password(aor, password, None, None).await
+    }
+
+    /// Sets a password in place of one that was checked, and leaves the session `except` alone.
+    ///
+    /// # Errors
+    /// As `set_password`; `unauthenticated` when another password was set meanwhile.
+    pub(crate) async fn change_password(
         &self,
         aor: &Aor,
         password: &str,
+        checked: Checked,
+        except: Option<i64>,
+    ) -> Result<(), Fault> {
+        self.save_password(aor, password, Some(checked), except)
+            .await
+    }
+
+    async fn save_password(
+        &self,
+        aor: &Aor,
+        password: &str,
+        replaces: Option<Checked>,
         except: Option<i64>,
     ) -> Result<(), Fault> {
         self.account(aor).await?;
-        let phc = self.passwords.hash(password).await?;
-        self.store
-            .save_password(aor, phc, now())
-            .await
-            .map_err(store_fault)?;
-        let ended = self.store.end_sessions(aor, except, now()).await;
-        self.tell_ended(aor, ended.map_err(store_fault)?);
+        let new = NewPassword {
+            phc: self.passwords.hash(password).await?,
+            replaces: replaces.map(|checked| checked.0),
+            except,
+        };
+        let saved = self.store.save_password(aor, new, now()).await;
+        let ended = saved.map_err(store_fault)?.ok_or_else(wrong_password)?;
+        self.tell_ended(aor, ended);
         Ok(())
     }
 
-    /// Whether this is the person's password; the answer takes as long where there is none.
+    /// The person's password, if this is it; the answer takes as long where there is none.
     ///
     /// # Errors
     /// `overloaded`, and from the store.
-    pub async fn is_password(&self, aor: &Aor, password: &str) -> Result<bool, Fault> {
+    pub(crate) async fn check_password(
+        &self,
+        aor: &Aor,
+        password: &str,
+    ) -> Result<Option<Checked>, Fault> {
         let phc = self.store.password(aor).await.map_err(store_fault)?;
-        self.passwords.matches(password, phc).await
+        let right = self.passwords.matches(password, phc.clone()).await?;
+        Ok(phc.filter(|_| right).map(Checked))
     }
 
     /// Whether the person has a password to sign in with.
@@ -396,6 +474,24 @@ impl Accounts {
         }
     }
 
+    /// The device passwords of an account that are in force, the oldest first.
+    ///
+    /// # Errors
+    /// `unknown-person`, and from the store.
+    pub async fn devices(&self, aor: &Aor) -> Result<Vec<DeviceView>, Fault> {
+        self.account(aor).await?;
+        let devices = self.store.devices(aor).await.map_err(store_fault)?;
+        let in_force = devices
+            .into_iter()
+            .filter(|device| device.revoked_at.is_none());
+        let view = |device: store::Device| DeviceView {
+            id: device.id,
+            label: device.device.label,
+            created_at: device.device.created_at,
+        };
+        Ok(in_force.map(view).collect())
+    }
+
     /// Takes a device password back.
     ///
     /// # Errors
@@ -447,8 +543,45 @@ impl Accounts {
             created_at: now(),
             expires_at: Some(expires_at),
         };
-        self.store.add_token(row).await.map_err(store_fault)?;
-        Ok(MintedToken { token, expires_at })
+        let id = self.store.add_token(row).await.map_err(store_fault)?;
+        Ok(MintedToken {
+            id,
+            token,
+            expires_at,
+        })
+    }
+
+    /// The tokens of somebody's programs that are in force, the oldest first.
+    ///
+    /// # Errors
+    /// `unknown-person`, and from the store.
+    pub async fn tokens(&self, aor: &Aor) -> Result<Vec<TokenView>, Fault> {
+        self.account(aor).await?;
+        let tokens = self.store.tokens(aor, now()).await.map_err(store_fault)?;
+        let view = |(id, token): (i64, ApiToken)| TokenView {
+            id,
+            label: token.label,
+            created_at: token.created_at,
+            expires_at: token.expires_at,
+        };
+        Ok(tokens.into_iter().map(view).collect())
+    }
+
+    /// Takes a program's token back, and with it the webhooks that it made.
+    ///
+    /// # Errors
+    /// `unknown-person` when there is no such token.
+    pub async fn revoke_token(&self, aor: &Aor, id: i64) -> Result<(), Fault> {
+        let removed = self.store.remove_token(aor, id).await;
+        if removed.map_err(store_fault)? {
+            return Ok(());
+        }
+        let expected = "a program's token in force";
+        Err(Fault::new(
+            FaultCode::UnknownPerson,
+            expected,
+            "an unknown id",
+        ))
     }
 }
 

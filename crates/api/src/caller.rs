@@ -64,6 +64,8 @@ pub enum Caller {
         aor: Aor,
         /// What its token is good for.
         scopes: Vec<String>,
+        /// The number of a program's token; a session's has none here.
+        token: Option<i64>,
     },
     /// Whoever runs the server.
     Administrator,
@@ -100,13 +102,15 @@ impl Keys {
             return Ok(Caller::Person {
                 aor: token.aor,
                 scopes: vec![SCOPE_SESSION.to_owned()],
+                token: None,
             });
         }
         let found = self.store.token(offered.0, now).await;
-        let token = found.map_err(store_fault)?.ok_or_else(unknown)?;
+        let (id, token) = found.map_err(store_fault)?.ok_or_else(unknown)?;
         Ok(Caller::Person {
             aor: token.aor,
             scopes: token.scopes.split_whitespace().map(str::to_owned).collect(),
+            token: Some(id),
         })
     }
 }
@@ -123,7 +127,7 @@ impl Caller {
     /// The person whose token is good for this; a session's is good for everything.
     pub(crate) fn person(&self, scope: &str) -> Option<&Aor> {
         match self {
-            Caller::Person { aor, scopes } => scopes
+            Caller::Person { aor, scopes, .. } => scopes
                 .iter()
                 .any(|has| has == scope || has == SCOPE_SESSION)
                 .then_some(aor),
@@ -195,6 +199,7 @@ mod tests {
         let eve = Caller::Person {
             aor: "eve@x".parse().unwrap(),
             scopes: vec![SCOPE_CONFERENCE.into()],
+            token: None,
         };
         assert_eq!(
             eve.acting(&headers(Some("alice@x"))).unwrap_err().code,
@@ -220,6 +225,7 @@ mod tests {
         let eve = Caller::Person {
             aor: "eve@x".parse().unwrap(),
             scopes: vec!["history".into()],
+            token: None,
         };
         assert_eq!(
             eve.acting(&headers(None)).unwrap_err().code,

@@ -1,11 +1,11 @@
 //! What the service remembers of conferences beside the focus: the last reports and the state that they add up to, also
 //! for some time after the end, so that `get` shows how it ended and can wait for what comes next.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use convoke_types::report::Report;
-use convoke_types::{Aor, ConferenceId};
+use convoke_types::report::{ParticipantRef, Report};
+use convoke_types::{Aor, ConferenceId, Role};
 use runtime::clock;
 use soap_proto::{ConferenceState, Snapshot, UtcMillis};
 use tokio::sync::watch;
@@ -31,13 +31,21 @@ struct Book {
 struct Page {
     /// In the order of creation.
     number: u64,
-    owner: Aor,
+    started_by: Aor,
+    /// Whose it is now, on the roster or not; nobody's who has an account after it was handed to a bare number.
+    owner: Option<Aor>,
     created_at: i64,
-    /// Everybody who was ever on the roster: who may ask how it ended.
-    members: Vec<Aor>,
     snapshot: Snapshot,
     reports: VecDeque<Report>,
     version: watch::Sender<u64>,
+}
+
+impl Page {
+    /// Whether somebody owns it or is on its roster: they may know of it.
+    fn concerns(&self, user: &Aor) -> bool {
+        let mut roster = self.snapshot.participants.iter();
+        self.owner.as_ref() == Some(user) || roster.any(|one| one.user.as_ref() == Some(user))
+    }
 }
 
 impl History {
@@ -51,9 +59,9 @@ impl History {
         book.begun += 1;
         let page = Page {
             number: book.begun,
-            owner: owner.clone(),
+            started_by: owner.clone(),
+            owner: Some(owner.clone()),
             created_at: clock::unix_ms(clock::wall()),
-            members: vec![owner.clone()],
             snapshot: Snapshot::begin(id.clone(), title.to_owned()),
             reports: VecDeque::new(),
             version: watch::Sender::new(0),
@@ -73,13 +81,10 @@ impl History {
             return;
         };
         page.snapshot.apply(report, now());
-        if let Some(user) = report
-            .participant
-            .as_ref()
-            .and_then(|whom| whom.user.as_deref()?.parse().ok())
-            && !page.members.contains(&user)
+        if let Some(whom) = &report.participant
+            && whom.role == Role::Owner
         {
-            page.members.push(user);
+            page.owner = account_of(whom);
         }
         if page.reports.len() == REPORTS_MAX {
             page.reports.pop_front();
@@ -111,7 +116,13 @@ impl History {
         page.is_some_and(|page| page.snapshot.state != ConferenceState::Ended)
     }
 
-    /// An ended conference and its reports after `since`, for who was in it.
+    /// Whether somebody owns it or is on its roster, or was until its end.
+    pub fn concerns(&self, id: &ConferenceId, user: &Aor) -> bool {
+        let book = self.lock();
+        book.pages.get(id).is_some_and(|page| page.concerns(user))
+    }
+
+    /// An ended conference and its reports after `since`, for who was in it until its end.
     pub fn ended(
         &self,
         id: &ConferenceId,
@@ -120,7 +131,7 @@ impl History {
     ) -> Option<(Snapshot, Vec<Report>)> {
         let book = self.lock();
         let page = book.pages.get(id)?;
-        let may = asker.is_none_or(|aor| page.members.contains(aor));
+        let may = asker.is_none_or(|aor| page.concerns(aor));
         if page.snapshot.state != ConferenceState::Ended || !may {
             return None;
         }
@@ -137,12 +148,7 @@ impl History {
     /// The running conferences that somebody owns or takes part in, at most `limit`: the oldest first, so that another one
     /// that begins does not change how people count those they have.
     pub fn running_of(&self, asker: &Aor, limit: usize) -> Vec<Snapshot> {
-        let is_theirs = |page: &Page| {
-            let mut roster = page.snapshot.participants.iter();
-            page.owner == *asker
-                || roster.any(|participant| participant.user.as_ref() == Some(asker))
-        };
-        self.running(is_theirs, limit)
+        self.running(|page| page.concerns(asker), limit)
     }
 
     /// All that run, at most `limit`, the oldest first.
@@ -165,11 +171,18 @@ impl History {
         running.map(|page| page.snapshot.clone()).collect()
     }
 
-    /// Everybody with an account who owns it or was ever on its roster.
-    pub fn members(&self, id: &ConferenceId) -> Vec<Aor> {
+    /// Everybody with an account who is told of a change that was seen: the owner, the roster, and whom it takes off it.
+    pub fn audience(&self, report: &Report) -> BTreeSet<Aor> {
         let book = self.lock();
-        let page = book.pages.get(id);
-        page.map_or_else(Vec::new, |page| page.members.clone())
+        let Some(page) = book.pages.get(&report.conference) else {
+            return BTreeSet::new();
+        };
+        let roster = page.snapshot.participants.iter();
+        roster
+            .filter_map(|participant| participant.user.clone())
+            .chain(page.owner.clone())
+            .chain(report.participant.as_ref().and_then(account_of))
+            .collect()
     }
 
     /// Who started it, its title, and when (milliseconds since 1970).
@@ -177,11 +190,15 @@ impl History {
         let book = self.lock();
         let page = book.pages.get(id)?;
         Some((
-            page.owner.clone(),
+            page.started_by.clone(),
             page.snapshot.title.clone(),
             page.created_at,
         ))
     }
+}
+
+fn account_of(whom: &ParticipantRef) -> Option<Aor> {
+    whom.user.as_deref()?.parse().ok()
 }
 
 /// The time of day for snapshots.
@@ -213,5 +230,60 @@ mod tests {
         let listed = history.running_of(&alice, 2);
         let ids: Vec<&str> = listed.iter().map(|one| one.id.as_str()).collect();
         assert_eq!(ids, ["k9", "k1"]);
+    }
+
+    #[test]
+    fn who_is_removed_hears_of_that_and_of_nothing_more() {
+        let history = History::default();
+        let id: ConferenceId = "k1".parse().unwrap();
+        let aor = |user: &str| Aor::new(user, "example.org").unwrap();
+        history.begin(&id, "", &aor("alice"));
+        let mut version = 0;
+        let mut happens = |whom: Option<(&str, &str, Role)>, change: Change| {
+            version += 1;
+            let participant = whom.map(|(participant, user, role)| ParticipantRef {
+                id: participant.parse().unwrap(),
+                name: user.to_owned(),
+                user: Some(aor(user).to_string()),
+                place: "work".to_owned(),
+                role,
+            });
+            let report = Report {
+                conference: id.clone(),
+                version,
+                participant,
+                change,
+                command: None,
+            };
+            history.see(&report);
+            let told = history.audience(&report);
+            told.iter()
+                .map(|aor| aor.user().to_owned())
+                .collect::<Vec<_>>()
+        };
+        let (alice, bob) = (
+            ("p1", "alice", Role::Owner),
+            ("p2", "bob", Role::Participant),
+        );
+        assert_eq!(happens(None, Change::Created), ["alice"]);
+        assert_eq!(happens(Some(alice), Change::Added), ["alice"]);
+        assert_eq!(happens(Some(bob), Change::Added), ["alice", "bob"]);
+        assert_eq!(happens(Some(bob), Change::Removed), ["alice", "bob"]);
+        let carol = ("p3", "carol", Role::Participant);
+        assert_eq!(happens(Some(carol), Change::Added), ["alice", "carol"]);
+        // Who hands it over is somebody like others.
+        let owner = ("p3", "carol", Role::Owner);
+        let former = ("p1", "alice", Role::Moderator);
+        happens(Some(owner), Change::Role);
+        happens(Some(former), Change::Role);
+        assert_eq!(happens(Some(former), Change::Removed), ["alice", "carol"]);
+        let cause = convoke_types::report::ConferenceEnd {
+            reason: convoke_types::report::ConferenceEndReason::Empty,
+            words: String::new(),
+        };
+        assert_eq!(happens(None, Change::Ended { cause }), ["carol"]);
+        let sees = |user: &str| history.ended(&id, Some(0), Some(&aor(user))).is_some();
+        assert_eq!(["alice", "bob", "carol"].map(sees), [false, false, true]);
+        assert_eq!(history.heading(&id).unwrap().0, aor("alice"));
     }
 }

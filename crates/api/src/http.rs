@@ -37,6 +37,8 @@ pub struct Http {
     pub webhooks: Option<Webhooks>,
     /// The URL under which clients reach this server, without a slash at the end.
     pub public_url: String,
+    /// Other origins whose pages may use REST; `*`: all.
+    pub origins: Vec<String>,
     /// Ends streams of events.
     pub shutdown: Shutdown,
 }

@@ -11,6 +11,7 @@ mod history;
 mod http;
 mod in_flight;
 mod passwords;
+mod recorded;
 mod records;
 mod reporter;
 mod rest;
@@ -23,8 +24,8 @@ mod webhooks;
 mod window;
 
 pub use accounts::{
-    AccountView, Accounts, Change, Changed, MintedDevice, MintedToken, PlaceKind, SESSION_LABEL,
-    TelephoneView,
+    AccountView, Accounts, Change, Changed, DeviceView, MintedDevice, MintedToken, PlaceKind,
+    SESSION_LABEL, TelephoneView, TokenView,
 };
 pub use caller::{Caller, Keys, SCOPE_CONFERENCE, SCOPE_SESSION, SecretDigest};
 pub use dialplan::DialPlan;

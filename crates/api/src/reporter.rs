@@ -121,6 +121,17 @@ impl Reporter {
             .remove(conference);
     }
 
+    /// Devices of others than these people get the conference's reports no more.
+    pub fn keep(&self, conference: &ConferenceId, stays: impl Fn(&Aor) -> bool) {
+        let mut all = self
+            .subscribers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(of) = all.get_mut(conference) {
+            of.retain(|subscriber| stays(&subscriber.user));
+        }
+    }
+
     /// Sends a report to all who follow the conference; never blocks.
     pub fn report(&self, report: Report) {
         let subscribers = {

@@ -422,9 +422,15 @@ impl Sequencer {
                         self.refused.retain(|leg| leg.conference != *over);
                     }
                     if let Some(webhooks) = &self.webhooks {
-                        webhooks.see(&report, || self.history.members(&report.conference));
+                        webhooks.see(&report, || self.history.audience(&report));
                     }
+                    let removed =
+                        (report.change == Change::Removed).then(|| report.conference.clone());
                     self.reporter.report(report);
+                    if let Some(conference) = removed {
+                        let stays = |user: &Aor| self.history.concerns(&conference, user);
+                        self.reporter.keep(&conference, stays);
+                    }
                 }
                 Step::Bridge(command) => self.bridge(command).await,
                 Step::Record(record) => self.records.leg(*record).await,

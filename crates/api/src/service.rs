@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use conference_core::{Actor, Create, Focus, Operation};
 use convoke_types::bridge::{BridgeCommand, BridgeEvent};
-use convoke_types::{CommandId, ConferenceId, Fault, FaultCode, ParticipantId};
+use convoke_types::{Aor, CommandId, ConferenceId, Fault, FaultCode, ParticipantId};
 use runtime::clock;
 use runtime::tasks::Tasks;
 use sha2::{Digest, Sha256};
@@ -19,6 +19,7 @@ use crate::convert;
 use crate::directory::{Directory, store_fault};
 use crate::history::{self, History};
 use crate::in_flight::{Entered, InFlight, reused};
+use crate::recorded;
 use crate::records::Records;
 use crate::reporter::{Reporter, ReportingService, Subscriber};
 use crate::role::{self, Ask, Durable, FocusHandle, Given, Look};
@@ -190,7 +191,11 @@ impl ConferenceService {
         since: Option<u64>,
         wait: Duration,
     ) -> Result<Given, Fault> {
-        if let (Some(since), Some(mut versions)) = (since, self.shared.history.versions(conference))
+        // Nobody waits for what they may not see.
+        let history = &self.shared.history;
+        let may = |user: &Aor| history.concerns(conference, user);
+        if let (Some(since), Some(mut versions)) = (since, history.versions(conference))
+            && acting.user.as_ref().is_none_or(may)
         {
             // Too long a wait is answered with the state as it is.
             let _ = clock::within(wait, versions.wait_for(|version| *version > since)).await;
@@ -217,9 +222,11 @@ impl ConferenceService {
         };
         if answer.is_fault {
             // It may have ended just now: the answer came after the last reports, so the history has them.
-            return Ok(self
-                .get_ended(request, acting, conference, since)
-                .unwrap_or(answer));
+            let ended = match self.get_ended(request, acting, conference, since) {
+                Some(ended) => Some(ended),
+                None => self.get_recorded(request, acting, conference, since).await,
+            };
+            return Ok(ended.unwrap_or(answer));
         }
         self.follow(request, acting, conference);
         Ok(answer)
@@ -257,6 +264,28 @@ impl ConferenceService {
         ))
     }
 
+    /// Before the last start it ran, perhaps: clients that were in it come back and ask what became of it.
+    async fn get_recorded(
+        &self,
+        request: &Request,
+        acting: &Acting,
+        conference: &ConferenceId,
+        since: Option<u64>,
+    ) -> Option<Given> {
+        let store = &self.shared.store;
+        let found = recorded::ended(store, conference, since, acting.user.as_ref()).await;
+        let (conference, reports) = found
+            .inspect_err(|error| tracing::error!(%error, "a record could not be read"))
+            .ok()??;
+        Some(good(
+            request,
+            soap::Answer::Get {
+                conference,
+                reports,
+            },
+        ))
+    }
+
     /// A device that created or asks for a conference gets its reports from now on.
     fn follow(&self, request: &Request, acting: &Acting, conference: &ConferenceId) {
         if let (Some(user), Some(address)) = (&acting.user, &request.headers.reply_to)
@@ -267,24 +296,26 @@ impl ConferenceService {
                 address: address.clone(),
                 request: request.headers.message_id.clone(),
             };
-            self.shared.reporter.subscribe(conference, subscriber);
-            // When it ended just now, its subscribers are forgotten already, and nobody would forget this one.
-            if !self.shared.history.is_running(conference) {
-                self.shared.reporter.forget(conference);
+            let Shared {
+                history, reporter, ..
+            } = &*self.shared;
+            reporter.subscribe(conference, subscriber);
+            // When it ended, or they were removed, just now, nobody would forget this one any more.
+            if !history.is_running(conference) {
+                reporter.forget(conference);
+            } else if !history.concerns(conference, user) {
+                reporter.keep(conference, |user| history.concerns(conference, user));
             }
         }
     }
 
     async fn command(&self, request: &Request, acting: Acting) -> Result<Given, Fault> {
-        let Some(actor) = acting.user.clone() else {
-            // The administrator's commands have no account to keep answers under.
-            return self.first_answer(request, &acting, None).await;
-        };
         let Some(id) = request.headers.message_id.clone() else {
             return self.first_answer(request, &acting, None).await;
         };
         let fingerprint = fingerprint(request);
-        let key = (id.clone(), actor);
+        let actor = kept_under(&acting)?;
+        let key = (id.clone(), actor.clone());
         let place = match self.shared.in_flight.enter(&key, &fingerprint)? {
             Entered::First(place) => place,
             Entered::Repeat(mut answer) => {
@@ -296,7 +327,7 @@ impl ConferenceService {
             }
         };
         let answer = self
-            .remembered_or_first(request, &acting, &id, fingerprint)
+            .remembered_or_first(request, &acting, &id, Durable { actor, fingerprint })
             .await;
         if let Ok(bytes) = &answer {
             place.answered(bytes.clone());
@@ -309,34 +340,23 @@ impl ConferenceService {
         request: &Request,
         acting: &Acting,
         id: &CommandId,
-        fingerprint: Vec<u8>,
+        durable: Durable,
     ) -> Result<Given, Fault> {
-        let Some(actor) = &acting.user else {
-            return Err(interrupted());
-        };
         let now = clock::unix_ms(clock::wall());
         if let Some(before) = self
             .shared
             .store
-            .answer(id, actor, now)
+            .answer(id, &durable.actor, now)
             .await
             .map_err(store_fault)?
         {
-            if before.fingerprint != fingerprint {
+            if before.fingerprint != durable.fingerprint {
                 return Err(reused());
             }
             tracing::info!(command = %id, "a repeated command gets its first answer");
             return Ok(role::remembered(before.answer));
         }
-        self.first_answer(
-            request,
-            acting,
-            Some(Durable {
-                actor: actor.clone(),
-                fingerprint,
-            }),
-        )
-        .await
+        self.first_answer(request, acting, Some(durable)).await
     }
 
     async fn first_answer(
@@ -515,6 +535,17 @@ fn actor(acting: &Acting) -> Actor {
         user: acting.user.clone(),
         administrator: acting.administrator,
     }
+}
+
+/// Under whom answers are kept. Who runs the server has no account; `invalid` is nobody's domain (RFC 2606 §2).
+fn kept_under(acting: &Acting) -> Result<Aor, Fault> {
+    let administrator = || Aor::new("administrator", "convoke.invalid");
+    let reserved = |_| Fault::new(FaultCode::Internal, "a reserved address", "another");
+    acting
+        .user
+        .clone()
+        .map_or_else(administrator, Ok)
+        .map_err(reserved)
 }
 
 /// Refuses what comes too late; the one place where that is judged. A repeat is answered before this is asked: it does

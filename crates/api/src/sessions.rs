@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use store::{NewSession, NewSessionToken};
 use utoipa::ToSchema;
 
-use crate::accounts::{Accounts, Change, TOKEN_CHARS, now, random_text};
+use crate::accounts::{Accounts, Change, Checked, TOKEN_CHARS, now, random_text, wrong_password};
 use crate::caller::{SESSION_PREFIX, SecretDigest};
 use crate::directory::store_fault;
 use crate::throttle::Throttle;
@@ -20,13 +20,14 @@ use crate::throttle::Throttle;
 pub(crate) const TOKEN_LIFE: Duration = Duration::from_secs(15 * 60);
 /// How long a cookie lasts after it was last used.
 pub(crate) const COOKIE_LIFE: Duration = Duration::from_secs(30 * 24 * 3_600);
-/// Longest password that is looked at, in bytes.
-pub(crate) const PASSWORD_MAX_BYTES: usize = 256;
+/// Longest password that is looked at, in characters.
+pub(crate) const PASSWORD_MAX_CHARS: usize = 256;
 /// Where SIP over WebSocket is, under the server's URL.
 const SIP_PATH: &str = "/sip";
 
 /// Who signed in, and with what.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 #[schema(as = Session)]
 pub struct SessionView {
     /// The token: `Authorization: Bearer` of REST, SOAP and SIP.
@@ -86,26 +87,32 @@ impl Sessions {
         aor: &Aor,
         password: &str,
         from: IpAddr,
-    ) -> Result<(), NotSignedIn> {
+    ) -> Result<Checked, NotSignedIn> {
         let person = aor.to_string();
         let begun = self.throttle().begin(from, &person, clock::now());
         if let Err(wait) = begun {
             tracing::warn!(%from, user = %aor, "a sign-in is refused: too many wrong passwords");
             return Err(NotSignedIn::Wait(wait));
         }
-        let right = password.len() <= PASSWORD_MAX_BYTES
-            && self.accounts.is_password(aor, password).await?;
-        if !right {
-            tracing::info!(%from, user = %aor, "a wrong password");
-            return Err(Fault::new(
-                FaultCode::Unauthenticated,
-                "a user with their password",
-                "another user or password",
-            )
-            .into());
+        let checked = match password.chars().count() <= PASSWORD_MAX_CHARS {
+            true => self.accounts.check_password(aor, password).await,
+            false => Ok(None),
+        };
+        match checked {
+            Ok(Some(checked)) => {
+                self.throttle().forgive(from, &person);
+                Ok(checked)
+            }
+            Ok(None) => {
+                tracing::info!(%from, user = %aor, "a wrong password");
+                Err(wrong_password().into())
+            }
+            // Nobody looked at it.
+            Err(fault) => {
+                self.throttle().undo(from, &person);
+                Err(fault.into())
+            }
         }
-        self.throttle().forgive(from, &person);
-        Ok(())
     }
 
     /// Signs a person in; gives the new cookie too.
@@ -116,19 +123,20 @@ impl Sessions {
         from: IpAddr,
     ) -> Result<(SessionView, String), NotSignedIn> {
         let aor = self.accounts.aor(user)?;
-        self.check(&aor, password, from).await?;
+        let checked = self.check(&aor, password, from).await?;
         let cookie = random_text(TOKEN_CHARS)?;
         let (token, new) = new_token()?;
         let at = now();
         let session = NewSession {
             aor: aor.clone(),
+            phc: checked.0,
             cookie: SecretDigest::of(&cookie).bytes(),
             created_at: at,
             expires_at: after(at, COOKIE_LIFE),
         };
         let opened = self.accounts.store().open_session(session, new).await;
-        let opened = opened.map_err(store_fault)?;
-        self.accounts.tell(&aor, Change::Other);
+        let opened = opened.map_err(store_fault)?.ok_or_else(wrong_password)?;
+        self.accounts.tell(&aor, Change::TokenAdded);
         self.accounts.tell_ended(&aor, opened.ended);
         tracing::info!(%from, user = %aor, session = opened.session, "signed in");
         Ok((self.view(aor, token, new.expires_at).await?, cookie))
@@ -145,7 +153,7 @@ impl Sessions {
             .await
             .map_err(store_fault)?
             .ok_or_else(signed_out)?;
-        self.accounts.tell(&renewed.aor, Change::Other);
+        self.accounts.tell(&renewed.aor, Change::TokenAdded);
         self.accounts.tell_ended(&renewed.aor, renewed.ended);
         self.view(renewed.aor, token, new.expires_at).await
     }

@@ -91,9 +91,14 @@ impl Throttle {
 
     /// The attempt was right: it does not count, and what failed before from there neither.
     pub(crate) fn forgive(&mut self, address: IpAddr, person: &str) {
-        let [pair, others @ ..] = Key::all(address, person);
+        self.undo(address, person);
+        let [pair, ..] = Key::all(address, person);
         self.table.remove(&pair);
-        for key in others {
+    }
+
+    /// The attempt came to nothing: it does not count.
+    pub(crate) fn undo(&mut self, address: IpAddr, person: &str) {
+        for key in Key::all(address, person) {
             if let Some(failures) = self.table.get_mut(&key) {
                 failures.count = failures.count.saturating_sub(1);
                 failures.banned_until = None;
@@ -156,7 +161,11 @@ mod tests {
         assert_eq!(throttle.begin(HERE, "bob", later), Ok(()));
         assert_eq!(throttle.begin(HERE, "bob", later), Err(FIRST_BAN * 2));
         throttle.forgive(HERE, "bob");
-        assert_eq!(throttle.begin(HERE, "bob", later), Ok(()));
+        for _ in 0..FREE_OF_PAIR {
+            assert_eq!(throttle.begin(HERE, "bob", later), Ok(()));
+            throttle.undo(HERE, "bob");
+        }
+        assert_eq!(throttle.begin(HERE, "bob", later), Ok(()), "none counted");
     }
 
     #[test]

@@ -2,8 +2,11 @@
 //!
 //! Links into the window (`/call`, `/chat/…`, `/settings` …) are paths without a file: they get its page, which reads them.
 
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+
+use crate::http::Http;
 
 /// One embedded file, in one coding.
 pub(crate) struct File {
@@ -18,10 +21,9 @@ pub(crate) struct File {
 
 include!(concat!(env!("OUT_DIR"), "/window.rs"));
 
-/// Nothing from elsewhere, nothing inline, no framing; and scripts get no text where they could be made to run it.
-const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; \
-     img-src 'self' data: blob:; media-src 'self' blob:; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; \
-     form-action 'none'; require-trusted-types-for 'script'; trusted-types default";
+/// Nothing from elsewhere, nothing inline, no framing; and scripts get no text where they could be made to run it. A file, for the
+/// window's tests serve its pages under the same policy; `SOCKETS` are those of our own hosts.
+const POLICY: &str = include_str!("window-policy.txt");
 /// What the window may ask the person for.
 const PERMISSIONS: &str =
     "camera=(self), microphone=(self), display-capture=(self), geolocation=()";
@@ -33,14 +35,49 @@ const CODINGS: [&str; 3] = ["br", "gzip", "identity"];
 const OF_PROGRAMS: [&str; 4] = ["/api/", "/soap/", "/metrics", "/sip"];
 
 /// Serves a file of the window; links into it get its page.
-pub(crate) async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Response {
+pub(crate) async fn serve(
+    State(http): State<Http>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
     if method != Method::GET && method != Method::HEAD {
         return (StatusCode::NOT_FOUND, "nothing here\n").into_response();
     }
-    respond(FILES, uri.path(), &headers)
+    let policy = policy(&headers, &http.public_url);
+    respond(FILES, uri.path(), &headers, policy)
 }
 
-fn respond(files: &'static [File], path: &str, headers: &HeaderMap) -> Response {
+/// The policy for who calls us as these headers say. That 'self' means WebSockets too is new to some browsers, so they are named.
+fn policy(headers: &HeaderMap, public_url: &str) -> HeaderValue {
+    let called = headers.get(header::HOST);
+    let called = called.and_then(|host| host.to_str().ok());
+    let url = public_url.split_once("://").map_or("", |(_, rest)| rest);
+    let mut hosts: Vec<&str> = called.into_iter().chain(url.split('/').next()).collect();
+    hosts.dedup();
+    let sockets: Vec<String> = hosts
+        .iter()
+        .filter(|host| is_host(host))
+        .map(|host| format!("ws://{host} wss://{host}"))
+        .collect();
+    let text = POLICY.trim_end().replace('\n', "; ");
+    let text = text.replace("SOCKETS", &sockets.join(" "));
+    // Of these characters a header may consist.
+    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("default-src 'none'"))
+}
+
+/// Whether a text from outside is a host, with or without a port, and nothing more.
+fn is_host(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);
+    !text.is_empty() && text.chars().all(fits)
+}
+
+fn respond(
+    files: &'static [File],
+    path: &str,
+    headers: &HeaderMap,
+    policy: HeaderValue,
+) -> Response {
     let accepted = headers.get(header::ACCEPT_ENCODING);
     let accepted = accepted.and_then(|value| value.to_str().ok());
     let page = || find(files, "/index.html", accepted).filter(|_| is_link(files, path));
@@ -55,7 +92,7 @@ fn respond(files: &'static [File], path: &str, headers: &HeaderMap) -> Response 
             };
             let bytes = if unchanged { &[][..] } else { file.bytes };
             let mut response = (status, bytes).into_response();
-            describe(response.headers_mut(), file.content_type);
+            describe(response.headers_mut(), file.content_type, policy);
             let headers = response.headers_mut();
             // A name that changes with the content stands for it for ever; others are asked for each time.
             let kept = match file.path.starts_with(HASHED) {
@@ -73,17 +110,17 @@ fn respond(files: &'static [File], path: &str, headers: &HeaderMap) -> Response 
         }
         None if files.is_empty() && is_link(files, path) => {
             let mut response = WITHOUT.into_response();
-            describe(response.headers_mut(), "text/html; charset=utf-8");
+            describe(response.headers_mut(), "text/html; charset=utf-8", policy);
             response
         }
         None => (StatusCode::NOT_FOUND, "nothing here\n").into_response(),
     }
 }
 
-fn describe(headers: &mut HeaderMap, content_type: &'static str) {
+fn describe(headers: &mut HeaderMap, content_type: &'static str, policy: HeaderValue) {
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     for (name, value) in [
         (header::CONTENT_TYPE, content_type),
-        (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
     ] {
@@ -185,12 +222,33 @@ mod tests {
     fn get(path: &str, headers: &[(header::HeaderName, &'static str)]) -> Response {
         let pairs = headers.iter();
         let headers = pairs.map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));
-        respond(BUILT, path, &headers.collect())
+        let headers = headers.collect();
+        let policy = policy(&headers, "https://convoke.example/base");
+        respond(BUILT, path, &headers, policy)
     }
 
     fn text(response: &Response, name: header::HeaderName) -> &str {
         let value = response.headers().get(name);
         value.map_or("", |value| value.to_str().unwrap())
+    }
+
+    #[test]
+    fn pages_connect_to_nobody_but_us() {
+        let connect = |host: &'static str| {
+            let response = get("/", &[(header::HOST, host)]);
+            let policy = text(&response, header::CONTENT_SECURITY_POLICY).to_owned();
+            let mut parts = policy.split("; ");
+            let found = parts.find(|part| part.starts_with("connect-src"));
+            found.unwrap().to_owned()
+        };
+        let own = "ws://convoke.example wss://convoke.example";
+        assert_eq!(
+            connect("127.0.0.1:8060"),
+            format!("connect-src 'self' ws://127.0.0.1:8060 wss://127.0.0.1:8060 {own}")
+        );
+        for host in ["convoke.example", "x; script-src *", "* ws:", ""] {
+            assert_eq!(connect(host), format!("connect-src 'self' {own}"), "{host}");
+        }
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub enum Right {
     MuteAll,
     /// Lift that.
     UnmuteAll,
-    /// End everybody's leg but the actor's.
+    /// End everybody's leg but the actor's; a moderator leaves the owner in.
     DisconnectAll,
     /// Decline a call that is not answered yet.
     Decline,

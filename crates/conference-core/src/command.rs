@@ -60,7 +60,8 @@ pub enum Operation {
         /// Whom, at most `convoke_types::limits::PARTIES_MAX`.
         parties: Vec<Party>,
     },
-    /// Call somebody on the roster again who is not being called or in.
+    /// Call somebody on the roster again who is not being called or in; or, at another place, oneself: whatever leg one has ends at that
+    /// moment, and is no leaving.
     Call {
         /// The conference.
         conference: ConferenceId,
@@ -153,7 +154,7 @@ pub enum Operation {
         /// The conference.
         conference: ConferenceId,
     },
-    /// End every leg but the actor's own; everybody stays on the roster.
+    /// End every leg but the actor's own, and the owner's where a moderator asks; everybody stays on the roster.
     DisconnectAll {
         /// The conference.
         conference: ConferenceId,

@@ -80,6 +80,8 @@ pub(crate) struct Participant {
     pub(crate) leg: Leg,
     /// The command that takes them off the roster once their leg has ended.
     pub(crate) removing: Option<CommandId>,
+    /// They were in and change places: until they are in again, the end of a leg is not their leaving.
+    moving: bool,
     inviter: String,
     /// As last reported.
     talking: bool,
@@ -238,6 +240,7 @@ impl Conference {
             muted: Muted::default(),
             leg,
             removing: None,
+            moving: false,
             inviter: enlisting.inviter.to_owned(),
             talking: false,
             silent: false,

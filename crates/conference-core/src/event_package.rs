@@ -19,6 +19,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
+use convoke_types::address::CONFERENCE_USER;
 use convoke_types::{ConferenceId, EndReason, LegState, Mode};
 
 use crate::command::{ConferenceState, RosterEntry, Snapshot};
@@ -30,8 +31,6 @@ pub const CONTENT_TYPE: &str = "application/conference-info+xml";
 /// The namespace of what we add.
 pub const EXTENSION: &str = "urn:convoke:conference-event:1";
 const CONFERENCE_INFO: &str = "urn:ietf:params:xml:ns:conference-info";
-/// What the user part of a conference's URI begins with.
-const USER_PREFIX: &str = "conf-";
 /// Longest text of a document, in characters; what is longer is cut.
 const TEXT_MAX_CHARS: usize = 512;
 
@@ -45,12 +44,12 @@ pub fn uri_of(conference: &ConferenceId, domain: &str) -> String {
             other => user.push(char::from(other)),
         }
     }
-    format!("sip:{USER_PREFIX}{user}@{domain}")
+    format!("sip:{CONFERENCE_USER}{user}@{domain}")
 }
 
 /// The conference that the user part of a URI names, unescaped; `None` when it names none.
 pub fn conference_of(user: &str) -> Option<ConferenceId> {
-    user.strip_prefix(USER_PREFIX)?.parse().ok()
+    user.strip_prefix(CONFERENCE_USER)?.parse().ok()
 }
 
 /// RFC 4575's status of a leg that is dialled (§5.7.2).

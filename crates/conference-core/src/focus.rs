@@ -72,7 +72,6 @@ impl Focus {
                 call,
                 conference,
                 user,
-                name: _,
             } => self.arrived(call, &conference, &user),
             BridgeEvent::Lost { words } => {
                 for id in self.conference_ids() {

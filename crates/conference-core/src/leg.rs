@@ -180,6 +180,11 @@ impl Stage {
         matches!(self, Stage::Joined | Stage::Held)
     }
 
+    /// Whether another leg can take its place: it is not over, and nobody has released it.
+    pub fn is_movable(&self) -> bool {
+        !matches!(self, Stage::Releasing { .. } | Stage::Over(_))
+    }
+
     /// Whether the bridge knows of it: told to dial or to admit, and not over.
     pub fn is_placed(&self) -> bool {
         !matches!(self, Stage::Waiting | Stage::Awaited(_) | Stage::Over(_))

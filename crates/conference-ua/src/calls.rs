@@ -4,13 +4,15 @@
 //! ```text
 //!  INVITE ──► Arrived ──► focus ──► Admit ──► OpenWeb ──► media bridge ──► OpenedWeb ──► 200 OK
 //!                                └► Refuse ──► failure                                   Join ──► Joined
-//!  re-INVITE (a fresh offer after a change of network) ──► Reoffer ──► OpenedWeb ──► 200 OK
+//!  re-INVITE (hold, or a change of network) ──► Reoffer ──► OpenedWeb ──► 200 OK
 //!  BYE, CANCEL ──► Close, Ended
 //! ```
 //!
+//! A browser that is gone without a word is given up after a while (`LOST_MAX`), unless it comes back before.
+//!
 //! Every admitted call ends with exactly one `Ended`, also one that was over before the focus had answered.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -31,9 +33,13 @@ const ASK_MAX: Duration = Duration::from_secs(10);
 const MEDIA_MAX: Duration = Duration::from_secs(5);
 /// How long a browser may take to connect after our answer: its own checks give up after that.
 const CONNECT_MAX: Duration = Duration::from_secs(30);
-/// Longest name that a client gives itself, in characters; the rest is cut.
-const NAME_MAX_CHARS: usize = 128;
+/// How long a call is kept whose browser is lost; the media bridge has then missed it for some 15 s.
+const LOST_MAX: Duration = Duration::from_secs(45);
+/// A person may call a conference, and change a call, once in this time: each costs a transport, and a leg or a port.
+const PACE: Duration = Duration::from_secs(1);
 
+/// How a call ends that nobody ended.
+const CONNECTION_LOST: &str = "The connection was lost.";
 /// Reason of our BYE (RFC 3326).
 const CLEARING: &str = "Q.850;cause=16;text=\"Normal call clearing\"";
 
@@ -57,11 +63,20 @@ struct Call {
     /// Once it is admitted.
     leg: Option<LegKey>,
     offer: String,
-    /// A fresh offer waits for the media bridge.
-    changing: bool,
+    /// When the client may ask for a change again.
+    change_from: Instant,
     /// How it ends, if we end it.
     outcome: Option<(LegState, Cause)>,
     deadline: Option<Instant>,
+    /// A change waits for the media bridge, until then.
+    changing: Option<Instant>,
+}
+
+/// What a deadline is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    Call,
+    Change,
 }
 
 /// See the module.
@@ -72,7 +87,10 @@ pub(crate) struct Calls {
     known: HashMap<CallKey, Call>,
     by_name: HashMap<String, CallKey>,
     by_leg: HashMap<LegKey, CallKey>,
-    deadlines: BTreeSet<(Instant, CallKey)>,
+    deadlines: BTreeSet<(Instant, CallKey, Due)>,
+    /// Who called what within the last `PACE`, in that order.
+    recent: VecDeque<(Instant, (ConferenceId, Aor))>,
+    recently: HashSet<(ConferenceId, Aor)>,
     next_name: u64,
     outputs: VecDeque<Output>,
 }
@@ -88,14 +106,11 @@ impl Calls {
             by_name: HashMap::new(),
             by_leg: HashMap::new(),
             deadlines: BTreeSet::new(),
+            recent: VecDeque::new(),
+            recently: HashSet::new(),
             next_name: 0,
             outputs: VecDeque::new(),
         }
-    }
-
-    /// Calls that are not over.
-    pub(crate) fn len(&self) -> usize {
-        self.known.len()
     }
 
     pub(crate) fn poll_output(&mut self) -> Option<Output> {
@@ -103,20 +118,27 @@ impl Calls {
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        let ours = self.deadlines.first().map(|(at, _)| *at);
+        let ours = self.deadlines.first().map(|(at, ..)| *at);
         ours.into_iter().chain(self.calls.poll_timeout()).min()
     }
 
     pub(crate) fn handle_timeout(&mut self, endpoint: &mut Endpoint, now: Instant) {
         self.calls.handle_timeout(endpoint, now);
-        while let Some((at, key)) = self.deadlines.first().copied().filter(|(at, _)| *at <= now) {
-            self.deadlines.remove(&(at, key));
+        while let Some(due) = self.deadlines.first().copied().filter(|due| due.0 <= now) {
+            self.deadlines.remove(&due);
+            let (_, key, what) = due;
             let Some(call) = self.known.get_mut(&key) else {
                 continue;
             };
+            if what == Due::Change {
+                call.changing = None;
+                self.refuse_change(endpoint, key, 488, now);
+                continue;
+            }
             call.deadline = None;
             let (reason, words) = match call.stage {
-                Stage::Asked | Stage::Joined => (EndReason::Network, "Nobody could answer."),
+                Stage::Asked => (EndReason::Network, "Nobody could answer."),
+                Stage::Joined => (EndReason::Network, CONNECTION_LOST),
                 Stage::Opening => (EndReason::Media, "The media bridge does not answer."),
                 Stage::Joining => (EndReason::Media, "The browser did not connect."),
             };
@@ -204,6 +226,15 @@ impl Calls {
             MediaEvent::Key { leg, key } => self.in_the_mix(&leg, LegEvent::Key { key }),
             MediaEvent::Talking { leg, on } => self.in_the_mix(&leg, LegEvent::Talking { on }),
             MediaEvent::Silent { leg, on } => self.in_the_mix(&leg, LegEvent::Silent { on }),
+            MediaEvent::Lost { leg, on } => {
+                // Who has not connected yet has a deadline already.
+                if let Some((key, call)) = self.call_of(&leg)
+                    && call.stage == Stage::Joined
+                {
+                    let until = now.checked_add(LOST_MAX).filter(|_| on);
+                    self.set_deadline(key, until);
+                }
+            }
             MediaEvent::Opened { .. }
             | MediaEvent::PromptDone { .. }
             | MediaEvent::Closed { .. } => {}
@@ -249,6 +280,7 @@ impl Calls {
                     (_, false) => Err((403, "Forbidden")),
                     _ => self.read(&invite, offer),
                 };
+                let verdict = verdict.and_then(|arrival| self.paced(arrival, now));
                 match verdict {
                     Ok(arrival) => self.arrived(key, arrival, now),
                     Err((status, reason)) => {
@@ -259,9 +291,13 @@ impl Calls {
             }
             CallEvent::Reinvite { offer } => self.changed(endpoint, key, offer, now),
             CallEvent::Ended(ended) => self.ended(key, &ended),
-            // Keys come as RTP events.
-            CallEvent::Info { .. }
-            | CallEvent::Confirmed { .. }
+            CallEvent::Info { content_type, body } => {
+                let leg = self.known.get(&key).and_then(|call| call.leg.clone());
+                if let Some((leg, key)) = leg.zip(call::key_of_info(&content_type, &body)) {
+                    self.in_the_mix(&leg, LegEvent::Key { key });
+                }
+            }
+            CallEvent::Confirmed { .. }
             | CallEvent::Ringing { .. }
             | CallEvent::Answered { .. }
             | CallEvent::Reinvited { .. } => {}
@@ -279,14 +315,27 @@ impl Calls {
         let conference = conference.ok_or((404, "Not Found"))?;
         let offer = offer.and_then(|offer| String::from_utf8(offer.to_vec()).ok());
         let offer = offer.ok_or((488, "Not Acceptable Here"))?;
-        let name = invite.from().ok().and_then(|from| from.display_name());
-        let name = name.unwrap_or_default();
         Ok(Arrival {
             conference,
             user,
-            name: name.chars().take(NAME_MAX_CHARS).collect(),
             offer,
         })
+    }
+
+    /// Refuses who has called the same just now.
+    fn paced(&mut self, arrival: Arrival, now: Instant) -> Result<Arrival, (u16, &'static str)> {
+        while let Some((at, who)) = self.recent.front()
+            && now.saturating_duration_since(*at) >= PACE
+        {
+            self.recently.remove(who);
+            self.recent.pop_front();
+        }
+        let who = (arrival.conference.clone(), arrival.user.clone());
+        if !self.recently.insert(who.clone()) {
+            return Err((503, "Service Unavailable"));
+        }
+        self.recent.push_back((now, who));
+        Ok(arrival)
     }
 
     fn arrived(&mut self, key: CallKey, arrival: Arrival, now: Instant) {
@@ -297,9 +346,10 @@ impl Calls {
             stage: Stage::Asked,
             leg: None,
             offer: arrival.offer,
-            changing: false,
+            change_from: now,
             outcome: None,
             deadline: None,
+            changing: None,
         };
         self.known.insert(key, call);
         self.by_name.insert(name.clone(), key);
@@ -308,7 +358,6 @@ impl Calls {
             call: name,
             conference: arrival.conference,
             user: arrival.user,
-            name: arrival.name,
         });
     }
 
@@ -334,12 +383,11 @@ impl Calls {
             return;
         };
         let answer = Bytes::from(answer);
-        if std::mem::take(&mut call.changing) {
-            // A change that was taken back needs no answer.
-            let _ = self.calls.accept_change(endpoint, key, answer, now);
-            return;
-        }
         if call.stage != Stage::Opening {
+            if self.set_changing(key, None) {
+                // A change that was taken back needs no answer.
+                let _ = self.calls.accept_change(endpoint, key, answer, now);
+            }
             return;
         }
         call.stage = Stage::Joining;
@@ -356,11 +404,11 @@ impl Calls {
         let Some((key, call)) = self.call_of(leg) else {
             return;
         };
-        if std::mem::take(&mut call.changing) {
-            let reason = "Not Acceptable Here";
-            // As above.
-            let _ = self.calls.reject_change(endpoint, key, 488, reason, now);
-        } else if call.stage == Stage::Opening {
+        if call.stage != Stage::Opening {
+            if self.set_changing(key, None) {
+                self.refuse_change(endpoint, key, 488, now);
+            }
+        } else {
             call.outcome = Some(own(LegState::Failed, EndReason::Media, &words));
             let _ = self
                 .calls
@@ -368,7 +416,7 @@ impl Calls {
         }
     }
 
-    /// The client offers a fresh transport.
+    /// The client offers a change.
     fn changed(
         &mut self,
         endpoint: &mut Endpoint,
@@ -378,19 +426,28 @@ impl Calls {
     ) {
         let offer = offer.and_then(|offer| String::from_utf8(offer.to_vec()).ok());
         let call = self.known.get_mut(&key);
-        let leg = call.and_then(|call| {
-            let in_call = matches!(call.stage, Stage::Joining | Stage::Joined);
-            call.changing = in_call && offer.is_some();
-            call.leg.clone().filter(|_| call.changing)
-        });
-        match leg.zip(offer) {
-            Some((leg, offer)) => self.media(MediaCommand::Reoffer { leg, offer }),
-            None => {
-                // Without an offer of theirs there is nothing to answer: ours would need the browser to have none.
-                let reason = "Not Acceptable Here";
-                let _ = self.calls.reject_change(endpoint, key, 488, reason, now);
-            }
+        let call = call.filter(|call| matches!(call.stage, Stage::Joining | Stage::Joined));
+        // Without an offer of theirs there is nothing to answer: ours would need the browser to have none.
+        let Some((call, offer)) = call.zip(offer) else {
+            return self.refuse_change(endpoint, key, 488, now);
+        };
+        if now < call.change_from {
+            return self.refuse_change(endpoint, key, 500, now);
         }
+        call.change_from = now.checked_add(PACE).unwrap_or(now);
+        if let Some(leg) = call.leg.clone() {
+            self.set_changing(key, now.checked_add(MEDIA_MAX));
+            self.media(MediaCommand::Reoffer { leg, offer });
+        }
+    }
+
+    fn refuse_change(&mut self, endpoint: &mut Endpoint, key: CallKey, status: u16, now: Instant) {
+        let reason = match status {
+            488 => "Not Acceptable Here",
+            _ => "Too Soon",
+        };
+        // One that was taken back needs no answer.
+        let _ = self.calls.reject_change(endpoint, key, status, reason, now);
     }
 
     /// Ends a call from our side, wherever it stands.
@@ -418,6 +475,7 @@ impl Calls {
 
     fn ended(&mut self, key: CallKey, ended: &Ended) {
         self.set_deadline(key, None);
+        self.set_changing(key, None);
         let Some(call) = self.known.remove(&key) else {
             return;
         };
@@ -426,11 +484,7 @@ impl Calls {
         self.by_leg.remove(&leg);
         self.media(MediaCommand::Close { leg: leg.clone() });
         let (state, mut cause) = call.outcome.unwrap_or_else(|| match ended.by {
-            EndedBy::Network => own(
-                LegState::Failed,
-                EndReason::Network,
-                "The connection was lost.",
-            ),
+            EndedBy::Network => own(LegState::Failed, EndReason::Network, CONNECTION_LOST),
             EndedBy::Us | EndedBy::Peer => own(LegState::Left, EndReason::HungUp, "Hung up."),
         });
         cause.q850 = cause.q850.or(ended.q850);
@@ -456,9 +510,23 @@ impl Calls {
             return;
         };
         if let Some(before) = std::mem::replace(&mut call.deadline, at) {
-            self.deadlines.remove(&(before, key));
+            self.deadlines.remove(&(before, key, Due::Call));
         }
-        self.deadlines.extend(at.map(|at| (at, key)));
+        self.deadlines.extend(at.map(|at| (at, key, Due::Call)));
+    }
+
+    /// Sets until when a change waits; tells whether one did.
+    fn set_changing(&mut self, key: CallKey, until: Option<Instant>) -> bool {
+        let Some(call) = self.known.get_mut(&key) else {
+            return false;
+        };
+        let before = std::mem::replace(&mut call.changing, until);
+        if let Some(before) = before {
+            self.deadlines.remove(&(before, key, Due::Change));
+        }
+        self.deadlines
+            .extend(until.map(|at| (at, key, Due::Change)));
+        before.is_some()
     }
 
     fn tell(&mut self, leg: &LegKey, event: LegEvent) {
@@ -481,7 +549,6 @@ impl Calls {
 struct Arrival {
     conference: ConferenceId,
     user: Aor,
-    name: String,
     offer: String,
 }
 

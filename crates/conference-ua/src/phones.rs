@@ -1,8 +1,9 @@
 //! Who is on the phone, told to the IM server (RFC 3903): one publication for each person with a leg in a conference, renewed while it
 //! lasts, ended with the last leg.
 //!
-//! A publication ends with the connection that it was made over or by its time, so all are made anew after each registration; of who hung
-//! up meanwhile there is nothing to take back. Of each person only the newest state waits to be told.
+//! A publication ends with the connection that it was made over or by its time, so all are made anew after a registration over another
+//! connection; of who hung up meanwhile there is nothing to take back. A registration that fails or is renewed while the connection
+//! lasts changes nothing. Of each person only the newest state waits to be told.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use sip_proto::endpoint::Endpoint;
 use sip_proto::ua::{MessageError, MessageToken, Ua};
-use sip_proto::{HeaderName, Message, Method, Uri};
+use sip_proto::{FlowId, HeaderName, Message, Method, Uri};
 
 use crate::ports::Event;
 
@@ -69,6 +70,8 @@ pub(crate) struct Phones {
     life_s: u32,
     /// Registered, at a server that takes presence as far as known.
     open: bool,
+    /// The connection of the last registration at such a server.
+    flow: Option<FlowId>,
 }
 
 impl Phones {
@@ -81,6 +84,7 @@ impl Phones {
             due: BTreeSet::new(),
             life_s: LIFE_S,
             open: false,
+            flow: None,
         }
     }
 
@@ -120,16 +124,18 @@ impl Phones {
         }
     }
 
-    /// Registered: what was published before is gone, and is published anew.
-    pub(crate) fn registered(&mut self) {
+    /// Registered; over another connection than before, what was published is gone, and is published anew.
+    pub(crate) fn registered(&mut self, flow: Option<FlowId>) {
+        if self.flow != flow {
+            self.forget_publications();
+        }
+        self.flow = flow;
         self.open = true;
-        self.forget_publications();
     }
 
-    /// Not registered: nothing can be told.
+    /// Not registered: nothing can be told for now.
     pub(crate) fn unregistered(&mut self) {
         self.open = false;
-        self.forget_publications();
     }
 
     fn forget_publications(&mut self) {
@@ -284,6 +290,7 @@ impl Phones {
             }
             405 | 415 | 489 | 501 => {
                 self.unregistered();
+                self.flow = None;
                 Some(Event::NoPresence { status })
             }
             _ => {

@@ -20,9 +20,11 @@ use crate::ports::{Event, Limits, Output};
 const SUBSCRIPTION_S: u32 = 3600;
 /// The shortest.
 const SUBSCRIPTION_MIN_S: u32 = 60;
-/// Time between two notifications of one subscription at least. What the focus tells of talking comes no more often than it reports
-/// it, so the two together are within 200 ms.
+/// Time between two notifications of one subscription in the long run. What the focus tells of talking comes no more often than it
+/// reports it, so the two together are within 200 ms.
 const PACE: Duration = Duration::from_millis(100);
+/// A telephone that is called, rings, answers and is in within a moment is seen to do so, and so are the next ones.
+const BURST: u32 = 8;
 /// What a watcher may accept for our documents to fit.
 const ACCEPTED: [&str; 3] = [event_package::CONTENT_TYPE, "application/*", "*/*"];
 
@@ -72,6 +74,7 @@ impl Subscriptions {
             min_s: SUBSCRIPTION_MIN_S,
             max_s: SUBSCRIPTION_S,
             pace: PACE,
+            burst: BURST,
         };
         let bounds = events::Limits {
             subscriptions: limits.subscriptions,

@@ -178,11 +178,6 @@ impl ConferenceUa {
         self.outputs.pop_front()
     }
 
-    /// Number of calls that are not over.
-    pub fn calls(&self) -> usize {
-        self.calls.len()
-    }
-
     /// Number of subscriptions.
     pub fn watched(&self) -> usize {
         self.subscriptions.len()
@@ -339,8 +334,9 @@ impl ConferenceUa {
     fn on_ua(&mut self, event: UaEvent, now: Instant) {
         match event {
             UaEvent::Registered { expires_s, .. } => {
-                self.subscriptions.registered(&self.ua.config().target);
-                self.phones.registered();
+                let target = &self.ua.config().target;
+                self.subscriptions.registered(target);
+                self.phones.registered(target.flow);
                 self.tell(Event::Registered { expires_s });
             }
             UaEvent::RegistrationFailed {

@@ -1,6 +1,7 @@
 //! `convoke bench`: measures this build, and beside it the peers that are installed, in alternating runs. Every server gets a
 //! data directory of its own and one core; the load (`crates/load`) has another.
 
+mod board;
 mod browsers;
 mod commands;
 mod conference;
@@ -62,6 +63,7 @@ async fn measure(options: &Bench, cores: Cores) -> Result<bool> {
         "P4a" => legs::browsers(&mut series, browsers::Seating::Threes).await,
         "P4b" => legs::browsers(&mut series, browsers::Seating::One).await,
         "P5" => delay::measure(&mut series).await,
+        "P8" => board::measure(&mut series).await,
         "P6a" => messages::measure(&mut series).await,
         _ => commands::measure(&mut series).await,
     };
@@ -88,6 +90,7 @@ fn measure_of(id: &str) -> Result<Measure> {
         "P4b" => ("P4b", "legs", Better::Higher, None),
         "P5" => ("P5", "ms", Better::Lower, None),
         "P6a" => ("P6a", "µs of CPU a message", Better::Lower, kamailio),
+        "P8" => ("P8", "ms", Better::Lower, None),
         "P9a" => ("P9a", "ms", Better::Lower, None),
         other => return Err(anyhow!("there is no benchmark {other}")),
     };

@@ -234,11 +234,28 @@ pub enum UserCommand {
         #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u16).range(1..=3650))]
         days: u16,
     },
+    /// List the device passwords in force.
+    Devices {
+        /// The account.
+        user: String,
+    },
     /// Take back a device password by its id.
     Revoke {
         /// The account.
         user: String,
-        /// The id that was printed when it was made.
+        /// Its id, as `devices` shows it.
+        id: i64,
+    },
+    /// List the tokens of programs that are good.
+    Tokens {
+        /// The account.
+        user: String,
+    },
+    /// Take back a program's token by its id, and with it the webhooks that it made.
+    RevokeToken {
+        /// The account.
+        user: String,
+        /// Its id, as `tokens` shows it.
         id: i64,
     },
 }
@@ -284,7 +301,7 @@ pub struct Log {
 #[derive(Debug, Args)]
 pub struct Bench {
     /// What to measure.
-    #[arg(value_parser = ["P1", "P3", "P4a", "P4b", "P5", "P6a", "P9a"])]
+    #[arg(value_parser = ["P1", "P3", "P4a", "P4b", "P5", "P6a", "P8", "P9a"])]
     pub id: String,
     /// One JSON object a line; the last sums up.
     #[arg(long)]

@@ -76,6 +76,8 @@ pub struct Embedded {
     /// Its telephone network.
     pub network: Network,
     phones: Tasks,
+    /// Ends the pages that follow the telephones, which the server would wait for.
+    pages: Shutdown,
 }
 
 impl Embedded {
@@ -99,11 +101,12 @@ impl Embedded {
         .context("the simulated telephone network does not start")?;
         let config = config(&setting, network.addr(), &password)?;
         let boards = playground::Boards::default();
-        let pages = match setting.playground {
-            true => playground::routes(network.clone(), boards.clone()),
+        let pages = Shutdown::new();
+        let routes = match setting.playground {
+            true => playground::routes(network.clone(), boards.clone(), pages.clone()),
             false => axum::Router::new(),
         };
-        let server = Server::start_with(config, pages)
+        let server = Server::start_with(config, routes)
             .await
             .map_err(|error| anyhow!("the server does not start: {error}"))?;
         boards.follow(&server);
@@ -112,11 +115,13 @@ impl Embedded {
             server,
             network,
             phones,
+            pages,
         })
     }
 
     /// Ends conferences, tells clients, stops. `false` when something did not end as it should.
     pub async fn shutdown(self) -> bool {
+        self.pages.cancel();
         let clean = self.server.shutdown().await;
         self.phones
             .finish(std::time::Duration::from_secs(5))
@@ -172,7 +177,7 @@ async fn make_people(server: &Server, password: Option<&str>) -> Result<()> {
         }
         let has_one = server.accounts.has_password(&aor).await.map_err(in_words)?;
         if let Some(password) = password.filter(|_| !has_one) {
-            let set = server.accounts.set_password(&aor, password, None);
+            let set = server.accounts.set_password(&aor, password);
             set.await.map_err(in_words)?;
         }
     }
@@ -207,4 +212,35 @@ async fn make_person(server: &Server, aor: &Aor, person: &Person) -> Result<(), 
         })
         .collect();
     accounts.save_telephones(aor, telephones).await
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_page_that_follows_the_telephones_does_not_hold_the_end_up() {
+        let data = tempfile::tempdir().unwrap();
+        let demo = Embedded::start(Setting {
+            data: data.path(),
+            phones: phones::demo_network(),
+            ephemeral: true,
+            carrier: SocketAddr::from(([127, 0, 0, 1], 0)),
+            calls_per_second: 5.0,
+            ring_timeout_s: 20,
+            playground: true,
+            password: None,
+        });
+        let demo = demo.await.unwrap();
+        let addr = demo.server.addresses.http.unwrap();
+        let mut page = tokio::net::TcpStream::connect(addr).await.unwrap();
+        let request = format!("GET /phones/api HTTP/1.1\r\nHost: {addr}\r\n\r\n");
+        page.write_all(request.as_bytes()).await.unwrap();
+        let mut seen = [0; 15];
+        page.read_exact(&mut seen).await.unwrap();
+        assert_eq!(&seen, b"HTTP/1.1 200 OK");
+        assert!(demo.shutdown().await, "everything ended in time");
+    }
 }

@@ -10,14 +10,16 @@
 //! | `GET /phones/api/{number}/audio` | a WebSocket of frames of 20 ms each way: 160 samples, 16 bits, little-endian, 8 kHz |
 //!
 //! Whatever changes something carries `X-Convoke: 1`, which pages of other origins cannot send; WebSockets are taken from pages
-//! of our own origin only.
+//! of our own origin only; and no name but localhost leads here, for a page of anybody could give its own name our address.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRef, Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{Next, from_fn};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
@@ -26,8 +28,9 @@ use convoke_types::E164;
 use futures_util::Stream;
 use phones::{Act, Behaviour, Doing, Ear, Happening, Mouth, Network, PhoneEvent, PhoneState, What};
 use runtime::clock;
+use runtime::tasks::Shutdown;
 use serde::{Deserialize, Serialize};
-use server::Peer;
+use server::Connection;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -54,15 +57,28 @@ const LISTEN_EVERY: Duration = Duration::from_millis(400);
 const HEARS_SAMPLES: usize = 1_600;
 const HEARS_MEAN_SQUARE: u64 = 27_000;
 
-/// What the handlers work with.
+/// What the routes work with.
 #[derive(Clone)]
 struct Playground {
     network: Network,
     boards: Boards,
+    shutdown: Shutdown,
 }
 
-/// The routes.
-pub fn routes(network: Network, boards: Boards) -> Router {
+impl FromRef<Playground> for Network {
+    fn from_ref(playground: &Playground) -> Self {
+        playground.network.clone()
+    }
+}
+
+impl FromRef<Playground> for Shutdown {
+    fn from_ref(playground: &Playground) -> Self {
+        playground.shutdown.clone()
+    }
+}
+
+/// The routes; what they keep open ends when `shutdown` is cancelled.
+pub fn routes(network: Network, boards: Boards, shutdown: Shutdown) -> Router {
     Router::new()
         .route("/phones/api", get(follow))
         .route("/phones/api/{number}/key", post(press))
@@ -70,7 +86,12 @@ pub fn routes(network: Network, boards: Boards) -> Router {
         .route("/phones/api/{number}/audio", get(audio))
         .route("/phones/api/{number}/{act}", post(act))
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
-        .with_state(Playground { network, boards })
+        .layer(from_fn(by_local_name))
+        .with_state(Playground {
+            network,
+            boards,
+            shutdown,
+        })
 }
 
 /// What the page is told: everything, each time.
@@ -178,6 +199,25 @@ fn line(happening: &Happening) -> Option<Line> {
     })
 }
 
+/// Refuses whoever calls us by another name than that of this machine to itself.
+async fn by_local_name(request: Request, next: Next) -> Response {
+    let host = request.headers().get(header::HOST);
+    match host.and_then(|host| host.to_str().ok()) {
+        Some(host) if is_local(host) => next.run(request).await,
+        _ => (StatusCode::FORBIDDEN, "expected localhost as the host\n").into_response(),
+    }
+}
+
+fn is_local(host: &str) -> bool {
+    let bare = match host.rsplit_once(':') {
+        Some((bare, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => bare,
+        _ => host,
+    };
+    let literal = bare.trim_start_matches('[').trim_end_matches(']');
+    let is_loopback = literal.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    is_loopback || bare.eq_ignore_ascii_case("localhost")
+}
+
 async fn follow(
     State(playground): State<Playground>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
@@ -208,7 +248,8 @@ impl Following {
                 return Some((Ok(event), self));
             }
             // What is heard, and what boards show, comes without an event.
-            match clock::within(LISTEN_EVERY, self.events.recv()).await {
+            let next = clock::within(LISTEN_EVERY, self.events.recv());
+            match self.playground.shutdown.unless_cancelled(next).await? {
                 // Which ones were missed does not matter: every state is whole.
                 Ok(Ok(_) | Err(RecvError::Lagged(_))) | Err(_) => {}
                 Ok(Err(RecvError::Closed)) => return None,
@@ -292,9 +333,10 @@ fn known(network: &Network, number: &str) -> Result<E164, Refusal> {
 }
 
 async fn audio(
-    State(Playground { network, .. }): State<Playground>,
+    State(network): State<Network>,
+    State(shutdown): State<Shutdown>,
     Path(number): Path<String>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
+    ConnectInfo(connection): ConnectInfo<Connection>,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
@@ -313,8 +355,9 @@ async fn audio(
         .max_message_size(AUDIO_MAX_BYTES)
         .max_frame_size(AUDIO_MAX_BYTES)
         .on_upgrade(async move |socket| {
-            peer.upgraded();
-            converse(socket, &ear, &mouth).await;
+            connection.upgraded();
+            let talk = converse(socket, &ear, &mouth);
+            shutdown.unless_cancelled(talk).await;
         })
 }
 
@@ -371,6 +414,28 @@ async fn converse(mut socket: WebSocket, ear: &Ear, mouth: &Mouth) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_name_of_others_leads_here() {
+        for local in [
+            "localhost",
+            "LOCALHOST:8060",
+            "127.0.0.1:8060",
+            "127.9.9.9",
+            "[::1]:8060",
+            "[::1]",
+        ] {
+            assert!(is_local(local), "{local}");
+        }
+        for other in [
+            "evil.example:8060",
+            "192.0.2.1",
+            "localhost.evil.example",
+            "",
+        ] {
+            assert!(!is_local(other), "{other}");
+        }
+    }
 
     #[test]
     fn only_pages_of_our_own_listen() {

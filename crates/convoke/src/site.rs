@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use server::files::{ADMINISTRATOR_KEY_FILE, Addresses, FileError};
 
-use api::{AccountView, MintedDevice, MintedToken, TelephoneView};
+use api::{AccountView, DeviceView, MintedDevice, MintedToken, TelephoneView, TokenView};
 
 /// How long the server may take to answer.
 const ANSWER_WAIT: Duration = Duration::from_secs(10);
@@ -89,6 +89,12 @@ impl Site {
         self.call(Method::POST, &path, &[], Some(body)).await
     }
 
+    /// The device passwords in force.
+    pub async fn devices(&self, user: &Aor) -> Result<Vec<DeviceView>> {
+        let path = ["users", &user.to_string(), "devices"];
+        self.call(Method::GET, &path, &[], None).await
+    }
+
     /// Takes a device password back.
     pub async fn revoke_device(&self, user: &Aor, id: i64) -> Result<()> {
         let path = ["users", &user.to_string(), "devices", &id.to_string()];
@@ -108,6 +114,18 @@ impl Site {
         let body = json!({ "label": label, "days": days });
         let path = ["users", &user.to_string(), "tokens"];
         self.call(Method::POST, &path, &[], Some(body)).await
+    }
+
+    /// The tokens of programs that are good.
+    pub async fn tokens(&self, user: &Aor) -> Result<Vec<TokenView>> {
+        let path = ["users", &user.to_string(), "tokens"];
+        self.call(Method::GET, &path, &[], None).await
+    }
+
+    /// Takes a program's token back.
+    pub async fn revoke_token(&self, user: &Aor, id: i64) -> Result<()> {
+        let path = ["users", &user.to_string(), "tokens", &id.to_string()];
+        self.call(Method::DELETE, &path, &[], None).await
     }
 
     /// The log of messages, oldest first, as REST shows it.

@@ -47,14 +47,45 @@ pub async fn run(options: User) -> Result<bool> {
                 }
                 None => println!("{aor} has a new password for signing in."),
             }
+            eprintln!(
+                "Whoever was signed in is so no longer. Device passwords and tokens of programs stay good: `convoke user devices {0}`, `convoke user tokens {0}`.",
+                aor.user()
+            );
         }
         UserCommand::Token { user, days } => {
             let aor = site.account(&user).await?.user;
             let token = site.mint_token(&aor, "convoke user token", days).await?;
             println!("{}", token.token);
             eprintln!(
-                "A token of {aor} for the SOAP and REST interfaces, good until {}; shown this once.",
-                moment(token.expires_at)
+                "A token of {aor} for the SOAP and REST interfaces, good until {}; shown this once. `convoke user revoke-token {} {}` takes it back.",
+                moment(token.expires_at),
+                aor.user(),
+                token.id
+            );
+        }
+        UserCommand::Devices { user } => {
+            let aor = site.account(&user).await?.user;
+            for device in site.devices(&aor).await? {
+                let (id, made) = (device.id, moment(device.created_at));
+                println!("{id:>6}  made {made}  {}", one_line(&device.label));
+            }
+        }
+        UserCommand::Tokens { user } => {
+            let aor = site.account(&user).await?.user;
+            for token in site.tokens(&aor).await? {
+                let until = token
+                    .expires_at
+                    .map_or("for ever".to_owned(), |at| format!("until {}", moment(at)));
+                println!("{:>6}  good {until}  {}", token.id, one_line(&token.label));
+            }
+        }
+        UserCommand::RevokeToken { user, id } => {
+            let aor = site.account(&user).await?.user;
+            site.revoke_token(&aor, id).await.with_context(|| {
+                format!("{} has no program's token with the id {id}", aor.user())
+            })?;
+            println!(
+                "The token {id} of {aor} is no longer good, and the webhooks that it made are gone."
             );
         }
         UserCommand::Revoke { user, id } => {

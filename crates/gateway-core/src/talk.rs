@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use convoke_types::{Fault, LegState, ParticipantId};
+use convoke_types::{ConferenceId, Fault, LegState, ParticipantId};
 use soap_proto::{
     Answer, ConferenceState, Create, Expires, Operation, ParticipantSnapshot, Party, Request,
     Response, Snapshot, Who,
@@ -285,24 +285,41 @@ fn decide(said: &Said, conferences: &[Snapshot], caller: &Caller) -> Decision {
         [one] => Some(*one),
         _ => None,
     };
+    let done = |operation: Operation, did: Did| Decision::Do(operation, did);
+    macro_rules! whole {
+        ($one:expr, $operation:ident, $did:ident) => {{
+            let conference = $one.id.clone();
+            done(Operation::$operation { conference }, Did::$did)
+        }};
+    }
+    let about = |name: &str, act: Act| one_of(name, &chosen, conferences, caller, language, act);
+    macro_rules! about {
+        ($name:expr, $operation:ident, $did:ident) => {
+            about($name, |conference, participant, name| {
+                let operation = Operation::$operation {
+                    conference,
+                    participant,
+                };
+                (operation, Did::$did(name))
+            })
+        };
+    }
+    let own = |own: Own| own_place(own, &chosen, conferences, caller, language);
     match (&said.command, one) {
         (Command::Who, _) => Decision::Say(speak::who(&chosen, caller.wall, language)),
-        (Command::Add(parties), Some(one)) => Decision::Do(
+        (Command::Add(parties), Some(one)) => done(
             Operation::Add {
                 conference: one.id.clone(),
                 participants: parties.clone(),
             },
             Did::Added(parties.clone()),
         ),
-        (
-            Command::End
-            | Command::Lock
-            | Command::Unlock
-            | Command::MuteAll
-            | Command::UnmuteAll
-            | Command::DropAll,
-            Some(one),
-        ) => whole(&said.command, one),
+        (Command::End, Some(one)) => whole!(one, End, Ended),
+        (Command::Lock, Some(one)) => whole!(one, Lock, Locked),
+        (Command::Unlock, Some(one)) => whole!(one, Unlock, Unlocked),
+        (Command::MuteAll, Some(one)) => whole!(one, MuteAll, MutedAll),
+        (Command::UnmuteAll, Some(one)) => whole!(one, UnmuteAll, UnmutedAll),
+        (Command::DropAll, Some(one)) => whole!(one, DisconnectAll, DroppedAll),
         (
             Command::Add(_)
             | Command::End
@@ -313,73 +330,61 @@ fn decide(said: &Said, conferences: &[Snapshot], caller: &Caller) -> Decision {
             | Command::DropAll,
             None,
         ) => Decision::Say(speak::which(conferences, language)),
-        (Command::RaiseHand | Command::LowerHand(None) | Command::Decline(_), _) => {
-            own(&said.command, &chosen, conferences, caller, language)
-        }
-        (
-            Command::Redial(name)
-            | Command::Mute(name)
-            | Command::Unmute(name)
-            | Command::Drop(name)
-            | Command::Remove(name)
-            | Command::LowerHand(Some(name))
-            | Command::Floor(name)
-            | Command::Promote(name)
-            | Command::HandOver(name),
-            _,
-        ) => {
-            let found: Vec<(&Snapshot, &ParticipantSnapshot)> = chosen
-                .iter()
-                .flat_map(|c| matches(c, name, caller).into_iter().map(move |p| (*c, p)))
-                .collect();
-            match found.as_slice() {
-                [(conference, participant)] => act(&said.command, conference, participant),
-                [] => Decision::Say(speak::nobody(name, &chosen, language)),
-                [(a, _), (b, _), ..] if a.id != b.id => {
-                    Decision::Say(speak::which(conferences, language))
-                }
-                several => {
-                    let people: Vec<_> = several.iter().map(|(_, p)| *p).collect();
-                    Decision::Say(speak::several(name, &people, language))
-                }
-            }
-        }
+        (Command::RaiseHand, _) => own(Own::RaiseHand),
+        (Command::LowerHand(None), _) => own(Own::LowerHand),
+        (Command::Decline(words), _) => own(Own::Decline(words.clone())),
+        (Command::Redial(name), _) => about(name, |conference, participant, name| {
+            let operation = Operation::Call {
+                conference,
+                participant,
+                at: None,
+            };
+            (operation, Did::Redialled(name))
+        }),
+        (Command::LowerHand(Some(name)), _) => about(name, |conference, participant, name| {
+            let operation = Operation::LowerHand {
+                conference,
+                participant,
+            };
+            (operation, Did::HandDown(Some(name)))
+        }),
+        (Command::Mute(name), _) => about!(name, Mute, Muted),
+        (Command::Unmute(name), _) => about!(name, Unmute, Unmuted),
+        (Command::Drop(name), _) => about!(name, Disconnect, Dropped),
+        (Command::Remove(name), _) => about!(name, Remove, Removed),
+        (Command::Floor(name), _) => about!(name, GiveFloor, Floor),
+        (Command::Promote(name), _) => about!(name, MakeModerator, Promoted),
+        (Command::HandOver(name), _) => about!(name, HandOver, HandedOver),
         // These need no conference and never come here.
         (Command::Call(_) | Command::Help, _) => Decision::Say(speak::help(language)),
     }
 }
 
-/// What is done to a conference as a whole.
-fn whole(command: &Command, conference: &Snapshot) -> Decision {
-    let conference = conference.id.clone();
-    let (operation, did) = match command {
-        Command::Lock => (Operation::Lock { conference }, Did::Locked),
-        Command::Unlock => (Operation::Unlock { conference }, Did::Unlocked),
-        Command::MuteAll => (Operation::MuteAll { conference }, Did::MutedAll),
-        Command::UnmuteAll => (Operation::UnmuteAll { conference }, Did::UnmutedAll),
-        Command::DropAll => (Operation::DisconnectAll { conference }, Did::DroppedAll),
-        _ => (Operation::End { conference }, Did::Ended),
-    };
-    Decision::Do(operation, did)
+/// What the speaker does about their own place.
+enum Own {
+    RaiseHand,
+    LowerHand,
+    Decline(Option<String>),
 }
 
-/// What the speaker does about their own place: in the conference where it fits, which then needs not be said.
-fn own(
-    command: &Command,
+/// In the conference where it fits, which then needs not be said.
+fn own_place(
+    own: Own,
     chosen: &[&Snapshot],
     conferences: &[Snapshot],
     caller: &Caller,
     language: Language,
 ) -> Decision {
-    let fits = |p: &&ParticipantSnapshot| match (command, &p.leg) {
-        (Command::Decline(_), Some(leg)) => matches!(
-            leg.state,
-            LegState::Queued | LegState::Dialling | LegState::Ringing
-        ),
-        (Command::RaiseHand, Some(leg)) => {
-            matches!(leg.state, LegState::Joined | LegState::Held)
+    let fits = |p: &&ParticipantSnapshot| {
+        let state = p.leg.as_ref().map(|leg| leg.state);
+        match own {
+            Own::Decline(_) => matches!(
+                state,
+                Some(LegState::Queued | LegState::Dialling | LegState::Ringing)
+            ),
+            Own::RaiseHand => matches!(state, Some(LegState::Joined | LegState::Held)),
+            Own::LowerHand => p.hand.is_some(),
         }
-        _ => p.hand.is_some(),
     };
     let mine = chosen.iter().filter_map(|conference| {
         let mut mine = conference.participants.iter();
@@ -389,26 +394,33 @@ fn own(
     let mine: Vec<(&Snapshot, ParticipantId)> = mine.collect();
     let (conference, participant) = match mine.as_slice() {
         [(conference, id)] => (conference.id.clone(), id.clone()),
-        [] => return Decision::Say(speak::not_now(command, language)),
+        [] => {
+            let words = match own {
+                Own::RaiseHand => speak::not_in_a_call(language),
+                Own::LowerHand => speak::no_hand_up(language),
+                Own::Decline(_) => speak::nobody_calls(language),
+            };
+            return Decision::Say(words);
+        }
         _ => return Decision::Say(speak::which(conferences, language)),
     };
-    let (operation, did) = match command {
-        Command::RaiseHand => (
+    let (operation, did) = match own {
+        Own::RaiseHand => (
             Operation::RaiseHand {
                 conference,
                 participant,
             },
             Did::HandUp,
         ),
-        Command::Decline(words) => (
+        Own::Decline(words) => (
             Operation::Decline {
                 conference,
                 participant,
-                words: words.clone(),
+                words,
             },
             Did::Declined,
         ),
-        _ => (
+        Own::LowerHand => (
             Operation::LowerHand {
                 conference,
                 participant,
@@ -419,46 +431,34 @@ fn own(
     Decision::Do(operation, did)
 }
 
-fn act(command: &Command, conference: &Snapshot, participant: &ParticipantSnapshot) -> Decision {
-    let conference = conference.id.clone();
-    let name = speak::name(participant);
-    let participant: ParticipantId = participant.id.clone();
-    macro_rules! done {
-        ($operation:ident, $did:ident) => {
-            (
-                Operation::$operation {
-                    conference,
-                    participant,
-                },
-                Did::$did(name),
-            )
-        };
+/// Makes of a conference, somebody in it, and their name what is to be done.
+type Act = fn(ConferenceId, ParticipantId, String) -> (Operation, Did);
+
+/// Does something about the one whom a name means, or asks who is meant.
+fn one_of(
+    name: &str,
+    chosen: &[&Snapshot],
+    conferences: &[Snapshot],
+    caller: &Caller,
+    language: Language,
+    act: Act,
+) -> Decision {
+    let found: Vec<(&Snapshot, &ParticipantSnapshot)> = chosen
+        .iter()
+        .flat_map(|c| matches(c, name, caller).into_iter().map(move |p| (*c, p)))
+        .collect();
+    match found.as_slice() {
+        [(conference, whom)] => {
+            let (operation, did) = act(conference.id.clone(), whom.id.clone(), speak::name(whom));
+            Decision::Do(operation, did)
+        }
+        [] => Decision::Say(speak::nobody(name, chosen, language)),
+        [(a, _), (b, _), ..] if a.id != b.id => Decision::Say(speak::which(conferences, language)),
+        several => {
+            let people: Vec<_> = several.iter().map(|(_, p)| *p).collect();
+            Decision::Say(speak::several(name, &people, language))
+        }
     }
-    let (operation, did) = match command {
-        Command::Redial(_) => (
-            Operation::Call {
-                conference,
-                participant,
-                at: None,
-            },
-            Did::Redialled(name),
-        ),
-        Command::Mute(_) => done!(Mute, Muted),
-        Command::Unmute(_) => done!(Unmute, Unmuted),
-        Command::Drop(_) => done!(Disconnect, Dropped),
-        Command::Floor(_) => done!(GiveFloor, Floor),
-        Command::Promote(_) => done!(MakeModerator, Promoted),
-        Command::HandOver(_) => done!(HandOver, HandedOver),
-        Command::LowerHand(_) => (
-            Operation::LowerHand {
-                conference,
-                participant,
-            },
-            Did::HandDown(Some(name)),
-        ),
-        _ => done!(Remove, Removed),
-    };
-    Decision::Do(operation, did)
 }
 
 /// Whom a name means: the best kind of match that anybody fits.

@@ -108,11 +108,13 @@ impl ImServer {
         now: Instant,
     ) -> Result<Authenticated, Stop> {
         let address = request.source.remote.ip();
-        if self.failures.bans_tokens(address, now) {
-            return Err(Stop::Refuse(403));
-        }
+        // Whoever shares an address with somebody who guesses gets in with what is remembered; nothing is looked up for the others.
+        let banned = self.failures.bans_tokens(address, now);
         let Some(account) = self.accounts.get(aor) else {
-            return Err(Stop::Lookup(Arc::from(aor)));
+            return Err(match banned {
+                true => Stop::Refuse(403),
+                false => Stop::Lookup(Arc::from(aor)),
+            });
         };
         let wall_now = self.config.wall.unix_ms(now);
         let found = account.as_ref().and_then(|account| {
@@ -124,6 +126,9 @@ impl ImServer {
             Some((account.clone(), known.id, ends))
         });
         let Some((account, id, ends)) = found else {
+            if banned {
+                return Err(Stop::Refuse(403));
+            }
             if request.lookups == 0 {
                 // It may be younger than what is remembered.
                 self.accounts.ask_again(aor);

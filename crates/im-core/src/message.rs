@@ -268,7 +268,7 @@ impl ImServer {
 }
 
 /// The device that a GRUU names (RFC 5627 §3.1.1); a temporary one, `gr` without a value, is none of ours.
-fn device_of(uri: &Uri) -> Result<Option<Arc<str>>, Stop> {
+pub(crate) fn device_of(uri: &Uri) -> Result<Option<Arc<str>>, Stop> {
     match uri.param("gr") {
         None => Ok(None),
         Some(text) if text.is_empty() || text.len() > DEVICE_MAX_BYTES => Err(Stop::Refuse(404)),

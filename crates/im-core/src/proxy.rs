@@ -3,8 +3,9 @@
 //!
 //! A first SUBSCRIBE or INVITE to `sip:conf-…` is authenticated, gets the sender's asserted identity (RFC 3325) and our Record-Route, and
 //! goes over the connection on which the service registered; its Request-URI stays. The Record-Route holds a flow token (RFC 5626 §5.2), so
-//! that what the service sends within the dialog goes over the client's connection. No address that anybody wrote into a request is ever
-//! connected to.
+//! that what the service sends within the dialog goes over the client's connection, or, when that is gone, over the one on which the device
+//! that its Contact names has registered since (GRUU, RFC 5627): a call outlives a connection. No address that anybody wrote into a request
+//! is ever connected to.
 
 mod flow_token;
 mod table;
@@ -12,13 +13,14 @@ mod table;
 use std::sync::Arc;
 use std::time::Instant;
 
+use convoke_types::address::CONFERENCE_USER;
 use sip_proto::endpoint::{ClientTx, ServerTx, UDP_REQUEST_MAX_BYTES};
 use sip_proto::{
     Edit, FlowId, HeaderName, Message, Method, ParseError, Scheme, Source, Target, Uri,
 };
 
 use crate::aor::key_of;
-use crate::message::Sender;
+use crate::message::{Sender, device_of};
 use crate::registrar::{Binding, FlowKey};
 use crate::relay::MAX_FORWARDS;
 use crate::server::{ALLOW, ImServer, Request, Stop};
@@ -26,8 +28,6 @@ use crate::server::{ALLOW, ImServer, Request, Stop};
 pub(crate) use table::Forwards;
 use table::{FURTHER_2XX, TIMER_C};
 
-/// What the user part of a conference's URI begins with.
-const CONFERENCE: &str = "conf-";
 /// Bytes that our Via adds to a request at most.
 const VIA_ROOM: usize = 160;
 
@@ -92,8 +92,10 @@ impl ImServer {
             return;
         }
         let target = if self.is_service(&source, now) {
-            Some(client).filter(|client| self.may_reach(client, message, now))
-        } else if FlowKey::of_target(&client) == Some(FlowKey::of(&source)) {
+            self.client_target(client, message, now)
+        } else if FlowKey::of_target(&client) == Some(FlowKey::of(&source))
+            || self.may_send(&source, message, now)
+        {
             self.service_target(message.uri().ok().as_ref(), now)
                 .map(|(target, _)| target)
         } else {
@@ -152,7 +154,11 @@ impl ImServer {
             // A 503 of theirs is not ours: it would tell the client to leave us (step 6).
             503 => {
                 if let Some(forward) = self.forwards.end(tx) {
-                    self.refuse(&forward.request, 500, now);
+                    let mut answer = self.refusal(&forward.request, 500);
+                    if let Some(after) = response.header(HeaderName::RetryAfter) {
+                        answer = answer.header(HeaderName::RetryAfter, after);
+                    }
+                    self.respond(&forward.request, answer, now);
                 }
                 return true;
             }
@@ -207,7 +213,7 @@ impl ImServer {
         let user = uri.user_decoded();
         self.service.is_some()
             && uri.is_sip()
-            && user.is_some_and(|user| user.starts_with(CONFERENCE))
+            && user.is_some_and(|user| user.starts_with(CONFERENCE_USER))
             && self.serves(uri)
     }
 }
@@ -290,9 +296,9 @@ impl ImServer {
         let message = &request.message;
         let uri = self.checks(message)?;
         if self.is_service(&request.source, now) {
-            if !self.may_reach(&client, message, now) {
-                return Err(Stop::Refuse(430));
-            }
+            let client = self
+                .client_target(client, message, now)
+                .ok_or(Stop::Refuse(430))?;
             let bytes = message.as_bytes().len().saturating_add(VIA_ROOM);
             if bytes > UDP_REQUEST_MAX_BYTES && !client.transport.is_reliable() {
                 return Err(Stop::Refuse(513));
@@ -360,6 +366,33 @@ impl ImServer {
         };
         self.registrar.authenticated(key, &person, now).is_some()
             || self.forwards.is_open(key, &person, now)
+    }
+
+    /// The way to the client of a dialog: the connection it began on, or the one that its device has moved to. RFC 5626 §5.3 has us fail the
+    /// request where the flow is gone; but we are the registrar of the GRUU in the Request-URI as well, and that leads on (RFC 5627 §5.1).
+    fn client_target(&self, began: Target, message: &Message, now: Instant) -> Option<Target> {
+        if self.may_reach(&began, message, now) {
+            return Some(began);
+        }
+        let uri = message.uri().ok()?;
+        let person = key_of(&uri)?;
+        let device = device_of(&uri).ok().flatten()?;
+        let (_, bindings) = self.registrar.find(&person, now)?;
+        let newest = bindings
+            .filter(|binding| binding.instance.as_ref() == Some(&device))
+            .max_by_key(|binding| binding.id)?;
+        Some(newest.target.clone()).filter(|target| self.may_reach(target, message, now))
+    }
+
+    /// Whether the sender of an ACK, of whom nobody may ask anything, has proved on this connection who they are.
+    fn may_send(&self, source: &Source, message: &Message, now: Instant) -> bool {
+        let from = message.from();
+        let person = from.ok().and_then(|from| key_of(from.uri()));
+        person.is_some_and(|person| {
+            let key = FlowKey::of(source);
+            self.registrar.authenticated(key, &person, now).is_some()
+                || self.forwards.is_open(key, &person, now)
+        })
     }
 
     /// The way to the service: to the contact that a request within a dialog names, or else to the newest.

@@ -537,7 +537,7 @@ impl ImServer {
         self.respond_to_anybody(request, answer, now);
     }
 
-    fn refusal(&mut self, request: &Request, status: u16) -> ResponseBuilder {
+    pub(crate) fn refusal(&mut self, request: &Request, status: u16) -> ResponseBuilder {
         let mut answer = self.reply(&request.message, status);
         match status {
             503 => {
@@ -589,6 +589,7 @@ fn notifier(limits: &crate::config::Limits) -> Notifier {
         min_s: limits.min_expires_s,
         max_s: SUBSCRIPTION_S,
         pace: Duration::from_millis(limits.notify_pace_ms),
+        burst: 1,
     };
     let bounds = events::Limits {
         subscriptions: limits.subscriptions,

@@ -1,6 +1,6 @@
 //! The media bridge as a process of its own (`convoke bridge`): its port in JSON lines, commands in, events out.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::process::{ChildStdin, Command, Stdio};
 use std::time::Duration;
 
@@ -9,10 +9,9 @@ use convoke_types::LegKey;
 use convoke_types::media::{MediaCommand, MediaEvent};
 use tokio::sync::mpsc;
 
+use crate::lines;
 use crate::machine::Server;
 
-/// Events that may wait; the bridge is not read when there are more, and waits.
-const MAX_EVENTS: usize = 4_096;
 /// How long nothing may come.
 const QUIET_MAX: Duration = Duration::from_secs(20);
 
@@ -37,20 +36,7 @@ impl Bridge {
             .stderr(Stdio::null());
         let mut server = Server::start(program, core)?;
         let (commands, output) = server.pipes().context("the bridge has no pipes")?;
-        let (sender, events) = mpsc::channel(MAX_EVENTS);
-        // Ends with the bridge, or with whoever listens.
-        std::thread::Builder::new()
-            .name("bridge-events".to_owned())
-            .spawn(move || {
-                for line in BufReader::new(output).lines().map_while(Result::ok) {
-                    let Ok(event) = serde_json::from_str(&line) else {
-                        continue;
-                    };
-                    if sender.blocking_send(event).is_err() {
-                        return;
-                    }
-                }
-            })?;
+        let events = lines::read(output)?;
         Ok(Self {
             server,
             commands,

@@ -12,13 +12,17 @@
 //!     └─────────────── Opus over WebRTC ───────────► [`web`]: one thread
 //!
 //!  server or Kamailio ◄──── REGISTER, MESSAGE over TCP ────► [`messages`]: one thread, the same for both
+//!
+//!  server ◄── SIP over WebSocket ──► [`follower`]: the window's client library under Node
 //! ```
 //!
 //! Servers run pinned to one core ([`machine`]), all of this on another. Everything is on the loopback.
 
 pub mod bridge;
+pub mod follower;
 pub mod janus;
 pub mod kamailio;
+mod lines;
 pub mod machine;
 pub mod media;
 pub mod messages;

@@ -58,6 +58,8 @@ pub enum News {
         telephone: usize,
         /// Where the server receives its sound.
         remote: SocketAddr,
+        /// When the 200 was sent.
+        answered: Instant,
     },
     /// A call is over.
     Ended {
@@ -166,9 +168,11 @@ impl Trunk {
     }
 }
 
+#[derive(Debug, Clone, Copy)]
 struct Call {
     telephone: usize,
     remote: SocketAddr,
+    answered: Instant,
 }
 
 struct Carrier {
@@ -214,9 +218,12 @@ impl Carrier {
                 }
             }
             CallEvent::Confirmed { .. } => {
-                if let Some(Call { telephone, remote }) = self.active.get(&call) {
-                    let (telephone, remote) = (*telephone, *remote);
-                    self.tell(News::Connected { telephone, remote });
+                if let Some(call) = self.active.get(&call).copied() {
+                    self.tell(News::Connected {
+                        telephone: call.telephone,
+                        remote: call.remote,
+                        answered: call.answered,
+                    });
                 }
             }
             CallEvent::Reinvite { .. } => {
@@ -272,7 +279,12 @@ impl Carrier {
             .map_err(|_| 488_u16)?;
         let agreed = sdp::negotiated(&offer, &ours, Side::Answerer).map_err(|_| 488_u16)?;
         let remote = agreed.remote;
-        self.active.insert(call, Call { telephone, remote });
+        let taken = Call {
+            telephone,
+            remote,
+            answered: now,
+        };
+        self.active.insert(call, taken);
         self.by_telephone.insert(telephone, call);
         let body = ours.to_string().into();
         let answered = self.calls.answer(&mut self.endpoint, call, body, now);

@@ -134,6 +134,7 @@ impl Conference {
             };
             let silent = leg.count_quiet();
             told |= tell_silent(&mut leg.seat, silent, notices);
+            told |= tell_lost(leg, notices);
             if let Some(slot) = leg.seat.slot {
                 let power = leg.due(clock).unwrap_or(0);
                 self.mixer.offer(slot, power);
@@ -174,6 +175,15 @@ fn tell_silent(seat: &mut Seat, silent: Option<bool>, notices: &mut Producer<Not
     let told = notices.push(Notice::Silent(seat.number, silent)).is_ok();
     if told {
         seat.silent_told = silent;
+    }
+    told
+}
+
+fn tell_lost(leg: &mut WebLeg, notices: &mut Producer<Notice>) -> bool {
+    let lost = leg.is_lost();
+    let told = lost != leg.lost_told && notices.push(Notice::Lost(leg.seat.number, lost)).is_ok();
+    if told {
+        leg.lost_told = lost;
     }
     told
 }

@@ -1,11 +1,13 @@
 //! Names of legs and conferences, their numbers, and the media thread that owns them. Only the tokio side looks here.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 
 use convoke_types::media::MediaEvent;
 use convoke_types::{ConferenceId, LegKey};
 
 use crate::queue::{ConferenceNumber, LegNumber};
+use crate::web::Session;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LegPlace {
@@ -22,9 +24,14 @@ struct ConferencePlace {
     wide: bool,
 }
 
-/// Names that a web leg's transports go by, at most: that which it has and that which it was offered. Older ones are
-/// forgotten.
-const MAX_UFRAGS: usize = 2;
+/// A leg of a browser.
+#[derive(Debug)]
+struct WebPlace {
+    /// As agreed on last.
+    session: Session,
+    /// The names that its transports go by: until each is retired, also that which it has while a fresh one connects.
+    names: Vec<String>,
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
@@ -32,7 +39,7 @@ pub(crate) struct Directory {
     names: HashMap<LegNumber, LegKey>,
     /// Web legs by the names that browsers call them by in STUN requests, and the same the other way round.
     by_ufrag: HashMap<String, LegPlace>,
-    ufrags: HashMap<LegNumber, VecDeque<String>>,
+    webs: HashMap<LegNumber, WebPlace>,
     conferences: HashMap<ConferenceId, ConferencePlace>,
     /// Legs and conferences of each media thread.
     load: Vec<(usize, usize)>,
@@ -105,21 +112,39 @@ impl Directory {
         conference.is_some_and(|c| !std::mem::replace(&mut c.wide, true))
     }
 
-    /// Notes the name of a web leg's transport.
-    pub(crate) fn call(&mut self, place: LegPlace, ufrag: &str) {
-        let names = self.ufrags.entry(place.leg).or_default();
-        if names.len() == MAX_UFRAGS
-            && let Some(old) = names.pop_front()
-        {
-            self.by_ufrag.remove(&old);
+    /// Notes what was agreed on with a browser; the transport is called by the name in it from now on.
+    pub(crate) fn agree(&mut self, place: LegPlace, session: Session) {
+        if !self.names.contains_key(&place.leg) {
+            return;
         }
-        names.push_back(ufrag.to_owned());
-        self.by_ufrag.insert(ufrag.to_owned(), place);
+        let name = session.creds.ufrag.clone();
+        self.by_ufrag.insert(name.clone(), place);
+        match self.webs.entry(place.leg) {
+            Entry::Vacant(vacant) => {
+                let names = vec![name];
+                vacant.insert(WebPlace { session, names });
+            }
+            Entry::Occupied(mut known) => {
+                let known = known.get_mut();
+                known.session = session;
+                if !known.names.contains(&name) {
+                    known.names.push(name);
+                }
+            }
+        }
     }
 
-    /// Whether a leg is a browser's.
-    pub(crate) fn is_web(&self, leg: LegNumber) -> bool {
-        self.ufrags.contains_key(&leg)
+    /// What was agreed on last with the browser of a leg; `None` for a telephone's.
+    pub(crate) fn session(&self, leg: LegNumber) -> Option<&Session> {
+        self.webs.get(&leg).map(|web| &web.session)
+    }
+
+    /// A transport of this name is there no more.
+    pub(crate) fn forget(&mut self, ufrag: &str) {
+        let place = self.by_ufrag.remove(ufrag);
+        if let Some(web) = place.and_then(|place| self.webs.get_mut(&place.leg)) {
+            web.names.retain(|name| name != ufrag);
+        }
     }
 
     /// The web leg whose transport is called so.
@@ -131,8 +156,10 @@ impl Directory {
     pub(crate) fn remove(&mut self, leg: LegNumber) -> Option<LegKey> {
         let key = self.names.remove(&leg)?;
         let place = self.legs.remove(&key)?;
-        for ufrag in self.ufrags.remove(&leg).unwrap_or_default() {
-            self.by_ufrag.remove(&ufrag);
+        if let Some(web) = self.webs.remove(&leg) {
+            for name in &web.names {
+                self.by_ufrag.remove(name);
+            }
         }
         let load = &mut self.load[place.shard];
         load.0 -= 1;
@@ -183,20 +210,23 @@ mod tests {
     }
 
     #[test]
-    fn web_legs_are_found_by_their_latest_names_and_go_with_them() {
+    fn web_legs_are_found_by_the_names_of_their_transports_and_go_with_them() {
         let mut directory = Directory::new(1);
         let (leg, _) = directory.insert(&key("a", "l1"), 0);
         let place = LegPlace { leg, shard: 0 };
-        for name in ["one", "two", "three"] {
-            directory.call(place, name);
+        assert!(directory.session(leg).is_none());
+        for name in ["in use", "given up", "offered"] {
+            directory.agree(place, Session::of(name));
         }
-        assert_eq!(directory.called("one"), None);
-        assert_eq!(directory.called("two"), Some(place));
-        assert_eq!(directory.called("three"), Some(place));
+        directory.forget("given up");
+        assert_eq!(directory.called("given up"), None);
+        assert_eq!(directory.called("in use"), Some(place));
+        assert_eq!(directory.called("offered"), Some(place));
+        assert_eq!(directory.session(leg).unwrap().creds.ufrag, "offered");
         assert!(directory.widen(&"a".parse().unwrap()));
         assert!(!directory.widen(&"a".parse().unwrap()));
         directory.remove(leg);
-        assert!(directory.by_ufrag.is_empty() && directory.ufrags.is_empty());
+        assert!(directory.by_ufrag.is_empty() && directory.webs.is_empty());
         assert!(!directory.widen(&"a".parse().unwrap()));
     }
 }

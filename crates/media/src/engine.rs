@@ -25,7 +25,9 @@ use crate::ports::Ports;
 use crate::prompts::PromptBook;
 use crate::queue::{Bell, MAX_NOTICES, MAX_ORDERS, Order, Stream};
 use crate::shard::Shard;
-use crate::web::{Arrival, Listener, Place, Setup, WebLeg};
+use crate::web::{
+    Arrival, Listener, Made, Offer, Place, Renewal, Session, Setup, Transport, WebLeg,
+};
 
 /// Threads at most, whatever is configured.
 const MAX_THREADS: usize = 256;
@@ -195,7 +197,8 @@ impl Engine {
             } => {
                 let player = Player::new(self.prompts.find(prompt, &language), repeat);
                 let place = self.shared.directory().find(&leg);
-                if place.is_some_and(|place| self.shared.directory().is_web(place.leg)) {
+                let is_web = |place: LegPlace| self.shared.directory().session(place.leg).is_some();
+                if place.is_some_and(is_web) {
                     player.clip().prepare_wide();
                 }
                 self.order(&leg, |number| Order::Play(number, player))
@@ -273,7 +276,8 @@ impl Engine {
         if self.shared.directory().find(key).is_some() {
             return Ok(());
         }
-        let made = match self.make_web(offer) {
+        let offer = self.web.parse(offer);
+        let made = match offer.and_then(|offer| self.make_web(&offer, None)) {
             Ok(made) => made,
             Err(words) => return self.fail(key, words),
         };
@@ -300,7 +304,7 @@ impl Engine {
         } else {
             None
         };
-        directory.call(LegPlace { leg, shard }, &made.transport.ufrag);
+        directory.agree(LegPlace { leg, shard }, made.session);
         let [time, ..] = random().map(u32::from);
         let time = time.wrapping_mul(0x0101_0101);
         let leg = WebLeg::new(leg, conference, made.transport, decoder, time);
@@ -310,21 +314,54 @@ impl Engine {
         pushed.map_err(|_| CommandError::Overloaded)
     }
 
-    /// A fresh transport for a leg of a browser.
+    /// A browser offers a change: of the transport that it has, or a fresh one.
     fn reoffer(&self, key: &LegKey, offer: &str) -> Result<(), CommandError> {
-        let Some(place) = self.shared.directory().find(key) else {
-            return Ok(());
+        let (place, before) = {
+            let directory = self.shared.directory();
+            let place = directory.find(key);
+            let known = place.and_then(|place| Some((place, directory.session(place.leg)?)));
+            let Some((place, session)) = known else {
+                return Ok(());
+            };
+            (place, session.clone())
         };
-        let made = match self.make_web(offer) {
-            Ok(made) => made,
+        let offer = self.web.parse(offer);
+        let (session, change, answer) = match offer.and_then(|o| self.change(&o, &before)) {
+            Ok(change) => change,
             Err(words) => return self.fail(key, words),
         };
-        self.shared.directory().call(place, &made.transport.ufrag);
-        self.order(key, |leg| Order::Reoffer(leg, made.transport, made.answer))
+        let (name, former) = (session.creds.ufrag.clone(), before.creds.ufrag.clone());
+        // Before the answer can be out: then the browser may connect by its name.
+        self.shared.directory().agree(place, session);
+        let renews = matches!(change, Change::Renew(_));
+        let ordered = self.order(key, |leg| match change {
+            Change::Renew(renewal) => Order::Renew(leg, renewal, answer),
+            Change::Fresh(transport) => Order::Reoffer(leg, transport, answer),
+        });
+        let mut directory = self.shared.directory();
+        if name != former && ordered.is_err() {
+            directory.forget(&name);
+        } else if name != former && renews {
+            directory.forget(&former);
+        }
+        if ordered.is_err() {
+            directory.agree(place, before);
+        }
+        ordered
     }
 
-    fn make_web(&self, offer: &str) -> Result<crate::web::Made, String> {
-        let offer = self.web.parse(offer)?;
+    /// What an offer amounts to, with what is agreed on then and the answer.
+    fn change(&self, offer: &Offer, before: &Session) -> Result<(Session, Change, String), String> {
+        let mut session = before.clone();
+        if let Some(renewal) = session.renew(offer)? {
+            let answer = session.answer(offer);
+            return Ok((session, Change::Renew(Box::new(renewal)), answer));
+        }
+        let made = self.make_web(offer, Some(before))?;
+        Ok((made.session, Change::Fresh(made.transport), made.answer))
+    }
+
+    fn make_web(&self, offer: &Offer, before: Option<&Session>) -> Result<Made, String> {
         let socket = self
             .control()
             .ports
@@ -338,7 +375,7 @@ impl Engine {
             local_tcp: self.tcp_port.map(|port| SocketAddr::new(ip, port)),
         };
         self.web
-            .make(&offer, place, now(), u64::from_le_bytes(random()))
+            .make(offer, place, before, now(), u64::from_le_bytes(random()))
     }
 
     /// Starts the thread that takes browsers' TCP connections.
@@ -382,6 +419,12 @@ impl Engine {
     fn control(&self) -> MutexGuard<'_, Control> {
         self.control.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What an offer changes about a leg of a browser.
+enum Change {
+    Renew(Box<Renewal>),
+    Fresh(Box<Transport>),
 }
 
 /// Gives a TCP connection to the thread of its leg, or closes it.

@@ -123,7 +123,12 @@ impl Shared {
                 leg: directory.name(leg)?,
                 answer,
             },
+            Notice::Lost(leg, on) => MediaEvent::Lost {
+                leg: directory.name(leg)?,
+                on,
+            },
             Notice::Retired(transport) => {
+                directory.forget(&transport.ufrag);
                 drop(directory);
                 drop(transport);
                 return None;

@@ -13,7 +13,7 @@ use rustix::event::{EventfdFlags, eventfd};
 use crate::config::StartError;
 use crate::leg::Leg;
 use crate::seat::Member;
-use crate::web::{Arrival, Transport, WebLeg};
+use crate::web::{Arrival, Renewal, Transport, WebLeg};
 
 /// Orders waiting for one media thread; when full, a command is refused as overload.
 pub(crate) const MAX_ORDERS: usize = 8_192;
@@ -45,7 +45,10 @@ pub(crate) enum Order {
     Connect(LegNumber, Stream),
     /// With the answer to the offer, and the wide half of the conference's mix if this is its first leg of a browser.
     OpenWeb(Box<WebLeg>, String, Option<Box<Wide>>),
+    /// A fresh transport for a leg of a browser.
     Reoffer(LegNumber, Box<Transport>, String),
+    /// A change of the one that was agreed on last.
+    Renew(LegNumber, Box<Renewal>, String),
     /// A TCP connection for a web leg.
     Accept(LegNumber, Arrival),
     Play(LegNumber, Player),
@@ -64,6 +67,7 @@ pub(crate) enum Notice {
     Key(LegNumber, char),
     Talking(LegNumber, bool),
     Silent(LegNumber, bool),
+    Lost(LegNumber, bool),
     /// A web leg's old transport, or one that nobody wants, comes back to be freed (its sockets closed) where time does not
     /// matter.
     Retired(Box<Transport>),

@@ -23,7 +23,7 @@ use crate::config::{Counters, StartError};
 use crate::leg::{Heard, Leg};
 use crate::queue::{Bell, ConferenceNumber, LegNumber, Notice, Order, Stream};
 use crate::seat::Member;
-use crate::web::{Arrival, Transport, WebLeg};
+use crate::web::{Arrival, Renewal, Transport, WebLeg};
 
 /// Conferences tick in this many phases of the 20 ms, and sockets are read as often.
 const PHASES: usize = 8;
@@ -77,6 +77,10 @@ pub(crate) struct Shard {
     phases: [Vec<usize>; PHASES],
     phase_legs: [usize; PHASES],
     connected: usize,
+    /// Places of browsers' legs that have not connected and have something to say, of one phase.
+    knocking: Vec<usize>,
+    /// Which of them was read last.
+    served: usize,
     told: bool,
 }
 
@@ -122,6 +126,8 @@ impl Shard {
             phases: std::array::from_fn(|_| Vec::new()),
             phase_legs: [0; PHASES],
             connected: 0,
+            knocking: Vec::new(),
+            served: 0,
             told: false,
         })
     }
@@ -194,53 +200,70 @@ impl Shard {
             data: epoll::EventData::new_u64(0),
         };
         let mut ready = [nothing; BATCH];
-        let mut handshakes = HANDSHAKES;
+        self.knocking.clear();
         // Each socket is read once in each phase, so a flood on one of them cannot hold up the others; the number of
         // rounds is bounded as well, since sockets with more to read come back at once.
         for _ in 0..self.connected.div_ceil(BATCH) {
             let Ok(count) = epoll::wait(&self.epoll, &mut ready[..], Some(&NO_WAIT)) else {
-                return;
+                break;
             };
             for event in &ready[..count] {
                 let place = usize::try_from(event.data.u64()).unwrap_or(usize::MAX);
-                let Some(member) = self.legs.get_mut(place).and_then(Option::as_mut) else {
-                    continue;
-                };
-                let mut key = match member {
-                    Member::Phone(leg) => {
-                        match leg.receive(self.clock, &mut buffer, &self.counters) {
-                            Heard::Key(key) => Some(key),
-                            Heard::Nothing => None,
-                        }
+                match self.legs.get(place) {
+                    Some(Some(Member::Web(leg))) if leg.is_connecting() => {
+                        self.knocking.push(place);
                     }
-                    Member::Web(leg) => {
-                        if !leg.connected() {
-                            if handshakes == 0 {
-                                continue;
-                            }
-                            handshakes -= 1;
-                        }
-                        let at = (self.clock, self.now);
-                        leg.receive(at, WEB_BUDGET, &mut buffer, &self.counters);
-                        leg.take_key()
-                    }
-                };
-                while let Some(pressed) = key {
-                    let notice = Notice::Key(member.seat().number, pressed);
-                    if self.notices.push(notice).is_ok() {
-                        self.told = true;
-                    } else {
-                        Counters::add(&self.counters.keys_dropped, 1);
-                    }
-                    key = match member {
-                        Member::Phone(_) => None,
-                        Member::Web(leg) => leg.take_key(),
-                    };
+                    _ => self.read(place, &mut buffer),
                 }
             }
             if count < BATCH {
-                return;
+                break;
             }
+        }
+        self.shake_hands(&mut buffer);
+    }
+
+    /// Reads some of those that have not connected yet, in turns: whoever never connects keeps nobody else from it.
+    fn shake_hands(&mut self, buffer: &mut [u8; MAX_PACKET_BYTES]) {
+        let mut knocking = std::mem::take(&mut self.knocking);
+        knocking.sort_unstable();
+        knocking.dedup();
+        let next = knocking.partition_point(|place| *place <= self.served);
+        knocking.rotate_left(next);
+        for &place in knocking.iter().take(HANDSHAKES) {
+            self.served = place;
+            self.read(place, buffer);
+        }
+        self.knocking = knocking;
+    }
+
+    /// Reads what has come for the leg at this place.
+    fn read(&mut self, place: usize, buffer: &mut [u8; MAX_PACKET_BYTES]) {
+        let Some(member) = self.legs.get_mut(place).and_then(Option::as_mut) else {
+            return;
+        };
+        let mut key = match member {
+            Member::Phone(leg) => match leg.receive(self.clock, buffer, &self.counters) {
+                Heard::Key(key) => Some(key),
+                Heard::Nothing => None,
+            },
+            Member::Web(leg) => {
+                let at = (self.clock, self.now);
+                leg.receive(at, WEB_BUDGET, buffer, &self.counters);
+                leg.take_key()
+            }
+        };
+        while let Some(pressed) = key {
+            let notice = Notice::Key(member.seat().number, pressed);
+            if self.notices.push(notice).is_ok() {
+                self.told = true;
+            } else {
+                Counters::add(&self.counters.keys_dropped, 1);
+            }
+            key = match member {
+                Member::Phone(_) => None,
+                Member::Web(leg) => leg.take_key(),
+            };
         }
     }
 
@@ -272,6 +295,7 @@ impl Shard {
                 Order::Connect(leg, stream) => self.connect(leg, stream),
                 Order::OpenWeb(leg, answer, wide) => self.open_web(leg, answer, wide),
                 Order::Reoffer(leg, transport, answer) => self.reoffer(leg, transport, answer),
+                Order::Renew(leg, renewal, answer) => self.renew(leg, *renewal, answer),
                 Order::Accept(leg, arrival) => self.accept(leg, arrival),
                 Order::Play(leg, player) => {
                     self.with_leg(leg, |leg, _| leg.seat_mut().play(player));
@@ -369,6 +393,15 @@ impl Shard {
         self.tell(Notice::OpenedWeb(number, answer));
     }
 
+    fn renew(&mut self, number: LegNumber, renewal: Renewal, answer: String) {
+        self.now = instant();
+        let place = self.leg_places.get(&number);
+        if let Some(Some(Member::Web(leg))) = place.map(|&place| &mut self.legs[place]) {
+            leg.renew(renewal, self.now, &self.counters);
+        }
+        self.tell(Notice::OpenedWeb(number, answer));
+    }
+
     fn accept(&mut self, number: LegNumber, arrival: Arrival) {
         let place = self.leg_places.get(&number).copied();
         let leg = place.and_then(|place| Some((place, self.legs[place].as_mut()?)));
@@ -376,6 +409,10 @@ impl Shard {
             && let Some(peer) = leg.accept(&arrival.ufrag, arrival.peer)
         {
             watch(&self.epoll, place, peer.socket());
+            // Its first request has been read already, so the socket may have nothing to say.
+            self.now = instant();
+            let (at, mut buffer) = ((self.clock, self.now), [0; MAX_PACKET_BYTES]);
+            leg.receive(at, WEB_BUDGET, &mut buffer, &self.counters);
         }
     }
 

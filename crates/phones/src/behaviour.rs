@@ -1,7 +1,8 @@
 //! What each simulated telephone does when it is called.
 
 use convoke_types::E164;
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, Unexpected};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// One telephone of the simulated network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,10 +53,22 @@ pub enum Behaviour {
     /// Refused with this status.
     Refuse {
         /// A SIP status, 400 to 699.
+        #[serde(deserialize_with = "refusal")]
         status: u16,
     },
     /// Rings until somebody answers it by hand (the demo's page, or a test).
     ByHand,
+}
+
+fn refusal<'de, D: Deserializer<'de>>(from: D) -> Result<u16, D::Error> {
+    let status = u16::deserialize(from)?;
+    match status {
+        400..=699 => Ok(status),
+        other => Err(D::Error::invalid_value(
+            Unexpected::Unsigned(other.into()),
+            &"a SIP status of 400 to 699",
+        )),
+    }
 }
 
 /// How a telephone that is picked up goes on.
@@ -206,6 +219,18 @@ mod tests {
         let mut numbers: Vec<_> = phones.iter().map(|p| p.number.clone()).collect();
         numbers.dedup();
         assert_eq!(numbers.len(), 9);
+    }
+
+    #[test]
+    fn a_refusal_is_a_status_that_refuses() {
+        let read = |status: u16| {
+            let text = format!("does = \"refuse\"\nstatus = {status}");
+            toml::from_str::<Behaviour>(&text)
+        };
+        assert_eq!(read(404).unwrap(), Behaviour::Refuse { status: 404 });
+        for status in [0, 180, 200, 399, 700] {
+            assert!(read(status).is_err(), "{status}");
+        }
     }
 
     #[test]

@@ -192,6 +192,27 @@ mod tests {
     }
 
     #[test]
+    fn a_proxy_has_to_be_named_and_to_say_who_came_how() {
+        let said_of = |http: &str| {
+            let directory = tempfile::tempdir().unwrap();
+            let text = FREE.replace("[http]", &format!("[http]\n{http}"));
+            said(&text, directory.path()).join("\n")
+        };
+        let unnamed = said_of("url = \"https://convoke.example.org\"");
+        assert!(
+            unnamed.contains("warning: http.proxies: http.url is that of a proxy"),
+            "{unnamed}"
+        );
+        let elsewhere = said_of("proxies = [\"10.0.0.7\"]");
+        assert!(
+            elsewhere.contains("note: http.proxies: pages behind 10.0.0.7"),
+            "{elsewhere}"
+        );
+        let here = "url = \"https://convoke.example.org\"\nproxies = [\"127.0.0.1\"]";
+        assert_eq!(said_of(here), "");
+    }
+
+    #[test]
     fn files_that_are_missing_are_named() {
         expect(
             "[gateway]\npassword = \"file:nowhere.secret\"\ntls_pin = \"pin.pem\"\n",

@@ -69,11 +69,11 @@ settings! {
         pub listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8060));
         /// Addresses for HTTPS, and for WebSockets under TLS, with the certificate of the IM server.
         pub tls: Vec<SocketAddr> = vec![], like "[\"0.0.0.0:8443\"]";
-        /// Web origins whose pages may connect (SIP over WebSocket), besides the server's own; "*": all.
+        /// Web origins whose pages may use REST with a token and connect by SIP over WebSocket, besides the server's own; "*": all.
         pub origins: Vec<String> = vec![], like "[\"https://intranet.example.org\"]";
         /// Networks that webhooks may reach although they are not public: this machine and private networks are refused otherwise.
         pub webhook_networks: Vec<Cidr> = vec![], like "[\"10.1.0.0/16\"]";
-        /// Proxies in front of this address, whose X-Forwarded-For is believed: wrong passwords then count against who sent them.
+        /// Proxies in front of this address, whose X-Forwarded-For and X-Forwarded-Proto are believed: connections and wrong passwords then count against who is behind them.
         pub proxies: Vec<Cidr> = vec![], like "[\"127.0.0.1\"]";
         /// The base URL under which others reach this HTTP address; without it http:// and the address.
         pub url: Option<String> = None, like "\"https://convoke.example.org\"";

@@ -28,8 +28,8 @@ use runtime::tasks::{Shutdown, Tasks};
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
 
+pub use guarded::Connection;
 use guarded::Guarded;
-pub use guarded::Peer;
 pub(crate) use places::Places;
 pub(crate) use proxies::Proxies;
 
@@ -79,28 +79,31 @@ async fn listen(limited: Limited, router: Router, times: Times, tasks: Tasks) {
     let router = router.layer(middleware::map_request(limit_body));
     while let Some((stream, remote)) = shutdown.unless_cancelled(limited.accept()).await {
         let (router, proxies) = (router.clone(), limited.proxies.clone());
-        let served = connection(stream, router, proxies, times.head, shutdown.clone());
+        let served = serve_one(stream, router, proxies, times.head, shutdown.clone());
         tasks.spawn(format!("http {remote}"), served);
     }
 }
 
 /// Serves one connection until it ends, or becomes a WebSocket, which others serve.
-async fn connection(
+async fn serve_one(
     stream: Guarded,
     router: Router,
     proxies: Proxies,
     head: Duration,
     shutdown: Shutdown,
 ) {
-    let peer = stream.peer().clone();
+    let connection = stream.connection().clone();
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        let origin = proxies.origin(connection.remote.ip(), connection.secure, request.headers());
         let told = api::Peer {
-            address: proxies.origin(peer.remote.ip(), request.headers()),
-            secure: peer.secure,
+            address: origin.address,
+            secure: origin.secure,
         };
-        request.extensions_mut().insert(told);
-        request.extensions_mut().insert(ConnectInfo(peer.clone()));
+        let extensions = request.extensions_mut();
+        extensions.insert(told);
+        extensions.insert(origin);
+        extensions.insert(ConnectInfo(connection.clone()));
         router.call(request)
     });
     let served = http1::Builder::new()

@@ -13,5 +13,5 @@ mod role_gateway;
 mod role_im;
 mod start;
 
-pub use http::Peer;
+pub use http::Connection;
 pub use start::{Server, StartError};

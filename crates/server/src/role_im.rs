@@ -187,6 +187,7 @@ impl SipCore for ImCore {
                     Change::TokenRevoked { token } => {
                         self.server.handle_token_revoked(&aor, token, now);
                     }
+                    Change::TokenAdded => self.server.handle_tokens_changed(&aor),
                     Change::Other => self.server.handle_account_changed(&aor),
                 }
             }

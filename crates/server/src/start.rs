@@ -109,7 +109,7 @@ impl Server {
         Self::start_with(config, axum::Router::new()).await
     }
 
-    /// As [`start`](Self::start), with further pages on the HTTP addresses. Their handlers find a [`Peer`](crate::Peer) in
+    /// As [`start`](Self::start), with further pages on the HTTP addresses. Their handlers find a [`Connection`](crate::Connection) in
     /// axum's `ConnectInfo`.
     pub async fn start_with(config: Config, pages: axum::Router) -> Result<Self, StartError> {
         let faults: Vec<Finding> = check_sense(&config)
@@ -266,6 +266,7 @@ impl Server {
             accounts: accounts.clone(),
             webhooks,
             public_url: url.clone(),
+            origins: config.http.origins.clone(),
             shutdown: http_tasks.shutdown_token().clone(),
         });
         let mut router = router.merge(routes).merge(pages);

@@ -7,6 +7,7 @@
 
 mod callee;
 mod caller;
+mod keys;
 mod reason;
 mod state;
 mod within;
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::auth::Login;
+use crate::build::ResponseBuilder;
 use crate::endpoint::{Endpoint, Event, SendError};
 use crate::flow::{Source, Target};
 use crate::message::Message;
@@ -27,10 +29,16 @@ use crate::transaction::{ClientTx, ServerTx};
 use crate::uri::{NameAddr, Uri};
 use state::{Call, Pending};
 
+pub use keys::key_of_info;
 pub use reason::{Reason, reason_of};
 
 /// The methods that a call's side answers, for Allow.
 pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
+
+/// Retry-After of a call that is refused only for now, in seconds.
+const CALL_AGAIN_S: u32 = 5;
+/// The same of a change.
+const CHANGE_AGAIN_S: u32 = 1;
 
 /// One call of one [`Calls`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -150,7 +158,7 @@ pub enum CallEvent {
         /// The answer.
         sdp: Option<Bytes>,
     },
-    /// An INFO within the call; it is answered already.
+    /// An INFO within the call, with nothing in it or what [`key_of_info`] reads; it is answered already.
     Info {
         /// Its Content-Type.
         content_type: String,
@@ -319,6 +327,16 @@ impl Calls {
         now: Instant,
     ) {
         self.hang_up_any(endpoint, key, reason, now);
+    }
+}
+
+/// A failure; one that is only for now says when to try again (RFC 3261 §20.33).
+fn refused(request: &Message, status: u16, reason: &str) -> ResponseBuilder {
+    let refusal = ResponseBuilder::reply(request, status, reason);
+    match status {
+        500 => refusal.header(HeaderName::RetryAfter, CHANGE_AGAIN_S),
+        503 => refusal.header(HeaderName::RetryAfter, CALL_AGAIN_S),
+        _ => refusal,
     }
 }
 

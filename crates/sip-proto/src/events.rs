@@ -17,6 +17,8 @@ pub struct Package {
     pub min_s: u32,
     /// The longest; a longer wish is shortened.
     pub max_s: u32,
-    /// Time between two notifications of one subscription at least; what changes meanwhile goes in one.
+    /// Time between two notifications of one subscription in the long run; what changes meanwhile goes in one.
     pub pace: std::time::Duration,
+    /// Notifications that may go without that pause after a rest, so that what happens quickly is seen at once; 1 for none.
+    pub burst: u32,
 }

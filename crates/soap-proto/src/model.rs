@@ -123,7 +123,7 @@ pub enum Operation {
         /// Which conference.
         conference: ConferenceId,
     },
-    /// Hang up everybody's leg but the asker's; all stay on the roster.
+    /// Hang up everybody's leg but the asker's, and the owner's when a moderator asks; all stay on the roster.
     DisconnectAll {
         /// Which conference.
         conference: ConferenceId,

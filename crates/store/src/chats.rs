@@ -76,7 +76,8 @@ impl Store {
                 return Ok(Vec::new());
             };
             let found = newest(&snapshot, pair, before, limit)?;
-            seen(&snapshot, pair, found)
+            let new = fresh(&snapshot, [indexed(&snapshot)?, i64::MAX], Some(pair.other))?;
+            seen(&snapshot, pair, found, &new)
         })
         .await
     }
@@ -159,7 +160,7 @@ fn fresh(conn: &Connection, range: [i64; 2], of: Option<i64>) -> Result<Vec<Fres
             at: row.get(1)?,
             sender: row.get(2)?,
             recipient: row.get(3)?,
-            parsed: parse(&content_type, &body),
+            parsed: parse(&content_type, &body.into()),
         });
     }
     Ok(found)
@@ -282,14 +283,15 @@ fn newest(
     Ok(found)
 }
 
-/// With what became of the messages.
+/// With what became of the messages; `new` are the rows of one of the two that no index has yet.
 fn seen(
     conn: &Connection,
     pair: Pair,
     found: Vec<(Message, Parsed)>,
+    new: &[Fresh],
 ) -> Result<Vec<ChatMessage>, StoreError> {
     let read_up_to = read_up_to(conn, pair)?;
-    let receipts = fresh_receipts(conn, pair)?;
+    let receipts = fresh_receipts(pair, new);
     let mut select = conn.prepare_cached(
         "SELECT MIN(CASE WHEN displayed THEN NULL ELSE at END), MIN(CASE WHEN displayed THEN at END)
          FROM receipts WHERE recipient = ?1 AND sender = ?2 AND imdn = ?3",
@@ -307,7 +309,7 @@ fn seen(
                 .query_row(params![pair.person, pair.other, imdn], |row| {
                     Ok((row.get(0)?, row.get(1)?))
                 })?;
-            let new = receipts.get(imdn).copied().unwrap_or_default();
+            let new = receipts.get(imdn.as_str()).copied().unwrap_or_default();
             displayed = shown.or(new.displayed);
             delivered = delivered.or(by_receipt).or(new.delivered).or(displayed);
         }
@@ -332,13 +334,13 @@ struct Receipts {
     displayed: Option<UnixMs>,
 }
 
-fn fresh_receipts(conn: &Connection, pair: Pair) -> Result<BTreeMap<String, Receipts>, StoreError> {
-    let mut receipts: BTreeMap<String, Receipts> = BTreeMap::new();
-    for row in fresh(conn, [indexed(conn)?, i64::MAX], Some(pair.other))? {
+fn fresh_receipts(pair: Pair, new: &[Fresh]) -> BTreeMap<&str, Receipts> {
+    let mut receipts: BTreeMap<&str, Receipts> = BTreeMap::new();
+    for row in new {
         if row.sender != pair.other || row.recipient != pair.person {
             continue;
         }
-        if let Content::Receipt { imdn, displayed } = row.parsed.content {
+        if let Content::Receipt { imdn, displayed } = &row.parsed.content {
             let known = receipts.entry(imdn).or_default();
             let time = match displayed {
                 true => &mut known.displayed,
@@ -347,7 +349,7 @@ fn fresh_receipts(conn: &Connection, pair: Pair) -> Result<BTreeMap<String, Rece
             time.get_or_insert(row.at);
         }
     }
-    Ok(receipts)
+    receipts
 }
 
 fn read_up_to(conn: &Connection, pair: Pair) -> Result<i64, StoreError> {
@@ -406,7 +408,7 @@ fn chats(
         let with: Arc<str> = conn
             .prepare_cached("SELECT name FROM names WHERE id = ?1")?
             .query_row([other], |row| row.get(0))?;
-        let last = seen(conn, pair, vec![(message, parsed)])?.pop();
+        let last = seen(conn, pair, vec![(message, parsed)], &new)?.pop();
         if let Some(last) = last {
             let unread = unread(conn, pair, &new)?;
             found.push(ChatSummary { with, last, unread });

@@ -1,6 +1,9 @@
 //! What a logged message is: words, an invitation or the answer to one, a notification about another message, or something
 //! else. Never fails: what is not understood is something else.
 
+use bytes::Bytes;
+use sip_proto::cpim::{self, Cpim};
+
 /// What a message says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
@@ -55,20 +58,23 @@ impl Content {
 }
 
 /// Reads a body by its Content-Type.
-pub(crate) fn parse(content_type: &str, body: &[u8]) -> Parsed {
-    if media_type(content_type) != "message/cpim" {
+pub(crate) fn parse(content_type: &str, body: &Bytes) -> Parsed {
+    if media_type(content_type) != cpim::CONTENT_TYPE {
         let content = simple(content_type, body);
         return Parsed {
             content,
             imdn: None,
         };
     }
-    match cpim(body) {
-        Some(message) => Parsed {
-            content: simple(&message.content_type, message.body),
-            imdn: message.imdn.filter(|id| id.len() <= IMDN_MAX_BYTES),
+    match Cpim::parse(body) {
+        Ok(envelope) => Parsed {
+            content: simple(envelope.content_type(), envelope.content()),
+            imdn: envelope
+                .imdn()
+                .map(|imdn| imdn.message_id)
+                .filter(|id| id.len() <= IMDN_MAX_BYTES),
         },
-        None => Parsed {
+        Err(_) => Parsed {
             content: Content::Other,
             imdn: None,
         },
@@ -92,60 +98,9 @@ fn simple(content_type: &str, body: &[u8]) -> Content {
                 _ => Content::Other,
             }
         }
-        "message/imdn+xml" => receipt(&text()),
-        "application/im-iscomposing+xml" => Content::Nothing,
+        cpim::IMDN_CONTENT_TYPE => receipt(&text()),
+        cpim::TYPING_CONTENT_TYPE => Content::Nothing,
         _ => Content::Other,
-    }
-}
-
-/// The parts of a message/cpim body (RFC 3862) that matter here.
-struct Cpim<'a> {
-    imdn: Option<String>,
-    content_type: String,
-    body: &'a [u8],
-}
-
-/// Reads the two blocks of headers. `sip-proto`'s reader of message/cpim takes this one's place as soon as there is one.
-fn cpim(bytes: &[u8]) -> Option<Cpim<'_>> {
-    let (headers, rest) = block(bytes)?;
-    let (inner, body) = block(rest)?;
-    let imdn = headers
-        .iter()
-        .find(|(name, _)| {
-            // RFC 3862 §3.4: the prefix is whatever NS says; by convention `imdn`.
-            name.rsplit_once('.')
-                .is_some_and(|(_, name)| name.eq_ignore_ascii_case("Message-ID"))
-        })
-        .map(|(_, value)| value.clone());
-    let content_type = inner
-        .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case("Content-Type"))
-        .map_or_else(|| "text/plain".to_owned(), |(_, value)| value.clone());
-    Some(Cpim {
-        imdn,
-        content_type,
-        body,
-    })
-}
-
-/// Names and values of header fields.
-type Headers = Vec<(String, String)>;
-
-/// Header lines up to the empty one, and what follows it.
-fn block(bytes: &[u8]) -> Option<(Headers, &[u8])> {
-    let mut headers = Vec::new();
-    let mut rest = bytes;
-    loop {
-        let end = rest.iter().position(|byte| *byte == b'\n')?;
-        let (line, behind) = rest.split_at(end);
-        rest = behind.get(1..).unwrap_or_default();
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if line.is_empty() {
-            return Some((headers, rest));
-        }
-        let line = String::from_utf8_lossy(line);
-        let (name, value) = line.split_once(':')?;
-        headers.push((name.trim().to_owned(), value.trim().to_owned()));
     }
 }
 
@@ -194,21 +149,39 @@ fn receipt(document: &str) -> Content {
 mod tests {
     use super::*;
 
+    fn read(content_type: &str, body: &str) -> Parsed {
+        parse(content_type, &Bytes::copy_from_slice(body.as_bytes()))
+    }
+
     #[test]
     fn words_come_out_of_their_wrapping() {
-        let plain = parse("text/plain;charset=UTF-8", "grüße".as_bytes());
+        let plain = read("text/plain;charset=UTF-8", "grüße");
         assert_eq!(plain.content, Content::Text("grüße".into()));
         assert_eq!(plain.imdn, None);
         let wrapped = "From: <sip:alice@x>\r\nTo: <sip:bob@x>\r\nNS: imdn <urn:ietf:params:imdn>\r\n\
                        imdn.Message-ID: m-1\r\nimdn.Disposition-Notification: positive-delivery, display\r\n\r\n\
                        Content-type: text/plain; charset=utf-8\r\n\r\nhello\r\nBob";
-        let wrapped = parse("Message/CPIM", wrapped.as_bytes());
+        let wrapped = read("Message/CPIM", wrapped);
         assert_eq!(wrapped.content, Content::Text("hello\r\nBob".into()));
         assert_eq!(wrapped.imdn.as_deref(), Some("m-1"));
         for broken in ["", "From", "From: x\r\n\r\nContent-Type: text/plain\r\n"] {
-            let broken = parse("message/cpim", broken.as_bytes());
+            let broken = read("message/cpim", broken);
             assert_eq!(broken.content, Content::Other);
         }
+    }
+
+    /// As devices of other makers write them: what the IM server opens for a device that knows no envelopes, the chat shows.
+    #[test]
+    fn envelopes_are_read_as_the_im_server_reads_them() {
+        let named = "NS: MyIMDN <urn:ietf:params:imdn>\r\nMyIMDN.Message-ID: m-1\r\n\r\n\
+                     Content-Type: text/plain;\r\n charset=utf-8\r\n\r\nhello";
+        let named = read("message/cpim", named);
+        assert_eq!(named.content, Content::Text("hello".into()));
+        assert_eq!(named.imdn.as_deref(), Some("m-1"));
+        let foreign = "NS: x <urn:other>\r\nx.Message-ID: m-1\r\n\r\n\r\nhello";
+        let foreign = read("message/cpim", foreign);
+        assert_eq!(foreign.content, Content::Text("hello".into()));
+        assert_eq!(foreign.imdn, None, "of another namespace");
     }
 
     #[test]
@@ -219,25 +192,19 @@ mod tests {
                  <x:display-notification><x:status><x:{status}/></x:status></x:display-notification></x:imdn>"
             )
         };
-        let receipt = |status: &str| parse("message/imdn+xml", imdn(status).as_bytes()).content;
+        let receipt = |status: &str| read("message/imdn+xml", &imdn(status)).content;
         for (status, displayed) in [("delivered", false), ("displayed", true)] {
             let imdn = "m-1".to_owned();
             assert_eq!(receipt(status), Content::Receipt { imdn, displayed });
         }
         assert_eq!(receipt("failed"), Content::Nothing);
-        let typing = parse("application/im-iscomposing+xml", b"<isComposing/>").content;
+        let typing = read("application/im-iscomposing+xml", "<isComposing/>").content;
         assert!(!typing.is_shown() && !receipt("displayed").is_shown());
     }
 
     #[test]
     fn invitations_are_told_from_their_answers() {
-        let of = |document: &str| {
-            parse(
-                "application/vnd.convoke.invitation+xml",
-                document.as_bytes(),
-            )
-            .content
-        };
+        let of = |document: &str| read("application/vnd.convoke.invitation+xml", document).content;
         let invitation = "<?xml version=\"1.0\"?>\n<!-- -->\n<invitation id=\"1\"/>";
         assert_eq!(of(invitation), Content::Invitation(invitation.into()));
         let answer = "<c:invitation-answer xmlns:c=\"urn:convoke:invitation:1\"/>";

@@ -51,7 +51,8 @@ pub use profile::{TELEPHONES_MAX, Telephone, TelephoneKind};
 pub use records::{ClosedRecords, ConferenceRecord, LegRecord, LegTimes};
 pub use retention::Purged;
 pub use sessions::{
-    NewSession, NewSessionToken, Opened, SESSION_TOKENS_MAX, SESSIONS_MAX, SessionToken,
+    NewPassword, NewSession, NewSessionToken, Opened, SESSION_TOKENS_MAX, SESSIONS_MAX,
+    SessionToken,
 };
 pub use tokens::{ApiToken, TOKEN_HASH_BYTES};
 pub use webhooks::{DELIVERIES_MAX, Delivery, NewWebhook, WEBHOOKS_MAX, Webhook};

@@ -141,7 +141,7 @@ impl Store {
             let conferences = cx.conn.execute(
                 "UPDATE conferences SET ended_at = ?1, end_reason = ?2, end_words = ?3
                  WHERE ended_at IS NULL",
-                params![at, ConferenceEndReason::Error.as_str(), words],
+                params![at, ConferenceEndReason::Shutdown.as_str(), words],
             )?;
             Ok(ClosedRecords { conferences, legs })
         })

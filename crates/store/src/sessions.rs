@@ -15,11 +15,24 @@ pub const SESSION_TOKENS_MAX: usize = 16;
 /// SHA-256 of a cookie or token.
 type Hash = [u8; TOKEN_HASH_BYTES];
 
+/// A password to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewPassword {
+    /// As a PHC string.
+    pub phc: String,
+    /// The one that it replaces, as it is stored; `None`: whichever there is.
+    pub replaces: Option<String>,
+    /// The session that goes on.
+    pub except: Option<i64>,
+}
+
 /// A session to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewSession {
     /// Whose.
     pub aor: Aor,
+    /// The password that was checked, as it is stored.
+    pub phc: String,
     /// SHA-256 of its cookie, which has at least 128 random bits.
     pub cookie: Hash,
     /// When it began.
@@ -66,20 +79,37 @@ pub struct SessionToken {
 }
 
 impl Store {
-    /// Sets somebody's password, as a PHC string. `Conflict` without the account.
+    /// Sets somebody's password, and ends every session of theirs but one; gives the numbers of the tokens that were in force.
+    /// `None`, and nothing is changed, when the password that it was to replace is no longer theirs. `Conflict` without the
+    /// account.
     pub async fn save_password(
         &self,
         aor: &Aor,
-        phc: String,
+        new: NewPassword,
         at: UnixMs,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<Vec<i64>>, StoreError> {
         let aor = aor.to_string();
-        self.write_one(move |conn| {
+        self.write(move |cx| {
+            let conn = cx.conn;
+            if new.replaces.is_some() && new.replaces != password(conn, &aor)? {
+                return Ok(None);
+            }
             conn.execute(
                 "INSERT OR REPLACE INTO passwords (aor, phc, changed_at) VALUES (?1, ?2, ?3)",
-                params![aor, phc, at],
+                params![aor, new.phc, at],
             )?;
-            Ok(())
+            let except = new.except.unwrap_or(0);
+            let ended = take_out(
+                conn,
+                "session IN (SELECT id FROM sessions WHERE aor = ?1 AND id <> ?2)",
+                params![aor, except],
+                at,
+            )?;
+            conn.execute(
+                "DELETE FROM sessions WHERE aor = ?1 AND id <> ?2",
+                params![aor, except],
+            )?;
+            Ok(Some(ended))
         })
         .await
     }
@@ -87,23 +117,21 @@ impl Store {
     /// Somebody's password as a PHC string; `None` without an account or a password.
     pub async fn password(&self, aor: &Aor) -> Result<Option<String>, StoreError> {
         let aor = aor.to_string();
-        self.read(move |conn| {
-            Ok(conn
-                .prepare_cached("SELECT phc FROM passwords WHERE aor = ?1")?
-                .query_row([aor], |row| row.get(0))
-                .optional()?)
-        })
-        .await
+        self.read(move |conn| password(conn, &aor)).await
     }
 
-    /// Begins a session with its first token. `Conflict` without the account.
+    /// Begins a session with its first token; `None` when the password that was checked is no longer theirs.
     pub async fn open_session(
         &self,
         new: NewSession,
         token: NewSessionToken,
-    ) -> Result<Opened, StoreError> {
+    ) -> Result<Option<Opened>, StoreError> {
         self.write(move |cx| {
             let (conn, aor) = (cx.conn, new.aor.to_string());
+            // Checking takes a while, in which it may have been changed and every session been ended.
+            if password(conn, &aor)?.as_ref() != Some(&new.phc) {
+                return Ok(None);
+            }
             conn.execute(
                 "INSERT INTO sessions (aor, cookie, created_at, expires_at) VALUES (?1, ?2, ?3, ?4)",
                 params![aor, new.cookie, new.created_at, new.expires_at],
@@ -121,12 +149,12 @@ impl Store {
                 params![aor, limit_of(SESSIONS_MAX)],
             )?;
             let token = add_token(conn, session, token)?;
-            Ok(Opened {
+            Ok(Some(Opened {
                 aor: new.aor,
                 session,
                 token,
                 ended,
-            })
+            }))
         })
         .await
     }
@@ -219,31 +247,7 @@ impl Store {
         .await
     }
 
-    /// Ends every session of a person but `except`; gives the numbers of the tokens that were in force.
-    pub async fn end_sessions(
-        &self,
-        aor: &Aor,
-        except: Option<i64>,
-        now: UnixMs,
-    ) -> Result<Vec<i64>, StoreError> {
-        let (aor, except) = (aor.to_string(), except.unwrap_or(0));
-        self.write(move |cx| {
-            let ended = take_out(
-                cx.conn,
-                "session IN (SELECT id FROM sessions WHERE aor = ?1 AND id <> ?2)",
-                params![aor, except],
-                now,
-            )?;
-            cx.conn.execute(
-                "DELETE FROM sessions WHERE aor = ?1 AND id <> ?2",
-                params![aor, except],
-            )?;
-            Ok(ended)
-        })
-        .await
-    }
-
-    /// Forgets the sessions and tokens that ended by `now`; returns how many.
+    /// Forgets the sessions and tokens, also those of programs, that ended by `now`; returns how many.
     pub async fn purge_sessions(&self, now: UnixMs) -> Result<usize, StoreError> {
         self.write(move |cx| {
             let tokens = cx
@@ -252,10 +256,20 @@ impl Store {
             let sessions = cx
                 .conn
                 .execute("DELETE FROM sessions WHERE expires_at <= ?1", [now])?;
-            Ok(tokens + sessions)
+            let programs = cx
+                .conn
+                .execute("DELETE FROM tokens WHERE expires_at <= ?1", [now])?;
+            Ok(tokens + sessions + programs)
         })
         .await
     }
+}
+
+fn password(conn: &Connection, aor: &str) -> Result<Option<String>, StoreError> {
+    Ok(conn
+        .prepare_cached("SELECT phc FROM passwords WHERE aor = ?1")?
+        .query_row([aor], |row| row.get(0))
+        .optional()?)
 }
 
 fn limit_of(count: usize) -> i64 {

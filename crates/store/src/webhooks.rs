@@ -21,6 +21,8 @@ pub struct NewWebhook {
     pub events: String,
     /// What its deliveries are signed with; needed as it is, so it is kept as it is.
     pub secret: String,
+    /// The number of the program's token with which it was made: it goes with that token.
+    pub token: Option<i64>,
     /// When it was made.
     pub created_at: UnixMs,
 }
@@ -61,7 +63,7 @@ pub struct Delivery {
 }
 
 impl Store {
-    /// Stores a webhook and returns its number. `Conflict` without the account, or with `WEBHOOKS_MAX` of it.
+    /// Stores a webhook and returns its number. `Conflict` without the account or the token, or with `WEBHOOKS_MAX` of it.
     pub async fn add_webhook(&self, new: NewWebhook) -> Result<i64, StoreError> {
         self.write(move |cx| {
             let aor = new.aor.to_string();
@@ -76,9 +78,16 @@ impl Store {
                 });
             }
             cx.conn.execute(
-                "INSERT INTO webhooks (aor, url, events, secret, created_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5)",
-                params![aor, new.url, new.events, new.secret, new.created_at],
+                "INSERT INTO webhooks (aor, url, events, secret, created_at, token)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![
+                    aor,
+                    new.url,
+                    new.events,
+                    new.secret,
+                    new.created_at,
+                    new.token
+                ],
             )?;
             Ok(cx.conn.last_insert_rowid())
         })
@@ -212,7 +221,7 @@ fn webhooks(
 ) -> Result<Vec<Webhook>, StoreError> {
     let mut select = conn.prepare_cached(&format!(
         "SELECT w.id, w.aor, w.url, w.events, w.secret, w.created_at, w.failing_since, w.last_error,
-                (SELECT COUNT(*) FROM webhook_deliveries d WHERE d.webhook = w.id)
+                (SELECT COUNT(*) FROM webhook_deliveries d WHERE d.webhook = w.id), w.token
          FROM webhooks w WHERE {condition}"
     ))?;
     let mut rows = select.query(values)?;
@@ -237,6 +246,7 @@ fn webhook_of(row: &Row<'_>) -> Result<Webhook, StoreError> {
             events: row.get(3)?,
             secret: row.get(4)?,
             created_at: row.get(5)?,
+            token: row.get(9)?,
         },
         failing: since.zip(words),
         waiting: row.get::<_, i64>(8)?.cast_unsigned(),

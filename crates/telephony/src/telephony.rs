@@ -7,7 +7,9 @@ use bytes::Bytes;
 use convoke_types::bridge::{BridgeCommand, BridgeEvent, LegEvent};
 use convoke_types::media::{MediaCommand, MediaEvent, Prompt};
 use convoke_types::{Address, Cause, EndReason, LegKey, LegState};
-use sip_proto::call::{CallEvent, CallKey, Calls, CallsConfig, Ended, EndedBy, Outgoing};
+use sip_proto::call::{
+    CallEvent, CallKey, Calls, CallsConfig, Ended, EndedBy, Outgoing, key_of_info,
+};
 use sip_proto::endpoint::{self, Endpoint, Event, SendToken};
 use sip_proto::sdp::{self, Direction, Sdp, SessionId, Side};
 use sip_proto::{FlowId, Message, NameAddr, ParseError, Source, Target, Uri};
@@ -153,7 +155,7 @@ impl Telephony {
             MediaEvent::Talking { leg, on } => self.in_the_mix(leg, LegEvent::Talking { on }),
             MediaEvent::Silent { leg, on } => self.in_the_mix(leg, LegEvent::Silent { on }),
             // What the stream amounted to goes to the leg's record with the quality figures, later. Browsers' legs are not ours.
-            MediaEvent::Closed { .. } | MediaEvent::OpenedWeb { .. } => {}
+            MediaEvent::Closed { .. } | MediaEvent::OpenedWeb { .. } | MediaEvent::Lost { .. } => {}
         }
         self.settle(now);
     }
@@ -656,27 +658,15 @@ impl Telephony {
             CallEvent::Ringing { status, .. } => self.ringing(&key, status),
             CallEvent::Answered { sdp } => self.answered(&key, sdp.as_ref(), now),
             CallEvent::Reinvite { offer } => self.reinvited(&key, offer.as_ref(), now),
-            CallEvent::Info { content_type, body } => self.info(&key, &content_type, &body, now),
+            CallEvent::Info { content_type, body } => {
+                if let Some(pressed) = key_of_info(&content_type, &body) {
+                    self.key(&key, pressed, now);
+                }
+            }
             CallEvent::Ended(ended) => self.ended(&key, &ended),
             CallEvent::Incoming { .. }
             | CallEvent::Confirmed { .. }
             | CallEvent::Reinvited { .. } => {}
-        }
-    }
-
-    /// Keys of telephones that send them by SIP INFO (`application/dtmf-relay`: `Signal=5`).
-    fn info(&mut self, key: &LegKey, content_type: &str, body: &[u8], now: Instant) {
-        if !content_type.eq_ignore_ascii_case("application/dtmf-relay") {
-            return;
-        }
-        let text = String::from_utf8_lossy(body);
-        let signal = text
-            .lines()
-            .find_map(|line| line.trim().strip_prefix("Signal="));
-        if let Some(pressed) = signal.and_then(|signal| signal.trim().chars().next())
-            && "0123456789*#ABCD".contains(pressed)
-        {
-            self.key(key, pressed, now);
         }
     }
 

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits::{E164_MAX_DIGITS, E164_MIN_DIGITS};
 
+/// What the user part of a conference's SIP address begins with; that of no account does.
+pub const CONFERENCE_USER: &str = "conf-";
+
 /// Why a text is not an address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected {expected}, came {came:?}")]

@@ -139,8 +139,6 @@ pub enum BridgeEvent {
         conference: ConferenceId,
         /// Whose client it is.
         user: Aor,
-        /// The name that the client gives; the roster's counts.
-        name: String,
     },
     /// The bridge is gone with all media; legs that it carried are lost unless they are placed anew.
     Lost {

@@ -223,6 +223,8 @@ pub enum Role {
 }
 
 impl Role {
+    /// The roles on a roster.
+    pub const ON_ROSTER: [Role; 3] = [Role::Owner, Role::Moderator, Role::Participant];
     /// The identifier, as in SOAP, REST and records.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -93,8 +93,9 @@ pub enum MediaCommand {
         /// The offer's session description.
         offer: String,
     },
-    /// The browser's network has changed, and it offers a fresh transport; answered by `OpenedWeb`, or by `Failed`, which leaves
-    /// the leg as it is. The leg keeps its place in the mix; the old transport goes when the new one has connected.
+    /// The browser offers a change; answered by `OpenedWeb`, or by `Failed`, which leaves the leg as it is. With the transport that
+    /// it has, its directions change, or it goes on from another network (ICE restart); a fresh one takes the place of the old one
+    /// when it has connected. The leg keeps its place in the mix.
     Reoffer {
         /// The leg.
         leg: LegKey,
@@ -211,6 +212,13 @@ pub enum MediaEvent {
         /// The leg.
         leg: LegKey,
         /// True: nothing arrives.
+        on: bool,
+    },
+    /// A browser's connection is gone, or is back.
+    Lost {
+        /// The leg.
+        leg: LegKey,
+        /// True: nothing can pass.
         on: bool,
     },
     /// The stream is closed.

@@ -113,6 +113,14 @@ pub enum ConferenceEndReason {
 }
 
 impl ConferenceEndReason {
+    /// Every reason.
+    pub const ALL: [ConferenceEndReason; 5] = [
+        ConferenceEndReason::ByCommand,
+        ConferenceEndReason::OwnerLeft,
+        ConferenceEndReason::Empty,
+        ConferenceEndReason::Error,
+        ConferenceEndReason::Shutdown,
+    ];
     /// The identifier, as in SOAP, REST and records.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,7 +1,9 @@
 //! Programs that were not built from this repository, started for a test and ended with it. `make setup` installs them.
 
 pub mod baresip;
+pub mod chromium;
 pub mod kamailio;
+pub mod pulse;
 pub mod python;
 pub mod sipp;
 pub mod sipp_im;

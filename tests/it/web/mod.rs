@@ -2,6 +2,7 @@
 
 mod calls;
 mod media;
+mod window;
 
 use serde_json::Value;
 use testkit::process::Program;

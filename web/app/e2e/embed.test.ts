@@ -14,9 +14,9 @@ const LIBRARY = new URL('../../packages/client/', import.meta.url);
 /** The library as it is published: one file. */
 async function published(): Promise<string> {
   const root = fileURLToPath(LIBRARY);
-  const [made] = (await build({ root, logLevel: 'warn', build: { write: false } })) as Rolldown.RolldownOutput[];
-  const file = made?.output.find((one) => one.fileName === 'convoke.js');
-  if (file?.type !== 'chunk') throw new Error('no convoke.js');
+  const [made] = (await build({ root, mode: 'call', logLevel: 'warn', build: { write: false } })) as Rolldown.RolldownOutput[];
+  const file = made?.output.find((one) => one.fileName === 'call.js');
+  if (file?.type !== 'chunk') throw new Error('no call.js');
   return file.code;
 }
 
@@ -55,7 +55,7 @@ describe('a page of another program', () => {
           .replace('bob@example.org', 'bob@localhost')
           .replace('+49 30 123456', '+1 555 0107'),
       ],
-      '/dist/convoke.js': ['text/javascript', await published()],
+      '/dist/call.js': ['text/javascript', await published()],
       '/who-calls.json': ['application/json', JSON.stringify(who)],
     } as const;
     server = await otherProgram(pages, world.server.url);

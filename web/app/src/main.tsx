@@ -25,6 +25,8 @@ if (location.pathname === '/phones') {
   const convoke = createConvoke({ server: location.origin, platform: webPlatform({ media: voice }) });
   void convoke.session.resume();
   window.addEventListener('online', () => convoke.session.reconnect());
+  // A page that was out of sight may have lost its connection unnoticed.
+  document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && convoke.session.reconnect());
   window.addEventListener('pagehide', () => convoke.close());
   // A page that the browser had kept aside has no connection any more.
   window.addEventListener('pageshow', (event) => event.persisted && location.reload());

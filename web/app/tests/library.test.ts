@@ -8,7 +8,7 @@ import { WebSocketServer } from 'ws';
 import { Focus } from '../../packages/client/test/focus.ts';
 import { DOMAIN, Peer, RestServer, SERVER } from '../../packages/client/test/world.ts';
 import { launch } from './browser.ts';
-import { POLICY } from './serve.ts';
+import { policy } from './serve.ts';
 
 // The window as it is shipped, with the real client library, at the scripted server of the library's own tests.
 
@@ -68,7 +68,10 @@ beforeEach(async () => {
     }
     const wanted = join(DIST, path);
     const file = existsSync(wanted) && statSync(wanted).isFile() ? wanted : join(DIST, 'index.html');
-    response.writeHead(200, { 'content-type': types[extname(file)] ?? 'application/octet-stream', 'content-security-policy': POLICY });
+    response.writeHead(200, {
+      'content-type': types[extname(file)] ?? 'application/octet-stream',
+      'content-security-policy': policy(request.headers.host),
+    });
     createReadStream(file).pipe(response);
   });
   sockets = new WebSocketServer({ server, path: '/sip', handleProtocols: () => 'sip' });

@@ -1,23 +1,14 @@
-import { createReadStream, existsSync, statSync } from 'node:fs';
+import { createReadStream, existsSync, readFileSync, statSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join, normalize } from 'node:path';
 
+const TEMPLATE = readFileSync(new URL('../../../crates/api/src/window-policy.txt', import.meta.url), 'utf8');
+
 /** The policy that the server sends with the window; the pages with made-up data are served under the same. */
-export const POLICY = [
-  "default-src 'self'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "connect-src 'self' ws: wss:",
-  "img-src 'self' data: blob:",
-  "media-src 'self' blob:",
-  "object-src 'none'",
-  "base-uri 'none'",
-  "form-action 'self'",
-  "frame-ancestors 'none'",
-  "require-trusted-types-for 'script'",
-  "trusted-types 'none'",
-].join('; ');
+export function policy(host: string | undefined): string {
+  return TEMPLATE.trimEnd().replaceAll('\n', '; ').replace('SOCKETS', `ws://${host}`);
+}
 
 const types: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',
@@ -40,7 +31,7 @@ export async function serve(folder: string, index: string): Promise<{ origin: st
     const file = existsSync(wanted) && statSync(wanted).isFile() ? wanted : join(folder, index);
     response.writeHead(200, {
       'content-type': types[extname(file)] ?? 'application/octet-stream',
-      'content-security-policy': POLICY,
+      'content-security-policy': policy(request.headers.host),
       'x-content-type-options': 'nosniff',
     });
     createReadStream(file).pipe(response);

@@ -1,13 +1,17 @@
-import { defineConfig } from 'vite';
+import { defineConfig, type UserConfig } from 'vite';
 
-export default defineConfig({
-  build: {
-    target: 'es2022',
-    lib: { entry: 'src/index.ts', formats: ['es'], fileName: () => 'convoke.js' },
-    // One file, small: pages of other programs load it as it is.
-    minify: 'oxc',
-    rolldownOptions: { output: { minify: { compress: true, mangle: true, codegen: { removeWhitespace: true, legalComments: 'none' } } } },
-    sourcemap: true,
-  },
-  test: { include: ['test/**/*.test.ts'] },
-} as Parameters<typeof defineConfig>[0]);
+// Each of one file, small: pages of other programs load them as they are. `--mode call` builds the one that only calls people.
+export default defineConfig(({ mode }) => {
+  const name = mode === 'call' ? 'call' : 'convoke';
+  return {
+    build: {
+      target: 'es2022',
+      emptyOutDir: name === 'convoke',
+      lib: { entry: name === 'call' ? 'src/call.ts' : 'src/index.ts', formats: ['es'], fileName: () => `${name}.js` },
+      minify: 'oxc',
+      rolldownOptions: { output: { minify: { compress: true, mangle: true, codegen: { removeWhitespace: true, legalComments: 'none' } } } },
+      sourcemap: true,
+    },
+    test: { include: ['test/**/*.test.ts'] },
+  } as UserConfig;
+});

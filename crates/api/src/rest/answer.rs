@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
@@ -94,6 +95,18 @@ impl Refusal {
             ..Fault::new(FaultCode::BadRequest, expected, loggable(words)).into()
         }
     }
+
+    /// A body that says not, or wrongly, what it is.
+    fn without_type() -> Self {
+        let expected = "Content-Type: application/json";
+        Self::unread(StatusCode::UNSUPPORTED_MEDIA_TYPE, expected, "another")
+    }
+
+    /// A body that was not read to its end.
+    fn too_much(status: StatusCode, words: &str) -> Self {
+        let expected = format!("at most {} kB, in time", super::BODY_MAX_BYTES / 1024);
+        Self::unread(status, expected, words)
+    }
 }
 
 impl IntoResponse for Refusal {
@@ -165,33 +178,28 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
                 "JSON",
                 &innermost(&error),
             )),
-            Err(JsonRejection::MissingJsonContentType(_)) => Err(Refusal::unread(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "Content-Type: application/json",
-                "another",
-            )),
-            Err(other) => Err(Refusal::unread(
-                other.status(),
-                format!("at most {} kB, in time", super::BODY_MAX_BYTES / 1024),
-                &other.body_text(),
-            )),
+            Err(JsonRejection::MissingJsonContentType(_)) => Err(Refusal::without_type()),
+            Err(other) => Err(Refusal::too_much(other.status(), &other.body_text())),
         }
     }
 }
 
-/// A JSON body that may be missing.
+/// A JSON body that may be missing: then it is empty.
 pub(crate) struct OptionalBody<T>(pub T);
 
 impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalBody<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
-        if !request.headers().contains_key(header::CONTENT_TYPE) {
-            return Ok(Self(T::default()));
+        if request.headers().contains_key(header::CONTENT_TYPE) {
+            let Body(body) = Body::from_request(request, state).await?;
+            return Ok(Self(body));
         }
-        Body::from_request(request, state)
-            .await
-            .map(|Body(body)| Self(body))
+        match Bytes::from_request(request, state).await {
+            Ok(none) if none.is_empty() => Ok(Self(T::default())),
+            Ok(_) => Err(Refusal::without_type()),
+            Err(error) => Err(Refusal::too_much(error.status(), &error.body_text())),
+        }
     }
 }
 

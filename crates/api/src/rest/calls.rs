@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
-use convoke_types::{Aor, EndReason};
+use convoke_types::{Aor, EndReason, Fault, FaultCode, loggable};
 use serde::{Deserialize, Serialize};
 use store::{Call, LegRecord};
 use utoipa::{IntoParams, ToSchema};
@@ -25,8 +25,9 @@ const CALLS_MAX: usize = 200;
 pub(crate) struct CallsQuery {
     /// Only those with this person too.
     with: Option<String>,
-    /// Only those that began earlier, milliseconds since 1970; the `next` of the page before.
-    before: Option<i64>,
+    /// Only those after this place: the `next` of the page before. A time alone, milliseconds since 1970: those that began earlier.
+    #[param(pattern = "^[0-9]+(-.*)?$")]
+    before: Option<String>,
     /// How many.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<usize>,
@@ -39,7 +40,7 @@ pub(crate) struct Calls {
     calls: Vec<CallView>,
     /// For `before`, where there may be more.
     #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<i64>,
+    next: Option<String>,
 }
 
 /// A call.
@@ -139,6 +140,19 @@ fn view(call: Call, me: &Aor) -> CallView {
     }
 }
 
+/// A place among calls: when one began, and its id, for several may begin at once.
+fn place(text: &str) -> Result<(i64, String), Fault> {
+    let (at, id) = text.split_once('-').unwrap_or((text, ""));
+    match at.parse() {
+        Ok(at) if at >= 0 => Ok((at, id.to_owned())),
+        _ => Err(Fault::new(
+            FaultCode::BadRequest,
+            "before: the next of a page, or milliseconds since 1970",
+            loggable(text),
+        )),
+    }
+}
+
 /// My calls.
 #[utoipa::path(get, path = "/api/v1/me/calls", operation_id = "listCalls", tag = "me", params(CallsQuery),
     responses((status = 200, description = "A page of them", body = Calls), Refusal))]
@@ -153,9 +167,8 @@ pub(crate) async fn calls(
         Some(user) => Some(accounts.aor(user)?),
         None => None,
     };
-    let found = accounts
-        .store()
-        .calls(&me, with.as_ref(), query.before, limit);
+    let before = query.before.as_deref().map(place).transpose()?;
+    let found = accounts.store().calls(&me, with.as_ref(), before, limit);
     let calls: Vec<CallView> = found
         .await
         .map_err(store_fault)?
@@ -164,7 +177,7 @@ pub(crate) async fn calls(
         .collect();
     let last = calls.last().filter(|_| calls.len() == limit);
     Ok(Json(Calls {
-        next: last.map(|call| call.started_at),
+        next: last.map(|call| format!("{}-{}", call.started_at, call.conference)),
         calls,
     }))
 }

@@ -20,14 +20,25 @@ const CHATS_MAX: usize = 500;
 const MESSAGES_DEFAULT: usize = 50;
 const MESSAGES_MAX: usize = 200;
 
-/// Which page.
+/// Which chats.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct PageQuery {
-    /// Only what is older than this message; the `next` of the page before.
+pub(crate) struct ChatsQuery {
+    /// Only those whose newest message is older than this one; the `next` of the page before.
     before: Option<i64>,
     /// How many.
-    #[param(minimum = 1)]
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<usize>,
+}
+
+/// Which messages.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct MessagesQuery {
+    /// Only those that are older than this one; the `next` of the page before.
+    before: Option<i64>,
+    /// How many.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<usize>,
 }
 
@@ -143,12 +154,12 @@ pub(crate) struct ReadBody {
 }
 
 /// My chats.
-#[utoipa::path(get, path = "/api/v1/me/chats", operation_id = "listChats", tag = "me", params(PageQuery),
+#[utoipa::path(get, path = "/api/v1/me/chats", operation_id = "listChats", tag = "me", params(ChatsQuery),
     responses((status = 200, description = "A page of them", body = Chats), Refusal))]
 pub(crate) async fn list(
     Person(me): Person,
     State(rest): State<Rest>,
-    Asked(query): Asked<PageQuery>,
+    Asked(query): Asked<ChatsQuery>,
 ) -> Result<Json<Chats>, Refusal> {
     let limit = page(query.limit, CHATS_DEFAULT, CHATS_MAX)?;
     let store = rest.http.accounts.store();
@@ -172,13 +183,13 @@ pub(crate) async fn list(
 
 /// A chat.
 #[utoipa::path(get, path = "/api/v1/me/chats/{user}", operation_id = "getChat", tag = "me",
-    params(("user" = String, Path, description = "The other person"), PageQuery),
+    params(("user" = String, Path, description = "The other person"), MessagesQuery),
     responses((status = 200, description = "A page of its messages", body = Messages), Refusal))]
 pub(crate) async fn messages(
     Person(me): Person,
     State(rest): State<Rest>,
     Place(user): Place<String>,
-    Asked(query): Asked<PageQuery>,
+    Asked(query): Asked<MessagesQuery>,
 ) -> Result<Json<Messages>, Refusal> {
     let limit = page(query.limit, MESSAGES_DEFAULT, MESSAGES_MAX)?;
     let other = rest.http.accounts.aor(&user)?.to_string();

@@ -86,7 +86,7 @@ pub(super) fn places(telephones: Vec<store::Telephone>, own: bool) -> Vec<PlaceV
 #[utoipa::path(get, path = "/api/v1/directory", operation_id = "findPeople", tag = "directory", params(DirectoryQuery),
     responses((status = 200, description = "People", body = People), Refusal))]
 pub(crate) async fn directory(
-    Program(me): Program,
+    Program { me, .. }: Program,
     State(rest): State<Rest>,
     Asked(query): Asked<DirectoryQuery>,
 ) -> Result<Json<People>, Refusal> {

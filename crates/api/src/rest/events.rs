@@ -20,7 +20,7 @@ use soap_proto::ConferenceState;
 use super::Rest;
 use super::answer::{Place, Refusal};
 use super::conferences::StateQuery;
-use super::view::ReportView;
+use super::view::{ConferenceView, ReportView};
 use super::who::Anyone;
 use crate::caller::{Caller, SCOPE_CONFERENCE};
 use crate::http::authorization;
@@ -57,11 +57,16 @@ impl Streams {
         let mut taken = self.lock();
         let whose = whose.cloned();
         let theirs = taken.get(&whose).copied().unwrap_or(0);
-        if theirs >= STREAMS_OF_PERSON_MAX || taken.values().sum::<usize>() >= STREAMS_MAX {
-            return Err(Fault::new(
-                FaultCode::LimitReached,
-                format!("at most {STREAMS_OF_PERSON_MAX} streams of events at once"),
-                "one more",
+        let limit =
+            |expected: String| Err(Fault::new(FaultCode::LimitReached, expected, "one more"));
+        if theirs >= STREAMS_OF_PERSON_MAX {
+            return limit(format!(
+                "at most {STREAMS_OF_PERSON_MAX} streams of yours at once"
+            ));
+        }
+        if taken.values().sum::<usize>() >= STREAMS_MAX {
+            return limit(format!(
+                "at most {STREAMS_MAX} streams of everybody's at once"
             ));
         }
         taken.insert(whose.clone(), theirs + 1);
@@ -86,11 +91,12 @@ impl Drop for Taken {
 
 /// Follow a conference.
 ///
-/// Server-sent events: `snapshot` (a Conference), then `report` (a Report) for each change, with the version as its id; a
-/// refusal that comes later is the event `error` (a Fault). The stream ends with the conference, and when the token does.
+/// Server-sent events: `snapshot` (a Conference), then `report` (a Report) for each change, with the version as its id. Another
+/// `snapshot` comes in place of reports that are forgotten already. A refusal that comes later is the event `error` (a Fault).
+/// The stream ends with the conference, and when the token does.
 #[utoipa::path(get, path = "/api/v1/conferences/{id}/events", operation_id = "followConference", tag = "conferences",
     params(("id" = String, Path, description = "The conference"),
-        ("Last-Event-ID" = Option<u64>, Header, description = "The last version that the asker has; no snapshot then")),
+        ("Last-Event-ID" = Option<u64>, Header, description = "The last version that the asker has: reports go on from there, while they are remembered")),
     responses((status = 200, description = "The events", body = String, content_type = "text/event-stream"),
         (status = 204, description = "It has ended, and the asker has everything"), Refusal))]
 pub(crate) async fn events(
@@ -199,15 +205,13 @@ impl Follower {
     }
 
     async fn snapshot(&mut self) -> Result<String, Fault> {
-        let now = StateQuery {
-            since: None,
-            wait_ms: None,
-        };
-        let id = self.conference.clone();
-        let (snapshot, _) = self.rest.state(&self.caller, id, now, None).await?;
+        let (caller, id) = (&self.caller, self.conference.clone());
+        let now = StateQuery::default();
+        let (mut snapshot, _) = self.rest.state(caller, id, now, None).await?;
+        self.rest.whole(caller, &mut snapshot).await?;
         self.over = snapshot.state == ConferenceState::Ended;
-        let view = self.rest.whole(&self.caller, snapshot).await?;
-        self.since = view.version();
+        self.since = snapshot.version;
+        let view = ConferenceView::from(snapshot);
         Ok(event("snapshot", Some(self.since), &view))
     }
 

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Rest;
-use super::answer::{Body, Refusal};
+use super::answer::{Body, Error, Place, Refusal};
 use super::users::good_password;
 use super::who::{Peer, Person, Program};
-use crate::accounts::{TelephoneView, now};
+use crate::accounts::{TelephoneView, TokenView, now};
 use crate::caller::{SecretDigest, bearer};
 use crate::directory::store_fault;
 use crate::http::authorization;
@@ -55,7 +55,7 @@ pub(crate) struct PasswordChange {
 #[utoipa::path(get, path = "/api/v1/me", operation_id = "getMe", tag = "me",
     responses((status = 200, description = "Oneself", body = Profile), Refusal))]
 pub(crate) async fn profile(
-    Program(user): Program,
+    Program { me: user, .. }: Program,
     State(rest): State<Rest>,
 ) -> Result<Json<Profile>, Refusal> {
     let account = rest.http.accounts.account(&user).await?;
@@ -78,14 +78,24 @@ pub(crate) async fn save_profile(
     accounts
         .save_profile(&user, &body.name, &body.language)
         .await?;
-    profile(Program(user), State(rest)).await
+    profile(
+        Program {
+            me: user,
+            token: None,
+        },
+        State(rest),
+    )
+    .await
 }
 
 /// Change my password.
 ///
-/// Ends every other session of mine.
+/// Ends every other session of mine. Device passwords and the tokens of programs stay good: take them back one by one.
 #[utoipa::path(put, path = "/api/v1/me/password", operation_id = "changePassword", tag = "me", request_body = PasswordChange,
-    responses((status = 200, description = "Done", body = ()), Refusal))]
+    responses((status = 200, description = "Done", body = ()),
+        (status = 429, description = "Too many wrong passwords", body = Error,
+            headers(("Retry-After" = u64, description = "When the next one is looked at, in seconds"))),
+        Refusal))]
 pub(crate) async fn save_password(
     Person(user): Person,
     State(rest): State<Rest>,
@@ -93,7 +103,8 @@ pub(crate) async fn save_password(
     headers: HeaderMap,
     Body(body): Body<PasswordChange>,
 ) -> Result<Json<()>, Refusal> {
-    rest.sessions
+    let checked = rest
+        .sessions
         .check(&user, &body.current, peer.address)
         .await?;
     let accounts = &rest.http.accounts;
@@ -102,7 +113,7 @@ pub(crate) async fn save_password(
     let mine = accounts.store().session_token(hash, now()).await;
     let mine = mine.map_err(store_fault)?.map(|token| token.session);
     let new = good_password(&body.new)?;
-    accounts.set_password(&user, new, mine).await?;
+    accounts.change_password(&user, new, checked, mine).await?;
     Ok(Json(()))
 }
 
@@ -127,6 +138,31 @@ pub(crate) async fn save_telephones(
     let accounts = &rest.http.accounts;
     accounts.save_telephones(&user, body).await?;
     Ok(Json(accounts.telephones(&user).await?))
+}
+
+/// My programs' tokens.
+#[utoipa::path(get, path = "/api/v1/me/tokens", operation_id = "listTokens", tag = "me",
+    responses((status = 200, description = "Those that are good, the oldest first", body = Vec<TokenView>), Refusal))]
+pub(crate) async fn tokens(
+    Person(user): Person,
+    State(rest): State<Rest>,
+) -> Result<Json<Vec<TokenView>>, Refusal> {
+    Ok(Json(rest.http.accounts.tokens(&user).await?))
+}
+
+/// Take one of my programs' tokens back.
+///
+/// The webhooks that were made with it go too.
+#[utoipa::path(delete, path = "/api/v1/me/tokens/{id}", operation_id = "revokeToken", tag = "me",
+    params(("id" = i64, Path, description = "Its number")),
+    responses((status = 200, description = "Done", body = ()), Refusal))]
+pub(crate) async fn revoke_token(
+    Person(user): Person,
+    State(rest): State<Rest>,
+    Place(id): Place<i64>,
+) -> Result<Json<()>, Refusal> {
+    rest.http.accounts.revoke_token(&user, id).await?;
+    Ok(Json(()))
 }
 
 /// An account by what stands in a path: `bob`, or `bob@domain`.

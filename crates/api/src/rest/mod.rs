@@ -17,16 +17,19 @@ mod view;
 mod webhooks;
 mod who;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRef, Request};
-use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderValue, Uri};
+use axum::http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderName, HeaderValue, Method, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use convoke_types::{Fault, FaultCode, loggable};
+use tower_http::cors::{AllowOrigin, CorsLayer};
 use utoipa::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
@@ -113,6 +116,8 @@ fn paths() -> OpenApiRouter<Rest> {
         .routes(routes!(session::renew))
         .routes(routes!(me::profile, me::save_profile))
         .routes(routes!(me::save_password))
+        .routes(routes!(me::tokens))
+        .routes(routes!(me::revoke_token))
         .routes(routes!(me::telephones, me::save_telephones))
         .routes(routes!(directory::directory))
         .routes(routes!(contacts::list))
@@ -134,9 +139,10 @@ fn paths() -> OpenApiRouter<Rest> {
         .routes(routes!(users::one, users::save))
         .routes(routes!(users::save_password))
         .routes(routes!(users::telephones, users::save_telephones))
-        .routes(routes!(users::mint_device))
+        .routes(routes!(users::devices, users::mint_device))
         .routes(routes!(users::revoke_device))
-        .routes(routes!(users::mint_token))
+        .routes(routes!(users::tokens, users::mint_token))
+        .routes(routes!(users::revoke_token))
         .routes(routes!(log::messages))
 }
 
@@ -148,24 +154,54 @@ pub(crate) fn router(http: &Http) -> Router {
         streams: Arc::default(),
     };
     let (router, _) = paths().split_for_parts();
-    router
+    let router = router
         .route("/api/v1/openapi.json", get(document))
         .route("/api/{*unknown}", any(unknown))
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
         .layer(middleware::from_fn(for_one_alone))
-        .with_state(rest)
+        .with_state(rest);
+    match http.origins.is_empty() {
+        true => router,
+        false => router.layer(cross_origin(&http.origins)),
+    }
 }
 
-/// The OpenAPI document.
-#[must_use]
-pub fn openapi_json() -> String {
+/// Pages of these origins may use REST with a token (Fetch §3.2). Cookies stay with our own pages: browsers are not told that
+/// others may send them, nor that they may send the header that goes with them.
+fn cross_origin(origins: &[String]) -> CorsLayer {
+    let named = origins.iter().filter(|origin| *origin != "*");
+    let named = named.filter_map(|origin| origin.to_ascii_lowercase().parse().ok());
+    let allowed = match origins.iter().any(|origin| origin == "*") {
+        true => AllowOrigin::any(),
+        false => AllowOrigin::list(named),
+    };
+    let headers = ["idempotency-key", "last-event-id"].map(HeaderName::from_static);
+    CorsLayer::new()
+        .allow_origin(allowed)
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
+        .allow_headers(
+            [AUTHORIZATION, CONTENT_TYPE]
+                .into_iter()
+                .chain(headers)
+                .collect::<Vec<_>>(),
+        )
+        .expose_headers([LOCATION, RETRY_AFTER])
+}
+
+static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
     let (_, document) = paths().split_for_parts();
     // A document of plain data always has a form as JSON.
     document.to_pretty_json().unwrap_or_default() + "\n"
+});
+
+/// The OpenAPI document.
+#[must_use]
+pub fn openapi_json() -> &'static str {
+    &DOCUMENT
 }
 
 async fn document() -> Response {
-    let form = [(axum::http::header::CONTENT_TYPE, "application/json")];
+    let form = [(CONTENT_TYPE, "application/json")];
     (form, openapi_json()).into_response()
 }
 
@@ -178,6 +214,16 @@ async fn unknown(uri: Uri) -> Response {
     answer::Refusal::from(fault).into_response()
 }
 
+/// The path of the server's URL, without a slash at its end.
+fn base_path(url: &str) -> &str {
+    let behind_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
+    behind_scheme
+        .find('/')
+        .and_then(|at| behind_scheme.get(at..))
+        .unwrap_or_default()
+        .trim_end_matches('/')
+}
+
 /// Nobody keeps or guesses at what is one person's.
 async fn for_one_alone(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
@@ -186,4 +232,16 @@ async fn for_one_alone(request: Request, next: Next) -> Response {
     headers.entry(CACHE_CONTROL).or_insert(no_store);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_under_the_servers_url() {
+        assert_eq!(base_path("https://x.example"), "");
+        assert_eq!(base_path("https://x.example/convoke/"), "/convoke");
+        assert_eq!(base_path(""), "");
+    }
 }

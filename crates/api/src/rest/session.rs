@@ -11,9 +11,9 @@ use convoke_types::{Fault, FaultCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Rest;
-use super::answer::{Body, Refusal};
+use super::answer::{Body, Error, Refusal};
 use super::who::Peer;
+use super::{Rest, base_path};
 use crate::caller::bearer;
 use crate::http::authorization;
 use crate::sessions::{COOKIE_LIFE, SessionView};
@@ -43,7 +43,10 @@ pub(crate) struct Done {}
 ///
 /// The answer sets a cookie that lasts thirty days after its last use, and has a token that lasts a quarter of an hour.
 #[utoipa::path(post, path = "/api/v1/session", operation_id = "signIn", tag = "session", request_body = Login, security(()), responses(
-    (status = 200, description = "Signed in", body = SessionView), Refusal))]
+    (status = 200, description = "Signed in", body = SessionView),
+    (status = 429, description = "Too many wrong passwords", body = Error,
+        headers(("Retry-After" = u64, description = "When the next one is looked at, in seconds"))),
+    Refusal))]
 pub(crate) async fn sign_in(
     State(rest): State<Rest>,
     peer: Peer,
@@ -92,8 +95,13 @@ pub(crate) async fn sign_out(
 ) -> Result<Response, Refusal> {
     by_own_page(&headers)?;
     let token = bearer(authorization(&headers));
-    rest.sessions.end(cookie(&headers), token).await?;
-    Ok(with_cookie(&rest, peer, "", Json(Done {}).into_response()))
+    let answer = match rest.sessions.end(cookie(&headers), token).await {
+        Ok(()) => Json(Done {}).into_response(),
+        // A cookie whose session is over is of no use any more.
+        Err(over) if over.code == FaultCode::Unauthenticated => Refusal::from(over).into_response(),
+        Err(fault) => return Err(fault.into()),
+    };
+    Ok(with_cookie(&rest, peer, "", answer))
 }
 
 fn by_own_page(headers: &HeaderMap) -> Result<(), Fault> {
@@ -153,16 +161,6 @@ fn with_cookie(rest: &Rest, peer: Peer, cookie: &str, mut response: Response) ->
     response
 }
 
-/// The path of the server's URL, without a slash at its end.
-fn base_path(url: &str) -> &str {
-    let behind_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
-    behind_scheme
-        .find('/')
-        .and_then(|at| behind_scheme.get(at..))
-        .unwrap_or_default()
-        .trim_end_matches('/')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -175,12 +173,5 @@ mod tests {
         let ours = HeaderValue::from_static("x=y; convoke_session=abc ; z=1");
         headers.append(header::COOKIE, ours);
         assert_eq!(cookie(&headers), Some("abc"));
-    }
-
-    #[test]
-    fn the_cookies_path_is_under_the_servers_url() {
-        assert_eq!(base_path("https://x.example"), "");
-        assert_eq!(base_path("https://x.example/convoke/"), "/convoke");
-        assert_eq!(base_path(""), "");
     }
 }

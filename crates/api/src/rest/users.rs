@@ -12,10 +12,11 @@ use super::Rest;
 use super::answer::{Body, Place, Refusal};
 use super::who::Administrator;
 use crate::accounts::{
-    AccountView, Accounts, MintedDevice, MintedToken, TelephoneView, now, random_text,
+    AccountView, Accounts, DeviceView, MintedDevice, MintedToken, TelephoneView, TokenView, now,
+    random_text,
 };
 use crate::directory::store_fault;
-use crate::sessions::PASSWORD_MAX_BYTES;
+use crate::sessions::PASSWORD_MAX_CHARS;
 
 /// Its life unless another is asked for, in days.
 const TOKEN_DAYS_DEFAULT: u32 = 90;
@@ -65,12 +66,12 @@ pub(crate) struct PasswordMade {
 /// Refuses what is too easily guessed, and what is needlessly long.
 pub(crate) fn good_password(password: &str) -> Result<&str, Fault> {
     let chars = password.chars().count();
-    if chars >= PASSWORD_MIN_CHARS && password.len() <= PASSWORD_MAX_BYTES {
+    if (PASSWORD_MIN_CHARS..=PASSWORD_MAX_CHARS).contains(&chars) {
         return Ok(password);
     }
     Err(Fault::new(
         FaultCode::BadRequest,
-        format!("{PASSWORD_MIN_CHARS} characters to {PASSWORD_MAX_BYTES} bytes"),
+        format!("{PASSWORD_MIN_CHARS} to {PASSWORD_MAX_CHARS} characters"),
         format!("{chars} characters"),
     ))
 }
@@ -150,7 +151,7 @@ pub(crate) async fn save(
 
 /// Set a person's password.
 ///
-/// Ends every session of theirs.
+/// Ends every session of theirs. Device passwords and the tokens of programs stay good: take them back one by one.
 #[utoipa::path(put, path = "/api/v1/users/{user}/password", operation_id = "setUserPassword", tag = "administration", request_body = PasswordBody,
     params(("user" = String, Path, description = "`alice`, or `alice@domain`")),
     responses((status = 200, description = "Done", body = PasswordMade), Refusal))]
@@ -168,7 +169,7 @@ pub(crate) async fn save_password(
     };
     let password = body.password.as_ref().or(made.as_ref());
     let password = good_password(password.map_or("", String::as_str))?;
-    accounts.set_password(&aor, password, None).await?;
+    accounts.set_password(&aor, password).await?;
     let detail = "the password for signing in".to_owned();
     audit(accounts, "password.set", &aor.to_string(), detail).await?;
     Ok(Json(PasswordMade { password: made }))
@@ -203,6 +204,20 @@ pub(crate) async fn save_telephones(
     let aor = accounts.aor(&user)?;
     accounts.save_telephones(&aor, body).await?;
     Ok(Json(()))
+}
+
+/// Somebody's device passwords.
+#[utoipa::path(get, path = "/api/v1/users/{user}/devices", operation_id = "listDevices", tag = "administration",
+    params(("user" = String, Path, description = "`alice`, or `alice@domain`")),
+    responses((status = 200, description = "Those in force, the oldest first", body = Vec<DeviceView>), Refusal))]
+pub(crate) async fn devices(
+    _: Administrator,
+    State(rest): State<Rest>,
+    Place(user): Place<String>,
+) -> Result<Json<Vec<DeviceView>>, Refusal> {
+    let accounts = &rest.http.accounts;
+    let aor = accounts.aor(&user)?;
+    Ok(Json(accounts.devices(&aor).await?))
 }
 
 /// Make a device password.
@@ -241,6 +256,20 @@ pub(crate) async fn revoke_device(
     Ok(Json(()))
 }
 
+/// The tokens of somebody's programs.
+#[utoipa::path(get, path = "/api/v1/users/{user}/tokens", operation_id = "listUserTokens", tag = "administration",
+    params(("user" = String, Path, description = "`alice`, or `alice@domain`")),
+    responses((status = 200, description = "Those that are good, the oldest first", body = Vec<TokenView>), Refusal))]
+pub(crate) async fn tokens(
+    _: Administrator,
+    State(rest): State<Rest>,
+    Place(user): Place<String>,
+) -> Result<Json<Vec<TokenView>>, Refusal> {
+    let accounts = &rest.http.accounts;
+    let aor = accounts.aor(&user)?;
+    Ok(Json(accounts.tokens(&aor).await?))
+}
+
 /// Make a program's token, with the scope conference.
 #[utoipa::path(post, path = "/api/v1/users/{user}/tokens", operation_id = "mintToken", tag = "administration", request_body = LabelBody,
     params(("user" = String, Path, description = "`alice`, or `alice@domain`")),
@@ -255,7 +284,27 @@ pub(crate) async fn mint_token(
     let aor = accounts.aor(&user)?;
     let days = body.days.unwrap_or(TOKEN_DAYS_DEFAULT);
     let minted = accounts.mint_token(&aor, &body.label, days).await?;
-    let detail = format!("until {} for {}", minted.expires_at, loggable(&body.label));
+    let (id, until) = (minted.id, minted.expires_at);
+    let detail = format!("token {id} until {until} for {}", loggable(&body.label));
     audit(accounts, "token.mint", &aor.to_string(), detail).await?;
     Ok((StatusCode::CREATED, Json(minted)))
+}
+
+/// Take a program's token back.
+///
+/// The webhooks that were made with it go too.
+#[utoipa::path(delete, path = "/api/v1/users/{user}/tokens/{id}", operation_id = "revokeUserToken", tag = "administration",
+    params(("user" = String, Path, description = "`alice`, or `alice@domain`"), ("id" = i64, Path, description = "Its number")),
+    responses((status = 200, description = "Done", body = ()), Refusal))]
+pub(crate) async fn revoke_token(
+    _: Administrator,
+    State(rest): State<Rest>,
+    Place((user, id)): Place<(String, i64)>,
+) -> Result<Json<()>, Refusal> {
+    let accounts = &rest.http.accounts;
+    let aor = accounts.aor(&user)?;
+    accounts.revoke_token(&aor, id).await?;
+    let detail = format!("token {id}");
+    audit(accounts, "token.revoke", &aor.to_string(), detail).await?;
+    Ok(Json(()))
 }

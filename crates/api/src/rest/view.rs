@@ -33,6 +33,7 @@ pub(crate) struct ConferenceView {
 
 /// A participant.
 #[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 #[schema(as = Participant)]
 struct ParticipantView {
     /// Id on the roster.
@@ -222,20 +223,13 @@ fn end_reasons() -> Object {
 fn roles() -> Object {
     one_of(
         "Role in the conference.",
-        &[Role::Owner, Role::Moderator, Role::Participant].map(Role::as_str),
+        &Role::ON_ROSTER.map(Role::as_str),
     )
 }
 fn conference_ends() -> Object {
-    let all = [
-        ConferenceEndReason::ByCommand,
-        ConferenceEndReason::OwnerLeft,
-        ConferenceEndReason::Empty,
-        ConferenceEndReason::Error,
-        ConferenceEndReason::Shutdown,
-    ];
     one_of(
         "Why it ended, for programs.",
-        &all.map(ConferenceEndReason::as_str),
+        &ConferenceEndReason::ALL.map(ConferenceEndReason::as_str),
     )
 }
 
@@ -243,10 +237,6 @@ impl ConferenceView {
     /// Its id.
     pub(super) fn id(&self) -> &str {
         &self.id
-    }
-    /// Its version.
-    pub(super) fn version(&self) -> u64 {
-        self.version
     }
 }
 

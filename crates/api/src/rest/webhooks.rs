@@ -1,5 +1,7 @@
 //! One's own webhooks.
 
+use std::collections::BTreeSet;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -22,8 +24,8 @@ pub(crate) struct WebhookBody {
     #[schema(max_length = 2048)]
     url: String,
     /// What it is told.
-    #[schema(min_items = 1, max_items = 16)]
-    events: Vec<WebhookEvent>,
+    #[schema(min_items = 1)]
+    events: BTreeSet<WebhookEvent>,
 }
 
 /// A webhook that was made.
@@ -80,7 +82,7 @@ fn running(rest: &Rest) -> Result<&Webhooks, Fault> {
 #[utoipa::path(get, path = "/api/v1/me/webhooks", operation_id = "listWebhooks", tag = "webhooks",
     responses((status = 200, description = "All of them", body = WebhookList), Refusal))]
 pub(crate) async fn list(
-    Program(me): Program,
+    Program { me, .. }: Program,
     State(rest): State<Rest>,
 ) -> Result<Json<WebhookList>, Refusal> {
     let found = rest.http.accounts.store().webhooks(&me).await;
@@ -103,23 +105,17 @@ pub(crate) async fn list(
 
 /// Make a webhook.
 ///
-/// It is told what happens in conferences that I own or am in, in order, and again for a day while it does not take it.
+/// It is told what happens in conferences that I own or am in, in order, and again for a day while it does not take it. One
+/// that is made with a program's token goes with that token.
 #[utoipa::path(post, path = "/api/v1/me/webhooks", operation_id = "addWebhook", tag = "webhooks", request_body = WebhookBody,
     responses((status = 201, description = "Made", body = WebhookMade), Refusal))]
 pub(crate) async fn add(
-    Program(me): Program,
+    Program { me, token }: Program,
     State(rest): State<Rest>,
     Body(body): Body<WebhookBody>,
 ) -> Result<(StatusCode, Json<WebhookMade>), Refusal> {
-    let mut events = body.events;
-    let mut seen = Vec::new();
-    events.retain(|event| {
-        !seen.contains(event) && {
-            seen.push(*event);
-            true
-        }
-    });
-    let made = running(&rest)?.add(&me, &body.url, events).await?;
+    let webhooks = running(&rest)?;
+    let made = webhooks.add(&me, token, &body.url, body.events).await?;
     let made = WebhookMade {
         id: made.id,
         secret: made.secret,
@@ -132,7 +128,7 @@ pub(crate) async fn add(
     params(("id" = i64, Path, description = "Its number")),
     responses((status = 200, description = "Done", body = ()), Refusal))]
 pub(crate) async fn remove(
-    Program(me): Program,
+    Program { me, .. }: Program,
     State(rest): State<Rest>,
     Place(id): Place<i64>,
 ) -> Result<Json<()>, Refusal> {

@@ -68,15 +68,24 @@ impl FromRequestParts<Rest> for Person {
 }
 
 /// A person, or a program with a token of theirs for conferences.
-pub(crate) struct Program(pub Aor);
+pub(crate) struct Program {
+    /// Whose it is.
+    pub me: Aor,
+    /// The number of the program's token; none when the person asks.
+    pub token: Option<i64>,
+}
 
 impl FromRequestParts<Rest> for Program {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, rest: &Rest) -> Result<Self, Refusal> {
-        match caller(parts, rest).await?.person(SCOPE_CONFERENCE) {
-            Some(aor) => Ok(Self(aor.clone())),
-            None => Err(not_allowed("a person's token with the scope conference")),
+        let caller = caller(parts, rest).await?;
+        match (caller.person(SCOPE_CONFERENCE), &caller) {
+            (Some(me), Caller::Person { token, .. }) => Ok(Self {
+                me: me.clone(),
+                token: *token,
+            }),
+            _ => Err(not_allowed("a person's token with the scope conference")),
         }
     }
 }

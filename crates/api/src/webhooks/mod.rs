@@ -10,7 +10,7 @@ mod schedule;
 mod sign;
 mod target;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use convoke_types::report::{Change, Report};
@@ -38,7 +38,9 @@ const WAITING_MAX: usize = 4_096;
 const SECRET_CHARS: usize = 32;
 
 /// What a webhook can be told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+)]
 pub enum WebhookEvent {
     /// A conference is under way.
     #[serde(rename = "conference.created")]
@@ -145,11 +147,12 @@ struct Shared {
 
 struct Hook {
     id: i64,
-    events: Vec<WebhookEvent>,
+    events: BTreeSet<WebhookEvent>,
 }
 
-/// Something to be told.
+/// Something to be told to a person's webhooks.
 struct News {
+    user: Aor,
     webhooks: Vec<i64>,
     body: Vec<u8>,
     at: i64,
@@ -182,7 +185,7 @@ impl Webhooks {
         let mut begin = Vec::new();
         for webhook in store.all_webhooks().await? {
             if webhook.waiting > 0 {
-                begin.push(webhook.id);
+                begin.push((webhook.id, webhook.hook.aor.clone()));
             }
             book.entry(webhook.hook.aor).or_default().push(Hook {
                 id: webhook.id,
@@ -217,15 +220,15 @@ impl Webhooks {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A change of a conference, for those of `members` who want to be told. Never waits.
-    pub(crate) fn see(&self, report: &Report, members: impl FnOnce() -> Vec<Aor>) {
+    /// A change of a conference, for those of `audience` who want to be told. Never waits.
+    pub(crate) fn see(&self, report: &Report, audience: impl FnOnce() -> BTreeSet<Aor>) {
         let Some(event) = WebhookEvent::of(&report.change) else {
             return;
         };
         if self.book().is_empty() {
             return;
         }
-        let members = members();
+        let audience = audience();
         let told: Vec<(Aor, Vec<i64>)> = {
             let book = self.book();
             let wants = |aor: Aor| {
@@ -236,7 +239,7 @@ impl Webhooks {
                     .collect();
                 (!ids.is_empty()).then_some((aor, ids))
             };
-            members.into_iter().filter_map(wants).collect()
+            audience.into_iter().filter_map(wants).collect()
         };
         if told.is_empty() {
             return;
@@ -252,26 +255,42 @@ impl Webhooks {
             };
             // Plain data always has a form as JSON.
             let body = serde_json::to_vec(&notice).unwrap_or_default();
-            let news = News { webhooks, body, at };
-            if self.shared.news.try_send(news).is_err() {
+            let news = News {
+                user,
+                webhooks,
+                body,
+                at,
+            };
+            if let Err(unsent) = self.shared.news.try_send(news) {
+                let user = unsent.into_inner().user;
                 tracing::warn!(%user, event = event.as_str(), "a webhook is not told: too much waits");
             }
         }
     }
 
-    /// Makes a webhook; its secret is shown this once.
+    /// Makes a webhook; its secret is shown this once. That of a program's token goes with the token.
     ///
     /// # Errors
     /// `bad-request` for a URL that is not posted to, `limit-reached`, and from the store.
     pub(crate) async fn add(
         &self,
         aor: &Aor,
+        token: Option<i64>,
         url: &str,
-        events: Vec<WebhookEvent>,
+        events: BTreeSet<WebhookEvent>,
     ) -> Result<Made, Fault> {
         if events.is_empty() {
             let expected = "at least one event";
             return Err(Fault::new(FaultCode::BadRequest, expected, "none"));
+        }
+        let full = || {
+            let limit = format!("at most {WEBHOOKS_MAX} webhooks");
+            Fault::new(FaultCode::LimitReached, limit, "one more")
+        };
+        // Before any name is looked up for them.
+        let theirs = self.shared.store.webhooks(aor).await;
+        if theirs.map_err(store_fault)?.len() >= WEBHOOKS_MAX {
+            return Err(full());
         }
         let url = self.shared.targets.check(url).await?;
         let secret = random_text(SECRET_CHARS)?;
@@ -281,15 +300,12 @@ impl Webhooks {
             url: url.to_string(),
             events: words.join(" "),
             secret: secret.clone(),
+            token,
             created_at: now(),
         };
         let added = self.shared.store.add_webhook(new).await;
         let id = added.map_err(|error| match error {
-            StoreError::Conflict { .. } => Fault::new(
-                FaultCode::LimitReached,
-                format!("at most {WEBHOOKS_MAX} webhooks"),
-                "one more",
-            ),
+            StoreError::Conflict { .. } => full(),
             other => store_fault(other),
         })?;
         let hook = Hook { id, events };
@@ -322,7 +338,7 @@ impl Webhooks {
 }
 
 /// The events that a stored text names; those of a newer version are left out.
-fn events_of(text: &str) -> Vec<WebhookEvent> {
+fn events_of(text: &str) -> BTreeSet<WebhookEvent> {
     let known = |word| {
         let mut all = WebhookEvent::ALL.into_iter();
         all.find(|event| event.as_str() == word)
@@ -334,7 +350,7 @@ fn events_of(text: &str) -> Vec<WebhookEvent> {
 async fn queue(
     store: Store,
     mut news: mpsc::Receiver<News>,
-    waiting: mpsc::Sender<i64>,
+    waiting: mpsc::Sender<(i64, Aor)>,
     shutdown: Shutdown,
 ) {
     loop {
@@ -357,7 +373,7 @@ async fn queue(
                 }
             }
             // At the shutdown nobody delivers any more; the next process does.
-            let _ = waiting.send(id).await;
+            let _ = waiting.send((id, next.user.clone())).await;
         }
     }
 }

@@ -1,12 +1,17 @@
-//! When which webhook is tried: one request of each at a time, the oldest first; after failures with pauses that grow.
+//! When which webhook is tried: one request of each at a time, those that wait longest first, a few of each person; after
+//! failures with pauses that grow.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
+
+use convoke_types::Aor;
 
 /// The pause after the first failure; each further one doubles it.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
+/// Requests of one person under way at once: who listens slowly takes no place from others.
+const OF_ONE_MAX: usize = 4;
 
 /// The webhooks for which something waits.
 #[derive(Debug, Default)]
@@ -16,6 +21,7 @@ pub(super) struct Schedule {
 
 #[derive(Debug)]
 struct Slot {
+    owner: Aor,
     due: Instant,
     failures: u32,
     under_way: bool,
@@ -24,9 +30,10 @@ struct Slot {
 }
 
 impl Schedule {
-    /// Something waits for a webhook.
-    pub fn waits(&mut self, webhook: i64, now: Instant) {
+    /// Something waits for a webhook of this person.
+    pub fn waits(&mut self, webhook: i64, owner: Aor, now: Instant) {
         let slot = self.slots.entry(webhook).or_insert(Slot {
+            owner,
             due: now,
             failures: 0,
             under_way: false,
@@ -35,35 +42,55 @@ impl Schedule {
         slot.more = slot.under_way;
     }
 
-    /// When the next one is due.
+    /// When the next one is due that may be tried.
     pub fn next_due(&self) -> Option<Instant> {
+        let busy = self.busy();
         let idle = self.slots.values().filter(|slot| !slot.under_way);
-        idle.map(|slot| slot.due).min()
+        let free = idle.filter(|slot| busy.get(&slot.owner).is_none_or(|n| *n < OF_ONE_MAX));
+        free.map(|slot| slot.due).min()
     }
 
     /// Some webhooks that are due, at most `most`; they are under way from now on.
     pub fn begin(&mut self, now: Instant, most: usize) -> Vec<i64> {
-        let due = self
+        let mut busy = self.busy();
+        let mut due: Vec<(&i64, &Slot)> = self
             .slots
-            .iter_mut()
-            .filter(|(_, slot)| !slot.under_way && slot.due <= now);
-        due.take(most)
-            .map(|(id, slot)| {
+            .iter()
+            .filter(|(_, slot)| !slot.under_way && slot.due <= now)
+            .collect();
+        due.sort_by_key(|(_, slot)| slot.due);
+        let mut begun = Vec::new();
+        for (id, slot) in due {
+            let theirs = busy.entry(&slot.owner).or_default();
+            if begun.len() < most && *theirs < OF_ONE_MAX {
+                *theirs += 1;
+                begun.push(*id);
+            }
+        }
+        for id in &begun {
+            if let Some(slot) = self.slots.get_mut(id) {
                 slot.under_way = true;
-                *id
-            })
-            .collect()
+            }
+        }
+        begun
+    }
+
+    /// How many requests of each person are under way.
+    fn busy(&self) -> HashMap<&Aor, usize> {
+        let mut busy = HashMap::new();
+        for slot in self.slots.values().filter(|slot| slot.under_way) {
+            *busy.entry(&slot.owner).or_default() += 1;
+        }
+        busy
     }
 
     /// A delivery was taken: the next one is due at once.
     pub fn succeeded(&mut self, webhook: i64, now: Instant) {
         if let Some(slot) = self.slots.get_mut(&webhook) {
-            *slot = Slot {
-                due: now,
-                failures: 0,
-                under_way: false,
-                more: false,
-            };
+            slot.due = now;
+            slot.failures = 0;
+            slot.under_way = false;
+            slot.more = false;
         }
     }
 
@@ -82,10 +109,10 @@ impl Schedule {
 
     /// Nothing waits for it any more.
     pub fn empty(&mut self, webhook: i64, now: Instant) {
-        let more = self.slots.get(&webhook).is_some_and(|slot| slot.more);
-        self.slots.remove(&webhook);
-        if more {
-            self.waits(webhook, now);
+        if let Some(slot) = self.slots.remove(&webhook)
+            && slot.more
+        {
+            self.waits(webhook, slot.owner, now);
         }
     }
 }
@@ -94,12 +121,39 @@ impl Schedule {
 mod tests {
     use super::*;
 
+    fn aor(user: &str) -> Aor {
+        Aor::new(user, "x").unwrap()
+    }
+
+    #[test]
+    fn who_listens_slowly_takes_no_place_from_others_and_who_waits_longest_is_first() {
+        let mut schedule = Schedule::default();
+        let now = runtime::clock::now();
+        for id in 1..=16 {
+            schedule.waits(id, aor("eve"), now);
+        }
+        assert_eq!(schedule.begin(now, 16), [1, 2, 3, 4]);
+        assert_eq!(schedule.next_due(), None, "none of hers may be tried");
+        let later = now + Duration::from_secs(1);
+        schedule.waits(17, aor("alice"), later);
+        assert_eq!(schedule.begin(later, 1), [17]);
+        for id in 1..=4 {
+            schedule.succeeded(id, later);
+        }
+        assert_eq!(schedule.next_due(), Some(now));
+        assert_eq!(
+            schedule.begin(later, 16),
+            [5, 6, 7, 8],
+            "before the first again"
+        );
+    }
+
     #[test]
     fn one_at_a_time_and_pauses_that_grow() {
         let mut schedule = Schedule::default();
         let mut now = runtime::clock::now();
         for id in [1, 2, 3] {
-            schedule.waits(id, now);
+            schedule.waits(id, aor("alice"), now);
         }
         assert_eq!(schedule.begin(now, 2), [1, 2]);
         assert_eq!(schedule.begin(now, 9), [3]);
@@ -107,7 +161,7 @@ mod tests {
         schedule.succeeded(1, now);
         assert_eq!(schedule.begin(now, 9), [1], "what waits next, at once");
         schedule.empty(1, now);
-        schedule.waits(2, now);
+        schedule.waits(2, aor("alice"), now);
         schedule.empty(2, now);
         assert_eq!(schedule.begin(now, 9), [2], "it came meanwhile");
         schedule.empty(2, now);
@@ -118,7 +172,7 @@ mod tests {
             let due = schedule.next_due().unwrap();
             pauses.push((due - now).as_secs());
             // What comes meanwhile changes nothing.
-            schedule.waits(3, now);
+            schedule.waits(3, aor("alice"), now);
             assert!(schedule.begin(now, 9).is_empty());
             now = due;
             assert_eq!(schedule.begin(now, 9), [3]);

@@ -10,11 +10,14 @@ use convoke_types::{Fault, FaultCode, loggable};
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use runtime::clock;
+use tokio::sync::Semaphore;
 
 /// Longest URL, in bytes.
 const URL_MAX_BYTES: usize = 2_048;
-/// How long finding the addresses of a name may take.
+/// How long finding the addresses of a name may take, waiting for others' included.
 const RESOLVE_MAX: Duration = Duration::from_secs(5);
+/// Names of webhooks to be that are looked up at once.
+const AT_ONCE_MAX: usize = 4;
 
 /// Whether the operator permits an address that is not public.
 pub type Permits = Arc<dyn Fn(IpAddr) -> bool + Send + Sync>;
@@ -23,13 +26,17 @@ pub type Permits = Arc<dyn Fn(IpAddr) -> bool + Send + Sync>;
 #[derive(Clone)]
 pub struct Targets {
     permits: Permits,
+    at_once: Arc<Semaphore>,
 }
 
 impl Targets {
     /// Public addresses, and those that `permits` admits.
     #[must_use]
     pub fn new(permits: Permits) -> Self {
-        Self { permits }
+        Self {
+            permits,
+            at_once: Arc::new(Semaphore::new(AT_ONCE_MAX)),
+        }
     }
 
     fn admits(&self, ip: IpAddr) -> bool {
@@ -64,7 +71,12 @@ impl Targets {
         let admitted = match bare.parse::<IpAddr>() {
             Ok(ip) => self.admits(ip),
             Err(_) => {
-                let found = clock::within(RESOLVE_MAX, self.addresses(host.to_owned(), port)).await;
+                let found = async {
+                    // The semaphore is never closed.
+                    let _turn = self.at_once.acquire().await;
+                    self.addresses(host.to_owned(), port).await
+                };
+                let found = clock::within(RESOLVE_MAX, found).await;
                 matches!(found, Ok(Ok(found)) if !found.is_empty())
             }
         };

@@ -51,10 +51,24 @@ async fn passwords_and_tokens_are_written_down_when_they_are_made_and_taken_back
     assert_eq!(device.status, 201);
     let device = device.json();
     let token = site.good(KEY, "POST /api/v1/users/bob/tokens", body).await;
+    let listed = site
+        .good(KEY, "GET /api/v1/users/bob/devices", Value::Null)
+        .await;
+    assert_eq!(listed[0]["label"], "desk");
+    assert!(
+        !listed
+            .to_string()
+            .contains(device["password"].as_str().unwrap())
+    );
     let id = &device["id"];
     let revoke = format!("DELETE /api/v1/users/bob/devices/{id}");
     assert_eq!(site.ask(KEY, &revoke, Value::Null).await.status, 200);
     assert_ne!(site.ask(KEY, &revoke, Value::Null).await.status, 200);
+    let listed = site.good(KEY, "GET /api/v1/users/bob/devices", Value::Null);
+    assert_eq!(listed.await, json!([]));
+    let number = &token["id"];
+    let revoke = format!("DELETE /api/v1/users/bob/tokens/{number}");
+    site.good(KEY, &revoke, Value::Null).await;
     let password = site
         .good(KEY, "PUT /api/v1/users/bob/password", json!({}))
         .await;
@@ -66,9 +80,10 @@ async fn passwords_and_tokens_are_written_down_when_they_are_made_and_taken_back
         ("device.mint", format!("password {id} for desk")),
         (
             "token.mint",
-            format!("until {} for desk", token["expires_at"]),
+            format!("token {number} until {} for desk", token["expiresAt"]),
         ),
         ("device.revoke", format!("password {id}")),
+        ("token.revoke", format!("token {number}")),
         ("password.set", "the password for signing in".to_owned()),
     ];
     assert_eq!(found.len(), expected.len());
@@ -80,6 +95,58 @@ async fn passwords_and_tokens_are_written_down_when_they_are_made_and_taken_back
             assert!(!format!("{entry:?}").contains(secret.as_str().unwrap()));
         }
     }
+}
+
+#[tokio::test]
+async fn a_programs_token_is_taken_back_by_its_person_and_by_the_administrator() {
+    let site = Site::start().await;
+    let (bob, eve) = (site.sign_in("bob").await, site.sign_in("carol").await);
+    let (first, second) = (site.token("bob").await, site.token("bob").await);
+    let status = async |token: &str| site.ask(token, "GET /api/v1/me", Value::Null).await.status;
+    let mine = site.good(&bob, "GET /api/v1/me/tokens", Value::Null).await;
+    let listed = site
+        .good(KEY, "GET /api/v1/users/bob/tokens", Value::Null)
+        .await;
+    assert_eq!(mine, listed);
+    assert_eq!(
+        (mine.as_array().unwrap().len(), &mine[0]["label"]),
+        (2, &json!("test"))
+    );
+    assert!(!mine.to_string().contains(&first));
+    let ids = [&mine[0]["id"], &mine[1]["id"]];
+    let own = format!("DELETE /api/v1/me/tokens/{}", ids[0]);
+    assert_eq!(
+        site.refused(&eve, &own, Value::Null).await.0,
+        404,
+        "not hers"
+    );
+    assert_eq!(
+        site.refused(&first, &own, Value::Null).await.0,
+        403,
+        "a program"
+    );
+    let others = format!("DELETE /api/v1/users/bob/tokens/{}", ids[0]);
+    assert_eq!(site.refused(&bob, &others, Value::Null).await.0, 403);
+    site.good(&bob, &own, Value::Null).await;
+    assert_eq!(site.refused(&bob, &own, Value::Null).await.0, 404);
+    assert_eq!((status(&first).await, status(&second).await), (401, 200));
+    // A new password keeps what programs have.
+    let new = json!({ "password": "a new password" });
+    site.good(KEY, "PUT /api/v1/users/bob/password", new).await;
+    assert_eq!((status(&bob).await, status(&second).await), (401, 200));
+    let second_id = format!("DELETE /api/v1/users/bob/tokens/{}", ids[1]);
+    site.good(KEY, &second_id, Value::Null).await;
+    assert_eq!(status(&second).await, 401);
+}
+
+/// Their addresses are those of conferences.
+#[tokio::test]
+async fn nobody_is_named_as_conferences_are() {
+    let site = Site::start().await;
+    let name = json!({ "name": "Eve" });
+    let refused = site.refused(KEY, "PUT /api/v1/users/conf-1", name.clone());
+    assert_eq!(refused.await, (400, "bad-request".to_owned()));
+    site.good(KEY, "PUT /api/v1/users/conference1", name).await;
 }
 
 /// A service may say who asks: nobody makes one of a person, nor a person of one, by the way.

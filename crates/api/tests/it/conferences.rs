@@ -5,7 +5,7 @@ use convoke_types::bridge::{BridgeCommand, LegEvent};
 use convoke_types::{Cause, EndReason, LegKey, LegState};
 use runtime::clock;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
 use crate::site::{KEY, PATIENCE, Site};
@@ -240,6 +240,10 @@ async fn a_program_starts_follows_mutes_and_ends_a_conference() {
         .good(&alice, &format!("GET {location}"), Value::Null)
         .await;
     assert_eq!(after["conference"]["state"], "ended");
+    // Whom was removed it did not concern any more.
+    let carol = site.token("carol").await;
+    let late = site.refused(&carol, &format!("GET {location}"), Value::Null);
+    assert_eq!(late.await, (404, "unknown-conference".to_owned()));
     let calls = site
         .store
         .calls(&aor("alice"), None, None, 10)
@@ -345,6 +349,7 @@ async fn the_authority_and_the_ids_of_commands_are_those_of_the_conference_servi
     let by_token = Caller::Person {
         aor: aor("alice"),
         scopes: vec![api::SCOPE_CONFERENCE.into()],
+        token: None,
     };
     let answer = stage.raw(&soap, by_token).await;
     let answer = soap_proto::parse_response(&answer.envelope).unwrap();
@@ -448,6 +453,119 @@ async fn the_authority_and_the_ids_of_commands_are_those_of_the_conference_servi
         .refused("the gateway's secret", &format!("GET {at}"), Value::Null)
         .await;
     assert_eq!(gateway, (401, "unauthenticated".to_owned()));
+}
+
+/// A body that says not what it is might say anything.
+#[tokio::test]
+async fn what_a_command_says_is_read_or_refused() {
+    let (site, mut stage) = Site::with_conferences().await;
+    let alice = site.token("alice").await;
+    let (id, _) = running(&site, &mut stage, &alice).await;
+    let line = format!("POST /api/v1/conferences/{id}/participants/p2/mute");
+    let authorization = format!("Authorization: Bearer {alice}");
+    for (type_of_it, status) in [
+        ("X-Nothing: 1", 415),
+        ("Content-Type: text/plain", 415),
+        ("Content-Type: application/json", 200),
+    ] {
+        let head = [
+            authorization.as_str(),
+            type_of_it,
+            "Transfer-Encoding: chunked",
+        ];
+        let head = head.join("\r\n");
+        let request = format!(
+            "{line} HTTP/1.1\r\nHost: convoke\r\nConnection: close\r\n{head}\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n"
+        );
+        let mut stream = TcpStream::connect(site.addr).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = [0; 12];
+        let read = clock::within(PATIENCE, stream.read_exact(&mut answer)).await;
+        read.unwrap().unwrap();
+        let expected = format!("HTTP/1.1 {status}");
+        assert_eq!(answer, expected.as_bytes(), "{type_of_it}");
+    }
+}
+
+#[tokio::test]
+async fn a_repeat_of_the_administrators_calls_nobody_twice() {
+    let (site, mut stage) = Site::with_conferences().await;
+    let (post, key) = ("POST /api/v1/conferences", ["Idempotency-Key: a-1"]);
+    let create = |others: &[&str]| {
+        let mut body = new(others);
+        body["initiator"] = json!({ "person": "alice" });
+        body
+    };
+    let first = site.ask_with(KEY, post, &key, create(&["bob"])).await;
+    let again = site.ask_with(KEY, post, &key, create(&["bob"])).await;
+    assert_eq!((first.status, &first.body), (201, &again.body));
+    let other = site.ask_with(KEY, post, &key, create(&[])).await;
+    assert_eq!(other.code(), (409, "command-id-reused".to_owned()));
+    stage.next_dial().await;
+    assert!(stage.dialled.try_recv().is_err(), "nobody is called twice");
+    // Ids are each one's own.
+    let alice = site.token("alice").await;
+    let hers = site.ask_with(&alice, post, &key, new(&["bob"])).await;
+    assert_eq!(hers.status, 201);
+    assert_ne!(
+        hers.json()["conference"]["id"],
+        first.json()["conference"]["id"]
+    );
+}
+
+/// Who has taken themselves off a roster sees nothing more of it, but what they asked for was done.
+#[tokio::test]
+async fn what_was_carried_out_is_not_said_to_have_failed() {
+    let (site, _stage) = Site::with_conferences().await;
+    let (alice, bob) = (site.token("alice").await, site.token("bob").await);
+    let mut others: Vec<Value> = (0..400)
+        .map(|n| json!({ "number": format!("+1555{n:07}"), "name": format!("Somebody called number {n}") }))
+        .collect();
+    others.insert(0, json!({ "person": "bob" }));
+    let body = json!({ "participants": others });
+    let made = site.good(&alice, "POST /api/v1/conferences", body).await;
+    let id = made["conference"]["id"].as_str().unwrap();
+    let remove = format!("DELETE /api/v1/conferences/{id}/participants/p2");
+    let answer = site.good(&bob, &remove, Value::Null).await;
+    assert_eq!(answer["conference"]["id"], id);
+    let list = site.good(&bob, "GET /api/v1/conferences", Value::Null);
+    assert_eq!(list.await, json!({ "conferences": [] }));
+}
+
+#[tokio::test]
+async fn who_has_missed_more_than_is_remembered_is_told_everything_anew() {
+    let (site, mut stage) = Site::with_conferences().await;
+    let alice = site.token("alice").await;
+    let (id, legs) = running(&site, &mut stage, &alice).await;
+    let line = format!("GET /api/v1/conferences/{id}");
+    let state = site.good(&alice, &line, Value::Null).await;
+    let before = state["conference"]["version"].as_u64().unwrap();
+    let kept = u64::try_from(conference_core::limits::REPORTS_KEPT).unwrap();
+    let last = before + 2 * kept;
+    for n in 0..2 * kept {
+        let talking = LegEvent::Talking { on: n % 2 == 0 };
+        stage.happen(&legs[0], talking).await;
+    }
+    let wait = format!("{line}?since={}&waitMs=25000", last - 1);
+    site.good(&alice, &wait, Value::Null).await;
+    let mut events = Events::open(&site, &alice, &id, Some(before)).await;
+    let first = events.next().await.unwrap();
+    assert_eq!((first.name.as_str(), first.id), ("snapshot", Some(last)));
+    let mute = format!("POST /api/v1/conferences/{id}/participants/p2/mute");
+    site.good(&alice, &mute, Value::Null).await;
+    let next = events.next().await.unwrap();
+    assert_eq!((next.name.as_str(), next.id), ("report", Some(last + 1)));
+}
+
+/// Of a conference that is none of theirs, they learn nothing by how long the answer takes.
+#[tokio::test]
+async fn outsiders_do_not_wait() {
+    let (site, mut stage) = Site::with_conferences().await;
+    let (alice, carol) = (site.token("alice").await, site.token("carol").await);
+    let (id, _) = running(&site, &mut stage, &alice).await;
+    let line = format!("GET /api/v1/conferences/{id}?since=99999&waitMs=25000");
+    let refused = clock::within(PATIENCE, site.refused(&carol, &line, Value::Null)).await;
+    assert_eq!(refused.unwrap(), (404, "unknown-conference".to_owned()));
 }
 
 #[tokio::test]

@@ -348,6 +348,19 @@ async fn calls_are_ones_own() {
         .good(&alice, "GET /api/v1/me/calls?with=bob", Value::Null)
         .await;
     assert_eq!(with, json!({ "calls": [] }));
+    let one = site
+        .good(&alice, "GET /api/v1/me/calls?limit=1", Value::Null)
+        .await;
+    let line = format!(
+        "GET /api/v1/me/calls?before={}",
+        one["next"].as_str().unwrap()
+    );
+    assert_eq!(
+        site.good(&alice, &line, Value::Null).await,
+        json!({ "calls": [] })
+    );
+    let wrong = site.refused(&alice, "GET /api/v1/me/calls?before=x", Value::Null);
+    assert_eq!(wrong.await.0, 400);
     let bob = site.sign_in("bob").await;
     assert_eq!(
         site.good(&bob, "GET /api/v1/me/calls", Value::Null).await,

@@ -77,3 +77,43 @@ fn undescribed(schemas: &Value, at: &str) {
         }
     }
 }
+
+/// Pages of the origins that the operator names may use REST with a token, others not.
+#[tokio::test]
+async fn pages_of_named_origins_may_use_rest_with_a_token() {
+    let site = Site::start().await;
+    let token = site.token("alice").await;
+    let authorization = format!("Authorization: Bearer {token}");
+    let ask = [
+        "Origin: https://intranet.example",
+        "Access-Control-Request-Method: PUT",
+        "Access-Control-Request-Headers: authorization, content-type, idempotency-key",
+    ];
+    let asked = site.request("OPTIONS /api/v1/me", &ask, "").await;
+    assert_eq!(asked.status, 200, "{asked:?}");
+    let header = |answer: &crate::site::Answer, name: &str| {
+        let value = answer.header(&format!("Access-Control-{name}"));
+        value.unwrap_or_default().to_ascii_lowercase()
+    };
+    assert_eq!(header(&asked, "Allow-Origin"), "https://intranet.example");
+    assert_eq!(header(&asked, "Allow-Credentials"), "");
+    assert!(header(&asked, "Allow-Methods").contains("put"));
+    let headers = header(&asked, "Allow-Headers");
+    assert!(headers.contains("authorization") && headers.contains("last-event-id"));
+    assert!(
+        !headers.contains("x-convoke"),
+        "so that no session is renewed from there"
+    );
+    for (origin, allowed) in [
+        ("https://intranet.example", "https://intranet.example"),
+        ("https://evil.example", ""),
+        ("null", ""),
+    ] {
+        let origin = format!("Origin: {origin}");
+        let answer = site
+            .request("GET /api/v1/me", &[&origin, &authorization], "")
+            .await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(header(&answer, "Allow-Origin"), allowed);
+    }
+}

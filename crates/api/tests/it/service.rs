@@ -2,6 +2,7 @@
 
 use api::Caller;
 use convoke_types::bridge::{BridgeCommand, LegEvent};
+use convoke_types::report::Change;
 use convoke_types::{Cause, EndReason, FaultCode, LegKey, LegState};
 use soap_proto::{
     Answer, CallAt, ConferenceState, Expires, Operation, Party, Request, UtcMillis, Who,
@@ -166,6 +167,60 @@ async fn a_repeated_command_gets_the_first_answer_and_dials_nobody_twice_also_af
     assert!(again.dialled.try_recv().is_err());
 }
 
+/// A window whose server was killed asks, once it is back, what became of its conference.
+#[tokio::test]
+async fn after_a_crash_those_who_were_in_it_are_told_how_their_conference_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    people(&store).await;
+    let mut stage = Stage::start(&store);
+    let made = snapshot(stage.ask(&create("m1", &["bob"]), "alice").await);
+    let (alice, _) = stage.next_dial().await;
+    stage.join(&alice).await;
+    let (bob, _) = stage.next_dial().await;
+    stage.join(&bob).await;
+    stage.tasks.shutdown_token().cancel();
+    store.close_open_records(5_000, "it crashed").await.unwrap();
+
+    let again = Stage::start(&store);
+    let get = |since| {
+        let operation = Operation::Get {
+            conference: made.id.clone(),
+            since: Some(since),
+            wait_ms: None,
+            first: None,
+        };
+        Request::new(operation, "g1".parse().unwrap())
+    };
+    for (who, since) in [("alice", 40), ("bob", 0)] {
+        let answer = again.ask(&get(since), who).await;
+        let Answer::Get {
+            conference,
+            reports,
+        } = answer.outcome.unwrap()
+        else {
+            panic!("expected the answer to get")
+        };
+        assert_eq!(conference.state, ConferenceState::Ended);
+        let legs = conference.participants.iter().map(|one| one.leg.as_ref());
+        assert!(legs.clone().all(|leg| leg.unwrap().state.is_end()));
+        assert_eq!(legs.count(), 2);
+        let [last] = &*reports else {
+            panic!("one report, not {reports:?}")
+        };
+        assert!(last.version > since && last.version == conference.version);
+        let Change::Ended { cause } = &last.change else {
+            panic!("it says how it ended, not {last:?}")
+        };
+        assert_eq!(cause.words, "it crashed");
+    }
+    let refused = again.ask(&get(0), "carol").await;
+    assert_eq!(
+        refused.outcome.unwrap_err().code,
+        FaultCode::UnknownConference
+    );
+}
+
 #[tokio::test]
 async fn what_is_late_unknown_or_not_asserted_is_refused_and_dials_nobody() {
     let dir = tempfile::tempdir().unwrap();
@@ -196,6 +251,7 @@ async fn what_is_late_unknown_or_not_asserted_is_refused_and_dials_nobody() {
     let eve = Caller::Person {
         aor: aor("bob"),
         scopes: vec![api::SCOPE_CONFERENCE.into()],
+        token: None,
     };
     let refused = stage.raw(&forged, eve).await;
     let fault = soap_proto::parse_response(&refused.envelope)

@@ -1,6 +1,7 @@
 //! Signing in: passwords, cookies, tokens, and what ends them.
 
 use api::Change;
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::site::{Answer, KEY, PASSWORD, Site};
@@ -58,7 +59,7 @@ async fn a_password_gives_a_cookie_and_tokens_that_end_when_the_person_signs_out
         )
     );
     let left =
-        said["expires_at"].as_i64().unwrap() - runtime::clock::unix_ms(runtime::clock::wall());
+        said["expiresAt"].as_i64().unwrap() - runtime::clock::unix_ms(runtime::clock::wall());
     assert!((880_000..=900_000).contains(&left), "{left} ms");
     let set = signed_in.header("Set-Cookie").unwrap();
     let attributes = "; Path=/api/v1/session; HttpOnly; SameSite=Strict; Max-Age=2592000";
@@ -85,9 +86,10 @@ async fn a_password_gives_a_cookie_and_tokens_that_end_when_the_person_signs_out
     assert_eq!(
         news,
         [
-            (alice.clone(), Change::Other),
-            (alice.clone(), Change::Other)
-        ]
+            (alice.clone(), Change::TokenAdded),
+            (alice.clone(), Change::TokenAdded)
+        ],
+        "other devices need not prove themselves again"
     );
 
     let gone = site
@@ -102,6 +104,11 @@ async fn a_password_gives_a_cookie_and_tokens_that_end_when_the_person_signs_out
         .request("POST /api/v1/session/renew", &[OWN, &cookie], "")
         .await;
     assert_eq!(again.code(), (401, "unauthenticated".to_owned()));
+    let gone = site
+        .request("DELETE /api/v1/session", &[OWN, &cookie], "")
+        .await;
+    assert_eq!(gone.status, 401);
+    assert!(gone.header("Set-Cookie").unwrap().contains("Max-Age=0"));
     let news = std::mem::take(&mut *site.told.lock().unwrap());
     let revoked = |n: usize| {
         (
@@ -199,6 +206,57 @@ async fn wrong_passwords_are_alike_and_limited_by_person_and_address() {
         statuses.ends_with(&[429; 5]),
         "one address tries many people: {statuses:?}"
     );
+}
+
+/// Checking takes a while: what was right when it began may be wrong when it ends.
+#[tokio::test]
+async fn who_signs_in_while_the_password_changes_is_not_signed_in() {
+    let site = Site::start().await;
+    with_password(&site, "alice").await;
+    let alice = site.accounts.aor("alice").unwrap();
+    let attempt = |from: String| {
+        let site = &site;
+        async move { sign_in(site, "alice", PASSWORD, &[&from]).await }
+    };
+    let attempts = join_all((1..=12).map(|n| attempt(format!("X-Test-Peer: 192.0.2.{n}"))));
+    let change = site.accounts.set_password(&alice, "a new password");
+    let (answers, changed) = tokio::join!(attempts, change);
+    changed.unwrap();
+    for answer in &answers {
+        match answer.status {
+            200 => assert_eq!(status_of(&site, &token(answer)).await, 401),
+            other => assert_eq!(other, 401, "{answer:?}"),
+        }
+    }
+    let there = site.store.session_tokens(&alice, 0).await.unwrap();
+    assert_eq!(there, []);
+}
+
+/// Nobody looked at their passwords.
+#[tokio::test]
+async fn sign_ins_that_the_server_could_not_check_are_no_wrong_passwords() {
+    let site = Site::start().await;
+    let store = site.store.clone();
+    let closed = tokio::task::spawn_blocking(move || store.close());
+    closed.await.unwrap();
+    for _ in 0..20 {
+        let refused = sign_in(&site, "alice", PASSWORD, &[]).await;
+        assert!(refused.status >= 500, "{refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn passwords_are_measured_in_characters() {
+    let site = Site::start().await;
+    let set = async |chars: usize| {
+        let body = json!({ "password": "ä".repeat(chars) });
+        let line = "PUT /api/v1/users/alice/password";
+        site.ask(KEY, line, body).await.status
+    };
+    assert_eq!((set(7).await, set(257).await), (400, 400));
+    assert_eq!(set(256).await, 200);
+    let answer = sign_in(&site, "alice", &"ä".repeat(256), &[]).await;
+    assert_eq!(answer.status, 200);
 }
 
 #[tokio::test]

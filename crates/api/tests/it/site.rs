@@ -108,6 +108,7 @@ impl Site {
             accounts: accounts.clone(),
             webhooks,
             public_url: url.to_owned(),
+            origins: vec!["https://Intranet.example".to_owned()],
             shutdown: shutdown.clone(),
         });
         let router = router.layer(map_request(from));
@@ -191,7 +192,7 @@ impl Site {
     pub async fn sign_in(&self, user: &str) -> String {
         let aor = self.accounts.aor(user).unwrap();
         if !self.accounts.has_password(&aor).await.unwrap() {
-            let set = self.accounts.set_password(&aor, PASSWORD, None).await;
+            let set = self.accounts.set_password(&aor, PASSWORD).await;
             set.unwrap();
         }
         let login = json!({ "user": user, "password": PASSWORD }).to_string();

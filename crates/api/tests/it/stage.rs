@@ -51,10 +51,14 @@ pub async fn people(store: &Store) {
 
 impl Stage {
     pub fn start(store: &Store) -> Self {
-        Self::start_with(store, None)
+        Self::start_with(store, None, None)
     }
 
-    pub fn start_with(store: &Store, webhooks: Option<api::Webhooks>) -> Self {
+    pub fn start_with(
+        store: &Store,
+        webhooks: Option<api::Webhooks>,
+        reporting: Option<api::ReportingService>,
+    ) -> Self {
         let tasks = Tasks::new(Shutdown::new());
         let mut trunk = conference_core::TrunkConfig::new("trunk");
         trunk.calls_per_second = 1_000.0;
@@ -70,7 +74,7 @@ impl Stage {
                 guard_outside: true,
                 language: "en".into(),
             },
-            reporting: None,
+            reporting,
             webhooks,
             drain: std::time::Duration::from_secs(10),
         };
@@ -123,7 +127,6 @@ impl Stage {
                 call: call.to_owned(),
                 conference: conference.clone(),
                 user: aor(user),
-                name: user.to_owned(),
             })
             .await
             .unwrap();

@@ -9,15 +9,17 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use convoke_types::bridge::LegEvent;
+use convoke_types::report::Change;
 use runtime::clock;
 use runtime::tasks::{Shutdown, Tasks};
 use serde_json::{Value, json};
+use soap_proto::{Operation, Request};
 use store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use crate::site::{PATIENCE, Site};
-use crate::stage::{Stage, people};
+use crate::stage::{Stage, create, people, snapshot};
 
 type Heard = (HeaderMap, Bytes);
 
@@ -44,7 +46,7 @@ async fn site(permits: bool) -> (Site, Stage, Tasks) {
     let tasks = Tasks::new(Shutdown::new());
     let targets = Targets::new(Arc::new(move |ip| permits && ip.is_loopback()));
     let webhooks = Webhooks::start(&store, targets, &tasks).await.unwrap();
-    let stage = Stage::start_with(&store, Some(webhooks.clone()));
+    let stage = Stage::start_with(&store, Some(webhooks.clone()), None);
     let site = Site::serve(directory, store, "", Some(&stage), Some(webhooks)).await;
     (site, stage, tasks)
 }
@@ -118,6 +120,141 @@ async fn a_program_is_told_what_happens_and_can_tell_that_it_is_true() {
 }
 
 #[tokio::test]
+async fn a_webhook_of_a_programs_token_goes_with_it_and_a_persons_stays() {
+    let (site, _stage, _tasks) = site(true).await;
+    let bob = site.sign_in("bob").await;
+    let program = site.token("bob").await;
+    let body = json!({ "url": "http://127.0.0.1:9/", "events": ["conference.ended"] });
+    let line = "POST /api/v1/me/webhooks";
+    let stays = site.good(&bob, line, body.clone()).await;
+    site.good(&program, line, body).await;
+    let tokens = site.good(&bob, "GET /api/v1/me/tokens", Value::Null).await;
+    let revoke = format!("DELETE /api/v1/me/tokens/{}", tokens[0]["id"]);
+    site.good(&bob, &revoke, Value::Null).await;
+    let left = site
+        .good(&bob, "GET /api/v1/me/webhooks", Value::Null)
+        .await;
+    let left = left["webhooks"].as_array().unwrap();
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0]["id"], stays["id"]);
+}
+
+/// Devices that follow over SOAP, as webhooks do.
+#[tokio::test]
+async fn a_device_of_who_was_removed_is_told_that_and_nothing_more() {
+    runtime::tls::install_provider();
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path()).unwrap();
+    people(&store).await;
+    let (url, mut heard) = program().await;
+    let secret = "s".to_owned();
+    let reporting = Some(api::ReportingService { url, secret });
+    let mut stage = Stage::start_with(&store, None, reporting);
+    let by = |operation: Operation, user: &str, id: &str| {
+        let mut request = Request::new(operation, id.parse().unwrap());
+        request.headers.reply_to = Some(format!("sip:{user}@example.org;gr=1"));
+        request
+    };
+    let Operation::Create(create) = create("c-1", &["bob"]).operation else {
+        panic!("expected a create");
+    };
+    let create = by(Operation::Create(create), "alice", "c-1");
+    let conference = snapshot(stage.ask(&create, "alice").await).id;
+    stage.next_dial().await;
+    let get = Operation::Get {
+        conference: conference.clone(),
+        since: None,
+        wait_ms: None,
+        first: None,
+    };
+    stage
+        .ask(&by(get, "bob", "g-1"), "bob")
+        .await
+        .outcome
+        .unwrap();
+    let remove = Operation::Remove {
+        conference: conference.clone(),
+        participant: "p2".parse().unwrap(),
+    };
+    let lock = Operation::Lock {
+        conference: conference.clone(),
+    };
+    let unlock = Operation::Unlock { conference };
+    let mut of_bob = Vec::new();
+    // What is sent together is sent in any order: when the last is heard, all that was sent with the one before is there.
+    for (id, operation, on) in [
+        ("r-1", remove, None),
+        ("l-1", lock, Some(true)),
+        ("u-1", unlock, Some(false)),
+    ] {
+        let command = Request::new(operation, id.parse().unwrap());
+        stage.ask(&command, "alice").await.outcome.unwrap();
+        let mut waits = on.is_some();
+        while waits {
+            let next = clock::within(PATIENCE, heard.recv()).await.unwrap();
+            let message = soap_proto::parse_report(&next.unwrap().1).unwrap();
+            let changes = message.reports.into_iter().map(|report| report.change);
+            match message.user.unwrap().user() {
+                "bob" => of_bob.extend(changes),
+                _ => {
+                    waits = !changes
+                        .into_iter()
+                        .any(|it| Some(it) == on.map(|on| Change::Locked { on }))
+                }
+            }
+        }
+    }
+    assert_eq!(of_bob.last(), Some(&Change::Removed), "{of_bob:?}");
+}
+
+#[tokio::test]
+async fn who_was_removed_is_told_that_and_nothing_more() {
+    let (site, mut stage, tasks) = site(true).await;
+    let (url, mut heard) = program().await;
+    let (alice, bob) = (site.token("alice").await, site.token("bob").await);
+    let events = [
+        "participant.added",
+        "participant.removed",
+        "conference.locked",
+    ];
+    let body = json!({ "url": url, "events": events });
+    let line = "POST /api/v1/me/webhooks";
+    site.good(&bob, line, body.clone()).await;
+    let create = json!({ "participants": [{ "person": "bob" }] });
+    let made = site.good(&alice, "POST /api/v1/conferences", create).await;
+    let at = format!(
+        "/api/v1/conferences/{}",
+        made["conference"]["id"].as_str().unwrap()
+    );
+    stage.next_dial().await;
+    let remove = format!("DELETE {at}/participants/p2");
+    site.good(&alice, &remove, Value::Null).await;
+    site.good(&alice, line, body).await;
+    site.good(&alice, &format!("POST {at}/lock"), Value::Null)
+        .await;
+    let mut told = Vec::new();
+    while told.len() < 3 {
+        let next = clock::within(PATIENCE, heard.recv()).await;
+        let notice: Value = serde_json::from_slice(&next.unwrap().unwrap().1).unwrap();
+        let words = [&notice["user"], &notice["event"]];
+        told.push(words.map(|word| word.as_str().unwrap().to_owned()));
+    }
+    told.sort();
+    let expected = [
+        ["alice@example.org", "conference.locked"],
+        ["bob@example.org", "participant.added"],
+        ["bob@example.org", "participant.removed"],
+    ];
+    assert_eq!(told, expected);
+    // What else was to be told would be under way, or wait.
+    tasks.finish(PATIENCE).await.unwrap();
+    assert!(heard.try_recv().is_err());
+    for webhook in site.store.all_webhooks().await.unwrap() {
+        assert_eq!(webhook.waiting, 0, "{webhook:?}");
+    }
+}
+
+#[tokio::test]
 async fn nobody_uses_webhooks_to_reach_what_only_the_server_can_reach() {
     let (site, _stage, _tasks) = site(false).await;
     let (url, _heard) = program().await;
@@ -148,6 +285,7 @@ async fn nobody_uses_webhooks_to_reach_what_only_the_server_can_reach() {
             url,
             events: "conference.created".into(),
             secret: "s".into(),
+            token: None,
             created_at: 1,
         })
         .await

@@ -1,4 +1,4 @@
-//! People's own clients: they are not dialled but awaited, and call in.
+//! People's own clients: they are not dialled but awaited, and call in. And how somebody who has a leg gets another in its place.
 
 use std::time::Duration;
 
@@ -76,13 +76,42 @@ impl Conference {
         found.map(|(number, _)| *number)
     }
 
-    /// Somebody calls in who was not awaited: whatever other leg they have ends at once, so that nobody is in twice and no
-    /// telephone rings on, and a new one takes its place.
+    /// Somebody calls in who was not awaited.
     fn come_over(&mut self, cx: &mut Context, number: Number) {
         let Some(participant) = self.roster.get(&number) else {
             return;
         };
-        let language = participant.party.language.clone();
+        let at = Destination {
+            address: Address::Client,
+            mode: Mode::Computer,
+            place: PLACE.to_owned(),
+            guard: false,
+            language: participant.party.language.clone(),
+        };
+        let attempt = Attempt {
+            path: Path::Client,
+            tried: Vec::new(),
+            command: None,
+            own: true,
+        };
+        self.change_place(cx, number, at, attempt);
+    }
+
+    /// Whatever leg somebody has ends at once, so that nobody is in twice and no telephone rings on, and a new one takes its place.
+    pub(crate) fn change_place(
+        &mut self,
+        cx: &mut Context,
+        number: Number,
+        at: Destination,
+        attempt: Attempt,
+    ) {
+        let Some(participant) = self.roster.get_mut(&number) else {
+            return;
+        };
+        participant.moving |= participant.leg.stage.is_in();
+        let Some(participant) = self.roster.get(&number) else {
+            return;
+        };
         let leg = &participant.leg;
         let outcome = match &leg.stage {
             // Why it is being released explains its end better.
@@ -96,20 +125,7 @@ impl Conference {
             }
         };
         self.give_up(cx, number, outcome, true);
-        let at = Destination {
-            address: Address::Client,
-            mode: Mode::Computer,
-            place: PLACE.to_owned(),
-            guard: false,
-            language,
-        };
         self.readdress(number, at);
-        let attempt = Attempt {
-            path: Path::Client,
-            tried: Vec::new(),
-            command: None,
-            own: true,
-        };
         self.redial(cx, number, attempt);
     }
 

@@ -199,6 +199,7 @@ impl Conference {
         if joins {
             cx.timers.cancel(&mut leg.timer);
             leg.joined = Some(cx.now);
+            participant.moving = false;
             if participant.muted.is_muted() {
                 cx.bridge(BridgeCommand::Mute { leg: key, on: true });
             }
@@ -364,6 +365,7 @@ impl Conference {
             return;
         };
         let released_by = participant.leg.released_by.clone();
+        let (moving, ended_by_command) = (participant.moving, released_by.is_some());
         let command = released_by.clone().or(participant.leg.command.clone());
         self.lower_hand(cx, number, released_by);
         let Some(participant) = self.roster.get_mut(&number) else {
@@ -384,7 +386,8 @@ impl Conference {
         }
         self.report_leg(cx, number, command);
         self.record(cx, number);
-        if number == self.owner && !again {
+        let leaves = !moving || ended_by_command;
+        if number == self.owner && !again && leaves {
             self.owner_left = true;
         }
         self.strike_removed(cx, number);
@@ -396,8 +399,12 @@ impl Conference {
         if let Some(participant) = self.roster.get(&number)
             && participant.leg.stage.is_over()
             && let Some(command) = participant.removing.clone()
-            && number != self.owner
         {
+            // The conference ends with its owner, who is taken off last.
+            if number == self.owner {
+                self.owner_left = true;
+                return;
+            }
             self.report(cx, Some(number), Change::Removed, Some(command));
             self.roster.remove(&number);
         }

@@ -1,16 +1,95 @@
-//! What a command has to pass before anything changes, and the faults that refuse it.
+//! What a command has to pass before anything changes: who asks, in which role, about whom; and the faults that refuse it.
 
 use convoke_types::limits::NAME_MAX_BYTES;
 use convoke_types::{Address, Aor, ConferenceId, Fault, FaultCode, ParticipantId, Role};
 
+use super::Focus;
 use crate::authority::{Right, may};
 use crate::command::{Actor, ConferenceState, Party};
 use crate::conference::{Conference, Number, Participant};
+use crate::context::Context;
 
 /// Longest URI of an address, in bytes.
 const URI_MAX_BYTES: usize = 1_024;
 /// Longest language tag, in bytes.
 const LANGUAGE_MAX_BYTES: usize = 35;
+
+impl Focus {
+    /// The target's number and whether it is the actor, where this right is theirs and the conference goes on.
+    pub(super) fn permitted(
+        &self,
+        actor: &Actor,
+        conference: &ConferenceId,
+        participant: &ParticipantId,
+        right: Right,
+    ) -> Result<(Number, bool), Fault> {
+        let role = self.role_in(conference, actor)?;
+        let found = self.conference(conference)?;
+        let Some((number, target)) = found.find(participant) else {
+            return Err(unknown_participant(participant));
+        };
+        let own = is_actor(actor, &target.party.user);
+        allow(found, role, right, own)?;
+        still_going_on(found)?;
+        Ok((number, own))
+    }
+
+    pub(super) fn conference(&self, id: &ConferenceId) -> Result<&Conference, Fault> {
+        self.conferences
+            .get(id)
+            .ok_or_else(|| unknown_conference(id))
+    }
+
+    /// The actor's role; outsiders get the answer that they would get if there were no such conference.
+    pub(super) fn role_in(&self, id: &ConferenceId, actor: &Actor) -> Result<Role, Fault> {
+        let found = self.conference(id)?;
+        if actor.administrator {
+            return Ok(Role::Administrator);
+        }
+        let user = actor.user.as_ref();
+        match user.and_then(|user| found.find_user(user)) {
+            Some((_, participant)) => Ok(participant.role),
+            None => Err(unknown_conference(id)),
+        }
+    }
+
+    /// The actor by name.
+    pub(super) fn who(&self, id: &ConferenceId, actor: &Actor) -> String {
+        let Some(user) = &actor.user else {
+            return "the administrator".to_owned();
+        };
+        let found = self.conferences.get(id);
+        match found.and_then(|found| found.find_user(user)) {
+            Some((_, participant)) => participant.party.name.clone(),
+            None => user.to_string(),
+        }
+    }
+
+    /// The role of an actor who may do this to the conference as a whole, if it goes on.
+    pub(super) fn moderates(
+        &self,
+        actor: &Actor,
+        conference: &ConferenceId,
+        right: Right,
+    ) -> Result<Role, Fault> {
+        let role = self.role_in(conference, actor)?;
+        let found = self.conference(conference)?;
+        allow(found, role, right, false)?;
+        still_going_on(found)?;
+        Ok(role)
+    }
+
+    /// What a change of one conference needs.
+    pub(super) fn parts(
+        &mut self,
+        conference: &ConferenceId,
+    ) -> Result<(&mut Context, &mut Conference), Fault> {
+        match self.conferences.get_mut(conference) {
+            Some(found) => Ok((&mut self.cx, found)),
+            None => Err(unknown_conference(conference)),
+        }
+    }
+}
 
 pub(super) fn is_actor(actor: &Actor, user: &Option<Aor>) -> bool {
     actor.user.is_some() && actor.user == *user

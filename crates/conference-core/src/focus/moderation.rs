@@ -1,14 +1,13 @@
 //! Commands about who speaks, who is what, and everybody at once.
 
-use convoke_types::{CommandId, ConferenceId, Fault, ParticipantId};
+use convoke_types::{CommandId, ConferenceId, Fault, ParticipantId, Role};
 
 use super::Focus;
-use super::checks::{allow, is_actor, still_going_on, target, unknown_conference, wrong_state};
+use super::checks::{is_actor, target, wrong_state};
 use crate::authority::Right;
 use crate::causes;
 use crate::command::{Actor, Reply};
-use crate::conference::{Conference, Number};
-use crate::context::Context;
+use crate::conference::Number;
 
 impl Focus {
     pub(super) fn raise_hand(
@@ -127,18 +126,19 @@ impl Focus {
         self.done_in(conference, Vec::new())
     }
 
-    /// The others first, the owner (where it is not they who ask) last.
+    /// The others first, the owner last: where the administrator asks. A moderator's leaves the owner in, whose leaving would end it for
+    /// the moderator as well.
     pub(super) fn disconnect_all(
         &mut self,
         id: &CommandId,
         actor: &Actor,
         conference: &ConferenceId,
     ) -> Result<Reply, Fault> {
-        self.moderates(actor, conference, Right::DisconnectAll)?;
+        let role = self.moderates(actor, conference, Right::DisconnectAll)?;
         let outcome = causes::by_moderator(&self.who(conference, actor));
         let (cx, found) = self.parts(conference)?;
         let mut all: Vec<Number> = found.others_live();
-        all.push(found.owner);
+        all.extend((role != Role::Moderator).then_some(found.owner));
         for number in all {
             let one = found.roster.get(&number);
             if one.is_some_and(|one| !is_actor(actor, &one.party.user)) {
@@ -165,29 +165,5 @@ impl Focus {
         let (cx, found) = self.parts(conference)?;
         found.release(cx, number, causes::declined(words), Some(id.clone()));
         self.done_in(conference, vec![number])
-    }
-
-    /// That the actor may do this to the conference as a whole, and that it goes on.
-    fn moderates(
-        &self,
-        actor: &Actor,
-        conference: &ConferenceId,
-        right: Right,
-    ) -> Result<(), Fault> {
-        let role = self.role_in(conference, actor)?;
-        let found = self.conference(conference)?;
-        allow(found, role, right, false)?;
-        still_going_on(found)
-    }
-
-    /// What a change of one conference needs.
-    fn parts(
-        &mut self,
-        conference: &ConferenceId,
-    ) -> Result<(&mut Context, &mut Conference), Fault> {
-        match self.conferences.get_mut(conference) {
-            Some(found) => Ok((&mut self.cx, found)),
-            None => Err(unknown_conference(conference)),
-        }
     }
 }

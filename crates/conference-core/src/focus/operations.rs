@@ -6,7 +6,7 @@ use convoke_types::{Address, Aor, CommandId, ConferenceId, Fault, FaultCode, Par
 use super::Focus;
 use super::checks::{
     allow, check_party, check_place, is_actor, limit_reached, match_party, not_allowed,
-    still_going_on, target, too_long, twice, unknown_conference, unknown_participant, wrong_state,
+    still_going_on, target, too_long, twice, wrong_state,
 };
 use crate::authority::{Right, may};
 use crate::causes;
@@ -198,12 +198,7 @@ impl Focus {
         let routed = parties.into_iter().map(|party| self.routed(party));
         let routed = routed.collect::<Result<Vec<_>, _>>()?;
         let inviter = self.inviter(conference, actor);
-        let Self {
-            cx, conferences, ..
-        } = self;
-        let Some(found) = conferences.get_mut(conference) else {
-            return Err(unknown_conference(conference));
-        };
+        let (cx, found) = self.parts(conference)?;
         let mut named = Vec::new();
         for (known, (party, path)) in plan.into_iter().zip(routed) {
             let number = match known {
@@ -240,7 +235,10 @@ impl Focus {
         let (number, own) = self.permitted(actor, conference, participant, Right::Call)?;
         let found = self.conference(conference)?;
         let target = target(found, participant)?;
-        if !target.leg.stage.is_over() || target.removing.is_some() {
+        // One's own leg may go on at another place.
+        let moves = own && at.is_some() && target.leg.stage.is_movable();
+        let free = target.leg.stage.is_over() || moves;
+        if !free || target.removing.is_some() {
             let expected = "somebody who is not being called or in";
             return Err(wrong_state(expected, found, number));
         }
@@ -253,14 +251,16 @@ impl Focus {
             return Err(wrong_state(expected, found, other));
         }
         let path = self.path(address)?;
-        let Self {
-            cx, conferences, ..
-        } = self;
-        if let Some(found) = conferences.get_mut(conference) {
-            if let Some(at) = at {
-                found.readdress(number, at);
+        let (cx, found) = self.parts(conference)?;
+        let attempt = Attempt::new(path, id.clone(), own);
+        match at {
+            Some(at) if moves => found.change_place(cx, number, at, attempt),
+            at => {
+                if let Some(at) = at {
+                    found.readdress(number, at);
+                }
+                found.redial(cx, number, attempt);
             }
-            found.redial(cx, number, Attempt::new(path, id.clone(), own));
         }
         self.done_in(conference, vec![number])
     }
@@ -277,12 +277,8 @@ impl Focus {
             true => causes::by_themselves(),
             false => causes::by_moderator(&self.who(conference, actor)),
         };
-        let Self {
-            cx, conferences, ..
-        } = self;
-        if let Some(found) = conferences.get_mut(conference)
-            && !found.release(cx, number, outcome, Some(id.clone()))
-        {
+        let (cx, found) = self.parts(conference)?;
+        if !found.release(cx, number, outcome, Some(id.clone())) {
             let expected = "somebody who is being called or in";
             return Err(wrong_state(expected, found, number));
         }
@@ -301,12 +297,8 @@ impl Focus {
             true => causes::by_themselves(),
             false => causes::by_moderator(&self.who(conference, actor)),
         };
-        let Self {
-            cx, conferences, ..
-        } = self;
-        if let Some(found) = conferences.get_mut(conference)
-            && let Some(leaving) = found.roster.get_mut(&number)
-        {
+        let (cx, found) = self.parts(conference)?;
+        if let Some(leaving) = found.roster.get_mut(&number) {
             if leaving.removing.is_some() {
                 let expected = "somebody who is not being removed already";
                 return Err(wrong_state(expected, found, number));
@@ -385,12 +377,8 @@ impl Focus {
         number: Number,
         muted: Muted,
     ) -> Result<Reply, Fault> {
-        let Self {
-            cx, conferences, ..
-        } = self;
-        if let Some(found) = conferences.get_mut(conference) {
-            found.set_muted(cx, number, muted, Some(id.clone()));
-        }
+        let (cx, found) = self.parts(conference)?;
+        found.set_muted(cx, number, muted, Some(id.clone()));
         self.done_in(conference, vec![number])
     }
 
@@ -403,63 +391,9 @@ impl Focus {
         let role = self.role_in(conference, actor)?;
         allow(self.conference(conference)?, role, Right::End, false)?;
         let end = causes::conference_by_command(&self.who(conference, actor));
-        let Self {
-            cx, conferences, ..
-        } = self;
-        if let Some(found) = conferences.get_mut(conference) {
-            found.end(cx, end, Some(id.clone()));
-        }
+        let (cx, found) = self.parts(conference)?;
+        found.end(cx, end, Some(id.clone()));
         self.done_in(conference, Vec::new())
-    }
-
-    /// The target's number and whether it is the actor, where this right is theirs and the conference goes on.
-    pub(super) fn permitted(
-        &self,
-        actor: &Actor,
-        conference: &ConferenceId,
-        participant: &ParticipantId,
-        right: Right,
-    ) -> Result<(Number, bool), Fault> {
-        let role = self.role_in(conference, actor)?;
-        let found = self.conference(conference)?;
-        let Some((number, target)) = found.find(participant) else {
-            return Err(unknown_participant(participant));
-        };
-        let own = is_actor(actor, &target.party.user);
-        allow(found, role, right, own)?;
-        still_going_on(found)?;
-        Ok((number, own))
-    }
-
-    pub(super) fn conference(&self, id: &ConferenceId) -> Result<&Conference, Fault> {
-        self.conferences
-            .get(id)
-            .ok_or_else(|| unknown_conference(id))
-    }
-
-    /// The actor's role; outsiders get the answer that they would get if there were no such conference.
-    pub(super) fn role_in(&self, id: &ConferenceId, actor: &Actor) -> Result<Role, Fault> {
-        let found = self.conference(id)?;
-        if actor.administrator {
-            return Ok(Role::Administrator);
-        }
-        let user = actor.user.as_ref();
-        match user.and_then(|user| found.find_user(user)) {
-            Some((_, participant)) => Ok(participant.role),
-            None => Err(unknown_conference(id)),
-        }
-    }
-
-    /// The actor by name.
-    pub(super) fn who(&self, id: &ConferenceId, actor: &Actor) -> String {
-        let Some(user) = &actor.user else {
-            return "the administrator".to_owned();
-        };
-        let found = self.conferences.get(id);
-        match found.and_then(|found| found.find_user(user)) {
-            Some((_, participant)) => participant.party.name.clone(),
-            None => user.to_string(),
-        }
     }
 
     /// In whose name people are added by this actor: their own, or (administrators) the owner's.

@@ -308,6 +308,97 @@ fn somebody_is_called_at_another_place() {
     assert_eq!(fault.code, FaultCode::WrongState, "it is in use");
 }
 
+/// Somebody wants to be called at another place.
+fn at(who: &str, address: Address, mode: Mode, place: &str) -> Operation {
+    Operation::Call {
+        conference: conference("x"),
+        participant: participant(who),
+        at: Some(Destination {
+            address,
+            mode,
+            place: place.to_owned(),
+            guard: false,
+            language: "en".to_owned(),
+        }),
+    }
+}
+
+#[test]
+fn who_is_in_moves_to_another_telephone_and_the_conference_stays() {
+    let mut world = two();
+    let mobile = at("p1", number("+15558888888"), Mode::Mobile, "mobile");
+    world.command(user("alice"), mobile.clone()).unwrap();
+    check(
+        &world.out,
+        &[
+            "reply",
+            "p1 l1 left joined-elsewhere",
+            "record l1 left",
+            "p1 l3 queued",
+            "release l1",
+            "dial l3",
+        ],
+    );
+    check(world.leg("x/l1", hung_up()), &[]);
+    // It does not answer: the owner has not left for that, and is called somewhere else.
+    check(
+        world.leg("x/l3", busy()),
+        &["p1 l3 busy busy", "record l3 busy"],
+    );
+    let browser = at("p1", Address::Client, Mode::Computer, "browser");
+    world.command(user("alice"), browser).unwrap();
+    check(&world.out, &["reply", "p1 l4 queued", "p1 l4 dialling"]);
+    world.arrive("c1", "alice");
+    get_in(&mut world, "x/l4");
+    // In again, they leave like everybody.
+    check(
+        world.leg("x/l4", hung_up()),
+        &["p1 l4 left hung-up", "record l4 left", "release l2"],
+    );
+}
+
+#[test]
+fn nobody_moves_somebody_else_or_to_where_they_are() {
+    let mut world = two();
+    let mobile = |who: &str| at(who, number("+15558888888"), Mode::Mobile, "mobile");
+    for (actor, operation) in [
+        ("alice", mobile("p2")),
+        (
+            "bob",
+            at("p2", party("bob").address, Mode::Mobile, "mobile"),
+        ),
+        (
+            "bob",
+            at("p2", party("alice").address, Mode::Mobile, "mobile"),
+        ),
+        ("bob", call("p2")),
+    ] {
+        let fault = world.command(user(actor), operation).unwrap_err();
+        assert_eq!(fault.code, FaultCode::WrongState);
+        check(&world.out, &["fault wrong-state"]);
+    }
+    // An owner who was never in was not reached, wherever they are called.
+    let mut world = World::wide();
+    world.create(create("x", party("alice"), vec![party("bob")]));
+    world.command(user("alice"), mobile("p1")).unwrap();
+    world.pass(Duration::from_secs(1));
+    let came = words(world.leg("x/l3", busy()));
+    assert!(came.contains(&"ended owner-left".to_owned()), "{came:?}");
+}
+
+#[test]
+fn an_owner_who_has_moved_and_is_taken_off_ends_it() {
+    let mut world = two();
+    let mobile = at("p1", number("+15558888888"), Mode::Mobile, "mobile");
+    world.command(user("alice"), mobile).unwrap();
+    world.pass(Duration::from_secs(1));
+    world.leg("x/l3", busy());
+    world.command(user("alice"), on!(Remove, "p1")).unwrap();
+    check(&world.out, &["reply", "release l2"]);
+    let came = words(world.leg("x/l2", hung_up()));
+    assert!(came.contains(&"ended owner-left".to_owned()), "{came:?}");
+}
+
 #[test]
 fn a_client_needs_an_account_and_is_nobody_elses_telephone() {
     let mut world = two();

@@ -276,12 +276,28 @@ fn disconnecting_all_leaves_the_asker_in() {
 }
 
 #[test]
-fn a_moderator_who_disconnects_all_disconnects_the_owner_last() {
+fn a_moderator_who_disconnects_all_leaves_the_owner_in() {
     let mut world = four();
     world.command(user("carol"), on!(DisconnectAll)).unwrap();
+    check(&world.out, &["reply", "release l2", "release l4"]);
+    for leg in ["x/l2", "x/l4"] {
+        world.leg(leg, hung_up());
+    }
+    let snapshot = world.focus.snapshot(&conference("x"), world.now).unwrap();
+    assert_eq!(snapshot.state, conference_core::ConferenceState::Running);
+
+    let mut world = four();
+    let administrator = conference_core::Actor::administrator();
+    world.command(administrator, on!(DisconnectAll)).unwrap();
     check(
         &world.out,
-        &["reply", "release l2", "release l4", "release l1"],
+        &[
+            "reply",
+            "release l2",
+            "release l3",
+            "release l4",
+            "release l1",
+        ],
     );
 }
 

@@ -218,7 +218,6 @@ impl World {
             call: call.to_owned(),
             conference: conference(name),
             user: aor(user),
-            name: user.to_owned(),
         };
         self.focus.handle_bridge(event, self.now);
         self.take()

@@ -216,6 +216,37 @@ fn after_a_new_registration_everything_is_published_anew() {
 }
 
 #[test]
+fn a_registration_that_fails_while_the_connection_lasts_loses_no_publication() {
+    let mut scene = Scene::new();
+    for user in ["alice", "bob"] {
+        set(&mut scene, user, true);
+        let made = scene.one("PUBLISH");
+        granted(&mut scene, &made, user);
+    }
+    // The next REGISTER; what is published meanwhile is granted, with the person's name for a tag.
+    scene.refreshes_kept = true;
+    let register = |scene: &mut Scene| loop {
+        scene.advance(Duration::from_secs(5));
+        for request in scene.sent() {
+            match request.uri().unwrap().user() {
+                None => return request,
+                Some(user) => granted(scene, &request, &user.to_owned()),
+            }
+        }
+    };
+    let refresh = register(&mut scene);
+    scene.answer(&refresh, 500);
+    set(&mut scene, "alice", false);
+    scene.nothing();
+    let again = register(&mut scene);
+    scene.answer_with(&again, 200, &[("Expires", "600")], None);
+    let ended = scene.one("PUBLISH");
+    assert_eq!(ended.request_uri(), Some("sip:alice@example.org"));
+    assert_eq!(ended.header(HeaderName::SipIfMatch), Some("alice"));
+    assert_eq!(ended.header(HeaderName::Expires), Some("0"));
+}
+
+#[test]
 fn going_down_takes_everybody_off_the_phone() {
     let mut scene = Scene::new();
     set(&mut scene, "bob", true);

@@ -35,6 +35,8 @@ pub struct Scene {
     pub media: Vec<MediaCommand>,
     /// The connection on which it is registered.
     pub flow: FlowId,
+    /// Renewals of the registration are for the test to answer.
+    pub refreshes_kept: bool,
     next: u32,
 }
 
@@ -73,8 +75,20 @@ impl Scene {
         scene
     }
 
+    /// Registered, with so few transactions at a time.
+    pub fn crowded(transactions: usize) -> Self {
+        let mut config = config(Limits::default());
+        config.endpoint.max_transactions = transactions;
+        let mut scene = Self::of(config);
+        scene.register();
+        scene
+    }
+
     pub fn before_registration(limits: Limits) -> Self {
-        let config = config(limits);
+        Self::of(config(limits))
+    }
+
+    fn of(config: Config) -> Self {
         let server = config.ua.target.clone();
         let believes = |source: &Source, own: Option<FlowId>| own == Some(source.flow);
         let mut scene = Self {
@@ -87,6 +101,7 @@ impl Scene {
             bridge: Vec::new(),
             media: Vec::new(),
             flow: FlowId(1),
+            refreshes_kept: false,
             next: 0,
         };
         scene.core.set_server(server, scene.now);
@@ -129,7 +144,8 @@ impl Scene {
                     assert!(message.is_response() || target.addr == SocketAddr::from(SERVER));
                     let on_it = target.flow == Some(self.flow);
                     let registers = message.method_ref() == Some(&Method::Register);
-                    if registers && on_it && message.expires().unwrap() != Some(0) {
+                    let answers = registers && on_it && !self.refreshes_kept;
+                    if answers && message.expires().unwrap() != Some(0) {
                         refreshes.push(message);
                     } else {
                         self.sent.push((target.flow, message));

@@ -68,6 +68,27 @@ fn what_happens_while_somebody_is_slow_is_told_at_once_and_only_as_it_is_now() {
 }
 
 #[test]
+fn what_happens_quickly_after_a_rest_is_told_at_once_until_the_pace_holds() {
+    let mut scene = Scene::new();
+    let at = |version, talking| {
+        conference(
+            version,
+            &[("alice", Joined, talking), ("bob", Joined, !talking)],
+        )
+    };
+    scene.follow("bob", &at(1, false));
+    scene.advance(Duration::from_secs(10));
+    for version in 2..10 {
+        scene.snapshot(at(version, version % 2 == 0));
+        scene.told();
+    }
+    scene.snapshot(at(10, true));
+    scene.nothing();
+    scene.advance(PACE);
+    scene.told();
+}
+
+#[test]
 fn to_strangers_there_is_no_conference() {
     let mut scene = Scene::new();
     let now = conference(
@@ -388,4 +409,33 @@ fn going_down_takes_the_registration_back() {
     let request = scene.request("SUBSCRIBE", "alice", CONFERENCE, "late", EVENT);
     scene.give(scene.flow, request);
     scene.one("SIP/2.0 503");
+}
+
+#[test]
+fn what_finds_no_room_is_told_whole_after_a_while() {
+    let mut scene = Scene::crowded(4);
+    scene.follow("alice", &conference(1, &[("alice", Joined, false)]));
+    for user in ["a", "b", "c", "d"] {
+        let person = format!("{user}@{DOMAIN}");
+        scene.core.handle_phone(&person, true, scene.now);
+    }
+    scene.run();
+    let under_way = scene.sent();
+    assert_eq!(under_way.len(), 4);
+    let both = [("alice", Joined, false), ("bob", Ringing, false)];
+    scene.snapshot(conference(2, &both));
+    scene.advance(2 * PACE);
+    scene.nothing();
+    for publish in under_way {
+        scene.answer_with(
+            &publish,
+            200,
+            &[("SIP-ETag", "t"), ("Expires", "600")],
+            None,
+        );
+    }
+    scene.advance(Duration::from_secs(1));
+    let told = scene.told();
+    assert_eq!(told.kind, "full");
+    assert!(told.text.contains("sip:bob@example.org"), "{}", told.text);
 }

@@ -132,7 +132,9 @@ impl Conference {
         let mut left = count;
         while left > 0 {
             match self.trunk.next(QUIET_MAX).await? {
-                News::Connected { telephone, remote } => {
+                News::Connected {
+                    telephone, remote, ..
+                } => {
                     self.phones.connect(telephone, remote)?;
                     self.inside.push(telephone);
                     left -= 1;

@@ -80,17 +80,7 @@ impl Ours {
             }
             clock::sleep(Duration::from_millis(10)).await;
         };
-        let host = site.aor(HOST)?;
-        site.save_user(&host, "Host").await?;
-        let telephone = TelephoneView {
-            label: "work".to_owned(),
-            number: number(0),
-            default: true,
-            guard: Some(false),
-            ..TelephoneView::default()
-        };
-        site.save_telephones(&host, &[telephone]).await?;
-        let token = site.mint_token(&host, "bench", 1).await?.token;
+        let token = owner(&site, HOST, 0).await?;
         let http = site
             .addresses
             .http
@@ -115,13 +105,30 @@ impl Ours {
         Ok(self.site.mint_device(&aor, "bench").await?.password)
     }
 
+    /// Makes an account with a telephone; its token.
+    pub async fn owner(&self, user: &str, telephone: usize) -> Result<String> {
+        owner(&self.site, user, telephone).await
+    }
+
+    /// Where the window and REST are.
+    pub fn http(&self) -> Result<String> {
+        let http = self.site.addresses.http;
+        let http = http.context("the server has no HTTP address")?;
+        Ok(format!("http://{}", reachable(http)))
+    }
+
     /// Commands the conference service by SOAP over HTTP, as the host.
     pub async fn command(&self, operation: Operation) -> Result<Answer> {
+        self.command_as(&self.token, operation).await
+    }
+
+    /// The same as whoever a token is of.
+    pub async fn command_as(&self, token: &str, operation: Operation) -> Result<Answer> {
         let request = write_request(&Request::new(operation, new_id()?))?;
         let response = self
             .http
             .post(&self.soap)
-            .bearer_auth(&self.token)
+            .bearer_auth(token)
             .header("Content-Type", "text/xml; charset=utf-8")
             .body(request)
             .send()
@@ -142,6 +149,20 @@ impl Ours {
     pub fn data(&self) -> PathBuf {
         self.directory.path().join("data")
     }
+}
+
+async fn owner(site: &Site, user: &str, telephone: usize) -> Result<String> {
+    let aor = site.aor(user)?;
+    site.save_user(&aor, user).await?;
+    let telephone = TelephoneView {
+        label: "work".to_owned(),
+        number: number(telephone),
+        default: true,
+        guard: Some(false),
+        ..TelephoneView::default()
+    };
+    site.save_telephones(&aor, &[telephone]).await?;
+    Ok(site.mint_token(&aor, "bench", 1).await?.token)
 }
 
 /// A directory for one server, on a disk.

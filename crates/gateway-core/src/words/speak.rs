@@ -7,7 +7,7 @@ use convoke_types::{Aor, EndReason, Fault, FaultCode, LegState, Role};
 use soap_proto::{ParticipantSnapshot, Party, Snapshot, UtcMillis, Who};
 
 use super::Language;
-use super::parse::{Command, Confusion, Wrong};
+use super::parse::{Confusion, Wrong};
 
 /// Most people named in one answer.
 const NAMED_MAX: usize = 50;
@@ -546,17 +546,21 @@ pub(crate) fn no_conference(language: Language) -> String {
 }
 
 /// That the speaker's own command fits none of their conferences.
-pub(crate) fn not_now(command: &Command, language: Language) -> String {
-    let text = match command {
-        Command::Decline(_) => {
-            language.choose("Nobody is calling you.", "Dich ruft gerade niemand an.")
-        }
-        Command::RaiseHand => language.choose(
-            "You are not in a call; your hand can be seen once you are.",
-            "Du bist in keinem Gespräch; deine Hand sieht man erst dort.",
-        ),
-        _ => language.choose("Your hand is not up.", "Deine Hand ist nicht oben."),
-    };
+pub(crate) fn nobody_calls(language: Language) -> String {
+    let text = language.choose("Nobody is calling you.", "Dich ruft gerade niemand an.");
+    text.to_owned()
+}
+
+pub(crate) fn not_in_a_call(language: Language) -> String {
+    let text = language.choose(
+        "You are not in a call; your hand can be seen once you are.",
+        "Du bist in keinem Gespräch; deine Hand sieht man erst dort.",
+    );
+    text.to_owned()
+}
+
+pub(crate) fn no_hand_up(language: Language) -> String {
+    let text = language.choose("Your hand is not up.", "Deine Hand ist nicht oben.");
     text.to_owned()
 }
 

@@ -1,6 +1,6 @@
 //! Requests on their way through us, and whom the connections speak for that dialogs go over.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -46,9 +46,13 @@ struct Opening {
 pub(crate) struct Forwards {
     by_client: HashMap<ClientTx, Forward>,
     by_server: HashMap<ServerTx, ClientTx>,
+    /// INVITEs by the connection that they came over, until they end.
+    calls: HashMap<FlowId, BTreeSet<ClientTx>>,
     people: HashMap<Arc<str>, usize>,
     deadlines: BTreeSet<(Instant, ClientTx)>,
     openings: HashMap<FlowKey, HashMap<Arc<str>, Opening>>,
+    /// The connections of each person.
+    opened_by: HashMap<Arc<str>, HashSet<FlowKey>>,
     openings_count: usize,
     /// When those that count no more were last looked for.
     swept: Option<Instant>,
@@ -78,6 +82,12 @@ impl Forwards {
             *count = count.saturating_add(1);
         }
         self.by_server.insert(request.tx, tx);
+        if is_invite && request.source.transport.is_reliable() {
+            self.calls
+                .entry(request.source.flow)
+                .or_default()
+                .insert(tx);
+        }
         let forward = Forward {
             request,
             person,
@@ -103,6 +113,13 @@ impl Forwards {
     pub(super) fn end(&mut self, tx: ClientTx) -> Option<Forward> {
         let forward = self.by_client.remove(&tx)?;
         self.by_server.remove(&forward.request.tx);
+        let flow = forward.request.source.flow;
+        if let Some(calls) = self.calls.get_mut(&flow) {
+            calls.remove(&tx);
+            if calls.is_empty() {
+                self.calls.remove(&flow);
+            }
+        }
         if let Some(at) = forward.due {
             self.deadlines.remove(&(at, tx));
         }
@@ -148,14 +165,9 @@ impl Forwards {
 
     /// INVITEs that came over this connection and have no final response.
     pub(super) fn calls_over(&self, flow: FlowId) -> Vec<ClientTx> {
-        let waiting = self.by_client.iter().filter(|(_, forward)| {
-            let source = &forward.request.source;
-            forward.is_invite
-                && !forward.answered
-                && source.flow == flow
-                && source.transport.is_reliable()
-        });
-        waiting.map(|(tx, _)| *tx).collect()
+        let calls = self.calls.get(&flow).into_iter().flatten();
+        let waits = |tx: &&ClientTx| self.by_client.get(tx).is_some_and(|f| !f.answered);
+        calls.filter(waits).copied().collect()
     }
 
     /// Somebody proved on this connection who they are; false when too many are remembered.
@@ -181,6 +193,8 @@ impl Forwards {
             false => now.checked_add(ADDRESS_LIFE),
         };
         let until = ends.into_iter().chain(life).min();
+        let flows = self.opened_by.entry(person.clone()).or_default();
+        flows.insert(key);
         let people = self.openings.entry(key).or_default();
         people.insert(person.clone(), Opening { proof, until });
         self.openings_count = self.openings_count.saturating_add(usize::from(is_new));
@@ -198,23 +212,41 @@ impl Forwards {
 
     /// A connection closed.
     pub(super) fn close(&mut self, flow: FlowId) {
-        let people = self.openings.remove(&FlowKey::of_connection(flow));
-        let count = people.map_or(0, |people| people.len());
-        self.openings_count = self.openings_count.saturating_sub(count);
+        let key = FlowKey::of_connection(flow);
+        let people = self.openings.get(&key).into_iter().flatten();
+        let people: Vec<Arc<str>> = people.map(|(person, _)| person.clone()).collect();
+        for person in people {
+            self.shut(key, &person);
+        }
     }
 
     /// What a person proved with this counts no more.
     pub(crate) fn revoke(&mut self, person: &str, proof: Proof) {
-        for people in self.openings.values_mut() {
-            if people
-                .get(person)
-                .is_some_and(|opening| opening.proof == proof)
-            {
-                people.remove(person);
-                self.openings_count = self.openings_count.saturating_sub(1);
+        let opening = |key: &FlowKey| self.openings.get(key)?.get(person);
+        let flows = self.opened_by.get(person).into_iter().flatten();
+        let flows = flows.filter(|key| opening(key).is_some_and(|opening| opening.proof == proof));
+        let flows: Vec<FlowKey> = flows.copied().collect();
+        for key in flows {
+            self.shut(key, person);
+        }
+    }
+
+    /// This person speaks no longer for this connection.
+    fn shut(&mut self, key: FlowKey, person: &str) {
+        if let Some(people) = self.openings.get_mut(&key)
+            && people.remove(person).is_some()
+        {
+            self.openings_count = self.openings_count.saturating_sub(1);
+            if people.is_empty() {
+                self.openings.remove(&key);
             }
         }
-        self.openings.retain(|_, people| !people.is_empty());
+        if let Some(flows) = self.opened_by.get_mut(person) {
+            flows.remove(&key);
+            if flows.is_empty() {
+                self.opened_by.remove(person);
+            }
+        }
     }
 
     fn forget_old(&mut self, now: Instant) {
@@ -223,10 +255,12 @@ impl Forwards {
             return;
         }
         self.swept = Some(now);
-        for people in self.openings.values_mut() {
-            people.retain(|_, opening| opening.until.is_none_or(|until| until > now));
+        let all = self.openings.iter();
+        let all = all.flat_map(|(key, people)| people.iter().map(|(who, how)| (*key, who, how)));
+        let old = all.filter(|(.., how)| how.until.is_some_and(|until| until <= now));
+        let old: Vec<_> = old.map(|(key, who, _)| (key, who.clone())).collect();
+        for (key, person) in old {
+            self.shut(key, &person);
         }
-        self.openings.retain(|_, people| !people.is_empty());
-        self.openings_count = self.openings.values().map(HashMap::len).sum();
     }
 }

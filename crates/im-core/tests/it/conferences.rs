@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sip_proto::{HeaderName, Message, Method, NameAddr, ResponseBuilder, Transport, Uri};
+use sip_proto::{FlowId, HeaderName, Message, Method, NameAddr, ResponseBuilder, Transport, Uri};
 
 use crate::world::*;
 
@@ -92,6 +92,7 @@ fn serve(world: &mut World, service: &Device, request: &Message, status: u16) {
         .to_tag("service")
         .record_route()
         .header(HeaderName::Contact, contact)
+        .header(HeaderName::RetryAfter, 5)
         .build();
     world.send_bytes(&service.source, answer.as_bytes().clone());
 }
@@ -607,6 +608,63 @@ fn a_caller_who_is_gone_is_given_up() {
     assert_eq!(world.ask(&service, &notify).status(), Some(430));
 }
 
+/// RFC 5627: who names their device in Contact is reached over its next connection, and goes on there.
+#[test]
+fn a_call_outlives_the_connection_that_it_began_on() {
+    let mut world = World::new();
+    let mut service = world.registered("focus", Transport::Tcp);
+    let mut alice = world.registered("alice", Transport::Wss);
+    let bob = world.registered("bob", Transport::Wss);
+    let mut end = End::new(&alice, "moves");
+    let invite = through(&mut world, &mut end, &mut alice, &service, "INVITE", "");
+    let mut theirs = End::of_request(&invite);
+    theirs.target = gruu(&alice);
+    serve(&mut world, &service, &invite, 200);
+    end.learn(&world.received(&alice)[0]);
+    world.close(&alice);
+    let options = theirs.next(&mut world, &mut service, "OPTIONS", "");
+    assert_eq!(world.ask(&service, &options).status(), Some(430));
+
+    let mut moved = alice.clone();
+    moved.source.flow = FlowId(900);
+    assert_eq!(world.register(&mut moved, "", 3600).status(), Some(200));
+    let options = theirs.next(&mut world, &mut service, "OPTIONS", "");
+    world.send(&service.source, &options);
+    let options = world.request(&moved);
+    world.answer(&moved, &options, 200);
+    assert_eq!(statuses(&world.received(&service)), [200]);
+
+    let change = through(&mut world, &mut end, &mut moved, &service, "INVITE", "");
+    serve(&mut world, &service, &change, 200);
+    assert_eq!(statuses(&world.received(&moved)), [200]);
+    let ack = end.write(&mut world, &mut moved, "ACK", "");
+    world.send(&moved.source, &ack);
+    assert_eq!(
+        world.request(&service).method_ref(),
+        Some(&Method::Ack),
+        "over the new connection"
+    );
+    // Not from somebody who has proved nothing there.
+    let stranger = world.device("alice", Transport::Wss);
+    world.send(&stranger.source, &ack);
+    assert!(world.received(&service).is_empty());
+    // A dialog with alice leads to no device of somebody else, and not to one of hers that is another.
+    let other = world.registered("alice", Transport::Wss);
+    world.close(&moved);
+    for target in [gruu(&bob), gruu(&moved), alice.uri()] {
+        theirs.target = target;
+        let bye = theirs.next(&mut world, &mut service, "BYE", "");
+        assert_eq!(world.ask(&service, &bye).status(), Some(430));
+    }
+    assert!(world.received(&bob).is_empty() && world.received(&other).is_empty());
+}
+
+/// What names a device whatever its connection.
+fn gruu(device: &Device) -> String {
+    let instance = device.instance.as_ref().unwrap();
+    format!("sip:{}@{DOMAIN};gr={instance}", device.user)
+}
+
 #[test]
 fn an_unanswered_call_ends_by_timer_c_and_a_silent_service_by_timer_b() {
     let mut world = World::new();
@@ -710,7 +768,9 @@ fn what_is_under_way_is_bounded() {
     assert_eq!(world.ask(&bob, &request).status(), Some(503));
     // A 503 of the service is not ours.
     serve(&mut world, &service, &third, 503);
-    assert_eq!(statuses(&world.received(&bob)), [500]);
+    let refused = world.received(&bob);
+    assert_eq!(statuses(&refused), [500]);
+    assert_eq!(refused[0].header(HeaderName::RetryAfter), Some("5"));
     // A third connection has no room until one of them closes.
     let mut desk = world.registered("bob", Transport::Tls);
     let mut end = End::new(&desk, "bob-3");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sip_proto::cpim::{self, Cpim, Imdn, Wanted};
+use sip_proto::cpim::{self, Cpim};
 use sip_proto::{HeaderName, Message, Transport};
 
 use crate::world::{Device, World};
@@ -12,20 +12,11 @@ const NOTIFICATION: &str = "<imdn xmlns=\"urn:ietf:params:xml:ns:imdn\"><message
 const TYPING: &str = "<isComposing xmlns=\"urn:ietf:params:xml:ns:im-iscomposing\"><state>active</state></isComposing>";
 
 fn envelope(kind: &str, text: &str) -> String {
-    let imdn = Imdn {
-        message_id: "m1".to_owned(),
-        wanted: Wanted {
-            positive_delivery: true,
-            display: true,
-            ..Wanted::default()
-        },
-    };
-    let envelope = Cpim::new(kind, text.to_owned())
-        .with("From", "<sip:alice@example.org>")
-        .with("To", "<sip:bob@example.org>")
-        .with("DateTime", "2026-01-01T00:00:00Z")
-        .with_imdn(&imdn);
-    String::from_utf8(envelope.to_bytes().to_vec()).unwrap()
+    format!(
+        "From: <sip:alice@example.org>\r\nTo: <sip:bob@example.org>\r\nDateTime: 2026-01-01T00:00:00Z\r\n\
+         NS: imdn <urn:ietf:params:imdn>\r\nimdn.Message-ID: m1\r\n\
+         imdn.Disposition-Notification: positive-delivery, display\r\n\r\nContent-Type: {kind}\r\n\r\n{text}"
+    )
 }
 
 /// A device that opens envelopes itself, as the window does.

@@ -207,6 +207,26 @@ fn old_tokens_lock_out_tokens_and_no_passwords() {
 }
 
 #[test]
+fn a_strangers_wrong_tokens_lock_out_nobody_who_is_known_at_the_same_address() {
+    let mut world = World::with(|config| config.limits.failures_per_address = 3);
+    world.mint("alice", 1, TOKEN, 15 * MINUTE);
+    let mut alice = page(&mut world, Transport::Wss);
+    assert_eq!(world.register(&mut alice, "", 600).status(), Some(200));
+    let mut stranger = page(&mut world, Transport::Wss);
+    stranger.source.remote.set_ip(alice.source.remote.ip());
+    stranger.token = Some("guessed".to_owned());
+    let mut status = None;
+    for _ in 0..4 {
+        status = world.register(&mut stranger, "", 600).status();
+    }
+    assert_eq!(status, Some(403));
+    let lookups = world.lookups;
+    assert_eq!(world.register(&mut stranger, "", 600).status(), Some(403));
+    assert_eq!(world.lookups, lookups, "nothing is looked up for it");
+    assert_eq!(world.register(&mut alice, "", 600).status(), Some(200));
+}
+
+#[test]
 fn a_token_over_datagrams_is_not_saved_for_a_restart() {
     let mut world = World::new();
     world.mint("alice", 1, TOKEN, 15 * MINUTE);

@@ -93,6 +93,8 @@ pub struct World {
     pub asked: Vec<(StoreToken, StoreOp)>,
     /// False: look-ups wait, with the answer as it was when they were asked.
     pub accounts_answer: bool,
+    /// How many there were.
+    pub lookups: usize,
     looked_up: Vec<(LookupToken, Option<AccountInfo>)>,
     next_device: u16,
     next_word: u32,
@@ -139,6 +141,7 @@ impl World {
             store_answers: true,
             asked: Vec::new(),
             accounts_answer: true,
+            lookups: 0,
             looked_up: Vec::new(),
             next_device: 0,
             next_word: 0,
@@ -428,6 +431,7 @@ impl World {
                 Output::Store { token, op } if self.store_answers => self.store(token, op),
                 Output::Store { token, op } => self.asked.push((token, op)),
                 Output::Lookup { token, aor } => {
+                    self.lookups += 1;
                     let account = self.accounts.get(aor.as_ref()).cloned();
                     if self.accounts_answer {
                         self.server.handle_lookup(token, Ok(account), self.now);

@@ -36,6 +36,8 @@ pub(crate) struct Offer {
     sdp: Sdp,
     /// Which of its streams.
     index: usize,
+    /// The browser's name for its end (`o=`): another one is another `RTCPeerConnection`.
+    pub origin: u64,
     pub mid: String,
     pub remote: IceCreds,
     pub fingerprint: Fingerprint,
@@ -56,11 +58,14 @@ pub(crate) struct Offer {
 #[derive(Debug)]
 pub(crate) struct Ours<'a> {
     pub session_id: u64,
+    pub version: u64,
     pub creds: &'a IceCreds,
     pub fingerprint: &'a Fingerprint,
     pub candidates: &'a [Candidate],
     pub local: SocketAddr,
     pub ssrc: u32,
+    /// We began the DTLS handshake.
+    pub active: bool,
 }
 
 impl Offer {
@@ -108,6 +113,7 @@ impl Offer {
         let ssrc = media.attribute("ssrc");
         let ssrc = ssrc.and_then(|s| s.split(' ').next()?.parse().ok());
         Ok(Self {
+            origin: sdp.origin.session_id,
             mid: media.attribute("mid").unwrap_or("0").to_owned(),
             remote,
             fingerprint,
@@ -137,7 +143,7 @@ impl Offer {
             origin: Origin {
                 username: "-".to_owned(),
                 session_id: ours.session_id,
-                version: 1,
+                version: ours.version,
                 host: host.clone(),
             },
             name: "-".to_owned(),
@@ -162,7 +168,7 @@ impl Offer {
             Attribute::new("ice-ufrag", &ours.creds.ufrag),
             Attribute::new("ice-pwd", &ours.creds.pass),
             Attribute::new("fingerprint", ours.fingerprint.to_string()),
-            Attribute::new("setup", if self.active { "active" } else { "passive" }),
+            Attribute::new("setup", if ours.active { "active" } else { "passive" }),
             Attribute::new("rtpmap", format!("{} opus/48000/2", self.opus)),
             Attribute::new("fmtp", format!("{} {OPUS_FMTP}", self.opus)),
         ];
@@ -304,11 +310,13 @@ mod tests {
         };
         let text = offer.answer(&Ours {
             session_id: 7,
+            version: 1,
             creds: &creds,
             fingerprint: &offer.fingerprint,
             candidates: &candidates,
             local,
             ssrc: 99,
+            active: offer.active,
         });
         Sdp::parse(text.as_bytes()).unwrap()
     }

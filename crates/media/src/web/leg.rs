@@ -14,6 +14,7 @@ use media_core::wide::WideSound;
 use str0m::rtp::RtpPacket;
 
 use super::framing::TcpPeer;
+use super::session::Renewal;
 use super::transport::{Agreed, Sink, Transport};
 use crate::config::Counters;
 use crate::queue::{ConferenceNumber, LegNumber};
@@ -90,6 +91,8 @@ pub(crate) struct WebLeg {
     next: Option<Box<Transport>>,
     /// Given up, to be freed where time does not matter.
     pub retired: Option<Box<Transport>>,
+    /// What was told last about a lost connection.
+    pub lost_told: bool,
     /// RTP time of the frame of this tick.
     time: u32,
     /// Ticks since the last sound was sent.
@@ -122,6 +125,7 @@ impl WebLeg {
             current: transport,
             next: None,
             retired: None,
+            lost_told: false,
             time,
             rest: 0,
             silent_frame: SILENT_FRAME.into(),
@@ -144,17 +148,33 @@ impl WebLeg {
         self.current.connected
     }
 
+    /// Whether all that can come is a handshake, which costs much.
+    pub(crate) fn is_connecting(&self) -> bool {
+        !self.connected() && self.transports().any(Transport::is_connecting)
+    }
+
+    /// Whether its connection is gone, and no other has come.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.current.is_lost()
+    }
+
     /// Puts the leg into the mix. What it said before is not heard, and it hears something at once.
     pub(crate) fn join(&mut self) {
         self.seat.join();
         self.ear.buffer.reset();
-        self.ear.listening = self.current.agreed.receive;
-        self.rest = 0;
+        self.listen();
     }
 
     /// Takes a fresh transport; gives back one that is not needed any more.
     pub(crate) fn reoffer(&mut self, transport: Box<Transport>) -> Option<Box<Transport>> {
         self.next.replace(transport)
+    }
+
+    /// Changes the transport that was agreed on last.
+    pub(crate) fn renew(&mut self, renewal: Renewal, now: Instant, counters: &Counters) {
+        let transport = self.next.as_mut().unwrap_or(&mut self.current);
+        transport.renew(renewal, now, &mut self.ear, counters);
+        self.listen();
     }
 
     /// Takes a TCP connection of the transport that is called so; gives back what is to be watched, if it was taken.
@@ -201,10 +221,16 @@ impl WebLeg {
             && let Some(next) = self.next.take()
         {
             self.retired = Some(std::mem::replace(&mut self.current, next));
-            self.ear.listening = self.seat.joined && self.current.agreed.receive;
-            self.rest = 0;
+            self.listen();
         }
         self.ear.agreed = self.current.agreed;
+    }
+
+    /// Hears and is heard as agreed; something is sent at once.
+    fn listen(&mut self) {
+        self.ear.agreed = self.current.agreed;
+        self.ear.listening = self.seat.joined && self.current.agreed.receive;
+        self.rest = 0;
     }
 
     /// Weighs what it says in this tick; one of `take` and `skip` has to follow.

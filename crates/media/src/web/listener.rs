@@ -15,7 +15,7 @@ use str0m::ice::StunMessage;
 use super::framing::TcpPeer;
 use crate::queue::Bell;
 
-/// Connections of which nobody knows yet whose they are; more are closed at once.
+/// Connections of which nobody knows yet whose they are; for one more the oldest is closed: a browser says it at once.
 const MAX_PENDING: usize = 128;
 /// A connection says so within this time.
 const FIRST_PACKET_MAX: Duration = Duration::from_secs(5);
@@ -25,6 +25,11 @@ const MAX_FIRST_BYTES: usize = 600;
 const LOOK: Timespec = Timespec {
     tv_sec: 1,
     tv_nsec: 0,
+};
+/// After a failed accept (no file descriptors left) we wait, instead of failing again at once: 100 ms.
+const ACCEPT_RETRY: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 100_000_000,
 };
 
 /// A connection that has said whose it is.
@@ -54,6 +59,8 @@ enum Said {
 #[derive(Debug)]
 pub(crate) struct Listener {
     socket: TcpListener,
+    /// The last accept failed.
+    failed: bool,
     pending: Vec<Pending>,
 }
 
@@ -63,6 +70,7 @@ impl Listener {
         socket.set_nonblocking(true)?;
         Ok(Self {
             socket,
+            failed: false,
             pending: Vec::with_capacity(MAX_PENDING),
         })
     }
@@ -91,9 +99,9 @@ impl Listener {
                 };
                 match said {
                     Said::NotYet if !old => {}
-                    Said::NotYet | Said::Nonsense => drop(self.pending.swap_remove(index)),
+                    Said::NotYet | Said::Nonsense => drop(self.pending.remove(index)),
                     Said::Name(ufrag) => {
-                        let pending = self.pending.swap_remove(index);
+                        let pending = self.pending.remove(index);
                         let peer = TcpPeer::new(pending.socket, pending.remote, pending.read);
                         hand_over(Arrival { ufrag, peer });
                     }
@@ -105,16 +113,23 @@ impl Listener {
 
     /// Waits; gives which of the pending have something to say.
     fn wait(&self, bell: &Bell) -> Vec<bool> {
+        let wanted = match self.failed {
+            true => PollFlags::empty(),
+            false => PollFlags::IN,
+        };
         let mut fds = vec![
             PollFd::new(bell.fd(), PollFlags::IN),
-            PollFd::new(&self.socket, PollFlags::IN),
+            PollFd::new(&self.socket, wanted),
         ];
         fds.extend(
             self.pending
                 .iter()
                 .map(|p| PollFd::new(&p.socket, PollFlags::IN)),
         );
-        let limit = (!self.pending.is_empty()).then_some(LOOK);
+        let limit = match self.failed {
+            true => Some(ACCEPT_RETRY),
+            false => (!self.pending.is_empty()).then_some(LOOK),
+        };
         // Interrupted by a signal is as good as nothing.
         let _count = poll(&mut fds, limit.as_ref());
         fds[2..].iter().map(|fd| !fd.revents().is_empty()).collect()
@@ -123,20 +138,29 @@ impl Listener {
     fn accept(&mut self, now: Instant) {
         // The connections of one moment; more come with the next.
         for _ in 0..MAX_PENDING {
-            let Ok((socket, remote)) = self.socket.accept() else {
+            let accepted = self.socket.accept();
+            self.failed = accepted
+                .as_ref()
+                .is_err_and(|error| error.kind() != io::ErrorKind::WouldBlock);
+            let Ok((socket, remote)) = accepted else {
                 return;
             };
             let made = socket
                 .set_nonblocking(true)
                 .and_then(|()| socket.set_nodelay(true));
-            if made.is_ok() && self.pending.len() < MAX_PENDING {
-                self.pending.push(Pending {
-                    socket,
-                    remote,
-                    since: now,
-                    read: Vec::with_capacity(MAX_FIRST_BYTES),
-                });
+            if made.is_err() {
+                continue;
             }
+            if self.pending.len() == MAX_PENDING {
+                // They stand in the order in which they came.
+                self.pending.remove(0);
+            }
+            self.pending.push(Pending {
+                socket,
+                remote,
+                since: now,
+                read: Vec::with_capacity(MAX_FIRST_BYTES),
+            });
         }
     }
 }

@@ -12,7 +12,8 @@ use str0m::net::TcpType;
 use str0m::rtp::{Extension, ExtensionMap};
 use str0m::{Candidate, IceCreds, RtcConfig};
 
-use super::answer::{Offer, Ours};
+use super::answer::Offer;
+use super::session::Session;
 use super::transport::{Agreed, Transport};
 
 /// What all web legs share.
@@ -41,6 +42,7 @@ pub(crate) struct Place {
 /// A session and the answer that opens it.
 pub(crate) struct Made {
     pub transport: Box<Transport>,
+    pub session: Session,
     pub answer: String,
 }
 
@@ -53,7 +55,7 @@ impl Setup {
         Offer::parse(offer).map_err(|error| error.to_string())
     }
 
-    /// Makes the session. `random` is fresh.
+    /// Makes the transport, in the place of that of an earlier session if there is one. `random` is fresh.
     ///
     /// # Errors
     /// In words, what is amiss with the offer or with us.
@@ -61,6 +63,7 @@ impl Setup {
         &self,
         offer: &Offer,
         place: Place,
+        before: Option<&Session>,
         now: Instant,
         random: u64,
     ) -> Result<Made, String> {
@@ -109,15 +112,21 @@ impl Setup {
                 .suppress_nack(true);
         }
         let fingerprint = api.local_dtls_fingerprint().clone();
-        let [session, sequence] = [random >> 2, random];
-        let answer = offer.answer(&Ours {
-            session_id: session,
-            creds: &creds,
-            fingerprint: &fingerprint,
-            candidates: &candidates,
+        let session = Session {
+            id: before.map_or(random >> 2, |before| before.id),
+            version: before.map_or(1, |before| before.version + 1),
+            origin: offer.origin,
+            remote: offer.remote.clone(),
+            remote_fingerprint: offer.fingerprint.clone(),
+            mid: offer.mid.clone(),
+            opus: offer.opus,
+            creds: creds.clone(),
+            fingerprint,
+            candidates: candidates.clone(),
             local: place.local,
             ssrc: *ssrc,
-        });
+            active: offer.active,
+        };
         let agreed = Agreed {
             ssrc,
             opus,
@@ -125,18 +134,20 @@ impl Setup {
             send: offer.direction.sends(),
             receive: offer.direction.receives(),
         };
-        let [low, high, ..] = sequence.to_le_bytes();
+        let [low, high, ..] = random.to_le_bytes();
         let transport = Transport::new(
             rtc,
             place.socket,
             (place.local, place.local_tcp),
+            candidates,
             creds.ufrag,
             agreed,
             u16::from_le_bytes([low, high]),
         );
         Ok(Made {
             transport: Box::new(transport),
-            answer,
+            answer: session.answer(offer),
+            session,
         })
     }
 }

@@ -13,10 +13,12 @@ use std::time::Instant;
 use str0m::media::Pt;
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::{RtpPacket, RtpWrite, Ssrc};
-use str0m::{Event, Input, Output, Rtc};
+use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc};
 
 use super::framing::{Framed, TcpPeer};
+use super::session::Renewal;
 use crate::config::Counters;
+use crate::seat::SILENT_TICKS;
 
 /// Outputs taken after one input; the rest waits for the next.
 const MAX_OUTPUTS: usize = 64;
@@ -55,14 +57,17 @@ pub(crate) struct Transport {
     /// Our addresses as the browser knows them.
     local: SocketAddr,
     local_tcp: Option<SocketAddr>,
+    candidates: Vec<Candidate>,
     /// The name that its STUN requests call us by.
     pub ufrag: String,
     pub agreed: Agreed,
     peers: Vec<TcpPeer>,
-    early: Vec<(SocketAddr, Vec<u8>)>,
+    early: Vec<(Protocol, SocketAddr, Vec<u8>)>,
     pub connected: bool,
     /// It can carry nothing any more.
-    dead: bool,
+    pub dead: bool,
+    /// The browser has not asked for 15 s whether we are there (ICE).
+    unasked: bool,
     deadline: Option<Instant>,
     sequence: u64,
     /// Where voice is sent to over UDP, how many packets came from there, and whether the socket is connected to it.
@@ -70,6 +75,8 @@ pub(crate) struct Transport {
     proved: u16,
     latched: bool,
     quiet_ticks: u16,
+    /// The same for packets over UDP and TCP.
+    unheard_ticks: u16,
 }
 
 impl std::fmt::Debug for Transport {
@@ -87,6 +94,7 @@ impl Transport {
         rtc: Rtc,
         socket: UdpSocket,
         (local, local_tcp): (SocketAddr, Option<SocketAddr>),
+        candidates: Vec<Candidate>,
         ufrag: String,
         agreed: Agreed,
         sequence: u16,
@@ -96,12 +104,14 @@ impl Transport {
             socket,
             local,
             local_tcp,
+            candidates,
             ufrag,
             agreed,
             peers: Vec::with_capacity(MAX_TCP_PEERS),
             early: Vec::new(),
             connected: false,
             dead: false,
+            unasked: false,
             deadline: None,
             // The upper half is left out, so that the first wrap is far from the first packets (RFC 3711 §3.3.1).
             sequence: u64::from(sequence >> 1),
@@ -109,6 +119,7 @@ impl Transport {
             proved: 0,
             latched: false,
             quiet_ticks: 0,
+            unheard_ticks: 0,
         }
     }
 
@@ -118,6 +129,47 @@ impl Transport {
 
     pub(crate) fn peers(&self) -> &[TcpPeer] {
         &self.peers
+    }
+
+    /// Whether the browser is gone. Who still sends is there, also if they keep no consent alive (RFC 7675).
+    pub(crate) fn is_lost(&self) -> bool {
+        self.dead || (self.unasked && self.unheard_ticks >= SILENT_TICKS)
+    }
+
+    /// Whether a handshake may come.
+    pub(crate) fn is_connecting(&self) -> bool {
+        !self.connected && !self.dead
+    }
+
+    /// Goes on as agreed anew.
+    pub(crate) fn renew(
+        &mut self,
+        renewal: Renewal,
+        now: Instant,
+        sink: &mut impl Sink,
+        counters: &Counters,
+    ) {
+        self.agreed.send = renewal.send;
+        self.agreed.receive = renewal.receive;
+        let Some((ours, theirs)) = renewal.restart else {
+            return;
+        };
+        self.ufrag.clone_from(&ours.ufrag);
+        // The next nomination may be of any address; until it comes sound goes where it went.
+        self.listen_to_all();
+        let candidates = std::mem::take(&mut self.candidates);
+        self.drive(now, sink, counters, |rtc| {
+            let mut api = rtc.direct_api();
+            api.set_local_ice_credentials(ours);
+            api.set_remote_ice_credentials(theirs);
+            for candidate in &candidates {
+                // What was nominated is forgotten (RFC 8445 §9) by taking the candidate away and giving it again.
+                rtc.direct_api().invalidate_candidate(candidate);
+                rtc.add_local_candidate(candidate.clone());
+            }
+            rtc.handle_input(Input::Timeout(now))
+        });
+        self.candidates = candidates;
     }
 
     /// Takes a TCP connection; false when there are too many.
@@ -130,7 +182,7 @@ impl Transport {
         fits
     }
 
-    /// Reads what has come, `budget` packets at most; gives how many were read.
+    /// Reads what has come, `budget` packets at most.
     pub(crate) fn receive(
         &mut self,
         now: Instant,
@@ -138,7 +190,7 @@ impl Transport {
         buffer: &mut [u8],
         sink: &mut impl Sink,
         counters: &Counters,
-    ) -> usize {
+    ) {
         let mut read = 0;
         while read < budget {
             let received = if self.latched {
@@ -176,7 +228,6 @@ impl Transport {
             }
         }
         self.peers.retain(|peer| !peer.over);
-        read
     }
 
     /// Sends a frame of the stream.
@@ -203,12 +254,10 @@ impl Transport {
 
     /// Once each 20 ms: what is due by the clock.
     pub(crate) fn tick(&mut self, now: Instant, sink: &mut impl Sink, counters: &Counters) {
+        self.unheard_ticks = self.unheard_ticks.saturating_add(1);
         self.quiet_ticks = self.quiet_ticks.saturating_add(1);
         if self.quiet_ticks == STALE_TICKS {
-            self.proved = 0;
-            if self.latched {
-                self.latched = rustix::net::connect_unspec(&self.socket).is_err();
-            }
+            self.listen_to_all();
         }
         for peer in &mut self.peers {
             peer.flush();
@@ -238,27 +287,22 @@ impl Transport {
         sink: &mut impl Sink,
         counters: &Counters,
     ) {
-        let local = match proto {
-            Protocol::Udp => Some(self.local),
-            _ => self.local_tcp,
-        };
-        let received = local.and_then(|local| Receive::new(proto, from, local, packet).ok());
-        let Some(received) = received else {
+        let Some(input) = self.input(now, proto, from, packet) else {
             Counters::add(&counters.malformed, 1);
             return;
         };
-        let input = Input::Receive(now, received);
         if !self.accepts(&input) {
             let first = packet.first().copied().unwrap_or(0);
             if DTLS.contains(&first) && !self.connected && self.early.len() < MAX_EARLY {
                 // The browser's first handshake packet has overtaken the STUN request that shows who he is. Without it he
                 // would try again a second later.
-                self.early.push((from, packet.to_vec()));
+                self.early.push((proto, from, packet.to_vec()));
             } else {
                 Counters::add(&counters.unexpected, 1);
             }
             return;
         }
+        self.unheard_ticks = 0;
         if proto == Protocol::Udp {
             self.quiet_ticks = 0;
             if self.remote == Some(from) {
@@ -266,28 +310,47 @@ impl Transport {
             }
         }
         self.drive(now, sink, counters, |rtc| rtc.handle_input(input));
-        self.replay(now, proto, sink, counters);
+        self.replay(now, sink, counters);
     }
 
     /// Gives what came too early, if its sender is known by now.
-    fn replay(&mut self, now: Instant, proto: Protocol, sink: &mut impl Sink, counters: &Counters) {
+    fn replay(&mut self, now: Instant, sink: &mut impl Sink, counters: &Counters) {
         if self.early.is_empty() {
             return;
         }
-        for (from, packet) in std::mem::take(&mut self.early) {
-            let local = if proto == Protocol::Udp {
-                Some(self.local)
-            } else {
-                self.local_tcp
+        for (proto, from, packet) in std::mem::take(&mut self.early) {
+            let Some(input) = self.input(now, proto, from, &packet) else {
+                continue;
             };
-            let received = local.and_then(|local| Receive::new(proto, from, local, &packet).ok());
-            let Some(received) = received else { continue };
-            let input = Input::Receive(now, received);
             if self.accepts(&input) {
                 self.drive(now, sink, counters, |rtc| rtc.handle_input(input));
             } else {
-                self.early.push((from, packet));
+                self.early.push((proto, from, packet));
             }
+        }
+    }
+
+    /// A packet as the session takes it; `None` when it is nothing that browsers send.
+    fn input<'p>(
+        &self,
+        now: Instant,
+        proto: Protocol,
+        from: SocketAddr,
+        packet: &'p [u8],
+    ) -> Option<Input<'p>> {
+        let local = match proto {
+            Protocol::Udp => Some(self.local),
+            _ => self.local_tcp,
+        };
+        let received = Receive::new(proto, from, local?, packet).ok()?;
+        Some(Input::Receive(now, received))
+    }
+
+    /// Who speaks has to prove himself again.
+    fn listen_to_all(&mut self) {
+        self.proved = 0;
+        if self.latched {
+            self.latched = rustix::net::connect_unspec(&self.socket).is_err();
         }
     }
 
@@ -340,6 +403,13 @@ impl Transport {
                     self.transmit(proto, to, &transmit.contents, counters);
                 }
                 Ok(Output::Event(Event::Connected)) => self.connected = true,
+                Ok(Output::Event(Event::IceConnectionStateChange(state))) => match state {
+                    IceConnectionState::Disconnected => self.unasked = true,
+                    IceConnectionState::Connected | IceConnectionState::Completed => {
+                        self.unasked = false;
+                    }
+                    IceConnectionState::New | IceConnectionState::Checking => {}
+                },
                 Ok(Output::Event(Event::RtpPacket(packet))) => sink.packet(packet),
                 Ok(Output::Event(_)) => {}
                 Err(error) => {
@@ -363,10 +433,7 @@ impl Transport {
         // Voice goes where ICE says; when that changes, the new address has to prove itself.
         if packet.first().is_some_and(|first| *first >= 128) && self.remote != Some(to) {
             self.remote = Some(to);
-            self.proved = 0;
-            if self.latched {
-                self.latched = rustix::net::connect_unspec(&self.socket).is_err();
-            }
+            self.listen_to_all();
         }
         let result = if self.latched && self.remote == Some(to) {
             self.socket.send(packet)
@@ -384,4 +451,118 @@ fn guarded<T>(act: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(act))
         .inspect_err(|_| tracing::error!("a web leg's session has panicked"))
         .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::web::{Place, Setup};
+    use str0m::media::{Direction, MediaKind};
+
+    struct Deaf;
+
+    impl Sink for Deaf {
+        fn packet(&mut self, _: RtpPacket) {}
+    }
+
+    /// A browser and our end, in a time of their own.
+    struct Scene {
+        browser: Rtc,
+        socket: UdpSocket,
+        transport: Box<Transport>,
+        now: Instant,
+    }
+
+    fn bound() -> (UdpSocket, SocketAddr) {
+        let socket = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let address = socket.local_addr().unwrap();
+        (socket, address)
+    }
+
+    impl Scene {
+        #[expect(clippy::disallowed_methods, reason = "any instant will do")]
+        fn new() -> Self {
+            let now = Instant::now();
+            let (socket, address) = bound();
+            let mut browser = str0m::RtcConfig::new().set_rtp_mode(true).build(now);
+            browser.add_local_candidate(Candidate::host(address, "udp").unwrap());
+            let mut api = browser.sdp_api();
+            api.add_media(MediaKind::Audio, Direction::SendRecv, None, None, None);
+            let (offer, pending) = api.apply().unwrap();
+            let setup = Setup::default();
+            let offer = setup.parse(&offer.to_sdp_string()).unwrap();
+            let (ours, local) = bound();
+            let place = Place {
+                socket: ours,
+                local,
+                local_tcp: None,
+            };
+            let made = setup.make(&offer, place, None, now, 7).unwrap();
+            let answer = str0m::change::SdpAnswer::from_sdp_string(&made.answer).unwrap();
+            browser.sdp_api().accept_answer(pending, answer).unwrap();
+            let transport = made.transport;
+            Self {
+                browser,
+                socket,
+                transport,
+                now,
+            }
+        }
+
+        /// 20 ms for us.
+        fn tick(&mut self) {
+            self.now += Duration::from_millis(20);
+            let counters = Counters::default();
+            let mut buffer = [0; 2_000];
+            self.transport
+                .receive(self.now, 100, &mut buffer, &mut Deaf, &counters);
+            self.transport.tick(self.now, &mut Deaf, &counters);
+        }
+
+        /// The same for the browser.
+        fn browse(&mut self) {
+            let mut buffer = [0; 2_000];
+            while let Ok((length, from)) = self.socket.recv_from(&mut buffer) {
+                let to = self.socket.local_addr().unwrap();
+                let received = Receive::new(Protocol::Udp, from, to, &buffer[..length]).unwrap();
+                let input = Input::Receive(self.now, received);
+                self.browser.handle_input(input).unwrap();
+            }
+            let input = Input::Timeout(self.now);
+            self.browser.handle_input(input).unwrap();
+            loop {
+                match self.browser.poll_output().unwrap() {
+                    Output::Timeout(_) => return,
+                    Output::Transmit(transmit) => {
+                        let to = transmit.destination;
+                        self.socket.send_to(&transmit.contents, to).unwrap();
+                    }
+                    Output::Event(_) => {}
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_browser_that_asks_no_more_whether_we_are_there_is_lost() {
+        let mut scene = Scene::new();
+        for _ in 0..500 {
+            scene.browse();
+            scene.tick();
+        }
+        assert!(scene.transport.connected && !scene.transport.is_lost());
+        // A minute in which it says nothing but that.
+        for _ in 0..3_000 {
+            scene.browse();
+            scene.tick();
+        }
+        assert!(!scene.transport.is_lost());
+        for _ in 0..1_000 {
+            scene.tick();
+        }
+        assert!(scene.transport.is_lost());
+    }
 }

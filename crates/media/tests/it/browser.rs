@@ -128,6 +128,40 @@ impl Browser {
         offer.to_sdp_string()
     }
 
+    /// An offer of the same session, with another direction.
+    pub fn turn(&mut self, direction: Direction) -> String {
+        let mut api = self.rtc.sdp_api();
+        api.set_direction(self.mid, direction);
+        let (offer, pending) = api.apply().unwrap();
+        self.pending = Some(pending);
+        offer.to_sdp_string()
+    }
+
+    /// An offer of the same session from another address: an ICE restart.
+    pub fn move_on(&mut self) -> String {
+        let socket = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
+        self.local = socket.local_addr().unwrap();
+        self.way = Way::Udp(socket);
+        let mut api = self.rtc.sdp_api();
+        api.ice_restart(false);
+        let (offer, pending) = api.apply().unwrap();
+        self.pending = Some(pending);
+        offer.to_sdp_string()
+    }
+
+    /// Tells the bridge that it goes.
+    pub fn close(&mut self) {
+        self.rtc.close().unwrap();
+        self.rtc.handle_input(Input::Timeout(now())).unwrap();
+        self.drain();
+    }
+
+    /// Whether something comes within so long, while it sends nothing more than what is due now.
+    pub fn is_answered_within(&mut self, wait: Duration) -> bool {
+        self.run_until(now() + Duration::from_millis(5));
+        self.receive(wait).is_some()
+    }
+
     pub fn answered(&mut self, answer: &str) {
         let answer = SdpAnswer::from_sdp_string(answer).unwrap();
         let pending = self.pending.take().unwrap();
@@ -149,6 +183,14 @@ impl Browser {
             assert!(now() - begin < DEADLINE, "the browser does not connect");
             self.run_until(now() + FRAME);
         }
+        self.due = now();
+    }
+
+    /// The answer to its move has come: a quarter of a second in which it finds its way.
+    pub fn arrive(&mut self) {
+        let candidate = Candidate::host(self.local, "udp").unwrap();
+        self.rtc.add_local_candidate(candidate);
+        self.run_until(now() + Duration::from_millis(250));
         self.due = now();
     }
 

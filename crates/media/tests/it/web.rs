@@ -3,6 +3,7 @@
 use std::thread;
 
 use convoke_types::media::{Codec, MediaCommand, MediaEvent, Prompt};
+use str0m::media::Direction;
 
 use crate::browser::Browser;
 use crate::phone::{Bridge, Phone, key};
@@ -415,4 +416,101 @@ fn tcp_alone_carries_sound_both_ways() {
     let phone = talk(&mut browser, Some(1_000), phone, Some(440));
     Spectrum::of(&phone.heard).assert_level(1_000);
     Spectrum::at_rate(&browser.heard, 16_000).assert_level(440);
+}
+
+/// What the answer says of this.
+fn line<'a>(answer: &'a str, beginning: &str) -> &'a str {
+    let mut lines = answer.lines();
+    lines.find_map(|line| line.strip_prefix(beginning)).unwrap()
+}
+
+#[test]
+fn hold_and_back_are_answered_from_the_transport_that_is_there() {
+    let mut bridge = Bridge::start();
+    let (web, tel) = (key("c1", "web"), key("c1", "tel"));
+    let phone = bridge.dial(&tel, Codec::Pcma);
+    bridge.join(&tel);
+    let mut browser = Browser::new();
+    let first = bridge.open_web(&web, &browser.offer(false));
+    browser.answered(&first);
+    browser.connect();
+    bridge.join(&web);
+    let phone = talk(&mut browser, Some(1_000), phone, Some(440));
+
+    let held = bridge.reoffer(&web, &browser.turn(Direction::SendOnly));
+    for same in ["a=ice-ufrag:", "a=ice-pwd:", "a=fingerprint:", "m=audio "] {
+        assert_eq!(line(&held, same), line(&first, same));
+    }
+    assert!(held.contains("a=recvonly"), "{held}");
+    // RFC 3264 §8: the same session, one version on.
+    let id = |answer: &str| line(answer, "o=- ").split(' ').next().map(str::to_owned);
+    assert_eq!(id(&held), id(&first));
+    assert!(line(&first, "o=- ").contains(" 1 IN") && line(&held, "o=- ").contains(" 2 IN"));
+    browser.answered(&held);
+    browser.talk(5, || None);
+    let before = browser.packets.len();
+    let mut phone = talk(&mut browser, Some(1_000), phone, Some(440));
+    assert_eq!(browser.packets.len(), before, "it hears nothing");
+    Spectrum::of(&phone.heard).assert_level(1_000);
+
+    let back = bridge.reoffer(&web, &browser.turn(Direction::SendRecv));
+    assert!(line(&back, "o=- ").contains(" 3 IN"));
+    browser.answered(&back);
+    browser.heard.clear();
+    phone.heard.clear();
+    let phone = talk(&mut browser, Some(1_000), phone, Some(440));
+    Spectrum::of(&phone.heard).assert_level(1_000);
+    assert!(browser.packets.len() > before + FRAMES - 10);
+}
+
+#[test]
+fn an_ice_restart_from_another_address_keeps_keys_and_sound() {
+    let mut bridge = Bridge::start();
+    let (web, tel) = (key("c1", "web"), key("c1", "tel"));
+    let phone = bridge.dial(&tel, Codec::Pcma);
+    bridge.join(&tel);
+    let mut browser = Browser::new();
+    let first = bridge.open_web(&web, &browser.offer(false));
+    browser.answered(&first);
+    browser.connect();
+    bridge.join(&web);
+    let mut phone = talk(&mut browser, Some(1_000), phone, Some(440));
+
+    let restarted = bridge.reoffer(&web, &browser.move_on());
+    assert_ne!(
+        line(&restarted, "a=ice-ufrag:"),
+        line(&first, "a=ice-ufrag:")
+    );
+    assert_ne!(line(&restarted, "a=ice-pwd:"), line(&first, "a=ice-pwd:"));
+    for same in ["a=fingerprint:", "m=audio "] {
+        assert_eq!(line(&restarted, same), line(&first, same));
+    }
+    browser.answered(&restarted);
+    browser.arrive();
+    let before = browser.packets.len();
+    phone.heard.clear();
+    let phone = talk(&mut browser, Some(1_300), phone, Some(440));
+    Spectrum::of(&phone.heard).assert_level(1_300);
+    let heard = browser.packets.len() - before;
+    assert!(heard > FRAMES - 30, "{heard}");
+}
+
+#[test]
+fn a_browser_that_goes_is_told_as_lost_until_a_fresh_one_has_come() {
+    let mut bridge = Bridge::start();
+    let web = key("c1", "web");
+    let mut browser = Browser::dial(&mut bridge, &web);
+    bridge.join(&web);
+    browser.talk(10, || Some([0; 320]));
+    let lost = |event: &MediaEvent| match event {
+        MediaEvent::Lost { leg, on } if *leg == web => Some(*on),
+        _ => None,
+    };
+    browser.close();
+    assert!(bridge.wait_for(lost));
+    let (mut fresh, offer) = browser.fresh();
+    let answer = bridge.reoffer(&web, &offer);
+    fresh.answered(&answer);
+    fresh.connect();
+    assert!(!bridge.wait_for(lost));
 }

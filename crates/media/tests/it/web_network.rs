@@ -214,8 +214,7 @@ fn hostile_tcp_connections_are_bounded_and_harm_nobody() {
     });
     let tcp = bridge.tcp();
     // More than may wait say nothing, some say nonsense.
-    let silent: Vec<_> = (0..140).map(|_| TcpStream::connect(tcp).unwrap()).collect();
-    drop(silent);
+    let mut silent: Vec<_> = (0..140).map(|_| TcpStream::connect(tcp).unwrap()).collect();
     for nonsense in [
         &[255, 255, 1, 2][..],
         &[0, 4, 1, 2, 3, 4],
@@ -242,6 +241,10 @@ fn hostile_tcp_connections_are_bounded_and_harm_nobody() {
     let length = u16::try_from(request.len()).unwrap();
     thief.write_all(&length.to_be_bytes()).unwrap();
     thief.write_all(&request).unwrap();
+    // The first of those who say nothing have given their places to who came later.
+    silent.truncate(1);
+    silent[0].set_read_timeout(Some(DEADLINE)).unwrap();
+    assert!(matches!(silent[0].read(&mut [0; 1]), Ok(0) | Err(_)));
     browser.answered(&answer);
     browser.connect();
     bridge.join(&web);
@@ -250,4 +253,54 @@ fn hostile_tcp_connections_are_bounded_and_harm_nobody() {
         .set_read_timeout(Some(Duration::from_millis(1)))
         .unwrap();
     assert!(thief.read(&mut [0; 100]).is_err(), "a thief was answered");
+}
+
+#[test]
+fn the_first_request_over_tcp_is_answered_without_waiting_for_another() {
+    let mut bridge = Bridge::with(&media::Config {
+        tcp_port: Some(0),
+        threads: 1,
+        ..media::Config::default()
+    });
+    let mut browser = Browser::over_tcp(bridge.tcp());
+    let answer = bridge.open_web(&key("c1", "web"), &browser.offer(false));
+    browser.answered(&answer);
+    assert!(browser.is_answered_within(DEADLINE));
+}
+
+#[test]
+fn floods_at_ports_whose_browsers_never_come_keep_no_other_out() {
+    let mut bridge = Bridge::start();
+    let ports: Vec<_> = (0..5)
+        .map(|n| {
+            let leg = key("c1", &format!("w{n}"));
+            port_of(&bridge.open_web(&leg, &Browser::new().offer(false)))
+        })
+        .collect();
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let stranger = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
+            let request = stun("nobody:nothing");
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                for port in &ports {
+                    stranger.send_to(&request, port).unwrap();
+                }
+            }
+        });
+        let ended = Stop(&stop);
+        // Fails when it has not connected in time.
+        let mut browser = Browser::dial(&mut bridge, &key("c1", "web"));
+        browser.talk(5, || Some([0; 320]));
+        drop(ended);
+    });
+}
+
+/// Ends the flood, also when the test fails.
+struct Stop<'a>(&'a std::sync::atomic::AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
 }

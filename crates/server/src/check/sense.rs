@@ -110,6 +110,26 @@ fn http(config: &Config, findings: &mut Findings) {
             "keep it on the loopback behind a proxy that speaks TLS, or set http.tls",
         );
     }
+    let proxies = &config.http.proxies;
+    let mut addresses = proxies.iter().map(|network| network.parts().0);
+    if let Some(elsewhere) = addresses.find(|address| !address.is_loopback()) {
+        findings.add(
+            super::Severity::Note,
+            "http.proxies",
+            format!(
+                "pages behind {elsewhere} sign in to chat only if it says that they came under TLS"
+            ),
+            "have the proxy set X-Forwarded-Proto to https",
+        );
+    }
+    let url = config.http.url.as_deref().unwrap_or_default();
+    if url.starts_with("https://") && config.http.tls.is_empty() && proxies.is_empty() {
+        findings.warn(
+            "http.proxies",
+            "http.url is that of a proxy, and whoever comes through one that is not named counts as the proxy",
+            "name the proxy's address, so that one stranger's wrong passwords lock out nobody else",
+        );
+    }
 }
 
 fn conference(config: &Config, findings: &mut Findings) {

@@ -22,10 +22,11 @@ use super::places::Place;
 /// How long a connection may neither read nor write: longer than the longest `get` waits.
 const SILENCE_MAX: Duration = Duration::from_secs(75);
 
-/// Who is at the other end, for handlers (axum's `ConnectInfo`).
+/// The connection that a request came over, for handlers (axum's `ConnectInfo`). Who is behind a proxy is another matter:
+/// [`api::Peer`].
 #[derive(Debug, Clone)]
-pub struct Peer {
-    /// Their address.
+pub struct Connection {
+    /// The address of its other end.
     pub remote: SocketAddr,
     /// Ours, that they connected to.
     pub local: SocketAddr,
@@ -34,7 +35,7 @@ pub struct Peer {
     hold: Arc<Hold>,
 }
 
-impl Peer {
+impl Connection {
     /// The connection is a WebSocket from now on: it gives back its place, and may be silent.
     pub fn upgraded(&self) {
         self.hold.upgraded.store(true, Ordering::Relaxed);
@@ -57,7 +58,7 @@ struct Hold {
 pub(crate) struct Guarded {
     stream: Stream,
     silence: Pin<Box<dyn Future<Output = ()> + Send>>,
-    peer: Peer,
+    connection: Connection,
 }
 
 /// The handshake is done by whoever reads or writes first, which is the connection's own task.
@@ -74,7 +75,7 @@ impl Guarded {
         (remote, local): (SocketAddr, SocketAddr),
         place: Place,
     ) -> Self {
-        let peer = Peer {
+        let connection = Connection {
             remote,
             local,
             secure: tls.is_some(),
@@ -89,16 +90,16 @@ impl Guarded {
                 None => Stream::Plain(stream),
             },
             silence: Box::pin(clock::sleep(SILENCE_MAX)),
-            peer,
+            connection,
         }
     }
 
-    pub(crate) fn peer(&self) -> &Peer {
-        &self.peer
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     fn heard<T>(&mut self, cx: &mut Context<'_>, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if self.peer.hold.upgraded.load(Ordering::Relaxed) {
+        if self.connection.hold.upgraded.load(Ordering::Relaxed) {
             return poll;
         }
         if poll.is_ready() {

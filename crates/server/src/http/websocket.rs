@@ -1,20 +1,21 @@
 //! Where browsers connect: `GET /sip` becomes a WebSocket of the subprotocol `sip` (RFC 7118) and one of the IM server's
 //! connections.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::ws::{Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
-use axum::extract::{ConnectInfo, State};
+use axum::extract::{ConnectInfo, Extension, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use runtime::sip::{SipTransports, WsFrame, WsPlace};
-use sip_proto::Transport;
 
-use super::guarded::Peer;
+use super::guarded::Connection;
+use super::proxies::Origin;
 
 /// Where WebSockets are opened, under the server's URL.
 pub(crate) const SIP_PATH: &str = "/sip";
@@ -76,7 +77,8 @@ struct Door {
 
 async fn open(
     State(door): State<Arc<Door>>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
+    ConnectInfo(connection): ConnectInfo<Connection>,
+    Extension(origin): Extension<Origin>,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
@@ -89,13 +91,11 @@ async fn open(
         let words = "expected the WebSocket subprotocol \"sip\" (RFC 7118)";
         return (StatusCode::BAD_REQUEST, words).into_response();
     }
-    let transport = match peer.secure {
-        true => Transport::Wss,
-        false => Transport::Ws,
-    };
+    // Who is behind a proxy is counted, not the proxy.
+    let remote = SocketAddr::new(origin.address, connection.remote.port());
     let admitted = door
         .transports
-        .admit_websocket(transport, peer.remote, peer.local);
+        .admit_websocket(origin.websocket(), remote, connection.local);
     let Ok(place) = admitted else {
         return (StatusCode::SERVICE_UNAVAILABLE, "too many connections").into_response();
     };
@@ -105,7 +105,7 @@ async fn open(
         .max_frame_size(most)
         .max_write_buffer_size(WRITE_BUFFER_MAX_BYTES)
         .on_upgrade(async move |socket| {
-            peer.upgraded();
+            connection.upgraded();
             serve(place, socket);
         })
 }

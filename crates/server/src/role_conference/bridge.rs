@@ -16,6 +16,7 @@ use telephony::{Output, Telephony};
 use tokio::sync::mpsc;
 
 use super::trunks::{self, LEGS_MAX};
+use super::ua::BROWSERS_MAX;
 use crate::config::Config;
 use crate::start::StartError;
 
@@ -25,13 +26,15 @@ const COMMANDS_MAX: usize = 4_096;
 const INPUTS_MAX: usize = 8_192;
 /// Events of one leg that have to be told, at most: its states, its end, and some keys.
 const EVENTS_PER_LEG: usize = 16;
+/// Legs of telephones and of browsers, at most.
+const ALL_LEGS_MAX: usize = LEGS_MAX + BROWSERS_MAX;
 /// Events that may wait for the focus. The last part is kept for what has to be told: while only that is free, changes of
 /// talking and silence are dropped.
-const EVENTS_MAX: usize = LEGS_MAX * EVENTS_PER_LEG * 5 / 4;
-const EVENTS_KEPT_FREE: usize = LEGS_MAX * EVENTS_PER_LEG;
-/// Commands that may wait for the media bridge; a leg has seven at most (its keys, which are confirmed by mute and a sentence,
-/// have a pace).
-const MEDIA_COMMANDS_MAX: usize = LEGS_MAX * 7;
+const EVENTS_MAX: usize = ALL_LEGS_MAX * EVENTS_PER_LEG * 5 / 4;
+const EVENTS_KEPT_FREE: usize = ALL_LEGS_MAX * EVENTS_PER_LEG;
+/// Commands that may wait for the media bridge; a leg has eight at most (its keys, which are confirmed by mute and a sentence, and
+/// a browser's changes have a pace).
+const MEDIA_COMMANDS_MAX: usize = ALL_LEGS_MAX * 8;
 /// Pause before a command that found the media thread busy is tried again, and how often.
 const MEDIA_RETRY: Duration = Duration::from_millis(5);
 const MEDIA_TRIES: u32 = 200;

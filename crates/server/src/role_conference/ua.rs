@@ -21,6 +21,8 @@ use crate::start::StartError;
 
 /// News that may wait for the core; while it is full the mailbox keeps the newest of each kind.
 const INPUTS_MAX: usize = 1_024;
+/// Most calls of browsers at once.
+pub(super) const BROWSERS_MAX: usize = 10_000;
 /// How long the last notifications may take when the server goes down.
 const DRAIN: Duration = Duration::from_secs(4);
 
@@ -64,7 +66,10 @@ pub(crate) async fn start(
         ua,
         seed: seed::seed()?,
         endpoint: endpoint::Config::default(),
-        limits: Limits::default(),
+        limits: Limits {
+            calls: BROWSERS_MAX,
+            ..Limits::default()
+        },
     };
     let believes = move |source: &_, own| trust.believes(source, own);
     let mut core = Core {

@@ -22,7 +22,7 @@ async fn a_session_is_good_for_rest_and_soap_and_an_open_stream_hears_the_server
     let _bob = road.person("bob", BOB).await;
     let accounts = road.bench.server.accounts.clone();
     let alice = accounts.aor("alice").unwrap();
-    accounts.set_password(&alice, PASSWORD, None).await.unwrap();
+    accounts.set_password(&alice, PASSWORD).await.unwrap();
     let url = road.bench.server.addresses.url.clone();
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let post = |path: &str, body: Value| {

@@ -135,6 +135,63 @@ async fn a_page_connects_under_tls() {
     bench.stop().await;
 }
 
+/// What a proxy makes of a page's stream: it says in the request for whom it speaks.
+struct Proxied {
+    stream: TcpStream,
+    says: Option<&'static str>,
+}
+
+impl Read for Proxied {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.stream.read(buffer)
+    }
+}
+
+impl Write for Proxied {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let Some(says) = self.says.take() else {
+            return self.stream.write(bytes);
+        };
+        let end = bytes.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+        self.stream.write_all(&bytes[..end])?;
+        self.stream.write_all(says.as_bytes())?;
+        self.stream.write_all(&bytes[end..])?;
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_behind_a_named_proxy_is_known_by_its_own_address() {
+    let directory = Bench::start("").await.stop().await;
+    let text = config_text("").replace("[http]\n", "[http]\nproxies = [\"127.0.0.1\"]\n");
+    let config = server::config::parse(&text, directory.path()).unwrap();
+    let server = server::Server::start(config).await.unwrap();
+    let bench = Bench::of(server, directory);
+    let (identity, addr) = (bench.identity("alice").await, http(&bench));
+    block(move || {
+        let socket = TcpStream::connect(addr).unwrap();
+        let below = socket.try_clone().unwrap();
+        let stream = Proxied {
+            stream: socket,
+            says: Some("X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Proto: https\r\n"),
+        };
+        let mut alice = SipPeer::websocket_over(identity, stream, below, false, 1).unwrap();
+        let options = format!(
+            "OPTIONS sip:{DOMAIN} SIP/2.0\r\nVia: SIP/2.0/WS x.invalid;branch=z9hG4bKo\r\nMax-Forwards: 70\r\n\
+             From: <sip:alice@{DOMAIN}>;tag=1\r\nTo: <sip:{DOMAIN}>\r\nCall-ID: o\r\nCSeq: 1 OPTIONS\r\n\r\n"
+        );
+        alice.send_raw(options.as_bytes()).unwrap();
+        let answer = alice.receive_within(GIVE_UP).unwrap();
+        let via = answer.header("Via").unwrap();
+        assert!(via.contains("received=203.0.113.9"), "{via}");
+    })
+    .await;
+    bench.stop().await;
+}
+
 /// The status line of an upgrade with these header lines.
 fn knock(server: SocketAddr, lines: &str) -> String {
     let mut stream = TcpStream::connect(server).unwrap();

@@ -5,7 +5,9 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::state::{Call, Phase, Unacknowledged};
-use super::{ALLOW, CallError, CallEvent, CallKey, Calls, EndedBy, dialog_key, reason_of, sdp_of};
+use super::{
+    ALLOW, CallError, CallEvent, CallKey, Calls, EndedBy, dialog_key, reason_of, refused, sdp_of,
+};
 use crate::build::ResponseBuilder;
 use crate::dialog::Dialog;
 use crate::endpoint::{Endpoint, Event};
@@ -15,9 +17,6 @@ use crate::name::HeaderName;
 use crate::transaction::ServerTx;
 use crate::transaction::deadlines::Armed;
 use crate::uri::NameAddr;
-
-/// Retry-After of a 503 for too many calls, in seconds.
-const RETRY_AFTER_S: u32 = 5;
 
 impl Calls {
     /// Answers an incoming call provisionally: 180, or 183 with early media.
@@ -73,7 +72,7 @@ impl Calls {
         Ok(())
     }
 
-    /// Answers an incoming call with a failure; `Ended` follows.
+    /// Answers an incoming call with a failure, 503 with a Retry-After; `Ended` follows.
     ///
     /// # Errors
     /// `WrongState` when it is not incoming any more.
@@ -89,9 +88,11 @@ impl Calls {
         let Phase::Incoming { tx, invite } = &call.phase else {
             return Err(CallError::WrongState);
         };
-        let tx = *tx;
-        let status = status.clamp(300, 699);
-        let response = self.response(call, invite, status, reason, None);
+        let (tx, status) = (*tx, status.clamp(300, 699));
+        let response = refused(invite, status, reason)
+            .to_tag(&call.local_tag)
+            .header(HeaderName::Server, &self.config.product)
+            .build();
         endpoint.respond(tx, &response, now);
         self.invites.remove(&tx);
         self.end(key, EndedBy::Us, Some(status), None, None);
@@ -156,8 +157,7 @@ impl Calls {
     /// Why an INVITE is refused without asking the user (RFC 3261 §8.2).
     fn refusal(&self, invite: &Message) -> Option<ResponseBuilder> {
         if self.table.len() >= self.config.max_calls {
-            let full = ResponseBuilder::reply(invite, 503, "Service Unavailable");
-            return Some(full.header(HeaderName::RetryAfter, RETRY_AFTER_S));
+            return Some(refused(invite, 503, "Service Unavailable"));
         }
         let required: Vec<_> = invite.headers(HeaderName::Require).collect();
         if !required.is_empty() {

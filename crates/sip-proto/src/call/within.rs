@@ -7,7 +7,9 @@ use bytes::Bytes;
 
 use super::caller::CHALLENGES_MAX;
 use super::state::{Asked, Call, Pending, Phase, Within};
-use super::{ALLOW, CallError, CallEvent, CallKey, Calls, EndedBy, reason_of, sdp_of};
+use super::{
+    ALLOW, CallError, CallEvent, CallKey, Calls, EndedBy, keys, reason_of, refused, sdp_of,
+};
 use crate::build::ResponseBuilder;
 use crate::endpoint::{Endpoint, Event};
 use crate::flow::Source;
@@ -83,7 +85,8 @@ impl Calls {
         Ok(())
     }
 
-    /// Refuses a change (`Reinvite`); the session goes on as it was. 488 where the offer does not fit.
+    /// Refuses a change (`Reinvite`); the session goes on as it was. 488 where the offer does not fit, 500 (with a Retry-After) where
+    /// it came too soon.
     ///
     /// # Errors
     /// `WrongState` when none waits for an answer.
@@ -97,7 +100,7 @@ impl Calls {
     ) -> Result<(), CallError> {
         let call = self.table.get_mut(key.0).ok_or(CallError::WrongState)?;
         let asked = call.asked.take().ok_or(CallError::WrongState)?;
-        let response = ResponseBuilder::reply(&asked.request, status.clamp(300, 699), reason);
+        let response = refused(&asked.request, status.clamp(300, 699), reason);
         endpoint.respond(asked.tx, &response.build(), now);
         Ok(())
     }
@@ -170,6 +173,14 @@ impl Calls {
             Method::Invite | Method::Update => {
                 self.on_change(endpoint, key, tx, request, now);
             }
+            // RFC 6086 §4.2.2.
+            Method::Info
+                if !request.body().is_empty() && !request.content_type_is(keys::CONTENT_TYPE) =>
+            {
+                let odd = ResponseBuilder::reply(request, 415, "Unsupported Media Type")
+                    .header(HeaderName::Accept, keys::CONTENT_TYPE);
+                endpoint.respond(tx, &odd.build(), now);
+            }
             Method::Info => {
                 answer(200, "OK");
                 let content_type = request.content_type().unwrap_or_default().to_owned();
@@ -241,12 +252,16 @@ impl Calls {
             }
             return;
         }
+        if !update {
+            // §14.1: who asks anew has done with what they asked before. Our answer to that is lost, with their connection perhaps, and its
+            // ACK will never come.
+            call.unacknowledged.take_if(|ok| !ok.first);
+        }
         let refusal = if call.reinviting || !matches!(call.phase, Phase::Talking) {
             Some(ResponseBuilder::reply(request, 491, "Request Pending"))
         } else if call.asked.is_some() || call.unacknowledged.is_some() {
             // The next try shall come within ten seconds, when it is not known which.
-            let busy = ResponseBuilder::reply(request, 500, "Server Internal Error");
-            Some(busy.header(HeaderName::RetryAfter, 1))
+            Some(refused(request, 500, "Server Internal Error"))
         } else {
             None
         };

@@ -428,10 +428,9 @@ impl Notifier {
         let Some(found) = self.subscriptions.get_mut(&sub) else {
             return;
         };
-        let pace = self
-            .packages
-            .get(found.package)
-            .map_or(Duration::ZERO, |p| p.pace);
+        let package = self.packages.get(found.package);
+        let pace = package.map_or(Duration::ZERO, |package| package.pace);
+        let burst = package.map_or(1, |package| package.burst);
         let said = document.as_ref().map(|(_, body)| hash_of(body));
         let same = found.last.is_some() && found.last == said;
         found.asked = false;
@@ -442,7 +441,7 @@ impl Notifier {
         found.forced = false;
         found.whole = false;
         found.last = said;
-        found.not_before = now.checked_add(pace).unwrap_or(now);
+        found.not_before = next_allowed(found.not_before, now, pace, burst);
         let left = found.until.saturating_duration_since(now).as_secs();
         let state = match found.ending {
             Some(end) => SubscriptionState::Terminated(end),
@@ -466,8 +465,11 @@ impl Notifier {
                 self.by_tx.insert(tx, sub);
                 self.arm(sub);
             }
-            // Too much under way: later, when the next change comes or the subscription ends.
-            Err(_) if found.ending.is_none() => self.arm(sub),
+            // Too much under way: later, and then everything, since the watcher has missed this.
+            Err(_) if found.ending.is_none() => {
+                found.again(now);
+                self.arm(sub);
+            }
             Err(_) => self.remove(sub),
         }
     }
@@ -497,9 +499,7 @@ impl Notifier {
         };
         if let Some(found) = self.subscriptions.get_mut(&sub) {
             found.pending = None;
-            found.whole = true;
-            found.dirty = true;
-            found.not_before = now.checked_add(SEND_AGAIN).unwrap_or(now);
+            found.again(now);
         }
         self.consider(sub, now);
         true
@@ -650,6 +650,15 @@ impl Notifier {
     }
 }
 
+impl Subscription {
+    /// What was to be told did not get out: it is told after a while.
+    fn again(&mut self, now: Instant) {
+        self.whole = true;
+        self.dirty = true;
+        self.not_before = now.checked_add(SEND_AGAIN).unwrap_or(now);
+    }
+}
+
 fn accept(
     endpoint: &mut Endpoint,
     (tx, request): (ServerTx, &Message),
@@ -673,6 +682,15 @@ fn key_of(dialog: &Dialog) -> DialogKey {
         dialog.local_tag().into(),
         dialog.remote_tag().into(),
     )
+}
+
+/// When the next notification may go after one at `now` that was allowed from `allowed` on: each takes one pace of what a rest has
+/// saved up, which is at most a burst, and it is never waited for more than a pace.
+fn next_allowed(allowed: Instant, now: Instant, pace: Duration, burst: u32) -> Instant {
+    let saved = pace.saturating_mul(burst.saturating_sub(1));
+    let earliest = now.checked_sub(saved).unwrap_or(now);
+    let next = allowed.max(earliest).checked_add(pace).unwrap_or(now);
+    next.min(now.checked_add(pace).unwrap_or(now))
 }
 
 fn hash_of(body: &Bytes) -> u64 {

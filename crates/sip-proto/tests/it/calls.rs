@@ -608,6 +608,23 @@ fn requests_within_the_call_get_their_answers() {
     assert_eq!(within(&mut net, Method::Bye, 23, &tag), 200);
 }
 
+/// The answer to a change, or its ACK, was lost with a connection: the change that is asked for next is taken all the same.
+#[test]
+fn a_change_is_taken_whose_predecessor_was_never_acknowledged() {
+    let mut net = net(1, POLITE);
+    invite(&mut net);
+    net.run(SECOND);
+    let tag = callee_tag(&mut net);
+    for seq in [20, 21] {
+        assert_eq!(within(&mut net, Method::Invite, seq, &tag), 200, "{seq}");
+    }
+    let changes = net.nodes[1].user.log.iter();
+    assert_eq!(
+        changes.filter(|line| line.starts_with("reinvite")).count(),
+        2
+    );
+}
+
 /// The callee's tag, read from a request of its own.
 fn callee_tag(net: &mut Net<Phone>) -> String {
     let key = net.nodes[1].user.key.unwrap();

@@ -181,12 +181,20 @@ fn tokens_expire_and_are_removed() {
         created_at: 1000,
         expires_at: Some(2000),
     };
-    bench.ask(store.add_token(token.clone())).unwrap();
-    assert_eq!(bench.ask(store.token([7; 32], 1999)).unwrap(), Some(token));
-    assert_eq!(bench.ask(store.token([7; 32], 2000)).unwrap(), None);
-    assert_eq!(bench.ask(store.token([8; 32], 1000)).unwrap(), None);
-    assert!(bench.ask(store.remove_token([7; 32])).unwrap());
-    assert_eq!(bench.ask(store.token([7; 32], 1000)).unwrap(), None);
+    let id = bench.ask(store.add_token(token.clone())).unwrap();
+    let there = (id, token);
+    let found = |hash: u8, now| bench.ask(store.token([hash; 32], now)).unwrap();
+    let list = |user, now| bench.ask(store.tokens(&aor(user), now)).unwrap();
+    assert_eq!(found(7, 1999), Some(there.clone()));
+    assert_eq!(list("alice@x.org", 1999), [there]);
+    assert_eq!(list("bob@x.org", 1999), []);
+    assert_eq!(found(7, 2000), None);
+    assert_eq!(list("alice@x.org", 2000), []);
+    assert_eq!(found(8, 1000), None);
+    let remove = |user| bench.ask(store.remove_token(&aor(user), id)).unwrap();
+    assert!(!remove("bob@x.org"), "not theirs");
+    assert!(remove("alice@x.org") && !remove("alice@x.org"));
+    assert_eq!(found(7, 1000), None);
 }
 
 fn binding(contact: &str, expires_at: i64) -> StoredBinding {
@@ -533,7 +541,7 @@ fn open_records_are_closed_after_a_crash_and_ended_ones_kept() {
     assert_eq!(newest_first.len(), 2);
     assert_eq!(newest_first[1], over);
     let (at, end) = newest_first[0].ended.clone().unwrap();
-    assert_eq!((at, end.reason), (500, ConferenceEndReason::Error));
+    assert_eq!((at, end.reason), (500, ConferenceEndReason::Shutdown));
     assert_eq!(
         bench
             .ask(store.conference(&"c2".parse().unwrap()))

@@ -33,7 +33,7 @@ fn a_directory_is_made_where_there_was_none() {
 }
 
 #[test]
-fn names_in_a_database_of_the_first_version_are_found_in_any_case() {
+fn a_database_of_the_first_version_keeps_its_tokens_and_finds_names_in_any_case() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("convoke.db");
     let conn = rusqlite::Connection::open(file).unwrap();
@@ -44,7 +44,8 @@ fn names_in_a_database_of_the_first_version_are_found_in_any_case() {
              applied_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP);
          INSERT INTO schema_version (version) VALUES (1);
          INSERT INTO accounts VALUES ('j@x.org', 'Jörg Öztürk', 'person', 'de', 10, 1),
-             ('o@x.org', 'Ann Other', 'person', 'en', 10, 1);",
+             ('o@x.org', 'Ann Other', 'person', 'en', 10, 1);
+         INSERT INTO tokens VALUES (zeroblob(32), 'o@x.org', 'script', 'conference', 1, NULL);",
     )
     .unwrap();
     drop(conn);
@@ -58,6 +59,11 @@ fn names_in_a_database_of_the_first_version_are_found_in_any_case() {
         assert_eq!(found.len(), 1, "{name}");
         assert_eq!(found[0].aor.to_string(), user);
     }
+    let (_, token) = bench.ask(bench.store.token([0; 32], 2)).unwrap().unwrap();
+    assert_eq!(
+        (token.aor.to_string().as_str(), token.label.as_str()),
+        ("o@x.org", "script")
+    );
 }
 
 #[test]

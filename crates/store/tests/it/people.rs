@@ -178,8 +178,9 @@ fn calls_are_those_that_somebody_started_or_was_called_into() {
     ] {
         bench.ask(store.save_leg(record)).unwrap();
     }
-    let calls = |who: &str, with: Option<&str>, before, limit| {
+    let calls = |who: &str, with: Option<&str>, before: Option<(i64, &str)>, limit| {
         let with = with.map(aor);
+        let before = before.map(|(at, id)| (at, id.to_owned()));
         let found = bench.ask(store.calls(&aor(who), with.as_ref(), before, limit));
         let found = found.unwrap();
         found
@@ -196,10 +197,21 @@ fn calls_are_those_that_somebody_started_or_was_called_into() {
         calls("alice", None, None, 10),
         named(&[("c4", 0), ("c2", 3), ("c1", 2)])
     );
-    assert_eq!(calls("alice", None, Some(40), 1), named(&[("c2", 3)]));
+    assert_eq!(calls("alice", None, Some((40, "")), 1), named(&[("c2", 3)]));
     assert_eq!(
         calls("alice", Some("bob"), None, 10),
         named(&[("c2", 3), ("c1", 2)])
     );
     assert_eq!(calls("carol", Some("alice"), None, 10), named(&[]));
+
+    // Of calls that began in the same millisecond a page may end between two.
+    for id in ["c5", "c6", "c7"] {
+        bench
+            .ask(store.save_conference(conference(id, "dave", 50)))
+            .unwrap();
+    }
+    let page = |before| calls("dave", None, before, 2);
+    assert_eq!(page(None), named(&[("c7", 0), ("c6", 0)]));
+    assert_eq!(page(Some((50, "c6"))), named(&[("c5", 0)]));
+    assert_eq!(page(Some((50, "c5"))), named(&[]));
 }

@@ -1,14 +1,26 @@
 //! Passwords, sessions and their tokens.
 
 use store::{
-    NewSession, NewSessionToken, Opened, SESSION_TOKENS_MAX, SESSIONS_MAX, SessionToken, StoreError,
+    NewPassword, NewSession, NewSessionToken, Opened, SESSION_TOKENS_MAX, SESSIONS_MAX,
+    SessionToken, StoreError,
 };
 
 use crate::{Bench, account, aor};
 
+const PHC: &str = "$argon2id$0";
+
+fn password(phc: &str) -> NewPassword {
+    NewPassword {
+        phc: phc.to_owned(),
+        replaces: None,
+        except: None,
+    }
+}
+
 fn session(user: &str, cookie: u8, at: i64) -> NewSession {
     NewSession {
         aor: aor(user),
+        phc: PHC.to_owned(),
         cookie: [cookie; 32],
         created_at: at,
         expires_at: at + 1_000,
@@ -22,11 +34,15 @@ fn token(hash: u8, expires_at: i64) -> NewSessionToken {
     }
 }
 
+/// Two people with the same password.
 fn people(bench: &Bench) {
     for user in ["alice", "bob"] {
         bench
             .ask(bench.store.save_account(account(user, user)))
             .unwrap();
+        let user = aor(user);
+        let set = bench.store.save_password(&user, password(PHC), 1);
+        bench.ask(set).unwrap();
     }
 }
 
@@ -34,12 +50,12 @@ fn people(bench: &Bench) {
 fn a_password_is_that_of_an_account_and_goes_with_it() {
     let bench = Bench::new();
     let store = &bench.store;
-    let nobody = bench.ask(store.save_password(&aor("alice"), "$argon2id$1".into(), 1));
+    let nobody = bench.ask(store.save_password(&aor("alice"), password(PHC), 1));
     assert!(matches!(nobody, Err(StoreError::Conflict { .. })));
     people(&bench);
     for phc in ["$argon2id$1", "$argon2id$2"] {
         bench
-            .ask(store.save_password(&aor("alice"), phc.into(), 1))
+            .ask(store.save_password(&aor("alice"), password(phc), 1))
             .unwrap();
     }
     // Renaming an account leaves its password alone.
@@ -48,7 +64,7 @@ fn a_password_is_that_of_an_account_and_goes_with_it() {
         .unwrap();
     let stored = |user| bench.ask(store.password(&aor(user))).unwrap();
     assert_eq!(stored("alice").as_deref(), Some("$argon2id$2"));
-    assert_eq!(stored("bob"), None);
+    assert_eq!(stored("bob").as_deref(), Some(PHC));
     bench.ask(store.remove_account(&aor("alice"))).unwrap();
     assert_eq!(stored("alice"), None);
 }
@@ -63,6 +79,7 @@ fn a_cookie_renews_tokens_until_its_session_ends() {
                 .store
                 .open_session(session("alice", 1, 100), token(11, 200)),
         )
+        .unwrap()
         .unwrap();
     assert_eq!((&first.aor, &first.ended), (&aor("alice"), &vec![]));
     // A restart changes nothing.
@@ -119,7 +136,7 @@ fn a_cookie_renews_tokens_until_its_session_ends() {
 }
 
 #[test]
-fn other_sessions_end_together_and_what_is_over_is_forgotten() {
+fn other_sessions_end_with_a_password_and_what_is_over_is_forgotten() {
     let bench = Bench::new();
     people(&bench);
     let store = &bench.store;
@@ -127,20 +144,35 @@ fn other_sessions_end_together_and_what_is_over_is_forgotten() {
         bench
             .ask(store.open_session(session(user, n, at), token(n, at + 500)))
             .unwrap()
+            .unwrap()
     };
     let (kept, other, bobs) = (
         open("alice", 1, 100),
         open("alice", 2, 100),
         open("bob", 3, 100),
     );
-    let ended = bench
-        .ask(store.end_sessions(&aor("alice"), Some(kept.session), 200))
-        .unwrap();
-    assert_eq!(ended, [other.token]);
-    let ended = bench
-        .ask(store.end_sessions(&aor("alice"), None, 200))
-        .unwrap();
-    assert_eq!(ended, [kept.token]);
+    let save = |phc: &str, replaces: Option<&str>, except| {
+        let new = NewPassword {
+            phc: phc.to_owned(),
+            replaces: replaces.map(str::to_owned),
+            except,
+        };
+        bench
+            .ask(store.save_password(&aor("alice"), new, 200))
+            .unwrap()
+    };
+    let ended = save("$argon2id$1", Some(PHC), Some(kept.session));
+    assert_eq!(ended, Some(vec![other.token]));
+    assert_eq!(
+        save("$argon2id$2", Some(PHC), None),
+        None,
+        "who knew the former password sets no other"
+    );
+    let stored = bench.ask(store.password(&aor("alice"))).unwrap();
+    assert_eq!(stored.as_deref(), Some("$argon2id$1"));
+    let late = bench.ask(store.open_session(session("alice", 4, 100), token(4, 500)));
+    assert_eq!(late, Ok(None), "nor signs in with what was checked before");
+    assert_eq!(save(PHC, None, None), Some(vec![kept.token]));
     assert_eq!(
         bench
             .ask(store.session_tokens(&aor("bob"), 200))
@@ -167,6 +199,7 @@ fn sessions_and_tokens_are_bounded_and_the_oldest_make_room() {
     let open = |n: u8| {
         bench
             .ask(store.open_session(session("alice", n, 100), token(n, 500)))
+            .unwrap()
             .unwrap()
     };
     let most = u8::try_from(SESSIONS_MAX).unwrap();

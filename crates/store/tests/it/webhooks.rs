@@ -1,6 +1,6 @@
 //! Webhooks and what waits for them.
 
-use store::{DELIVERIES_MAX, NewWebhook, StoreError, WEBHOOKS_MAX};
+use store::{ApiToken, DELIVERIES_MAX, NewWebhook, StoreError, WEBHOOKS_MAX};
 
 use crate::{Bench, account, aor};
 
@@ -10,8 +10,55 @@ fn hook(user: &str, n: usize) -> NewWebhook {
         url: format!("https://hooks.example/{n}"),
         events: "conference.ended participant.leg".to_owned(),
         secret: "s3cret".to_owned(),
+        token: None,
         created_at: 1,
     }
+}
+
+#[test]
+fn a_webhook_that_a_token_made_goes_with_it() {
+    let bench = Bench::new();
+    let store = &bench.store;
+    bench
+        .ask(store.save_account(account("alice", "Alice")))
+        .unwrap();
+    let token = |hash: u8, expires_at| {
+        let token = ApiToken {
+            hash: [hash; 32],
+            aor: aor("alice"),
+            label: "script".to_owned(),
+            scopes: "conference".to_owned(),
+            created_at: 1,
+            expires_at,
+        };
+        bench.ask(store.add_token(token)).unwrap()
+    };
+    let (kept, taken_back, expires) = (token(1, None), token(2, None), token(3, Some(10)));
+    let made = |token| {
+        let hook = NewWebhook {
+            token,
+            ..hook("alice", 0)
+        };
+        bench.ask(store.add_webhook(hook)).unwrap()
+    };
+    let stay = [made(None), made(Some(kept))];
+    let goes = [made(Some(taken_back)), made(Some(expires))];
+    let queued = bench.ask(store.queue_delivery(goes[0], "x".into(), 5));
+    assert_eq!(queued, Ok(0));
+    assert!(
+        bench
+            .ask(store.remove_token(&aor("alice"), taken_back))
+            .unwrap()
+    );
+    assert_eq!(bench.ask(store.purge_sessions(10)).unwrap(), 1);
+    let left = bench.ask(store.all_webhooks()).unwrap();
+    assert_eq!(left.iter().map(|hook| hook.id).collect::<Vec<_>>(), stay);
+    assert_eq!(bench.ask(store.next_delivery(goes[0])).unwrap(), None);
+    let late = bench.ask(store.add_webhook(NewWebhook {
+        token: Some(taken_back),
+        ..hook("alice", 0)
+    }));
+    assert!(matches!(late, Err(StoreError::Conflict { .. })));
 }
 
 #[test]

@@ -5,7 +5,7 @@ import { useModels } from '../shell/models.tsx';
 import { usePick } from '../store.ts';
 import { Icon } from '../ui/icon.tsx';
 import { Button, cx, IconButton, Notice } from '../ui/parts.tsx';
-import { namesSeveral, useSuggestions } from '../ui/people-input.ts';
+import { meant, namesSeveral, useSuggestions } from '../ui/people-input.ts';
 import { Suggestion } from '../ui/suggestion.tsx';
 import { focusAdd } from './focus.ts';
 
@@ -29,7 +29,7 @@ export function AddBox({ onAdd, notice, onUndo, adding, autoFocus }: AddProps) {
   const id = useId();
   const several = namesSeveral(text);
   const found = useSuggestions(convoke.people, several ? '' : text);
-  const options = several ? [] : found;
+  const options = several ? [] : found.people;
   const shown = open && text.trim() !== '';
   const wanted = usePick(focusAdd, (n) => n);
   const seen = useRef(wanted);
@@ -75,7 +75,7 @@ export function AddBox({ onAdd, notice, onUndo, adding, autoFocus }: AddProps) {
       case 'Enter': {
         event.preventDefault();
         if (text.trim() === '') openBook();
-        else give(shown ? (options[at] ?? text.trim()) : text.trim());
+        else give(shown && !several ? meant(found, at, text) : text.trim());
         break;
       }
       case 'Escape':

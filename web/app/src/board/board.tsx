@@ -6,16 +6,18 @@ import { BackButton, PaneTabs } from '../shell/panes.tsx';
 import { NARROW, useMedia, usePick, useStore } from '../store.ts';
 import { Chip } from '../ui/chip.tsx';
 import { DropMenu, MenuItem, MenuLine } from '../ui/float.tsx';
-import { Icon } from '../ui/icon.tsx';
 import { Avatar, Button, cx, IconButton, Notice, ProblemNotice, Timer } from '../ui/parts.tsx';
 import { toast } from '../ui/toast.tsx';
 import { VoiceCheck } from '../voice/check.tsx';
 import { AddBox } from './add.tsx';
+import { ComposerBar, RunningBar } from './bars.tsx';
 import { voiceCheck } from './calls.ts';
 import { Foot, useAll } from './foot.tsx';
+import { Groups } from './groups.tsx';
+import { useLeaving } from './leaving.ts';
 import { MyPlace } from './place-menu.tsx';
-import { BoardLine, ComposerLine, noteOf, RoleMark } from './row.tsx';
-import { arrange, chipOf, type GroupName, groupNames, sameArrangement, settle } from './row-state.ts';
+import { ComposerLine, noteOf, RoleMark } from './row.tsx';
+import { chipOf } from './row-state.ts';
 import { useComposerTitle } from './title.ts';
 import './board.css';
 
@@ -24,12 +26,13 @@ const EMAIL_MAX_BYTES = 512 * 1024;
 
 /** Before the call the list of whom to call, then the live board: one list, so nothing jumps. */
 export default function BoardPane() {
-  const { convoke } = useModels();
+  const { convoke, view } = useModels();
   const board = usePick(convoke.conferences, (state) => state.board);
   const composer = usePick(convoke.conferences, (state) => state.composer);
-  // Whoever makes a list while a call runs sees the list; closing it, or opening the call again, brings the board back.
-  if (composer) return <ComposerView composer={composer} />;
-  if (board) return <BoardView key="board" board={board} />;
+  const behind = usePick(view, (state) => state.behind);
+  // A list that was just opened stands before a call that runs; each leads to the other.
+  if (composer && (!board || composer !== behind)) return <ComposerView composer={composer} running={board} />;
+  if (board) return <BoardView key="board" board={board} next={composer} />;
   return null;
 }
 
@@ -99,7 +102,7 @@ function PlaceButtons({ onClose, closeLabel }: { onClose?: (() => void) | undefi
 
 const TITLE_MAX = 120;
 
-function ComposerView({ composer }: { composer: Composer }) {
+function ComposerView({ composer, running }: { composer: Composer; running: Board | undefined }) {
   const { convoke, view, voice } = useModels();
   const { t } = useI18n();
   const state = useStore(composer);
@@ -107,6 +110,7 @@ function ComposerView({ composer }: { composer: Composer }) {
   const narrow = useMedia(NARROW);
   const [editing, setEditing] = useState(false);
   const [checked, setChecked] = useState(voiceCheck.done);
+  const leaving = useLeaving();
   const count = state.rows.length;
   const title = useComposerTitle(state);
   const close = () => {
@@ -115,8 +119,8 @@ function ComposerView({ composer }: { composer: Composer }) {
   };
   const remove = (key: string) => {
     const row = state.rows.find((one) => one.key === key);
-    composer.remove(key);
-    if (row) toast({ text: t.board.removed(row.person.name), action: { label: t.common.undo, run: () => composer.undo() } });
+    const run = composer.remove(key);
+    if (row) toast({ text: t.board.removed(row.person.name), action: { label: t.common.undo, run } });
   };
   const setPlace = useMemo(() => composer.setPlace.bind(composer), [composer]);
   return (
@@ -147,6 +151,7 @@ function ComposerView({ composer }: { composer: Composer }) {
         </p>
       </header>
       <PaneTabs />
+      {running && <RunningBar board={running} inBoard onOpen={() => view.patch({ behind: composer })} />}
       <div className="myline">
         <div className="row own">
           {me && <Avatar person={{ ...me, id: me.user }} size={narrow ? 'lg' : 'm'} bare />}
@@ -208,7 +213,10 @@ function ComposerView({ composer }: { composer: Composer }) {
             disabled={count === 0 || state.busy}
             onClick={() => {
               voiceCheck.set();
-              void composer.call();
+              const call = () => void composer.call();
+              // A telephone of mine may ring beside the call that I am in here; this browser is in one at a time.
+              if (state.me.place.kind === 'browser') leaving.first(call, undefined, true);
+              else call();
             }}
           >
             {state.busy ? t.board.calling : count === 0 ? t.board.callNobody : t.board.call(count)}
@@ -256,7 +264,7 @@ function TitleField({ title, onDone }: { title: string; onDone: (title: string |
 
 // -------------------------------------------------------------------------------------------------------------- during it
 
-function BoardView({ board }: { board: Board }) {
+function BoardView({ board, next }: { board: Board; next: Composer | undefined }) {
   const { convoke, view } = useModels();
   const { t, format, language } = useI18n();
   const state = useStore(board);
@@ -265,6 +273,7 @@ function BoardView({ board }: { board: Board }) {
   const me = state.me;
   const ended = state.state === 'ended';
   const isIn = me !== undefined && (me.state === 'joined' || me.state === 'held');
+  const leaving = useLeaving();
   useUndoToast(board, state);
   const lockable = state.actions.has('lock') || state.actions.has('unlock');
   const close = () => {
@@ -339,6 +348,7 @@ function BoardView({ board }: { board: Board }) {
         </p>
       </header>
       <PaneTabs />
+      {next && <ComposerBar composer={next} onOpen={() => view.patch({ behind: undefined })} />}
       {narrow && all.dialog}
       {me && (
         <div className="myline">
@@ -355,13 +365,22 @@ function BoardView({ board }: { board: Board }) {
             </div>
             <div className="acts">
               {!ended && me.actions.has('set-place') && (
-                <MyPlace place={me.place} places={me.places} onPlace={(place) => void board.setMyPlace(place)} />
+                <MyPlace
+                  place={me.place}
+                  places={me.places}
+                  onPlace={(place) => {
+                    const move = () => void board.setMyPlace(place);
+                    if (typeof place !== 'string' && place.kind === 'browser') leaving.first(move, state.id, true);
+                    else move();
+                  }}
+                />
               )}
             </div>
             {meNote && <p className="c">{meNote}</p>}
           </div>
         </div>
       )}
+      {me?.sound && !ended && <ProblemNotice className="above" problem={me.sound} />}
       {state.stale && !ended && <Notice className="above" look="warn" icon="cloudoff" title={t.board.stale} />}
       {!ended && state.actions.has('add') && <AddBox onAdd={(what) => void board.add(what)} notice={state.notice} />}
       {ended && state.end && (
@@ -391,83 +410,4 @@ function useUndoToast(board: Board, state: BoardState): void {
     if (until === undefined || name === undefined) return;
     return toast({ text: t.board.removed(name), action: { label: t.common.undo, run: () => void board.undo() } });
   }, [board, until, name, t]);
-}
-
-/** While the pointer has moved over the list within this time, rows keep their places. */
-const HOLD_MS = 1_500;
-
-function Groups({ board, state }: { board: Board; state: BoardState }) {
-  const { t } = useI18n();
-  const [held, setHeld] = useState(() => arrange(state.groups));
-  const holding = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
-  const newest = useRef(state.groups);
-  newest.current = state.groups;
-  // Those who left are folded while others are in; when it is over they are everybody.
-  const [unfolded, setUnfolded] = useState<boolean | undefined>();
-  const folded = !(unfolded ?? state.state === 'ended');
-
-  const wanted = arrange(state.groups);
-  const same = sameArrangement(held, wanted);
-  useEffect(() => {
-    if (!same && holding.current === undefined) setHeld(arrange(state.groups));
-  }, [same, state.groups]);
-  useEffect(() => () => clearTimeout(holding.current), []);
-  const release = () => {
-    clearTimeout(holding.current);
-    holding.current = undefined;
-    setHeld(arrange(newest.current));
-  };
-  const hold = () => {
-    clearTimeout(holding.current);
-    holding.current = setTimeout(release, HOLD_MS);
-  };
-
-  const rows = settle(holding.current === undefined ? wanted : held, state.groups);
-  const empty = groupNames.every((name) => rows[name].length === 0);
-  if (empty) {
-    return (
-      <div className="scroll">
-        {state.state !== 'ended' && (
-          <div className="empty inboard">
-            <h3 className="t14 strong">{t.board.aloneTitle}</h3>
-            <p className="soft">{t.board.aloneSay}</p>
-          </div>
-        )}
-      </div>
-    );
-  }
-  return (
-    <div className="scroll" onPointerMove={(event) => event.pointerType === 'mouse' && hold()} onPointerLeave={release}>
-      {groupNames.map((name) =>
-        rows[name].length === 0 ? null : name === 'left' ? (
-          <section key={name}>
-            <h3>
-              <button type="button" className="grp fold" aria-expanded={!folded} onClick={() => setUnfolded(folded)}>
-                <Icon name={folded ? 'right' : 'car'} size="s" />
-                {t.board.groups.left} <span className="num">{rows.left.length}</span>
-              </button>
-            </h3>
-            {!folded && <Rows board={board} rows={rows.left} name={name} />}
-          </section>
-        ) : (
-          <section key={name}>
-            <h3 className="grp">
-              {t.board.groups[name]} <span className="num">{rows[name].length}</span>
-            </h3>
-            <Rows board={board} rows={rows[name]} name={name} />
-          </section>
-        ),
-      )}
-    </div>
-  );
-}
-
-function Rows({ board, rows, name }: { board: Board; rows: ReturnType<typeof settle>[GroupName]; name: GroupName }) {
-  return (
-    <ul>
-      {rows.map((row) => (
-        <BoardLine key={row.key} board={board} row={row} group={name} />
-      ))}
-    </ul>
-  );
 }

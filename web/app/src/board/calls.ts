@@ -43,6 +43,8 @@ async function start(models: Models, composer: Composer, count: number): Promise
   await until(composer, (state) => !state.rows.some((row) => row.onlyInvite), PLACES_WAIT_MS);
   const state = composer.get();
   if (conferences.get().composer !== composer || state.rows.length < count) return;
+  // The call that I am in would be left by it: the list says so when its button is pressed.
+  if (conferences.get().here) return;
   if (state.me.place.kind === 'browser' && !voiceCheck.done()) return;
   void composer.call();
 }
@@ -74,15 +76,23 @@ export function useCalls() {
         conferences.compose(people, chat);
         show(models);
       },
-      addToCall(person: Person) {
-        void conferences.get().board?.add(person);
+      /** Into the call that runs; where I may not add, they stand on a list. */
+      addToCall(people: readonly (Person | string)[]) {
+        const { board } = conferences.get();
         show(models);
+        if (board?.get().actions.has('add')) {
+          models.view.patch({ behind: conferences.get().composer });
+          void (async () => {
+            for (const one of people) await board.add(one);
+          })();
+        } else conferences.compose(people);
       },
       callBack(...[item]: Parameters<typeof conferences.callBack>) {
         void start(models, conferences.callBack(item), 1);
       },
       openBoard(id: string) {
         conferences.openBoard(id);
+        models.view.patch({ behind: conferences.get().composer });
         show(models);
       },
     }),

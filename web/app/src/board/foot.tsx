@@ -7,6 +7,7 @@ import { Ask } from '../ui/float.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { Button, cx, LevelMeter, Meter } from '../ui/parts.tsx';
 import { toast } from '../ui/toast.tsx';
+import { useLeaving } from './leaving.ts';
 
 /** The microphone's level; drawn again as it moves, and nothing else with it. */
 export function MyLevel({ voice, here, talking, muted }: { voice: Voice; here: boolean; talking: boolean; muted: boolean }) {
@@ -25,11 +26,11 @@ function LiveLevel({ voice, label }: { voice: Voice; label: string }) {
 export function Keys({ board, state, bar }: { board: Board; state: BoardState; bar?: boolean }) {
   const { voice } = useModels();
   const { t } = useI18n();
-  const pushing = usePick(voice, (now) => now.pushing);
+  const leaving = useLeaving();
   const me = state.me;
   const isIn = me !== undefined && (me.state === 'joined' || me.state === 'held');
   if (!me || !isIn) return null;
-  const muted = me.muted && !pushing;
+  const { muted } = me;
   return (
     <div className={cx('keys', bar && 'inbar')}>
       <button
@@ -62,7 +63,7 @@ export function Keys({ board, state, bar }: { board: Board; state: BoardState; b
         </span>
         {t.chip.hand}
       </button>
-      <button type="button" className="key leave" onClick={() => void board.leave()}>
+      <button type="button" className="key leave" onClick={() => leaving.leave(board, true)}>
         <span className="pair">
           <Icon name="hang" size="l" />
         </span>
@@ -117,6 +118,7 @@ export function useAll(board: Board, state: BoardState) {
 export function Foot({ board, state }: { board: Board; state: BoardState }) {
   const { convoke } = useModels();
   const { t } = useI18n();
+  const leaving = useLeaving();
   const all = useAll(board, state);
   const me = state.me;
   const isIn = me !== undefined && (me.state === 'joined' || me.state === 'held');
@@ -150,12 +152,18 @@ export function Foot({ board, state }: { board: Board; state: BoardState }) {
       ) : (
         <div className="twobuttons">
           {state.actions.has('join') && (
-            <Button look={coming ? 'plain' : 'primary'} touch icon="phone" className="grow" onClick={() => void board.join()}>
+            <Button
+              look={coming ? 'plain' : 'primary'}
+              touch
+              icon="phone"
+              className="grow"
+              onClick={() => leaving.first(() => void board.join(), state.id, true)}
+            >
               {t.board.joinHere}
             </Button>
           )}
           {coming && state.actions.has('leave') && (
-            <Button touch icon="hang" className="grow" onClick={() => void board.leave()}>
+            <Button touch icon="hang" className="grow" onClick={() => leaving.leave(board, true)}>
               {t.board.leave}
             </Button>
           )}

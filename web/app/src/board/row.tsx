@@ -23,16 +23,18 @@ interface FrameProps {
   /** What the row opens on a telephone screen. */
   menu?: (trigger: Parameters<typeof DropMenu>[0]['trigger']) => ReactNode;
   flash?: number | undefined;
+  /** What keeps the row apart from others, and the heading it stands under. */
+  id?: { key: string; under: GroupName };
 }
 
 /** A highlight is shown for a change that is not older than this. */
 const FLASH_MS = 1_600;
 
 /** The same columns before and during the call, so nothing jumps when it starts. */
-export function RowFrame({ person, name, mark, place, state, note, acts, menu, flash }: FrameProps) {
+export function RowFrame({ person, name, mark, place, state, note, acts, menu, flash, id }: FrameProps) {
   const narrow = useMedia(NARROW);
   return (
-    <li className="row">
+    <li className="row" data-row={id?.key} data-group={id?.under}>
       {flash !== undefined && clock.now() - flash < FLASH_MS && <span key={flash} className="flash" aria-hidden="true" />}
       <Avatar person={person} size={narrow ? 'lg' : 'm'} />
       <div className="grow">
@@ -168,11 +170,14 @@ function run(board: Board, row: BoardRow, action: BoardAction, text: (person: Pe
 interface BoardLineProps {
   board: Board;
   row: BoardRow;
+  /** The group that it belongs to. */
   group: GroupName;
+  /** The heading that it stands under, for a while perhaps another one's. */
+  under: GroupName;
 }
 
 /** One participant of the live board. */
-export const BoardLine = memo(function BoardLine({ board, row, group }: BoardLineProps) {
+export const BoardLine = memo(function BoardLine({ board, row, group, under }: BoardLineProps) {
   const { view } = useModels();
   const { t, language } = useI18n();
   const narrow = useMedia(NARROW);
@@ -341,6 +346,7 @@ export const BoardLine = memo(function BoardLine({ board, row, group }: BoardLin
       }
       note={noteOf(row, language, t)}
       flash={row.changedAt}
+      id={{ key: row.key, under }}
       {...(anything ? { menu } : {})}
       acts={
         <>

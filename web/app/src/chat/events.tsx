@@ -2,11 +2,11 @@ import { useCalls } from '../board/calls.ts';
 import { plain } from '../i18n/format.ts';
 import { useI18n } from '../i18n/index.tsx';
 import type { CallLineItem, InvitationItem } from '../model.ts';
-import { AnswerButtons } from '../ringing/answer.tsx';
+import { AnswerButtons, leavesWords } from '../ringing/answer.tsx';
 import { useModels } from '../shell/models.tsx';
 import { usePick } from '../store.ts';
 import { Icon } from '../ui/icon.tsx';
-import { Avatar, Button, cx, Timer } from '../ui/parts.tsx';
+import { Avatar, Button, cx, ProblemNotice, Timer } from '../ui/parts.tsx';
 
 /** A call as a line: started, who took part, how long; missed: Call back. */
 export function Call({ item }: { item: CallLineItem }) {
@@ -85,6 +85,7 @@ export function InvitationCard({ item }: { item: InvitationItem }) {
       <div className="grow">
         <p className="hd">
           <b>{item.mine ? t.common.you : item.from.name}</b>
+          {!item.mine && item.from.unconfirmed && <span className="soft t12 cut">{item.from.user}</span>}
           <time dateTime={new Date(item.at).toISOString()} data-tip={format.full(item.at)}>
             {format.time(item.at)}
           </time>
@@ -120,7 +121,8 @@ export function InvitationCard({ item }: { item: InvitationItem }) {
               <AnswerButtons invitation={ringing ?? item} places={ringing?.places} answering={ringing?.answering ?? false} />
             </div>
           )}
-          {open && ringing?.leaves && <p className="note">{t.invitation.leaves(ringing.leaves)}</p>}
+          {open && ringing?.leaves && <p className="note">{leavesWords(ringing.leaves, t)}</p>}
+          {item.problem && <ProblemNotice problem={item.problem} />}
           {item.note && <p className="note">{t.quoted(item.note)}</p>}
         </div>
       </div>

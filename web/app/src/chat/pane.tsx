@@ -1,10 +1,11 @@
-import { useEffect, useMemo } from 'react';
+import { useMemo } from 'react';
 import { useCalls } from '../board/calls.ts';
 import { plain } from '../i18n/format.ts';
 import { useI18n } from '../i18n/index.tsx';
 import type { Chat, Person } from '../model.ts';
 import { useModels } from '../shell/models.tsx';
 import { BackButton, PaneTabs } from '../shell/panes.tsx';
+import { useTitled } from '../shell/title.ts';
 import { useStore } from '../store.ts';
 import { DropMenu, MenuItem, MenuLine } from '../ui/float.tsx';
 import { Icon } from '../ui/icon.tsx';
@@ -27,12 +28,7 @@ export function ChatPane({ user }: { user: string }) {
 function WithAccount({ chat }: { chat: Chat }) {
   const state = useStore(chat);
   const { t } = useI18n();
-  useEffect(() => {
-    document.title = `${state.with.name} · Convoke`;
-    return () => {
-      document.title = 'Convoke';
-    };
-  }, [state.with.name]);
+  useTitled(state.with.name);
   return (
     <section className="chat" aria-label={`${t.chat.label}: ${state.with.name}`} data-screen="chat">
       <Header person={state.with} user={state.with.user ?? state.with.id} />
@@ -89,7 +85,7 @@ function Header({ person, user }: { person: Person; user?: string }) {
         </span>
         <div className="ti">
           <h1 className="cut">{plain(person.name)}</h1>
-          <p className="cut">{say}</p>
+          <p className="cut">{person.unconfirmed ? `${person.user} · ${say}` : say}</p>
         </div>
         <IconButton
           icon={person.favourite ? 'starred' : 'star'}
@@ -113,7 +109,7 @@ function CallButton({ person, user }: { person: Person; user?: string }) {
   const placeWord = usePlaceWord();
   if (calls.running) {
     return (
-      <Button icon="plus" className="touchy" onClick={() => calls.addToCall(person)}>
+      <Button icon="plus" className="touchy" onClick={() => calls.addToCall([person])}>
         {t.chat.addToCall}
       </Button>
     );

@@ -1,5 +1,6 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { type KeyboardEvent, type MouseEvent, memo, useLayoutEffect, useMemo, useRef } from 'react';
+import { useLeaving } from '../board/leaving.ts';
 import { useI18n } from '../i18n/index.tsx';
 import type { ChatSummary, LiveConference, Person } from '../model.ts';
 import { useModels } from '../shell/models.tsx';
@@ -124,11 +125,13 @@ function Head({ section }: { section: 'live' | 'favourites' | 'contacts' | 'chat
 const Live = memo(function Live({ live }: { live: LiveConference }) {
   const { convoke, view } = useModels();
   const { t } = useI18n();
+  const leaving = useLeaving();
   const open = () => {
     convoke.conferences.openBoard(live.id);
-    view.patch({ board: view.get().board === 'popped' ? 'popped' : 'docked' });
+    view.patch({ board: view.get().board === 'popped' ? 'popped' : 'docked', behind: convoke.conferences.get().composer });
     view.show('board');
   };
+  const join = () => void convoke.conferences.join(live.id).then(open);
   return (
     <div className={cx('conf', live.open && 'here')}>
       <button type="button" className="r opens" data-entry onClick={open}>
@@ -149,7 +152,7 @@ const Live = memo(function Live({ live }: { live: LiveConference }) {
             {t.left.youAreIn}
           </span>
         ) : (
-          <Button small aria-label={t.left.joinNamed(live.title)} onClick={() => void convoke.conferences.join(live.id).then(open)}>
+          <Button small aria-label={t.left.joinNamed(live.title)} onClick={() => leaving.first(join, live.id)}>
             {t.left.join}
           </Button>
         )}

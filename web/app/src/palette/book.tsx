@@ -28,7 +28,7 @@ export default function Book({ book, onClose }: BookProps) {
   const [text, setText] = useState('');
   const [chosen, setChosen] = useState<readonly Person[]>([]);
   const [adding, setAdding] = useState(false);
-  const found = useSuggestions(convoke.people, text);
+  const found = useSuggestions(convoke.people, text).people;
   const list = text.trim() === '' ? state.contacts : found;
   const scroll = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer({

@@ -1,12 +1,13 @@
 import { type KeyboardEvent, useEffect, useId, useMemo, useRef, useState } from 'react';
 import { useCalls } from '../board/calls.ts';
+import { useLeaving } from '../board/leaving.ts';
 import { useI18n } from '../i18n/index.tsx';
 import type { Person } from '../model.ts';
 import { useModels } from '../shell/models.tsx';
 import { Modal } from '../ui/float.tsx';
 import { Icon, type IconName } from '../ui/icon.tsx';
 import { Avatar, cx } from '../ui/parts.tsx';
-import { namesSeveral, useSuggestions } from '../ui/people-input.ts';
+import { meant, namesSeveral, useSuggestions } from '../ui/people-input.ts';
 import { Suggestion } from '../ui/suggestion.tsx';
 import './palette.css';
 
@@ -23,6 +24,7 @@ function useCommands(): readonly Command[] {
   const { convoke, view } = useModels();
   const { t } = useI18n();
   const calls = useCalls();
+  const leaving = useLeaving();
   return useMemo(() => {
     const board = convoke.conferences.get().board;
     const state = board?.get();
@@ -48,7 +50,7 @@ function useCommands(): readonly Command[] {
             run: () => void (me.hand ? board.lowerHand() : board.raiseHand()),
           }
         : undefined,
-      isIn && board ? { id: 'leave', icon: 'hang', label: t.board.leave, run: () => void board.leave() } : undefined,
+      isIn && board ? { id: 'leave', icon: 'hang', label: t.board.leave, run: () => leaving.leave(board) } : undefined,
       { id: 'book', icon: 'book', label: t.left.book, run: () => view.patch({ book: {} }) },
       { id: 'telephones', icon: 'phone', label: t.telephones.title, run: () => view.go({ page: 'telephones' }) },
       { id: 'settings', icon: 'gear', label: t.settings.title, run: () => view.go({ page: 'settings' }) },
@@ -58,7 +60,7 @@ function useCommands(): readonly Command[] {
       { id: 'keys', icon: 'keyboard', label: t.keys.title, run: () => view.patch({ help: true }) },
     ];
     return list.filter((one) => one !== false && one !== undefined);
-  }, [convoke, view, calls, t]);
+  }, [convoke, view, calls, leaving, t]);
 }
 
 /** The words that are complete, and the one that is being typed. */
@@ -82,8 +84,13 @@ export default function Palette({ onClose }: { onClose: () => void }) {
   const id = useId();
   const wanted = text.trim().toLocaleLowerCase();
   const found = useSuggestions(convoke.people, text);
+  const newest = useRef(text);
+  newest.current = text;
   const taken = new Set(chosen.map((one) => (typeof one === 'string' ? one : one.id)));
-  const people = (wanted === '' ? convoke.people.get().favourites.slice(0, 5) : found).filter((person) => !taken.has(person.id));
+  const offered = wanted === '' ? convoke.people.get().favourites.slice(0, 5) : found.people;
+  const people = offered.filter((person) => !taken.has(person.id));
+  /** What is marked, if it was found for what is typed now. */
+  const marked = (): Person | string => (wanted === '' ? (people[at] ?? '') : meant({ for: found.for, people }, at, text));
   const fitting = chosen.length > 0 ? [] : commands.filter((one) => wanted === '' || one.label.toLocaleLowerCase().includes(wanted));
   const count = people.length + fitting.length;
   useEffect(() => {
@@ -103,19 +110,26 @@ export default function Palette({ onClose }: { onClose: () => void }) {
     onClose();
     view.go({ page: 'chat', user: person.user ?? person.id });
   };
-  const everyone = (): readonly (Person | string)[] => {
-    const current = people[at];
-    if (wanted === '') return chosen;
-    return current && at < people.length ? [...chosen, current] : [...chosen, text.trim()];
-  };
+  const everyone = (): readonly (Person | string)[] => (wanted === '' ? chosen : [...chosen, marked()]);
   const call = () => {
     const all = everyone();
     if (all.length === 0) return;
     onClose();
-    calls.call(all);
+    if (calls.running) calls.addToCall(all);
+    else calls.call(all);
   };
   const enter = () => {
-    const person = people[at];
+    const one = marked();
+    const person = typeof one === 'string' ? undefined : one;
+    // What is shown was found for something else: whoever is found first for this is meant, unless somebody goes on typing.
+    if (wanted !== '' && found.for !== text.trim() && !fitting[at - people.length]) {
+      void convoke.people.search(text).then(([first]) => {
+        if (!first || newest.current !== text) return;
+        if (chosen.length > 0) choose(first);
+        else write(first);
+      });
+      return;
+    }
     if (chosen.length > 0) {
       if (person && wanted !== '') choose(person);
       else if (wanted === '' && chosen.length === 1 && typeof chosen[0] === 'object') write(chosen[0]);
@@ -141,8 +155,7 @@ export default function Palette({ onClose }: { onClose: () => void }) {
     }
     // A comma takes the person that is marked; a whole pasted line is taken as it is.
     const { done, last } = splitNames(next);
-    const first = people[at];
-    const add: (Person | string)[] = done.length === 1 && first && wanted !== '' ? [first] : done;
+    const add: readonly (Person | string)[] = done.length === 1 && wanted !== '' && done[0] === text.trim() ? [marked()] : done;
     setChosen((now) => [...now, ...add]);
     setText(last);
     setAt(0);
@@ -274,7 +287,7 @@ export default function Palette({ onClose }: { onClose: () => void }) {
           </span>
           <button type="button" className="btn small" disabled={everyone().length === 0} onClick={call}>
             <Icon name="phone" />
-            {t.palette.callAll}
+            {calls.running ? t.palette.addAll : t.palette.callAll}
             <kbd>Ctrl Enter</kbd>
           </button>
         </div>

@@ -1,6 +1,8 @@
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
+import { useLeaving } from '../board/leaving.ts';
+import type { Words } from '../i18n/en.ts';
 import { useI18n } from '../i18n/index.tsx';
-import type { Invitation, InvitationAnswer, InvitationItem, Place } from '../model.ts';
+import type { HereConference, Invitation, InvitationAnswer, InvitationItem, Place } from '../model.ts';
 import { useModels } from '../shell/models.tsx';
 import { useStore } from '../store.ts';
 import { DropMenu, MenuItem, MenuLine } from '../ui/float.tsx';
@@ -22,6 +24,7 @@ export function AnswerButtons({ invitation, places, answering, large }: AnswerPr
   const { t } = useI18n();
   const placeWord = usePlaceWord();
   const mine = useStore(convoke.telephones).list;
+  const leaving = useLeaving();
   const [writing, setWriting] = useState(false);
   const offered: readonly Place[] =
     places ?? mine.map((one) => ({ id: one.label, label: one.label, kind: one.kind, number: one.number, default: one.default }));
@@ -29,21 +32,20 @@ export function AnswerButtons({ invitation, places, answering, large }: AnswerPr
     void convoke.conferences.answer(invitation, answer, note).then((done) => {
       if (!done || answer === 'decline') return;
       convoke.conferences.openBoard(invitation.conference);
-      if (view.get().board !== 'popped') view.patch({ board: 'docked' });
+      view.patch({ behind: convoke.conferences.get().composer, ...(view.get().board === 'popped' ? {} : { board: 'docked' }) });
       view.show('board');
     });
+  };
+  // What is left is said beside the buttons; it is asked only where it may end for others.
+  const join = () => {
+    const { here } = convoke.conferences.get();
+    if (here?.owner && here.others > 0) leaving.first(() => give('join'), invitation.conference);
+    else give('join');
   };
   if (writing) return <Writing onCancel={() => setWriting(false)} onSend={(note) => give('decline', note)} large={large} />;
   return (
     <>
-      <Button
-        icon="phone"
-        look="primary"
-        touch={large === true}
-        className={cx(large && 'grow')}
-        disabled={answering}
-        onClick={() => give('join')}
-      >
+      <Button icon="phone" look="primary" touch={large === true} className={cx(large && 'grow')} disabled={answering} onClick={join}>
         {t.invitation.joinHere}
       </Button>
       <DropMenu
@@ -70,7 +72,10 @@ export function AnswerButtons({ invitation, places, answering, large }: AnswerPr
           onClick={() =>
             view.patch({
               number: {
-                give: (number) => give({ callAt: { id: `number:${number}`, label: number, kind: 'number', number } }),
+                give: (text) => {
+                  const number = text.replace(/[^+0-9]/g, '');
+                  give({ callAt: { id: `number:${number}`, label: text, kind: 'number', number } });
+                },
               },
             })
           }
@@ -112,11 +117,20 @@ export function AnswerButtons({ invitation, places, answering, large }: AnswerPr
   );
 }
 
+/** What becomes of the call that is left by joining. */
+export function leavesWords({ title, owner, others }: HereConference, t: Words): string {
+  if (others === 0) return t.invitation.leavesAlone(title);
+  return owner ? t.invitation.leavesOwned(title) : t.invitation.leaves(title);
+}
+
 const NOTE_MAX = 200;
 
 function Writing({ onCancel, onSend, large }: { onCancel: () => void; onSend: (note: string) => void; large?: boolean | undefined }) {
   const { t } = useI18n();
   const [text, setText] = useState('');
+  const input = useRef<HTMLInputElement>(null);
+  // The person has just chosen to write.
+  useEffect(() => input.current?.focus(), []);
   return (
     <form
       className="decline"
@@ -131,8 +145,7 @@ function Writing({ onCancel, onSend, large }: { onCancel: () => void; onSend: (n
         placeholder={t.invitation.ownPlaceholder}
         value={text}
         maxLength={NOTE_MAX}
-        // The person has just chosen to write.
-        ref={(element) => element?.focus()}
+        ref={input}
         onChange={(event) => setText(event.target.value)}
         onKeyDown={(event) => event.key === 'Escape' && onCancel()}
       />

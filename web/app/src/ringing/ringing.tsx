@@ -7,7 +7,7 @@ import { Icon } from '../ui/icon.tsx';
 import { Avatar, ProblemNotice, Timer } from '../ui/parts.tsx';
 import { usePlaceWord } from '../ui/place.tsx';
 import { startRinging, stopRinging } from '../voice/ring.ts';
-import { AnswerButtons } from './answer.tsx';
+import { AnswerButtons, leavesWords } from './answer.tsx';
 import './ringing.css';
 
 /** So many sheets are shown over each other, one on a narrow screen; the others are counted. */
@@ -49,6 +49,7 @@ function Sheet({ invitation }: { invitation: Invitation }) {
         <Avatar person={invitation.from} size="xl" />
         <div className="grow">
           <h2 className="t16 strong cut">{title}</h2>
+          {invitation.from.unconfirmed && <p className="soft t12 cut">{invitation.from.user}</p>}
           <p className="soft cut">
             {invitation.title}
             {invitation.since !== undefined && (
@@ -73,7 +74,7 @@ function Sheet({ invitation }: { invitation: Invitation }) {
           </>
         )}
       </dl>
-      {invitation.leaves && <p className="leaves">{t.invitation.leaves(invitation.leaves)}</p>}
+      {invitation.leaves && <p className="leaves">{leavesWords(invitation.leaves, t)}</p>}
       {invitation.problem && <ProblemNotice problem={invitation.problem} className="sheetproblem" />}
       <div className="act">
         <AnswerButtons invitation={invitation} places={invitation.places} answering={invitation.answering} large />

@@ -188,24 +188,28 @@ function Sound() {
   );
 }
 
+/** Asks the browser; false where it does not let pages of this address do that (plain http). */
+export function openLinksHere(): boolean {
+  try {
+    for (const scheme of ['tel', 'sip']) navigator.registerProtocolHandler(scheme, `${location.origin}/call?to=%s`);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Has the browser open telephone links here. The links fill the list and never call. */
 function Links() {
   const { t } = useI18n();
-  const [done, setDone] = useState(false);
+  const [done, setDone] = useState<boolean | undefined>();
   return (
     <Group title={t.settings.links} say={t.settings.linksSay}>
-      <Button
-        icon="link"
-        onClick={() => {
-          for (const scheme of ['tel', 'sip']) navigator.registerProtocolHandler(scheme, `${location.origin}/call?to=%s`);
-          setDone(true);
-        }}
-      >
+      <Button icon="link" onClick={() => setDone(openLinksHere())}>
         {t.settings.linksButton}
       </Button>
-      {done && (
+      {done !== undefined && (
         <p className="soft t12" role="status">
-          {t.settings.linksDone}
+          {done ? t.settings.linksDone : t.settings.linksNot}
         </p>
       )}
     </Group>

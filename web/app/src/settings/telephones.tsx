@@ -23,6 +23,11 @@ export function moved<T>(list: readonly T[], from: number, to: number): T[] {
   return next;
 }
 
+/** With one that was taken away, where it stood: whatever was changed meanwhile stays. */
+export function putBack(list: readonly Telephone[], gone: Telephone, index: number): readonly Telephone[] {
+  return list.some((one) => one.label === gone.label) ? list : list.toSpliced(index, 0, { ...gone, default: false });
+}
+
 /** Exactly one is the usual one, as long as there is any. */
 export function withUsual(list: readonly Telephone[], label: string | undefined): Telephone[] {
   const usual = list.some((one) => one.label === label) ? label : list[0]?.label;
@@ -40,12 +45,13 @@ export default function Telephones() {
   useEffect(() => void telephones.load(), [telephones]);
   const list = state.list;
   const usual = list.find((one) => one.default)?.label;
-  const save = (next: readonly Telephone[], label = usual) => void telephones.save(withUsual(next, label));
+  const save = (next: readonly Telephone[], label = next.find((one) => one.default)?.label) => void telephones.save(withUsual(next, label));
   const remove = (index: number) => {
     const gone = list[index];
     if (!gone) return;
     save(list.filter((_, at) => at !== index));
-    toast({ text: t.telephones.removed(gone.label), action: { label: t.common.undo, run: () => save(list) } });
+    const run = () => save(putBack(telephones.get().list, gone, index), gone.default ? gone.label : undefined);
+    toast({ text: t.telephones.removed(gone.label), action: { label: t.common.undo, run } });
   };
   return (
     <section className="page" aria-label={t.telephones.title} data-screen="telephones">

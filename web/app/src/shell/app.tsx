@@ -14,6 +14,7 @@ import { linkTargets } from './links.ts';
 import { type Models, ModelsProvider, useModels } from './models.tsx';
 import { useNotices } from './notices.ts';
 import { SignIn } from './sign-in.tsx';
+import { useTitle } from './title.ts';
 import { useKeys } from './use-keys.ts';
 import { applyTheme, memory } from './window.ts';
 import '../ui/tokens.css';
@@ -33,6 +34,7 @@ const Palette = lazily(() => import('../palette/palette.tsx'));
 const Book = lazily(() => import('../palette/book.tsx'));
 const Help = lazily(() => import('./help.tsx'));
 const NumberDialog = lazily(() => import('./number.tsx'));
+const LeaveAsk = lazily(() => import('../board/leave.tsx'));
 
 const LANGUAGE_KEY = 'convoke.language';
 
@@ -107,7 +109,6 @@ function Unreachable() {
 /** List, chat and board beside each other, or one at a time. */
 function Shell({ silent }: { silent: boolean }) {
   const { convoke, view } = useModels();
-  const { t } = useI18n();
   const state = useStore(view);
   const conferences = useStore(convoke.conferences);
   const narrow = useMedia(NARROW);
@@ -115,7 +116,7 @@ function Shell({ silent }: { silent: boolean }) {
   useKeys();
   useNotices();
   useCallLink();
-  useUnreadTitle();
+  useTitle();
 
   const there = conferences.board !== undefined || conferences.composer !== undefined;
   const boardState = useMaybe(conferences.board);
@@ -129,9 +130,7 @@ function Shell({ silent }: { silent: boolean }) {
   const onList = narrow && state.pane === 'list';
   // What is not seen is not there: a chat behind the list must not be taken for read.
   const mainShown = !onList && (wide || state.pane !== 'board' || !boardShown);
-  // A list that is made during a call stands in the board's place: the call stays at hand.
-  const covered = conferences.composer !== undefined && boardState !== undefined && boardState.state !== 'ended';
-  const bar = there && (covered || (narrow ? state.pane !== 'board' || !boardShown : shrunk || (!wide && !popped && !boardShown)));
+  const bar = there && (narrow ? state.pane !== 'board' || !boardShown : shrunk || (!wide && !popped && !boardShown));
   useEffect(() => {
     // The code of the board comes while the person still looks.
     const timer = setTimeout(() => void untilThere(loadBoard), 2_000);
@@ -143,6 +142,7 @@ function Shell({ silent }: { silent: boolean }) {
     <>
       {state.book?.pick && <Book book={state.book} onClose={() => view.patch({ book: undefined })} />}
       {state.number?.board && <NumberDialog asked={state.number} onClose={() => view.patch({ number: undefined })} />}
+      {state.leaving?.inBoard && <LeaveAsk leaving={state.leaving} onClose={() => view.patch({ leaving: undefined })} />}
     </>
   );
   return (
@@ -151,6 +151,14 @@ function Shell({ silent }: { silent: boolean }) {
       data-pane={!there && state.pane === 'board' ? 'main' : state.pane}
       data-phase={boardState?.state}
     >
+      {conferences.ringing.length > 0 && (
+        // First in the page, so that the keyboard comes by it before everything else.
+        <div className="ringing">
+          <Suspense>
+            <Ringing silent={silent} />
+          </Suspense>
+        </div>
+      )}
       <div className="leftside" role={onList ? 'main' : undefined}>
         <Left />
         {bar && !narrow && (
@@ -195,23 +203,14 @@ function Shell({ silent }: { silent: boolean }) {
           </Popout>
         </Suspense>
       )}
-      {conferences.ringing.length > 0 && (
-        <div className="ringing">
-          <Suspense>
-            <Ringing silent={silent} />
-          </Suspense>
-        </div>
-      )}
       <Suspense>
         {state.palette && <Palette onClose={() => view.patch({ palette: false })} />}
         {state.help && <Help onClose={() => view.patch({ help: false })} />}
         {state.book && !state.book.pick && <Book book={state.book} onClose={() => view.patch({ book: undefined })} />}
         {state.number && !state.number.board && <NumberDialog asked={state.number} onClose={() => view.patch({ number: undefined })} />}
+        {state.leaving && !state.leaving.inBoard && <LeaveAsk leaving={state.leaving} onClose={() => view.patch({ leaving: undefined })} />}
         {!popped && ofBoard}
       </Suspense>
-      <span className="sr" aria-live="polite">
-        {conferences.problem ? t.problem[conferences.problem.code].what : ''}
-      </span>
     </div>
   );
 }
@@ -298,14 +297,4 @@ function useCallLink(): void {
     convoke.conferences.compose(targets);
     view.patch({ board: 'docked', pane: 'board', route: { page: 'home' } });
   }, [convoke, view]);
-}
-
-/** Unread messages in the tab's title. */
-function useUnreadTitle(): void {
-  const { convoke } = useModels();
-  const unread = usePick(convoke.chats, (state) => state.unread);
-  useEffect(() => {
-    const bare = document.title.replace(/^\(\d+\) /, '');
-    document.title = unread > 0 ? `(${unread}) ${bare}` : bare;
-  }, [unread]);
 }

@@ -7,6 +7,7 @@ export default function Help({ onClose }: { onClose: () => void }) {
   const { t } = useI18n();
   const everywhere: [string, string][] = [
     ['Ctrl K', t.keys.palette],
+    ['Ctrl Shift L', t.keys.ring],
     ['Enter', t.keys.send],
     ['Shift Enter', t.keys.newline],
     ['↑ ↓', t.keys.move],

@@ -26,6 +26,10 @@ describe('keys of the call', () => {
     expect(callKey(press(' ', 'Space', { ctrlKey: true, shiftKey: true }), false)).toBe('talk');
     expect(callKey(press('?', 'Slash', { ctrlKey: true, shiftKey: true }), false)).toBe('help');
   });
+  it('lead to who calls, from everywhere', () => {
+    expect(callKey(press('L', 'KeyL', { ctrlKey: true, shiftKey: true }), false)).toBe('ring');
+    expect(callKey(press('l', 'KeyL'), true)).toBeUndefined();
+  });
   it('leave other shortcuts alone', () => {
     expect(callKey(press('m', 'KeyM', { ctrlKey: true }), true)).toBeUndefined();
     expect(callKey(press('h', 'KeyH', { metaKey: true }), true)).toBeUndefined();

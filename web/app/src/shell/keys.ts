@@ -1,5 +1,5 @@
 /** What a key does in a call. */
-export type CallKey = 'mute' | 'talk' | 'hand' | 'people' | 'help';
+export type CallKey = 'mute' | 'talk' | 'hand' | 'people' | 'help' | 'ring';
 
 /** Whether letters typed there are text. */
 export function takesText(target: EventTarget | null): boolean {
@@ -21,6 +21,8 @@ export function callKey(
   if (event.altKey || event.metaKey) return undefined;
   const everywhere = event.ctrlKey && event.shiftKey;
   if (!everywhere && (event.ctrlKey || !inCall)) return undefined;
+  // Who calls is answered from everywhere, and by no single letter.
+  if (everywhere && (event.key.toLowerCase() === 'l' || event.code === 'KeyL')) return 'ring';
   if (event.key === '?' || (everywhere && event.code === 'Slash')) return 'help';
   if (event.shiftKey && !everywhere) return undefined;
   const byLetter = { m: 'mute', h: 'hand', p: 'people' } as const;

@@ -1,5 +1,5 @@
 import { useI18n } from '../i18n/index.tsx';
-import { useMaybe, usePick, useStore } from '../store.ts';
+import { usePick } from '../store.ts';
 import { Badge, IconButton } from '../ui/parts.tsx';
 import { useModels } from './models.tsx';
 
@@ -30,14 +30,4 @@ export function PaneTabs() {
       </button>
     </div>
   );
-}
-
-/** Whether there is anything on the board. */
-export function useBoardThere() {
-  const { convoke } = useModels();
-  const board = usePick(convoke.conferences, (state) => state.board);
-  const composer = usePick(convoke.conferences, (state) => state.composer);
-  const state = useMaybe(board);
-  const session = useStore(convoke.session);
-  return { board, composer, state, online: session.status === 'online' };
 }

@@ -42,6 +42,14 @@ export function useKeys(): void {
           view.show('board');
           setTimeout(() => focusAdd.set((n) => n + 1));
           return;
+        case 'ring': {
+          // Only when it is asked for: whoever types is not interrupted by a call.
+          const answer = document.querySelector<HTMLElement>('.sheet .act button:not([disabled])');
+          if (!answer) return;
+          event.preventDefault();
+          answer.focus();
+          return;
+        }
         case 'mute':
           if (!board || !me || me.mutedByModerator || event.repeat) return;
           event.preventDefault();
@@ -54,18 +62,19 @@ export function useKeys(): void {
           return;
         case 'talk': {
           if (talked) event.preventDefault();
-          if (!board || talked || !me?.muted || me.mutedByModerator) return;
-          const onControl = !everywhere && target?.closest?.('button, a, [role="menuitem"]') !== null;
-          if (!onControl) event.preventDefault();
-          if (event.repeat || talking !== undefined) return;
+          if (!board || talked || event.repeat || talking !== undefined) return;
+          // The board knows whether there is anything to lift: its state may be behind the key.
           const begin = () => {
             talking = undefined;
-            talked = true;
-            board.pushToTalk(true);
-            talkingOn = board;
+            talked = board.pushToTalk(true);
+            talkingOn = talked ? board : undefined;
           };
-          if (onControl) talking = setTimeout(begin, TALK_AFTER_MS);
-          else begin();
+          if (!everywhere && target?.closest?.('button, a, [role="menuitem"]')) {
+            talking = setTimeout(begin, TALK_AFTER_MS);
+            return;
+          }
+          begin();
+          if (talked) event.preventDefault();
           return;
         }
       }
@@ -87,8 +96,15 @@ export function useKeys(): void {
       page.addEventListener('keydown', down);
       page.addEventListener('keyup', up, true);
       page.addEventListener('blur', stop);
+      if (page !== window) page.addEventListener('pagehide', gone);
+    };
+    const gone = (event: Event) => {
+      const page = event.currentTarget as Window;
+      leave(page);
+      pages.delete(page);
     };
     const leave = (page: Window) => {
+      page.removeEventListener('pagehide', gone);
       page.removeEventListener('keydown', down);
       page.removeEventListener('keyup', up, true);
       page.removeEventListener('blur', stop);

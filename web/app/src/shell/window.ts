@@ -1,4 +1,4 @@
-import type { Person } from '../model.ts';
+import type { Board, Composer, Person } from '../model.ts';
 import { createStore, type Writable } from '../store.ts';
 
 /** What the middle shows. */
@@ -24,6 +24,15 @@ export interface AskedNumber {
   readonly give: (number: string) => void;
 }
 
+/** It is asked what becomes of the call that I leave. */
+export interface Leaving {
+  readonly board: Board;
+  /** What I leave it for. */
+  readonly go?: () => void;
+  /** Asked in the board's own window if it has one. */
+  readonly inBoard: boolean;
+}
+
 export interface WindowState {
   readonly route: Route;
   readonly pane: Pane;
@@ -34,6 +43,9 @@ export interface WindowState {
   readonly help: boolean;
   readonly book: { readonly pick?: (people: readonly Person[]) => void } | undefined;
   readonly number: AskedNumber | undefined;
+  readonly leaving: Leaving | undefined;
+  /** The list of whom to call next that waits behind the running board; any other one stands before it. */
+  readonly behind: Composer | undefined;
   readonly theme: ThemeChoice;
 }
 
@@ -110,6 +122,8 @@ export function createWindow(first: Partial<WindowState> = {}, address = true): 
     help: false,
     book: undefined,
     number: undefined,
+    leaving: undefined,
+    behind: undefined,
     theme: theme === 'light' || theme === 'dark' ? theme : 'system',
     ...first,
   });

@@ -82,14 +82,6 @@ export function MenuItem({ icon, children, side, bad, disabled, onClick }: ItemP
   );
 }
 
-export function MenuCaption({ children }: { children: ReactNode }) {
-  return (
-    <div className="cap" aria-hidden="true">
-      {children}
-    </div>
-  );
-}
-
 export function MenuLine() {
   return <Menu.Separator />;
 }
@@ -186,22 +178,21 @@ export function Modal({ title, say, onClose, className, children, hideTitle }: M
   );
 }
 
-/** Asks before what cannot be taken back. */
-export function Ask({
-  title,
-  say,
-  no,
-  yes,
-  onNo,
-  onYes,
-}: {
+interface AskProps {
   title: string;
   say: string;
   no: string;
   yes: string;
   onNo: () => void;
   onYes: () => void;
-}) {
+  /** What is chosen before one of the answers. */
+  children?: ReactNode;
+  /** An answer between the two. */
+  other?: ReactNode;
+}
+
+/** Asks before what cannot be taken back. */
+export function Ask({ title, say, no, yes, onNo, onYes, children, other }: AskProps) {
   const layer = useContext(LayerContext);
   return (
     <AlertDialog.Root open onOpenChange={(open) => !open && onNo()}>
@@ -210,8 +201,10 @@ export function Ask({
         <AlertDialog.Popup className="dialog">
           <AlertDialog.Title>{title}</AlertDialog.Title>
           <AlertDialog.Description className="say">{say}</AlertDialog.Description>
+          {children}
           <div className="acts">
             <AlertDialog.Close className="btn">{no}</AlertDialog.Close>
+            {other}
             <button type="button" className="btn danger" onClick={onYes}>
               {yes}
             </button>

@@ -1,25 +1,44 @@
-import { useEffect, useState } from 'react';
+import { useEffect, useMemo, useState } from 'react';
 import type { People, Person } from '../model.ts';
 
 /** How many suggestions are shown. */
 export const SUGGESTIONS_MAX = 8;
 
-/** Who fits what is typed; the last answer stays until the next is there, and a late one does not overwrite it. */
-export function useSuggestions(people: People, text: string): readonly Person[] {
-  const [found, setFound] = useState<readonly Person[]>([]);
+/** Who fits a text: the one that is typed now, or one before it until the answer is there. */
+export interface Suggestions {
+  readonly for: string;
+  readonly people: readonly Person[];
+}
+
+const NOBODY: Suggestions = { for: '', people: [] };
+
+/** Those I know fit at once, the directory's follow; until anybody fits, what was found before stays in sight. */
+export function useSuggestions(people: People, text: string): Suggestions {
+  const [answer, setAnswer] = useState(NOBODY);
   const wanted = text.trim();
+  const known = useMemo(
+    () => (wanted === '' ? NOBODY : { for: wanted, people: people.find(wanted).slice(0, SUGGESTIONS_MAX) }),
+    [people, wanted],
+  );
   useEffect(() => {
     if (wanted === '') {
-      setFound([]);
+      setAnswer(NOBODY);
       return;
     }
     let current = true;
-    void people.search(wanted).then((list) => current && setFound(list.slice(0, SUGGESTIONS_MAX)));
+    void people.search(wanted).then((list) => current && setAnswer({ for: wanted, people: list.slice(0, SUGGESTIONS_MAX) }));
     return () => {
       current = false;
     };
   }, [people, wanted]);
-  return found;
+  if (wanted === '') return NOBODY;
+  return answer.for === wanted || known.people.length === 0 ? answer : known;
+}
+
+/** What Enter means: the person that is marked, if they were found for what is typed now; else the text as it is. */
+export function meant(found: Suggestions, at: number, text: string): Person | string {
+  const wanted = text.trim();
+  return (found.for === wanted && found.people[at]) || wanted;
 }
 
 /** Whether text names several people, or is a line of addresses: it is taken as a whole then. */

@@ -5,7 +5,8 @@ let player: AudioContext | undefined;
 let ringing: ReturnType<typeof setInterval> | undefined;
 
 function once(): void {
-  if (!player) return;
+  // What is put on a player that stands still would all sound at once when it goes on.
+  if (player?.state !== 'running') return;
   const volume = new GainNode(player, { gain: 0 });
   volume.connect(player.destination);
   const start = player.currentTime + 0.02;
@@ -23,8 +24,8 @@ function once(): void {
 export function startRinging(): void {
   if (ringing !== undefined) return;
   player ??= new AudioContext();
-  void player.resume();
-  once();
+  // Allowed at once, or when the person first touches the page.
+  void player.resume().then(() => ringing !== undefined && once());
   ringing = setInterval(once, EVERY_MS);
 }
 

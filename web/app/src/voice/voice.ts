@@ -15,10 +15,8 @@ export interface VoiceSession {
   offer(): Promise<string>;
   accept(answer: string): Promise<void>;
   mute(on: boolean): void;
-  key(key: string): void;
-  level(): number;
   close(): void;
-  onEvent: (event: 'up' | 'lost' | 'device-lost') => void;
+  onEvent: (event: PeerEvent | 'device-lost' | 'device-back') => void;
 }
 
 /** The browser's sound: for the window a `Voice`, for the client library a `MediaPort`. */
@@ -48,8 +46,6 @@ export function createVoice(): BrowserVoice {
   const speaker = memory.get(SPEAKER_KEY);
   const store = createStore<VoiceState>({
     status: 'idle',
-    muted: false,
-    pushing: false,
     level: 0,
     devices: { microphones: [], speakers: [] },
     chosen: { ...(microphone ? { microphone } : {}), ...(speaker ? { speaker } : {}) },
@@ -64,13 +60,17 @@ export function createVoice(): BrowserVoice {
   let source: MediaStreamAudioSourceNode | undefined;
   let ticking: ReturnType<typeof setInterval> | undefined;
   let testing = false;
+  let muted = false;
   let session: Session | undefined;
+  /** Counts tests and calls: a microphone that comes too late for the one that wanted it is given back. */
+  let turn = 0;
+  /** Calls that wait for the microphone. */
+  let opening = 0;
 
   const track = () => stream?.getAudioTracks()[0];
   const applyMute = () => {
-    const { muted, pushing } = store.get();
     const now = track();
-    if (now) now.enabled = testing || !muted || pushing;
+    if (now) now.enabled = testing || !muted;
   };
 
   function meter(on: boolean): void {
@@ -122,8 +122,11 @@ export function createVoice(): BrowserVoice {
   }
 
   async function take(): Promise<void> {
-    if (track()?.readyState === 'live') return;
-    const fresh = await capture();
+    if (track()?.readyState !== 'live') adopt(await capture());
+  }
+
+  /** This is the microphone from now on. */
+  function adopt(fresh: MediaStream): void {
     for (const old of stream?.getTracks() ?? []) old.stop();
     stream = fresh;
     const own = track();
@@ -146,24 +149,28 @@ export function createVoice(): BrowserVoice {
     try {
       await take();
       await session?.replace();
+      session?.onEvent('device-back');
     } catch {
       // The problem is shown; a plugged-in microphone tries again (`devicechange`).
     }
   }
 
   function release(): void {
-    if (testing || session) return;
+    if (testing || session || opening > 0) return;
     meter(false);
     for (const one of stream?.getTracks() ?? []) one.stop();
     stream = undefined;
     void context?.suspend();
-    patch({ status: 'idle', muted: false, pushing: false });
+    muted = false;
+    patch({ status: 'idle' });
   }
 
   class Session implements VoiceSession {
     onEvent: VoiceSession['onEvent'] = () => {};
     #peer: Peer | undefined;
+    /** Offered; it takes over when it has connected. */
     #next: Peer | undefined;
+    #answered = false;
     #closed = false;
     #online = () => this.#tell('lost');
 
@@ -175,6 +182,7 @@ export function createVoice(): BrowserVoice {
 
     async offer(): Promise<string> {
       this.#next?.close();
+      this.#answered = false;
       patch({ status: this.#peer ? 'reconnecting' : 'connecting' });
       const peer = new Peer(stream as MediaStream, store.get().chosen.speaker, (event) => this.#heard(peer, event));
       this.#next = peer;
@@ -185,24 +193,21 @@ export function createVoice(): BrowserVoice {
       const peer = this.#next;
       if (!peer) throw new Error('an answer without an offer');
       await peer.accept(answer);
-      const old = this.#peer;
-      this.#peer = peer;
+      this.#answered = true;
+      // There is nothing that could go on until it is connected.
+      if (!this.#peer) this.#takeOver();
+    }
+
+    /** The next peer carries the sound from now on. */
+    #takeOver(): void {
+      this.#peer?.close();
+      this.#peer = this.#next;
       this.#next = undefined;
-      old?.close();
     }
 
     mute(on: boolean): void {
-      patch({ muted: on });
+      muted = on;
       applyMute();
-    }
-
-    key(key: string): void {
-      this.#peer?.key(key);
-    }
-
-    level(): number {
-      const { level, muted, pushing } = store.get();
-      return muted && !pushing ? 0 : level;
     }
 
     async replace(): Promise<void> {
@@ -228,8 +233,12 @@ export function createVoice(): BrowserVoice {
 
     #heard(peer: Peer, event: PeerEvent): void {
       if (this.#closed || (peer !== this.#peer && peer !== this.#next)) return;
-      if (event === 'up') patch({ status: 'connected' });
-      if (event === 'lost' && peer !== this.#peer) return;
+      if (event === 'up') {
+        if (peer === this.#next) this.#takeOver();
+        patch({ status: 'connected' });
+      }
+      // That of one whose answer is still awaited is for whoever asks; the former one is being replaced already.
+      else if (this.#next && (peer !== this.#next || !this.#answered)) return;
       this.#tell(event);
     }
 
@@ -250,10 +259,13 @@ export function createVoice(): BrowserVoice {
     get: store.get,
     subscribe: store.subscribe,
     async open() {
+      turn += 1;
+      opening += 1;
       patch({ status: 'asking' });
       try {
         await take();
       } catch (fault) {
+        opening -= 1;
         const code = fault instanceof MicrophoneProblem ? fault.code : 'no-sound';
         setProblem(code);
         patch({ status: session ? store.get().status : 'idle' });
@@ -261,19 +273,28 @@ export function createVoice(): BrowserVoice {
       }
       testing = false;
       session?.close();
-      await take();
+      opening -= 1;
+      muted = false;
       session = new Session();
       applyMute();
       return session;
     },
     async test() {
       if (session) return true;
+      turn += 1;
+      const mine = turn;
       patch({ status: 'asking' });
       try {
         await take();
       } catch (fault) {
+        if (mine !== turn) return false;
         setProblem(fault instanceof MicrophoneProblem ? fault.code : 'no-sound');
         patch({ status: 'idle' });
+        return false;
+      }
+      if (mine !== turn) {
+        // Nobody wants it any more, unless a call or another test took it over.
+        release();
         return false;
       }
       testing = true;
@@ -282,6 +303,7 @@ export function createVoice(): BrowserVoice {
       return true;
     },
     stopTest() {
+      if (!session) turn += 1;
       testing = false;
       applyMute();
       release();
@@ -313,26 +335,13 @@ export function createVoice(): BrowserVoice {
       }
       if (!stream) return true;
       try {
-        const fresh = await capture();
-        for (const old of stream.getTracks()) old.stop();
-        stream = fresh;
-        applyMute();
-        meter(true);
+        adopt(await capture());
         await session?.replace();
         return true;
       } catch (fault) {
         setProblem(fault instanceof MicrophoneProblem ? fault.code : 'no-sound');
         return false;
       }
-    },
-    mute(on) {
-      patch({ muted: on });
-      applyMute();
-    },
-    pushToTalk(down) {
-      if (store.get().pushing === down) return;
-      patch({ pushing: down });
-      applyMute();
     },
   };
 }

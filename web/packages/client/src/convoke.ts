@@ -3,7 +3,7 @@ import type { Channel, Platform } from './platform.js';
 import { CallsModel } from './view/calls.js';
 import { ChatsModel } from './view/chats.js';
 import { ConferencesModel } from './view/conferences.js';
-import { Core, channelOf, type Gossip } from './view/core.js';
+import { Core, channelOf, type Gossip, type SignedIn } from './view/core.js';
 import { Invitations } from './view/invitations.js';
 import { PeopleModel } from './view/people.js';
 import { SessionModel } from './view/session.js';
@@ -52,15 +52,23 @@ export function createConvoke({ server, platform }: ConvokeOptions): Convoke {
 /** The windows of one person tell each other what they did. */
 function joinWindows(core: Core): void {
   let channel: Channel | undefined;
+  let everybody: Channel | undefined;
   core.onOpen.add(({ user }) => {
     const opened = core.platform.channel?.(channelOf(user));
     channel = opened;
     if (opened) opened.onMessage = (message) => core.onGossip.tell(message as Gossip);
     core.gossip = (gossip) => opened?.post(gossip);
+    const all = core.platform.channel?.('convoke');
+    everybody = all;
+    if (all) all.onMessage = (message) => core.onSignedIn.tell((message as SignedIn).user);
+    core.tellSignedIn = (user) => all?.post({ kind: 'signed-in', user } satisfies SignedIn);
   });
   core.onClose.add(() => {
     channel?.close();
+    everybody?.close();
     channel = undefined;
+    everybody = undefined;
     core.gossip = () => {};
+    core.tellSignedIn = () => {};
   });
 }

@@ -3,7 +3,10 @@
  * the page's origin.
  */
 import { type Followed, Conferences as FollowedConferences, type FollowedState } from './conference/followed.js';
+import { WORDS } from './conference/words.js';
+import { numberOf, parsePeople } from './parse.js';
 import { type WebPlatformOptions, webPlatform } from './platform/web.js';
+import { problem, problemOf } from './problem.js';
 import { Ua } from './sip/ua.js';
 import { aorOf } from './sip/uri.js';
 import { ConferenceService } from './soap/client.js';
@@ -11,9 +14,6 @@ import { readEnvelope } from './soap/envelope.js';
 import type { Party } from './soap/service.js';
 import { uuid } from './util/ids.js';
 import { State } from './util/store.js';
-import { WORDS } from './view/board.js';
-import { problem, problemOf } from './view/problem.js';
-import { numberOf, parsePeople } from './view/resolve.js';
 import type { ConferencePhase, EndReason, LegState, Problem } from './view/types.js';
 
 /** How long connecting and signing in may take. */

@@ -52,7 +52,9 @@ export type MediaEvent =
   /** The network changed or the connection broke: a fresh offer is wanted. */
   | 'lost'
   /** The microphone is gone. */
-  | 'device-lost';
+  | 'device-lost'
+  /** It is there again, or another one is. */
+  | 'device-back';
 
 /** The sound of one call. Made by `MediaPort.open`, which asks for the microphone. */
 export interface MediaSession {
@@ -65,10 +67,6 @@ export interface MediaSession {
   accept(answer: string): Promise<void>;
   /** Silences the microphone here, at once. */
   mute(on: boolean): void;
-  /** A key of the telephone menu (RFC 4733). */
-  key(key: string): void;
-  /** The microphone's level now, 0 to 1. */
-  level(): number;
   close(): void;
   onEvent: (event: MediaEvent) => void;
 }

@@ -302,6 +302,91 @@ describe('reading', () => {
     expect(convoke.chats.get().list[0]).toMatchObject({ last: 'meanwhile', unread: 2 });
   });
 
+  describe('after a long absence', () => {
+    /** A server's log of so many messages, newest first. */
+    const log = (count: () => number) => (_: unknown, path: string) => {
+      const before = Number(/before=(\d+)/.exec(path)?.[1] ?? Number.POSITIVE_INFINITY);
+      const ids = Array.from({ length: count() }, (_, n) => count() - n).filter((id) => id < before);
+      const row = (id: number) => ({
+        id,
+        at: Date.now(),
+        from: BOB,
+        to: ALICE,
+        type: 'text',
+        text: `${id}`,
+        imdnId: `i${id}`,
+        delivered: true,
+        read: true,
+      });
+      return { messages: ids.slice(0, 50).map(row) };
+    };
+    const ids = (chat: Chat) => messages(chat).map((item) => Number(item.text));
+
+    it.each([120, 300])('%i messages are read back to what is known', async (more) => {
+      let count = 60;
+      const world = await World.online({
+        before: ({ rest }) =>
+          rest.routes.set(
+            'GET /me/chats/*',
+            log(() => count),
+          ),
+      });
+      const chat = world.convoke.chats.open(BOB);
+      await settle();
+      expect(ids(chat)[0]).toBe(11);
+      world.peer.up = false;
+      world.peer.connection.cut();
+      await settle(5_000);
+      count += more;
+      world.peer.up = true;
+      await settle(20);
+      world.convoke.session.reconnect();
+      await settle(20);
+      // What comes as it happens is no sign that nothing is missing before it.
+      world.peer.text(BOB, `i${++count}`, `${count}`, count);
+      await settle(5_000);
+      expect(ids(chat)).toEqual(Array.from({ length: count - 10 }, (_, n) => n + 11));
+    });
+
+    it('too many are left to whoever scrolls there, without a hole', async () => {
+      let count = 60;
+      const world = await World.online({
+        before: ({ rest }) =>
+          rest.routes.set(
+            'GET /me/chats/*',
+            log(() => count),
+          ),
+      });
+      const chat = world.convoke.chats.open(BOB);
+      await settle();
+      world.peer.connection.cut();
+      count = 5_000;
+      await settle(5_000);
+      expect(ids(chat)).toEqual(Array.from({ length: 500 }, (_, n) => n + 4_501));
+      expect(chat.get().hasOlder).toBe(true);
+      await chat.loadOlder();
+      expect(ids(chat)[0]).toBe(4_451);
+    });
+  });
+
+  it('marks as new what nobody saw come, at the newest place', async () => {
+    const { peer, convoke } = await World.online();
+    const chat = convoke.chats.open(BOB);
+    await settle();
+    peer.text(BOB, 'id-1', 'seen at once', 41);
+    chat.markRead();
+    await settle(2_000);
+    expect(chat.get().firstUnread).toBeUndefined();
+    peer.text(BOB, 'id-2', 'not seen', 42);
+    await settle(2_000);
+    expect(chat.get().firstUnread).toBe('id-2');
+    chat.markRead();
+    expect(chat.get().firstUnread).toBe('id-2');
+    peer.text(BOB, 'id-3', 'later', 43);
+    await settle(2_000);
+    expect(chat.get().firstUnread).toBe('id-3');
+  });
+
   it('takes plain text of old clients and hostile text as it is', async () => {
     const { peer, convoke, faults } = await World.online();
     const chat = convoke.chats.open(BOB);

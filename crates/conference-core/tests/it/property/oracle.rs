@@ -905,7 +905,10 @@ impl Seen {
     fn release(&mut self, now: Instant, input: &Input, key: &LegKey) -> Verdict {
         let said = matches!(input, Input::Leg(said, _) if *said == key);
         // Their legs are given up at once; that they are released lets whoever has the call hang up.
-        let given_up = matches!(input, Input::Lost | Input::Arrived(_));
+        let given_up = matches!(
+            input,
+            Input::Lost | Input::Arrived(_) | Input::Command { name: "call", .. }
+        );
         let participant = match self.legs.get_mut(key.leg.as_str()) {
             Some(leg) if leg.is_live() => {
                 hold!(

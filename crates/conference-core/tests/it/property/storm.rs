@@ -335,7 +335,6 @@ impl Storm {
             call: call.clone(),
             conference: conference(&name),
             user: who,
-            name: "whoever".to_owned(),
         };
         self.focus.handle_bridge(arrived, self.now);
         self.take(&Input::Arrived(&call), &words)

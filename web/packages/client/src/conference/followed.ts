@@ -101,10 +101,13 @@ export class Followed extends State<FollowedState> {
 
   /** An answer of the service told this: it is newer than what events said, or says more. */
   adopt(snapshot: Snapshot): void {
-    // What is known by events goes its own way; the answer gives the times, and all there is before the first event.
+    // What is known by events goes its own way; the answer gives the times, and all there is before the first event. A page of the roster is not
+    // the roster: it gives no more than times.
     const { known } = this.get();
-    if (!known || snapshot.version > this.#shown || snapshot.phase === 'ended') this.#show(snapshot, known);
-    this.#giveTimes(snapshot);
+    const whole = (snapshot.count ?? 0) <= snapshot.participants.length;
+    if (!whole) this.#giveTimes(snapshot);
+    else if (!known || snapshot.version > this.#shown || snapshot.phase === 'ended') this.#show(snapshot, known);
+    if (whole) this.#giveTimes(snapshot);
     if (snapshot.phase === 'ended') this.ended(undefined);
   }
 
@@ -228,8 +231,9 @@ export class Followed extends State<FollowedState> {
     const outcome = await this.#service.request({ name: 'get', conference: id, since: this.#events.snapshot.version });
     this.#learning = false;
     const answer = 'answer' in outcome ? outcome.answer : undefined;
-    if (denied && answer?.conference && answer.conference.phase !== 'ended') {
-      // It goes on, though nobody tells us how.
+    if (denied && answer?.conference) {
+      // It goes on, though nobody tells us how; or it ended with the server's former process, which nobody told at all.
+      if (answer.conference.phase === 'ended') this.ended(answer.end);
       this.adopt(answer.conference);
       return;
     }

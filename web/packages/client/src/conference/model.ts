@@ -35,6 +35,8 @@ export interface Snapshot {
   /** By the server's clock. */
   readonly started?: number;
   readonly participants: readonly Participant[];
+  /** How many are on the whole roster, of which `participants` may be a page; absent: they are the whole. */
+  readonly count?: number;
 }
 
 export interface End {
@@ -80,6 +82,11 @@ export function isIn(state: LegState | undefined): boolean {
 /** On the way in. */
 export function isCalling(state: LegState | undefined): boolean {
   return state === 'queued' || state === 'dialling' || state === 'ringing' || state === 'answered' || state === 'confirming';
+}
+
+/** Being called, or in. */
+export function isLive(state: LegState | undefined): boolean {
+  return isIn(state) || isCalling(state);
 }
 
 /** Was called, and did not get in. */

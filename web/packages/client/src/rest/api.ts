@@ -14,7 +14,7 @@ export type MessageRow = Schemas['Message'];
 export type ChatRow = Schemas['Chat'];
 export type CallRow = Schemas['CallRecord'];
 export type TelephoneRow = Schemas['Telephone'];
-export type SessionRow = Pick<Schemas['Session'], 'token' | 'expires_at'> & Partial<Schemas['Session']>;
+export type SessionRow = Pick<Schemas['Session'], 'token' | 'expiresAt'> & Partial<Schemas['Session']>;
 
 /** Entries of a page. */
 const CONTACTS = 500;
@@ -31,8 +31,9 @@ export class Api {
   renew() {
     return ask(this.rest, 'post', '/api/v1/session/renew', { open: true });
   }
-  signOut() {
-    return ask(this.rest, 'delete', '/api/v1/session');
+  /** Ends the session of this token, whatever token there is when the answer comes. */
+  signOut(token: string) {
+    return ask(this.rest, 'delete', '/api/v1/session', { headers: { Authorization: `Bearer ${token}` }, open: true });
   }
   me() {
     return ask(this.rest, 'get', '/api/v1/me');

@@ -3,7 +3,7 @@ import { Alarm, pause } from '../util/timer.js';
 import { Dialog } from './dialog.js';
 import type { SipRequest, SipResponse } from './message.js';
 import { LocalResponse, type Respond } from './transactions.js';
-import type { Ua, Usage } from './ua.js';
+import { retryAfter, type Ua, type Usage } from './ua.js';
 
 const SDP = 'application/sdp';
 /** How long it may take until somebody answers. */
@@ -29,6 +29,8 @@ export class SipCall implements Usage {
   #cancelled = false;
   #ack: SipRequest | undefined;
   #connection = 0;
+  /** Named as the device that we are, we are reached over whatever connection it has. */
+  #moves = false;
   /** The far end rings, or makes progress. */
   onRinging: () => void = () => {};
   /** Once, whoever ended it. */
@@ -48,17 +50,18 @@ export class SipCall implements Usage {
   }
 
   /**
-   * Whether it can be changed within its dialog: the road back to us leads over the connection that it began on (RFC 5626 §5.3), so over another one
-   * only a new call is reached.
+   * Whether it can be gone on with: the road back to us leads to our device (RFC 5627) where the registrar has given it an address, and else over the
+   * connection that the call began on (RFC 5626 §5.3).
    */
   get reachable(): boolean {
-    return this.up && this.#connection === this.ua.connection;
+    return this.up && (this.#moves || this.#connection === this.ua.connection);
   }
 
   /** Calls with this offer; gives the answer, or undefined when the call ended (`onEnd` says how). */
   async invite(offer: string): Promise<string | undefined> {
     this.#state = 'calling';
     this.#connection = this.ua.connection;
+    this.#moves = this.ua.state.get().gruu !== undefined;
     this.ua.add(this);
     this.#alarm.set(ANSWER_MS, () => this.hangUp());
     const response = await this.#sendInvite(offer);
@@ -87,10 +90,27 @@ export class SipCall implements Usage {
       const response = await this.#sendInvite(offer);
       if (response.ok && response.body) return { answer: response.body };
       if (response instanceof LocalResponse) return 'lost';
-      if (response.status !== 491) break;
-      await pause(this.ua.platform, GLARE_MS);
+      if (isUnknown(response)) this.#forget();
+      const soon = response.status === 500 ? retryAfter(response) * 1_000 : 0;
+      if (response.status !== 491 && soon === 0) break;
+      await pause(this.ua.platform, soon || GLARE_MS);
     }
     return 'refused';
+  }
+
+  /** Asks whether the far end still knows this call (OPTIONS within it, RFC 3261 §11): over a new connection, and changing nothing. */
+  async probe(): Promise<'there' | 'lost' | 'gone'> {
+    if (!this.up) return 'gone';
+    const response = await this.ua.send(this.#dialog.request('OPTIONS')).response;
+    if (response instanceof LocalResponse) return 'lost';
+    if (isUnknown(response)) this.#forget();
+    return response.ok ? 'there' : 'gone';
+  }
+
+  /** It is over, as whoever asked is told by the result. */
+  #forget(): void {
+    this.onEnd = () => {};
+    this.abandon();
   }
 
   /** Ends it, in whatever state it is. */
@@ -124,13 +144,18 @@ export class SipCall implements Usage {
   }
 
   onStray(response: SipResponse): void {
-    if (this.#ack && response.ok && response.cseq[1] === 'INVITE') this.ua.ack(this.#ack);
+    if (!response.ok || response.cseq[1] !== 'INVITE') return;
+    if (!this.#ack && this.#over()) {
+      // Answered after it was given up here: it is acknowledged and ended.
+      this.#acknowledge(response, response.cseq[0]);
+      this.ua.send(this.#dialog.request('BYE'));
+    } else if (this.#ack) this.ua.ack(this.#ack);
   }
 
   async #sendInvite(offer: string): Promise<SipResponse> {
     const request = this.#dialog.request('INVITE', {
       headers: [
-        ['Contact', this.ua.contact],
+        ['Contact', this.ua.device],
         ['Allow', 'BYE, CANCEL, ACK, OPTIONS, INFO'],
         ['Supported', 'outbound, gruu'],
         ['Accept', SDP],
@@ -145,12 +170,14 @@ export class SipCall implements Usage {
     });
     this.#invite = pending.sent;
     const response = await pending.response;
-    if (response.ok) {
-      this.#dialog.answered(response);
-      this.#ack = this.#dialog.request('ACK', { seq });
-      this.ua.ack(this.#ack);
-    }
+    if (response.ok) this.#acknowledge(response, seq);
     return response;
+  }
+
+  #acknowledge(response: SipResponse, seq: number): void {
+    this.#dialog.answered(response);
+    this.#ack = this.#dialog.request('ACK', { seq });
+    this.ua.ack(this.#ack);
   }
 
   #heard(): void {
@@ -171,4 +198,9 @@ export class SipCall implements Usage {
     this.ua.platform.setTimeout(() => this.ua.delete(this), 32_000);
     this.onEnd(end);
   }
+}
+
+/** RFC 3261 §12.2.1.2: the far end does not know the dialog any more. */
+function isUnknown(response: SipResponse): boolean {
+  return response.status === 481 || response.status === 408;
 }

@@ -21,7 +21,7 @@ export interface SubscriptionOptions {
   readonly urgent?: boolean;
   /**
    * A notification with a body. `first`: of a new subscription, so it says all there is. False: it cannot be used (415), and the state is asked
-   * for again.
+   * for again after a moment.
    */
   onNotify(body: string, type: string, first: boolean): boolean;
   /** It is in force or not: what was told may be old. */
@@ -38,6 +38,8 @@ export class Subscription implements Usage {
   #tries = 0;
   #first = true;
   #current = false;
+  /** The last notification could be used. */
+  #fits = true;
   readonly #alarm: Alarm;
   #forget: (() => void) | undefined;
 
@@ -83,15 +85,16 @@ export class Subscription implements Usage {
     }
     const [word, params] = readParams(request.header('Subscription-State') ?? '');
     const state = word.toLowerCase();
-    let fits = true;
-    if (request.body) {
-      fits = this.options.onNotify(request.body, request.type, this.#first);
-      if (fits) this.#first = false;
-    }
+    const fits = !request.body || this.options.onNotify(request.body, request.type, this.#first);
+    if (fits && request.body) this.#first = false;
+    this.#fits = fits;
     respond(fits ? 200 : 415, fits ? 'OK' : 'Unsupported Media Type');
     if (this.#dialog !== dialog) return;
     if (state === 'terminated') {
       this.#terminated(params.get('reason') ?? '', Number(params.get('retry-after')));
+    } else if (!fits) {
+      this.#setCurrent(false);
+      this.#alarm.set(this.#pause(), () => void this.#renew(dialog));
     } else {
       const left = Number(params.get('expires'));
       this.#setCurrent(state === 'active');
@@ -107,6 +110,7 @@ export class Subscription implements Usage {
     this.#dialog = dialog;
     this.callId = dialog.callId;
     this.#first = true;
+    this.#fits = true;
     this.ua.add(this);
     void this.#enter(dialog);
   }
@@ -139,7 +143,7 @@ export class Subscription implements Usage {
     if (response.ok) {
       dialog.answered(response);
       const granted = Number(response.header('Expires'));
-      if (!this.#first) this.#renewAfter(dialog, granted > 0 ? granted : this.#expires);
+      if (!this.#first && this.#fits) this.#renewAfter(dialog, granted > 0 ? granted : this.#expires);
       else if (!this.#alarm.armed) this.#alarm.set(FIRST_NOTIFY_MS, () => this.#begin());
       return;
     }
@@ -177,16 +181,20 @@ export class Subscription implements Usage {
   }
 
   #again(least: number, atOnce = false): void {
-    const pause = PAUSES_MS[Math.min(this.#tries, PAUSES_MS.length - 1)] ?? 0;
-    const wait = atOnce && this.#tries === 0 ? 0 : Math.max(pause, least);
-    this.#tries++;
+    const first = this.#tries === 0;
+    const wait = Math.max(this.#pause(), least);
     this.#gone();
-    this.#alarm.set(wait, () => this.#begin());
+    this.#alarm.set(atOnce && first ? 0 : wait, () => this.#begin());
+  }
+
+  /** How long to wait before the next attempt: longer each time. */
+  #pause(): number {
+    return PAUSES_MS[Math.min(this.#tries++, PAUSES_MS.length - 1)] ?? 0;
   }
 
   #renewAfter(dialog: Dialog, seconds: number): void {
     const wait = Math.max(seconds * 0.8, seconds - 60, 5) * 1_000;
-    this.#alarm.set(Math.min(wait, 2_000_000_000), () => void this.#renew(dialog));
+    this.#alarm.set(wait, () => void this.#renew(dialog));
   }
 
   /** The dialog is no more. */

@@ -89,8 +89,10 @@ export class Transactions {
     const copied = ['via', 'from', 'to', 'call-id', 'max-forwards', 'route'];
     const headers = invite.headers.filter(([name]) => copied.includes(name.toLowerCase()));
     const cancel = new SipRequest('CANCEL', invite.uri, [...headers, ['CSeq', `${invite.cseq[0]} CANCEL`]]);
-    // Its own answer says nothing that matters; the INVITE's 487 does.
+    // Its own answer says nothing that matters; the INVITE's 487 does, and where none comes in time it counts as come (§9.1).
     this.#send?.(cancel.toString());
+    const client = [...this.#clients.values()].find((one) => one.request === invite);
+    client?.alarm.set(NO_ANSWER_MS, () => this.#local(client, 408, 'Request Timeout'));
   }
 
   /** A frame came. */

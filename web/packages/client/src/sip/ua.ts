@@ -17,8 +17,12 @@ const CONNECT_MS = 10_000;
 const QUIET_MS = 25_000;
 /** How long it may take to answer. */
 const PONG_MS = 10_000;
-/** The same where there is reason to doubt. */
-const PONG_SOON_MS = 1_500;
+/** The same where there is reason to doubt: so many times what the server has taken before, within these bounds. */
+const PONG_SOON_ROUNDS = 4;
+const PONG_SOON_LEAST_MS = 400;
+const PONG_SOON_MOST_MS = 1_500;
+/** An attempt that hangs so long is given up for a fresh one when there is reason to look. */
+const HANGS_MS = 1_000;
 /** Pauses before connecting again, after the first try at once; the last is for all further ones. */
 const PAUSES_MS = [0, 1_000, 2_000, 4_000, 8_000, 15_000, 30_000] as const;
 /** A connection that held so long was a good one: the next begins with the first pause again. */
@@ -106,7 +110,10 @@ export class Ua {
   #connections = 0;
   #tries = 0;
   #onlineAt = 0;
+  #attemptAt = 0;
   #offset = 0;
+  /** How long the registrar took to answer last. */
+  #round = PONG_SOON_MOST_MS;
 
   constructor(
     readonly platform: Platform,
@@ -131,6 +138,12 @@ export class Ua {
 
   get online(): boolean {
     return this.state.get().status === 'online';
+  }
+
+  /** A Contact that leads to this device over whatever connection it has (RFC 5627), where the registrar has given it such an address. */
+  get device(): string {
+    const { gruu } = this.state.get();
+    return gruu === undefined ? this.contact : `<${gruu}>`;
   }
 
   /** The server's time of day, as far as it told it: commands say when they were sent. */
@@ -171,10 +184,11 @@ export class Ua {
   reconnect(): void {
     const { status } = this.state.get();
     if (status === 'online') {
-      this.#ping(PONG_SOON_MS);
-    } else if (status === 'offline' && this.#alarm.armed && !this.#socket) {
+      this.#ping(Math.min(Math.max(this.#round * PONG_SOON_ROUNDS, PONG_SOON_LEAST_MS), PONG_SOON_MOST_MS));
+    } else if (status !== 'stopped' && (!this.#socket || this.platform.now() - this.#attemptAt >= HANGS_MS)) {
+      this.#drop();
       this.#tries = 0;
-      this.#connect('offline');
+      this.#connect(status);
     }
   }
 
@@ -246,6 +260,7 @@ export class Ua {
     const socket = this.platform.openSocket(this.options.url, 'sip');
     this.#socket = socket;
     this.#connections++;
+    this.#attemptAt = this.platform.now();
     const mine = (handler: () => void) => () => {
       if (this.#socket === socket) handler();
     };
@@ -352,8 +367,10 @@ export class Ua {
           return;
         }
       }
+      const asked = this.platform.now();
       const response = await this.#sendRegister(register.expires).response;
       if (gone()) return;
+      this.#round = this.platform.now() - asked;
       const least = Number(response.header('Min-Expires'));
       if (response.ok) {
         register.underWay = false;

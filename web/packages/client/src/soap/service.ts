@@ -120,6 +120,7 @@ function snapshot(element: XmlElement): Snapshot {
     locked: isTrue(element.textAt('locked')),
     started: time(element.textAt('started')),
     participants: element.all('participant').map(participant),
+    count: Number(element.textAt('count')) || undefined,
   };
 }
 

@@ -1,5 +1,8 @@
 import type { Platform, Timer } from '../platform.js';
 
+/** Timers cannot wait longer (2³¹ ms) and fire at once instead; whoever waits for longer looks again then. */
+const LONGEST_MS = 2_000_000_000;
+
 /** One timer that is set anew and cleared. */
 export class Alarm {
   readonly #platform: Platform;
@@ -17,11 +20,14 @@ export class Alarm {
     this.clear();
     const own = { handle: undefined as Timer };
     this.#timer = own;
-    own.handle = this.#platform.setTimeout(() => {
-      if (this.#timer !== own) return;
-      this.#timer = undefined;
-      callback();
-    }, ms);
+    own.handle = this.#platform.setTimeout(
+      () => {
+        if (this.#timer !== own) return;
+        this.#timer = undefined;
+        callback();
+      },
+      Math.min(ms, LONGEST_MS),
+    );
   }
 
   clear(): void {

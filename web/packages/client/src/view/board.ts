@@ -1,17 +1,20 @@
 /** The live board: who is where, and everything that can be done about it. */
 import type { Followed, Seen } from '../conference/followed.js';
-import { isCalling, isIn, isNotReached } from '../conference/model.js';
+import { isCalling, isIn, isLive, isNotReached } from '../conference/model.js';
+import { WORDS } from '../conference/words.js';
+import { problem, problemOf } from '../problem.js';
 import type { Outcome } from '../soap/client.js';
 import type { ConferenceOperation, ParticipantOperation } from '../soap/service.js';
 import { State, same } from '../util/store.js';
 import { Alarm } from '../util/timer.js';
-import { type Commands, isLive } from './commands.js';
+import { conferenceActions, myActions, rowActions } from './actions.js';
+import type { Commands } from './commands.js';
 import { myPlaces, rememberPlace } from './composer.js';
 import { type Core, initialsOf, type Line, titleOf } from './core.js';
 import type { MyCall } from './my-call.js';
+import type { MyMute } from './my-mute.js';
 import { BROWSER, type PeopleModel } from './people.js';
 import { partyOf, placeFrom, placeNamed, usualPlace, withPlace } from './places.js';
-import { problem, problemOf } from './problem.js';
 import { resolvePeople } from './resolve.js';
 import type { TelephonesModel } from './telephones.js';
 import type {
@@ -27,29 +30,13 @@ import type {
   Person,
   Place,
   Problem,
+  Role,
 } from './types.js';
 
 /** How long a removal can be taken back. */
 const UNDO_MS = 8_000;
 /** The key to talk was let go: others see it as muted only now, so that two words in a row make no noise of marks. */
 const PUSH_ENDS_MS = 300;
-
-/** The states in English words. */
-export const WORDS: Readonly<Record<LegState, string>> = {
-  queued: 'Queued',
-  dialling: 'Calling',
-  ringing: 'Ringing',
-  answered: 'Connecting',
-  confirming: 'Confirming',
-  joined: 'In the call',
-  held: 'On hold',
-  left: 'Left',
-  busy: 'Busy',
-  'no-answer': 'No answer',
-  declined: 'Declined',
-  unreachable: 'Unreachable',
-  failed: 'Failed',
-};
 
 export interface BoardParts {
   readonly core: Core;
@@ -58,6 +45,7 @@ export interface BoardParts {
   readonly telephones: TelephonesModel;
   readonly commands: Commands;
   readonly myCall: MyCall;
+  readonly myMute: MyMute;
   /** Comes in with this window. */
   join(id: string): Promise<Problem | undefined>;
 }
@@ -80,7 +68,8 @@ export class BoardModel extends State<BoardState> implements Board {
   #watched = '';
   #undo: { name: string; until: number; person: Person; place: Place } | undefined;
   #mutedByModerator = false;
-  #mutedByMe = false;
+  /** The key to talk is held down, or was a moment ago. */
+  #pushing = false;
 
   constructor(followed: Followed, parts: BoardParts) {
     const { id, title, startedAt } = followed.get();
@@ -209,29 +198,27 @@ export class BoardModel extends State<BoardState> implements Board {
     return this.#mine('lowerHand', 'lower-hand');
   }
 
-  async muteMe(on: boolean): Promise<boolean> {
-    const { myCall } = this.#parts;
-    // Here at once; to the others it is told.
-    if (this.#here()) myCall.mute(on);
-    this.#mutedByMe = on;
-    const me = this.get().me;
-    if (!me || me.muted === on) return true;
-    const done = await this.#mine(on ? 'mute' : 'unmute', on ? 'mute' : 'unmute');
-    if (!done && !on && this.get().problem?.code === 'not-allowed') this.#mutedByModerator = true;
-    this.#show();
-    return done;
+  muteMe(on: boolean): Promise<boolean> {
+    this.#pushing = false;
+    this.#pushEnds.clear();
+    return this.#muteMe(on);
   }
 
-  pushToTalk(down: boolean): void {
+  pushToTalk(down: boolean): boolean {
     const { myCall } = this.#parts;
-    if (!this.#here() || this.#mutedByModerator) return;
-    myCall.mute(!down);
-    if (down) {
-      this.#pushEnds.clear();
-      void this.muteMe(false);
-    } else {
+    if (!this.#here()) return false;
+    if (!down) {
+      if (!this.#pushing || this.#pushEnds.armed) return false;
+      myCall.mute(true);
       this.#pushEnds.set(PUSH_ENDS_MS, () => void this.muteMe(true));
+      return false;
     }
+    const me = this.get().me;
+    if (!me || me.mutedByModerator || (!this.#pushing && !me.muted)) return false;
+    this.#pushEnds.clear();
+    this.#pushing = true;
+    void this.#muteMe(false);
+    return true;
   }
 
   async add(what: string | Person, place?: Place | string): Promise<AddNotice> {
@@ -261,10 +248,9 @@ export class BoardModel extends State<BoardState> implements Board {
     const me = this.get().me;
     rememberPlace(this.#parts.core, chosen);
     if (!me || chosen.kind === 'browser') return this.join();
-    // The owner's leg is the conference's life: it cannot be moved to a telephone while it holds.
-    if (me.role === 'owner' && isLive(me.state)) return this.#refuse(problem('wrong-state', 'the owner is in'));
     this.#choose(me.participant, chosen);
-    return this.#call('redial', me.participant);
+    // The service moves me there; nothing has to end first.
+    return this.#call('redial', me.participant, false);
   }
 
   async join(): Promise<boolean> {
@@ -284,14 +270,22 @@ export class BoardModel extends State<BoardState> implements Board {
     return this.#whole('end');
   }
 
-  key(key: string): void {
-    this.#parts.myCall.key(key);
-  }
-
   dismiss(): void {
     this.#problems.clear();
     this.set({ problem: undefined, notice: undefined });
     this.#show();
+  }
+
+  async #muteMe(on: boolean): Promise<boolean> {
+    const muting = this.#parts.myMute.set(this.id, on, async (now) => {
+      const done = await this.#mine(now ? 'mute' : 'unmute', now ? 'mute' : 'unmute');
+      if (!done && !now && this.get().problem?.code === 'not-allowed') this.#mutedByModerator = true;
+      return done;
+    });
+    this.#show();
+    const done = await muting;
+    this.#show();
+    return done;
   }
 
   #here(): boolean {
@@ -323,12 +317,13 @@ export class BoardModel extends State<BoardState> implements Board {
     return this.#about(participant, action, () => this.#parts.commands.request({ name, conference: this.id, participant }));
   }
 
-  #call(action: BoardAction, participant: string): Promise<boolean> {
+  /** `first`: what is there is ended first. */
+  #call(action: BoardAction, participant: string, first = isLive(this.#find(participant)?.state)): Promise<boolean> {
     const { commands } = this.#parts;
     const row = this.#find(participant);
     const chosen = this.#places.get(participant);
     return this.#about(participant, action, async () => {
-      const outcome = await commands.callAt(this.id, participant, chosen, isLive(row?.state));
+      const outcome = await commands.callAt(this.id, participant, chosen, first);
       if ('answer' in outcome) {
         this.#places.delete(participant);
         if (row?.person.user) commands.expect(this.id, [row.person.user], 'call');
@@ -371,11 +366,10 @@ export class BoardModel extends State<BoardState> implements Board {
   }
 
   #show(): void {
-    const { line, myCall, core } = this.#parts;
+    const { line, core } = this.#parts;
     const told = this.#followed.get();
     const mine = told.participants.find((one) => one.user?.toLowerCase() === line.user.toLowerCase());
     const role = mine?.role ?? 'participant';
-    const moderates = role !== 'participant';
     const over = told.phase === 'ending' || told.phase === 'ended';
     const keys = new Set<string>();
     const rows = told.participants.filter((one) => one !== mine).map((one) => this.#row(one, keys, role, told.locked, over));
@@ -392,9 +386,7 @@ export class BoardModel extends State<BoardState> implements Board {
     };
     const before = this.get();
     const [undo, was] = [this.#undo && { name: this.#undo.name, until: this.#undo.until }, before.undo];
-    const actions = over
-      ? new Set<ConferenceAction>()
-      : conferenceActions(groups, me, moderates, told.locked, core.platform.media !== undefined);
+    const actions = over ? new Set<ConferenceAction>() : conferenceActions(groups, me, told.locked, core.platform.media !== undefined);
     this.set({
       title: told.title || titleOf(rows.map((row) => row.person)),
       state: told.phase,
@@ -407,11 +399,12 @@ export class BoardModel extends State<BoardState> implements Board {
       groups: keep(groups, before.groups),
       actions: same(actions, before.actions) ? before.actions : actions,
       stale: !told.current && !over,
+      // What did not work in it is of no interest any more.
+      problem: told.phase === 'ended' && before.state !== 'ended' ? undefined : before.problem,
       undo: undo && was && same(undo, was) ? was : undo,
     });
     // A mute that is gone was lifted by somebody.
     if (mine && !mine.muted) this.#mutedByModerator = false;
-    if (mine && !mine.muted && this.#here() && this.#mutedByMe && !myCall.muted) this.#mutedByMe = false;
     this.#watch(told.participants);
     for (const row of me ? [...rows, me] : rows) this.#announce(row);
   }
@@ -455,7 +448,7 @@ export class BoardModel extends State<BoardState> implements Board {
     return person;
   }
 
-  #row(one: Seen, keys: Set<string>, role: string, locked: boolean, over: boolean): BoardRow {
+  #row(one: Seen, keys: Set<string>, role: Role, locked: boolean, over: boolean): BoardRow {
     const person = this.#person(one);
     const now = placeNamed(one.place, person.places);
     const place = this.#places.get(one.id) ?? now;
@@ -463,6 +456,7 @@ export class BoardModel extends State<BoardState> implements Board {
     // One account may stand on a roster twice.
     const key = keys.has(person.id) ? `participant:${one.id}` : person.id;
     keys.add(key);
+    const hand = one.hand && { position: one.hand.position, since: one.handSince };
     const row: BoardRow = {
       key,
       participant: one.id,
@@ -478,8 +472,8 @@ export class BoardModel extends State<BoardState> implements Board {
       muted: one.muted,
       talking: one.talking && isIn(state),
       silent: one.silent,
-      hand: one.hand && { position: one.hand.position, since: one.handSince },
-      actions: over ? new Set() : rowActions(one, state, person, role, locked),
+      hand,
+      actions: over ? new Set() : rowActions({ role: one.role, muted: one.muted, hand, state, person }, role, locked),
       changedAt: one.changedAt,
       pending: this.#pending.get(one.id),
       problem: this.#problems.get(one.id),
@@ -490,12 +484,12 @@ export class BoardModel extends State<BoardState> implements Board {
     return row;
   }
 
-  #me(one: Seen, keys: Set<string>, role: string, locked: boolean, over: boolean): BoardMe {
-    const { core, myCall, telephones } = this.#parts;
+  #me(one: Seen, keys: Set<string>, role: Role, locked: boolean, over: boolean): BoardMe {
+    const { core, myCall, myMute, telephones } = this.#parts;
     const row = this.#row(one, keys, role, locked, over);
     this.#rows.delete(one.id);
-    const { conference, status, level } = myCall.get();
-    const here = conference === this.id && status !== 'idle';
+    const call = myCall.get();
+    const here = call.conference === this.id && call.status !== 'idle';
     const mine = myPlaces(core, telephones);
     const now = here ? BROWSER : placeNamed(one.place, mine);
     const place = this.#places.get(one.id) ?? now;
@@ -503,10 +497,12 @@ export class BoardModel extends State<BoardState> implements Board {
       ...row,
       place,
       places: withPlace(withPlace(mine, now), place),
-      actions: new Set(),
+      actions: over ? new Set() : myActions(),
+      // As it is here, and as it will be for the others.
+      muted: myMute.wanted(this.id) ?? (one.muted || (here && call.muted)),
       here,
-      micLevel: here ? level : 0,
       mutedByModerator: one.muted && this.#mutedByModerator,
+      sound: here ? call.problem : undefined,
     };
   }
 }
@@ -523,51 +519,4 @@ function keep(next: BoardGroups, before: BoardGroups): BoardGroups {
   };
   const names = ['hands', 'in', 'calling', 'notReached', 'left'] as const;
   return names.every((name) => kept[name] === before[name]) ? before : kept;
-}
-
-/** The service's table, as far as a board needs it: it decides, this only shows no button that would be refused. */
-function rowActions(one: Seen, state: LegState, person: Person, role: string, locked: boolean): Set<BoardAction> {
-  const actions = new Set<BoardAction>();
-  const moderates = role !== 'participant';
-  const add = (when: boolean, ...names: BoardAction[]) => {
-    if (when) for (const name of names) actions.add(name);
-  };
-  const inside = isIn(state);
-  add(moderates && inside, one.muted ? 'unmute' : 'mute');
-  add(moderates && isLive(state), 'disconnect');
-  add(moderates && inside && one.hand !== undefined, 'give-floor', 'lower-hand');
-  add(!isLive(state) && (moderates || !locked), state === 'left' ? 'connect' : 'redial', 'set-place');
-  add(moderates && isCalling(state), 'redial', 'set-place');
-  add(moderates && one.role === 'participant' && person.user !== undefined, 'make-moderator');
-  add(role === 'owner' && inside && person.user !== undefined, 'hand-over');
-  add(moderates && one.role !== 'owner', 'remove');
-  add(person.user !== undefined, 'text');
-  return actions;
-}
-
-function conferenceActions(
-  groups: BoardGroups,
-  me: BoardMe | undefined,
-  moderates: boolean,
-  locked: boolean,
-  sound: boolean,
-): Set<ConferenceAction> {
-  const actions = new Set<ConferenceAction>();
-  const add = (when: boolean, name: ConferenceAction) => {
-    if (when) actions.add(name);
-  };
-  const inside = [...groups.hands, ...groups.in];
-  const iAmIn = isIn(me?.state);
-  add(me !== undefined && (moderates || !locked), 'add');
-  add(moderates && inside.some((row) => !row.muted && row.role === 'participant'), 'mute-all');
-  add(moderates && inside.some((row) => row.muted && row.role === 'participant'), 'unmute-all');
-  add((moderates || !locked) && groups.notReached.length + groups.left.length > 0, 'call-all');
-  add(moderates && inside.length + groups.calling.length > 0, 'disconnect-all');
-  add(moderates, locked ? 'unlock' : 'lock');
-  add(iAmIn && !me?.hand, 'raise-hand');
-  add(iAmIn && me?.hand !== undefined, 'lower-hand');
-  add(sound && me !== undefined && !me.here, 'join');
-  add(me !== undefined && (me.here || isLive(me.state)), 'leave');
-  add(moderates, 'end');
-  return actions;
 }

@@ -1,7 +1,8 @@
 /** Past calls of mine. */
+
+import { restProblem } from '../problem.js';
 import { State } from '../util/store.js';
 import { account, type Core } from './core.js';
-import { restProblem } from './problem.js';
 import type { CallLineItem, Calls, CallsState } from './types.js';
 
 export class CallsModel extends State<CallsState> implements Calls {
@@ -14,6 +15,7 @@ export class CallsModel extends State<CallsState> implements Calls {
     super({ list: [], loading: false });
     this.#core = core;
     core.onOpen.add(() => void this.load());
+    core.onBack.add(() => void this.load());
     core.onClose.add(() => {
       this.#with = new Map();
       this.#people = new Map();

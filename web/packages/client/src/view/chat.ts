@@ -2,6 +2,7 @@
 import { CPIM, writeCpim } from '../im/cpim.js';
 import { COMPOSING, IMDN, writeComposing, writeImdn } from '../im/imdn.js';
 import { readInvitation } from '../im/invitation.js';
+import { restProblem } from '../problem.js';
 import type { MessageRow } from '../rest/api.js';
 import type { Ua } from '../sip/ua.js';
 import { uriOf } from '../sip/uri.js';
@@ -13,7 +14,6 @@ import { type Arrived, account, type Core } from './core.js';
 import type { InvitationRecord, Invitations } from './invitations.js';
 import type { Outbox, Outgoing } from './outbox.js';
 import type { PeopleModel } from './people.js';
-import { restProblem } from './problem.js';
 import type { Chat, ChatItem, ChatState, InvitationItem, MessageItem, MessageState, Problem } from './types.js';
 
 /** Messages of history that are read at a time. */
@@ -24,6 +24,10 @@ const TYPING_EVERY_MS = 30_000;
 const TYPING_ENDS_MS = 10_000;
 /** Newest messages that are told as read at a time. */
 const READ_MAX = 20;
+/** After an absence so many pages are read; a hole that is larger is left to whoever scrolls there. */
+const MISSED_PAGES = 10;
+/** What was not seen within this time is marked as new. */
+const NEW_AFTER_MS = 1_000;
 /** A change elsewhere is looked up once for all that come together. */
 const REFRESH_MS = 500;
 
@@ -57,8 +61,13 @@ export class ChatModel extends State<ChatState> implements Chat {
   #toldTypingAt: number | undefined;
   /** To be told as read once there is a connection. */
   readonly #toTell = new Set<string>();
+  readonly #newLine: Alarm;
   #readUpTo = 0;
   #loaded = false;
+  /** The server's number up to which nothing is missing here. */
+  #wholeTo = 0;
+  /** The connection was away: until history is read again something may be missing. */
+  #missing = false;
 
   constructor(
     readonly user: string,
@@ -80,6 +89,7 @@ export class ChatModel extends State<ChatState> implements Chat {
     this.#typingEnds = new Alarm(parts.core.platform);
     this.#ownTypingEnds = new Alarm(parts.core.platform);
     this.#refresh = new Alarm(parts.core.platform);
+    this.#newLine = new Alarm(parts.core.platform);
   }
 
   send(text: string): void {
@@ -143,15 +153,20 @@ export class ChatModel extends State<ChatState> implements Chat {
     if (!hasOlder || loadingOlder) return;
     const oldest = Math.min(...[...this.#entries.values()].map((entry) => entry.serverId ?? Number.POSITIVE_INFINITY));
     this.set({ loadingOlder: true });
-    await this.#page(Number.isFinite(oldest) ? oldest : undefined);
-    this.set({ loadingOlder: false });
+    const rows = await this.#page(Number.isFinite(oldest) ? oldest : undefined);
+    this.set({ loadingOlder: false, ...(rows ? { hasOlder: rows.length >= PAGE } : {}) });
   }
 
   /** Reads the newest page. */
   async load(): Promise<void> {
     if (this.#loaded || this.get().loading) return;
     this.set({ loading: true });
-    this.#loaded = await this.#page(undefined, true);
+    const rows = await this.#page();
+    this.#loaded = rows !== undefined;
+    if (rows) {
+      this.set({ hasOlder: rows.length >= PAGE });
+      this.#whole(rows);
+    }
     const { unread } = this.get();
     const others = this.get().items.filter((item) => item.kind === 'message' && !item.mine);
     this.set({ loading: false, firstUnread: unread > 0 ? (others[others.length - unread]?.id ?? others[0]?.id) : undefined });
@@ -160,11 +175,12 @@ export class ChatModel extends State<ChatState> implements Chat {
   /** Something may have changed elsewhere: the newest page is read again. */
   refresh(): void {
     if (!this.#loaded) void this.load();
-    else if (!this.#refresh.armed) this.#refresh.set(REFRESH_MS, () => void this.#page(undefined));
+    else if (!this.#refresh.armed) this.#refresh.set(REFRESH_MS, () => void this.#catchUp());
   }
 
   /** Connected again. */
   online(): void {
+    this.#missing = true;
     this.refresh();
     if (this.#readUpTo > 0 || this.#toTell.size > 0) this.#tellRead();
   }
@@ -177,10 +193,19 @@ export class ChatModel extends State<ChatState> implements Chat {
       serverId: message.serverId,
       wantsRead: message.wants.has('display'),
     });
+    this.#arrivedUpTo(message.serverId);
     this.#setTyping(0);
     this.#show();
-    this.set({ unread: this.get().unread + 1, firstUnread: this.get().firstUnread ?? message.id });
+    const { unread } = this.get();
+    if (unread === 0) this.#markNew(message.id);
+    this.set({ unread: unread + 1 });
     return true;
+  }
+
+  /** Everything before was seen, so the line "New" stands nowhere else; and here only if nobody sees it come. */
+  #markNew(id: string): void {
+    this.set({ firstUnread: undefined });
+    this.#newLine.set(NEW_AFTER_MS, () => this.get().unread > 0 && this.set({ firstUnread: id }));
   }
 
   /** What was delivered or shown at the other side; false where it is none of what is known here. */
@@ -202,6 +227,7 @@ export class ChatModel extends State<ChatState> implements Chat {
   sent(item: Outgoing, serverId: number | undefined): void {
     const entry = this.#entries.get(item.id);
     if (entry) entry.serverId = serverId ?? entry.serverId;
+    this.#arrivedUpTo(serverId);
     const message = this.#message(item.id);
     if (message) this.#raise(message, 'sent');
     this.#show();
@@ -248,7 +274,7 @@ export class ChatModel extends State<ChatState> implements Chat {
   }
 
   close(): void {
-    for (const alarm of [this.#typingEnds, this.#ownTypingEnds, this.#refresh]) alarm.clear();
+    for (const alarm of [this.#typingEnds, this.#ownTypingEnds, this.#refresh, this.#newLine]) alarm.clear();
   }
 
   #message(id: string): MessageItem | undefined {
@@ -276,20 +302,51 @@ export class ChatModel extends State<ChatState> implements Chat {
     if (entry && RANK[state] > RANK[item.state]) entry.item = { ...item, state };
   }
 
-  async #page(before: number | undefined, first = false): Promise<boolean> {
+  /** Reads a page of history; undefined where it could not be read. */
+  async #page(before?: number): Promise<readonly MessageRow[] | undefined> {
     const { core } = this.#parts;
     const line = core.line;
     const result = await core.api.chat(this.user, PAGE, before);
-    if (core.line !== line) return false;
+    if (core.line !== line) return undefined;
     if (!result.ok) {
       this.set({ problem: restProblem(result.error) });
-      return false;
+      return undefined;
     }
     for (const row of result.data.messages) this.#row(row);
-    const change = first || before !== undefined ? { hasOlder: result.data.messages.length >= PAGE } : {};
-    this.set({ problem: undefined, ...change });
+    this.set({ problem: undefined });
     this.#show();
-    return true;
+    return result.data.messages;
+  }
+
+  /** Reads what came meanwhile, page by page back to what is here. */
+  async #catchUp(): Promise<void> {
+    const [known, read] = [this.#wholeTo, [] as MessageRow[]];
+    for (let pages = 0; pages < MISSED_PAGES; pages++) {
+      const rows = await this.#page(read.length > 0 ? oldestOf(read) : undefined);
+      if (!rows) return;
+      read.push(...rows);
+      if (known === 0) this.set({ hasOlder: rows.length >= PAGE });
+      if (rows.length < PAGE || known === 0 || oldestOf(rows) <= known) {
+        this.#whole(read);
+        return;
+      }
+    }
+    // Too much at once: what is older than the hole goes, and is read again when somebody scrolls there.
+    const oldest = oldestOf(read);
+    for (const [id, { serverId }] of this.#entries) if (serverId !== undefined && serverId < oldest) this.#entries.delete(id);
+    this.set({ hasOlder: true });
+    this.#whole(read);
+    this.#show();
+  }
+
+  #whole(read: readonly MessageRow[]): void {
+    this.#wholeTo = Math.max(this.#wholeTo, ...read.map((row) => row.id));
+    this.#missing = false;
+  }
+
+  /** A message came or went as it happened: nothing lies between it and the one before, unless the connection was away. */
+  #arrivedUpTo(serverId: number | undefined): void {
+    if (serverId !== undefined && this.#loaded && !this.#missing) this.#wholeTo = Math.max(this.#wholeTo, serverId);
   }
 
   #row(row: MessageRow): void {
@@ -326,7 +383,7 @@ export class ChatModel extends State<ChatState> implements Chat {
 
   #invitationItem(record: InvitationRecord): InvitationItem {
     const { people } = this.#parts;
-    people.hint(record.from, record.fromName);
+    people.hint(record.from, record.fromName, true);
     return {
       kind: 'invitation',
       id: record.id,
@@ -339,6 +396,7 @@ export class ChatModel extends State<ChatState> implements Chat {
       in: record.in,
       note: record.note,
       since: record.since,
+      problem: record.problem,
     };
   }
 
@@ -416,6 +474,10 @@ export class ChatModel extends State<ChatState> implements Chat {
     const ua = this.#parts.core.line?.ua;
     if (ua?.online) ua.send(ua.outline('MESSAGE', uriOf(this.user), { type, body }));
   }
+}
+
+function oldestOf(rows: readonly MessageRow[]): number {
+  return Math.min(...rows.map((row) => row.id));
 }
 
 function byTime(a: Entry, b: Entry): number {

@@ -2,6 +2,7 @@
 import { CPIM } from '../im/cpim.js';
 import { COMPOSING, IMDN, readComposing, readImdn } from '../im/imdn.js';
 import { INVITATION, readInvitation } from '../im/invitation.js';
+import { restProblem } from '../problem.js';
 import type { ChatRow } from '../rest/api.js';
 import { uriOf } from '../sip/uri.js';
 import { State, same } from '../util/store.js';
@@ -11,7 +12,6 @@ import { type Arrived, account, type Core } from './core.js';
 import type { InvitationRecord, Invitations } from './invitations.js';
 import { Outbox } from './outbox.js';
 import type { PeopleModel } from './people.js';
-import { restProblem } from './problem.js';
 import type { Chat, ChatSummary, Chats, ChatsState } from './types.js';
 
 /** Ids of messages that came lately: what comes again is shown once. */
@@ -77,14 +77,8 @@ export class ChatsModel extends State<ChatsState> implements Chats {
       void this.#load();
     });
     core.onClose.add(() => this.#clear());
-    let first = true;
-    core.onOpen.add(() => {
-      first = true;
-    });
+    core.onBack.add(() => void this.#load());
     core.onOnline.add(() => {
-      // After the first time something may have been missed.
-      if (!first) void this.#load();
-      first = false;
       for (const chat of this.#chats.values()) chat.online();
     });
     core.onMessage.add((message) => this.#arrived(message));
@@ -176,7 +170,7 @@ export class ChatsModel extends State<ChatsState> implements Chats {
       else if (body) this.#invitations.take(body, user, me, message.at);
       return;
     }
-    this.#people.hint(user, displayName(message));
+    this.#people.hint(user, displayName(message), true);
     const known = this.#chats.get(user);
     if (known && !known.arrived(message)) return;
     const unread = (this.#summaries.get(user)?.unread ?? 0) + 1;

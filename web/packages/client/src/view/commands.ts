@@ -1,6 +1,6 @@
 /** Commands to a conference as the board and the invitations give them, and the invitations that go with them. */
 import type { Followed } from '../conference/followed.js';
-import { isCalling, isIn } from '../conference/model.js';
+import { isIn } from '../conference/model.js';
 import { INVITATION, type InvitationBody, writeInvitation } from '../im/invitation.js';
 import { uriOf } from '../sip/uri.js';
 import type { Outcome } from '../soap/client.js';
@@ -119,9 +119,4 @@ export class Commands {
 
 function isWrongState(outcome: Outcome): boolean {
   return 'fault' in outcome && outcome.fault.code === 'wrong-state';
-}
-
-/** Whether somebody is being called or in. */
-export function isLive(state: Parameters<typeof isIn>[0]): boolean {
-  return isIn(state) || isCalling(state);
 }

@@ -1,9 +1,10 @@
 /** Who is to be called, and where, before anybody is. */
+
+import { problem } from '../problem.js';
 import { State } from '../util/store.js';
 import type { Core } from './core.js';
 import { BROWSER, type PeopleModel } from './people.js';
 import { placeFrom, usualPlace, withPlace } from './places.js';
-import { problem } from './problem.js';
 import { resolvePeople } from './resolve.js';
 import type { TelephonesModel } from './telephones.js';
 import type { AddNotice, Composer, ComposerRow, ComposerState, Person, Place, Problem } from './types.js';
@@ -83,9 +84,14 @@ export class ComposerModel extends State<ComposerState> implements Composer {
     return notice;
   }
 
-  remove(key: string): void {
-    const rows = this.#rows.filter((row) => row.key !== key);
-    if (rows.length < this.#rows.length) this.#change(rows);
+  remove(key: string): () => void {
+    const at = this.#rows.findIndex((row) => row.key === key);
+    const row = this.#rows[at];
+    if (!row) return () => {};
+    this.#change(this.#rows.toSpliced(at, 1));
+    return () => {
+      if (!this.#rows.some((one) => one.key === key)) this.#change(this.#rows.toSpliced(at, 0, row));
+    };
   }
 
   undo(): void {

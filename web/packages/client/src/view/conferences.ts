@@ -1,27 +1,28 @@
 /** Conferences: those that run, those that call me, the one that is being put together, and the one on the board. */
 import type { Followed } from '../conference/followed.js';
-import { isCalling, isIn } from '../conference/model.js';
+import { isCalling, isIn, isLive } from '../conference/model.js';
 import { INVITATION, writeAnswer } from '../im/invitation.js';
+import { problem, problemOf } from '../problem.js';
 import { uriOf } from '../sip/uri.js';
 import { State, same } from '../util/store.js';
 import { Alarm } from '../util/timer.js';
 import { BoardModel } from './board.js';
 import type { CallsModel } from './calls.js';
-import { Commands, isLive } from './commands.js';
+import { Commands } from './commands.js';
 import { ComposerModel, myPlaces } from './composer.js';
 import { type Core, type Line, titleOf } from './core.js';
 import type { InvitationRecord, Invitations } from './invitations.js';
 import { MyCall } from './my-call.js';
+import { MyMute } from './my-mute.js';
 import { BROWSER, type PeopleModel } from './people.js';
 import { partyOf } from './places.js';
-import { problem, problemOf } from './problem.js';
 import type { TelephonesModel } from './telephones.js';
 import type {
-  Board,
   CallLineItem,
   Composer,
   Conferences,
   ConferencesState,
+  HereConference,
   Invitation,
   InvitationAnswer,
   InvitationItem,
@@ -55,6 +56,7 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
   readonly #calls: CallsModel;
   readonly #commands: Commands;
   readonly #myCall: MyCall;
+  readonly #myMute: MyMute;
   readonly #attached = new Map<string, Attached>();
   #listed: ReadonlySet<string> = new Set();
   readonly #answering = new Set<string>();
@@ -77,6 +79,7 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     this.#calls = calls;
     this.#commands = new Commands(core, invitations);
     this.#myCall = new MyCall(core);
+    this.#myMute = new MyMute(core, this.#myCall);
     this.#list = new Alarm(core.platform);
     this.#expiry = new Alarm(core.platform);
     this.#legOver = new Alarm(core.platform);
@@ -85,12 +88,15 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
   }
 
   compose(people: readonly (Person | string)[] = [], chat?: string): Composer {
-    this.closeComposer();
-    // What is over makes room for what comes.
-    if (this.#board?.get().state === 'ended') this.closeBoard();
+    this.#composer?.close();
+    // What is over makes room; a running one stays, behind it.
+    const over = this.#board?.get().state === 'ended';
+    if (over) this.#dropBoard();
     const composer = new ComposerModel(this.#core, this.#people, this.#telephones, (one, only) => this.#start(one, only), chat);
     this.#composer = composer;
-    this.set({ composer });
+    // In one step: nothing shall look as if there were neither.
+    this.set({ composer, board: this.#board });
+    if (over) this.#show();
     void (async () => {
       for (const one of people)
         await composer.add(typeof one === 'string' && one.includes('@') && !/[\s,;<>]/.test(one) ? this.#byAccount(one) : one);
@@ -104,13 +110,7 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     this.set({ composer: undefined });
   }
 
-  openBoard(id: string): Board {
-    const board = this.#open(id);
-    this.closeComposer();
-    return board;
-  }
-
-  #open(id: string): BoardModel {
+  openBoard(id: string): BoardModel {
     const line = this.#line();
     if (this.#board?.id === id) return this.#board;
     this.#board?.close();
@@ -122,6 +122,7 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
       telephones: this.#telephones,
       commands: this.#commands,
       myCall: this.#myCall,
+      myMute: this.#myMute,
       join: (conference) => this.#myCall.join(conference),
     });
     this.#core.platform.tab?.set(line.key('board'), id);
@@ -131,13 +132,17 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
   }
 
   closeBoard(): void {
+    this.#dropBoard();
+    this.set({ board: undefined });
+    this.#show();
+  }
+
+  #dropBoard(): void {
     this.#board?.close();
     this.#board = undefined;
     const { line, platform } = this.#core;
     if (line) platform.tab?.remove(line.key('board'));
-    this.set({ board: undefined });
     this.#tidy();
-    this.#show();
   }
 
   async join(id: string): Promise<boolean> {
@@ -154,11 +159,11 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     const { line } = this.#core;
     if (!record || !line || record.mine || this.#answering.has(record.id)) return false;
     this.#answering.add(record.id);
-    this.#show();
+    this.#invitations.set(record.id, { problem: undefined });
     const why = await this.#carryOut(line, record, answer, note);
     this.#answering.delete(record.id);
-    this.set({ problem: why });
-    if (!why) {
+    if (why) this.#invitations.set(record.id, { problem: why });
+    else {
       const state = answer === 'join' ? 'joined' : answer === 'decline' ? 'declined' : 'called';
       this.#invitations.set(record.id, { state, note });
       this.#core.gossip({ kind: 'answered', invitation: record.id, state });
@@ -211,7 +216,9 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     this.#telephones.subscribe(show);
     this.#myCall.subscribe(show);
     this.#myCall.onOver.add((conference, how) => {
-      if (this.#board?.id === conference && how.by !== 'them') this.#board.set({ problem: problem('no-sound', how.reason) });
+      // Where the conference is over, its end says why.
+      const gone = this.#board?.get().state === 'ended';
+      if (this.#board?.id === conference && how.by !== 'them' && !gone) this.#board.set({ problem: problem('no-sound', how.reason) });
     });
   }
 
@@ -220,7 +227,7 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     const call = this.#myCall.remembered;
     const id = call ?? this.#core.platform.tab?.get(line.key('board'));
     if (!id || this.#board) return;
-    const board = this.#open(id);
+    const board = this.openBoard(id);
     if (call) void board.join();
   }
 
@@ -280,6 +287,8 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
       if (this.#myCall.get().conference === id) this.#myCall.ended();
       this.#records.set(RECORDS_AFTER_MS, () => void this.#calls.load());
     }
+    const mine = this.#mine(followed);
+    if (mine) this.#myMute.follow(id, mine.muted);
     this.#watchMyLeg(followed);
     for (const record of this.#invitations.ringing()) if (record.conference === id) this.#ring(record, followed);
     if (followed.over) this.#gone(line, followed);
@@ -319,7 +328,7 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     const { line } = this.#core;
     if (!line) return;
     if (record.state === 'ringing' && !record.mine) {
-      this.#people.hint(record.from, record.fromName);
+      this.#people.hint(record.from, record.fromName, true);
       const followed = this.#attach(line, record.conference, record.title);
       this.#watchExpiry();
       this.#listSoon();
@@ -342,7 +351,8 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
       const here = this.#myCall.get().conference === record.conference;
       this.#invitations.set(record.id, { state: here ? 'joined' : 'called' });
     } else if (state === 'declined') this.#invitations.set(record.id, { state: 'declined' });
-    else if (state !== undefined && !isCalling(state)) this.#invitations.set(record.id, { state: 'missed' });
+    // Where an answer failed, another one may still be given.
+    else if (state !== undefined && !isCalling(state) && !record.problem) this.#invitations.set(record.id, { state: 'missed' });
     else if (!same(inside, record.in) || record.since !== startedAt) this.#invitations.set(record.id, { in: inside, since: startedAt });
   }
 
@@ -380,7 +390,7 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
       await this.#commands.request({ name: 'decline', conference, participant: mine.id, words: note });
       return undefined;
     }
-    const outcome = await this.#commands.callAt(conference, mine.id, answer.callAt, isLive(mine.leg?.state));
+    const outcome = await this.#commands.callAt(conference, mine.id, answer.callAt, false);
     if ('answer' in outcome) this.openBoard(conference);
     return problemOf(outcome);
   }
@@ -420,7 +430,7 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
       opened?.close();
       return problemOf(outcome) ?? problem('bad-answer');
     }
-    const board = this.#open(created.id);
+    const board = this.openBoard(created.id);
     if (this.#composer === composer) this.closeComposer();
     this.#commands.expect(
       created.id,
@@ -443,8 +453,10 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     const live = [...this.#attached.values()].filter(({ followed }) => !followed.over).map(({ followed }) => this.#liveOf(followed));
     const shown = live.filter((one): one is LiveConference => one !== undefined);
     shown.sort((a, b) => Number(b.open) - Number(a.open) || a.since - b.since);
+    const here = this.#hereOf();
+    this.set({ here: same(here, before.here) ? before.here : here });
     const quiet = session?.get().presence === 'dnd';
-    const ringing = quiet ? [] : this.#invitations.ringing().map((record) => this.#invitationOf(line, record));
+    const ringing = quiet ? [] : this.#invitations.ringing().map((record) => this.#invitationOf(record));
     const keep = <T>(next: readonly T[], was: readonly T[]): readonly T[] => {
       const kept = next.map((one) => was.find((other) => same(one, other)) ?? one);
       return kept.length === was.length && kept.every((one, at) => one === was[at]) ? was : kept;
@@ -467,14 +479,14 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
   }
 
   #liveOf(followed: Followed): LiveConference | undefined {
-    const { id, title, participants, startedAt, phase, known } = followed.get();
+    const { id, participants, startedAt, phase, known } = followed.get();
     // What only rings is in the ringing sheet, and not yet one of mine.
     if (!known || (phase !== 'starting' && phase !== 'running')) return undefined;
     const mine = this.#mine(followed);
     const inside = participants.filter((one) => isIn(one.leg?.state));
     return {
       id,
-      title: title || titleOf(participants.filter((one) => one !== mine)),
+      title: this.#titleOf(followed),
       count: inside.length,
       talking: inside.find((one) => one.talking)?.name,
       since: startedAt,
@@ -484,10 +496,27 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     };
   }
 
-  #invitationOf(line: Line, record: InvitationRecord): Invitation {
+  /** The conference that I am in with this window. */
+  #hereOf(): HereConference | undefined {
+    const { conference } = this.#myCall.get();
+    const followed = conference === undefined ? undefined : this.#attached.get(conference)?.followed;
+    if (conference === undefined || !followed) return undefined;
+    const mine = this.#mine(followed);
+    const others = followed.get().participants.filter((one) => one !== mine && isIn(one.leg?.state));
+    return { id: conference, title: this.#titleOf(followed), owner: mine?.role === 'owner', others: others.length };
+  }
+
+  /** Its title, or the first names where it has none. */
+  #titleOf(followed: Followed): string {
+    const { title, participants } = followed.get();
+    const mine = this.#mine(followed);
+    return title || titleOf(participants.filter((one) => one !== mine));
+  }
+
+  #invitationOf(record: InvitationRecord): Invitation {
     const followed = this.#attached.get(record.conference)?.followed;
     const mine = followed && this.#mine(followed);
-    const other = this.#myCall.get().conference;
+    const { here } = this.get();
     const rings = mine?.leg && isCalling(mine.leg.state) && mine.place.toLowerCase() !== 'browser' ? [mine.place] : [];
     return {
       id: record.id,
@@ -501,8 +530,9 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
       alsoRinging: rings,
       places: myPlaces(this.#core, this.#telephones).filter((place) => place.kind !== 'browser'),
       since: record.since,
-      leaves: other !== undefined && other !== record.conference ? line.followed.get(other).get().title : undefined,
+      leaves: here && here.id !== record.conference ? here : undefined,
       answering: this.#answering.has(record.id),
+      problem: record.problem,
     };
   }
 

@@ -51,6 +51,12 @@ export function channelOf(user: string): string {
   return `convoke.${user}`;
 }
 
+/** What windows of this browser tell each other, whoever is signed in there. */
+export interface SignedIn {
+  readonly kind: 'signed-in';
+  readonly user: string;
+}
+
 export class Core {
   readonly rest: Rest;
   readonly api: Api;
@@ -65,10 +71,16 @@ export class Core {
   readonly onClose = new Listeners<[]>();
   /** Connected, at first or again. */
   readonly onOnline = new Listeners<[Line]>();
+  /** Connected again: something may have been missed. */
+  readonly onBack = new Listeners<[Line]>();
   readonly onMessage = new Listeners<[Arrived]>();
   readonly onNotice = new Listeners<[Notice]>();
   readonly onGossip = new Listeners<[Gossip]>();
   gossip: (gossip: Gossip) => void = () => {};
+  /** Tells all windows of this browser who signed in: they share its cookie. */
+  tellSignedIn: (user: string) => void = () => {};
+  /** Another window signed somebody in. */
+  readonly onSignedIn = new Listeners<[string]>();
 
   constructor(
     readonly platform: Platform,

@@ -2,10 +2,12 @@
 import type { AnswerBody, InvitationBody } from '../im/invitation.js';
 import { Listeners } from '../util/store.js';
 import type { Core } from './core.js';
-import type { InvitationState } from './types.js';
+import type { InvitationState, Problem } from './types.js';
 
 /** Most that are remembered; the oldest go. */
 const KNOWN_MAX = 1_000;
+/** An invitation may be answered for at most so long, whatever its sender says. */
+const EXPIRES_MAX_MS = 86_400_000;
 
 export interface InvitationRecord {
   readonly id: string;
@@ -24,13 +26,15 @@ export interface InvitationRecord {
   readonly state: InvitationState;
   readonly note?: string;
   readonly since?: number;
+  /** Why my answer failed. */
+  readonly problem?: Problem;
 }
 
 export class Invitations {
   readonly #core: Core;
   readonly #all = new Map<string, InvitationRecord>();
   /** Answers that came before what they answer: history is read from its end. */
-  readonly #answers = new Map<string, AnswerBody>();
+  readonly #answers = new Map<string, { body: AnswerBody; from: string }>();
   readonly onChange = new Listeners<[InvitationRecord]>();
 
   constructor(core: Core) {
@@ -64,8 +68,9 @@ export class Invitations {
     if (known) return known;
     if (this.#all.size >= KNOWN_MAX) this.#all.delete(this.#all.keys().next().value as string);
     const mine = from.toLowerCase() === this.#core.line?.user.toLowerCase();
-    const expiresAt = this.#core.localTime(body.expires);
-    const live = expiresAt > this.#core.platform.now();
+    const now = this.#core.platform.now();
+    const expiresAt = Math.min(this.#core.localTime(body.expires), now + EXPIRES_MAX_MS);
+    const live = expiresAt > now;
     const record: InvitationRecord = {
       id: body.id,
       conference: body.conference,
@@ -82,7 +87,8 @@ export class Invitations {
     };
     this.#all.set(body.id, record);
     const answer = this.#answers.get(body.id);
-    if (answer) this.#apply(record, answer);
+    this.#answers.delete(body.id);
+    if (answer && isInvited(record, answer.from)) this.#apply(record, answer.body);
     else this.onChange.tell(record);
     return this.#all.get(body.id) ?? record;
   }
@@ -91,13 +97,13 @@ export class Invitations {
   answer(body: AnswerBody, from: string): void {
     const record = this.#all.get(body.invitation);
     if (!record) {
-      if (this.#answers.size < KNOWN_MAX) this.#answers.set(body.invitation, body);
-    } else if (record.to.toLowerCase() === from.toLowerCase()) {
+      if (this.#answers.size < KNOWN_MAX) this.#answers.set(body.invitation, { body, from });
+    } else if (isInvited(record, from)) {
       this.#apply(record, body);
     }
   }
 
-  set(id: string, change: Partial<Pick<InvitationRecord, 'state' | 'in' | 'since' | 'note' | 'title'>>): void {
+  set(id: string, change: Partial<Pick<InvitationRecord, 'state' | 'in' | 'since' | 'note' | 'problem'>>): void {
     const record = this.#all.get(id);
     if (!record) return;
     const next = { ...record, ...change };
@@ -109,4 +115,8 @@ export class Invitations {
     const state = answer === 'join' ? 'joined' : answer === 'call' ? 'called' : 'declined';
     this.set(record.id, { state, note });
   }
+}
+
+function isInvited(record: InvitationRecord, user: string): boolean {
+  return record.to.toLowerCase() === user.toLowerCase();
 }

@@ -1,22 +1,20 @@
 /** My own voice in a conference, from this window: one call at a time, mended after every change of the network. */
 import { conferenceUri } from '../im/invitation.js';
-import type { MediaSession } from '../platform.js';
+import type { MediaEvent, MediaSession } from '../platform.js';
+import { problem } from '../problem.js';
 import { type CallEnd, SipCall } from '../sip/call.js';
 import { Listeners, State } from '../util/store.js';
 import { Alarm } from '../util/timer.js';
 import type { Core } from './core.js';
-import { problem } from './problem.js';
 import type { Problem } from './types.js';
 
 /** Before a change is offered again that was lost although there is a connection. */
 const AGAIN_MS = 1_000;
-/** The level of the microphone is looked at so often. */
-const LEVEL_MS = 250;
-
 export interface MyCallState {
   readonly status: 'idle' | 'opening' | 'calling' | 'up' | 'reconnecting';
   readonly conference?: string;
-  readonly level: number;
+  /** The microphone is silenced here. */
+  readonly muted: boolean;
   readonly problem?: Problem;
 }
 
@@ -24,20 +22,21 @@ export class MyCall extends State<MyCallState> {
   readonly #core: Core;
   #media: MediaSession | undefined;
   #sip: SipCall | undefined;
-  #muted = false;
+  /** The call before the one that is being made in its place. */
+  #former: SipCall | undefined;
+  /** Sound flows, as far as is known. */
+  #sounds = false;
   /** Counts calls: what an earlier one still waits for is of no interest. */
   #turn = 0;
   #mending = false;
   readonly #again: Alarm;
-  readonly #levels: Alarm;
   /** It is over, though not by us: the conference, and why. */
   readonly onOver = new Listeners<[string, CallEnd]>();
 
   constructor(core: Core) {
-    super({ status: 'idle', level: 0 });
+    super({ status: 'idle', muted: false });
     this.#core = core;
     this.#again = new Alarm(core.platform);
-    this.#levels = new Alarm(core.platform);
     core.onOnline.add(() => {
       if (this.get().status === 'up' || this.get().status === 'reconnecting') void this.#mend();
     });
@@ -78,14 +77,13 @@ export class MyCall extends State<MyCallState> {
     if (!('offer' in media)) return this.#failed(media);
     this.#media = media;
     media.onEvent = (event) => this.#event(event, turn);
-    media.mute(this.#muted);
+    media.mute(this.get().muted);
     this.set({ status: 'calling' });
     const why = await this.#invite(turn, conference);
     if (turn !== this.#turn) return problem('wrong-state');
     if (why) return this.#failed(why);
     this.set({ status: 'up' });
     this.#core.platform.tab?.set(line.key('call'), conference);
-    this.#watchLevel();
     return undefined;
   }
 
@@ -99,17 +97,10 @@ export class MyCall extends State<MyCallState> {
     this.#close(false);
   }
 
-  get muted(): boolean {
-    return this.#muted;
-  }
-
+  /** Silences the microphone, or lets it be heard again. */
   mute(on: boolean): void {
-    this.#muted = on;
     this.#media?.mute(on);
-  }
-
-  key(key: string): void {
-    this.#media?.key(key);
+    this.set({ muted: on });
   }
 
   async #invite(turn: number, conference: string): Promise<Problem | undefined> {
@@ -139,9 +130,11 @@ export class MyCall extends State<MyCallState> {
     }
   }
 
-  #event(event: 'up' | 'lost' | 'device-lost', turn: number): void {
+  #event(event: MediaEvent, turn: number): void {
     if (turn !== this.#turn) return;
+    if (event === 'up' || event === 'lost') this.#sounds = event === 'up';
     if (event === 'device-lost') this.set({ problem: problem('device-lost') });
+    else if (event === 'device-back') this.set({ problem: undefined });
     else if (event === 'lost') {
       // What took the sound may have taken the signalling too.
       this.#core.line?.ua.reconnect();
@@ -149,33 +142,51 @@ export class MyCall extends State<MyCallState> {
     } else if (this.get().status === 'reconnecting' && !this.#mending) this.set({ status: 'up' });
   }
 
-  /** The network changed: a fresh offer within the call; where the other side knows the call no more, a new call. */
+  /**
+   * The network changed, or the connection is another one: a fresh offer within the call. Where sound flows all the same it is only made sure that the
+   * other side knows the call; where it does not any more, there is a new one.
+   */
   async #mend(): Promise<void> {
     const [turn, media, { conference, status }] = [this.#turn, this.#media, this.get()];
     if (this.#mending || !media || conference === undefined || (status !== 'up' && status !== 'reconnecting')) return;
-    this.set({ status: 'reconnecting' });
+    const sounded = this.#sounds;
+    if (!sounded) this.set({ status: 'reconnecting' });
     // It goes on with the connection.
     if (!this.#core.online) return;
     this.#mending = true;
-    const outcome = await this.#reoffer(media);
+    const outcome = sounded ? await this.#probe() : await this.#reoffer(media);
     this.#mending = false;
     if (turn !== this.#turn) return;
-    if (outcome === 'up') {
+    if (outcome === 'up' && sounded && !this.#sounds) {
+      // Lost while that was asked.
+      void this.#mend();
+    } else if (outcome === 'up') {
       this.set({ status: 'up' });
     } else if (outcome === 'lost') {
+      // An offer may have come there all the same, so it takes another one to be sure.
+      if (!sounded) this.#sounds = false;
       this.#again.set(AGAIN_MS, () => void this.#mend());
     } else {
-      const old = this.#sip;
+      // Not before there is another: whoever comes in again leaves the former call by that.
+      this.#former = this.#sip;
       this.#sip = undefined;
-      old?.abandon();
+      this.set({ status: 'reconnecting' });
       this.#mending = true;
       const why = await this.#invite(turn, conference);
       this.#mending = false;
       if (turn !== this.#turn) return;
+      this.#endFormer(why !== undefined);
       if (!why) this.set({ status: 'up' });
       else if (why.code === 'unreachable') this.#again.set(AGAIN_MS, () => void this.#mend());
       else this.#over({ by: 'refused', status: 0, reason: why.code });
     }
+  }
+
+  async #probe(): Promise<'up' | 'lost' | 'refused'> {
+    const call = this.#sip;
+    if (!call?.reachable) return 'refused';
+    const found = await call.probe();
+    return found === 'there' ? 'up' : found === 'gone' ? 'refused' : 'lost';
   }
 
   async #reoffer(media: MediaSession): Promise<'up' | 'lost' | 'refused'> {
@@ -194,8 +205,16 @@ export class MyCall extends State<MyCallState> {
 
   #over(how: CallEnd): void {
     const { conference } = this.get();
-    this.#close(false);
+    // What is given up here is hung up there.
+    this.#close(how.by !== 'them');
     if (conference !== undefined) this.onOver.tell(conference, how);
+  }
+
+  #endFormer(hangUp: boolean): void {
+    const former = this.#former;
+    this.#former = undefined;
+    if (hangUp && former?.reachable) former.hangUp();
+    else former?.abandon();
   }
 
   #failed(why: Problem): Problem {
@@ -210,27 +229,19 @@ export class MyCall extends State<MyCallState> {
     this.#sip = undefined;
     if (hangUp) call?.hangUp();
     else call?.abandon();
+    this.#endFormer(hangUp);
     if (this.#media) {
       this.#media.onEvent = () => {};
       this.#media.close();
     }
     this.#media = undefined;
+    this.#sounds = false;
     this.#mending = false;
     this.#again.clear();
-    this.#levels.clear();
     const { line, platform } = this.#core;
     // A window that is closed or reloaded comes back into its call.
     if (line && this.get().status !== 'idle') platform.tab?.remove(line.key('call'));
-    if (this.get().status !== 'idle') this.put({ status: 'idle', level: 0 });
-  }
-
-  #watchLevel(): void {
-    this.#levels.set(LEVEL_MS, () => {
-      // In steps, so that silence changes nothing.
-      const level = this.#muted ? 0 : Math.round((this.#media?.level() ?? 0) * 10) / 10;
-      this.set({ level });
-      this.#watchLevel();
-    });
+    if (this.get().status !== 'idle') this.put({ status: 'idle', muted: false });
   }
 }
 

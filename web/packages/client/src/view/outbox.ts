@@ -3,13 +3,13 @@
  * twice; and over a reload.
  */
 import { CPIM, writeCpim } from '../im/cpim.js';
+import { problem } from '../problem.js';
 import { LocalResponse } from '../sip/transactions.js';
 import { retryAfter } from '../sip/ua.js';
 import { uriOf } from '../sip/uri.js';
 import { token } from '../util/ids.js';
 import { pause } from '../util/timer.js';
 import type { Core, Line } from './core.js';
-import { problem } from './problem.js';
 import type { Problem } from './types.js';
 
 /** What is told of each message. */

@@ -1,13 +1,13 @@
 /** Contacts, the directory, and who is there. */
 import { PIDF, readPidf, type Told } from '../im/pidf.js';
+import { numberOf } from '../parse.js';
+import { problem, restProblem } from '../problem.js';
 import type { ContactRow, DirectoryRow, PlaceRow } from '../rest/api.js';
 import { Subscription } from '../sip/subscription.js';
 import { uriOf } from '../sip/uri.js';
 import { Listeners, State, same } from '../util/store.js';
 import { Alarm } from '../util/timer.js';
 import { account, type Core, initialsOf } from './core.js';
-import { problem, restProblem } from './problem.js';
-import { numberOf } from './resolve.js';
 import type { People, PeopleState, Person, Place, PlaceKind } from './types.js';
 
 /** Contacts whose presence is followed without anybody looking; others when they are shown. */
@@ -31,6 +31,8 @@ interface Known {
   numbers: readonly PlaceRow[];
   favourite: boolean;
   contact: boolean;
+  /** The name is what somebody calls themselves. */
+  hinted?: boolean;
 }
 
 interface Watched {
@@ -44,9 +46,12 @@ export class PeopleModel extends State<PeopleState> implements People {
   readonly #built = new Map<string, Person>();
   readonly #told = new Map<string, Told & { since?: number }>();
   readonly #watched = new Map<string, Watched>();
+  /** Of `#known` those who are no contacts, the oldest first. */
+  readonly #strangers = new Set<string>();
   readonly #changed = new Set<string>();
   readonly #together: Alarm;
   #held: (() => void)[] = [];
+  #unwatchContacts = () => {};
   /** These people look different now. */
   readonly onChange = new Listeners<[ReadonlySet<string>]>();
 
@@ -59,6 +64,7 @@ export class PeopleModel extends State<PeopleState> implements People {
       this.#held.push(this.watch([user]));
       void this.#load();
     });
+    core.onBack.add(() => void this.#load());
     core.onClose.add(() => this.#clear());
   }
 
@@ -74,7 +80,7 @@ export class PeopleModel extends State<PeopleState> implements People {
     return built;
   }
 
-  async search(text: string): Promise<readonly Person[]> {
+  find(text: string): readonly Person[] {
     const wanted = text.trim().toLowerCase();
     const words = wanted.split(/\s+/);
     const fits = (person: Person) => {
@@ -87,9 +93,17 @@ export class PeopleModel extends State<PeopleState> implements People {
     for (const person of [...favourites, ...this.get().contacts.filter(fits)]) add(person);
     const number = numberOf(text);
     if (number && !found.has(`number:${number}`)) add(this.number(number));
-    if (wanted) {
+    return [...found.values()];
+  }
+
+  async search(text: string): Promise<readonly Person[]> {
+    const found = new Map(this.find(text).map((person) => [person.id, person]));
+    if (text.trim()) {
       const result = await this.#core.api.directory(text.trim());
-      if (result.ok) for (const row of result.data.people) add(this.learn(row));
+      for (const row of result.ok ? result.data.people : []) {
+        const person = this.learn(row);
+        if (found.size < FOUND_MAX || found.has(person.id)) found.set(person.id, person);
+      }
     }
     return [...found.values()];
   }
@@ -123,11 +137,16 @@ export class PeopleModel extends State<PeopleState> implements People {
     return this.person(id);
   }
 
-  /** A name for somebody of whom nothing better is known. */
-  hint(user: string, name: string): void {
+  /**
+   * A name for somebody of whom nothing better is known. `own`: it is what they call themselves, so it is shown with their account until the
+   * directory knows them.
+   */
+  hint(user: string, name: string, own = false): void {
     const id = user.toLowerCase();
     const known = this.#known.get(id);
-    if (!known && name) this.#know(id, { user: id, name, places: [], numbers: [], favourite: false, contact: false });
+    if (!name || (known && (own || !known.hinted))) return;
+    this.#know(id, { user: id, name, places: [], numbers: [], favourite: false, contact: false, ...(own ? { hinted: true } : {}) });
+    if (own) void this.complete(id);
   }
 
   /** Asks the directory about somebody whose places are not known yet. */
@@ -211,7 +230,10 @@ export class PeopleModel extends State<PeopleState> implements People {
     const result = await this.#core.api.setContact(keyOf(id), { name, favourite, numbers });
     if (!result.ok) {
       if (before) this.#know(id, before);
-      else this.#known.delete(id);
+      else {
+        this.#known.delete(id);
+        this.#strangers.delete(id);
+      }
       this.#list();
     } else if (next.user && !before?.contact) {
       this.#held.push(this.watch([next.user]));
@@ -220,9 +242,11 @@ export class PeopleModel extends State<PeopleState> implements People {
     return result.ok;
   }
 
+  /** Reads all contacts; those that are none any more go. */
   async #load(): Promise<void> {
     const line = this.#core.line;
     let after: string | undefined;
+    const gone = new Map([...this.#known].filter(([, known]) => known.contact));
     for (let page = 0; page < PAGES_MAX; page++) {
       const result = await this.#core.api.contacts(after);
       if (this.#core.line !== line) return;
@@ -230,28 +254,36 @@ export class PeopleModel extends State<PeopleState> implements People {
         this.set({ loading: false, problem: restProblem(result.error) });
         return;
       }
-      for (const row of result.data.contacts) this.#contact(row);
+      for (const row of result.data.contacts) gone.delete(this.#contact(row));
       after = result.data.next ?? undefined;
       if (!after) break;
     }
+    // What was changed here meanwhile is newer.
+    for (const [id, known] of gone) if (this.#known.get(id) === known) this.#know(id, { ...known, contact: false, favourite: false });
     this.#list();
     this.set({ loading: false, problem: undefined });
     const { favourites, contacts } = this.get();
     const users = [...favourites, ...contacts].flatMap((person) => person.user ?? []);
-    this.#held.push(this.watch(users.slice(0, WATCHED_MAX)));
+    const unwatch = this.#unwatchContacts;
+    this.#unwatchContacts = this.watch(users.slice(0, WATCHED_MAX));
+    unwatch();
   }
 
-  #contact(row: ContactRow): void {
+  #contact(row: ContactRow): string {
     const user = row.user ? account(row.user, this.#core.line?.domain ?? '').toLowerCase() : undefined;
     const id = user ?? `number:${row.key}`;
     const name = row.name || user?.split('@')[0] || row.numbers[0]?.number || '';
     this.#know(id, { user, name, places: row.places, numbers: row.numbers, favourite: row.favourite, contact: true });
+    return id;
   }
 
   #know(id: string, known: Known): void {
-    if (this.#known.size >= KNOWN_MAX && !this.#known.has(id)) {
-      const oldest = [...this.#known].find(([, other]) => !other.contact);
-      if (oldest) this.#known.delete(oldest[0]);
+    if (known.contact) this.#strangers.delete(id);
+    else this.#strangers.add(id);
+    if (this.#strangers.size > KNOWN_MAX) {
+      const [oldest = ''] = this.#strangers;
+      this.#strangers.delete(oldest);
+      this.#known.delete(oldest);
     }
     this.#known.set(id, known);
     this.#touch(id);
@@ -281,6 +313,7 @@ export class PeopleModel extends State<PeopleState> implements People {
       places: placesOf(known, user !== undefined),
       favourite: known?.favourite ?? false,
       contact: known?.contact ?? false,
+      ...(known?.hinted && !own ? { unconfirmed: true as const } : {}),
     };
   }
 
@@ -352,8 +385,9 @@ export class PeopleModel extends State<PeopleState> implements People {
   #clear(): void {
     // They end with the connection.
     for (const { subscription } of this.#watched.values()) subscription.stop(true);
-    for (const map of [this.#watched, this.#known, this.#built, this.#told, this.#changed]) map.clear();
+    for (const map of [this.#watched, this.#known, this.#strangers, this.#built, this.#told, this.#changed]) map.clear();
     this.#held = [];
+    this.#unwatchContacts = () => {};
     this.#together.clear();
     this.put({ contacts: [], favourites: [], loading: false });
   }

@@ -1,7 +1,8 @@
 /** Where somebody is called, and how the service is told. */
+
+import { numberOf } from '../parse.js';
 import type { Party } from '../soap/service.js';
 import { BROWSER } from './people.js';
-import { numberOf } from './resolve.js';
 import type { Person, Place } from './types.js';
 
 /** A number that somebody typed; undefined where it is none. */
@@ -46,5 +47,6 @@ export function placeNamed(label: string, places: readonly Place[]): Place {
   const known = places.find((place) => place.id === wanted || place.label.toLowerCase() === wanted);
   if (known) return known;
   if (wanted === 'browser') return BROWSER;
-  return { id: `roster:${wanted}`, label, kind: wanted.startsWith('number') ? 'number' : 'other' };
+  // Of a number others are told no more than how it ends, or that it is one of outside.
+  return { id: `roster:${wanted}`, label, kind: wanted.startsWith('number') || wanted === 'outside' ? 'number' : 'other' };
 }

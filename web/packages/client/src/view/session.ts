@@ -1,6 +1,7 @@
 /** Signing in, staying connected, what one says of oneself. */
 import { Conferences as Followed } from '../conference/followed.js';
 import { PIDF, writePidf } from '../im/pidf.js';
+import { problem, restProblem } from '../problem.js';
 import type { SessionRow } from '../rest/api.js';
 import { Publication } from '../sip/publication.js';
 import { Ua, type UaState } from '../sip/ua.js';
@@ -10,7 +11,6 @@ import { State } from '../util/store.js';
 import { Alarm } from '../util/timer.js';
 import { account, type Core, channelOf, type Gossip, initialsOf, type Line } from './core.js';
 import { receive } from './inbox.js';
-import { problem, restProblem } from './problem.js';
 import type { Me, OwnPresence, Problem, Session, SessionState } from './types.js';
 
 /** What stands in User-Agent. */
@@ -23,6 +23,8 @@ const TOKEN_LIFE_MS = 900_000;
 const RETRY_MS = 5_000;
 
 type Renewed = 'renewed' | 'refused' | 'unreachable';
+/** Words of the session rows that tell who somebody is. */
+type Whose = Pick<SessionRow, 'user' | 'domain'>;
 
 export class SessionModel extends State<SessionState> implements Session {
   readonly #core: Core;
@@ -33,6 +35,8 @@ export class SessionModel extends State<SessionState> implements Session {
   #ask: (() => Promise<string | undefined>) | undefined;
   /** Counts sign-ins and sign-outs: what an earlier one still waits for is of no interest. */
   #turn = 0;
+  /** Why the session is over, where that is not plain. */
+  #why: Problem | undefined;
 
   constructor(core: Core) {
     super({ status: 'signed-out', presence: 'available' });
@@ -45,6 +49,12 @@ export class SessionModel extends State<SessionState> implements Session {
       if (outcome === 'refused') this.#refused();
       return outcome === 'renewed';
     };
+    core.onSignedIn.add((user) => {
+      const { line } = core;
+      if (!line || this.#ask || user.toLowerCase() === line.user.toLowerCase()) return;
+      this.#why = problem('other-user', user);
+      this.#refused();
+    });
     core.onGossip.add((gossip) => {
       // Whether it was ours, the server knows.
       if (gossip.kind === 'signed-out' && core.line && !this.#ask) void this.#renewInTime();
@@ -61,7 +71,10 @@ export class SessionModel extends State<SessionState> implements Session {
       const why = status === 401 || status === 404 ? problem('wrong-password') : status === 429 ? problem('too-many-attempts') : undefined;
       return this.#failed(why ?? restProblem(result.error));
     }
-    return this.#open(result.data, turn);
+    const open = await this.#open(result.data, turn);
+    const { line } = this.#core;
+    if (open && line) this.#core.tellSignedIn(line.user);
+    return open;
   }
 
   async resume(): Promise<boolean> {
@@ -88,23 +101,28 @@ export class SessionModel extends State<SessionState> implements Session {
   useToken(token: string, renew?: () => Promise<string | undefined>): Promise<boolean> {
     const turn = this.#begin();
     this.#ask = renew ?? (async () => undefined);
-    return this.#open({ token, expires_at: 0 }, turn);
+    return this.#open({ token, expiresAt: 0 }, turn);
   }
 
   async signOut(): Promise<void> {
-    const line = this.#core.line;
-    this.#turn++;
+    const { line, api, rest } = this.#core;
+    const { token } = rest;
+    const turn = ++this.#turn;
     this.#end();
     this.put({ status: 'signed-out', presence: 'available' });
-    if (line) {
-      this.#forget(line);
-      await line.ua.stop();
-      if (!this.#ask) {
-        await this.#core.api.signOut();
-        this.#tellWindows(line);
-      }
+    rest.token = '';
+    if (!line) return;
+    this.#forget(line);
+    // Asked at once, and nothing is touched afterwards: somebody may have signed in again by then.
+    const over = this.#ask ? undefined : api.signOut(token);
+    await line.ua.stop();
+    const result = await over;
+    if (result && !result.ok && result.error.status === 401 && turn === this.#turn) {
+      // The token was too old for that; the cookie gives another one.
+      const fresh = await api.renew();
+      if (fresh.ok && turn === this.#turn) await api.signOut(fresh.data.token);
     }
-    this.#core.rest.token = '';
+    if (over) this.#tellWindows(line);
   }
 
   reconnect(): void {
@@ -156,6 +174,7 @@ export class SessionModel extends State<SessionState> implements Session {
   #begin(): number {
     this.#end();
     this.#ask = undefined;
+    this.#why = undefined;
     this.set({ status: 'signing-in', me: undefined, problem: undefined, retryAt: undefined });
     return ++this.#turn;
   }
@@ -215,7 +234,12 @@ export class SessionModel extends State<SessionState> implements Session {
     ua.onRefused.add(() => this.#refused());
     this.#publish(line);
     this.#core.onOpen.tell(line);
-    ua.onOnline.add(() => this.#core.onOnline.tell(line));
+    let before = false;
+    ua.onOnline.add(() => {
+      this.#core.onOnline.tell(line);
+      if (before) this.#core.onBack.tell(line);
+      before = true;
+    });
     ua.start();
   }
 
@@ -248,7 +272,7 @@ export class SessionModel extends State<SessionState> implements Session {
     rest.token = row.token;
     const now = this.#core.line?.ua.serverNow() ?? platform.now();
     // A third of its life is left then; a clock that is wrong by hours must not make us ask all the time.
-    const life = row.expires_at > 0 ? Math.min(Math.max(row.expires_at - now, 30_000), 86_400_000) : TOKEN_LIFE_MS;
+    const life = row.expiresAt > 0 ? Math.min(Math.max(row.expiresAt - now, 30_000), 86_400_000) : TOKEN_LIFE_MS;
     this.#renewAt.set((life * 2) / 3, () => void this.#renewInTime());
   }
 
@@ -271,17 +295,27 @@ export class SessionModel extends State<SessionState> implements Session {
     const turn = this.#turn;
     if (this.#ask) {
       const token = await this.#ask().catch(() => undefined);
-      if (token && turn === this.#turn) this.#take({ token, expires_at: 0 });
+      if (token && turn === this.#turn) this.#take({ token, expiresAt: 0 });
       return token ? 'renewed' : 'refused';
     }
     const result = await this.#core.api.renew();
     if (turn !== this.#turn) return 'unreachable';
     if (result.ok) {
+      // The cookie is the browser's, and another window may have signed somebody else in.
+      if (!this.#isMine(result.data)) {
+        this.#why = problem('other-user', result.data.user);
+        return 'refused';
+      }
       this.#take(result.data);
       return 'renewed';
     }
     const { status } = result.error;
     return status === 401 || status === 403 || status === 404 ? 'refused' : 'unreachable';
+  }
+
+  #isMine({ user, domain = '' }: Whose): boolean {
+    const { line } = this.#core;
+    return !line || !user || account(user, domain || line.domain).toLowerCase() === line.user.toLowerCase();
   }
 
   #refused(): void {
@@ -290,7 +324,7 @@ export class SessionModel extends State<SessionState> implements Session {
     this.#turn++;
     this.#end();
     void line.ua.stop();
-    this.put({ status: 'signed-out', presence: 'available', problem: problem('session-ended') });
+    this.put({ status: 'signed-out', presence: 'available', problem: this.#why ?? problem('session-ended') });
   }
 
   #publish(line: Line): void {
@@ -318,7 +352,7 @@ export class SessionModel extends State<SessionState> implements Session {
 
   /** Nothing of a person stays behind when they sign out. */
   #forget(line: Line): void {
-    for (const name of ['presence', 'outbox', 'drafts', 'call', 'place']) {
+    for (const name of ['presence', 'outbox', 'drafts', 'call', 'place', 'board']) {
       this.#core.platform.memory?.remove(line.key(name));
       this.#core.platform.tab?.remove(line.key(name));
     }

@@ -1,10 +1,10 @@
 /** My telephones. */
 
+import { restProblem } from '../problem.js';
 import type { TelephoneRow } from '../rest/api.js';
 import { State } from '../util/store.js';
 import type { Core } from './core.js';
 import { type PeopleModel, telephoneKind } from './people.js';
-import { restProblem } from './problem.js';
 import type { Telephone, Telephones, TelephonesState } from './types.js';
 
 export class TelephonesModel extends State<TelephonesState> implements Telephones {
@@ -16,6 +16,7 @@ export class TelephonesModel extends State<TelephonesState> implements Telephone
     this.#core = core;
     this.#people = people;
     core.onOpen.add(() => void this.load());
+    core.onBack.add(() => void this.load());
     core.onClose.add(() => this.put({ list: [], loading: false, saving: false }));
   }
 

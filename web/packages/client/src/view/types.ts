@@ -37,6 +37,8 @@ export type ProblemCode =
   | 'too-many-attempts'
   /** The session is over or was ended elsewhere: sign in again. */
   | 'session-ended'
+  /** Somebody else signed in in this browser, so this window's session is over. */
+  | 'other-user'
   /** The server cannot be reached now; tried again by itself. */
   | 'unreachable'
   /** The server answered, but not in a way that makes sense. */
@@ -170,6 +172,8 @@ export interface Person {
   readonly favourite: boolean;
   /** Whether they are among my contacts. */
   readonly contact: boolean;
+  /** The name is what they call themselves, and the directory does not say so: the account is shown with it. */
+  readonly unconfirmed?: true;
 }
 
 export interface PeopleState {
@@ -185,6 +189,8 @@ export interface PeopleState {
 export interface People extends Store<PeopleState> {
   /** Contacts and the directory by name, account or number; contacts first, each person once. A bare number is found too. */
   search(text: string): Promise<readonly Person[]>;
+  /** The same without asking the server: what comes first in the answer of `search`, at once. */
+  find(text: string): readonly Person[];
   /** Somebody by account or id, as far as known now; a name made up of the account if nothing is known. */
   person(userOrId: string): Person;
   /**
@@ -307,6 +313,8 @@ export interface InvitationItem {
   readonly note?: string;
   /** When the conference began, if known. */
   readonly since?: number;
+  /** Why my last answer failed. */
+  readonly problem?: Problem;
 }
 
 /** What stands in a chat, oldest first. */
@@ -406,6 +414,16 @@ export interface LiveConference {
   readonly open: boolean;
 }
 
+/** The conference that I am in with this window: what joining another one leaves. */
+export interface HereConference {
+  readonly id: string;
+  readonly title: string;
+  /** I own it: as the server's policy usually is, it ends when I leave. */
+  readonly owner: boolean;
+  /** How many others are in. */
+  readonly others: number;
+}
+
 /** Somebody calls me. */
 export interface Invitation {
   readonly id: string;
@@ -424,10 +442,11 @@ export interface Invitation {
   readonly places: readonly Place[];
   /** When the conference began, if known. */
   readonly since?: number;
-  /** I am in another call, which is left by joining here. */
-  readonly leaves?: string;
+  /** I am in another call here, which is left by joining. */
+  readonly leaves?: HereConference;
   /** An answer is under way. */
   readonly answering: boolean;
+  /** Why my last answer failed. */
   readonly problem?: Problem;
 }
 
@@ -439,17 +458,18 @@ export interface ConferencesState {
   readonly live: readonly LiveConference[];
   /** Invitations that ring now, oldest first. Empty with *do not disturb* (they are in the chats all the same). */
   readonly ringing: readonly Invitation[];
-  /** Open composer. */
+  /** The conference that I am in with this window, whether its board is open or not. */
+  readonly here?: HereConference;
+  /** Open composer; also beside the board of a running conference. */
   readonly composer?: Composer;
   /** Open board. With `composer.call()` the composer becomes the board in one step. */
   readonly board?: Board;
-  readonly problem?: Problem;
 }
 
 export interface Conferences extends Store<ConferencesState> {
   /**
    * Opens the composer with these people: persons, accounts, numbers, or words to be resolved. `chat` is the account of the
-   * chat it was opened from. Nobody is called by this.
+   * chat it was opened from. Nobody is called by this. The board of a conference that is over is closed, a running one stays.
    */
   compose(people?: readonly (Person | string)[], chat?: string): Composer;
   /** Closes the composer without calling anybody. */
@@ -517,7 +537,8 @@ export interface Composer extends Store<ComposerState> {
    * of one person become one row.
    */
   add(what: string | Person): Promise<AddNotice>;
-  remove(key: string): void;
+  /** Takes somebody off the list. What is returned puts them back where they stood, whatever was changed since. */
+  remove(key: string): () => void;
   /** Takes the last add, remove or change of place back. */
   undo(): void;
   /** Where somebody is to be called: one of `places`, or a number as typed. */
@@ -587,7 +608,7 @@ export interface BoardRow {
   readonly reason?: EndReason;
   /** The server's words to it: `all 10 lines in use`, or what was said with a Decline. */
   readonly reasonWords?: string;
-  /** By a moderator or by themselves. */
+  /** By a moderator or by themselves; of myself also what is on its way to be told. */
   readonly muted: boolean;
   readonly talking: boolean;
   /** No sound arrives from them. */
@@ -615,10 +636,10 @@ export interface BoardGroups {
 export interface BoardMe extends BoardRow {
   /** I am in the call with this browser (and not only on a telephone). */
   readonly here: boolean;
-  /** The microphone's level, 0 to 1. */
-  readonly micLevel: number;
   /** A moderator muted me: I cannot unmute myself. */
   readonly mutedByModerator: boolean;
+  /** Why I am not heard, or do not hear, from here. */
+  readonly sound?: Problem;
 }
 
 export interface BoardState {
@@ -675,8 +696,8 @@ export interface Board extends Store<BoardState> {
   raiseHand(): Promise<boolean>;
   lowerHand(): Promise<boolean>;
   muteMe(on: boolean): Promise<boolean>;
-  /** While held down, a muted one is heard: here at once, and shown to all others. */
-  pushToTalk(down: boolean): void;
+  /** While held down, a muted one is heard: here at once, and shown to all others. True when it does that now. */
+  pushToTalk(down: boolean): boolean;
   add(what: string | Person, place?: Place | string): Promise<AddNotice>;
   /** Calls me at this place (a telephone of mine, a number), or brings me in here (`browser`). */
   setMyPlace(place: Place | string): Promise<boolean>;
@@ -685,8 +706,6 @@ export interface Board extends Store<BoardState> {
   /** Ends my own leg; the conference goes on by its rules. */
   leave(): Promise<boolean>;
   endForAll(): Promise<boolean>;
-  /** A key for the telephone menu, 0-9 * #. */
-  key(key: string): void;
   /** Clears `problem` and `notice`. */
   dismiss(): void;
 }
@@ -753,9 +772,6 @@ export interface VoiceDevice {
 
 export interface VoiceState {
   readonly status: VoiceStatus;
-  readonly muted: boolean;
-  /** Muted, but the key to talk is held down. */
-  readonly pushing: boolean;
   /** The microphone's level, 0 to 1. */
   readonly level: number;
   readonly devices: { readonly microphones: readonly VoiceDevice[]; readonly speakers: readonly VoiceDevice[] };
@@ -771,9 +787,6 @@ export interface Voice extends Store<VoiceState> {
   /** Plays a short sound on the chosen loudspeaker. */
   playSample(): Promise<void>;
   choose(kind: 'microphone' | 'speaker', id: string): Promise<boolean>;
-  mute(on: boolean): void;
-  /** While held down, a muted microphone is heard. */
-  pushToTalk(down: boolean): void;
 }
 
 // --------------------------------------------------------------------------------------------------------------- together

@@ -1,13 +1,14 @@
 /** What goes wrong, in words for people. */
 
-import type { RestError } from '../rest/rest.js';
-import type { Outcome } from '../soap/client.js';
-import type { Problem, ProblemCode } from './types.js';
+import type { RestError } from './rest/rest.js';
+import type { Outcome } from './soap/client.js';
+import type { Problem, ProblemCode } from './view/types.js';
 
 const WORDS: Readonly<Record<ProblemCode, readonly [what: string, todo: string]>> = {
   'wrong-password': ['The name or the password is wrong.', 'Check both and try again.'],
   'too-many-attempts': ['There were too many wrong passwords.', 'Wait a few minutes, then try again.'],
   'session-ended': ['You were signed out.', 'Sign in again.'],
+  'other-user': ['Somebody else signed in in this browser.', 'Sign in again, or use another browser for each person.'],
   unreachable: ['The server cannot be reached.', 'It is tried again by itself; check the network.'],
   'bad-answer': ['The server gave an answer that makes no sense.', 'Try again; if it stays so, tell the administrator.'],
   'busy-server': ['The server is busy.', 'It is tried again by itself.'],

@@ -1,0 +1,150 @@
+//! A server and a browser in network namespaces of their own (Linux, as root), with two ways between them, as somebody has who leaves the
+//! wireless network while a cable is plugged in. Each way is a veth pair; the server has one address that both lead to.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, bail, ensure};
+use testkit::process::Program;
+
+use crate::convoke::binary;
+
+/// The server's address.
+pub const SERVER: &str = "10.77.0.1";
+/// Tells the test that is run in the server's namespace what the namespaces are called.
+const INSIDE: &str = "CONVOKE_TEST_NAMESPACES";
+/// How long a test in a namespace may take in all.
+const TEST_MAX: std::time::Duration = std::time::Duration::from_secs(180);
+
+/// The two namespaces.
+pub struct TwoWays {
+    server: String,
+    browser: String,
+    /// They are removed with this.
+    made: bool,
+}
+
+impl TwoWays {
+    /// Those that this process runs in the server's of, if it does.
+    pub fn inside() -> Option<Self> {
+        let names = std::env::var(INSIDE).ok()?;
+        let (server, browser) = names.split_once(' ')?;
+        Some(Self {
+            server: server.to_owned(),
+            browser: browser.to_owned(),
+            made: false,
+        })
+    }
+
+    /// Makes them. The error says what is missing.
+    pub fn make() -> anyhow::Result<Self> {
+        let process = std::process::id();
+        let ways = Self {
+            server: format!("convoke-server-{process}"),
+            browser: format!("convoke-browser-{process}"),
+            made: true,
+        };
+        for name in [&ways.server, &ways.browser] {
+            ip(&["netns", "add", name])?;
+            ip(&["-n", name, "link", "set", "lo", "up"])?;
+            // Its addresses would be further ways.
+            write(name, "net/ipv6/conf/all/disable_ipv6", "1")?;
+        }
+        let host = format!("{SERVER}/32");
+        ip(&["-n", &ways.server, "addr", "add", &host, "dev", "lo"])?;
+        for way in [1, 2] {
+            ways.lay(way)?;
+        }
+        Ok(ways)
+    }
+
+    fn lay(&self, way: u8) -> anyhow::Result<()> {
+        let (server, browser) = (self.server.as_str(), self.browser.as_str());
+        let device = &*format!("way{way}");
+        let pair = ["type", "veth", "peer", "name", device, "netns", browser];
+        ip(&[&["link", "add", device, "netns", server][..], &pair].concat())?;
+        for (name, end) in [(server, 1), (browser, 2)] {
+            let address = format!("10.77.{way}.{end}/24");
+            ip(&["-n", name, "addr", "add", &address, "dev", device])?;
+            ip(&["-n", name, "link", "set", device, "up"])?;
+        }
+        // A network carries nothing that comes from an address of another one.
+        let filter = format!("net/ipv4/conf/{device}/rp_filter");
+        write(server, &filter, "1")?;
+        let (gateway, metric) = (format!("10.77.{way}.1"), format!("{}", 10 * way));
+        let route = ["route", "add", SERVER, "via", &gateway, "metric", &metric];
+        ip(&[&["-n", browser][..], &route].concat())
+    }
+
+    /// The name of the browser's namespace.
+    pub fn browser(&self) -> &str {
+        &self.browser
+    }
+
+    /// Takes one of the ways down at the browser's end, the way a cable is pulled.
+    pub fn take_down(&self, way: u8) -> anyhow::Result<()> {
+        ip(&[
+            "-n",
+            &self.browser,
+            "link",
+            "set",
+            &format!("way{way}"),
+            "down",
+        ])
+    }
+
+    /// Runs a test of this binary, by its path, in the server's namespace, where it finds this by [`TwoWays::inside`]. Gives what it printed.
+    pub fn run_test(&self, path: &str) -> anyhow::Result<String> {
+        let mut command = Command::new("ip");
+        command
+            .args(["netns", "exec", &self.server])
+            .arg(std::env::current_exe()?)
+            .args([path, "--exact", "--nocapture", "--test-threads=1"])
+            .env(INSIDE, format!("{} {}", self.server, self.browser))
+            .env("CONVOKE_BIN", binary());
+        let program = Program::start(command)?;
+        let status = program.wait_exit(TEST_MAX)?;
+        let lines = program.lines().into_iter().map(|line| line.text);
+        let said = lines.collect::<Vec<_>>().join("\n");
+        ensure!(status.success(), "in the namespace {path} failed:\n{said}");
+        Ok(said)
+    }
+}
+
+impl Drop for TwoWays {
+    fn drop(&mut self) {
+        for name in [&self.server, &self.browser] {
+            if self.made {
+                // What was never made is not there to be removed.
+                ip(&["netns", "del", name]).ok();
+            }
+        }
+    }
+}
+
+fn ip(arguments: &[&str]) -> anyhow::Result<()> {
+    let done = Command::new(tool())
+        .args(arguments)
+        .output()
+        .context("`ip` (iproute2) is not installed")?;
+    if !done.status.success() {
+        let words = String::from_utf8_lossy(&done.stderr);
+        bail!("ip {}: {}", arguments.join(" "), words.trim());
+    }
+    Ok(())
+}
+
+/// It is in /usr/sbin, which is not in everybody's PATH.
+fn tool() -> &'static str {
+    if Path::new("/usr/sbin/ip").exists() {
+        "/usr/sbin/ip"
+    } else {
+        "ip"
+    }
+}
+
+/// Sets something of the kernel in a namespace.
+fn write(namespace: &str, name: &str, value: &str) -> anyhow::Result<()> {
+    let script = format!("echo {value} > /proc/sys/{name}");
+    ip(&["netns", "exec", namespace, "sh", "-c", &script])
+}

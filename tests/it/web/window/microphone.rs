@@ -1,0 +1,74 @@
+//! A microphone that the page may not have, and one that is unplugged in mid-call.
+
+use convoke_tests::peers::baresip::{Baresip, Telephone};
+use convoke_tests::peers::chromium::{Microphone, Visit};
+use convoke_tests::peers::pulse::Pulse;
+
+use super::stage::{
+    ALICE_HZ, Stage, assert_board, assert_faultless, assert_talking, await_conferences, bob,
+    call_bob, config, signed_in, until_alice_hears,
+};
+use crate::calls::stage::with_telephone;
+
+const ALICE: &str = "+15550101";
+
+/// Nobody is called by somebody who cannot speak: the window says so, and offers the telephone.
+#[test]
+fn without_leave_to_use_the_microphone_the_window_offers_the_telephone() {
+    let mut bob = bob();
+    let mut hers = Baresip::start(Telephone {
+        number: ALICE,
+        ..Telephone::default()
+    })
+    .unwrap();
+    let stage = Stage::start(with_telephone(config(), ALICE, hers.sip()), bob.sip());
+    let mut alice = signed_in(&Visit::to(stage.url(), Microphone::Refused));
+    alice.call(&["bob"], "This browser").unwrap();
+    alice
+        .until_board("This page may not use the microphone")
+        .unwrap();
+    alice.until_board("choose a telephone").unwrap();
+    alice.call_me_at("Work").unwrap();
+    alice.press("Call 1 person").unwrap();
+    // Hers first, then his: had he been called before, this would be his second call.
+    hers.wait_event("CALL_ESTABLISHED").unwrap();
+    bob.wait_event("CALL_ESTABLISHED").unwrap();
+    assert_board(&mut alice);
+    let invited = bob.program().lines();
+    assert!(
+        !invited.iter().any(|line| line.text.contains("CALL_CLOSED")),
+        "{invited:?}"
+    );
+    assert_faultless(&mut alice);
+}
+
+/// The window says it, the call lives, and the voice returns with the microphone.
+#[test]
+fn a_microphone_may_be_unplugged_and_plugged_in_again_in_mid_call() {
+    let pulse = Pulse::start().unwrap();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a whole number"
+    )]
+    let plug_in = || pulse.plug_in(ALICE_HZ as u32).unwrap();
+    let microphone = plug_in();
+    let mut bob = bob();
+    let stage = Stage::start(config(), bob.sip());
+    await_conferences(&stage.convoke);
+    let mut alice = signed_in(&Visit::to(stage.url(), Microphone::Of(pulse.server())));
+    call_bob(&mut alice, &mut bob);
+    let before = stage.legs();
+
+    pulse.unplug(&microphone).unwrap();
+    alice.until_board("unplugged").unwrap();
+    alice.forget().unwrap();
+    until_alice_hears(&mut alice);
+    assert_eq!(stage.legs(), before, "the call lives");
+
+    plug_in();
+    alice.until_board_not("unplugged").unwrap();
+    assert_talking(&mut alice, &bob);
+    assert_eq!(stage.legs(), before);
+    assert_faultless(&mut alice);
+}

@@ -1,0 +1,8 @@
+//! The window in Debian's Chromium, at the real server, with a telephone of another make: how voices get through, and what becomes of a
+//! call when something breaks.
+
+mod interruptions;
+mod microphone;
+mod network;
+mod speech;
+mod stage;

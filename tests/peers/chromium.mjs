@@ -1,0 +1,256 @@
+// @ts-check
+// The window in Debian's Chromium, used as a person does it: chromium.mjs OPTIONS, where OPTIONS are JSON (see Options). Takes commands on
+// standard input, one JSON object a line: {"do": name, …}, and answers each by {"done": value} or {"failed": words}. What the page hears is
+// taken from the remote track itself, before it is played, and with the page's own Content-Security-Policy in force.
+
+import { writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { createInterface } from 'node:readline';
+
+/**
+ * @typedef {object} Options
+ * @property {string} url where the server is
+ * @property {string[]} [args] more arguments of Chromium
+ * @property {'granted' | 'denied'} microphone the answer to the page's question
+ * @property {Record<string, string>} [storage] what the browser remembers of former visits
+ * @property {boolean} [own] keep what the microphone hears, too
+ *
+ * @typedef {object} Sound what one track brought
+ * @property {'heard' | 'own'} kind
+ * @property {number} rate samples a second
+ * @property {[number, number, number][]} blocks of each: when it came and its own time, in milliseconds, and how many samples
+ * @property {Float32Array[]} samples
+ */
+
+/** How long anything may take to show: Chromium on a busy machine. */
+const PATIENCE_MS = 18_000;
+
+const { chromium } = createRequire(new URL('../../web/package.json', import.meta.url))('playwright-core');
+/** @type {Options} */
+const options = JSON.parse(process.argv[2] ?? '{}');
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking']
+    .concat(['--disable-component-update', '--disable-sync'])
+    .concat(options.args ?? []),
+});
+const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: 'en-GB', ignoreHTTPSErrors: true });
+const { origin } = new URL(options.url);
+if (options.microphone === 'granted') await context.grantPermissions(['microphone'], { origin });
+await context.addInitScript(remember, options.storage ?? {});
+await context.addInitScript(listen, options.own === true);
+const page = await context.newPage();
+if (options.microphone === 'denied') {
+  const { targetInfo } = await (await context.newCDPSession(page)).send('Target.getTargetInfo');
+  const [permission, { browserContextId }] = [{ name: 'microphone' }, targetInfo];
+  const control = await browser.newBrowserCDPSession();
+  await control.send('Browser.setPermission', { permission, setting: 'denied', origin, browserContextId });
+}
+page.setDefaultTimeout(PATIENCE_MS);
+/** @type {string[]} */
+const faults = [];
+page.on('pageerror', (/** @type {Error} */ error) => faults.push(error.message));
+page.on('console', (/** @type {{ type(): string, text(): string }} */ message) => {
+  console.error(`${message.type()}: ${message.text()}`);
+  if (/Content Security Policy|TrustedHTML/.test(message.text())) faults.push(message.text());
+});
+
+const board = page.getByRole('complementary', { name: /^Conference board/ });
+
+/** @type {Record<string, (command: Record<string, any>) => Promise<unknown>>} */
+const commands = {
+  async signIn({ user, password }) {
+    await page.goto(options.url);
+    await page.getByLabel('Name', { exact: true }).fill(user);
+    await page.getByLabel('Password', { exact: true }).fill(password);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByText('Search or call').first().waitFor();
+  },
+  /** Puts people on the list by a link, says where oneself is called, and presses the button. */
+  async call({ to, at }) {
+    await page.goto(`${options.url}/call?to=${encodeURIComponent(to.join(','))}`);
+    await commands.callMeAt({ at });
+    await page.getByRole('button', { name: to.length === 1 ? 'Call 1 person' : `Call ${to.length} people` }).click();
+  },
+  async callMeAt({ at }) {
+    await board.getByRole('button', { name: /Call me at/ }).click();
+    await page.getByRole('menuitemradio', { name: new RegExp(`^${at}`, 'i') }).click();
+  },
+  /** Presses a button by what it says. */
+  async press({ button }) {
+    await page.getByRole('button', { name: button, exact: true }).first().click();
+  },
+  async reload() {
+    await page.reload();
+  },
+  /** Waits until the board says it. */
+  async untilBoard({ says }) {
+    await board.getByText(new RegExp(says)).first().waitFor();
+  },
+  async untilBoardNot({ says }) {
+    await board.getByText(new RegExp(says)).first().waitFor({ state: 'hidden' });
+  },
+  /** Waits until the window says it, wherever. */
+  async untilWindow({ says }) {
+    await page.getByText(new RegExp(says)).first().waitFor();
+  },
+  async untilWindowNot({ says }) {
+    await page.getByText(new RegExp(says)).first().waitFor({ state: 'hidden' });
+  },
+  /** What the board shows: oneself, and who stands in which group. */
+  async board() {
+    return board.evaluate((/** @type {HTMLElement} */ pane) => {
+      const chip = (/** @type {Element} */ row) => row.querySelector('[data-chip]')?.getAttribute('data-chip') ?? '';
+      const own = pane.querySelector('.row.own');
+      const rows = [...pane.querySelectorAll('section')].flatMap((section) =>
+        [...section.querySelectorAll('li.row')].map((row) => ({
+          group: section.querySelector('h3')?.textContent?.replace(/[\s\d]+$/, '').trim() ?? '',
+          name: row.querySelector('.a')?.textContent ?? '',
+          state: chip(row),
+        })),
+      );
+      return { title: pane.querySelector('h2')?.textContent ?? '', me: own ? chip(own) : '', rows, text: pane.innerText };
+    });
+  },
+  async write({ to, text }) {
+    await page.getByText(to, { exact: true }).first().click();
+    await page.getByRole('textbox', { name: `Write to ${to}` }).fill(text);
+    await page.keyboard.press('Enter');
+  },
+  /** Waits until so many seconds more were heard than by now, on whatever track. */
+  async listen({ seconds }) {
+    await page.evaluate(more, seconds);
+  },
+  /** Forgets what was heard. */
+  async forget() {
+    await page.evaluate(() => {
+      for (const sound of /** @type {any} */ (window).convokeSounds) Object.assign(sound, { blocks: [], samples: [] });
+    });
+  },
+  /** Writes each track's sound to FILE.n, 32-bit floating samples, and tells its blocks. */
+  async sounds({ file }) {
+    /** @type {(Omit<Sound, 'samples'> & { base64: string })[]} */
+    const all = await page.evaluate(packed);
+    return all.map(({ base64, ...rest }, at) => {
+      writeFileSync(`${file}.${at}`, Buffer.from(base64, 'base64'));
+      return { ...rest, file: `${file}.${at}` };
+    });
+  },
+  async faults() {
+    return faults;
+  },
+  async text() {
+    return page.evaluate(() => document.body.innerText);
+  },
+};
+
+say({ done: 'open' });
+for await (const line of createInterface({ input: process.stdin })) {
+  const command = JSON.parse(line);
+  try {
+    say({ done: (await commands[command.do]?.(command)) ?? null });
+  } catch (error) {
+    const shown = await page.evaluate(() => document.body.innerText).catch(() => '');
+    say({ failed: `${command.do}: ${error}\nthe window shows:\n${shown}` });
+  }
+}
+await browser.close();
+
+/** @param {unknown} what */
+function say(what) {
+  console.log(JSON.stringify(what));
+}
+
+/**
+ * In the page, before its own code: as if it had been here before.
+ * @param {Record<string, string>} storage
+ */
+function remember(storage) {
+  for (const [key, value] of Object.entries(storage)) localStorage.setItem(key, value);
+}
+
+/**
+ * In the page, before its own code: keeps what every remote track brings, and with `own` the microphone's.
+ * @param {boolean} own
+ */
+function listen(own) {
+  /** @type {Sound[]} */
+  const sounds = [];
+  Object.assign(window, { convokeSounds: sounds });
+  /**
+   * @param {MediaStreamTrack} track
+   * @param {Sound['kind']} kind
+   */
+  async function keep(track, kind) {
+    /** @type {Sound} */
+    const sound = { kind, rate: 0, blocks: [], samples: [] };
+    sounds.push(sound);
+    // As many as come while the page is busy; one is 10 ms.
+    const processor = new /** @type {any} */ (window).MediaStreamTrackProcessor({ track, maxBufferSize: 1_000 });
+    const reader = processor.readable.getReader();
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      const samples = new Float32Array(value.numberOfFrames);
+      value.copyTo(samples, { planeIndex: 0, format: 'f32-planar' });
+      sound.rate = value.sampleRate;
+      sound.blocks.push([performance.timeOrigin + performance.now(), value.timestamp / 1_000, samples.length]);
+      sound.samples.push(samples);
+      value.close();
+    }
+  }
+  const Connection = window.RTCPeerConnection;
+  window.RTCPeerConnection = class extends Connection {
+    /** @param {RTCConfiguration} [configuration] */
+    constructor(configuration) {
+      super(configuration);
+      this.addEventListener('track', (event) => void keep(event.track, 'heard'));
+    }
+  };
+  const { mediaDevices } = navigator;
+  if (!own || !mediaDevices) return;
+  const ask = mediaDevices.getUserMedia.bind(mediaDevices);
+  mediaDevices.getUserMedia = async (constraints) => {
+    const stream = await ask(constraints);
+    for (const track of stream.getAudioTracks()) void keep(track.clone(), 'own');
+    return stream;
+  };
+}
+
+/**
+ * In the page: resolves when so much more was heard.
+ * @param {number} seconds
+ */
+function more(seconds) {
+  /** @type {() => number} */
+  const heard = () => {
+    const all = /** @type {Sound[]} */ (/** @type {any} */ (window).convokeSounds).filter((one) => one.kind === 'heard');
+    return all.reduce((sum, one) => sum + one.blocks.reduce((own, [, , samples]) => own + samples / one.rate, 0), 0);
+  };
+  const before = heard();
+  return new Promise((done) => {
+    const timer = setInterval(() => {
+      if (heard() < before + seconds) return;
+      clearInterval(timer);
+      done(undefined);
+    }, 50);
+  });
+}
+
+/** In the page: the sounds in a form that crosses to here. */
+function packed() {
+  const all = /** @type {Sound[]} */ (/** @type {any} */ (window).convokeSounds);
+  return all.map(({ kind, rate, blocks, samples }) => {
+    const whole = new Float32Array(blocks.reduce((sum, [, , length]) => sum + length, 0));
+    let at = 0;
+    for (const one of samples) {
+      whole.set(one, at);
+      at += one.length;
+    }
+    const bytes = new Uint8Array(whole.buffer);
+    let binary = '';
+    for (let from = 0; from < bytes.length; from += 0x8000) binary += String.fromCharCode(...bytes.subarray(from, from + 0x8000));
+    return { kind, rate, blocks, base64: btoa(binary) };
+  });
+}
