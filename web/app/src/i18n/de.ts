@@ -152,6 +152,7 @@ export const de: Words = {
     homeSay: 'Wählen Sie eine Person, um ihr zu schreiben, oder bringen Sie mehrere am Telefon zusammen.',
   },
   invitation: {
+    untitled: 'Konferenz',
     label: (title) => `Einladung zu ${title}`,
     calls: (name) => `${name} ruft Sie an`,
     invites: (name) => `${name} lädt Sie ein`,

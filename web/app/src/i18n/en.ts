@@ -166,6 +166,7 @@ export const en = {
     homeSay: 'Choose a person to write to, or bring several together on the telephone.',
   },
   invitation: {
+    untitled: 'Conference',
     label: (title: string) => `Invitation to ${title}`,
     calls: (name: string) => `${name} calls you`,
     invites: (name: string) => `${name} invites you`,
