@@ -1,4 +1,5 @@
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { PATIENCE_MS } from './patience.ts';
 import { PEOPLE, useWorld } from './world.ts';
 
 const world = useWorld();
@@ -33,7 +34,14 @@ describe('a chat', () => {
     await chat.field.fill('Not yet');
     await alice.reload(new URL(alice.page.url()).pathname);
     await chat.message(words).waitFor();
-    await chat.log.getByText('Today', { exact: true }).first().waitFor();
+    // Much may have been said today: the day stands above all of it.
+    const day = chat.log.getByText('Today', { exact: true });
+    const upwards = async () => {
+      await chat.log.press('Home');
+      return day.isVisible();
+    };
+    await expect.poll(upwards, { timeout: PATIENCE_MS }).toBe(true);
+    await chat.log.press('End');
     await alice.page.getByRole('textbox', { name: 'Write to Bob Keller' }).and(alice.page.getByText('Not yet')).waitFor();
     await chat.field.fill('');
   });

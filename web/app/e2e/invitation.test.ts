@@ -14,7 +14,8 @@ describe('somebody who is called', () => {
     const bob = await world.window('bob');
     await callFrom(alice, 'bob');
     await bob.ringing.getByText('Alice Martin calls you').waitFor();
-    await bob.ringing.getByText('Alice Martin', { exact: true }).waitFor();
+    await bob.ringing.getByText('Alice Martin', { exact: true }).first().waitFor();
+    await bob.ringing.getByText(/running for/).waitFor();
     await world.telephones.rings(BOB);
     await bob.ringing.getByRole('button', { name: 'Join here' }).click();
     await world.telephones.isIdle(BOB);

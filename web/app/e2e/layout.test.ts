@@ -43,6 +43,20 @@ describe('the board', () => {
     await alice.board.pane.getByRole('button', { name: 'Mute', exact: true, pressed: true }).waitFor();
   });
 
+  it('makes room for a new list while the call stays at hand', async () => {
+    const alice = await world.window('alice');
+    await callFrom(alice, 'bob');
+    await alice.board.says(PEOPLE.bob, 'In the call').waitFor();
+    await alice.list.getByRole('button', { name: 'New conference' }).click();
+    await alice.composer.type('carol');
+    await alice.composer.row(PEOPLE.carol).waitFor();
+    const bar = alice.page.getByRole('region', { name: 'Call', exact: true });
+    await bar.getByRole('button', { name: 'Leave' }).waitFor();
+    await bar.getByRole('button', { name: /Show the board/ }).click();
+    await alice.board.says(PEOPLE.bob, 'In the call').waitFor();
+    await alice.composer.pane.waitFor({ state: 'detached' });
+  });
+
   it('does everything on a telephone screen of 360 px', async () => {
     const page = await world.open('/', { viewport: { width: 360, height: 740 }, hasTouch: true });
     const alice = new Window(page);
@@ -55,7 +69,7 @@ describe('the board', () => {
     await alice.composer.callMeAt(/^Work/);
     await alice.composer.call.click();
     await alice.board.says(PEOPLE.bob, 'In the call').waitFor();
-    await choose(alice.board.row(PEOPLE.bob).getByRole('button', { name: PEOPLE.bob }), 'Mute');
+    await choose(alice.board.row(PEOPLE.bob).getByRole('button', { name: PEOPLE.bob, exact: true }), 'Mute');
     await alice.board.says(PEOPLE.bob, 'Muted').waitFor();
     await page.getByRole('group', { name: 'Panes' }).getByRole('button', { name: 'Chat' }).click();
     await chat.field.waitFor();

@@ -66,6 +66,7 @@ export function InvitationCard({ item }: { item: InvitationItem }) {
   const ringing = usePick(convoke.conferences, (state) => state.ringing.find((one) => one.id === item.id));
   const open = item.state === 'ringing' && !item.mine;
   const inIt = ringing?.in ?? item.in;
+  const title = item.title || t.invitation.untitled;
   const stateWord = item.mine ? t.invitation.stateMine[item.state] : t.invitation.state[item.state];
   const chip =
     item.state === 'ringing' ? 'go' : item.state === 'joined' || item.state === 'called' ? 'ok' : item.state === 'over' ? '' : 'bad';
@@ -80,7 +81,7 @@ export function InvitationCard({ item }: { item: InvitationItem }) {
             ? 'missed'
             : 'x';
   return (
-    <article className="msg head card" aria-label={t.invitation.label(item.title)}>
+    <article className="msg head card" aria-label={t.invitation.label(title)}>
       {item.mine && me ? <Avatar person={{ ...me, id: me.user }} bare /> : <Avatar person={item.from} bare />}
       <div className="grow">
         <p className="hd">
@@ -96,7 +97,7 @@ export function InvitationCard({ item }: { item: InvitationItem }) {
               <Icon name="phone" />
             </span>
             <div className="grow">
-              <p className="t14 strong cut">{item.title}</p>
+              <p className="t14 strong cut">{title}</p>
               <p className="soft t12 cut">
                 {item.state === 'ringing'
                   ? `${t.invitation.inIt}: ${inIt.length > 0 ? format.list(inIt) : t.invitation.nobody}`

@@ -152,6 +152,7 @@ export const de: Words = {
     homeSay: 'Wählen Sie eine Person, um ihr zu schreiben, oder bringen Sie mehrere am Telefon zusammen.',
   },
   invitation: {
+    untitled: 'Konferenz',
     label: (title) => `Einladung zu ${title}`,
     calls: (name) => `${name} ruft Sie an`,
     invites: (name) => `${name} lädt Sie ein`,
@@ -496,6 +497,7 @@ export const de: Words = {
     enter: 'Enter',
   },
   phones: {
+    heading: 'Telefone zum Ausprobieren',
     title: (count) => n(count, { one: '# Telefon zum Ausprobieren', other: '# Telefone zum Ausprobieren' }),
     say: 'Nummern eines simulierten Netzes; dieser Server ruft sie über eine Leitung an. Beginnen Sie einen Anruf im Hauptfenster, nehmen Sie hier ab, lehnen Sie ab oder drücken Sie Tasten, und sehen Sie, wie die Tafel folgt.',
     open: 'Hauptfenster öffnen',

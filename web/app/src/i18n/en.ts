@@ -166,6 +166,7 @@ export const en = {
     homeSay: 'Choose a person to write to, or bring several together on the telephone.',
   },
   invitation: {
+    untitled: 'Conference',
     label: (title: string) => `Invitation to ${title}`,
     calls: (name: string) => `${name} calls you`,
     invites: (name: string) => `${name} invites you`,
@@ -509,6 +510,7 @@ export const en = {
     enter: 'Enter',
   },
   phones: {
+    heading: 'Telephones to try it with',
     title: (count: number) => n(count, { one: '# telephone to try it with', other: '# telephones to try it with' }),
     say: 'Numbers of a simulated network; this server rings them over a trunk. Start a call in the main window, then answer, refuse or press keys here and watch the board follow.',
     open: 'Open the main window',

@@ -22,6 +22,7 @@ export function PhonesPage({ phones, openSound, onTheme }: PhonesPageProps) {
   const { t } = useI18n();
   const state = useStore(phones);
   const slow = useSlow(state.status === 'loading');
+  const none = state.status === 'absent' || (state.status === 'here' && state.phones.length === 0);
   const [listening, setListening] = useState<{ number: string; sound: PhoneSound } | undefined>();
   const here = state.phones.find((phone) => phone.number === listening?.number);
   useEffect(() => {
@@ -40,8 +41,8 @@ export function PhonesPage({ phones, openSound, onTheme }: PhonesPageProps) {
       <div className="wrap">
         <header className="intro">
           <div className="grow">
-            <h1>{t.phones.title(state.phones.length)}</h1>
-            <p>{t.phones.say}</p>
+            <h1>{state.phones.length === 0 ? t.phones.heading : t.phones.title(state.phones.length)}</h1>
+            {!none && <p>{t.phones.say}</p>}
           </div>
           <IconButton icon="moon" className="mid" label={t.phones.theme} onClick={onTheme} />
           <a className="btn primary" href="/" target="convoke">
@@ -49,7 +50,7 @@ export function PhonesPage({ phones, openSound, onTheme }: PhonesPageProps) {
           </a>
         </header>
         {state.status === 'lost' && <Notice look="warn" icon="cloudoff" title={t.phones.lost} />}
-        {state.status === 'absent' || (state.status === 'here' && state.phones.length === 0) ? (
+        {none ? (
           <div className="empty">
             <p className="t14 strong">{t.phones.none}</p>
             <p className="soft">{t.phones.noneSay}</p>

@@ -54,7 +54,8 @@ function Sheet({ invitation }: { invitation: Invitation }) {
             {invitation.title}
             {invitation.since !== undefined && (
               <>
-                , {t.invitation.running} <Timer since={invitation.since} />
+                {invitation.title && ', '}
+                {t.invitation.running} <Timer since={invitation.since} />
               </>
             )}
           </p>

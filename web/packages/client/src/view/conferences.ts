@@ -521,7 +521,7 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     return {
       id: record.id,
       conference: record.conference,
-      title: record.title || followed?.get().title || '',
+      title: record.title || (followed ? this.#titleOf(followed) : ''),
       kind: record.kind,
       from: this.#people.person(record.from),
       in: record.in,
