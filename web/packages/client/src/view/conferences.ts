@@ -47,6 +47,12 @@ interface Attached {
   over: boolean;
 }
 
+/** What a conference without a title is called. */
+function namesOf(followed: Followed): string {
+  const names = followed.get().participants.map((one) => one.name);
+  return names.slice(0, 3).join(', ');
+}
+
 export class ConferencesModel extends State<ConferencesState> implements Conferences {
   readonly #core: Core;
   readonly #people: PeopleModel;
@@ -270,7 +276,7 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     this.#commands.look(line, followed);
     if (followed.over && attached && !attached.over) {
       attached.over = true;
-      this.#core.notice({ kind: 'conference-ended', conference: id, title, words: end?.words ?? '' });
+      this.#core.notice({ kind: 'conference-ended', conference: id, title: title || namesOf(followed), words: end?.words ?? '' });
       if (this.#myCall.get().conference === id) this.#myCall.ended();
       this.#records.set(RECORDS_AFTER_MS, () => void this.#calls.load());
     }
@@ -458,12 +464,7 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     const inside = participants.filter((one) => isIn(one.leg?.state));
     return {
       id,
-      title:
-        title ||
-        participants
-          .slice(0, 3)
-          .map((one) => one.name)
-          .join(', '),
+      title: title || namesOf(followed),
       count: inside.length,
       talking: inside.find((one) => one.talking)?.name,
       since: startedAt,
