@@ -165,10 +165,13 @@ fn greatest_common_divisor(a: u32, b: u32) -> u32 {
 }
 
 /// By how many samples what was heard is later than the reference: the peak of the cross-correlation.
-pub fn lag(reference: &[i16], heard: &[i16]) -> i64 {
+pub fn lag(reference: &[i16], heard: &[i16]) -> isize {
     let size = (reference.len() + heard.len()).next_power_of_two();
     let mut planner = RealFftPlanner::<f64>::new();
-    let (forward, back) = (planner.plan_fft_forward(size), planner.plan_fft_inverse(size));
+    let (forward, back) = (
+        planner.plan_fft_forward(size),
+        planner.plan_fft_inverse(size),
+    );
     let spectrum = |samples: &[i16]| {
         let mut input: Vec<f64> = samples.iter().map(|sample| f64::from(*sample)).collect();
         input.resize(size, 0.0);
@@ -193,7 +196,7 @@ pub fn lag(reference: &[i16], heard: &[i16]) -> i64 {
     let peak = (0..size)
         .max_by(|a, b| correlation[*a].total_cmp(&correlation[*b]))
         .unwrap_or_default();
-    let (peak, size) = (peak as i64, size as i64);
+    let (peak, size) = (peak.cast_signed(), size.cast_signed());
     if peak > size / 2 { peak - size } else { peak }
 }
 
@@ -354,7 +357,11 @@ fn gaps_in_a_tone_are_as_long_as_they_are() {
     samples[6_400..6_560].fill(0);
     let there = tone_in(&samples, RATE, 440.0, -10.0);
     assert_eq!((there.len(), longest_gap_ms(&there)), (50, 100));
-    assert!(tone_in(&samples, RATE, 1_700.0, -10.0).iter().all(|there| !there));
+    assert!(
+        tone_in(&samples, RATE, 1_700.0, -10.0)
+            .iter()
+            .all(|there| !there)
+    );
     assert_eq!(longest_gap_ms(&[false, false]), 0);
 }
 

@@ -619,7 +619,10 @@ fn a_change_is_taken_whose_predecessor_was_never_acknowledged() {
         assert_eq!(within(&mut net, Method::Invite, seq, &tag), 200, "{seq}");
     }
     let changes = net.nodes[1].user.log.iter();
-    assert_eq!(changes.filter(|line| line.starts_with("reinvite")).count(), 2);
+    assert_eq!(
+        changes.filter(|line| line.starts_with("reinvite")).count(),
+        2
+    );
 }
 
 /// The callee's tag, read from a request of its own.

@@ -34,7 +34,9 @@ fn change(ways: &TwoWays) {
     let mut bob = bob();
     let tls = toml::Value::from(vec![format!("{SERVER}:0")]);
     // Over TLS, which is what a server that is not on this machine asks of a browser.
-    let config = config().set("http", "tls", tls).set("media", "bind", SERVER);
+    let config = config()
+        .set("http", "tls", tls)
+        .set("media", "bind", SERVER);
     let stage = Stage::start(config, bob.sip());
     let https = stage.convoke.addr("https").unwrap();
     let mut alice = signed_in(&Visit {
@@ -54,7 +56,9 @@ fn change(ways: &TwoWays) {
     // With a second before the change, in which the tone is there.
     let from = heard.saturating_sub(RATE as usize);
     let telephone = longest_gap_ms(&tone_in(&telephone[from..], RATE, ALICE_HZ, DBFS));
-    println!("without sound: at the telephone {telephone} ms, in the page {page} ms (in steps of {LOOK_MS} ms)");
+    println!(
+        "without sound: at the telephone {telephone} ms, in the page {page} ms (in steps of {LOOK_MS} ms)"
+    );
     assert!(telephone < AWAY_MAX_MS && page < AWAY_MAX_MS);
     assert_eq!(stage.legs(), before, "the same legs, joined");
     assert_faultless(&mut alice);

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use convoke_tests::again::on_time;
 use convoke_tests::audio::{Law, RATE, lag, to_telephone, write_wav};
 use convoke_tests::peers::baresip::{Baresip, Telephone};
 use convoke_tests::peers::chromium::{Microphone, Sound, Visit};
@@ -21,9 +22,16 @@ const BOB_WAITS_S: usize = 3;
 /// Silence of the telephone after its speech, until alice's has come there too. It hangs up then.
 const BOB_STAYS_S: usize = 12;
 
+/// The path of the test, as cargo prints it.
+const TEST: &str = "web::window::speech::speech_passes_between_the_browser_and_a_telephone";
+
 /// C9: PESQ, level and delay, at the telephone's socket and in the page.
 #[test]
 fn speech_passes_between_the_browser_and_a_telephone() {
+    on_time(TEST, speak);
+}
+
+fn speak() {
     let (alices, bobs) = (speech(&["alice", "driver"]), speech(&["bob", "carol"]));
     let telephone = Telephone {
         number: BOB,
@@ -42,7 +50,8 @@ fn speech_passes_between_the_browser_and_a_telephone() {
     alice.call(&["bob"], "This browser").unwrap();
     bob.wait_event("CALL_ESTABLISHED").unwrap();
     alice.until_board("2 in the call").unwrap();
-    bob.listen(BOB_WAITS_S + bobs.len() / RATE as usize).unwrap();
+    bob.listen(BOB_WAITS_S + bobs.len() / RATE as usize)
+        .unwrap();
     bob.wait_event("CALL_CLOSED").unwrap();
     let sounds = alice.sounds().unwrap();
     let heard = longest(&sounds, false);
@@ -63,8 +72,18 @@ fn speech_passes_between_the_browser_and_a_telephone() {
         heard: start_of(&bobs, heard.blocks[0].0, &at_telephone(heard)),
     };
     let results = [
-        judge("browser to telephone", &alices, &bob.heard().unwrap(), &to_bob),
-        judge("telephone to browser", &bobs, &at_telephone(heard), &to_alice),
+        judge(
+            "browser to telephone",
+            &alices,
+            &bob.heard().unwrap(),
+            &to_bob,
+        ),
+        judge(
+            "telephone to browser",
+            &bobs,
+            &at_telephone(heard),
+            &to_alice,
+        ),
     ];
     let faults: Vec<_> = results.into_iter().flatten().collect();
     assert!(faults.is_empty(), "{faults:#?}");
@@ -119,7 +138,10 @@ fn at_telephone(sound: &Sound) -> Vec<i16> {
 
 /// When a speech begins in what began at `start_ms`.
 fn start_of(speech: &[i16], start_ms: f64, samples: &[i16]) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "a place in a recording of seconds")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a place in a recording of seconds"
+    )]
     let later = lag(speech, samples) as f64;
     start_ms + later * 1_000.0 / f64::from(RATE)
 }
