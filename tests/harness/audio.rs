@@ -325,7 +325,7 @@ fn a_lag_is_found_through_another_rate() {
     let noise: Vec<i16> = (0..48_000)
         .map(|_| {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 18).cast_signed() as i16 - 8_192
+            i16::try_from(state >> 18).unwrap() - 8_192
         })
         .collect();
     let mut late = vec![0; 4_800];

@@ -114,7 +114,7 @@ const commands = {
     });
   },
   async write({ to, text }) {
-    await page.getByRole('button', { name: 'Search or call' }).click();
+    await page.getByRole('button', { name: 'Search or call' }).first().click();
     await page.getByRole('dialog').getByRole('combobox').fill(to);
     await page.getByRole('option', { name: to }).first().click();
     await page.getByRole('textbox', { name: `Write to ${to}` }).fill(text);

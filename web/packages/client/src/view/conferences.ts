@@ -92,6 +92,8 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
 
   compose(people: readonly (Person | string)[] = [], chat?: string): Composer {
     this.closeComposer();
+    // A conference that is over makes room for the next one.
+    if (this.#board?.get().state === 'ended') this.closeBoard();
     const composer = new ComposerModel(this.#core, this.#people, this.#telephones, (one, only) => this.#start(one, only), chat);
     this.#composer = composer;
     this.set({ composer });
