@@ -165,7 +165,7 @@ fn greatest_common_divisor(a: u32, b: u32) -> u32 {
 }
 
 /// By how many samples what was heard is later than the reference: the peak of the cross-correlation.
-pub fn lag(reference: &[i16], heard: &[i16]) -> i64 {
+pub fn lag(reference: &[i16], heard: &[i16]) -> isize {
     let size = (reference.len() + heard.len()).next_power_of_two();
     let mut planner = RealFftPlanner::<f64>::new();
     let (forward, back) = (
@@ -196,7 +196,7 @@ pub fn lag(reference: &[i16], heard: &[i16]) -> i64 {
     let peak = (0..size)
         .max_by(|a, b| correlation[*a].total_cmp(&correlation[*b]))
         .unwrap_or_default();
-    let (peak, size) = (peak as i64, size as i64);
+    let (peak, size) = (peak.cast_signed(), size.cast_signed());
     if peak > size / 2 { peak - size } else { peak }
 }
 
@@ -325,7 +325,7 @@ fn a_lag_is_found_through_another_rate() {
     let noise: Vec<i16> = (0..48_000)
         .map(|_| {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 18).cast_signed() as i16 - 8_192
+            i16::try_from(state >> 18).unwrap() - 8_192
         })
         .collect();
     let mut late = vec![0; 4_800];

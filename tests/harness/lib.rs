@@ -2,6 +2,7 @@
 //! [`config`]), programs that were not built from this repository
 //! ([`peers`]), the tones that telephones speak and hear ([`audio`]), and drawings of what was said ([`ladder`]).
 
+pub mod again;
 pub mod audio;
 pub mod config;
 pub mod convoke;

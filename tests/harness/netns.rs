@@ -4,17 +4,12 @@
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, bail, ensure};
-use testkit::process::Program;
+use anyhow::{Context, bail};
 
-use crate::convoke::binary;
+use crate::again;
 
 /// The server's address.
 pub const SERVER: &str = "10.77.0.1";
-/// Tells the test that is run in the server's namespace what the namespaces are called.
-const INSIDE: &str = "CONVOKE_TEST_NAMESPACES";
-/// How long a test in a namespace may take in all.
-const TEST_MAX: std::time::Duration = std::time::Duration::from_secs(180);
 
 /// The two namespaces.
 pub struct TwoWays {
@@ -27,7 +22,7 @@ pub struct TwoWays {
 impl TwoWays {
     /// Those that this process runs in the server's of, if it does.
     pub fn inside() -> Option<Self> {
-        let names = std::env::var(INSIDE).ok()?;
+        let names = again::inside()?;
         let (server, browser) = names.split_once(' ')?;
         Some(Self {
             server: server.to_owned(),
@@ -49,6 +44,9 @@ impl TwoWays {
             ip(&["-n", name, "link", "set", "lo", "up"])?;
             // Its addresses would be further ways.
             write(name, "net/ipv6/conf/all/disable_ipv6", "1")?;
+            // Who asks for a neighbour on one way does so from its address there, also for a connection that began on the other way:
+            // the neighbour would not answer a stranger.
+            write(name, "net/ipv4/conf/all/arp_announce", "2")?;
         }
         let host = format!("{SERVER}/32");
         ip(&["-n", &ways.server, "addr", "add", &host, "dev", "lo"])?;
@@ -95,19 +93,8 @@ impl TwoWays {
 
     /// Runs a test of this binary, by its path, in the server's namespace, where it finds this by [`TwoWays::inside`]. Gives what it printed.
     pub fn run_test(&self, path: &str) -> anyhow::Result<String> {
-        let mut command = Command::new("ip");
-        command
-            .args(["netns", "exec", &self.server])
-            .arg(std::env::current_exe()?)
-            .args([path, "--exact", "--nocapture", "--test-threads=1"])
-            .env(INSIDE, format!("{} {}", self.server, self.browser))
-            .env("CONVOKE_BIN", binary());
-        let program = Program::start(command)?;
-        let status = program.wait_exit(TEST_MAX)?;
-        let lines = program.lines().into_iter().map(|line| line.text);
-        let said = lines.collect::<Vec<_>>().join("\n");
-        ensure!(status.success(), "in the namespace {path} failed:\n{said}");
-        Ok(said)
+        let names = format!("{} {}", self.server, self.browser);
+        again::run(&[tool(), "netns", "exec", &self.server], path, &names)
     }
 }
 

@@ -18,7 +18,7 @@ import { createInterface } from 'node:readline';
  * @typedef {object} Sound what one track brought
  * @property {'heard' | 'own'} kind
  * @property {number} rate samples a second
- * @property {[number, number, number][]} blocks of each: when it came and its own time, in milliseconds, and how many samples
+ * @property {[number, number][]} blocks of each: when it came, in milliseconds, and how many samples
  * @property {Float32Array[]} samples
  */
 
@@ -114,7 +114,9 @@ const commands = {
     });
   },
   async write({ to, text }) {
-    await page.getByText(to, { exact: true }).first().click();
+    await page.getByRole('button', { name: 'Search or call' }).first().click();
+    await page.getByRole('dialog').getByRole('combobox').fill(to);
+    await page.getByRole('option', { name: to }).first().click();
     await page.getByRole('textbox', { name: `Write to ${to}` }).fill(text);
     await page.keyboard.press('Enter');
   },
@@ -195,7 +197,7 @@ function listen(own) {
       const samples = new Float32Array(value.numberOfFrames);
       value.copyTo(samples, { planeIndex: 0, format: 'f32-planar' });
       sound.rate = value.sampleRate;
-      sound.blocks.push([performance.timeOrigin + performance.now(), value.timestamp / 1_000, samples.length]);
+      sound.blocks.push([performance.timeOrigin + performance.now(), samples.length]);
       sound.samples.push(samples);
       value.close();
     }
@@ -226,7 +228,7 @@ function more(seconds) {
   /** @type {() => number} */
   const heard = () => {
     const all = /** @type {Sound[]} */ (/** @type {any} */ (window).convokeSounds).filter((one) => one.kind === 'heard');
-    return all.reduce((sum, one) => sum + one.blocks.reduce((own, [, , samples]) => own + samples / one.rate, 0), 0);
+    return all.reduce((sum, one) => sum + one.blocks.reduce((own, [, samples]) => own + samples / one.rate, 0), 0);
   };
   const before = heard();
   return new Promise((done) => {
@@ -242,7 +244,7 @@ function more(seconds) {
 function packed() {
   const all = /** @type {Sound[]} */ (/** @type {any} */ (window).convokeSounds);
   return all.map(({ kind, rate, blocks, samples }) => {
-    const whole = new Float32Array(blocks.reduce((sum, [, , length]) => sum + length, 0));
+    const whole = new Float32Array(blocks.reduce((sum, [, length]) => sum + length, 0));
     let at = 0;
     for (const one of samples) {
       whole.set(one, at);

@@ -135,7 +135,11 @@ struct Line {
 }
 
 impl Told {
-    async fn now(Playground { network, boards }: &Playground) -> Self {
+    async fn now(
+        Playground {
+            network, boards, ..
+        }: &Playground,
+    ) -> Self {
         let board = boards.now().await;
         Self {
             phones: network
@@ -356,12 +360,9 @@ async fn audio(
         .max_frame_size(AUDIO_MAX_BYTES)
         .on_upgrade(async move |socket| {
             connection.upgraded();
-<<<<<<< HEAD
+            connection.upgraded();
             let talk = converse(socket, &ear, &mouth);
             shutdown.unless_cancelled(talk).await;
-=======
-            converse(socket, &ear, &mouth).await;
->>>>>>> w-core
         })
 }
 

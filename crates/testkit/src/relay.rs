@@ -5,11 +5,15 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::rng::Rng;
 
 /// Largest datagram that passes.
 const DATAGRAM_MAX_BYTES: usize = 65_536;
+
+/// Most packets kept of each direction: five minutes of RTP.
+const KEPT_MAX: usize = 15_000;
 
 /// What the relay does to the packets of each direction.
 #[derive(Debug, Clone, Copy, Default)]
@@ -43,6 +47,15 @@ pub struct Passed {
     pub swapped: u64,
 }
 
+/// A packet that passed.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// When, in microseconds since 1970.
+    pub at_us: u64,
+    /// The packet.
+    pub packet: Vec<u8>,
+}
+
 /// Stands between whoever sends to [`UdpRelay::near`] and the far address.
 #[derive(Debug)]
 pub struct UdpRelay {
@@ -50,6 +63,7 @@ pub struct UdpRelay {
     far_side: SocketAddr,
     to_far: Arc<Counts>,
     to_near: Arc<Counts>,
+    kept: [Arc<Mutex<Vec<Kept>>>; 2],
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -66,6 +80,7 @@ impl UdpRelay {
         let near_peer: Arc<Mutex<Option<SocketAddr>>> = Arc::default();
         let stop = Arc::new(AtomicBool::new(false));
         let counts = [Arc::new(Counts::default()), Arc::new(Counts::default())];
+        let kept: [Arc<Mutex<Vec<Kept>>>; 2] = Default::default();
 
         let learn = Arc::clone(&near_peer);
         let outward = Direction {
@@ -73,6 +88,7 @@ impl UdpRelay {
             send: Arc::clone(&far_socket),
             spoil: to_far,
             counts: Arc::clone(&counts[0]),
+            kept: Arc::clone(&kept[0]),
             stop: Arc::clone(&stop),
         };
         let inward = Direction {
@@ -80,6 +96,7 @@ impl UdpRelay {
             send: Arc::clone(&near_socket),
             spoil: to_near,
             counts: Arc::clone(&counts[1]),
+            kept: Arc::clone(&kept[1]),
             stop: Arc::clone(&stop),
         };
         let relay_to_far = thread::spawn(move || {
@@ -97,6 +114,7 @@ impl UdpRelay {
             far_side: far_socket.local_addr()?,
             to_far,
             to_near,
+            kept,
             stop,
             threads: vec![relay_to_far, relay_to_near],
         })
@@ -113,6 +131,14 @@ impl UdpRelay {
     /// What became of packets to the far peer.
     pub fn to_far(&self) -> Passed {
         self.to_far.read()
+    }
+    /// The packets that passed to the far peer, oldest first.
+    pub fn kept_to_far(&self) -> Vec<Kept> {
+        kept(&self.kept[0])
+    }
+    /// The packets that passed to the near peer.
+    pub fn kept_to_near(&self) -> Vec<Kept> {
+        kept(&self.kept[1])
     }
     /// What became of packets to the near peer.
     pub fn to_near(&self) -> Passed {
@@ -150,11 +176,30 @@ impl Counts {
     }
 }
 
+fn kept(packets: &Mutex<Vec<Kept>>) -> Vec<Kept> {
+    packets
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone()
+}
+
+fn now_us() -> u64 {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "packets are compared with what other programs say of this machine's clock"
+    )]
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+    })
+}
+
 struct Direction {
     receive: Arc<UdpSocket>,
     send: Arc<UdpSocket>,
     spoil: Spoil,
     counts: Arc<Counts>,
+    kept: Arc<Mutex<Vec<Kept>>>,
     stop: Arc<AtomicBool>,
 }
 
@@ -176,6 +221,11 @@ impl Direction {
             let leaving = fate.decide(buffer.get(..length).unwrap_or_default());
             for packet in leaving.into_iter().flatten() {
                 self.send.send_to(&packet, to).ok();
+                let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+                if kept.len() < KEPT_MAX {
+                    let at_us = now_us();
+                    kept.push(Kept { at_us, packet });
+                }
             }
             self.counts.write(fate.passed);
         }

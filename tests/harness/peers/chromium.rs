@@ -16,8 +16,6 @@ use crate::audio::{Law, write_wav};
 pub enum Microphone {
     /// Says these samples (8 kHz) once, from the moment it is opened.
     Says(Vec<i16>),
-    /// Says them again and again.
-    Repeats(Vec<i16>),
     /// Is not given to the page.
     Refused,
     /// What the sound server at this address has.
@@ -261,9 +259,8 @@ impl Chromium {
 
 /// Arguments for the microphone, and whether the page may have it.
 fn microphone(microphone: &Microphone, dir: &Path) -> anyhow::Result<(Vec<String>, bool)> {
-    let (says, ending) = match microphone {
-        Microphone::Says(says) => (says, "%noloop"),
-        Microphone::Repeats(says) => (says, ""),
+    let says = match microphone {
+        Microphone::Says(says) => says,
         Microphone::Refused => {
             return Ok((vec!["--use-fake-device-for-media-stream".into()], false));
         }
@@ -272,7 +269,7 @@ fn microphone(microphone: &Microphone, dir: &Path) -> anyhow::Result<(Vec<String
     let file: PathBuf = dir.join("says.wav");
     write_wav(&file, says, Law::Linear)?;
     let file = format!(
-        "--use-file-for-fake-audio-capture={}{ending}",
+        "--use-file-for-fake-audio-capture={}%noloop",
         file.display()
     );
     Ok((
@@ -303,38 +300,37 @@ fn sound(said: &Value) -> anyhow::Result<Sound> {
     })
 }
 
-/// When a block came, the time that it bears itself, both in milliseconds, and how many samples it has.
-type Block = (f64, f64, usize);
+/// When a block came, in milliseconds, and how many samples it has.
+type Block = (f64, usize);
 
-/// How far a block's own time may be from the end of the one before it.
-const SEAM_MS: f64 = 5.0;
+/// After so long without a block the sound begins anew.
+const PAUSE_MS: f64 = 100.0;
 
-/// When each block began. One is read when the page has time for it: the soonest of all that follow each other shows how their own time
-/// lies. A device that is opened, or was away, begins a time of its own.
+/// When each block began. One is read when the page has time for it: the soonest of all that follow each other shows how they lie.
 fn placed(blocks: &[Block], rate: u32) -> Vec<(f64, usize)> {
     let length_ms = |samples: usize| samples as f64 * 1_000.0 / f64::from(rate.max(1));
-    let follows = |a: &Block, b: &Block| (a.1 + length_ms(a.2) - b.1).abs() < SEAM_MS;
     let mut at = 0;
     let mut placed = Vec::with_capacity(blocks.len());
-    for run in blocks.chunk_by(follows) {
-        let offset = run.iter().map(|(came, own, _)| came - own);
-        let offset = offset.fold(f64::INFINITY, f64::min);
-        for (_, own, samples) in run {
-            placed.push((own + offset, at));
-            at += samples;
+    for run in blocks.chunk_by(|a, b| b.0 - a.0 < PAUSE_MS) {
+        let mut later = 0;
+        let mut start = f64::INFINITY;
+        for (came, samples) in run {
+            start = start.min(came - length_ms(later));
+            later += samples;
         }
+        later = 0;
+        for (_, samples) in run {
+            placed.push((start + length_ms(later), at + later));
+            later += samples;
+        }
+        at += later;
     }
     placed
 }
 
 #[test]
 fn blocks_are_placed_by_the_soonest_of_those_that_follow_each_other() {
-    let blocks = [
-        (1_000.0, 7.0, 80),
-        (1_013.0, 17.0, 80),
-        (1_040.0, 27.0, 80),
-        (2_000.0, 500.0, 80),
-    ];
+    let blocks = [(1_000.0, 80), (1_013.0, 80), (1_040.0, 80), (2_000.0, 80)];
     assert_eq!(
         placed(&blocks, 8_000),
         [(1_000.0, 0), (1_010.0, 80), (1_020.0, 160), (2_000.0, 240)]

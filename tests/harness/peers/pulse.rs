@@ -1,4 +1,5 @@
-//! A PulseAudio server of a test's own: loudspeaker and microphone of a browser, the latter to be unplugged.
+//! A PulseAudio server of a test's own: the microphone of a browser, to be unplugged. There is no loudspeaker: PulseAudio would give whoever
+//! listened to the microphone what that one plays in its place.
 
 use std::process::Command;
 
@@ -14,7 +15,7 @@ pub struct Pulse {
 }
 
 impl Pulse {
-    /// Starts one with a loudspeaker, and without a microphone.
+    /// Starts one without anything.
     pub fn start() -> anyhow::Result<Self> {
         let dir = tempfile::tempdir()?;
         let mut command = Command::new("pulseaudio");
@@ -31,12 +32,7 @@ impl Pulse {
                 "--log-target=stderr",
             ])
             .args(["--exit-idle-time=-1", "--realtime=no", "--high-priority=no"])
-            .args([
-                "-L",
-                &socket,
-                "-L",
-                "module-null-sink sink_name=loudspeaker",
-            ])
+            .args(["-L", &socket])
             // Nothing of anybody's own is used or changed.
             .env("HOME", dir.path())
             .env("XDG_RUNTIME_DIR", dir.path())

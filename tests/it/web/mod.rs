@@ -2,6 +2,7 @@
 
 mod calls;
 mod media;
+mod secure;
 mod window;
 
 use serde_json::Value;

@@ -230,7 +230,7 @@ fn a_registration_that_fails_while_the_connection_lasts_loses_no_publication() {
         for request in scene.sent() {
             match request.uri().unwrap().user() {
                 None => return request,
-                Some(user) => granted(scene, &request, &user.to_owned()),
+                Some(user) => granted(scene, &request, user),
             }
         }
     };

@@ -450,13 +450,9 @@ fn hold_and_back_are_answered_from_the_transport_that_is_there() {
     browser.talk(5, || None);
     let before = browser.packets.len();
     let mut phone = talk(&mut browser, Some(1_000), phone, Some(440));
-<<<<<<< HEAD
-    assert_eq!(browser.packets.len(), before, "it hears nothing");
-=======
     // Some may still have been on their way.
     let held = browser.packets.len();
     assert!(held < before + FRAMES / 2, "{before}, {held}");
->>>>>>> w-core
     Spectrum::of(&phone.heard).assert_level(1_000);
 
     let back = bridge.reoffer(&web, &browser.turn(Direction::SendRecv));
@@ -466,11 +462,7 @@ fn hold_and_back_are_answered_from_the_transport_that_is_there() {
     phone.heard.clear();
     let phone = talk(&mut browser, Some(1_000), phone, Some(440));
     Spectrum::of(&phone.heard).assert_level(1_000);
-<<<<<<< HEAD
-    assert!(browser.packets.len() > before + FRAMES - 10);
-=======
     assert!(browser.packets.len() > held + FRAMES - 30);
->>>>>>> w-core
 }
 
 #[test]

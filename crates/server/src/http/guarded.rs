@@ -66,6 +66,8 @@ enum Stream {
     Plain(TcpStream),
     Handshake(Box<Accept<TcpStream>>),
     Tls(Box<TlsStream<TcpStream>>),
+    /// The handshake failed. It is over then, however often it is asked: HTTP flushes and closes what it could not read.
+    Failed,
 }
 
 impl Guarded {
@@ -121,13 +123,20 @@ impl Stream {
     /// The stream once its handshake is done.
     fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<&mut dyn Both>> {
         if let Stream::Handshake(accept) = self {
-            let stream = ready!(Pin::new(accept.as_mut()).poll(cx))?;
-            *self = Stream::Tls(Box::new(stream));
+            let done = ready!(Pin::new(accept.as_mut()).poll(cx));
+            match done {
+                Ok(stream) => *self = Stream::Tls(Box::new(stream)),
+                Err(error) => {
+                    *self = Stream::Failed;
+                    return Poll::Ready(Err(error));
+                }
+            }
         }
         match self {
             Stream::Plain(stream) => Poll::Ready(Ok(stream)),
             Stream::Tls(stream) => Poll::Ready(Ok(stream.as_mut())),
             Stream::Handshake(_) => Poll::Pending,
+            Stream::Failed => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
 }
@@ -181,7 +190,7 @@ impl AsyncWrite for Guarded {
     fn is_write_vectored(&self) -> bool {
         match &self.stream {
             Stream::Plain(stream) => stream.is_write_vectored(),
-            Stream::Handshake(_) => false,
+            Stream::Handshake(_) | Stream::Failed => false,
             Stream::Tls(stream) => stream.is_write_vectored(),
         }
     }

@@ -1,5 +1,6 @@
 //! A call and a reload of its window, a cut of its WebSocket, and a restart of its server.
 
+use convoke_tests::again::on_time;
 use convoke_tests::audio::{RATE, longest_gap_ms, tone_in};
 use convoke_tests::cut::CutLine;
 use convoke_tests::peers::chromium::Visit;
@@ -35,6 +36,13 @@ fn a_reloaded_window_is_back_in_its_call() {
 /// The signalling is away for a second, and for half a minute: the voices never stop, and the board is right afterwards.
 #[test]
 fn a_call_outlives_a_cut_of_its_websocket() {
+    on_time(
+        "web::window::interruptions::a_call_outlives_a_cut_of_its_websocket",
+        cut,
+    );
+}
+
+fn cut() {
     let mut bob = bob();
     let stage = Stage::start(config(), bob.sip());
     let line = CutLine::before(stage.convoke.addr("http").unwrap()).unwrap();

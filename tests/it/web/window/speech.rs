@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use convoke_tests::again::on_time;
 use convoke_tests::audio::{Law, RATE, lag, to_telephone, write_wav};
 use convoke_tests::peers::baresip::{Baresip, Telephone};
 use convoke_tests::peers::chromium::{Microphone, Sound, Visit};
@@ -21,9 +22,16 @@ const BOB_WAITS_S: usize = 3;
 /// Silence of the telephone after its speech, until alice's has come there too. It hangs up then.
 const BOB_STAYS_S: usize = 12;
 
+/// The path of the test, as cargo prints it.
+const TEST: &str = "web::window::speech::speech_passes_between_the_browser_and_a_telephone";
+
 /// C9: PESQ, level and delay, at the telephone's socket and in the page.
 #[test]
 fn speech_passes_between_the_browser_and_a_telephone() {
+    on_time(TEST, speak);
+}
+
+fn speak() {
     let (alices, bobs) = (speech(&["alice", "driver"]), speech(&["bob", "carol"]));
     let telephone = Telephone {
         number: BOB,

@@ -5,6 +5,8 @@ import { fall, loudness } from './level.ts';
 import { Peer, type PeerEvent } from './peer.ts';
 
 const LEVEL_EVERY_MS = 50;
+/** A microphone that is gone is looked for so often: browsers do not tell of every one that is plugged in. */
+const LOOK_AGAIN_MS = 2_000;
 const MICROPHONE_KEY = 'convoke.microphone';
 const SPEAKER_KEY = 'convoke.speaker';
 /** Tests send known speech and measure it: no echo cancellation, noise suppression or gain control then. */
@@ -66,6 +68,7 @@ export function createVoice(): BrowserVoice {
   let turn = 0;
   /** Calls that wait for the microphone. */
   let opening = 0;
+  let looking: ReturnType<typeof setTimeout> | undefined;
 
   const track = () => stream?.getAudioTracks()[0];
   const applyMute = () => {
@@ -145,18 +148,21 @@ export function createVoice(): BrowserVoice {
   }
 
   async function again(): Promise<void> {
+    clearTimeout(looking);
     if (!testing && !session) return;
     try {
       await take();
       await session?.replace();
       session?.onEvent('device-back');
     } catch {
-      // The problem is shown; a plugged-in microphone tries again (`devicechange`).
+      // The problem is shown meanwhile.
+      looking = setTimeout(() => void again(), LOOK_AGAIN_MS);
     }
   }
 
   function release(): void {
     if (testing || session || opening > 0) return;
+    clearTimeout(looking);
     meter(false);
     for (const one of stream?.getTracks() ?? []) one.stop();
     stream = undefined;

@@ -1027,6 +1027,10 @@ describe('my own voice', () => {
     expect(open.get()).toMatchObject({ state: 'ended', end: { reason: 'shutdown', words: 'it stopped' }, me: { here: false } });
     expect(open.get().problem).toBeUndefined();
     expect(open.get().groups.in).toEqual([]);
+    // Calling them again shows the list, not what is over.
+    const composer = world.convoke.conferences.compose([BOB]);
+    expect(world.convoke.conferences.get()).toMatchObject({ composer });
+    expect(world.convoke.conferences.get().board).toBeUndefined();
   });
 
   it('begins a new call where the old one is not known any more, and ends where there is nothing left', async () => {

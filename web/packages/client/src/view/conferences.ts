@@ -278,12 +278,12 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
   }
 
   #changed(line: Line, followed: Followed): void {
-    const { id, title, end } = followed.get();
+    const { id, end } = followed.get();
     const attached = this.#attached.get(id);
     this.#commands.look(line, followed);
     if (followed.over && attached && !attached.over) {
       attached.over = true;
-      this.#core.notice({ kind: 'conference-ended', conference: id, title, words: end?.words ?? '' });
+      this.#core.notice({ kind: 'conference-ended', conference: id, title: this.#titleOf(followed), words: end?.words ?? '' });
       if (this.#myCall.get().conference === id) this.#myCall.ended();
       this.#records.set(RECORDS_AFTER_MS, () => void this.#calls.load());
     }
