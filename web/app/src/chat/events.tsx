@@ -16,6 +16,7 @@ export function Call({ item }: { item: CallLineItem }) {
   const open = usePick(convoke.conferences, (state) => state.live.some((one) => one.id === item.conference && one.open));
   const runs = item.durationMs === undefined && !item.missed;
   const nobody = !runs && !item.missed && item.people.length === 0;
+  const title = item.title || t.invitation.untitled;
   const by = item.mine ? t.common.you : convoke.people.person(item.startedBy).name;
   return (
     <div className="event">
@@ -29,15 +30,15 @@ export function Call({ item }: { item: CallLineItem }) {
           </>
         ) : runs ? (
           <>
-            <b>{item.mine ? t.chat.startedByYou : t.chat.startedBy(by)}</b> {t.chat.runs(item.title)}
+            <b>{item.mine ? t.chat.startedByYou : t.chat.startedBy(by)}</b> {t.chat.runs(title)}
           </>
         ) : nobody ? (
           <>
-            <b>{item.title}</b>, {t.chat.notReached}
+            <b>{title}</b>, {t.chat.notReached}
           </>
         ) : (
           <>
-            <b>{item.title}</b>, {format.duration(item.durationMs ?? 0)} {t.chat.inIt} {format.list(item.people)}
+            <b>{title}</b>, {format.duration(item.durationMs ?? 0)} {t.chat.inIt} {format.list(item.people)}
           </>
         )}{' '}
         <time dateTime={new Date(item.at).toISOString()} data-tip={format.full(item.at)}>

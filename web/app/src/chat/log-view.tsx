@@ -85,7 +85,7 @@ export function Log({ chat, state }: { chat: Chat; state: ChatState }) {
 
   const last = state.items.at(-1)?.id;
   useEffect(() => {
-    if (last === undefined || !atEnd || state.unread === 0) return;
+    if (last === undefined || !atEnd || state.unread === 0 || state.loading) return;
     const read = () => document.visibilityState === 'visible' && document.hasFocus() && chat.markRead();
     read();
     window.addEventListener('focus', read);
@@ -94,7 +94,7 @@ export function Log({ chat, state }: { chat: Chat; state: ChatState }) {
       window.removeEventListener('focus', read);
       document.removeEventListener('visibilitychange', read);
     };
-  }, [chat, last, atEnd, state.unread]);
+  }, [chat, last, atEnd, state.unread, state.loading]);
 
   const slow = useSlow(state.loading);
   const slowOlder = useSlow(state.loadingOlder);

@@ -224,6 +224,25 @@ describe('reading', () => {
     expect(rest.asked('PUT', `/me/chats/${encodeURIComponent(BOB)}/read`).length).toBe(1);
   });
 
+  it('is read only when history has come, and its sender told', async () => {
+    const { peer, rest, convoke } = await World.online();
+    const row = { id: 41, at: Date.now(), from: BOB, to: ALICE, type: 'text', text: 'kept', imdnId: 'id-1', delivered: true, read: false };
+    let come = () => {};
+    const history = new Promise<unknown>((done) => {
+      come = () => done({ messages: [row] });
+    });
+    rest.routes.set('GET /me/chats/*', () => history);
+    const chat = convoke.chats.open(BOB);
+    await settle();
+    chat.markRead();
+    come();
+    await settle();
+    expect(texts(chat)).toEqual(['< kept delivered']);
+    chat.markRead();
+    await settle();
+    expect(peer.requests('MESSAGE').filter((one) => one.body.includes('<displayed/>')).length).toBe(1);
+  });
+
   it('tells what was read while away when it is back', async () => {
     const { peer, rest, convoke } = await World.online();
     const chat = convoke.chats.open(BOB);

@@ -392,7 +392,7 @@ export class RestServer {
     const key = this.routes.has(exact) ? exact : `${request.method} ${bare.replace(/^(\/me\/(?:chats|contacts)\/).*$/, '$1*')}`;
     const route = this.routes.get(key);
     const status = this.status.get(key) ?? (route ? 200 : 404);
-    const data = status < 300 ? route?.(body, path) : { error: { code: 'refused', expected: 'this', came: 'that' } };
+    const data = status < 300 ? await route?.(body, path) : { error: { code: 'refused', expected: 'this', came: 'that' } };
     return { status, header: () => null, text: async () => (data === undefined ? '' : JSON.stringify(data)) };
   }
 

@@ -135,6 +135,8 @@ export class ChatModel extends State<ChatState> implements Chat {
   }
 
   markRead(): void {
+    // What history still holds back was not seen, and its sender is not told so.
+    if (this.get().loading) return;
     if (this.get().unread === 0 && this.#unreadEntries().length === 0) return;
     const unread = this.#unreadEntries();
     for (const { item, wantsRead } of unread.slice(-READ_MAX)) {

@@ -38,7 +38,8 @@ export class Person {
     readonly user: string,
     readonly password: string,
   ) {
-    const web = webPlatform({ WebSocket, fetch: cookieFetch() });
+    // Each is in a browser of their own: what its windows tell each other stays out.
+    const { channel: _, ...web } = webPlatform({ WebSocket, fetch: cookieFetch() });
     this.platform = {
       ...web,
       openSocket: (url, protocol) => {
