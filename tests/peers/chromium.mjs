@@ -103,13 +103,13 @@ const commands = {
     return board.evaluate((/** @type {HTMLElement} */ pane) => {
       const chip = (/** @type {Element} */ row) => row.querySelector('[data-chip]')?.getAttribute('data-chip') ?? '';
       const own = pane.querySelector('.row.own');
-      const rows = [...pane.querySelectorAll('section')].flatMap((section) =>
-        [...section.querySelectorAll('li.row')].map((row) => ({
-          group: section.querySelector('h3')?.textContent?.replace(/[\s\d]+$/, '').trim() ?? '',
-          name: row.querySelector('.a')?.textContent ?? '',
-          state: chip(row),
-        })),
-      );
+      const rows = [];
+      let group = '';
+      for (const line of pane.querySelectorAll('li.group, li.row')) {
+        const heading = line.querySelector('h3')?.textContent;
+        if (heading) group = heading.replace(/[\s\d]+$/, '').trim();
+        else rows.push({ group, name: line.querySelector('.a')?.textContent ?? '', state: chip(line) });
+      }
       return { title: pane.querySelector('h2')?.textContent ?? '', me: own ? chip(own) : '', rows, text: pane.innerText };
     });
   },

@@ -116,6 +116,11 @@ impl History {
         page.is_some_and(|page| page.snapshot.state != ConferenceState::Ended)
     }
 
+    /// Whether it is of this process, and not forgotten yet.
+    pub fn knows(&self, id: &ConferenceId) -> bool {
+        self.lock().pages.contains_key(id)
+    }
+
     /// Whether somebody owns it or is on its roster, or was until its end.
     pub fn concerns(&self, id: &ConferenceId, user: &Aor) -> bool {
         let book = self.lock();

@@ -223,8 +223,11 @@ impl ConferenceService {
         if answer.is_fault {
             // It may have ended just now: the answer came after the last reports, so the history has them.
             let ended = match self.get_ended(request, acting, conference, since) {
-                Some(ended) => Some(ended),
-                None => self.get_recorded(request, acting, conference, since).await,
+                // Whom the history does not tell was removed.
+                None if !self.shared.history.knows(conference) => {
+                    self.get_recorded(request, acting, conference, since).await
+                }
+                known => known,
             };
             return Ok(ended.unwrap_or(answer));
         }

@@ -1,50 +1,69 @@
 //! `tests/requirements.toml` names tests that exist, and `tools/status` keeps its own promises.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
 
 use convoke_tests::peers::tests_dir;
 
-/// Every `#[test]` function below a directory, as `module::function` ends of the names that cargo prints.
-fn functions() -> BTreeSet<String> {
-    fn walk(dir: &std::path::Path, found: &mut BTreeSet<String>) {
+/// The last part of the name of every test: functions of Rust, `it('…')` of Vitest.
+fn tests() -> BTreeSet<String> {
+    fn walk(dir: &Path, found: &mut BTreeSet<String>) {
         for entry in std::fs::read_dir(dir).unwrap() {
             let path = entry.unwrap().path();
+            let extension = path.extension().and_then(|extension| extension.to_str());
             if path.is_dir() {
                 if !path.ends_with("target") && !path.ends_with("node_modules") {
                     walk(&path, found);
                 }
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = std::fs::read_to_string(&path).unwrap();
-                let mut marked = false;
-                for line in text.lines().map(str::trim) {
-                    if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
-                        marked = true;
-                    } else if let Some(rest) =
-                        line.strip_prefix("async fn ").or(line.strip_prefix("fn "))
-                    {
-                        if marked {
-                            found.insert(rest.split(['(', '<']).next().unwrap().to_owned());
-                        }
-                        marked = false;
-                    }
-                }
+            } else if extension == Some("rs") {
+                functions(&std::fs::read_to_string(&path).unwrap(), found);
+            } else if extension == Some("ts") {
+                cases(&std::fs::read_to_string(&path).unwrap(), found);
             }
         }
     }
     let mut found = BTreeSet::new();
-    walk(&tests_dir(), &mut found);
-    walk(&tests_dir().join("../crates"), &mut found);
+    for place in ["", "../crates", "../web"] {
+        walk(&tests_dir().join(place), &mut found);
+    }
     found
+}
+
+fn functions(text: &str, found: &mut BTreeSet<String>) {
+    let mut marked = false;
+    for line in text.lines().map(str::trim) {
+        if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
+            marked = true;
+        } else if let Some(rest) = line.strip_prefix("async fn ").or(line.strip_prefix("fn ")) {
+            if marked {
+                found.insert(rest.split(['(', '<']).next().unwrap().to_owned());
+            }
+            marked = false;
+        }
+    }
+}
+
+fn cases(text: &str, found: &mut BTreeSet<String>) {
+    for line in text.lines().map(str::trim) {
+        if !line.starts_with("it(") && !line.starts_with("it.") {
+            continue;
+        }
+        for quote in ['\'', '"', '`'] {
+            let parts = line.split_once(&format!("({quote}"));
+            let name = parts.and_then(|(_, rest)| rest.split_once(quote));
+            found.extend(name.map(|(name, _)| name.to_owned()));
+        }
+    }
 }
 
 #[test]
 fn every_test_that_a_requirement_names_exists() {
     let text = std::fs::read_to_string(tests_dir().join("requirements.toml")).unwrap();
     let list: toml::Table = text.parse().unwrap();
-    let functions = functions();
+    let tests = tests();
     let mut missing = Vec::new();
     let mut ids = 0;
     for (id, requirement) in &list {
@@ -58,8 +77,7 @@ fn every_test_that_a_requirement_names_exists() {
             {
                 let name = test["name"].as_str().unwrap();
                 let last = name.rsplit("::").next().unwrap();
-                // Tests of other kinds (Vitest, Playwright, selftest) are named with their tool in front and are not Rust functions.
-                if name.contains("::") && !functions.contains(last) {
+                if name.contains("::") && !tests.contains(last) {
                     missing.push(format!("{id}: {name}"));
                 }
             }

@@ -121,7 +121,11 @@ async fn one_command_rings_telephones_joins_them_and_reports() {
     let bob = road.person("bob", BOB).await;
     let (said, ended) = block(move || {
         when_registered(&mut alice, &format!("call bob {BUSY}"));
-        let said = until(&mut alice, "bob is in the call");
+        let mut said = until(&mut alice, "bob is in the call");
+        // Who comes first, the busy one or bob, is theirs.
+        if !said.contains("busy") {
+            said.push_str(&until(&mut alice, "busy"));
+        }
         assert!(matches!(
             say(&mut alice, "conference", "end"),
             Some(200 | 202)
@@ -139,7 +143,6 @@ async fn one_command_rings_telephones_joins_them_and_reports() {
             "bob is in the call",
         ],
     );
-    assert!(said.contains("busy"), "{said}");
     order_of(&ended, &["bob", "alice", "conference has ended"]);
     drop(bob);
 

@@ -6,8 +6,8 @@ use convoke_tests::peers::chromium::{Microphone, Visit};
 use convoke_tests::peers::pulse::Pulse;
 
 use super::stage::{
-    ALICE_HZ, Stage, assert_board, assert_faultless, assert_talking, await_conferences, bob,
-    call_bob, config, signed_in, until_alice_hears,
+    ALICE_HZ, Stage, assert_board, assert_faultless, await_conferences, bob, config, signed_in,
+    until_alice_hears, until_bob_hears_some,
 };
 use crate::calls::stage::with_telephone;
 
@@ -62,7 +62,11 @@ fn unplug() {
     let stage = Stage::start(config(), bob.sip());
     await_conferences(&stage.convoke);
     let mut alice = signed_in(&Visit::to(stage.url(), Microphone::Of(pulse.server())));
-    call_bob(&mut alice, &mut bob);
+    alice.call(&["bob"], "This browser").unwrap();
+    bob.wait_event("CALL_ESTABLISHED").unwrap();
+    until_alice_hears(&mut alice);
+    until_bob_hears_some(&bob);
+    assert_board(&mut alice);
     let before = stage.legs();
 
     pulse.unplug(&microphone).unwrap();
@@ -73,7 +77,8 @@ fn unplug() {
 
     plug_in();
     alice.until_board_not("unplugged").unwrap();
-    assert_talking(&mut alice, &bob);
+    until_bob_hears_some(&bob);
+    assert_board(&mut alice);
     assert_eq!(stage.legs(), before);
     assert_faultless(&mut alice);
 }

@@ -162,6 +162,21 @@ pub fn until_bob_hears(bob: &Baresip) {
     panic!("bob does not hear alice: {}", drawn(&there));
 }
 
+/// Waits until bob's telephone hears alice's tone at all from now on: PulseAudio's source of tones stutters.
+#[track_caller]
+pub fn until_bob_hears_some(bob: &Baresip) {
+    let before = bob.heard().unwrap().len();
+    let mut there = Vec::new();
+    for _ in 0..SECONDS_MAX {
+        bob.listen(1).unwrap();
+        there = tone_in(&bob.heard().unwrap()[before..], RATE, ALICE_HZ, DBFS);
+        if there.contains(&true) {
+            return;
+        }
+    }
+    panic!("bob does not hear alice: {}", drawn(&there));
+}
+
 /// Whether nine tenths of the last second have it: a browser on a busy machine loses its step now and then.
 fn lasts(there: &[bool]) -> bool {
     let looks = 1_000 / LOOK_MS as usize;
