@@ -27,8 +27,9 @@ const MODULE_DIRS: [&str; 3] = [
 const RTP_PORTS: u16 = 2;
 
 /// How often its recording is looked at until it has grown, at [`LISTEN_EVERY`].
-const LISTEN_TRIES_MAX: u32 = 1_000;
+const LISTEN_TRIES_MAX: usize = 1_000;
 const LISTEN_EVERY: Duration = Duration::from_millis(25);
+const LISTEN_TRIES_A_SECOND: usize = 40;
 
 /// What the telephone is like.
 #[derive(Debug, Clone, Copy)]
@@ -275,7 +276,8 @@ impl Baresip {
     /// Waits until it has heard so many seconds more than now.
     pub fn listen(&self, seconds: usize) -> anyhow::Result<()> {
         let before = self.heard()?.len();
-        for _ in 0..LISTEN_TRIES_MAX {
+        // What is to be heard takes its time; so long nothing may come beside that.
+        for _ in 0..LISTEN_TRIES_MAX + seconds * LISTEN_TRIES_A_SECOND {
             if self.heard()?.len() >= before + seconds * RATE as usize {
                 return Ok(());
             }
