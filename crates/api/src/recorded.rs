@@ -5,6 +5,9 @@ use convoke_types::{Aor, ConferenceId, Role};
 use soap_proto::{Snapshot, UtcMillis};
 use store::{LegRecord, Store, StoreError, UnixMs};
 
+/// An asker may say any number; versions have 18 digits at most, and the report has one more.
+const VERSION_MAX: u64 = 999_999_999_999_999_998;
+
 /// The last state and the last report of a conference that has ended, for those who were called into it. `since` is the version that the
 /// asker has: the records do not know versions, so the report counts as the one after it.
 pub(crate) async fn ended(
@@ -28,7 +31,8 @@ pub(crate) async fn ended(
         let ended_at = leg.ended.as_ref().map_or(at, |(at, _)| *at);
         snapshot.apply(&report, utc(ended_at));
     }
-    snapshot.version = snapshot.version.max(since.unwrap_or(0));
+    let known = snapshot.version.max(since.unwrap_or(0));
+    snapshot.version = known.min(VERSION_MAX);
     let last = Report {
         conference: id.clone(),
         version: snapshot.version + 1,

@@ -360,7 +360,6 @@ async fn audio(
         .max_frame_size(AUDIO_MAX_BYTES)
         .on_upgrade(async move |socket| {
             connection.upgraded();
-            connection.upgraded();
             let talk = converse(socket, &ear, &mouth);
             shutdown.unless_cancelled(talk).await;
         })

@@ -243,7 +243,7 @@ impl Follower {
 fn goes_on(reports: &[Report], since: u64) -> bool {
     reports
         .first()
-        .is_some_and(|report| report.version == since + 1)
+        .is_some_and(|report| report.version == since.saturating_add(1))
 }
 
 fn event(name: &str, id: Option<u64>, data: &impl Serialize) -> String {

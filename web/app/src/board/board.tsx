@@ -369,7 +369,7 @@ function BoardView({ board, next }: { board: Board; next: Composer | undefined }
                   place={me.place}
                   places={me.places}
                   onPlace={(place) => {
-                    const move = () => void board.setMyPlace(place);
+                    const move = (now = board) => void now.setMyPlace(place);
                     if (typeof place !== 'string' && place.kind === 'browser') leaving.first(move, state.id, true);
                     else move();
                   }}

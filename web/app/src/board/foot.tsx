@@ -157,7 +157,7 @@ export function Foot({ board, state }: { board: Board; state: BoardState }) {
               touch
               icon="phone"
               className="grow"
-              onClick={() => leaving.first(() => void board.join(), state.id, true)}
+              onClick={() => leaving.first((now = board) => void now.join(), state.id, true)}
             >
               {t.board.joinHere}
             </Button>

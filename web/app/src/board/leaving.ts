@@ -17,11 +17,12 @@ export function useLeaving() {
         if (endsForOthers(board.get())) view.patch({ leaving: { board, inBoard } });
         else void board.leave();
       },
-      /** Goes into another conference; says first which one is left. */
-      first(go: () => void, target?: string, inBoard = false) {
+      /** Goes into another conference; says first which one is left. That shows the board of this one, so `go` gets the target's anew. */
+      first(go: (board?: Board) => void, target?: string, inBoard = false) {
         const { here } = convoke.conferences.get();
-        if (!here || here.id === target) go();
-        else view.patch({ leaving: { board: convoke.conferences.openBoard(here.id), go, inBoard } });
+        if (!here || here.id === target) return go();
+        const again = () => go(target === undefined ? undefined : convoke.conferences.openBoard(target));
+        view.patch({ leaving: { board: convoke.conferences.openBoard(here.id), go: again, inBoard } });
       },
     }),
     [convoke, view],
