@@ -175,7 +175,8 @@ export class MyCall extends State<MyCallState> {
       const why = await this.#invite(turn, conference);
       this.#mending = false;
       if (turn !== this.#turn) return;
-      this.#endFormer(why !== undefined);
+      // What fails for a moment is tried again, and must not hang up meanwhile what may still sound.
+      this.#endFormer(why !== undefined && why.code !== 'unreachable');
       if (!why) this.set({ status: 'up' });
       else if (why.code === 'unreachable') this.#again.set(AGAIN_MS, () => void this.#mend());
       else this.#over({ by: 'refused', status: 0, reason: why.code });
