@@ -1,6 +1,7 @@
 //! Runs a test of this binary once more, in a process of its own: in another network namespace, or with the right to be on time.
 
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::ensure;
@@ -50,10 +51,18 @@ pub fn on_time(path: &str, test: impl FnOnce()) {
     if inside().is_some() || !may_be_on_time() {
         return test();
     }
+    let _alone = alone();
     match run(&[], path, "on time") {
         Ok(said) => println!("{said}"),
         Err(error) => panic!("{error:#}"),
     }
+}
+
+/// Waits until no other test has this: those that judge sound, and those with a browser, which take a small machine whole.
+pub fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    // Who panicked with it has failed, and left nothing behind.
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn may_be_on_time() -> bool {

@@ -81,6 +81,10 @@ const commands = {
   async press({ button }) {
     await page.getByRole('button', { name: button, exact: true }).first().click();
   },
+  /** What the browser tells its page when the network is back. */
+  async online() {
+    await page.evaluate(() => window.dispatchEvent(new Event('online')));
+  },
   async reload() {
     await page.reload();
   },

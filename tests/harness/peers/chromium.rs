@@ -157,6 +157,12 @@ impl Chromium {
         Ok(())
     }
 
+    /// The browser tells its page that the network is back.
+    pub fn online(&mut self) -> anyhow::Result<()> {
+        self.ask(json!({ "do": "online" }))?;
+        Ok(())
+    }
+
     /// Loads the page anew.
     pub fn reload(&mut self) -> anyhow::Result<()> {
         self.ask(json!({ "do": "reload" }))?;

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use convoke_tests::again::alone;
 use convoke_tests::audio::{RATE, level_at, level_dbfs};
 use convoke_tests::config::Config;
 use convoke_tests::peers::baresip::{Baresip, Telephone};
@@ -147,6 +148,7 @@ fn assert_unheard(level: f64, who: &str) {
 /// C9, C10, T2: one mix of a browser and of two telephones of different makes.
 #[test]
 fn a_browser_and_telephones_hear_each_other_in_one_conference() {
+    let _alone = alone();
     let sipp = Sipp::start(Trunk {
         tone_hz: CAROL_HZ.into(),
         ..Trunk::default()
@@ -184,6 +186,7 @@ fn a_browser_and_telephones_hear_each_other_in_one_conference() {
 /// conference is the end of the call.
 #[test]
 fn a_browser_changes_its_network_is_muted_and_strangers_stay_outside() {
+    let _alone = alone();
     let (mut stage, bob) = stage(None);
     let mut alice = Browser::start(&stage, "alice");
     let mut dave = Browser::start(&stage, "dave");

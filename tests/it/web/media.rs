@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use ::media::{Config, Engine, Events};
+use convoke_tests::again::alone;
 use convoke_tests::audio::level_at;
 use convoke_tests::peers::python;
 use convoke_types::LegKey;
@@ -177,6 +178,7 @@ fn assert_both_ways(phone: &Phone, path: &Path) {
 
 #[test]
 fn a_webrtc_end_of_another_make_and_a_telephone_hear_each_other() {
+    let _alone = alone();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("heard");
     let arguments = [&WEB_HZ.to_string(), "4", path.to_str().unwrap()];
@@ -207,6 +209,7 @@ fn a_webrtc_end_of_another_make_and_a_telephone_hear_each_other() {
 
 #[test]
 fn a_fresh_peer_connection_takes_over_and_sound_returns() {
+    let _alone = alone();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("heard");
     let arguments = [&WEB_HZ.to_string(), "4", path.to_str().unwrap()];

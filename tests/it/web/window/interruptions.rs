@@ -1,6 +1,6 @@
 //! A call and a reload of its window, a cut of its WebSocket, and a restart of its server.
 
-use convoke_tests::again::on_time;
+use convoke_tests::again::{alone, on_time};
 use convoke_tests::audio::{RATE, longest_gap_ms, tone_in};
 use convoke_tests::cut::CutLine;
 use convoke_tests::peers::chromium::Visit;
@@ -19,6 +19,7 @@ const GAP_MAX_MS: u32 = 80;
 /// The window comes back into the call, with a board that is right, and both hear each other again.
 #[test]
 fn a_reloaded_window_is_back_in_its_call() {
+    let _alone = alone();
     let mut bob = bob();
     let stage = Stage::start(config(), bob.sip());
     let mut alice = signed_in(&Visit::to(stage.url(), alices_tone()));
@@ -60,7 +61,7 @@ fn cut() {
         }
         line.mend();
         if seconds > 1 {
-            alice.press("Try now").unwrap();
+            alice.online().unwrap();
         }
         assert_board(&mut alice);
         assert_eq!(stage.legs(), before, "the same legs after {seconds} s");
@@ -82,6 +83,7 @@ fn cut() {
 /// The server is killed and comes back: the call is over, the window says why, and chat goes on by itself.
 #[test]
 fn after_a_restart_of_the_server_the_window_says_why_its_call_is_over() {
+    let _alone = alone();
     let mut bob = bob();
     let http = ports::reserve().unwrap();
     let config = config().set("http", "listen", http.addr().to_string());

@@ -1,6 +1,6 @@
 //! A microphone that the page may not have, and one that is unplugged in mid-call.
 
-use convoke_tests::again::on_time;
+use convoke_tests::again::{alone, on_time};
 use convoke_tests::peers::baresip::{Baresip, Telephone};
 use convoke_tests::peers::chromium::{Microphone, Visit};
 use convoke_tests::peers::pulse::Pulse;
@@ -16,6 +16,7 @@ const ALICE: &str = "+15550101";
 /// Nobody is called by somebody who cannot speak: the window says so, and offers the telephone.
 #[test]
 fn without_leave_to_use_the_microphone_the_window_offers_the_telephone() {
+    let _alone = alone();
     let mut bob = bob();
     let mut hers = Baresip::start(Telephone {
         number: ALICE,

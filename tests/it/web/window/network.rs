@@ -1,5 +1,6 @@
 //! The network changes in mid-call: the way in use is pulled like a cable while another one is there.
 
+use convoke_tests::again::alone;
 use convoke_tests::audio::{LOOK_MS, RATE, longest_gap_ms, tone_in};
 use convoke_tests::netns::{SERVER, TwoWays};
 use convoke_tests::peers::chromium::Visit;
@@ -21,6 +22,7 @@ fn a_call_goes_on_over_another_way_when_its_own_is_gone() {
     if let Some(ways) = TwoWays::inside() {
         return change(&ways);
     }
+    let _alone = alone();
     match TwoWays::make() {
         Ok(ways) => println!("{}", ways.run_test(TEST).unwrap()),
         Err(why) => skipped(
