@@ -61,11 +61,21 @@ impl Accounts {
             others.push(request);
             return Ok(None);
         }
-        self.waiting.insert(aor.clone(), vec![request]);
+        let token = self.ask(aor);
+        self.waiting.entry(aor.clone()).or_default().push(request);
+        Ok(token)
+    }
+
+    /// Asks for an account for which nobody waits yet; `None` when somebody does.
+    pub(crate) fn ask(&mut self, aor: &Arc<str>) -> Option<LookupToken> {
+        if self.waiting.contains_key(aor) {
+            return None;
+        }
+        self.waiting.insert(aor.clone(), Vec::new());
         let token = LookupToken(self.next_token);
         self.next_token = self.next_token.wrapping_add(1);
         self.asked.insert(token, aor.clone());
-        Ok(Some(token))
+        Some(token)
     }
 
     /// Takes an answer; gives back who waited for it.

@@ -273,9 +273,14 @@ impl ImServer {
         self.registrar.revoke_all(aor);
     }
 
-    /// An account got a token, or one of its tokens lasts longer: nothing else of it changed.
+    /// An account got a token, or one of its tokens lasts longer: nothing else of it changed. It is looked up at once, since from an
+    /// address where others guess tokens only what is remembered gets in.
     pub fn handle_tokens_changed(&mut self, aor: &str) {
         self.accounts.forget(aor);
+        let aor: Arc<str> = Arc::from(aor);
+        if let Some(token) = self.accounts.ask(&aor) {
+            self.outputs.push_back(Output::Lookup { token, aor });
+        }
     }
 
     /// When to call `handle_timeout` at the latest.

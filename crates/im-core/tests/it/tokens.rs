@@ -224,6 +224,14 @@ fn a_strangers_wrong_tokens_lock_out_nobody_who_is_known_at_the_same_address() {
     assert_eq!(world.register(&mut stranger, "", 600).status(), Some(403));
     assert_eq!(world.lookups, lookups, "nothing is looked up for it");
     assert_eq!(world.register(&mut alice, "", 600).status(), Some(200));
+    for _ in 0..4 {
+        status = world.register(&mut stranger, "", 600).status();
+    }
+    assert_eq!(status, Some(403));
+    // Her session is renewed: what was remembered is asked for anew, though not for anybody at that address.
+    world.renew("alice", 2, "renewed", 15 * MINUTE);
+    alice.token = Some("renewed".to_owned());
+    assert_eq!(world.register(&mut alice, "", 600).status(), Some(200));
 }
 
 #[test]

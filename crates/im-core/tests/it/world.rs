@@ -377,6 +377,14 @@ impl World {
         });
     }
 
+    /// The same, and the server is told, as of a session that is renewed.
+    pub fn renew(&mut self, user: &str, id: i64, text: &str, life: Duration) {
+        self.mint(user, id, text, life);
+        self.server
+            .handle_tokens_changed(&format!("{user}@{DOMAIN}"));
+        self.run();
+    }
+
     /// A token is taken back.
     pub fn revoke_token(&mut self, user: &str, id: i64) {
         let aor = format!("{user}@{DOMAIN}");
