@@ -103,8 +103,11 @@ export class SipCall implements Usage {
     if (!this.up) return 'gone';
     const response = await this.ua.send(this.#dialog.request('OPTIONS')).response;
     if (response instanceof LocalResponse) return 'lost';
+    if (response.ok) return 'there';
+    // Whoever is overloaded or registers anew has not hung up.
+    if (response.status === 480 || response.status >= 500) return 'lost';
     if (isUnknown(response)) this.#forget();
-    return response.ok ? 'there' : 'gone';
+    return 'gone';
   }
 
   /** It is over, as whoever asked is told by the result. */
