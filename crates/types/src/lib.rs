@@ -3,12 +3,14 @@
 
 pub mod address;
 pub mod bridge;
+pub mod bridge_protocol;
 pub mod fault;
 pub mod ids;
 pub mod leg;
 pub mod limits;
 pub mod media;
 pub mod report;
+pub mod video;
 
 pub use address::{Address, Aor, E164, Mode};
 pub use fault::{Fault, FaultCode};

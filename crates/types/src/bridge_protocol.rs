@@ -1,0 +1,68 @@
+//! The bridge protocol (architecture, decisions 8 and 10): JSON texts over one WebSocket with the subprotocol `convoke-bridge.1`, opened by
+//! who commands, with the bridge's secret as a Bearer token. A bridge first says what it is; then commands go one way, events the other.
+
+use serde::{Deserialize, Serialize};
+
+use crate::media::{MediaCommand, MediaEvent};
+use crate::video::{VideoCommand, VideoEvent};
+
+/// The WebSocket subprotocol; its number is that of the protocol's version.
+pub const SUBPROTOCOL: &str = "convoke-bridge.1";
+
+/// What a bridge can do. What it does not name, the window shows as absent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Feature {
+    /// Mixes telephones (`MediaCommand`).
+    Audio,
+    /// Forwards pictures of browsers (`VideoCommand`).
+    Video,
+    /// Lets each listener hear a mix without their own voice.
+    ListenerMix,
+    /// Plays sentences to one leg alone.
+    Prompts,
+    /// Records.
+    Recording,
+}
+
+/// What a bridge says of itself: first of all, and again whenever its load has changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Announcement {
+    /// What it is and its version, as a person reads it: `Janus 1.1.2`.
+    pub product: String,
+    /// What it can do.
+    pub features: Vec<Feature>,
+    /// Legs that it can carry: measured, never guessed.
+    pub capacity: u32,
+    /// Legs that it carries.
+    pub legs: u32,
+    /// `false`: what it stands for is not reachable at the moment.
+    pub ready: bool,
+}
+
+/// To a bridge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ToBridge {
+    /// For its sound.
+    Media(MediaCommand),
+    /// For its pictures.
+    Video(VideoCommand),
+}
+
+/// From a bridge.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FromBridge {
+    /// Of itself.
+    Announce(Announcement),
+    /// Of its sound.
+    Media(MediaEvent),
+    /// Of its pictures.
+    Video(VideoEvent),
+    /// A text that was not understood; nothing was done.
+    Misunderstood {
+        /// What was expected and what came, without content.
+        words: String,
+    },
+}
