@@ -8,7 +8,7 @@ use store::{LegRecord, Store, StoreError, UnixMs};
 /// An asker may say any number; versions have 18 digits at most, and the report has one more.
 const VERSION_MAX: u64 = 999_999_999_999_999_998;
 
-/// The last state and the last report of a conference that has ended, for those who were called into it. `since` is the version that the
+/// The last state and the last report of a conference that has ended, for those who were called into it and not removed. `since` is the version that the
 /// asker has: the records do not know versions, so the report counts as the one after it.
 pub(crate) async fn ended(
     store: &Store,
@@ -19,7 +19,7 @@ pub(crate) async fn ended(
     let Some(record) = store.conference(id).await? else {
         return Ok(None);
     };
-    let legs = store.legs(id).await?;
+    let legs = store.legs_on_roster(id).await?;
     let took_part =
         |aor: &Aor| record.owner == *aor || legs.iter().any(|leg| leg.user.as_ref() == Some(aor));
     let Some((at, end)) = record.ended.filter(|_| asker.is_none_or(took_part)) else {

@@ -38,7 +38,7 @@ impl Records {
         }
     }
 
-    /// Follows the reports: conferences begin and end, legs ring.
+    /// Follows the reports: conferences begin and end, legs ring, people are taken off the roster.
     pub async fn see(&mut self, report: &Report) {
         let at = now();
         match &report.change {
@@ -74,8 +74,13 @@ impl Records {
             | Change::Silent { .. }
             | Change::Hand { .. }
             | Change::Role
-            | Change::Locked { .. }
-            | Change::Removed => {}
+            | Change::Locked { .. } => {}
+            Change::Removed => {
+                if let Some(whom) = &report.participant {
+                    let conference = &report.conference;
+                    said(self.store.mark_removed(conference, &whom.id).await);
+                }
+            }
         }
     }
 

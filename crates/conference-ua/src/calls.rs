@@ -40,6 +40,8 @@ const PACE: Duration = Duration::from_secs(1);
 
 /// How a call ends that nobody ended.
 const CONNECTION_LOST: &str = "The connection was lost.";
+/// The phrase of a 500 for what comes before its `PACE` is over; its Retry-After says when to come again.
+const TOO_SOON: &str = "Too Soon";
 /// Reason of our BYE (RFC 3326).
 const CLEARING: &str = "Q.850;cause=16;text=\"Normal call clearing\"";
 
@@ -70,6 +72,8 @@ struct Call {
     deadline: Option<Instant>,
     /// A change waits for the media bridge, until then.
     changing: Option<Instant>,
+    /// Answers of the media bridge that nobody waits for any more: those of changes that it was too slow for.
+    stale: u32,
 }
 
 /// What a deadline is for.
@@ -132,6 +136,7 @@ impl Calls {
             };
             if what == Due::Change {
                 call.changing = None;
+                call.stale += 1;
                 self.refuse_change(endpoint, key, 488, now);
                 continue;
             }
@@ -332,7 +337,7 @@ impl Calls {
         }
         let who = (arrival.conference.clone(), arrival.user.clone());
         if !self.recently.insert(who.clone()) {
-            return Err((503, "Service Unavailable"));
+            return Err((500, TOO_SOON));
         }
         self.recent.push_back((now, who));
         Ok(arrival)
@@ -350,6 +355,7 @@ impl Calls {
             outcome: None,
             deadline: None,
             changing: None,
+            stale: 0,
         };
         self.known.insert(key, call);
         self.by_name.insert(name.clone(), key);
@@ -384,7 +390,7 @@ impl Calls {
         };
         let answer = Bytes::from(answer);
         if call.stage != Stage::Opening {
-            if self.set_changing(key, None) {
+            if self.change_is_done(key) {
                 // A change that was taken back needs no answer.
                 let _ = self.calls.accept_change(endpoint, key, answer, now);
             }
@@ -405,7 +411,7 @@ impl Calls {
             return;
         };
         if call.stage != Stage::Opening {
-            if self.set_changing(key, None) {
+            if self.change_is_done(key) {
                 self.refuse_change(endpoint, key, 488, now);
             }
         } else {
@@ -444,7 +450,7 @@ impl Calls {
     fn refuse_change(&mut self, endpoint: &mut Endpoint, key: CallKey, status: u16, now: Instant) {
         let reason = match status {
             488 => "Not Acceptable Here",
-            _ => "Too Soon",
+            _ => TOO_SOON,
         };
         // One that was taken back needs no answer.
         let _ = self.calls.reject_change(endpoint, key, status, reason, now);
@@ -527,6 +533,17 @@ impl Calls {
         self.deadlines
             .extend(until.map(|at| (at, key, Due::Change)));
         before.is_some()
+    }
+
+    /// The media bridge, which answers changes in their order, has answered one; tells whether it is the one that waits.
+    fn change_is_done(&mut self, key: CallKey) -> bool {
+        match self.known.get_mut(&key) {
+            Some(call) if call.stale > 0 => {
+                call.stale -= 1;
+                false
+            }
+            _ => self.set_changing(key, None),
+        }
     }
 
     fn tell(&mut self, leg: &LegKey, event: LegEvent) {

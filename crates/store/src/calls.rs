@@ -48,7 +48,7 @@ impl Store {
                 }
             };
             let with_legs = |conference: ConferenceRecord| {
-                let legs = legs(&snapshot, &conference.id)?;
+                let legs = legs(&snapshot, &conference.id, "")?;
                 Ok(Call { conference, legs })
             };
             records.into_iter().map(with_legs).collect()

@@ -117,7 +117,34 @@ impl Store {
     /// The legs of a conference in the order they were made.
     pub async fn legs(&self, conference: &ConferenceId) -> Result<Vec<LegRecord>, StoreError> {
         let conference = conference.clone();
-        self.read(move |conn| legs(conn, &conference)).await
+        self.read(move |conn| legs(conn, &conference, "")).await
+    }
+
+    /// The same, without those of people who were taken off the roster.
+    pub async fn legs_on_roster(
+        &self,
+        conference: &ConferenceId,
+    ) -> Result<Vec<LegRecord>, StoreError> {
+        let conference = conference.clone();
+        self.read(move |conn| legs(conn, &conference, "AND NOT removed"))
+            .await
+    }
+
+    /// A participant was taken off the roster, after their last leg had ended.
+    pub async fn mark_removed(
+        &self,
+        conference: &ConferenceId,
+        participant: &ParticipantId,
+    ) -> Result<(), StoreError> {
+        let (conference, participant) = (conference.to_string(), participant.to_string());
+        self.write_one(move |conn| {
+            conn.prepare_cached(
+                "UPDATE legs SET removed = 1 WHERE conference = ?1 AND participant = ?2",
+            )?
+            .execute([&conference, &participant])?;
+            Ok(())
+        })
+        .await
     }
 
     /// Ends every open record: after a crash, before anything new begins. Their last states stay visible in the times.
@@ -257,13 +284,14 @@ pub(crate) fn conferences(
 pub(crate) fn legs(
     conn: &Connection,
     conference: &ConferenceId,
+    condition: &'static str,
 ) -> Result<Vec<LegRecord>, StoreError> {
-    let mut statement = conn.prepare_cached(
+    let mut statement = conn.prepare_cached(&format!(
         "SELECT leg, participant, name, user, place, address, trunk, state, created_at, dialled_at,
                 ringing_at, answered_at, joined_at, ended_at, end_reason, sip, q850, end_words,
                 received, sent, lost, jitter_ms
-         FROM legs WHERE conference = ?1 ORDER BY created_at, length(leg), leg",
-    )?;
+         FROM legs WHERE conference = ?1 {condition} ORDER BY created_at, length(leg), leg"
+    ))?;
     let mut rows = statement.query([conference.as_str()])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {

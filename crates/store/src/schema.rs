@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::StoreError;
 
 /// Every migration, in order; number `n` of the file's name is its place, starting at 1. A released one is never edited.
-const MIGRATIONS: [Migration; 8] = [
+const MIGRATIONS: [Migration; 9] = [
     Migration::of(include_str!("../migrations/0001_first.sql")),
     Migration::of(include_str!("../migrations/0002_binding_password.sql")),
     Migration {
@@ -26,6 +26,7 @@ const MIGRATIONS: [Migration; 8] = [
     },
     Migration::of(include_str!("../migrations/0007_webhooks.sql")),
     Migration::of(include_str!("../migrations/0008_tokens.sql")),
+    Migration::of(include_str!("../migrations/0009_removed.sql")),
 ];
 
 /// One step from schema to schema.

@@ -277,6 +277,7 @@ describe('the board', () => {
     await page.getByText('It was ended for all.').waitFor();
   });
   it('keeps rows under the pointer and lets them go afterwards', async () => {
+    await page.clock.install();
     await open('board', 'live');
     await page.locator('li[data-group=calling]').first().hover();
     await page.mouse.move(1_200, 540);
@@ -294,7 +295,7 @@ describe('the board', () => {
         return row?.dataset.group;
       });
     expect(await group()).toBe('calling');
-    await page.waitForTimeout(2_000);
+    await page.clock.runFor(10_000);
     expect(await group(), 'also while the pointer rests').toBe('calling');
     await page.mouse.move(600, 300);
     await expect.poll(group).toBe('in');

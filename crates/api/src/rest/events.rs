@@ -1,5 +1,5 @@
 //! A conference as server-sent events (HTML, *Server-sent events*): a snapshot first, then every report with its version as
-//! the event's id, until the end. Who was cut off goes on with `Last-Event-ID`.
+//! the event's id, until the end, whose id is beyond all versions. Who was cut off goes on with `Last-Event-ID`.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,6 +33,9 @@ const STREAMS_MAX: usize = 512;
 const WAIT: Duration = Duration::from_secs(15);
 /// How long a browser waits before it connects again.
 const RECONNECT_MS: u32 = 1_000;
+/// The id of what is told last, after which nothing comes: whoever asks with it is not told again. It is the largest whole number
+/// that JavaScript knows (ECMA-262, `Number.MAX_SAFE_INTEGER`), beyond every version; records of former processes know none.
+const LAST: u64 = (1 << 53) - 1;
 /// `first` beyond every roster: the states behind a report need none.
 const NO_ROSTER: u32 = 99_999;
 
@@ -93,7 +96,7 @@ impl Drop for Taken {
 ///
 /// Server-sent events: `snapshot` (a Conference), then `report` (a Report) for each change, with the version as its id. Another
 /// `snapshot` comes in place of reports that are forgotten already. A refusal that comes later is the event `error` (a Fault).
-/// The stream ends with the conference, and when the token does.
+/// The stream ends with the conference, whose last event has the id 9007199254740991, and when the token does.
 #[utoipa::path(get, path = "/api/v1/conferences/{id}/events", operation_id = "followConference", tag = "conferences",
     params(("id" = String, Path, description = "The conference"),
         ("Last-Event-ID" = Option<u64>, Header, description = "The last version that the asker has: reports go on from there, while they are remembered")),
@@ -122,7 +125,7 @@ pub(crate) async fn events(
         None => first.push_str(&follower.snapshot().await?),
         Some(_) => first.push_str(&follower.news(Duration::ZERO).await?),
     }
-    if follower.over && last.is_some_and(|last| last >= follower.since) {
+    if follower.over && last == Some(LAST) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let shutdown = follower.rest.http.shutdown.clone();
@@ -211,8 +214,9 @@ impl Follower {
         self.rest.whole(caller, &mut snapshot).await?;
         self.over = snapshot.state == ConferenceState::Ended;
         self.since = snapshot.version;
+        let id = if self.over { LAST } else { self.since };
         let view = ConferenceView::from(snapshot);
-        Ok(event("snapshot", Some(self.since), &view))
+        Ok(event("snapshot", Some(id), &view))
     }
 
     /// The reports after `since`, waited for; where they are forgotten already, a new snapshot.
@@ -230,9 +234,10 @@ impl Follower {
         let mut text = String::new();
         for report in reports {
             self.since = report.version;
-            self.over |= matches!(report.change, Change::Ended { .. });
-            let id = Some(report.version);
-            text.push_str(&event("report", id, &ReportView::from(report)));
+            let is_last = matches!(report.change, Change::Ended { .. });
+            self.over |= is_last;
+            let id = if is_last { LAST } else { report.version };
+            text.push_str(&event("report", Some(id), &ReportView::from(report)));
         }
         self.over |= snapshot.state == ConferenceState::Ended && snapshot.version <= self.since;
         Ok(text)

@@ -141,8 +141,28 @@ pub struct Webhooks {
 struct Shared {
     store: Store,
     targets: Targets,
-    book: Mutex<HashMap<Aor, Vec<Hook>>>,
+    book: Arc<Book>,
     news: mpsc::Sender<News>,
+}
+
+/// Who has which webhooks; locked for a few instructions at a time.
+#[derive(Default)]
+struct Book(Mutex<HashMap<Aor, Vec<Hook>>>);
+
+impl Book {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Aor, Vec<Hook>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn forget(&self, aor: &Aor, id: i64) {
+        let mut book = self.lock();
+        if let Some(hooks) = book.get_mut(aor) {
+            hooks.retain(|hook| hook.id != id);
+            if hooks.is_empty() {
+                book.remove(aor);
+            }
+        }
+    }
 }
 
 struct Hook {
@@ -181,23 +201,25 @@ impl Webhooks {
         wall: Wall,
         tasks: &Tasks,
     ) -> Result<Self, StoreError> {
-        let mut book: HashMap<Aor, Vec<Hook>> = HashMap::new();
+        let book = Arc::<Book>::default();
         let mut begin = Vec::new();
         for webhook in store.all_webhooks().await? {
             if webhook.waiting > 0 {
                 begin.push((webhook.id, webhook.hook.aor.clone()));
             }
-            book.entry(webhook.hook.aor).or_default().push(Hook {
+            let hook = Hook {
                 id: webhook.id,
                 events: events_of(&webhook.hook.events),
-            });
+            };
+            let mut book = book.lock();
+            book.entry(webhook.hook.aor).or_default().push(hook);
         }
         let (news, to_queue) = mpsc::channel(NEWS_MAX);
         let (waiting, to_deliver) = mpsc::channel(WAITING_MAX);
         let shutdown = tasks.shutdown_token().clone();
         tasks.spawn_vital(
             "webhook queue",
-            queue(store.clone(), to_queue, waiting, shutdown),
+            queue(store.clone(), book.clone(), to_queue, waiting, shutdown),
         );
         tasks.spawn_vital(
             "webhook deliverer",
@@ -207,17 +229,10 @@ impl Webhooks {
             shared: Arc::new(Shared {
                 store: store.clone(),
                 targets,
-                book: Mutex::new(book),
+                book,
                 news,
             }),
         })
-    }
-
-    fn book(&self) -> MutexGuard<'_, HashMap<Aor, Vec<Hook>>> {
-        self.shared
-            .book
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A change of a conference, for those of `audience` who want to be told. Never waits.
@@ -225,12 +240,12 @@ impl Webhooks {
         let Some(event) = WebhookEvent::of(&report.change) else {
             return;
         };
-        if self.book().is_empty() {
+        if self.shared.book.lock().is_empty() {
             return;
         }
         let audience = audience();
         let told: Vec<(Aor, Vec<i64>)> = {
-            let book = self.book();
+            let book = self.shared.book.lock();
             let wants = |aor: Aor| {
                 let hooks = book.get(&aor)?.iter();
                 let ids: Vec<i64> = hooks
@@ -309,7 +324,8 @@ impl Webhooks {
             other => store_fault(other),
         })?;
         let hook = Hook { id, events };
-        self.book().entry(aor.clone()).or_default().push(hook);
+        let mut book = self.shared.book.lock();
+        book.entry(aor.clone()).or_default().push(hook);
         Ok(Made { id, secret })
     }
 
@@ -326,13 +342,7 @@ impl Webhooks {
                 id.to_string(),
             ));
         }
-        let mut book = self.book();
-        if let Some(hooks) = book.get_mut(aor) {
-            hooks.retain(|hook| hook.id != id);
-            if hooks.is_empty() {
-                book.remove(aor);
-            }
-        }
+        self.shared.book.forget(aor, id);
         Ok(())
     }
 }
@@ -349,6 +359,7 @@ fn events_of(text: &str) -> BTreeSet<WebhookEvent> {
 /// Brings what is to be told into the store's queue. At the shutdown what came before is still queued.
 async fn queue(
     store: Store,
+    book: Arc<Book>,
     mut news: mpsc::Receiver<News>,
     waiting: mpsc::Sender<(i64, Aor)>,
     shutdown: Shutdown,
@@ -365,8 +376,11 @@ async fn queue(
                 Ok(dropped) => {
                     tracing::warn!(webhook = id, dropped, "a webhook has too much waiting");
                 }
-                // It was removed meanwhile.
-                Err(StoreError::Conflict { .. }) => continue,
+                // It was removed meanwhile, or went with the token that it belonged to.
+                Err(StoreError::Conflict { .. }) => {
+                    book.forget(&next.user, id);
+                    continue;
+                }
                 Err(error) => {
                     tracing::error!(%error, webhook = id, "a webhook is not told");
                     continue;

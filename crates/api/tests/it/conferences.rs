@@ -2,9 +2,12 @@
 
 use api::Caller;
 use convoke_types::bridge::{BridgeCommand, LegEvent};
-use convoke_types::{Cause, EndReason, LegKey, LegState};
+use convoke_types::media::StreamStats;
+use convoke_types::report::{ConferenceEnd, ConferenceEndReason};
+use convoke_types::{Cause, ConferenceId, EndReason, LegKey, LegState, ParticipantId};
 use runtime::clock;
 use serde_json::{Value, json};
+use store::{ConferenceRecord, LegRecord, LegTimes, Store};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
@@ -300,12 +303,78 @@ async fn a_stream_goes_on_where_it_was_cut_off() {
     let end = events
         .until("the end", |event| event.data["change"]["what"] == "ended")
         .await;
-    let last = end.last().unwrap().id;
-    let over = Events::open(&site, &alice, &id, last).await;
+    let end = end.last().unwrap();
+    let over = Events::open(&site, &alice, &id, end.id).await;
     assert_eq!(over.status, 204, "a browser does not come again");
-    let mut late = Events::open(&site, &alice, &id, last.map(|last| last - 1)).await;
-    assert_eq!(late.next().await.unwrap().id, last);
+    let version = end.data["version"].as_u64().unwrap();
+    let mut late = Events::open(&site, &alice, &id, Some(version - 1)).await;
+    assert_eq!(late.next().await.unwrap().id, end.id);
     assert!(late.next().await.is_none());
+}
+
+/// The records of a conference that ended with a former process: alice's, who called bob, who was in until `removed`.
+async fn recorded(store: &Store, id: &str, is_removed: bool) {
+    let conference: ConferenceId = id.parse().unwrap();
+    let end = ConferenceEnd {
+        reason: ConferenceEndReason::Error,
+        words: "it crashed".to_owned(),
+    };
+    let record = ConferenceRecord {
+        id: conference.clone(),
+        owner: aor("alice"),
+        title: String::new(),
+        created_at: 1_000,
+        ended: Some((5_000, end)),
+    };
+    store.save_conference(record).await.unwrap();
+    let cause = Cause {
+        reason: EndReason::ByModerator,
+        sip: None,
+        q850: None,
+        words: "removed".to_owned(),
+    };
+    let participant: ParticipantId = "p2".parse().unwrap();
+    let leg = LegRecord {
+        key: LegKey {
+            conference: conference.clone(),
+            leg: "l2".parse().unwrap(),
+        },
+        participant: participant.clone(),
+        name: "Bob".to_owned(),
+        user: Some(aor("bob")),
+        place: "mobile".to_owned(),
+        address: "+15550102".to_owned(),
+        trunk: None,
+        state: LegState::Left,
+        times: LegTimes::default(),
+        ended: Some((2_000, cause)),
+        stats: StreamStats::default(),
+    };
+    store.save_leg(leg).await.unwrap();
+    if is_removed {
+        store.mark_removed(&conference, &participant).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_end_of_a_former_process_is_told_once_and_not_to_whom_was_removed() {
+    let (site, _stage) = Site::with_conferences().await;
+    recorded(&site.store, "old1", false).await;
+    recorded(&site.store, "old2", true).await;
+    for (who, id) in [("alice", "old1"), ("bob", "old1"), ("alice", "old2")] {
+        let token = site.token(who).await;
+        for last in [None, Some(0), Some(40)] {
+            let mut events = Events::open(&site, &token, id, last).await;
+            let event = events.next().await.unwrap();
+            let data = &event.data;
+            assert!(data["state"] == "ended" || data["change"]["what"] == "ended");
+            assert!(events.next().await.is_none(), "one event");
+            let again = Events::open(&site, &token, id, event.id).await;
+            assert_eq!(again.status, 204, "{who} has everything of {id}");
+        }
+    }
+    let bob = site.token("bob").await;
+    assert_eq!(Events::open(&site, &bob, "old2", None).await.status, 404);
 }
 
 #[tokio::test]

@@ -20,6 +20,8 @@ pub(crate) struct Session {
     pub remote_fingerprint: Fingerprint,
     pub mid: String,
     pub opus: u8,
+    /// Payload type of telephone-event.
+    pub events: Option<u8>,
     /// Ours.
     pub creds: IceCreds,
     pub fingerprint: Fingerprint,
@@ -50,7 +52,9 @@ impl Session {
         if offer.fingerprint != self.remote_fingerprint || offer.origin != self.origin {
             return Ok(None);
         }
-        if offer.mid != self.mid || offer.opus != self.opus {
+        // Within a session a payload type keeps its meaning (RFC 3264 §8.3.2); keys may be taken back, but not come by another one.
+        let has_other_keys = offer.events.is_some() && offer.events != self.events;
+        if offer.mid != self.mid || offer.opus != self.opus || has_other_keys {
             return Err("expected the stream that is there, came another one".to_owned());
         }
         self.version += 1;
@@ -85,6 +89,7 @@ impl Session {
             remote_fingerprint: fingerprint.clone(),
             mid: "0".to_owned(),
             opus: 111,
+            events: None,
             creds,
             fingerprint,
             candidates: Vec::new(),

@@ -120,6 +120,7 @@ impl Setup {
             remote_fingerprint: offer.fingerprint.clone(),
             mid: offer.mid.clone(),
             opus: offer.opus,
+            events: offer.events,
             creds: creds.clone(),
             fingerprint,
             candidates: candidates.clone(),

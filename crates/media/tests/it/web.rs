@@ -298,6 +298,18 @@ fn a_camera_is_refused_and_a_bad_offer_told_in_words() {
         words.starts_with("expected audio over DTLS-SRTP"),
         "{words}"
     );
+    // Keys by a payload type that was not agreed on at the beginning.
+    let keys = offer.replace("SAVPF 111 110", "SAVPF 111 126");
+    let keys = keys.replace("a=rtpmap:110 ", "a=rtpmap:126 ");
+    assert_ne!(keys, offer);
+    let words = failed(
+        &mut bridge,
+        MediaCommand::Reoffer {
+            leg: web.clone(),
+            offer: keys,
+        },
+    );
+    assert!(words.contains("came another one"), "{words}");
     // The leg is as it was, and the name of the one that failed is free.
     bridge.join(&web);
     bridge.open(&key("c1", "other"));

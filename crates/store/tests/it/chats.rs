@@ -200,7 +200,7 @@ fn messages_of_an_earlier_version_are_in_their_chats() {
     let conn = rusqlite::Connection::open(directory.path().join("convoke.db")).unwrap();
     conn.execute_batch(
         "DROP TABLE chat_index; DROP TABLE chat_pairs; DROP TABLE chat_reads; DROP TABLE receipts;
-         DROP TABLE webhook_deliveries; DROP TABLE webhooks;
+         DROP TABLE webhook_deliveries; DROP TABLE webhooks; ALTER TABLE legs DROP COLUMN removed;
          DELETE FROM schema_version WHERE version > 5;",
     )
     .unwrap();

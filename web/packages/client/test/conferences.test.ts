@@ -1006,6 +1006,35 @@ describe('my own voice', () => {
     expect(board(world).get().me?.here).toBe(true);
   });
 
+  it('calls again where it called too soon, unless it was left meanwhile', async () => {
+    const sound = new Sound();
+    const { world, peer } = await ready({ before: people, sound });
+    const invites = answering(peer);
+    const take = peer.handler;
+    let refused = 0;
+    let soon = 1;
+    peer.handler = (request, connection) => {
+      if (request.method !== 'INVITE' || soon-- <= 0) return take(request, connection);
+      refused++;
+      peer.reply(request, connection, 500, 'Too Soon', ['Retry-After: 1']);
+      return true;
+    };
+    void world.convoke.conferences.join('c1');
+    await settle(500);
+    expect({ refused, invites: invites.length }).toEqual({ refused: 1, invites: 0 });
+    await settle(1_000);
+    expect(invites.length).toBe(1);
+    expect(board(world).get().me?.here).toBe(true);
+    void board(world).leave();
+    await settle(100);
+    soon = 1;
+    void world.convoke.conferences.join('c1');
+    await settle(500);
+    void board(world).leave();
+    await settle(2_000);
+    expect({ refused, invites: invites.length, cancels: peer.requests('CANCEL').length }).toEqual({ refused: 2, invites: 1, cancels: 0 });
+  });
+
   it('tells how its conference ended with the former process of a server', async () => {
     const sound = new Sound();
     const { world, focus, peer } = await ready({ before: people, sound });

@@ -10,6 +10,8 @@ const SDP = 'application/sdp';
 const ANSWER_MS = 60_000;
 /** RFC 3261 §14.1: before a change is tried again that met one of the other side. */
 const GLARE_MS = 2_100;
+/** How often an INVITE is tried that comes too soon. */
+const ROUNDS = 3;
 
 /** How a call ended. */
 export interface CallEnd {
@@ -64,7 +66,7 @@ export class SipCall implements Usage {
     this.#moves = this.ua.state.get().gruu !== undefined;
     this.ua.add(this);
     this.#alarm.set(ANSWER_MS, () => this.hangUp());
-    const response = await this.#sendInvite(offer);
+    const response = await this.#inviteInTime(offer, () => this.#state === 'calling' && !this.#cancelled);
     this.#alarm.clear();
     if (this.#over()) return undefined;
     if (!response.ok) {
@@ -86,15 +88,11 @@ export class SipCall implements Usage {
    * know this call any more or cannot do it.
    */
   async reinvite(offer: string): Promise<{ answer: string } | 'lost' | 'refused'> {
-    for (let round = 0; round < 3 && this.up; round++) {
-      const response = await this.#sendInvite(offer);
-      if (response.ok && response.body) return { answer: response.body };
-      if (response instanceof LocalResponse) return 'lost';
-      if (isUnknown(response)) this.#forget();
-      const soon = response.status === 500 ? retryAfter(response) * 1_000 : 0;
-      if (response.status !== 491 && soon === 0) break;
-      await pause(this.ua.platform, soon || GLARE_MS);
-    }
+    if (!this.up) return 'refused';
+    const response = await this.#inviteInTime(offer, () => this.up);
+    if (response.ok && response.body) return { answer: response.body };
+    if (response instanceof LocalResponse) return 'lost';
+    if (isUnknown(response)) this.#forget();
     return 'refused';
   }
 
@@ -155,6 +153,19 @@ export class SipCall implements Usage {
     } else if (this.#ack) this.ua.ack(this.#ack);
   }
 
+  /** Tries again, while `wanted`, what was refused for this moment only. */
+  async #inviteInTime(offer: string, wanted: () => boolean): Promise<SipResponse> {
+    let response = await this.#sendInvite(offer);
+    for (let round = 1; round < ROUNDS && wanted(); round++) {
+      const wait = againIn(response);
+      if (wait === 0) break;
+      await pause(this.ua.platform, wait);
+      if (!wanted()) break;
+      response = await this.#sendInvite(offer);
+    }
+    return response;
+  }
+
   async #sendInvite(offer: string): Promise<SipResponse> {
     const request = this.#dialog.request('INVITE', {
       headers: [
@@ -167,12 +178,14 @@ export class SipCall implements Usage {
       body: offer,
     });
     const seq = this.#dialog.seq;
+    this.#provisional = false;
     const pending = this.ua.send(request, (response) => {
       this.#heard();
       if (response.status > 100 && this.#state === 'calling') this.onRinging();
     });
     this.#invite = pending.sent;
     const response = await pending.response;
+    this.#invite = undefined;
     if (response.ok) this.#acknowledge(response, seq);
     return response;
   }
@@ -201,6 +214,12 @@ export class SipCall implements Usage {
     this.ua.platform.setTimeout(() => this.ua.delete(this), 32_000);
     this.onEnd(end);
   }
+}
+
+/** In how many milliseconds a refused INVITE may be tried again; 0: not at all. */
+function againIn(response: SipResponse): number {
+  if (response.status === 491) return GLARE_MS;
+  return response.status === 500 ? retryAfter(response) * 1_000 : 0;
 }
 
 /** RFC 3261 §12.2.1.2: the far end does not know the dialog any more. */
