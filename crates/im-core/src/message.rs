@@ -183,11 +183,12 @@ impl ImServer {
             None => Arc::from(to_key),
         };
         let control = from_service || to_service;
-        let content = match control {
-            // It goes as it is, whatever it is.
+        // What a service sends goes as it is; words to one may come in an envelope, as a window sends them.
+        let mut content = match from_service {
             true => Content::default(),
             false => Content::of(message),
         };
+        content.typing &= !control;
         Ok(Plan {
             mark: Mark::of(&from, message),
             bytes: message.as_bytes().len(),

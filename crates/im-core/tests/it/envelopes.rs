@@ -67,6 +67,20 @@ fn an_envelope_is_opened_for_devices_that_know_none() {
 }
 
 #[test]
+fn words_to_a_service_are_taken_out_of_their_envelope() {
+    let mut world = World::new();
+    let mut alice = window(&mut world, "alice");
+    let gateway = world.registered("conference", Transport::Tcp);
+    let body = envelope("text/plain", "who");
+    let request = world.message_of(cpim::CONTENT_TYPE, &mut alice, "conference", "", &body);
+    world.send(&alice.source, &request);
+    let words = world.request(&gateway);
+    assert_eq!(words.content_type(), Some("text/plain"));
+    assert_eq!(words.body(), "who");
+    world.answer(&gateway, &words, 200);
+}
+
+#[test]
 fn what_was_kept_is_opened_too() {
     let mut world = World::new();
     let mut alice = world.registered("alice", Transport::Tcp);
