@@ -1,4 +1,4 @@
-//! Reading the file: unknown keys are found before anything else, all of them, each with a suggestion.
+//! Reading the file: every unknown key is found, with a suggestion, and every wrong value.
 
 use std::path::{Path, PathBuf};
 
@@ -38,28 +38,52 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
 
 /// Reads the text of a file that stands in `base`.
 pub fn parse(text: &str, base: &Path) -> Result<Config, ConfigError> {
-    let fault = |key: &str, words: String, fix: &str| Finding {
-        severity: Severity::Error,
-        key: key.to_owned(),
-        words,
-        fix: fix.to_owned(),
-    };
     let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-        let words = error.to_string().trim_end().to_owned();
-        ConfigError::Faults(vec![fault("", words, "mend the TOML at this place")])
+        ConfigError::Faults(vec![fault(&error, "mend the TOML at this place")])
     })?;
-    let unknown = unknown_keys(&table);
-    if !unknown.is_empty() {
-        return Err(ConfigError::Faults(unknown));
-    }
-    // Read from the text, since only there errors know their line.
-    let mut config: Config = toml::from_str(text).map_err(|error| {
-        let words = error.to_string().trim_end().to_owned();
-        let fix = "see this key in convoke.example.toml";
-        ConfigError::Faults(vec![fault("", words, fix)])
-    })?;
+    let mut findings = unknown_keys(&table);
+    let read = values(text, &mut findings);
+    let mut config = read
+        .filter(|_| findings.is_empty())
+        .ok_or(ConfigError::Faults(findings))?;
     config.base = base.to_owned();
     Ok(config)
+}
+
+fn fault(error: &toml::de::Error, fix: &str) -> Finding {
+    Finding {
+        severity: Severity::Error,
+        key: String::new(),
+        words: error.to_string().trim_end().to_owned(),
+        fix: fix.to_owned(),
+    }
+}
+
+/// Reads from the text, since only there errors know their line. The line of a wrong value is left out then, so that the next one
+/// is found as well; what is missing only because of that is no finding.
+fn values(text: &str, findings: &mut Vec<Finding>) -> Option<Config> {
+    let mut lines: Vec<&str> = text.lines().collect();
+    let mut is_whole = true;
+    loop {
+        let left = lines.join("\n");
+        let error = match toml::from_str(&left) {
+            Ok(config) => return is_whole.then_some(config),
+            Err(error) => error,
+        };
+        let is_told = error.message().starts_with("unknown field");
+        let is_ours = !is_whole && error.message().starts_with("missing field");
+        if !is_told && !is_ours {
+            findings.push(fault(&error, "see this key in convoke.example.toml"));
+        }
+        is_whole = false;
+        let before = error.span().and_then(|span| left.get(..span.start))?;
+        let line = lines.get_mut(before.matches('\n').count())?;
+        // Sections and the insides of lists cannot be left out.
+        if !line.contains('=') {
+            return None;
+        }
+        *line = "";
+    }
 }
 
 fn unknown_keys(table: &toml::Table) -> Vec<Finding> {
@@ -162,6 +186,10 @@ mod tests {
         check(
             "[gateway]\ntrusted_servers = [\"10.0.0.0/99\"]",
             &["10.0.0.0/99"],
+        );
+        check(
+            "[server]\ndrain_s = \"soon\"\ndoman = \"x\"\n[conference]\nring_timeout_s = \"a\"",
+            &["line 2", "line 5", "did you mean \"domain\"?"],
         );
         check("[server\n", &["line 1"]);
         check("[gateway]\ntransport = \"sctp\"", &["udp"]);
