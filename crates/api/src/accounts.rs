@@ -599,19 +599,30 @@ pub(crate) fn number(text: &str) -> Result<convoke_types::E164, Fault> {
     })
 }
 
-/// A text from outside without control characters and needless space, of so many characters.
+/// A text from outside without control characters, needless space and what nobody sees, of so many characters.
 ///
 /// # Errors
 /// `bad-request`.
 pub(crate) fn text(text: &str, min: usize, max: usize, what: &str) -> Result<String, Fault> {
-    let cleaned = soap_proto::clean(text, max.saturating_add(1));
-    let count = cleaned.chars().count();
+    let shown: String = text.chars().filter(|c| !is_hidden(*c)).collect();
+    let cleaned = soap_proto::clean(&shown, max.saturating_add(1));
+    // Joiners alone are nothing to see.
+    let is_blank = cleaned
+        .chars()
+        .all(|c| matches!(c, '\u{200c}' | '\u{200d}'));
+    let count = if is_blank { 0 } else { cleaned.chars().count() };
     if (min..=max).contains(&count) {
         return Ok(cleaned);
     }
     let expected = format!("{what} of {min} to {max} characters");
     let came = if count > max { "more" } else { "less" };
     Err(Fault::new(FaultCode::BadRequest, expected, came))
+}
+
+/// Marks, embeddings and isolates of writing direction (UAX 9 §2), which turn what stands beside them; spaces and hyphens without
+/// width. The joiners of scripts and emoji are none.
+fn is_hidden(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// The time of day in milliseconds since 1970.
@@ -629,4 +640,21 @@ pub(crate) fn random_text(chars: usize) -> Result<String, Fault> {
         .iter()
         .filter_map(|byte| ALPHABET.get(usize::from(byte % 32)).map(|c| char::from(*c)))
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_shows_something_and_turns_nothing() {
+        let name = |came: &str| text(came, 1, 8, "a name").ok();
+        assert_eq!(name(" Bob\u{202e} \tK").as_deref(), Some("Bob K"));
+        // A family is one letter to the eye.
+        let family = "👨\u{200d}👩";
+        assert_eq!(name(family).as_deref(), Some(family));
+        for blank in ["", " ", "\u{200b}", "\u{202e}\u{2066}", "\u{200d}"] {
+            assert_eq!(name(blank), None, "{blank:?}");
+        }
+    }
 }

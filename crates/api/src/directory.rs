@@ -214,23 +214,20 @@ impl Directory {
 
     async fn number(&self, number: E164, asked: &soap_proto::Party) -> Result<Party, Fault> {
         let ending = ending(&number);
+        let told =
+            |words: &Option<String>| words.clone().filter(|words| !gives_away(words, &number));
+        let (name, place) = (told(&asked.name), told(&asked.place));
         Ok(Party {
-            name: asked
-                .name
-                .clone()
-                .unwrap_or_else(|| format!("Number {ending}")),
+            // The name says the number already where nobody gave another.
+            place: place.unwrap_or_else(|| match name {
+                Some(_) => format!("number {ending}"),
+                None => "outside".to_owned(),
+            }),
+            name: name.unwrap_or_else(|| format!("Number {ending}")),
             user: None,
             guard: self.is_guarded(&number).await?,
             address: Address::Number(number),
             mode: Mode::Pstn,
-            place: asked
-                .place
-                .clone()
-                // The name says the number already where nobody gave another.
-                .unwrap_or_else(|| match asked.name {
-                    Some(_) => format!("number {ending}"),
-                    None => "outside".to_owned(),
-                }),
             language: self.language.clone(),
             moderator: false,
         })
@@ -248,6 +245,14 @@ fn ending(number: &E164) -> String {
     let digits = number.digits();
     let shown = digits.chars().skip(digits.len().saturating_sub(2));
     std::iter::once('…').chain(shown).collect()
+}
+
+/// Whether words are nothing but the number, in whatever form, which others must not see.
+fn gives_away(words: &str, number: &E164) -> bool {
+    let digits: String = words.chars().filter(char::is_ascii_digit).collect();
+    let national = digits.trim_start_matches('0');
+    let is_name = words.chars().any(char::is_alphabetic);
+    !is_name && national.len() > 4 && number.digits().ends_with(national)
 }
 
 fn is_place(telephone: &Telephone, place: &str) -> bool {
@@ -290,6 +295,34 @@ pub(crate) fn store_fault(error: StoreError) -> Fault {
                 "a working database",
                 "a failure of ours; the log says which",
             )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_no_name() {
+        let number: E164 = "+4930123456".parse().unwrap();
+        for same in [
+            "+4930123456",
+            "030 / 123456",
+            "0049 30 123456",
+            "(030) 12-34-56",
+        ] {
+            assert!(gives_away(same, &number), "{same}");
+        }
+        for other in [
+            "Bob",
+            "Room 3456",
+            "7",
+            "56",
+            "+4930123457",
+            "Bob 030123456",
+        ] {
+            assert!(!gives_away(other, &number), "{other}");
         }
     }
 }
