@@ -1,5 +1,6 @@
-//! A server and a browser in network namespaces of their own (Linux, as root), with two ways between them, as somebody has who leaves the
-//! wireless network while a cable is plugged in. Each way is a veth pair; the server has one address that both lead to.
+//! Network namespaces (Linux, as root). [`TwoWays`]: a server and a browser with two ways between them, as somebody has who leaves the
+//! wireless network while a cable is plugged in; each way is a veth pair, and the server has one address that both lead to.
+//! [`Alone`]: one machine with an address.
 
 use std::path::Path;
 use std::process::Command;
@@ -106,6 +107,53 @@ impl Drop for TwoWays {
                 ip(&["netns", "del", name]).ok();
             }
         }
+    }
+}
+
+/// The address of a machine that is alone in its network.
+pub const ALONE: &str = "10.78.0.1";
+
+/// A namespace with an address that is not the loopback's: some programs, Janus among them, offer no other to browsers.
+pub struct Alone {
+    name: String,
+}
+
+impl Alone {
+    /// Whether this process runs in one.
+    pub fn inside() -> bool {
+        again::inside().as_deref() == Some(ALONE)
+    }
+
+    /// Makes it. The error says what is missing.
+    pub fn make() -> anyhow::Result<Self> {
+        let alone = Self {
+            name: format!("convoke-alone-{}", std::process::id()),
+        };
+        let name = &*alone.name;
+        ip(&["netns", "add", name])?;
+        ip(&["-n", name, "link", "set", "lo", "up"])?;
+        write(name, "net/ipv6/conf/all/disable_ipv6", "1")?;
+        // Both ends of the wire are here: it only has to be up.
+        let pair = ["type", "veth", "peer", "name", "end"];
+        ip(&[&["-n", name, "link", "add", "wire"][..], &pair].concat())?;
+        let address = format!("{ALONE}/24");
+        ip(&["-n", name, "addr", "add", &address, "dev", "wire"])?;
+        for end in ["wire", "end"] {
+            ip(&["-n", name, "link", "set", end, "up"])?;
+        }
+        Ok(alone)
+    }
+
+    /// Runs a test of this binary, by its path, in it. Gives what it printed.
+    pub fn run_test(&self, path: &str) -> anyhow::Result<String> {
+        again::run(&[tool(), "netns", "exec", &self.name], path, ALONE)
+    }
+}
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        // What was never made is not there to be removed.
+        ip(&["netns", "del", &self.name]).ok();
     }
 }
 

@@ -12,5 +12,6 @@ mod channel;
 mod descriptions;
 mod schemas;
 mod trials;
+mod video;
 mod web;
 mod workshop;

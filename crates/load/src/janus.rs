@@ -1,15 +1,15 @@
 //! Debian's Janus with its AudioBridge as a peer: a room at 8 kHz, so that it need not resample, and participants over plain
 //! RTP with G.711 A-law. Its API is reached over a Unix socket; every other plugin and transport is off.
 
-use std::fmt::Write as _;
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
+use bridges::program::{AudioBridge, Interface, Setup};
 use runtime::clock;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketType};
@@ -21,14 +21,6 @@ use crate::media::PAYLOAD_TYPE;
 
 /// The peer's name in results.
 pub const NAME: &str = "janus";
-/// Where Debian keeps it.
-const PROGRAM: &str = "/usr/bin/janus";
-const LIBRARIES: [&str; 2] = [
-    "/usr/lib/x86_64-linux-gnu/janus",
-    "/usr/lib/aarch64-linux-gnu/janus",
-];
-const PLUGIN: &str = "libjanus_audiobridge.so";
-const TRANSPORT: &str = "libjanus_pfunix.so";
 const ROOM: u32 = 1234;
 /// How long it may take to start, and to answer.
 const START_MAX: Duration = Duration::from_secs(15);
@@ -54,18 +46,24 @@ pub struct Janus {
 
 /// Whether it is installed with what is needed.
 pub fn is_installed() -> bool {
-    Path::new(PROGRAM).exists()
-        && library().is_some_and(|library| {
-            library.join("plugins").join(PLUGIN).exists()
-                && library.join("transports").join(TRANSPORT).exists()
-        })
+    setup(Path::new("")).is_installed()
 }
 
-fn library() -> Option<PathBuf> {
-    LIBRARIES
-        .iter()
-        .map(PathBuf::from)
-        .find(|path| path.is_dir())
+/// Everything that it reads and writes is in this directory.
+fn setup(directory: &Path) -> Setup {
+    Setup {
+        directory: directory.to_owned(),
+        interface: Interface::Unix(directory.join("api.sock")),
+        videoroom: false,
+        audiobridge: Some(AudioBridge {
+            local: Ipv4Addr::LOCALHOST.into(),
+            ports: 10_000..=31_999,
+            room: Some(ROOM),
+        }),
+        ice: Vec::new(),
+        api_secret: None,
+        session_timeout_s: 0,
+    }
 }
 
 impl Janus {
@@ -74,13 +72,12 @@ impl Janus {
     /// # Errors
     /// When it does not start or answer.
     pub async fn start(directory: &Path, core: usize) -> Result<Self> {
-        let library = library().context("Janus is not installed")?;
+        let setup = setup(directory);
         let api = directory.join("api.sock");
-        write_configuration(directory, &library, &api)?;
         let log = directory.join("log");
         let mut tries = 0;
         let (server, socket) = loop {
-            match launch(directory, &log, &api, core).await {
+            match launch(&setup, &log, &api, core).await {
                 Ok(running) => break running,
                 // Now and then it finds its own transport not ready in time, and ends.
                 Err(error) if tries >= START_TRIES => return Err(error),
@@ -235,19 +232,9 @@ impl Janus {
 }
 
 /// Starts the program, and waits until it takes a connection.
-async fn launch(
-    directory: &Path,
-    log: &Path,
-    api: &Path,
-    core: usize,
-) -> Result<(Server, OwnedFd)> {
-    let mut command = Command::new(PROGRAM);
+async fn launch(setup: &Setup, log: &Path, api: &Path, core: usize) -> Result<(Server, OwnedFd)> {
+    let mut command = setup.command()?;
     command
-        .arg("-F")
-        .arg(directory)
-        .arg("-C")
-        .arg(directory.join("janus.jcfg"))
-        .current_dir(directory)
         .stdin(Stdio::null())
         .stdout(fs::File::create(log)?)
         .stderr(Stdio::null());
@@ -276,47 +263,4 @@ fn connect(path: &Path) -> Result<OwnedFd> {
     let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::SEQPACKET, None)?;
     rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
     Ok(socket)
-}
-
-fn write_configuration(directory: &Path, library: &Path, api: &Path) -> Result<()> {
-    let others = |kind: &str, wanted: &str| -> Result<String> {
-        let mut names = Vec::new();
-        for entry in fs::read_dir(library.join(kind))?.flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if name.ends_with(".so") && name != wanted {
-                names.push(name);
-            }
-        }
-        Ok(names.join(","))
-    };
-    let mut text = String::new();
-    writeln!(
-        text,
-        "general: {{ configs_folder = {:?}, plugins_folder = {:?}, transports_folder = {:?}, debug_level = 4, \
-         session_timeout = 0 }}\n\
-         plugins: {{ disable = {:?} }}\n\
-         transports: {{ disable = {:?} }}",
-        directory,
-        library.join("plugins"),
-        library.join("transports"),
-        others("plugins", PLUGIN)?,
-        others("transports", TRANSPORT)?,
-    )?;
-    fs::write(directory.join("janus.jcfg"), text)?;
-    fs::write(
-        directory.join("janus.transport.pfunix.jcfg"),
-        format!(
-            "general: {{ enabled = true, json = \"compact\", type = \"SOCK_SEQPACKET\", path = {api:?} }}\n\
-             admin: {{ admin_enabled = false }}\n"
-        ),
-    )?;
-    fs::write(
-        directory.join("janus.plugin.audiobridge.jcfg"),
-        format!(
-            "general: {{ events = false, local_ip = \"127.0.0.1\", rtp_port_range = \"10000-31999\" }}\n\
-             room-{ROOM}: {{ description = \"load\", sampling_rate = 8000, record = false, audiolevel_ext = false, \
-             audiolevel_event = false, allow_rtp_participants = true }}\n"
-        ),
-    )?;
-    Ok(())
 }

@@ -11,3 +11,4 @@ pub mod sip;
 pub mod tasks;
 pub mod tcp;
 pub mod tls;
+pub mod websocket;

@@ -250,6 +250,27 @@ mod tests {
     }
 
     #[test]
+    fn an_adapter_for_janus_needs_to_know_where_it_is() {
+        let run = "[server]\nroles = [\"janus\"]\n[janus]\nlisten = \"127.0.0.1:0\"\n";
+        expect(run, &[]);
+        expect(
+            &format!(
+                "{run}url = \"http://127.0.0.1:8188\"\ncapacity = 0\npicture_kbit = 1\nsecret = \"file:nowhere\"\n"
+            ),
+            &[
+                "error: janus.url: expected ws://… or wss://…",
+                "error: janus.capacity: 0 allows nothing",
+                "error: janus.picture_kbit: 1 is not within",
+                "error: janus.secret:",
+            ],
+        );
+        expect(
+            &run.replace("127.0.0.1", "0.0.0.0"),
+            &["note: janus.listen: 0.0.0.0:0 is open to others"],
+        );
+    }
+
+    #[test]
     fn an_open_gateway_is_an_error() {
         expect(
             "[gateway]\nim_server = \"im.example.org\"\ntrusted_servers = [\"0.0.0.0/0\"]\n",

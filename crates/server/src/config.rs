@@ -25,7 +25,7 @@ settings! {
         pub domain: String = "localhost".into();
         /// Where the database, the development certificate and the administrator's key are kept.
         pub data_dir: PathBuf = "data".into();
-        /// Which parts run in this process: "im" (registrar, relay, log), "gateway" (SIP to SOAP), "conference" (focus, telephones, media).
+        /// Which parts run in this process: "im" (registrar, relay, log), "gateway" (SIP to SOAP), "conference" (focus, telephones, media), "janus" (adapter for a Janus that forwards pictures).
         pub roles: Vec<Part> = vec![Part::Im, Part::Gateway, Part::Conference];
         /// Seconds that calls and messages may take to end after SIGTERM.
         pub drain_s: u64 = 10;
@@ -233,6 +233,28 @@ settings! {
 }
 
 settings! {
+    /// The adapter for Janus: with the role "janus", a Janus nearby forwards pictures for whoever commands it by the bridge protocol.
+    pub struct JanusSettings {
+        /// Address at which the bridge protocol is spoken: ws://ADDRESS/bridge.
+        pub listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8190));
+        /// The secret that whoever commands must show; without it one is made in the data directory (bridge.secret), which they must then have.
+        pub secret: Option<Secret> = None, like "\"file:bridge.secret\"";
+        /// Janus' WebSocket API.
+        pub url: String = "ws://127.0.0.1:8188".into();
+        /// The secret that its API wants (api_secret in janus.jcfg).
+        pub api_secret: Option<Secret> = None, like "\"file:janus-api.secret\"";
+        /// The key that it wants of those who make rooms (admin_key in janus.plugin.videoroom.jcfg).
+        pub admin_key: Option<Secret> = None, like "\"file:janus-rooms.secret\"";
+        /// Root certificates (PEM) that its certificate must lead to, for wss; without it the machine's own.
+        pub tls_roots: Vec<PathBuf> = vec![], like "[\"/etc/convoke/janus-roots.pem\"]";
+        /// Connections that Janus may carry at once; somebody who shows a picture and watches others has two. What a machine bears is not measured here.
+        pub capacity: u32 = 200;
+        /// Most kilobits a second of one picture.
+        pub picture_kbit: u32 = 1_000;
+    }
+}
+
+settings! {
     /// What is written to the standard error.
     pub struct LogSettings {
         /// "text" or "json".
@@ -264,6 +286,8 @@ pub struct Config {
     pub dialplan: DialPlanSettings,
     /// `[[trunk]]`
     pub trunk: Vec<TrunkSettings>,
+    /// `[janus]`
+    pub janus: JanusSettings,
     /// `[log]`
     pub log: LogSettings,
     /// The directory that relative paths start from: that of the file.
@@ -297,6 +321,7 @@ impl Config {
             Section::table::<MediaSettings>("media"),
             Section::table::<DialPlanSettings>("dialplan"),
             Section::list::<TrunkSettings>("trunk"),
+            Section::table::<JanusSettings>("janus"),
             Section::table::<LogSettings>("log"),
         ]
     }
@@ -312,6 +337,8 @@ pub enum Part {
     Gateway,
     /// Focus, telephone dialogs, media, conference web service.
     Conference,
+    /// Adapter for a Janus.
+    Janus,
 }
 
 /// A transport by its name in the file.

@@ -18,6 +18,8 @@ pub const SHARED_SECRET_FILE: &str = "gateway-conference.secret";
 pub const GATEWAY_PASSWORD_FILE: &str = "gateway.password";
 /// The password of conferences at our own IM server.
 pub const FOCUS_PASSWORD_FILE: &str = "focus.password";
+/// The secret that whoever commands our bridges shows.
+pub const BRIDGE_SECRET_FILE: &str = "bridge.secret";
 /// Where the running server listens.
 pub const ADDRESSES_FILE: &str = "addresses.json";
 /// The directory of the self-signed certificate for development.
@@ -80,6 +82,9 @@ pub struct Addresses {
     /// HTTPS.
     #[serde(default)]
     pub https: Vec<SocketAddr>,
+    /// The bridge protocol, where an adapter speaks it.
+    #[serde(default)]
+    pub bridge: Option<SocketAddr>,
     /// The base URL of HTTP.
     pub url: String,
     /// The certificate that TLS shows (PEM); clients on this machine may pin it.

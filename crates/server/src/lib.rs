@@ -11,6 +11,7 @@ mod metrics;
 mod role_conference;
 mod role_gateway;
 mod role_im;
+mod role_janus;
 mod start;
 
 pub use http::Connection;

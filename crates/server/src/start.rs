@@ -22,6 +22,7 @@ use crate::metrics::{self, Metrics};
 use crate::role_conference::{self, ConferenceRole};
 use crate::role_gateway::{self, GatewayRole, Surroundings};
 use crate::role_im::{self, ImRole};
+use crate::role_janus;
 
 /// How long each part may take to end after its work is done.
 const STAGE_END: Duration = Duration::from_secs(5);
@@ -195,6 +196,11 @@ impl Server {
             None => None,
         };
 
+        let janus_tasks = stages.add("janus");
+        let bridge = match config.runs(Part::Janus) {
+            true => Some(role_janus::start(&config, &janus_tasks).await?),
+            false => None,
+        };
         let http_tasks = stages.add("http");
         let carriers = stages.add("carriers");
         let gateway_tasks = stages.add("gateway");
@@ -292,6 +298,7 @@ impl Server {
             trunk_tcp: bound(trunks, Transport::Tcp),
             http: Some(http_addr),
             https,
+            bridge,
             url,
             certificate: im.and_then(|im| im.certificate).map(|files| files.chain),
         };

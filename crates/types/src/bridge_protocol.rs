@@ -9,6 +9,9 @@ use crate::video::{VideoCommand, VideoEvent};
 /// The WebSocket subprotocol; its number is that of the protocol's version.
 pub const SUBPROTOCOL: &str = "convoke-bridge.1";
 
+/// Longest text that either side reads, in bytes: an offer of some hundred pictures fits. A longer one ends the connection.
+pub const TEXT_MAX_BYTES: usize = 512 * 1024;
+
 /// What a bridge can do. What it does not name, the window shows as absent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -32,9 +35,9 @@ pub struct Announcement {
     pub product: String,
     /// What it can do.
     pub features: Vec<Feature>,
-    /// Legs that it can carry: measured, never guessed.
+    /// Legs that it can carry, as far as it knows: measured, or for a foreign server as its operator has configured.
     pub capacity: u32,
-    /// Legs that it carries.
+    /// Legs that it carries, or has promised to conferences that were prepared.
     pub legs: u32,
     /// `false`: what it stands for is not reachable at the moment.
     pub ready: bool,

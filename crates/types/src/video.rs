@@ -29,7 +29,7 @@ pub struct VideoGuest {
 #[serde(rename_all = "kebab-case", tag = "do")]
 pub enum VideoCommand {
     /// Make the conference ready for exactly these people; answered by `Prepared` or `Refused`. Again: the list takes the place of the
-    /// former, and whoever is in and not on it is dropped.
+    /// former, and whoever is in and not on it is dropped (`Closed`).
     Prepare {
         /// The conference.
         conference: ConferenceId,
@@ -38,7 +38,8 @@ pub enum VideoCommand {
         /// Who can take part, and how.
         guests: Vec<VideoGuest>,
     },
-    /// A browser's offer to send a picture (camera or screen); answered by `Answered` or `Failed`.
+    /// A browser's offer to send a picture (camera or screen) and nothing else; answered by `Answered` or `Failed`. Again: a change of
+    /// what is there, as after an ICE restart.
     Publish {
         /// The leg.
         leg: LegKey,
@@ -47,7 +48,8 @@ pub enum VideoCommand {
         /// The offer's session description.
         offer: String,
     },
-    /// Wants to see all others; answered by `Offered` or `Failed`. Again: an offer of what there is to see now.
+    /// Wants to see all others; answered by `Offered` or `Failed`. Again: an offer of what there is to see now, or once more the last one
+    /// while that waits for its answer.
     Watch {
         /// The leg.
         leg: LegKey,
@@ -114,7 +116,7 @@ pub enum VideoEvent {
         /// The conference.
         conference: ConferenceId,
     },
-    /// Not ready, and nothing of it is kept.
+    /// Not ready, and nothing of it is kept; what a former `Prepare` made is as it was.
     Refused {
         /// The conference.
         conference: ConferenceId,
@@ -130,7 +132,7 @@ pub enum VideoEvent {
         /// The answer's session description.
         answer: String,
     },
-    /// What there is to see. Without a picture there is nothing to offer: `offer` is then empty.
+    /// What there is to see. While there never was a picture, there is nothing to offer: `offer` is then empty, and wants no answer.
     Offered {
         /// The leg.
         leg: LegKey,
@@ -139,14 +141,14 @@ pub enum VideoEvent {
         /// Whose picture is in which section.
         pictures: Vec<Picture>,
     },
-    /// It cannot be done; the leg is as it was before.
+    /// It cannot be done; the leg is as it was before: one that was to be made is not there.
     Failed {
         /// The leg.
         leg: LegKey,
         /// What a person reads.
         words: String,
     },
-    /// The leg's transport (ICE, DTLS) is there, or is lost.
+    /// The leg's transport (ICE, DTLS) is there, or is lost. With Janus a lost one is over, so `Closed` follows.
     Connected {
         /// The leg.
         leg: LegKey,
@@ -167,7 +169,7 @@ pub enum VideoEvent {
         /// The leg.
         leg: LegKey,
     },
-    /// The conference is no more on this server: asked for, or lost with it.
+    /// The conference is no more on this server: asked for, or lost with it. Its legs are over without further word.
     Ended {
         /// The conference.
         conference: ConferenceId,

@@ -2,7 +2,9 @@
 
 pub mod baresip;
 pub mod chromium;
+pub mod janus;
 pub mod kamailio;
+pub mod pictures;
 pub mod pulse;
 pub mod python;
 pub mod sipp;

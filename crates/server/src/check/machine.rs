@@ -116,6 +116,7 @@ fn certificates(config: &Config, findings: &mut Findings) {
             config.gateway.tls_pin.as_ref(),
         ),
         ("sip.tls_roots".to_owned(), &config.sip.tls_roots, None),
+        ("janus.tls_roots".to_owned(), &config.janus.tls_roots, None),
     ];
     let none = Vec::new();
     for trunk in &config.trunk {
@@ -139,10 +140,13 @@ fn certificates(config: &Config, findings: &mut Findings) {
 
 fn secrets(config: &Config, findings: &mut Findings) {
     let mut all: Vec<(String, &Secret)> = Vec::new();
-    let gateway = &config.gateway;
+    let (gateway, janus) = (&config.gateway, &config.janus);
     let named = [
         ("gateway.password", &gateway.password),
         ("gateway.shared_secret", &gateway.shared_secret),
+        ("janus.secret", &janus.secret),
+        ("janus.api_secret", &janus.api_secret),
+        ("janus.admin_key", &janus.admin_key),
     ];
     for (key, secret) in named {
         all.extend(secret.iter().map(|secret| (key.to_owned(), secret)));
@@ -188,6 +192,9 @@ fn ports(config: &Config, findings: &mut Findings) {
         add("http.listen", Transport::Tcp, &[config.http.listen]);
     }
     add("http.tls", Transport::Tcp, &config.http.tls);
+    if config.runs(Part::Janus) {
+        add("janus.listen", Transport::Tcp, &[config.janus.listen]);
+    }
     let mut seen: Vec<(bool, SocketAddr, &str)> = Vec::new();
     for (key, transport, addr) in wanted {
         let is_udp = transport == Transport::Udp;

@@ -16,6 +16,7 @@ pub(super) fn check(config: &Config, findings: &mut Findings) {
     signalling(config, findings);
     dial_plan(config, findings);
     trunks(config, findings);
+    janus(config, findings);
     if let Err(words) = crate::logging::check_level(&config.log.level) {
         findings.error(
             "log.level",
@@ -29,6 +30,9 @@ pub(super) fn check(config: &Config, findings: &mut Findings) {
 const DRAIN_MAX_S: u64 = 3_600;
 /// Ring times that a carrier bears, in seconds.
 const RING_S: std::ops::RangeInclusive<u64> = 5..=180;
+
+/// What a picture may take a second: less shows nothing, more no browser sends.
+const PICTURE_KBIT: std::ops::RangeInclusive<u32> = 50..=20_000;
 
 fn server(config: &Config, findings: &mut Findings) {
     let server = &config.server;
@@ -364,6 +368,36 @@ fn signalling(config: &Config, findings: &mut Findings) {
         ),
         "write this machine's address, and behind NAT the outer one as sip.advertised",
     );
+}
+
+fn janus(config: &Config, findings: &mut Findings) {
+    let janus = &config.janus;
+    if !config.runs(Part::Janus) {
+        return;
+    }
+    if !janus.url.starts_with("ws://") && !janus.url.starts_with("wss://") {
+        let words = format!("expected ws://… or wss://…, came {:?}", janus.url);
+        findings.error("janus.url", words, "write the URL of its WebSocket API");
+    }
+    if janus.capacity == 0 {
+        let fix = "write how many connections it may carry, two for each person";
+        findings.error("janus.capacity", "0 allows nothing", fix);
+    }
+    if !PICTURE_KBIT.contains(&janus.picture_kbit) {
+        let words = format!("{} is not within {PICTURE_KBIT:?}", janus.picture_kbit);
+        findings.error("janus.picture_kbit", words, "1000 suits most pictures");
+    }
+    if !janus.listen.ip().is_loopback() {
+        findings.add(
+            super::Severity::Note,
+            "janus.listen",
+            format!(
+                "{} is open to others, and the secret that passes there can be read on the way",
+                janus.listen
+            ),
+            "keep it on the loopback or in a trusted network, or behind a proxy that speaks TLS",
+        );
+    }
 }
 
 fn saturated(number: usize) -> u64 {

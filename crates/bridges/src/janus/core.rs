@@ -1,0 +1,553 @@
+//! The connection to Janus: what it is, its session, requests with their time-outs, and who gets what it says.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use convoke_types::bridge_protocol::{Announcement, Feature};
+use convoke_types::video::{Refusal, VideoCommand, VideoEvent};
+use convoke_types::{ConferenceId, LegKey};
+use sha2::{Digest, Sha256};
+
+use super::links::Leg;
+use super::rooms::Room;
+use super::wire::{Body, Jsep, Reply, Request, VIDEOROOM, Verb, code};
+use super::{Input, Output, Settings, words};
+
+/// How long Janus may take for an answer.
+pub(super) const ANSWER_MAX: Duration = Duration::from_secs(8);
+/// How often Janus hears of us, so that it keeps the session (60 s by default) and we learn that it is stuck.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// The first version whose connections carry several streams.
+const VERSION_MIN: u32 = 1000;
+/// Rooms of a lost connection that are remembered to be destroyed.
+const LEFT_MAX: usize = 1024;
+
+/// The protocol. All calls return at once.
+pub struct Janus {
+    pub(super) settings: Settings,
+    drawn: u64,
+    link: Link,
+    product: String,
+    asked: BTreeMap<u64, Asked>,
+    next: u64,
+    keep_alive: Option<Instant>,
+    pub(super) rooms: BTreeMap<ConferenceId, Room>,
+    pub(super) legs: BTreeMap<LegKey, Leg>,
+    /// Legs by their numbers, and the numbers by Janus' handles.
+    numbers: BTreeMap<u64, LegKey>,
+    handles: BTreeMap<u64, u64>,
+    /// Rooms that may still be at Janus although nobody needs them: number and secret.
+    left: Vec<(u64, String)>,
+    outputs: VecDeque<Output>,
+    announced: Option<Announcement>,
+    pub(super) now: Instant,
+}
+
+/// How things stand with Janus.
+enum Link {
+    /// It is not there, or of no use.
+    Away { refusal: Refusal, words: String },
+    /// It is asked what it is; then for a session and a handle to make rooms with.
+    Greeting { session: Option<u64> },
+    /// It can be used.
+    Up { session: u64, control: u64 },
+}
+
+struct Asked {
+    about: About,
+    until: Instant,
+}
+
+/// What a request was about. Legs stand by their number, since another may have taken the name meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum About {
+    Info,
+    Session,
+    Control,
+    Alive,
+    /// Nobody waits for what comes of it.
+    Nothing,
+    Create(ConferenceId),
+    Edit(ConferenceId),
+    Destroy(ConferenceId),
+    Attach(u64),
+    Show(u64),
+    Change(u64),
+    Hide {
+        leg: u64,
+        on: bool,
+    },
+    Look(u64),
+    Start(u64),
+}
+
+impl Janus {
+    /// Not connected.
+    pub fn new(settings: Settings, now: Instant) -> Self {
+        let mut janus = Self {
+            settings,
+            drawn: 0,
+            link: Link::Away {
+                refusal: Refusal::Unreachable,
+                words: "Janus was not reached yet".into(),
+            },
+            product: "Janus".into(),
+            asked: BTreeMap::new(),
+            next: 0,
+            keep_alive: None,
+            rooms: BTreeMap::new(),
+            legs: BTreeMap::new(),
+            numbers: BTreeMap::new(),
+            handles: BTreeMap::new(),
+            left: Vec::new(),
+            outputs: VecDeque::new(),
+            announced: None,
+            now,
+        };
+        janus.announce();
+        janus
+    }
+
+    /// What this bridge is now.
+    pub fn announcement(&self) -> Announcement {
+        Announcement {
+            product: self.product.clone(),
+            features: vec![Feature::Video],
+            capacity: self.settings.capacity,
+            legs: self.promised(),
+            ready: matches!(self.link, Link::Up { .. }),
+        }
+    }
+
+    /// Something comes.
+    pub fn handle_input(&mut self, input: Input, now: Instant) {
+        self.now = now;
+        match input {
+            Input::Open => self.greet(),
+            Input::Lost { words } => self.lose(Refusal::Unreachable, &words),
+            Input::Text(text) => self.hear(&text),
+            Input::Command(command) => self.obey(command),
+        }
+        self.announce();
+    }
+
+    /// The time that `poll_timeout` named has come.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.now = now;
+        let late: Vec<u64> = self
+            .asked
+            .iter()
+            .filter(|(_, asked)| asked.until <= now)
+            .map(|(transaction, _)| *transaction)
+            .collect();
+        for transaction in late {
+            // An earlier one may have ended the connection, and all requests with it.
+            if let Some(asked) = self.asked.remove(&transaction) {
+                self.late(asked.about);
+            }
+        }
+        if self.keep_alive.is_some_and(|at| at <= now) {
+            self.keep_alive = Some(now + KEEP_ALIVE);
+            self.ask(About::Alive, Verb::Keepalive, None, None, None);
+        }
+        self.announce();
+    }
+
+    /// When `handle_timeout` shall be called next.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let requests = self.asked.values().map(|asked| asked.until);
+        requests.chain(self.keep_alive).min()
+    }
+
+    /// The next thing to do; asked until there is none.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// The conferences that are made, are being made, or are being ended.
+    pub fn conferences(&self) -> Vec<ConferenceId> {
+        self.rooms.keys().cloned().collect()
+    }
+
+    /// Whether there is such a leg.
+    pub fn has(&self, leg: &LegKey) -> bool {
+        self.legs.contains_key(leg)
+    }
+
+    fn obey(&mut self, command: VideoCommand) {
+        match command {
+            VideoCommand::Prepare {
+                conference,
+                title,
+                guests,
+            } => self.prepare(conference, title, guests),
+            VideoCommand::Publish {
+                leg,
+                participant,
+                offer,
+            } => self.publish(leg, participant, offer),
+            VideoCommand::Watch { leg, participant } => self.watch(leg, participant),
+            VideoCommand::Answer { leg, answer } => self.answer(&leg, answer),
+            VideoCommand::Hide { leg, on } => self.hide(&leg, on),
+            VideoCommand::Close { leg } => self.close(&leg),
+            VideoCommand::End { conference } => self.end(conference),
+        }
+    }
+
+    // What is asked.
+
+    fn greet(&mut self) {
+        self.link = Link::Greeting { session: None };
+        self.ask(About::Info, Verb::Info, None, None, None);
+    }
+
+    /// Asks something of VideoRoom through a handle.
+    pub(super) fn ask_room(&mut self, about: About, handle: u64, body: &Body, jsep: Option<&Jsep>) {
+        self.ask(about, Verb::Message, Some(handle), Some(body), jsep);
+    }
+
+    /// Asks something of VideoRoom through the handle that makes rooms. Without a connection nothing is asked.
+    pub(super) fn ask_control(&mut self, about: About, body: &Body) {
+        if let Link::Up { control, .. } = self.link {
+            self.ask_room(about, control, body, None);
+        }
+    }
+
+    /// Asks for a handle for a leg.
+    pub(super) fn attach(&mut self, number: u64) {
+        self.ask(About::Attach(number), Verb::Attach, None, None, None);
+    }
+
+    /// Gives a handle up; whatever it showed or watched ends.
+    pub(super) fn detach(&mut self, handle: u64) {
+        self.handles.remove(&handle);
+        self.ask(About::Nothing, Verb::Detach, Some(handle), None, None);
+    }
+
+    fn ask(
+        &mut self,
+        about: About,
+        verb: Verb,
+        handle: Option<u64>,
+        body: Option<&Body>,
+        jsep: Option<&Jsep>,
+    ) {
+        self.next += 1;
+        let session = match self.link {
+            Link::Up { session, .. } => Some(session),
+            Link::Greeting { session } => session,
+            Link::Away { .. } => return,
+        };
+        let request = Request {
+            janus: verb,
+            transaction: self.next.to_string(),
+            apisecret: self.settings.api_secret.as_deref(),
+            session_id: session,
+            handle_id: handle,
+            plugin: (verb == Verb::Attach).then_some(VIDEOROOM),
+            body,
+            jsep,
+        };
+        // Our own types always have a text.
+        let text = serde_json::to_string(&request).unwrap_or_default();
+        self.outputs.push_back(Output::Send(text));
+        let until = self.now + ANSWER_MAX;
+        self.asked.insert(self.next, Asked { about, until });
+    }
+
+    // What comes back.
+
+    fn hear(&mut self, text: &str) {
+        if matches!(self.link, Link::Away { .. }) {
+            return;
+        }
+        let Ok(reply) = serde_json::from_str::<Reply>(text) else {
+            return self.give_up(Refusal::Nonsense, words::NONSENSE);
+        };
+        let transaction = reply.transaction.as_ref();
+        let transaction = transaction.and_then(|text| text.parse::<u64>().ok());
+        let asked = transaction.and_then(|number| Some((number, self.asked.get(&number)?)));
+        match asked {
+            // What comes of it follows, or came before.
+            Some((number, asked)) if reply.janus == "ack" => {
+                if asked.about == About::Alive {
+                    self.asked.remove(&number);
+                }
+            }
+            Some((number, asked)) => {
+                let about = asked.about.clone();
+                self.asked.remove(&number);
+                self.answered(about, reply);
+            }
+            None => self.told(&reply),
+        }
+    }
+
+    fn answered(&mut self, about: About, reply: Reply) {
+        if reply
+            .refused()
+            .is_some_and(|(code, _)| code == code::NO_SUCH_SESSION)
+        {
+            return self.give_up(Refusal::Unreachable, "Janus no longer knows our session");
+        }
+        match about {
+            About::Info => self.learn(&reply),
+            About::Session => match (&reply.data, reply.refused()) {
+                (Some(made), None) => {
+                    self.link = Link::Greeting {
+                        session: Some(made.id),
+                    };
+                    self.ask(About::Control, Verb::Attach, None, None, None);
+                }
+                (_, refused) => self.unsuitable(refused),
+            },
+            About::Control => match (&reply.data, reply.refused(), &self.link) {
+                (
+                    Some(made),
+                    None,
+                    Link::Greeting {
+                        session: Some(session),
+                    },
+                ) => {
+                    self.link = Link::Up {
+                        session: *session,
+                        control: made.id,
+                    };
+                    self.keep_alive = Some(self.now + KEEP_ALIVE);
+                    self.sweep();
+                }
+                (_, refused, _) => self.unsuitable(refused),
+            },
+            About::Alive | About::Nothing => {}
+            About::Create(conference) => self.created(&conference, &reply),
+            About::Edit(conference) => self.edited(&conference, &reply),
+            // Gone, or never there: it is what was wanted.
+            About::Destroy(conference) => self.destroyed(conference),
+            About::Attach(leg) => self.attached(leg, &reply),
+            About::Show(leg) => self.shown(leg, reply),
+            About::Change(leg) => self.changed(leg, reply),
+            About::Hide { leg, on } => {
+                let refused = reply.refused();
+                let words = refused.map(|(code, reason)| words::refused(code, reason));
+                self.hidden(leg, on, words);
+            }
+            About::Look(leg) => self.looked(leg, reply),
+            About::Start(leg) => self.started(leg, &reply),
+        }
+    }
+
+    /// A request has not been answered in time.
+    fn late(&mut self, about: About) {
+        let words = words::late(ANSWER_MAX);
+        match about {
+            About::Info | About::Session | About::Control | About::Alive => {
+                self.give_up(Refusal::Unreachable, &words);
+            }
+            About::Nothing => {}
+            About::Create(conference) => self.refuse_new(&conference, Refusal::Unreachable, &words),
+            About::Edit(conference) => self.refuse(&conference, Refusal::Unreachable, &words),
+            About::Destroy(conference) => {
+                self.keep_for_sweep(&conference);
+                self.destroyed(conference);
+            }
+            About::Attach(leg) | About::Show(leg) => self.fail_new(leg, words),
+            About::Change(leg) => self.fail_change(leg, words),
+            About::Hide { leg, on } => self.hidden(leg, on, Some(words)),
+            About::Look(leg) => self.fail_look(leg, words),
+            About::Start(leg) => self.fail_start(leg, words),
+        }
+    }
+
+    /// What Janus is.
+    fn learn(&mut self, reply: &Reply) {
+        if let refused @ Some(_) = reply.refused() {
+            return self.unsuitable(refused);
+        }
+        let (Some(version), Some(plugins)) = (reply.version, &reply.plugins) else {
+            return self.give_up(Refusal::Nonsense, words::NONSENSE);
+        };
+        let named = reply.version_string.as_deref().unwrap_or("of no version");
+        let named = convoke_types::loggable(named);
+        if version < VERSION_MIN {
+            let words = format!("Janus {named} is too old: 1.0 or later is needed");
+            return self.give_up(Refusal::Unsuitable, &words);
+        }
+        if !plugins.contains_key(VIDEOROOM) {
+            return self.give_up(Refusal::Unsuitable, "Janus has no VideoRoom plugin");
+        }
+        if reply.accepting == Some(false) {
+            return self.give_up(Refusal::Unsuitable, "Janus takes nobody at the moment");
+        }
+        self.product = format!("Janus {named}");
+        self.ask(About::Session, Verb::Create, None, None, None);
+    }
+
+    fn unsuitable(&mut self, refused: Option<(u32, &str)>) {
+        match refused {
+            Some((code, reason)) => {
+                let words = words::refused(code, reason);
+                self.give_up(Refusal::Unsuitable, &words);
+            }
+            None => self.give_up(Refusal::Nonsense, words::NONSENSE),
+        }
+    }
+
+    /// What Janus tells without being asked.
+    fn told(&mut self, reply: &Reply) {
+        let ours = match self.link {
+            Link::Up { session, .. } => reply.session_id == Some(session),
+            Link::Greeting { .. } | Link::Away { .. } => false,
+        };
+        match &*reply.janus {
+            "timeout" if ours => {
+                return self.give_up(Refusal::Unreachable, "Janus has let our session expire");
+            }
+            // It did not understand us, and cannot say what.
+            "error" if reply.transaction.is_none() => {
+                return self.give_up(Refusal::Nonsense, words::NONSENSE);
+            }
+            // A handle for a leg that was given up while it was awaited.
+            "success" => {
+                if let (true, Some(made)) = (ours, &reply.data) {
+                    self.detach(made.id);
+                }
+                return;
+            }
+            _ => {}
+        }
+        let number = reply.sender.and_then(|handle| self.handles.get(&handle));
+        let Some(key) = number.and_then(|number| self.numbers.get(number)).cloned() else {
+            return;
+        };
+        match &*reply.janus {
+            "webrtcup" => self.connected(&key),
+            "hangup" | "detached" => self.over(&key),
+            "event" => {
+                let Some(event) = reply.room_event() else {
+                    return;
+                };
+                if event.videoroom.as_deref() == Some("destroyed") {
+                    self.ended_by_others(&key.conference);
+                } else if event.leaving.as_ref().is_some_and(|who| who == "ok") {
+                    self.over(&key);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    // The end of a connection.
+
+    /// Nothing more is expected of this connection.
+    fn give_up(&mut self, refusal: Refusal, words: &str) {
+        self.outputs.push_back(Output::Drop {
+            words: words.to_owned(),
+        });
+        self.lose(refusal, words);
+    }
+
+    fn lose(&mut self, refusal: Refusal, words: &str) {
+        self.link = Link::Away {
+            refusal,
+            words: words.to_owned(),
+        };
+        self.asked.clear();
+        self.keep_alive = None;
+        self.legs.clear();
+        self.numbers.clear();
+        self.handles.clear();
+        self.lose_rooms(refusal, words);
+    }
+
+    /// Destroys what a former connection left, where Janus still has it.
+    fn sweep(&mut self) {
+        for (room, secret) in std::mem::take(&mut self.left) {
+            let body = Body::Destroy {
+                room,
+                secret,
+                permanent: false,
+            };
+            self.ask_control(About::Nothing, &body);
+        }
+    }
+
+    /// Remembers a room that may still be at Janus.
+    pub(super) fn leave(&mut self, room: u64, secret: String) {
+        if self.left.len() < LEFT_MAX {
+            self.left.push((room, secret));
+        }
+    }
+
+    // What others of this module need.
+
+    /// Why Janus cannot be used at the moment.
+    pub(super) fn away(&self) -> Option<(Refusal, String)> {
+        match &self.link {
+            Link::Up { .. } => None,
+            Link::Greeting { .. } => Some((
+                Refusal::Unreachable,
+                "Janus is only just being connected to".into(),
+            )),
+            Link::Away { refusal, words } => Some((*refusal, words.clone())),
+        }
+    }
+
+    pub(super) fn tell(&mut self, event: VideoEvent) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    /// Enters a leg, and gives its number.
+    pub(super) fn enter(&mut self, key: LegKey, make: impl FnOnce(u64) -> Leg) -> u64 {
+        self.next += 1;
+        let number = self.next;
+        self.numbers.insert(number, key.clone());
+        self.legs.insert(key, make(number));
+        number
+    }
+
+    /// Takes a leg out, and gives its handle up.
+    pub(super) fn forget(&mut self, key: &LegKey) -> Option<Leg> {
+        let leg = self.legs.remove(key)?;
+        self.numbers.remove(&leg.number);
+        if let Some(handle) = leg.handle {
+            self.detach(handle);
+        }
+        Some(leg)
+    }
+
+    /// The name of the leg with this number, if it is still there.
+    pub(super) fn key(&self, number: u64) -> Option<LegKey> {
+        self.numbers.get(&number).cloned()
+    }
+
+    /// Janus has given a leg this handle.
+    pub(super) fn bind(&mut self, handle: u64, number: u64) {
+        self.handles.insert(handle, number);
+    }
+
+    /// A number and two secrets that nobody can guess.
+    pub(super) fn draw(&mut self) -> (u64, String, String) {
+        let mut word = || {
+            self.drawn += 1;
+            let mut hash = Sha256::new();
+            hash.update(self.settings.seed);
+            hash.update(self.drawn.to_be_bytes());
+            <[u8; 32]>::from(hash.finalize())
+        };
+        let number = word();
+        let mut first = [0; 8];
+        first.copy_from_slice(&number[..8]);
+        // JSON numbers are exact up to 53 bits everywhere.
+        let number = (u64::from_be_bytes(first) >> 11).max(1);
+        let text = |bytes: [u8; 32]| bytes[..16].iter().map(|b| format!("{b:02x}")).collect();
+        (number, text(word()), text(word()))
+    }
+
+    fn announce(&mut self) {
+        let now = self.announcement();
+        if self.announced.as_ref() != Some(&now) {
+            self.announced = Some(now.clone());
+            self.outputs.push_back(Output::Announce(now));
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! What went wrong with Janus, as a person reads it.
+
+use std::time::Duration;
+
+use convoke_types::loggable;
+
+use super::wire::code;
+
+/// It has not answered.
+pub(super) fn late(limit: Duration) -> String {
+    format!("Janus does not answer within {} s", limit.as_secs())
+}
+
+/// It said something that makes no sense here.
+pub(super) const NONSENSE: &str = "what Janus answers makes no sense";
+
+/// It refused something. Its own reason is told where it cannot quote a session description.
+pub(super) fn refused(code: u32, reason: &str) -> String {
+    match code {
+        code::UNAUTHORIZED => "Janus refuses our API secret: look at janus.api_secret".into(),
+        code::ROOM_UNAUTHORIZED => {
+            "Janus refuses our key for rooms: look at janus.admin_key".into()
+        }
+        code::NO_SUCH_ROOM => "Janus no longer has the conference's room".into(),
+        code::NO_SUCH_FEED => "somebody left while they were looked for".into(),
+        code::PUBLISHERS_FULL => "as many show themselves already as may".into(),
+        code::NO_SUCH_PLUGIN => "Janus has no VideoRoom plugin".into(),
+        code::INVALID_SDP | code::BAD_SDP => {
+            "Janus does not understand the session description".into()
+        }
+        _ => format!("Janus refuses it ({code}: {})", loggable(reason)),
+    }
+}

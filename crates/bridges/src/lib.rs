@@ -1,0 +1,8 @@
+//! Bridges on other machines and of other makers. `link` is the side that commands one, over the bridge protocol
+//! (`convoke_types::bridge_protocol`). `adapter` is the other side of it for a server that does not speak it: Janus, whose own protocol is
+//! `janus`.
+
+pub mod adapter;
+pub mod janus;
+pub mod link;
+pub mod program;

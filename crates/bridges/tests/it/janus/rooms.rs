@@ -1,0 +1,173 @@
+//! Conferences: prepared, changed, ended.
+
+use bridges::janus::Input;
+use convoke_types::video::{Refusal, VideoCommand, VideoEvent};
+use serde_json::json;
+
+use super::scene::*;
+
+#[track_caller]
+fn refusal(event: VideoEvent) -> (Refusal, String) {
+    match event {
+        VideoEvent::Refused { refusal, words, .. } => (refusal, words),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn end() -> VideoCommand {
+    VideoCommand::End {
+        conference: "c".parse().unwrap(),
+    }
+}
+
+#[test]
+fn a_room_is_secret_and_ends_with_janus() {
+    let mut scene = Scene::up();
+    let create = scene.prepare(&["a", "b"]);
+    assert_eq!(create["handle_id"], CONTROL);
+    let body = &create["body"];
+    assert_eq!(body["permanent"], false);
+    assert_eq!(body["is_private"], true);
+    assert_eq!(body["bitrate_cap"], true);
+    assert_eq!(body["bitrate"], 1_000_000);
+    assert_eq!(body["publishers"], 4, "a camera and a screen each");
+    assert_eq!(scene.announced.as_ref().unwrap().legs, 4);
+    assert_eq!(scene.announced.as_ref().unwrap().product, "Janus 1.1.2");
+
+    scene.command(prepare("d", &["a"]));
+    let other = scene.request("create");
+    for secret in ["room", "secret", "pin"] {
+        assert_ne!(other["body"][secret], body[secret]);
+    }
+    assert_ne!(body["secret"], body["pin"]);
+    assert_eq!(body["pin"].as_str().unwrap().len(), 32);
+}
+
+#[test]
+fn a_number_that_is_taken_gives_way_to_another() {
+    let mut scene = Scene::up();
+    scene.command(prepare("c", &["a"]));
+    let first = scene.request("create");
+    scene.refuse(&first, 427, "Room 4711 already exists");
+    let second = scene.request("create");
+    assert_ne!(first["body"]["room"], second["body"]["room"]);
+    scene.made(&second);
+    scene.events(&[prepared("c")]);
+}
+
+#[test]
+fn who_is_no_longer_prepared_for_is_put_out() {
+    let mut scene = Scene::up();
+    scene.prepare(&["a", "b"]);
+    scene.published("a", "l1", 11);
+    scene.published("b", "l2", 12);
+    scene.command(prepare("c", &["b"]));
+    let detach = scene.request("detach");
+    assert_eq!(detach["handle_id"], 11);
+    scene.events(&[visible("l1", "a", false), closed("l1"), prepared("c")]);
+    scene.reply(&detach, json!({ "janus": "success" }));
+    scene.say(11, json!({ "janus": "detached" }));
+    scene.events(&[]);
+    scene.no_request();
+
+    // More than before: Janus must let more show themselves.
+    scene.command(prepare("c", &["b", "d", "e"]));
+    let edit = scene.request("edit");
+    assert_eq!(edit["body"]["new_publishers"], 6);
+    scene.events(&[]);
+    let data = json!({ "videoroom": "edited", "room": edit["body"]["room"], "permanent": false });
+    scene.reply_room(&edit, data, None);
+    scene.events(&[prepared("c")]);
+}
+
+#[test]
+fn a_full_server_says_so_and_keeps_what_it_has() {
+    let mut scene = Scene::new(5);
+    scene.connect();
+    scene.prepare(&["a", "b"]);
+    scene.command(prepare("d", &["x"]));
+    let (refused, words) = refusal(scene.event());
+    assert_eq!(refused, Refusal::Full);
+    assert_eq!(
+        words,
+        "Janus is full: it carries 5 legs, and 4 are promised"
+    );
+    scene.command(prepare("c", &["a", "b", "e"]));
+    assert_eq!(refusal(scene.event()).0, Refusal::Full);
+    scene.no_request();
+    scene.published("b", "l1", 11);
+}
+
+#[test]
+fn an_end_frees_the_room_also_while_it_is_being_made() {
+    let mut scene = Scene::up();
+    let create = scene.prepare(&["a"]);
+    scene.published("a", "l1", 11);
+    scene.command(end());
+    assert_eq!(scene.request("detach")["handle_id"], 11);
+    let destroy = scene.request("destroy");
+    assert_eq!(destroy["body"]["secret"], create["body"]["secret"]);
+    scene.events(&[]);
+    let data = json!({ "videoroom": "destroyed", "room": create["body"]["room"] });
+    scene.reply_room(&destroy, data, None);
+    scene.events(&[ended(None)]);
+    assert_eq!(scene.announced.as_ref().unwrap().legs, 0);
+    scene.command(end());
+    scene.events(&[ended(None)]);
+
+    scene.command(prepare("c", &["a"]));
+    let create = scene.request("create");
+    scene.command(end());
+    assert_eq!(refusal(scene.event()).1, "the conference was ended");
+    scene.no_request();
+    scene.made(&create);
+    let destroy = scene.request("destroy");
+    assert_eq!(destroy["body"]["room"], create["body"]["room"]);
+    let data = json!({ "videoroom": "destroyed", "room": create["body"]["room"] });
+    scene.reply_room(&destroy, data, None);
+    scene.events(&[ended(None)]);
+}
+
+#[test]
+fn a_lost_connection_loses_the_conferences_and_their_rooms_are_swept_away() {
+    let mut scene = Scene::up();
+    let create = scene.prepare(&["a"]);
+    scene.published("a", "l1", 11);
+    scene.input(Input::Lost {
+        words: "the connection is closed".into(),
+    });
+    scene.events(&[ended(Some("the connection is closed"))]);
+    assert!(!scene.announced.as_ref().unwrap().ready);
+    scene.command(prepare("c", &["a"]));
+    let (refused, words) = refusal(scene.event());
+    assert_eq!(refused, Refusal::Unreachable);
+    assert_eq!(words, "the connection is closed");
+
+    scene.connect();
+    let destroy = scene.request("destroy");
+    assert_eq!(destroy["body"]["room"], create["body"]["room"]);
+    assert_eq!(destroy["body"]["secret"], create["body"]["secret"]);
+    scene.refuse(&destroy, 426, "No such room (4711)");
+    scene.events(&[]);
+    scene.prepare(&["a"]);
+}
+
+#[test]
+fn a_room_that_others_end_is_told_as_lost() {
+    let mut scene = Scene::up();
+    let create = scene.prepare(&["a"]);
+    scene.published("a", "l1", 11);
+    let data = json!({ "videoroom": "destroyed", "room": create["body"]["room"] });
+    let plugindata = json!({ "plugin": "janus.plugin.videoroom", "data": data });
+    scene.say(11, json!({ "janus": "event", "plugindata": plugindata }));
+    scene.events(&[ended(Some("Janus has ended the conference's room"))]);
+    assert_eq!(scene.request("detach")["handle_id"], 11);
+
+    // Nobody was in, so nobody told: the next who comes finds out.
+    scene.prepare(&["a"]);
+    scene.command(publish("a", "l2"));
+    scene.attach(12);
+    let join = scene.request("joinandconfigure");
+    scene.refuse(&join, 426, "No such room (4711)");
+    scene.events(&[ended(Some("Janus has ended the conference's room"))]);
+}

@@ -1,0 +1,5 @@
+//! What the crate does over real sockets.
+
+mod document;
+mod janus;
+mod link;

@@ -1,0 +1,81 @@
+//! The Janus role: an address at which the bridge protocol is spoken, and the adapter behind it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, Request};
+use axum::http::StatusCode;
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use bridges::adapter::{self, AdapterConfig};
+use bridges::janus::Settings;
+use runtime::seed;
+use runtime::tasks::Tasks;
+use runtime::tls::{self, ClientTrust};
+
+use crate::config::{Config, Secret};
+use crate::files::{self, BRIDGE_SECRET_FILE};
+use crate::http::{self, Connection, Proxies};
+use crate::start::StartError;
+
+/// Bits of a kilobit.
+const KILO: u32 = 1_000;
+
+/// Starts the role; gives where it listens.
+pub(crate) async fn start(config: &Config, tasks: &Tasks) -> Result<SocketAddr, StartError> {
+    let janus = &config.janus;
+    let read = |secret: &Option<Secret>| {
+        let secret = secret.as_ref();
+        secret.map(|secret| secret.read(&config.base)).transpose()
+    };
+    let secret = match read(&janus.secret)? {
+        Some(secret) => secret,
+        None => files::secret(&config.data_dir(), BRIDGE_SECRET_FILE)?.0,
+    };
+    let trust = ClientTrust {
+        roots: janus
+            .tls_roots
+            .iter()
+            .map(|path| config.path(path))
+            .collect(),
+        ..ClientTrust::default()
+    };
+    let tls = match janus.url.starts_with("wss:") {
+        true => Some(tls::client_config(&trust)?),
+        false => None,
+    };
+    let adapter = AdapterConfig {
+        janus_url: janus.url.clone(),
+        tls,
+        secret,
+        settings: Settings {
+            api_secret: read(&janus.api_secret)?,
+            admin_key: read(&janus.admin_key)?,
+            capacity: janus.capacity,
+            bitrate: janus.picture_kbit.saturating_mul(KILO),
+            seed: seed::seed()?,
+        },
+    };
+    let addr = janus.listen;
+    let failed = |error| StartError::Http { addr, error };
+    let listener = runtime::tcp::listen(addr).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    let router = adapter::start(adapter, tasks).layer(middleware::from_fn(let_be_silent));
+    let (places, nobody) = (Arc::default(), Proxies::new(&[]));
+    http::serve(listener, None, &places, &nobody, router, tasks);
+    tracing::info!(listen = %bound, janus = janus.url, "adapter for Janus");
+    Ok(bound)
+}
+
+/// What has become a WebSocket has bounds of its own.
+async fn let_be_silent(
+    ConnectInfo(connection): ConnectInfo<Connection>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let response = next.run(request).await;
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        connection.upgraded();
+    }
+    response
+}

@@ -1,0 +1,84 @@
+//! Debian's Janus as a video server.
+
+use std::net::{IpAddr, SocketAddr, TcpListener};
+
+use bridges::program::{Interface, Setup};
+use tempfile::TempDir;
+use testkit::GIVE_UP;
+use testkit::process::Program;
+
+/// The secret of its interface.
+pub const API_SECRET: &str = "sesame";
+
+/// A running Janus.
+pub struct Janus {
+    program: Program,
+    setup: Setup,
+    addr: SocketAddr,
+    _dir: TempDir,
+}
+
+impl Janus {
+    /// Starts one whose browsers reach it at this address, and waits until its interface is open.
+    ///
+    /// # Errors
+    /// When it is not installed, or does not start.
+    pub fn start(browsers: IpAddr) -> anyhow::Result<Self> {
+        let dir = tempfile::tempdir()?;
+        // It cannot choose a port by itself.
+        let addr = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let setup = Setup {
+            directory: dir.path().to_owned(),
+            interface: Interface::WebSocket(addr),
+            videoroom: true,
+            audiobridge: None,
+            ice: vec![browsers.to_string()],
+            api_secret: Some(API_SECRET.into()),
+            session_timeout_s: 60,
+        };
+        let program = run(&setup)?;
+        Ok(Self {
+            program,
+            setup,
+            addr,
+            _dir: dir,
+        })
+    }
+
+    /// Where its WebSocket API is.
+    pub fn url(&self) -> String {
+        format!("ws://{}", self.addr)
+    }
+
+    /// The program, for its lines and signals.
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// Ends it as a crash would (SIGKILL).
+    ///
+    /// # Errors
+    /// When it does not end.
+    pub fn crash(&self) -> anyhow::Result<()> {
+        self.program.kill();
+        self.program.wait_exit(GIVE_UP)?;
+        Ok(())
+    }
+
+    /// Starts it anew where it was.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn restart(&mut self) -> anyhow::Result<()> {
+        self.program = run(&self.setup)?;
+        Ok(())
+    }
+}
+
+fn run(setup: &Setup) -> anyhow::Result<Program> {
+    let program = Program::start(setup.command()?)?;
+    program.wait_line("that its WebSocket is open", |line| {
+        line.text.contains("WebSockets thread started")
+    })?;
+    Ok(program)
+}

@@ -1,0 +1,224 @@
+//! Janus through its adapter: the contract of a video server, with people in Chromium who decode each other's pictures.
+
+use std::time::Duration;
+
+use convoke_tests::again::alone;
+use convoke_tests::config::Config;
+use convoke_tests::convoke::Convoke;
+use convoke_tests::netns::{ALONE, Alone};
+use convoke_tests::peers::janus::{API_SECRET, Janus};
+use convoke_tests::peers::pictures::{Pictures, number};
+use convoke_tests::skipped;
+use convoke_types::bridge_protocol::Feature;
+use convoke_types::video::{Refusal, VideoCommand, VideoEvent};
+use runtime::clock;
+
+use super::server::{Owner, assert_sees, conference, leg, person, prepare, section};
+
+/// Runs a test in a namespace of its own.
+fn in_a_network(path: &str, test: impl FnOnce()) {
+    if Alone::inside() {
+        return test();
+    }
+    let _alone = alone();
+    match Alone::make() {
+        Ok(network) => println!("{}", network.run_test(path).unwrap()),
+        Err(why) => skipped(
+            &format!("it::{path}"),
+            &format!("network namespaces cannot be made here: {why}"),
+        ),
+    }
+}
+
+struct Stage {
+    janus: Janus,
+    owner: Owner,
+    convoke: Convoke,
+}
+
+/// Janus, and a process of ours that is nothing but its adapter.
+fn stage(set: impl FnOnce(Config) -> Config) -> Stage {
+    let janus = Janus::start(ALONE.parse().unwrap()).unwrap();
+    let config = Config::new("example.test")
+        .unwrap()
+        .set("server", "roles", toml::Value::from(vec!["janus"]))
+        .set("janus", "listen", "127.0.0.1:0")
+        .set("janus", "url", janus.url())
+        .set("janus", "api_secret", API_SECRET);
+    let convoke = Convoke::start(set(config)).unwrap();
+    let owner = Owner::of(&convoke);
+    Stage {
+        janus,
+        owner,
+        convoke,
+    }
+}
+
+#[test]
+fn people_see_each_other_hide_leave_and_are_put_out() {
+    let path = "video::janus::people_see_each_other_hide_leave_and_are_put_out";
+    in_a_network(path, || {
+        let Stage { mut owner, .. } = stage(|config| config);
+        assert_eq!(owner.announced.product, "Janus 1.1.2");
+        assert_eq!(owner.announced.features, [Feature::Video]);
+        let mut alice = Pictures::start(3).unwrap();
+        let mut bob = Pictures::start(6).unwrap();
+
+        // Create and join: each decodes the other's number.
+        owner.prepare(&["alice", "bob"]);
+        owner.publish(&mut alice, "alice", "a1");
+        owner.until_visible("alice", "a1", true);
+        let to_bob = owner.watch(&mut bob, "bob", "b2");
+        owner.until_connected("b2");
+        let mid = section(&to_bob, "a1");
+        assert_sees(&mut bob, "b2", &mid, number(3));
+        owner.publish(&mut bob, "bob", "b1");
+        owner.until_visible("bob", "b1", true);
+        let to_alice = owner.watch(&mut alice, "alice", "a2");
+        assert_eq!(to_alice.len(), 1, "not her own: {to_alice:?}");
+        assert_sees(&mut alice, "a2", &section(&to_alice, "b1"), number(6));
+
+        // Mute: nobody sees it, and again from a whole frame on.
+        let hide = |on| VideoCommand::Hide { leg: leg("a1"), on };
+        owner.command(hide(true));
+        owner.until_visible("alice", "a1", false);
+        let still = bob.frames("b2", &mid).unwrap();
+        assert_sees(&mut alice, "a2", &section(&to_alice, "b1"), number(6));
+        let after = bob.frames("b2", &mid).unwrap();
+        assert!(after <= still + 2, "{still} frames, then {after}");
+        owner.command(hide(false));
+        owner.until_visible("alice", "a1", true);
+        assert_sees(&mut bob, "b2", &mid, number(3));
+
+        // From another network: fresh ICE on the leg that is there.
+        owner.publish(&mut alice, "alice", "a1");
+        assert_sees(&mut bob, "b2", &mid, number(3));
+
+        // One leaves, and comes again; who watches looks anew.
+        owner.command(VideoCommand::Close { leg: leg("a1") });
+        owner.until_visible("alice", "a1", false);
+        owner.expect(&VideoEvent::Closed { leg: leg("a1") });
+        alice.close("a1").unwrap();
+        assert_eq!(owner.watch(&mut bob, "bob", "b2"), []);
+        owner.publish(&mut alice, "alice", "a3");
+        owner.until_visible("alice", "a3", true);
+        let to_bob = owner.watch(&mut bob, "bob", "b2");
+        assert_sees(&mut bob, "b2", &section(&to_bob, "a3"), number(3));
+
+        // Drop: prepared for bob alone, alice is put out, and does not come in again.
+        owner.prepare(&["bob"]);
+        owner.until_visible("alice", "a3", false);
+        owner.expect(&VideoEvent::Closed { leg: leg("a3") });
+        owner.expect(&VideoEvent::Closed { leg: leg("a2") });
+        owner.command(VideoCommand::Watch {
+            leg: leg("a4"),
+            participant: person("alice"),
+        });
+        let words = owner.wait("refusal", |event| match event {
+            VideoEvent::Failed { leg: of, words } if *of == leg("a4") => Some(words.clone()),
+            _ => None,
+        });
+        assert_eq!(words, "nobody of that name was prepared for");
+
+        // A browser that goes without a word.
+        bob.close("b1").unwrap();
+        owner.until_visible("bob", "b1", false);
+        owner.expect(&VideoEvent::Closed { leg: leg("b1") });
+
+        // End.
+        owner.command(VideoCommand::End {
+            conference: conference(),
+        });
+        owner.expect(&VideoEvent::Ended {
+            conference: conference(),
+            lost: None,
+        });
+    });
+}
+
+#[test]
+fn a_crash_is_told_within_two_seconds_and_conferences_begin_anew() {
+    let path = "video::janus::a_crash_is_told_within_two_seconds_and_conferences_begin_anew";
+    in_a_network(path, || {
+        let Stage {
+            mut janus,
+            mut owner,
+            convoke,
+        } = stage(|config| config);
+        let mut alice = Pictures::start(5).unwrap();
+        owner.prepare(&["alice"]);
+        owner.publish(&mut alice, "alice", "a1");
+        owner.until_visible("alice", "a1", true);
+
+        let begin = clock::now();
+        janus.crash().unwrap();
+        let words = owner.wait("end", |event| match event {
+            VideoEvent::Ended {
+                lost: Some(words), ..
+            } => Some(words.clone()),
+            _ => None,
+        });
+        let took = clock::now() - begin;
+        println!("the crash was told after {took:?}: {words}");
+        assert!(took < Duration::from_secs(2));
+        owner.until_ready(false);
+
+        // While it is away, that is said.
+        owner.command(prepare(&["alice"]));
+        let (refusal, words) = refused(&mut owner);
+        assert_eq!(refusal, Refusal::Unreachable, "{words}");
+
+        janus.restart().unwrap();
+        owner.until_ready(true);
+        owner.prepare(&["alice", "bob"]);
+        alice.close("a1").unwrap();
+        owner.publish(&mut alice, "alice", "a1");
+        owner.until_visible("alice", "a1", true);
+
+        // Our own end leaves no room behind.
+        let (code, _place) = convoke.stop().unwrap();
+        assert_eq!(code, Some(0));
+        owner.expect(&VideoEvent::Ended {
+            conference: conference(),
+            lost: None,
+        });
+    });
+}
+
+#[test]
+fn a_full_server_and_one_that_was_told_another_secret_say_so() {
+    let path = "video::janus::a_full_server_and_one_that_was_told_another_secret_say_so";
+    in_a_network(path, || {
+        let Stage { mut owner, .. } = stage(|config| config.set("janus", "capacity", 3));
+        owner.command(prepare(&["alice", "bob"]));
+        let (refusal, words) = refused(&mut owner);
+        assert_eq!(refusal, Refusal::Full);
+        assert_eq!(
+            words,
+            "Janus is full: it carries 3 legs, and 0 are promised"
+        );
+        owner.prepare(&["alice"]);
+
+        let janus = Janus::start(ALONE.parse().unwrap()).unwrap();
+        let config = Config::new("example.test")
+            .unwrap()
+            .set("server", "roles", toml::Value::from(vec!["janus"]))
+            .set("janus", "listen", "127.0.0.1:0")
+            .set("janus", "url", janus.url())
+            .set("janus", "api_secret", "guess");
+        let convoke = Convoke::start(config).unwrap();
+        let told = "look at janus.api_secret";
+        let program = convoke.program();
+        program
+            .wait_line(told, |line| line.text.contains(told))
+            .unwrap();
+    });
+}
+
+#[track_caller]
+fn refused(owner: &mut Owner) -> (Refusal, String) {
+    owner.wait("refusal", |event| match event {
+        VideoEvent::Refused { refusal, words, .. } => Some((*refusal, words.clone())),
+        _ => None,
+    })
+}

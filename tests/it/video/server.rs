@@ -1,0 +1,228 @@
+//! A video server as the owner of conferences sees it: a bridge that is commanded over the bridge protocol; and people with browsers.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bridges::link::{Link, LinkConfig, LinkEvent, LinkSender};
+use convoke_tests::convoke::Convoke;
+use convoke_tests::peers::pictures::{Pictures, Seen};
+use convoke_types::bridge_protocol::Announcement;
+use convoke_types::video::{Picture, VideoCommand, VideoEvent, VideoGuest};
+use convoke_types::{ConferenceId, LegKey, Mode, ParticipantId};
+use runtime::clock;
+use runtime::tasks::{Shutdown, Tasks};
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+
+/// Nothing here takes so long.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Who commands.
+pub struct Owner {
+    runtime: Runtime,
+    sender: LinkSender,
+    events: mpsc::Receiver<LinkEvent>,
+    /// Events that came while another was waited for.
+    kept: VecDeque<VideoEvent>,
+    /// What the bridge said last of itself.
+    pub announced: Announcement,
+    _tasks: Tasks,
+}
+
+impl Owner {
+    /// Of the bridge that this process has, once it is ready.
+    pub fn of(convoke: &Convoke) -> Self {
+        let secret = std::fs::read_to_string(convoke.data().join("bridge.secret")).unwrap();
+        let config = LinkConfig {
+            name: "the bridge".into(),
+            url: format!("ws://{}/bridge", convoke.addr("bridge").unwrap()),
+            secret: secret.trim().into(),
+            tls: None,
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let tasks = Tasks::new(Shutdown::new());
+        let (sender, events) = runtime.block_on(async { Link::open(config, &tasks) });
+        let mut owner = Self {
+            runtime,
+            sender,
+            events,
+            kept: VecDeque::new(),
+            announced: Announcement {
+                product: String::new(),
+                features: vec![],
+                capacity: 0,
+                legs: 0,
+                ready: false,
+            },
+            _tasks: tasks,
+        };
+        owner.until_ready(true);
+        owner
+    }
+
+    pub fn command(&self, command: VideoCommand) {
+        self.sender.video(command).unwrap();
+    }
+
+    /// Waits until the bridge is ready, or is not any more.
+    pub fn until_ready(&mut self, ready: bool) {
+        while self.announced.ready != ready {
+            self.hear();
+        }
+    }
+
+    /// The first event, come already or still to come, in which something is found.
+    #[track_caller]
+    pub fn wait<T>(&mut self, what: &str, mut found: impl FnMut(&VideoEvent) -> Option<T>) -> T {
+        let mut next = 0;
+        loop {
+            while let Some(event) = self.kept.get(next) {
+                if let Some(wanted) = found(event) {
+                    self.kept.remove(next);
+                    return wanted;
+                }
+                next += 1;
+            }
+            if !self.hear() {
+                panic!("no {what} came; there are {:#?}", self.kept);
+            }
+        }
+    }
+
+    /// Waits for exactly this.
+    #[track_caller]
+    pub fn expect(&mut self, expected: &VideoEvent) {
+        self.wait(&format!("{expected:?}"), |event| {
+            (event == expected).then_some(())
+        });
+    }
+
+    /// Takes the next event; `false` when none came.
+    fn hear(&mut self) -> bool {
+        let next = clock::within(LIMIT, self.events.recv());
+        let Ok(event) = self.runtime.block_on(next) else {
+            return false;
+        };
+        match event.unwrap() {
+            LinkEvent::Up(announcement) | LinkEvent::Announce(announcement) => {
+                self.announced = announcement;
+            }
+            LinkEvent::Video(event) => self.kept.push_back(event),
+            LinkEvent::Media(_) => {}
+            LinkEvent::Down { words } => println!("the bridge is not there: {words}"),
+        }
+        true
+    }
+
+    /// Prepares the conference for these people, all of whom show and see.
+    #[track_caller]
+    pub fn prepare(&mut self, people: &[&str]) {
+        self.command(prepare(people));
+        let conference = conference();
+        self.expect(&VideoEvent::Prepared { conference });
+    }
+
+    /// The camera of this person's browser is published by a leg of this name; done when it can be seen.
+    #[track_caller]
+    pub fn publish(&mut self, browser: &mut Pictures, who: &str, name: &str) {
+        let offer = browser.offer(name).unwrap();
+        self.command(VideoCommand::Publish {
+            leg: leg(name),
+            participant: person(who),
+            offer,
+        });
+        let answer = self.wait("answer", |event| match event {
+            VideoEvent::Answered { leg: of, answer } if *of == leg(name) => Some(answer.clone()),
+            _ => None,
+        });
+        browser.answered(name, &answer).unwrap();
+    }
+
+    /// This person looks at what there is to see, by a leg of this name; gives whose pictures are where.
+    #[track_caller]
+    pub fn watch(&mut self, browser: &mut Pictures, who: &str, name: &str) -> Vec<Picture> {
+        self.command(VideoCommand::Watch {
+            leg: leg(name),
+            participant: person(who),
+        });
+        let (offer, pictures) = self.wait("offer", |event| match event {
+            VideoEvent::Offered {
+                leg: of,
+                offer,
+                pictures,
+            } if *of == leg(name) => Some((offer.clone(), pictures.clone())),
+            _ => None,
+        });
+        if !offer.is_empty() {
+            let answer = browser.answer_to(name, &offer).unwrap();
+            let leg = leg(name);
+            self.command(VideoCommand::Answer { leg, answer });
+        }
+        pictures
+    }
+
+    #[track_caller]
+    pub fn until_visible(&mut self, who: &str, name: &str, on: bool) {
+        self.expect(&VideoEvent::Visible {
+            leg: leg(name),
+            participant: person(who),
+            on,
+        });
+    }
+
+    #[track_caller]
+    pub fn until_connected(&mut self, name: &str) {
+        let leg = leg(name);
+        self.expect(&VideoEvent::Connected { leg, on: true });
+    }
+}
+
+pub fn conference() -> ConferenceId {
+    "c1".parse().unwrap()
+}
+
+pub fn person(who: &str) -> ParticipantId {
+    who.parse().unwrap()
+}
+
+pub fn leg(name: &str) -> LegKey {
+    LegKey {
+        conference: conference(),
+        leg: name.parse().unwrap(),
+    }
+}
+
+pub fn prepare(people: &[&str]) -> VideoCommand {
+    let guest = |who: &&str| VideoGuest {
+        participant: person(who),
+        name: (*who).to_owned(),
+        mode: Mode::Computer,
+        shows: true,
+        sees: true,
+    };
+    VideoCommand::Prepare {
+        conference: conference(),
+        title: "the contract".into(),
+        guests: people.iter().map(guest).collect(),
+    }
+}
+
+/// Where the picture of this leg is.
+#[track_caller]
+pub fn section(pictures: &[Picture], name: &str) -> String {
+    let found = pictures.iter().find(|picture| picture.leg == leg(name));
+    found
+        .unwrap_or_else(|| panic!("no picture of {name} in {pictures:?}"))
+        .mid
+        .clone()
+}
+
+/// The picture that arrives in a section is this one.
+#[track_caller]
+pub fn assert_sees(browser: &mut Pictures, name: &str, mid: &str, expected: Seen) {
+    assert_eq!(browser.see(name, mid).unwrap(), expected);
+}
