@@ -58,7 +58,11 @@ fn stage(set: impl FnOnce(Config) -> Config) -> Stage {
 fn people_see_each_other_hide_leave_and_are_put_out() {
     let path = "video::janus::people_see_each_other_hide_leave_and_are_put_out";
     in_a_network(path, || {
-        let Stage { mut owner, .. } = stage(|config| config);
+        let Stage {
+            mut owner,
+            janus: _janus,
+            convoke: _convoke,
+        } = stage(|config| config);
         assert_eq!(owner.announced.product, "Janus 1.1.2");
         assert_eq!(owner.announced.features, [Feature::Video]);
         let mut alice = Pictures::start(3).unwrap();
@@ -189,7 +193,11 @@ fn a_crash_is_told_within_two_seconds_and_conferences_begin_anew() {
 fn a_full_server_and_one_that_was_told_another_secret_say_so() {
     let path = "video::janus::a_full_server_and_one_that_was_told_another_secret_say_so";
     in_a_network(path, || {
-        let Stage { mut owner, .. } = stage(|config| config.set("janus", "capacity", 3));
+        let Stage {
+            mut owner,
+            janus: _janus,
+            convoke: _convoke,
+        } = stage(|config| config.set("janus", "capacity", 3));
         owner.command(prepare(&["alice", "bob"]));
         let (refusal, words) = refused(&mut owner);
         assert_eq!(refusal, Refusal::Full);

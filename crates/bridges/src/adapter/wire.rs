@@ -60,10 +60,10 @@ impl Wire {
                 Ok(socket) => self.carry(socket).await,
                 Err(error) => Some(error.to_string()),
             };
-            if let Some(words) = lost {
-                if !self.tell(WireEvent::Lost(words)).await {
-                    return;
-                }
+            if let Some(words) = lost
+                && !self.tell(WireEvent::Lost(words)).await
+            {
+                return;
             }
             if clock::now().saturating_duration_since(begun) >= GOOD {
                 pause = PAUSE_MIN;
