@@ -265,6 +265,7 @@ impl Keeper {
                         Err(words) => return lost(words),
                     }
                 }
+                () = self.events.closed() => return End::Ours,
                 command = commands.recv() => {
                     let Some(command) = command else { return End::Ours };
                     if let Err(ended) = write(&mut socket, &command).await {

@@ -10,6 +10,7 @@ use convoke_tests::peers::janus::{API_SECRET, Janus};
 use convoke_tests::peers::pictures::{Pictures, number};
 use convoke_tests::skipped;
 use convoke_types::bridge_protocol::Feature;
+use convoke_types::media::{MediaCommand, MediaEvent};
 use convoke_types::video::{Refusal, VideoCommand, VideoEvent};
 use runtime::clock;
 
@@ -220,6 +221,45 @@ fn a_full_server_and_one_that_was_told_another_secret_say_so() {
         program
             .wait_line(told, |line| line.text.contains(told))
             .unwrap();
+    });
+}
+
+#[test]
+fn several_may_command_and_what_one_made_ends_with_them() {
+    let path = "video::janus::several_may_command_and_what_one_made_ends_with_them";
+    in_a_network(path, || {
+        let Stage {
+            mut owner,
+            janus: _janus,
+            convoke,
+        } = stage(|config| config);
+        let mut stranger = Owner::with(&convoke, "guess");
+        assert_eq!(stranger.until_down(), "it refuses our secret");
+
+        // One prepares, the other has the dialogs, and both hear everything.
+        let mut other = Owner::of(&convoke);
+        owner.prepare(&["alice"]);
+        let conference = conference();
+        other.expect(&VideoEvent::Prepared { conference });
+        let mut alice = Pictures::start(2).unwrap();
+        other.publish(&mut alice, "alice", "a1");
+        other.until_visible("alice", "a1", true);
+        owner.until_visible("alice", "a1", true);
+
+        // Sound is elsewhere, and who asks for it is told.
+        let told = owner.ask_media(MediaCommand::Open { leg: leg("t1") });
+        let words = "this server carries pictures only".into();
+        assert_eq!(
+            told,
+            MediaEvent::Failed {
+                leg: leg("t1"),
+                words
+            }
+        );
+
+        drop(other);
+        owner.until_visible("alice", "a1", false);
+        owner.expect(&VideoEvent::Closed { leg: leg("a1") });
     });
 }
 

@@ -7,6 +7,7 @@ use bridges::link::{Link, LinkConfig, LinkEvent, LinkSender};
 use convoke_tests::convoke::Convoke;
 use convoke_tests::peers::pictures::{Pictures, Seen};
 use convoke_types::bridge_protocol::Announcement;
+use convoke_types::media::{MediaCommand, MediaEvent};
 use convoke_types::video::{Picture, VideoCommand, VideoEvent, VideoGuest};
 use convoke_types::{ConferenceId, LegKey, Mode, ParticipantId};
 use runtime::clock;
@@ -24,6 +25,10 @@ pub struct Owner {
     events: mpsc::Receiver<LinkEvent>,
     /// Events that came while another was waited for.
     kept: VecDeque<VideoEvent>,
+    /// Of sound.
+    media: VecDeque<MediaEvent>,
+    /// Why the bridge was not there, when that was told last.
+    down: Option<String>,
     /// What the bridge said last of itself.
     pub announced: Announcement,
     _tasks: Tasks,
@@ -33,10 +38,17 @@ impl Owner {
     /// Of the bridge that this process has, once it is ready.
     pub fn of(convoke: &Convoke) -> Self {
         let secret = std::fs::read_to_string(convoke.data().join("bridge.secret")).unwrap();
+        let mut owner = Self::with(convoke, secret.trim());
+        owner.until_ready(true);
+        owner
+    }
+
+    /// One who shows this secret.
+    pub fn with(convoke: &Convoke, secret: &str) -> Self {
         let config = LinkConfig {
             name: "the bridge".into(),
             url: format!("ws://{}/bridge", convoke.addr("bridge").unwrap()),
-            secret: secret.trim().into(),
+            secret: secret.into(),
             tls: None,
         };
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -46,11 +58,13 @@ impl Owner {
             .unwrap();
         let tasks = Tasks::new(Shutdown::new());
         let (sender, events) = runtime.block_on(async { Link::open(config, &tasks) });
-        let mut owner = Self {
+        Self {
             runtime,
             sender,
             events,
             kept: VecDeque::new(),
+            media: VecDeque::new(),
+            down: None,
             announced: Announcement {
                 product: String::new(),
                 features: vec![],
@@ -59,19 +73,36 @@ impl Owner {
                 ready: false,
             },
             _tasks: tasks,
-        };
-        owner.until_ready(true);
-        owner
+        }
     }
 
     pub fn command(&self, command: VideoCommand) {
         self.sender.video(command).unwrap();
     }
 
+    /// Why the bridge is not there; waits for that.
+    #[track_caller]
+    pub fn until_down(&mut self) -> String {
+        while self.down.is_none() {
+            assert!(self.hear(), "nothing was told");
+        }
+        self.down.take().unwrap()
+    }
+
+    /// Asks for something of sound, and gives what is told of it.
+    #[track_caller]
+    pub fn ask_media(&mut self, command: MediaCommand) -> MediaEvent {
+        self.sender.media(command).unwrap();
+        while self.media.is_empty() {
+            assert!(self.hear(), "nothing was told");
+        }
+        self.media.pop_front().unwrap()
+    }
+
     /// Waits until the bridge is ready, or is not any more.
     pub fn until_ready(&mut self, ready: bool) {
         while self.announced.ready != ready {
-            self.hear();
+            assert!(self.hear(), "nothing was told");
         }
     }
 
@@ -112,8 +143,8 @@ impl Owner {
                 self.announced = announcement;
             }
             LinkEvent::Video(event) => self.kept.push_back(event),
-            LinkEvent::Media(_) => {}
-            LinkEvent::Down { words } => println!("the bridge is not there: {words}"),
+            LinkEvent::Media(event) => self.media.push_back(event),
+            LinkEvent::Down { words } => self.down = Some(words),
         }
         true
     }

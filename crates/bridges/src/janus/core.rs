@@ -16,35 +16,31 @@ use super::{Input, Output, Settings, words};
 /// How long Janus may take for an answer.
 pub(super) const ANSWER_MAX: Duration = Duration::from_secs(8);
 /// How often Janus hears of us, so that it keeps the session (60 s by default) and we learn that it is stuck.
-const KEEP_ALIVE: Duration = Duration::from_secs(10);
-/// The first version whose connections carry several streams.
-const VERSION_MIN: u32 = 1000;
-/// Rooms of a lost connection that are remembered to be destroyed.
-const LEFT_MAX: usize = 1024;
+pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 /// The protocol. All calls return at once.
 pub struct Janus {
     pub(super) settings: Settings,
     drawn: u64,
-    link: Link,
-    product: String,
-    asked: BTreeMap<u64, Asked>,
+    pub(super) link: Link,
+    pub(super) product: String,
+    pub(super) asked: BTreeMap<u64, Asked>,
     next: u64,
-    keep_alive: Option<Instant>,
+    pub(super) keep_alive: Option<Instant>,
     pub(super) rooms: BTreeMap<ConferenceId, Room>,
     pub(super) legs: BTreeMap<LegKey, Leg>,
     /// Legs by their numbers, and the numbers by Janus' handles.
-    numbers: BTreeMap<u64, LegKey>,
-    handles: BTreeMap<u64, u64>,
+    pub(super) numbers: BTreeMap<u64, LegKey>,
+    pub(super) handles: BTreeMap<u64, u64>,
     /// Rooms that may still be at Janus although nobody needs them: number and secret.
-    left: Vec<(u64, String)>,
-    outputs: VecDeque<Output>,
+    pub(super) left: Vec<(u64, String)>,
+    pub(super) outputs: VecDeque<Output>,
     announced: Option<Announcement>,
     pub(super) now: Instant,
 }
 
 /// How things stand with Janus.
-enum Link {
+pub(super) enum Link {
     /// It is not there, or of no use.
     Away { refusal: Refusal, words: String },
     /// It is asked what it is; then for a session and a handle to make rooms with.
@@ -53,7 +49,7 @@ enum Link {
     Up { session: u64, control: u64 },
 }
 
-struct Asked {
+pub(super) struct Asked {
     about: About,
     until: Instant,
 }
@@ -196,11 +192,6 @@ impl Janus {
 
     // What is asked.
 
-    fn greet(&mut self) {
-        self.link = Link::Greeting { session: None };
-        self.ask(About::Info, Verb::Info, None, None, None);
-    }
-
     /// Asks something of VideoRoom through a handle.
     pub(super) fn ask_room(&mut self, about: About, handle: u64, body: &Body, jsep: Option<&Jsep>) {
         self.ask(about, Verb::Message, Some(handle), Some(body), jsep);
@@ -224,7 +215,7 @@ impl Janus {
         self.ask(About::Nothing, Verb::Detach, Some(handle), None, None);
     }
 
-    fn ask(
+    pub(super) fn ask(
         &mut self,
         about: About,
         verb: Verb,
@@ -292,32 +283,8 @@ impl Janus {
         }
         match about {
             About::Info => self.learn(&reply),
-            About::Session => match (&reply.data, reply.refused()) {
-                (Some(made), None) => {
-                    self.link = Link::Greeting {
-                        session: Some(made.id),
-                    };
-                    self.ask(About::Control, Verb::Attach, None, None, None);
-                }
-                (_, refused) => self.unsuitable(refused),
-            },
-            About::Control => match (&reply.data, reply.refused(), &self.link) {
-                (
-                    Some(made),
-                    None,
-                    Link::Greeting {
-                        session: Some(session),
-                    },
-                ) => {
-                    self.link = Link::Up {
-                        session: *session,
-                        control: made.id,
-                    };
-                    self.keep_alive = Some(self.now + KEEP_ALIVE);
-                    self.sweep();
-                }
-                (_, refused, _) => self.unsuitable(refused),
-            },
+            About::Session => self.session_made(&reply),
+            About::Control => self.control_made(&reply),
             About::Alive | About::Nothing => {}
             About::Create(conference) => self.created(&conference, &reply),
             About::Edit(conference) => self.edited(&conference, &reply),
@@ -358,139 +325,7 @@ impl Janus {
         }
     }
 
-    /// What Janus is.
-    fn learn(&mut self, reply: &Reply) {
-        if let refused @ Some(_) = reply.refused() {
-            return self.unsuitable(refused);
-        }
-        let (Some(version), Some(plugins)) = (reply.version, &reply.plugins) else {
-            return self.give_up(Refusal::Nonsense, words::NONSENSE);
-        };
-        let named = reply.version_string.as_deref().unwrap_or("of no version");
-        let named = convoke_types::loggable(named);
-        if version < VERSION_MIN {
-            let words = format!("Janus {named} is too old: 1.0 or later is needed");
-            return self.give_up(Refusal::Unsuitable, &words);
-        }
-        if !plugins.contains_key(VIDEOROOM) {
-            return self.give_up(Refusal::Unsuitable, "Janus has no VideoRoom plugin");
-        }
-        if reply.accepting == Some(false) {
-            return self.give_up(Refusal::Unsuitable, "Janus takes nobody at the moment");
-        }
-        self.product = format!("Janus {named}");
-        self.ask(About::Session, Verb::Create, None, None, None);
-    }
-
-    fn unsuitable(&mut self, refused: Option<(u32, &str)>) {
-        match refused {
-            Some((code, reason)) => {
-                let words = words::refused(code, reason);
-                self.give_up(Refusal::Unsuitable, &words);
-            }
-            None => self.give_up(Refusal::Nonsense, words::NONSENSE),
-        }
-    }
-
-    /// What Janus tells without being asked.
-    fn told(&mut self, reply: &Reply) {
-        let ours = match self.link {
-            Link::Up { session, .. } => reply.session_id == Some(session),
-            Link::Greeting { .. } | Link::Away { .. } => false,
-        };
-        match &*reply.janus {
-            "timeout" if ours => {
-                return self.give_up(Refusal::Unreachable, "Janus has let our session expire");
-            }
-            // It did not understand us, and cannot say what.
-            "error" if reply.transaction.is_none() => {
-                return self.give_up(Refusal::Nonsense, words::NONSENSE);
-            }
-            // A handle for a leg that was given up while it was awaited.
-            "success" => {
-                if let (true, Some(made)) = (ours, &reply.data) {
-                    self.detach(made.id);
-                }
-                return;
-            }
-            _ => {}
-        }
-        let number = reply.sender.and_then(|handle| self.handles.get(&handle));
-        let Some(key) = number.and_then(|number| self.numbers.get(number)).cloned() else {
-            return;
-        };
-        match &*reply.janus {
-            "webrtcup" => self.connected(&key),
-            "hangup" | "detached" => self.over(&key),
-            "event" => {
-                let Some(event) = reply.room_event() else {
-                    return;
-                };
-                if event.videoroom.as_deref() == Some("destroyed") {
-                    self.ended_by_others(&key.conference);
-                } else if event.leaving.as_ref().is_some_and(|who| who == "ok") {
-                    self.over(&key);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    // The end of a connection.
-
-    /// Nothing more is expected of this connection.
-    fn give_up(&mut self, refusal: Refusal, words: &str) {
-        self.outputs.push_back(Output::Drop {
-            words: words.to_owned(),
-        });
-        self.lose(refusal, words);
-    }
-
-    fn lose(&mut self, refusal: Refusal, words: &str) {
-        self.link = Link::Away {
-            refusal,
-            words: words.to_owned(),
-        };
-        self.asked.clear();
-        self.keep_alive = None;
-        self.legs.clear();
-        self.numbers.clear();
-        self.handles.clear();
-        self.lose_rooms(refusal, words);
-    }
-
-    /// Destroys what a former connection left, where Janus still has it.
-    fn sweep(&mut self) {
-        for (room, secret) in std::mem::take(&mut self.left) {
-            let body = Body::Destroy {
-                room,
-                secret,
-                permanent: false,
-            };
-            self.ask_control(About::Nothing, &body);
-        }
-    }
-
-    /// Remembers a room that may still be at Janus.
-    pub(super) fn leave(&mut self, room: u64, secret: String) {
-        if self.left.len() < LEFT_MAX {
-            self.left.push((room, secret));
-        }
-    }
-
     // What others of this module need.
-
-    /// Why Janus cannot be used at the moment.
-    pub(super) fn away(&self) -> Option<(Refusal, String)> {
-        match &self.link {
-            Link::Up { .. } => None,
-            Link::Greeting { .. } => Some((
-                Refusal::Unreachable,
-                "Janus is only just being connected to".into(),
-            )),
-            Link::Away { refusal, words } => Some((*refusal, words.clone())),
-        }
-    }
 
     pub(super) fn tell(&mut self, event: VideoEvent) {
         self.outputs.push_back(Output::Event(event));

@@ -55,6 +55,8 @@ pub(super) struct Watching {
     /// The last offer, with whose picture is in which section; empty before the first.
     pub offer: String,
     pub sections: BTreeMap<String, u64>,
+    /// They want to look once more, when their answer is with Janus.
+    pub again: bool,
     /// How often Janus was asked anew because somebody had left meanwhile.
     pub tries: u8,
 }

@@ -13,6 +13,7 @@ mod core;
 mod links;
 mod publishing;
 mod rooms;
+mod session;
 mod watching;
 mod wire;
 mod words;

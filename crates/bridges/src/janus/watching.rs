@@ -63,9 +63,8 @@ impl Janus {
             // Janus makes no other offer before this one is answered.
             (WatchStage::Offered, _) => return self.offer(key),
             (WatchStage::Answering, _) => {
-                let words = "their answer is still on its way".to_owned();
-                let leg = key.clone();
-                return self.tell(VideoEvent::Failed { leg, words });
+                watching.again = true;
+                return;
             }
             (WatchStage::Quiet | WatchStage::Attaching, _) => {}
         }
@@ -203,12 +202,29 @@ impl Janus {
             return self.fail_start(number, words::refused(code, reason));
         }
         self.watch_stage(number, WatchStage::Quiet);
+        self.look_again(number);
     }
 
     /// An answer was not taken: the offer waits for another.
     pub(super) fn fail_start(&mut self, number: u64, words: String) {
         self.watch_stage(number, WatchStage::Offered);
         self.fail(number, words);
+        self.look_again(number);
+    }
+
+    /// Looks for those who asked to while their answer was on its way.
+    fn look_again(&mut self, number: u64) {
+        let Some(key) = self.key(number) else {
+            return;
+        };
+        let leg = self.legs.get_mut(&key);
+        let again = leg.is_some_and(|leg| match &mut leg.does {
+            Does::Watch(watching) => std::mem::take(&mut watching.again),
+            Does::Show(_) => false,
+        });
+        if again {
+            self.look(&key);
+        }
     }
 
     /// There is no offer. Who had none before has no leg.

@@ -153,6 +153,45 @@ fn who_watches_sees_others_come_and_go() {
 }
 
 #[test]
+fn who_looks_again_before_their_answer_is_taken_gets_an_offer_when_it_is() {
+    let mut scene = Scene::up();
+    scene.prepare(&["a", "b", "w"]);
+    let first = scene.published("a", "l1", 11);
+    scene.command(watch("w", "l9"));
+    scene.attach(19);
+    let join = scene.request("join");
+    let data = json!({ "videoroom": "attached", "streams": [stream("0", Some(first))] });
+    scene.reply_room(&join, data, Some(jsep("offer", "offer 1")));
+    scene.event();
+    scene.command(answer("l9"));
+    let start = scene.request("start");
+    let second = scene.published("b", "l2", 12);
+    scene.command(watch("w", "l9"));
+    scene.no_request();
+    let data = json!({ "videoroom": "event", "started": "ok" });
+    scene.reply_room(&start, data, None);
+    let update = scene.request("update");
+    assert_eq!(update["body"]["subscribe"], json!([{ "feed": second }]));
+    scene.events(&[]);
+
+    // An answer that cannot be used: the offer waits for another.
+    let streams = [stream("0", Some(first)), stream("1", Some(second))];
+    let data = json!({ "videoroom": "updated", "streams": streams });
+    scene.reply_room(&update, data, Some(jsep("offer", "offer 2")));
+    let offer = offered("l9", "offer 2", &[("0", "a", "l1"), ("1", "b", "l2")]);
+    scene.events(std::slice::from_ref(&offer));
+    scene.command(answer("l9"));
+    let start = scene.request("start");
+    let error = json!({ "code": 465, "reason": "Missing mandatory lines (o=, s= or m=)" });
+    scene.reply(&start, json!({ "janus": "error", "error": error }));
+    let words = failure(scene.event(), "l9");
+    assert_eq!(words, "Janus does not understand the session description");
+    scene.command(watch("w", "l9"));
+    scene.events(&[offer]);
+    started(&mut scene, "l9");
+}
+
+#[test]
 fn nobody_watches_their_own_picture() {
     let mut scene = Scene::up();
     scene.prepare(&["a", "b"]);

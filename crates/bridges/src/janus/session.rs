@@ -1,0 +1,181 @@
+//! The session with Janus: how it begins, what Janus tells in it without being asked, and how it ends.
+
+use convoke_types::video::Refusal;
+
+use super::core::{About, Janus, KEEP_ALIVE, Link};
+use super::wire::{Body, Reply, VIDEOROOM, Verb};
+use super::{Output, words};
+
+/// The first version whose connections carry several streams.
+const VERSION_MIN: u32 = 1000;
+/// Rooms of a lost connection that are remembered to be destroyed.
+const LEFT_MAX: usize = 1024;
+
+impl Janus {
+    pub(super) fn greet(&mut self) {
+        self.link = Link::Greeting { session: None };
+        self.ask(About::Info, Verb::Info, None, None, None);
+    }
+
+    /// What Janus is.
+    pub(super) fn learn(&mut self, reply: &Reply) {
+        if let refused @ Some(_) = reply.refused() {
+            return self.unsuitable(refused);
+        }
+        let (Some(version), Some(plugins)) = (reply.version, &reply.plugins) else {
+            return self.give_up(Refusal::Nonsense, words::NONSENSE);
+        };
+        let named = reply.version_string.as_deref().unwrap_or("of no version");
+        let named = convoke_types::loggable(named);
+        if version < VERSION_MIN {
+            let words = format!("Janus {named} is too old: 1.0 or later is needed");
+            return self.give_up(Refusal::Unsuitable, &words);
+        }
+        if !plugins.contains_key(VIDEOROOM) {
+            return self.give_up(Refusal::Unsuitable, "Janus has no VideoRoom plugin");
+        }
+        if reply.accepting == Some(false) {
+            return self.give_up(Refusal::Unsuitable, "Janus takes nobody at the moment");
+        }
+        self.product = format!("Janus {named}");
+        self.ask(About::Session, Verb::Create, None, None, None);
+    }
+
+    pub(super) fn session_made(&mut self, reply: &Reply) {
+        match (&reply.data, reply.refused()) {
+            (Some(made), None) => {
+                self.link = Link::Greeting {
+                    session: Some(made.id),
+                };
+                self.ask(About::Control, Verb::Attach, None, None, None);
+            }
+            (_, refused) => self.unsuitable(refused),
+        }
+    }
+
+    pub(super) fn control_made(&mut self, reply: &Reply) {
+        match (&reply.data, reply.refused(), &self.link) {
+            (
+                Some(made),
+                None,
+                Link::Greeting {
+                    session: Some(session),
+                },
+            ) => {
+                self.link = Link::Up {
+                    session: *session,
+                    control: made.id,
+                };
+                self.keep_alive = Some(self.now + KEEP_ALIVE);
+                self.sweep();
+            }
+            (_, refused, _) => self.unsuitable(refused),
+        }
+    }
+
+    pub(super) fn unsuitable(&mut self, refused: Option<(u32, &str)>) {
+        match refused {
+            Some((code, reason)) => {
+                let words = words::refused(code, reason);
+                self.give_up(Refusal::Unsuitable, &words);
+            }
+            None => self.give_up(Refusal::Nonsense, words::NONSENSE),
+        }
+    }
+
+    /// What Janus tells without being asked.
+    pub(super) fn told(&mut self, reply: &Reply) {
+        let ours = match self.link {
+            Link::Up { session, .. } => reply.session_id == Some(session),
+            Link::Greeting { .. } | Link::Away { .. } => false,
+        };
+        match &*reply.janus {
+            "timeout" if ours => {
+                return self.give_up(Refusal::Unreachable, "Janus has let our session expire");
+            }
+            // It did not understand us, and cannot say what.
+            "error" if reply.transaction.is_none() => {
+                return self.give_up(Refusal::Nonsense, words::NONSENSE);
+            }
+            // A handle for a leg that was given up while it was awaited.
+            "success" => {
+                if let (true, Some(made)) = (ours, &reply.data) {
+                    self.detach(made.id);
+                }
+                return;
+            }
+            _ => {}
+        }
+        let number = reply.sender.and_then(|handle| self.handles.get(&handle));
+        let Some(key) = number.and_then(|number| self.numbers.get(number)).cloned() else {
+            return;
+        };
+        match &*reply.janus {
+            "webrtcup" => self.connected(&key),
+            "hangup" | "detached" => self.over(&key),
+            "event" => {
+                let Some(event) = reply.room_event() else {
+                    return;
+                };
+                if event.videoroom.as_deref() == Some("destroyed") {
+                    self.ended_by_others(&key.conference);
+                } else if event.leaving.as_ref().is_some_and(|who| who == "ok") {
+                    self.over(&key);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Nothing more is expected of this connection.
+    pub(super) fn give_up(&mut self, refusal: Refusal, words: &str) {
+        self.outputs.push_back(Output::Drop {
+            words: words.to_owned(),
+        });
+        self.lose(refusal, words);
+    }
+
+    pub(super) fn lose(&mut self, refusal: Refusal, words: &str) {
+        self.link = Link::Away {
+            refusal,
+            words: words.to_owned(),
+        };
+        self.asked.clear();
+        self.keep_alive = None;
+        self.legs.clear();
+        self.numbers.clear();
+        self.handles.clear();
+        self.lose_rooms(refusal, words);
+    }
+
+    /// Destroys what a former connection left, where Janus still has it.
+    pub(super) fn sweep(&mut self) {
+        for (room, secret) in std::mem::take(&mut self.left) {
+            let body = Body::Destroy {
+                room,
+                secret,
+                permanent: false,
+            };
+            self.ask_control(About::Nothing, &body);
+        }
+    }
+
+    /// Remembers a room that may still be at Janus.
+    pub(super) fn leave(&mut self, room: u64, secret: String) {
+        if self.left.len() < LEFT_MAX {
+            self.left.push((room, secret));
+        }
+    }
+
+    /// Why Janus cannot be used at the moment.
+    pub(super) fn away(&self) -> Option<(Refusal, String)> {
+        match &self.link {
+            Link::Up { .. } => None,
+            Link::Greeting { .. } => Some((
+                Refusal::Unreachable,
+                "Janus is only just being connected to".into(),
+            )),
+            Link::Away { refusal, words } => Some((*refusal, words.clone())),
+        }
+    }
+}
