@@ -248,6 +248,7 @@ impl Carrier {
             CallEvent::Ringing { .. }
             | CallEvent::Answered { .. }
             | CallEvent::Reinvited { .. }
+            | CallEvent::ChangeAnswered { .. }
             | CallEvent::Info { .. } => {}
         }
     }

@@ -123,6 +123,13 @@ impl ResponseBuilder {
         self
     }
 
+    /// Other words than those of `reply`.
+    #[must_use]
+    pub fn reason(mut self, reason: &str) -> ResponseBuilder {
+        self.reason = reason.to_owned();
+        self
+    }
+
     /// Takes Record-Route along, as responses that make a dialog do (§12.1.1).
     #[must_use]
     pub fn record_route(mut self) -> ResponseBuilder {

@@ -142,8 +142,13 @@ pub enum CallEvent {
     },
     /// The caller has acknowledged our 2xx.
     Confirmed {
-        /// A session description in the ACK: the answer, if our 2xx made the offer.
+        /// A session description in the ACK: the answer, which is never missing if our 2xx made the offer.
         sdp: Option<Bytes>,
+    },
+    /// The ACK of a change brought the answer to the offer that [`Calls::accept_change`] made.
+    ChangeAnswered {
+        /// The answer.
+        sdp: Bytes,
     },
     /// The other side wants to change the session, by INVITE or UPDATE: answer with [`Calls::accept_change`] or
     /// [`Calls::reject_change`].
@@ -190,7 +195,7 @@ pub enum EndedBy {
     Us,
     /// The other side: BYE, CANCEL or a failure.
     Peer,
-    /// Neither: no answer, no ACK, no way to send.
+    /// Neither: no answer, no ACK, one without the answer that it should bring, no way to send.
     Network,
 }
 

@@ -666,6 +666,7 @@ impl Telephony {
             CallEvent::Ended(ended) => self.ended(&key, &ended),
             CallEvent::Incoming { .. }
             | CallEvent::Confirmed { .. }
+            | CallEvent::ChangeAnswered { .. }
             | CallEvent::Reinvited { .. } => {}
         }
     }

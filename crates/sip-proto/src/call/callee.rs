@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::state::{Call, Phase, Unacknowledged};
+use super::state::{Call, Invited, Phase, Unacknowledged};
 use super::{
     ALLOW, CallError, CallEvent, CallKey, Calls, EndedBy, dialog_key, reason_of, refused, sdp_of,
 };
@@ -17,6 +17,9 @@ use crate::name::HeaderName;
 use crate::transaction::ServerTx;
 use crate::transaction::deadlines::Armed;
 use crate::uri::NameAddr;
+
+/// Reason of the BYE to a call whose ACK should have brought an answer (RFC 3326).
+const NO_ANSWER: &str = "SIP;cause=488;text=\"No answer came in the ACK\"";
 
 impl Calls {
     /// Answers an incoming call provisionally: 180, or 183 with early media.
@@ -46,7 +49,8 @@ impl Calls {
         Ok(())
     }
 
-    /// Answers an incoming call 200 and repeats that until the ACK comes (`Confirmed`); without one the call ends.
+    /// Answers an incoming call 200 and repeats that until the ACK comes (`Confirmed`); without one the call ends. When the INVITE made
+    /// no offer, `sdp` is one (RFC 3261 §13.2.1), and the call ends unless the ACK brings the answer.
     ///
     /// # Errors
     /// `WrongState` when it is not incoming any more.
@@ -61,14 +65,13 @@ impl Calls {
         let Phase::Incoming { tx, invite } = &call.phase else {
             return Err(CallError::WrongState);
         };
-        let tx = *tx;
-        let seq = invite.cseq().map_or(0, |cseq| cseq.seq);
+        let to = Invited::of(*tx, invite, true);
         let ok = self.response(call, invite, 200, "OK", Some(sdp));
-        self.invites.remove(&tx);
+        self.invites.remove(&to.tx);
         if let Some(call) = self.table.get_mut(key.0) {
             call.phase = Phase::Talking;
         }
-        self.send_2xx(endpoint, key, tx, ok, seq, true, now);
+        self.send_2xx(endpoint, key, to, ok, now);
         Ok(())
     }
 
@@ -184,7 +187,8 @@ impl Calls {
         };
         let call = self.table.get_mut(key.0)?;
         let seq = message.cseq().ok()?.seq;
-        let acknowledged = call.unacknowledged.take_if(|ok| ok.seq == seq)?;
+        // A repeated ACK finds none.
+        let to = call.unacknowledged.take_if(|ok| ok.to.seq == seq)?.to;
         let reason = match &mut call.phase {
             Phase::EndWhenAcknowledged { reason } => Some(reason.take()),
             _ => None,
@@ -192,9 +196,17 @@ impl Calls {
         if let Some(reason) = reason {
             self.end(key, EndedBy::Us, None, None, None);
             self.bye(endpoint, key, reason.as_deref(), now);
-        } else if acknowledged.first {
-            let sdp = sdp_of(&message);
-            self.event(key, CallEvent::Confirmed { sdp });
+            return None;
+        }
+        let answer = sdp_of(&message);
+        if to.without_offer && answer.is_none() {
+            let words = Some(String::from("no answer came in the ACK"));
+            self.end(key, EndedBy::Network, Some(488), None, words);
+            self.bye(endpoint, key, Some(NO_ANSWER), now);
+        } else if to.first {
+            self.event(key, CallEvent::Confirmed { sdp: answer });
+        } else if let Some(sdp) = answer.filter(|_| to.without_offer) {
+            self.event(key, CallEvent::ChangeAnswered { sdp });
         }
         None
     }
@@ -235,30 +247,22 @@ impl Calls {
     }
 
     /// Sends a 2xx to an INVITE and keeps it until its ACK comes.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one call, its response and the clock"
-    )]
     pub(super) fn send_2xx(
         &mut self,
         endpoint: &mut Endpoint,
         key: CallKey,
-        tx: ServerTx,
+        to: Invited,
         ok: Message,
-        seq: u32,
-        first: bool,
         now: Instant,
     ) {
-        endpoint.respond(tx, &ok, now);
+        endpoint.respond(to.tx, &ok, now);
         if let Some(call) = self.table.get_mut(key.0) {
             call.unacknowledged = Some(Box::new(Unacknowledged {
-                tx,
+                to,
                 ok,
-                seq,
                 next_at: now.checked_add(self.t1),
                 every: self.t1,
                 until: now.checked_add(self.t1.saturating_mul(64)),
-                first,
             }));
         }
         self.arm(key);
@@ -282,7 +286,7 @@ impl Calls {
         if ok.next_at.is_some_and(|at| at <= now) {
             ok.every = ok.every.saturating_mul(2).min(self.t2);
             ok.next_at = now.checked_add(ok.every);
-            endpoint.respond(ok.tx, &ok.ok, now);
+            endpoint.respond(ok.to.tx, &ok.ok, now);
         }
         self.arm(key);
     }

@@ -332,7 +332,7 @@ impl Calls {
             Phase::Incoming { .. } => {
                 let _ = self.reject(endpoint, key, 603, "Decline", now);
             }
-            Phase::Talking if call.unacknowledged.as_ref().is_some_and(|ok| ok.first) => {
+            Phase::Talking if call.unacknowledged.as_ref().is_some_and(|ok| ok.to.first) => {
                 let reason = reason.map(str::to_owned);
                 call.phase = Phase::EndWhenAcknowledged { reason };
                 self.end_event(key, EndedBy::Us, None, None, None);

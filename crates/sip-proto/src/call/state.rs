@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::{CallKey, Local};
+use super::{CallKey, Local, sdp_of};
 use crate::auth::ClientAuth;
 use crate::dialog::Dialog;
 use crate::flow::Target;
@@ -72,14 +72,33 @@ pub(super) struct Auth {
 /// A 2xx that is repeated until its ACK comes.
 #[derive(Debug)]
 pub(super) struct Unacknowledged {
-    pub tx: ServerTx,
+    pub to: Invited,
     pub ok: Message,
-    pub seq: u32,
     pub next_at: Option<Instant>,
     pub every: Duration,
     pub until: Option<Instant>,
-    /// Of the call's first INVITE.
+}
+
+/// The INVITE that a 2xx answers.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Invited {
+    pub tx: ServerTx,
+    pub seq: u32,
+    /// It is the call's first one.
     pub first: bool,
+    /// It made no offer, so the 2xx makes it, and the ACK brings the answer (§13.2.1).
+    pub without_offer: bool,
+}
+
+impl Invited {
+    pub fn of(tx: ServerTx, invite: &Message, first: bool) -> Self {
+        Self {
+            tx,
+            seq: invite.cseq().map_or(0, |cseq| cseq.seq),
+            first,
+            without_offer: sdp_of(invite).is_none(),
+        }
+    }
 }
 
 /// A re-INVITE or UPDATE to be answered.

@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::caller::CHALLENGES_MAX;
-use super::state::{Asked, Call, Pending, Phase, Within};
+use super::state::{Asked, Call, Invited, Pending, Phase, Within};
 use super::{
     ALLOW, CallError, CallEvent, CallKey, Calls, EndedBy, keys, reason_of, refused, sdp_of,
 };
@@ -61,7 +61,8 @@ impl Calls {
         self.send_within(endpoint, key, within, now)
     }
 
-    /// Accepts a change (`Reinvite`) with the answer to its offer, or an offer if it made none.
+    /// Accepts a change (`Reinvite`) with the answer to its offer, or with an offer if it made none: the answer to that comes with the
+    /// ACK (`ChangeAnswered`), and without it the call ends.
     ///
     /// # Errors
     /// `WrongState` when none waits for an answer.
@@ -77,8 +78,8 @@ impl Calls {
         let call = self.table.get(key.0).ok_or(CallError::WrongState)?;
         let ok = self.response(call, &asked.request, 200, "OK", Some(sdp));
         if asked.request.method_ref() == Some(&Method::Invite) {
-            let seq = asked.request.cseq().map_or(0, |cseq| cseq.seq);
-            self.send_2xx(endpoint, key, asked.tx, ok, seq, false, now);
+            let to = Invited::of(asked.tx, &asked.request, false);
+            self.send_2xx(endpoint, key, to, ok, now);
         } else {
             endpoint.respond(asked.tx, &ok, now);
         }
@@ -255,9 +256,14 @@ impl Calls {
         if !update {
             // §14.1: who asks anew has done with what they asked before. Our answer to that is lost, with their connection perhaps, and its
             // ACK will never come.
-            call.unacknowledged.take_if(|ok| !ok.first);
+            call.unacknowledged.take_if(|ok| !ok.to.first);
         }
-        let refusal = if call.reinviting || !matches!(call.phase, Phase::Talking) {
+        // An offer of ours is open until its ACK comes, and nothing can be offered before (RFC 3311 §5.2).
+        let offered = call
+            .unacknowledged
+            .as_ref()
+            .is_some_and(|ok| update && ok.to.without_offer);
+        let refusal = if call.reinviting || offered || !matches!(call.phase, Phase::Talking) {
             Some(ResponseBuilder::reply(request, 491, "Request Pending"))
         } else if call.asked.is_some() || call.unacknowledged.is_some() {
             // The next try shall come within ten seconds, when it is not known which.

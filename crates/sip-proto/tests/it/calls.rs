@@ -100,6 +100,7 @@ impl Phone {
             CallEvent::Ringing { status, .. } => format!("ringing {status}"),
             CallEvent::Answered { sdp } => format!("answered {}", text(sdp)),
             CallEvent::Confirmed { .. } => "confirmed".to_owned(),
+            CallEvent::ChangeAnswered { sdp } => format!("change answered {}", text(Some(sdp))),
             CallEvent::Reinvite { offer } => {
                 if self.manners.accept_changes {
                     self.calls

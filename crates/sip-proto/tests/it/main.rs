@@ -4,6 +4,7 @@
 
 mod calls;
 mod corpus;
+mod delayed_offer;
 mod net;
 mod properties;
 mod torture;
