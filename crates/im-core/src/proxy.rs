@@ -151,10 +151,13 @@ impl ImServer {
                     self.forwards.set_due(tx, FURTHER_2XX, now);
                 }
             }
-            // A 503 of theirs is not ours: it would tell the client to leave us (step 6).
+            // A 503 of theirs is not ours: it would tell the client to leave us (step 6). Their words stay.
             503 => {
                 if let Some(forward) = self.forwards.end(tx) {
                     let mut answer = self.refusal(&forward.request, 500);
+                    if let Some(words) = response.reason() {
+                        answer = answer.reason(&words);
+                    }
                     if let Some(after) = response.header(HeaderName::RetryAfter) {
                         answer = answer.header(HeaderName::RetryAfter, after);
                     }

@@ -770,6 +770,7 @@ fn what_is_under_way_is_bounded() {
     serve(&mut world, &service, &third, 503);
     let refused = world.received(&bob);
     assert_eq!(statuses(&refused), [500]);
+    assert_eq!(refused[0].reason().as_deref(), Some("As It Is"));
     assert_eq!(refused[0].header(HeaderName::RetryAfter), Some("5"));
     // A third connection has no room until one of them closes.
     let mut desk = world.registered("bob", Transport::Tls);
