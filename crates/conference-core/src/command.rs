@@ -372,6 +372,26 @@ pub struct RosterEntry {
     pub hand_ms: Option<u64>,
     /// Their current leg, or the last one.
     pub leg: LegView,
+    /// What they show: the focus knows of none, who has the pictures writes it in.
+    pub pictures: Vec<PictureView>,
+}
+
+/// A picture in a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PictureView {
+    /// By which its section in an offer is known (RFC 4574).
+    pub label: String,
+    /// What it shows.
+    pub kind: PictureKind,
+}
+
+/// What a picture shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PictureKind {
+    /// What a camera sees.
+    Camera,
+    /// A screen.
+    Screen,
 }
 
 /// A leg in a snapshot.

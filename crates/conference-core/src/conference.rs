@@ -408,6 +408,7 @@ impl Participant {
                 since_ms: ms_since(now, self.leg.since),
                 joined_ms: self.leg.joined.map(|at| ms_since(now, at)),
             },
+            pictures: Vec::new(),
         }
     }
 

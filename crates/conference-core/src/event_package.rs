@@ -13,6 +13,9 @@
 //! | busy | disconnected | busy |
 //! | no-answer, declined, unreachable, failed | disconnected | failed |
 //!
+//! What somebody shows is a `media` element of type video with the label of its section in offers (RFC 4574, §5.8.3): `Camera` or, as RFC 4796 calls a screen,
+//! `Slides`.
+//!
 //! The exact state, the cause, who talks, whose hand is up and whether it is locked stand in elements of our own namespace, [`EXTENSION`]
 //! (`tests/schema/conference-event-1.xsd`). Numbers that are called are never in a document.
 
@@ -22,7 +25,7 @@ use std::fmt::{self, Write as _};
 use convoke_types::address::CONFERENCE_USER;
 use convoke_types::{ConferenceId, EndReason, LegState, Mode};
 
-use crate::command::{ConferenceState, RosterEntry, Snapshot};
+use crate::command::{ConferenceState, PictureKind, RosterEntry, Snapshot};
 
 /// The package's name in Event.
 pub const PACKAGE: &str = "conference";
@@ -241,6 +244,18 @@ fn user(conference: &str, entry: &RosterEntry) -> User {
                 "<disconnection-info><reason>{words}</reason></disconnection-info>"
             );
         }
+    }
+    for picture in &entry.pictures {
+        let label = clean(&picture.label);
+        let shows = match picture.kind {
+            PictureKind::Camera => "Camera",
+            PictureKind::Screen => "Slides",
+        };
+        let _ = write!(
+            inner,
+            "<media id=\"{label}\"><display-text>{shows}</display-text><type>video</type><label>{label}</label>\
+             <status>sendonly</status></media>"
+        );
     }
     let _ = write!(
         inner,

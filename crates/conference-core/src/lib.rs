@@ -20,7 +20,7 @@ mod trunks;
 
 pub use command::{
     Actor, Changes, Command, ConferenceState, Create, Destination, LegView, Operation, Output,
-    Party, Reply, RosterEntry, Snapshot,
+    Party, PictureKind, PictureView, Reply, RosterEntry, Snapshot,
 };
 pub use config::{Config, OnOwnerLeft, Policy, PolicyOverrides, Route, TrunkConfig};
 pub use focus::Focus;

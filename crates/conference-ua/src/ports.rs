@@ -6,6 +6,7 @@ use bytes::Bytes;
 use convoke_types::ConferenceId;
 use convoke_types::bridge::BridgeEvent;
 use convoke_types::media::MediaCommand;
+use convoke_types::video::VideoCommand;
 use sip_proto::Target;
 use sip_proto::endpoint::{self, SendToken};
 use sip_proto::ua::UaConfig;
@@ -23,6 +24,8 @@ pub struct Config {
     pub endpoint: endpoint::Config,
     /// Bounds.
     pub limits: Limits,
+    /// How many video servers there are; they are known by their places from 0, and away until they say what they are.
+    pub video_servers: usize,
 }
 
 /// Bounds.
@@ -34,8 +37,10 @@ pub struct Limits {
     pub subscriptions_per_person: usize,
     /// Most that wait until the focus has told what their conference is like; one more is 503.
     pub waiting: usize,
-    /// Most calls at once; one more is 503.
+    /// Most calls with sound at once; one more is 503.
     pub calls: usize,
+    /// Most calls with pictures at once; one more is 503.
+    pub pictures: usize,
     /// Most publications without an answer; others wait their turn, of each person only the newest state.
     pub publishing: usize,
 }
@@ -47,6 +52,7 @@ impl Default for Limits {
             subscriptions_per_person: 64,
             waiting: 1_000,
             calls: 10_000,
+            pictures: 10_000,
             publishing: 64,
         }
     }
@@ -73,6 +79,13 @@ pub enum Output {
     Bridge(BridgeEvent),
     /// For the media bridge. What it tells comes by `handle_media`.
     Media(MediaCommand),
+    /// For a video server. What it tells comes by `handle_video`.
+    Video {
+        /// Which.
+        server: usize,
+        /// What is asked of it.
+        command: VideoCommand,
+    },
     /// For logs and for whoever looks for the IM server.
     Event(Event),
     /// Nothing is under way any more: the answer to `handle_drain`.
@@ -111,6 +124,13 @@ pub enum Event {
         address: IpAddr,
         /// The status answered.
         status: u16,
+    },
+    /// A conference has lost its pictures with its video server, or got none there, or not for all.
+    NoPictures {
+        /// Which.
+        conference: ConferenceId,
+        /// What a person reads.
+        words: String,
     },
     /// The IM server takes no presence; it is tried again after the next registration.
     NoPresence {

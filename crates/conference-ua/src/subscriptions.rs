@@ -194,6 +194,11 @@ impl Subscriptions {
         }
     }
 
+    /// What a conference was like last, where that is known here.
+    pub(crate) fn known(&self, conference: &ConferenceId) -> Option<Snapshot> {
+        self.snapshots.get(conference).map(|now| (**now).clone())
+    }
+
     /// There is no such conference (any more).
     pub(crate) fn over(
         &mut self,

@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use conference_core::Snapshot;
 use convoke_types::bridge::BridgeCommand;
+use convoke_types::bridge_protocol::Announcement;
 use convoke_types::media::MediaEvent;
+use convoke_types::video::VideoEvent;
 use convoke_types::{ConferenceId, EndReason};
 use sip_proto::call::{ALLOW as ALLOW_CALLS, Local};
 use sip_proto::endpoint::{self, Endpoint, SendToken};
@@ -16,6 +18,7 @@ use crate::calls::Calls;
 use crate::identity::asserted;
 use crate::phones::Phones;
 use crate::ports::{Config, Event, Output};
+use crate::rosters::{Rosters, Who};
 use crate::subscriptions::{Request, Subscriptions};
 
 /// What it answers besides calls, for Allow.
@@ -35,6 +38,7 @@ pub struct ConferenceUa {
     subscriptions: Subscriptions,
     phones: Phones,
     calls: Calls,
+    rosters: Rosters,
     outputs: VecDeque<Output>,
     found: bool,
     draining: bool,
@@ -50,7 +54,14 @@ impl ConferenceUa {
             contact: config.ua.contact.clone(),
         };
         Self {
-            calls: Calls::new(&config.domain, local, PRODUCT, config.limits.calls),
+            calls: Calls::new(
+                &config.domain,
+                local,
+                PRODUCT,
+                &config.limits,
+                config.video_servers,
+            ),
+            rosters: Rosters::default(),
             endpoint: Endpoint::new(config.seed, config.endpoint.clone()),
             subscriptions: Subscriptions::new(&config.domain, contact, &config.limits),
             phones: Phones::new(config.limits.publishing),
@@ -102,13 +113,21 @@ impl ConferenceUa {
 
     /// What a conference is like now.
     pub fn handle_snapshot(&mut self, snapshot: Snapshot, now: Instant) {
-        self.subscriptions
-            .snapshot(&mut self.endpoint, snapshot, now);
+        self.calls
+            .pictures(&mut self.endpoint, now, |pictures, line| {
+                pictures.conference(line, &snapshot);
+            });
+        self.follow(snapshot, now);
         self.pump(now);
     }
 
     /// There is no such conference, or no longer.
     pub fn handle_over(&mut self, conference: &ConferenceId, now: Instant) {
+        self.rosters.over(conference);
+        self.calls
+            .pictures(&mut self.endpoint, now, |pictures, line| {
+                pictures.over(line, conference);
+            });
         self.subscriptions.over(&mut self.endpoint, conference, now);
         self.pump(now);
     }
@@ -131,10 +150,37 @@ impl ConferenceUa {
         self.pump(now);
     }
 
-    /// The media bridge is gone: all calls end.
+    /// The media bridge is gone: all calls with sound end.
     pub fn handle_media_lost(&mut self, words: &str, now: Instant) {
         self.calls
-            .end_all(&mut self.endpoint, EndReason::Bridge, words, now);
+            .end_voices(&mut self.endpoint, EndReason::Bridge, words, now);
+        self.pump(now);
+    }
+
+    /// What a video server says of itself. Those without pictures, or not ready, are as good as away.
+    pub fn handle_video_announced(&mut self, server: usize, said: &Announcement, now: Instant) {
+        self.calls
+            .pictures(&mut self.endpoint, now, |pictures, line| {
+                pictures.announced(line, server, said);
+            });
+        self.pump(now);
+    }
+
+    /// What a video server tells.
+    pub fn handle_video(&mut self, server: usize, event: VideoEvent, now: Instant) {
+        self.calls
+            .pictures(&mut self.endpoint, now, |pictures, line| {
+                pictures.video_event(line, server, event);
+            });
+        self.pump(now);
+    }
+
+    /// A video server is away: its pictures end, and nothing else.
+    pub fn handle_video_lost(&mut self, server: usize, words: &str, now: Instant) {
+        self.calls
+            .pictures(&mut self.endpoint, now, |pictures, line| {
+                pictures.lost(line, server, words);
+            });
         self.pump(now);
     }
 
@@ -193,25 +239,84 @@ impl ConferenceUa {
     /// Carries on until nothing more comes of what happened.
     fn pump(&mut self, now: Instant) {
         loop {
+            self.exchange(now);
+            if !self.pass_on(now) {
+                break;
+            }
+        }
+        self.go_down(now);
+    }
+
+    fn exchange(&mut self, now: Instant) {
+        loop {
             self.drain(now);
             if !self.ua.is_registered() {
-                break;
+                return;
             }
             let via_host = self.ua.config().via_host.clone();
             self.subscriptions
                 .notify(&mut self.endpoint, &via_host, now);
             self.phones.publish(&mut self.ua, &mut self.endpoint, now);
             if !self.drain(now) {
-                break;
+                return;
             }
         }
+    }
+
+    /// Gives out what the parts want; whether one of them has learnt something of another.
+    fn pass_on(&mut self, now: Instant) -> bool {
+        let mut learnt = false;
         while let Some(output) = self.subscriptions.poll_output() {
-            self.outputs.push_back(output);
+            learnt |= self.pass(Who::Subscriptions, output, now);
         }
         while let Some(output) = self.calls.poll_output() {
-            self.outputs.push_back(output);
+            learnt |= self.pass(Who::Pictures, output, now);
         }
-        self.go_down(now);
+        while let Some(conference) = self.calls.pictures.poll_changed() {
+            if let Some(snapshot) = self.subscriptions.known(&conference) {
+                self.follow(snapshot, now);
+                learnt = true;
+            }
+        }
+        learnt
+    }
+
+    fn pass(&mut self, who: Who, output: Output, now: Instant) -> bool {
+        match output {
+            Output::Watch(conference) => {
+                if self.rosters.want(&conference, who) {
+                    self.outputs.push_back(Output::Watch(conference));
+                    return false;
+                }
+                // The other may know already; if not, both are told.
+                let known = match who {
+                    Who::Subscriptions => self.calls.pictures.snapshot(&conference).cloned(),
+                    Who::Pictures => self.subscriptions.known(&conference),
+                };
+                let Some(snapshot) = known else { return false };
+                match who {
+                    Who::Subscriptions => self.follow(snapshot, now),
+                    Who::Pictures => self.calls.pictures(&mut self.endpoint, now, |all, line| {
+                        all.conference(line, &snapshot);
+                    }),
+                }
+                return true;
+            }
+            Output::Unwatch(conference) => {
+                if self.rosters.leave(&conference, who) {
+                    self.outputs.push_back(Output::Unwatch(conference));
+                }
+            }
+            other => self.outputs.push_back(other),
+        }
+        false
+    }
+
+    /// Tells those who follow a conference what it is like, with who shows what.
+    fn follow(&mut self, mut snapshot: Snapshot, now: Instant) {
+        self.calls.pictures.draw(&mut snapshot);
+        self.subscriptions
+            .snapshot(&mut self.endpoint, snapshot, now);
     }
 
     /// Deals with what endpoint and user agent say; whether they said anything.

@@ -271,6 +271,21 @@ mod tests {
     }
 
     #[test]
+    fn a_video_server_needs_a_name_of_its_own_and_an_address() {
+        expect(
+            "[[video_server]]\n[[video_server]]\nname = \"a\"\nurl = \"ws://x/bridge\"\n[[video_server]]\nname = \"a\"\n\
+             url = \"http://x/bridge\"\nsecret = \"file:nowhere\"\n",
+            &[
+                "error: video_server[1].name: a video server needs a name",
+                "error: video_server[1].url: expected ws://",
+                "error: video_server[a].name: two video servers",
+                "error: video_server[a].url: expected ws://… or wss://…, came \"http",
+                "error: video_server[a].secret:",
+            ],
+        );
+    }
+
+    #[test]
     fn an_open_gateway_is_an_error() {
         expect(
             "[gateway]\nim_server = \"im.example.org\"\ntrusted_servers = [\"0.0.0.0/0\"]\n",

@@ -155,6 +155,20 @@ settings! {
 }
 
 settings! {
+    /// A video server, which speaks the bridge protocol itself or has an adapter that does; repeat the section for each. Allocator and conference role must both have it, under the same name.
+    pub struct VideoServerSettings {
+        /// Its name, in commands, logs and conferences.
+        pub name: String = String::new(), like "\"janus\"";
+        /// Its WebSocket address.
+        pub url: String = String::new(), like "\"ws://127.0.0.1:8190/bridge\"";
+        /// The secret that it is commanded with; without it that of bridge.secret in the data directory, as the adapter for Janus makes it.
+        pub secret: Option<Secret> = None, like "\"file:janus.secret\"";
+        /// Root certificates (PEM) that its certificate must lead to, for wss; without it the machine's own.
+        pub tls_roots: Vec<PathBuf> = vec![], like "[\"/etc/convoke/video-roots.pem\"]";
+    }
+}
+
+settings! {
     /// Sound: RTP to the telephone network.
     pub struct MediaSettings {
         /// Address that RTP sockets are bound to.
@@ -278,6 +292,8 @@ pub struct Config {
     pub conference: ConferenceSettings,
     /// `[gateway]`
     pub gateway: GatewaySettings,
+    /// `[[video_server]]`
+    pub video_server: Vec<VideoServerSettings>,
     /// `[sip]`
     pub sip: SipSettings,
     /// `[media]`
@@ -317,6 +333,7 @@ impl Config {
             Section::table::<HttpSettings>("http"),
             Section::table::<ConferenceSettings>("conference"),
             Section::table::<GatewaySettings>("gateway"),
+            Section::list::<VideoServerSettings>("video_server"),
             Section::table::<SipSettings>("sip"),
             Section::table::<MediaSettings>("media"),
             Section::table::<DialPlanSettings>("dialplan"),

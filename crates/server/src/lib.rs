@@ -13,6 +13,7 @@ mod role_gateway;
 mod role_im;
 mod role_janus;
 mod start;
+mod video_servers;
 
 pub use http::Connection;
 pub use start::{Server, StartError};

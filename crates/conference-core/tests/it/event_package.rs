@@ -8,7 +8,7 @@ use std::time::Duration;
 use conference_core::event_package::{
     conference_of, deleted, disconnection_of, full, partial, status_of, uri_of,
 };
-use conference_core::{Operation, Snapshot};
+use conference_core::{Operation, PictureKind, PictureView, Snapshot};
 use convoke_types::bridge::LegEvent;
 use convoke_types::{EndReason, LegState};
 
@@ -191,6 +191,27 @@ fn hands_roles_the_lock_and_clients_are_in_the_documents() {
     let roles = subscriber.follow(&mut world);
     assert!(roles.contains("<roles><entry>owner</entry></roles>"));
     assert_eq!(roles.matches("<user ").count(), 2, "{roles}");
+}
+
+#[test]
+fn who_shows_a_picture_is_in_the_documents_with_its_label() {
+    let mut world = World::wide();
+    world.create(create("x", party("alice"), vec![party("bob")]));
+    world.join("x/l1");
+    let told = snapshot(&mut world);
+    let mut now = told.clone();
+    for (label, kind) in [("p1-1", PictureKind::Camera), ("p1-2", PictureKind::Screen)] {
+        let label = label.to_owned();
+        now.roster[0].pictures.push(PictureView { label, kind });
+    }
+    let document = partial(DOMAIN, 2, &told, &now).unwrap();
+    assert_eq!(document.matches("<user ").count(), 1, "{document}");
+    let media = "<media id=\"p1-2\"><display-text>Slides</display-text><type>video</type><label>p1-2</label>\
+                 <status>sendonly</status></media>";
+    assert!(document.contains(media), "{document}");
+    sample("conference-pictures.xml", &document);
+    let gone = partial(DOMAIN, 3, &now, &told).unwrap();
+    assert!(!gone.contains("<media "), "{gone}");
 }
 
 #[test]

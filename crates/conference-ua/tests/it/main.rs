@@ -5,6 +5,7 @@
 mod any_input;
 mod calls;
 mod phones;
+mod pictures;
 mod scene;
 mod subscriptions;
 mod with_im_server;

@@ -9,6 +9,7 @@ use conference_ua::{ConferenceUa, Config, Event, Limits, Output};
 use convoke_types::bridge::BridgeEvent;
 use convoke_types::media::MediaCommand;
 use convoke_types::report::ParticipantRef;
+use convoke_types::video::VideoCommand;
 use convoke_types::{ConferenceId, LegState, Mode, Role};
 use sip_proto::auth::Login;
 use sip_proto::ua::UaConfig;
@@ -25,7 +26,7 @@ pub struct Scene {
     pub core: ConferenceUa,
     pub now: Instant,
     /// What was sent, with the connection that it was for, and not looked at yet.
-    sent: Vec<(Option<FlowId>, Message)>,
+    pub sent: Vec<(Option<FlowId>, Message)>,
     pub events: Vec<Event>,
     /// The conferences that are watched.
     pub watched: Vec<ConferenceId>,
@@ -33,6 +34,8 @@ pub struct Scene {
     /// What the focus was told, and the media bridge asked.
     pub bridge: Vec<BridgeEvent>,
     pub media: Vec<MediaCommand>,
+    /// What the video servers were asked, by their places.
+    pub video: Vec<(usize, VideoCommand)>,
     /// The connection on which it is registered.
     pub flow: FlowId,
     /// Renewals of the registration are for the test to answer.
@@ -60,6 +63,7 @@ pub fn config(limits: Limits) -> Config {
         seed: [5; 32],
         endpoint: endpoint::Config::default(),
         limits,
+        video_servers: 0,
     }
 }
 
@@ -84,6 +88,15 @@ impl Scene {
         scene
     }
 
+    /// Registered, with so many video servers.
+    pub fn with_video(servers: usize) -> Self {
+        let mut config = config(Limits::default());
+        config.video_servers = servers;
+        let mut scene = Self::of(config);
+        scene.register();
+        scene
+    }
+
     pub fn before_registration(limits: Limits) -> Self {
         Self::of(config(limits))
     }
@@ -100,6 +113,7 @@ impl Scene {
             drained: false,
             bridge: Vec::new(),
             media: Vec::new(),
+            video: Vec::new(),
             flow: FlowId(1),
             refreshes_kept: false,
             next: 0,
@@ -160,6 +174,7 @@ impl Scene {
                 Output::Drained => self.drained = true,
                 Output::Bridge(event) => self.bridge.push(event),
                 Output::Media(command) => self.media.push(command),
+                Output::Video { server, command } => self.video.push((server, command)),
             }
         }
         for register in refreshes {
@@ -372,6 +387,7 @@ pub fn conference(version: u64, people: &[(&str, LegState, bool)]) -> Snapshot {
             since_ms: 0,
             joined_ms: None,
         },
+        pictures: Vec::new(),
     };
     Snapshot {
         conference: "c1".parse().unwrap(),

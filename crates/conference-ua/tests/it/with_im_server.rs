@@ -176,7 +176,8 @@ impl Focus {
                 | Output::Event(_)
                 | Output::Drained
                 | Output::Bridge(_)
-                | Output::Media(_) => {}
+                | Output::Media(_)
+                | Output::Video { .. } => {}
             }
         }
     }

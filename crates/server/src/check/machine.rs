@@ -123,6 +123,10 @@ fn certificates(config: &Config, findings: &mut Findings) {
         let key = format!("trunk[{}].tls_pin", trunk.name);
         trusted.push((key, &none, trunk.tls_pin.as_ref()));
     }
+    for server in &config.video_server {
+        let key = format!("video_server[{}].tls_roots", server.name);
+        trusted.push((key, &server.tls_roots, None));
+    }
     for (key, roots, pin) in trusted {
         if roots.is_empty() && pin.is_none() {
             continue;
@@ -154,6 +158,10 @@ fn secrets(config: &Config, findings: &mut Findings) {
     for trunk in &config.trunk {
         let key = format!("trunk[{}].password", trunk.name);
         all.extend(trunk.password.iter().map(|secret| (key.clone(), secret)));
+    }
+    for server in &config.video_server {
+        let key = format!("video_server[{}].secret", server.name);
+        all.extend(server.secret.iter().map(|secret| (key.clone(), secret)));
     }
     for (key, secret) in all {
         if let Err(error) = secret.read(&config.base) {

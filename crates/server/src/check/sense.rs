@@ -17,6 +17,7 @@ pub(super) fn check(config: &Config, findings: &mut Findings) {
     dial_plan(config, findings);
     trunks(config, findings);
     janus(config, findings);
+    video_servers(config, findings);
     if let Err(words) = crate::logging::check_level(&config.log.level) {
         findings.error(
             "log.level",
@@ -397,6 +398,30 @@ fn janus(config: &Config, findings: &mut Findings) {
             ),
             "keep it on the loopback or in a trusted network, or behind a proxy that speaks TLS",
         );
+    }
+}
+
+fn video_servers(config: &Config, findings: &mut Findings) {
+    let mut names: Vec<&str> = Vec::new();
+    for (index, server) in config.video_server.iter().enumerate() {
+        let label = match server.name.as_str() {
+            "" => (index + 1).to_string(),
+            name => name.to_owned(),
+        };
+        let key = |name: &str| format!("video_server[{label}].{name}");
+        if server.name.is_empty() {
+            let fix = "give it one, the same wherever it is commanded from";
+            findings.error(key("name"), "a video server needs a name", fix);
+        } else if names.contains(&server.name.as_str()) {
+            let fix = "give each its own";
+            findings.error(key("name"), "two video servers have this name", fix);
+        }
+        names.push(&server.name);
+        if !server.url.starts_with("ws://") && !server.url.starts_with("wss://") {
+            let words = format!("expected ws://… or wss://…, came {:?}", server.url);
+            let fix = "write where it speaks the bridge protocol: ws://HOST:PORT/bridge";
+            findings.error(key("url"), words, fix);
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use super::trunks::{self, LEGS_MAX};
 use super::ua::BROWSERS_MAX;
 use crate::config::Config;
 use crate::start::StartError;
+use crate::video_servers::{self, VideoLink};
 
 /// Commands of the focus that may wait; a full queue stops its sequencer, and so in the end the taking of commands.
 const COMMANDS_MAX: usize = 4_096;
@@ -127,6 +128,8 @@ pub(crate) struct BrowserPort {
     pub media: mpsc::Sender<MediaCommand>,
     /// To the focus.
     pub focus: mpsc::Sender<BridgeEvent>,
+    /// To the video servers.
+    pub video: Vec<VideoLink>,
 }
 
 /// Both that and telephony hear of what may concern either, and take what is of their own legs.
@@ -167,6 +170,7 @@ pub(super) fn start_telephony(
         inputs: browser_inputs,
         media: media.commands.clone(),
         focus: event_sender.clone(),
+        video: video_servers::open(settings, tasks)?,
     };
     let passing = pass_commands(commands, inputs.clone(), browsers.clone());
     tasks.spawn_vital("bridge commands", passing);

@@ -3,10 +3,12 @@
 use std::time::{Duration, Instant};
 
 use api::{News, Watching};
+use bridges::link::{LinkEvent, LinkSender};
 use conference_ua::{ConferenceUa, Config as CoreConfig, Event, Limits, Output};
 use convoke_types::ConferenceId;
 use convoke_types::bridge::BridgeEvent;
 use convoke_types::media::MediaCommand;
+use convoke_types::video::VideoCommand;
 use runtime::clock;
 use runtime::driver::{CoreOutput, SipCore, drive};
 use runtime::seed;
@@ -23,6 +25,8 @@ use crate::start::StartError;
 const INPUTS_MAX: usize = 1_024;
 /// Most calls of browsers at once.
 pub(super) const BROWSERS_MAX: usize = 10_000;
+/// Most calls with pictures at once: each browser has three at most.
+const PICTURES_MAX: usize = 3 * BROWSERS_MAX;
 /// How long the last notifications may take when the server goes down.
 const DRAIN: Duration = Duration::from_secs(4);
 
@@ -31,6 +35,8 @@ enum Input {
     News(News),
     /// Of browsers' calls.
     Browser(BrowserInput),
+    /// Of a video server, by its place.
+    Video(usize, LinkEvent),
     /// The IM server is to be found there.
     Server(Target),
     /// The server goes down.
@@ -43,6 +49,7 @@ enum Told {
     Unwatch(ConferenceId),
     Focus(BridgeEvent),
     Media(MediaCommand),
+    Video(usize, VideoCommand),
     Event(Event),
     Drained,
 }
@@ -68,8 +75,10 @@ pub(crate) async fn start(
         endpoint: endpoint::Config::default(),
         limits: Limits {
             calls: BROWSERS_MAX,
+            pictures: PICTURES_MAX,
             ..Limits::default()
         },
+        video_servers: browsers.video.len(),
     };
     let believes = move |source: &_, own| trust.believes(source, own);
     let mut core = Core {
@@ -93,7 +102,14 @@ pub(crate) async fn start(
         inputs: calls,
         media,
         focus,
+        video,
     } = browsers;
+    let mut servers: Vec<(String, LinkSender)> = Vec::new();
+    for (place, link) in video.into_iter().enumerate() {
+        servers.push((link.name, link.commands));
+        let passing = pass_video(place, link.events, inputs.clone(), stop.clone());
+        tasks.spawn("a video server's events", passing);
+    }
     let calling = pass_calls(calls, inputs.clone(), stop.clone());
     tasks.spawn("browsers' calls", calling);
     let passing = pass_news(watching.clone(), inputs, shutdown, stop.clone());
@@ -111,6 +127,7 @@ pub(crate) async fn start(
                 Told::Unwatch(conference) => watching.unwatch(&conference),
                 Told::Focus(event) => bridge::to_focus(&focus, event),
                 Told::Media(command) => bridge::to_media(&media, command),
+                Told::Video(server, command) => to_video(servers.get(server), command),
                 Told::Event(event) => {
                     if matches!(event, Event::NotRegistered { .. }) {
                         // One search at a time is enough.
@@ -142,6 +159,34 @@ async fn pass_calls(
         if inputs.send(Input::Browser(input)).await.is_err() {
             return;
         }
+    }
+}
+
+async fn pass_video(
+    server: usize,
+    mut events: mpsc::Receiver<LinkEvent>,
+    inputs: mpsc::Sender<Input>,
+    stop: Shutdown,
+) {
+    loop {
+        let event = tokio::select! {
+            () = stop.cancelled() => return,
+            event = events.recv() => event,
+        };
+        let Some(event) = event else { return };
+        if inputs.send(Input::Video(server, event)).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// A command that does not get there is lost with the server, of which its link tells.
+fn to_video(server: Option<&(String, LinkSender)>, command: VideoCommand) {
+    let Some((name, commands)) = server else {
+        return;
+    };
+    if let Err(error) = commands.video(command) {
+        tracing::warn!(server = name, %error, "a video server was not told something");
     }
 }
 
@@ -197,6 +242,9 @@ fn log(event: &Event) {
         Event::Refused { address, status } => {
             tracing::debug!(%address, status, "refused to follow a conference");
         }
+        Event::NoPictures { conference, words } => {
+            tracing::warn!(%conference, words, "a conference is without pictures");
+        }
         Event::NoPresence { status } => {
             tracing::warn!(
                 status,
@@ -235,6 +283,16 @@ impl SipCore for Core {
             Input::Browser(BrowserInput::MediaLost) => {
                 ua.handle_media_lost("the media bridge has stopped", now);
             }
+            Input::Video(server, LinkEvent::Up(said) | LinkEvent::Announce(said)) => {
+                ua.handle_video_announced(server, &said, now);
+            }
+            Input::Video(server, LinkEvent::Video(event)) => ua.handle_video(server, event, now),
+            Input::Video(server, LinkEvent::Down { words }) => {
+                let words = format!("The video server is lost: {words}");
+                ua.handle_video_lost(server, &words, now);
+            }
+            // Sound has the media bridge.
+            Input::Video(_, LinkEvent::Media(_)) => {}
             Input::Server(target) => ua.set_server(target, now),
             Input::Drain => ua.handle_drain(now),
         }
@@ -260,6 +318,7 @@ impl SipCore for Core {
             Output::Unwatch(conference) => CoreOutput::App(Told::Unwatch(conference)),
             Output::Bridge(event) => CoreOutput::App(Told::Focus(event)),
             Output::Media(command) => CoreOutput::App(Told::Media(command)),
+            Output::Video { server, command } => CoreOutput::App(Told::Video(server, command)),
             Output::Event(event) => CoreOutput::App(Told::Event(event)),
             Output::Drained => CoreOutput::App(Told::Drained),
         })

@@ -1,0 +1,431 @@
+//! Calls with sound: a person's client takes part in a conference (WebRTC). The focus says whether it may; the media bridge answers
+//! its offer; the dialog is ours.
+//!
+//! ```text
+//!  INVITE ──► Arrived ──► focus ──► Admit ──► OpenWeb ──► media bridge ──► OpenedWeb ──► 200 OK
+//!                                └► Refuse ──► failure                                   Join ──► Joined
+//!  re-INVITE (hold, or a change of network) ──► Reoffer ──► OpenedWeb ──► 200 OK
+//!  BYE, CANCEL ──► Close, Ended
+//! ```
+//!
+//! A browser that is gone without a word is given up after a while (`LOST_MAX`), unless it comes back before.
+//!
+//! Every admitted call ends with exactly one `Ended`, also one that was over before the focus had answered.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use convoke_types::bridge::{BridgeCommand, BridgeEvent, LegEvent};
+use convoke_types::media::{MediaCommand, MediaEvent};
+use convoke_types::{Cause, EndReason, LegKey, LegState};
+use sip_proto::call::{self, CallEvent, CallKey, Ended, EndedBy};
+
+use super::line::{Deadlines, Due, Line};
+use super::{Arrival, PACE, TOO_SOON};
+use crate::pictures::Wish;
+use crate::ports::Output;
+
+/// How long the focus may take to say whether a call may come in.
+const ASK_MAX: Duration = Duration::from_secs(10);
+/// How long the media bridge may take to answer an offer.
+const MEDIA_MAX: Duration = Duration::from_secs(5);
+/// How long a browser may take to connect after our answer: its own checks give up after that.
+const CONNECT_MAX: Duration = Duration::from_secs(30);
+/// How long a call is kept whose browser is lost; the media bridge has then missed it for some 15 s.
+const LOST_MAX: Duration = Duration::from_secs(45);
+/// How a call ends that nobody ended.
+const CONNECTION_LOST: &str = "The connection was lost.";
+/// Reason of our BYE (RFC 3326).
+const CLEARING: &str = "Q.850;cause=16;text=\"Normal call clearing\"";
+
+/// Where a call stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// The focus is asked.
+    Asked,
+    /// The media bridge is asked for an answer to the offer.
+    Opening,
+    /// Answered; the browser connects.
+    Joining,
+    /// In the mix.
+    Joined,
+}
+
+#[derive(Debug)]
+struct Call {
+    name: String,
+    stage: Stage,
+    /// Once it is admitted.
+    leg: Option<LegKey>,
+    offer: String,
+    /// When the client may ask for a change again.
+    change_from: Instant,
+    /// How it ends, if we end it.
+    outcome: Option<(LegState, Cause)>,
+    deadline: Option<Instant>,
+    /// A change waits for the media bridge, until then.
+    changing: Option<Instant>,
+    /// Answers of the media bridge that nobody waits for any more: those of changes that it was too slow for.
+    stale: u32,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Voices {
+    max: usize,
+    known: HashMap<CallKey, Call>,
+    by_name: HashMap<String, CallKey>,
+    by_leg: HashMap<LegKey, CallKey>,
+    deadlines: Deadlines,
+    next_name: u64,
+    outputs: VecDeque<Output>,
+}
+
+impl Voices {
+    /// At most so many calls.
+    pub(super) fn new(max: usize) -> Self {
+        Self {
+            max,
+            known: HashMap::new(),
+            by_name: HashMap::new(),
+            by_leg: HashMap::new(),
+            deadlines: Deadlines::default(),
+            next_name: 0,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.deadlines.next()
+    }
+
+    pub(super) fn handle_timeout(&mut self, line: &mut Line<'_>) {
+        while let Some((key, what)) = self.deadlines.pop(line.now) {
+            let Some(call) = self.known.get_mut(&key) else {
+                continue;
+            };
+            if what == Due::Change {
+                call.changing = None;
+                call.stale += 1;
+                refuse_change(line, key, 488);
+                continue;
+            }
+            call.deadline = None;
+            let (reason, words) = match call.stage {
+                Stage::Asked => (EndReason::Network, "Nobody could answer."),
+                Stage::Joined => (EndReason::Network, CONNECTION_LOST),
+                Stage::Opening => (EndReason::Media, "The media bridge does not answer."),
+                Stage::Joining => (EndReason::Media, "The browser did not connect."),
+            };
+            self.give_up(line, key, own(LegState::Failed, reason, words));
+        }
+    }
+
+    /// What the focus asks for; what is meant for telephones is nothing to us.
+    pub(super) fn command(&mut self, line: &mut Line<'_>, command: BridgeCommand) {
+        match command {
+            BridgeCommand::Admit { call, leg, .. } => self.admit(&call, leg, line.now),
+            BridgeCommand::Refuse { call, sip, words } => {
+                if let Some(key) = self.by_name.get(&call).copied() {
+                    line.reject(key, sip, &words);
+                }
+            }
+            BridgeCommand::Release { leg } => {
+                if let Some(key) = self.by_leg.get(&leg).copied() {
+                    let outcome = own(LegState::Left, EndReason::ByModerator, "Disconnected.");
+                    self.give_up(line, key, outcome);
+                }
+            }
+            BridgeCommand::Mute { leg, on } => {
+                if self.by_leg.contains_key(&leg) {
+                    self.media(MediaCommand::Mute { leg, on });
+                }
+            }
+            BridgeCommand::Announce {
+                leg,
+                prompt,
+                language,
+            } => {
+                if self.by_leg.contains_key(&leg) {
+                    self.media(MediaCommand::Play {
+                        leg,
+                        prompt,
+                        language,
+                        repeat: 1,
+                    });
+                }
+            }
+            BridgeCommand::Dial { .. } | BridgeCommand::Close { .. } => {}
+        }
+    }
+
+    /// What the media bridge tells; of telephones' legs nothing is taken.
+    pub(super) fn media_event(&mut self, line: &mut Line<'_>, event: MediaEvent) {
+        match event {
+            MediaEvent::OpenedWeb { leg, answer } => self.opened(line, &leg, answer),
+            MediaEvent::Failed { leg, words } => self.failed(line, &leg, &words),
+            MediaEvent::Joined { leg } => {
+                if let Some((key, call)) = self.call_of(&leg)
+                    && call.stage == Stage::Joining
+                {
+                    call.stage = Stage::Joined;
+                    self.set_deadline(key, None);
+                    self.tell(&leg, LegEvent::Joined);
+                }
+            }
+            MediaEvent::Key { leg, key } => self.in_the_mix(&leg, LegEvent::Key { key }),
+            MediaEvent::Talking { leg, on } => self.in_the_mix(&leg, LegEvent::Talking { on }),
+            MediaEvent::Silent { leg, on } => self.in_the_mix(&leg, LegEvent::Silent { on }),
+            MediaEvent::Lost { leg, on } => {
+                // Who has not connected yet has a deadline already.
+                if let Some((key, call)) = self.call_of(&leg)
+                    && call.stage == Stage::Joined
+                {
+                    let until = line.now.checked_add(LOST_MAX).filter(|_| on);
+                    self.set_deadline(key, until);
+                }
+            }
+            MediaEvent::Opened { .. }
+            | MediaEvent::PromptDone { .. }
+            | MediaEvent::Closed { .. } => {}
+        }
+    }
+
+    /// The media bridge is gone, or the server goes down: all calls end.
+    pub(super) fn end_all(&mut self, line: &mut Line<'_>, reason: EndReason, words: &str) {
+        let mut all: Vec<CallKey> = self.known.keys().copied().collect();
+        all.sort_unstable();
+        for key in all {
+            self.give_up(line, key, own(LegState::Failed, reason, words));
+        }
+    }
+
+    /// Something about a call of ours.
+    pub(super) fn on_call(&mut self, line: &mut Line<'_>, key: CallKey, event: CallEvent) {
+        match event {
+            CallEvent::Reinvite { offer } => self.changed(line, key, offer),
+            CallEvent::Ended(ended) => self.ended(key, &ended),
+            CallEvent::Info { content_type, body } => {
+                let leg = self.known.get(&key).and_then(|call| call.leg.clone());
+                if let Some((leg, key)) = leg.zip(call::key_of_info(&content_type, &body)) {
+                    self.in_the_mix(&leg, LegEvent::Key { key });
+                }
+            }
+            CallEvent::Incoming { .. }
+            | CallEvent::Confirmed { .. }
+            | CallEvent::ChangeAnswered { .. }
+            | CallEvent::Ringing { .. }
+            | CallEvent::Answered { .. }
+            | CallEvent::Reinvited { .. } => {}
+        }
+    }
+
+    /// Somebody calls.
+    pub(super) fn arrived(&mut self, line: &mut Line<'_>, key: CallKey, arrival: Arrival) {
+        let Wish::BeHeard(offer) = arrival.wish else {
+            return;
+        };
+        if self.known.len() >= self.max {
+            return line.reject(key, 503, "Service Unavailable");
+        }
+        self.next_name = self.next_name.wrapping_add(1);
+        let name = format!("web-{}", self.next_name);
+        let call = Call {
+            name: name.clone(),
+            stage: Stage::Asked,
+            leg: None,
+            offer,
+            change_from: line.now,
+            outcome: None,
+            deadline: None,
+            changing: None,
+            stale: 0,
+        };
+        self.known.insert(key, call);
+        self.by_name.insert(name.clone(), key);
+        self.set_deadline(key, line.now.checked_add(ASK_MAX));
+        self.bridge(BridgeEvent::Arrived {
+            call: name,
+            conference: arrival.conference,
+            user: arrival.user,
+        });
+    }
+}
+
+impl Voices {
+    fn admit(&mut self, name: &str, leg: LegKey, now: Instant) {
+        let key = self.by_name.get(name).copied();
+        let call = key.and_then(|key| Some((key, self.known.get_mut(&key)?)));
+        let Some((key, call)) = call.filter(|(_, call)| call.stage == Stage::Asked) else {
+            // It hung up while the focus decided.
+            let (state, cause) = own(LegState::Left, EndReason::HungUp, "Hung up.");
+            return self.tell(&leg, LegEvent::Ended { state, cause });
+        };
+        call.stage = Stage::Opening;
+        call.leg = Some(leg.clone());
+        let offer = std::mem::take(&mut call.offer);
+        self.by_leg.insert(leg.clone(), key);
+        self.set_deadline(key, now.checked_add(MEDIA_MAX));
+        self.media(MediaCommand::OpenWeb { leg, offer });
+    }
+
+    /// The media bridge has answered an offer.
+    fn opened(&mut self, line: &mut Line<'_>, leg: &LegKey, answer: String) {
+        let Some((key, call)) = self.call_of(leg) else {
+            return;
+        };
+        if call.stage != Stage::Opening {
+            if self.change_is_done(key) {
+                line.accept_change(key, answer);
+            }
+            return;
+        }
+        call.stage = Stage::Joining;
+        if !line.answer(key, answer) {
+            // Cancelled at this moment: its end is told next.
+            return;
+        }
+        self.set_deadline(key, line.now.checked_add(CONNECT_MAX));
+        self.tell(leg, LegEvent::Answered);
+        self.media(MediaCommand::Join { leg: leg.clone() });
+    }
+
+    fn failed(&mut self, line: &mut Line<'_>, leg: &LegKey, words: &str) {
+        let Some((key, call)) = self.call_of(leg) else {
+            return;
+        };
+        if call.stage != Stage::Opening {
+            if self.change_is_done(key) {
+                refuse_change(line, key, 488);
+            }
+        } else {
+            call.outcome = Some(own(LegState::Failed, EndReason::Media, words));
+            line.reject(key, 488, "Not Acceptable Here");
+        }
+    }
+
+    /// The client offers a change.
+    fn changed(&mut self, line: &mut Line<'_>, key: CallKey, offer: Option<Bytes>) {
+        let offer = offer.and_then(|offer| String::from_utf8(offer.to_vec()).ok());
+        let call = self.known.get_mut(&key);
+        let call = call.filter(|call| matches!(call.stage, Stage::Joining | Stage::Joined));
+        // Without an offer of theirs there is nothing to answer: ours would need the browser to have none.
+        let Some((call, offer)) = call.zip(offer) else {
+            return refuse_change(line, key, 488);
+        };
+        if line.now < call.change_from {
+            return refuse_change(line, key, 500);
+        }
+        call.change_from = line.now.checked_add(PACE).unwrap_or(line.now);
+        if let Some(leg) = call.leg.clone() {
+            self.set_changing(key, line.now.checked_add(MEDIA_MAX));
+            self.media(MediaCommand::Reoffer { leg, offer });
+        }
+    }
+
+    /// Ends a call from our side, wherever it stands.
+    fn give_up(&mut self, line: &mut Line<'_>, key: CallKey, outcome: (LegState, Cause)) {
+        let Some(call) = self.known.get_mut(&key) else {
+            return;
+        };
+        call.outcome.get_or_insert(outcome);
+        self.set_deadline(key, None);
+        line.hang_up(key, CLEARING);
+    }
+
+    fn ended(&mut self, key: CallKey, ended: &Ended) {
+        self.set_deadline(key, None);
+        self.set_changing(key, None);
+        let Some(call) = self.known.remove(&key) else {
+            return;
+        };
+        self.by_name.remove(&call.name);
+        let Some(leg) = call.leg else { return };
+        self.by_leg.remove(&leg);
+        self.media(MediaCommand::Close { leg: leg.clone() });
+        let (state, mut cause) = call.outcome.unwrap_or_else(|| match ended.by {
+            EndedBy::Network => own(LegState::Failed, EndReason::Network, CONNECTION_LOST),
+            EndedBy::Us | EndedBy::Peer => own(LegState::Left, EndReason::HungUp, "Hung up."),
+        });
+        cause.q850 = cause.q850.or(ended.q850);
+        self.tell(&leg, LegEvent::Ended { state, cause });
+    }
+
+    fn in_the_mix(&mut self, leg: &LegKey, event: LegEvent) {
+        if self
+            .call_of(leg)
+            .is_some_and(|(_, call)| call.stage == Stage::Joined)
+        {
+            self.tell(leg, event);
+        }
+    }
+
+    fn call_of(&mut self, leg: &LegKey) -> Option<(CallKey, &mut Call)> {
+        let key = *self.by_leg.get(leg)?;
+        Some((key, self.known.get_mut(&key)?))
+    }
+
+    fn set_deadline(&mut self, key: CallKey, at: Option<Instant>) {
+        if let Some(call) = self.known.get_mut(&key) {
+            self.deadlines.set(&mut call.deadline, (key, Due::Call), at);
+        }
+    }
+
+    /// Sets until when a change waits; tells whether one did.
+    fn set_changing(&mut self, key: CallKey, until: Option<Instant>) -> bool {
+        let Some(call) = self.known.get_mut(&key) else {
+            return false;
+        };
+        let what = (key, Due::Change);
+        self.deadlines.set(&mut call.changing, what, until)
+    }
+
+    /// The media bridge, which answers changes in their order, has answered one; tells whether it is the one that waits.
+    fn change_is_done(&mut self, key: CallKey) -> bool {
+        match self.known.get_mut(&key) {
+            Some(call) if call.stale > 0 => {
+                call.stale -= 1;
+                false
+            }
+            _ => self.set_changing(key, None),
+        }
+    }
+
+    fn tell(&mut self, leg: &LegKey, event: LegEvent) {
+        self.bridge(BridgeEvent::Leg {
+            leg: leg.clone(),
+            event,
+        });
+    }
+
+    fn bridge(&mut self, event: BridgeEvent) {
+        self.outputs.push_back(Output::Bridge(event));
+    }
+
+    fn media(&mut self, command: MediaCommand) {
+        self.outputs.push_back(Output::Media(command));
+    }
+}
+
+fn refuse_change(line: &mut Line<'_>, key: CallKey, status: u16) {
+    let reason = match status {
+        488 => "Not Acceptable Here",
+        _ => TOO_SOON,
+    };
+    line.reject_change(key, status, reason);
+}
+
+fn own(state: LegState, reason: EndReason, words: &str) -> (LegState, Cause) {
+    let cause = Cause {
+        reason,
+        sip: None,
+        q850: None,
+        words: words.to_owned(),
+    };
+    (state, cause)
+}
