@@ -82,6 +82,22 @@ impl Config {
         self
     }
 
+    /// Adds a video server that speaks the bridge protocol there, with the secret of our data directory.
+    #[must_use]
+    pub fn video_server(mut self, name: &str, at: SocketAddr) -> Self {
+        let mut server = Table::new();
+        server.insert("name".to_owned(), name.into());
+        server.insert("url".to_owned(), format!("ws://{at}/bridge").into());
+        let list = self
+            .table
+            .entry("video_server")
+            .or_insert_with(|| Value::Array(Vec::new()));
+        if let Value::Array(servers) = list {
+            servers.push(Value::Table(server));
+        }
+        self
+    }
+
     /// Puts the gateway behind an IM server that is not ours, with this account there. Ours does not run then.
     #[must_use]
     pub fn foreign_im(

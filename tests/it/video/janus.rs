@@ -17,7 +17,7 @@ use runtime::clock;
 use super::server::{Owner, assert_sees, conference, leg, person, prepare, section};
 
 /// Runs a test in a namespace of its own.
-fn in_a_network(path: &str, test: impl FnOnce()) {
+pub fn in_a_network(path: &str, test: impl FnOnce()) {
     if Alone::inside() {
         return test();
     }
