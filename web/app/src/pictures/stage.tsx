@@ -51,12 +51,15 @@ export function Stage({ state, pictures, shown, large }: StageProps) {
   const most = main ? STRIP_MAX[size] : TILES_MAX[size];
   const few = rest.length > most ? rest.slice(0, most - 1) : rest;
   const more = rest.length - few.length;
-  const places = few.length + (more > 0 ? 1 : 0);
+  // In a grid I am one of all; beside one that is large, a small picture in its corner.
+  const own = shown.camera.stream as MediaStream | undefined;
+  const among = own !== undefined && !main && tiles.length > 1;
+  const places = few.length + (more > 0 ? 1 : 0) + (among ? 1 : 0);
   const one = (tile: Tile, big: boolean) => (
     <Place key={tile.key} tile={tile} big={big} pinned={tile.key === pinned} pinnable={tiles.length > 1} onPin={() => pin(tile.key)} />
   );
   return (
-    <section className={cx('stage', size)} aria-label={t.stage.label} data-screen="stage" data-call="" tabIndex={-1}>
+    <section className={cx('stage', large ? 'large' : 'onboard')} aria-label={t.stage.label} data-screen="stage" data-call="" tabIndex={-1}>
       <header className="stagebar">
         <p className="cut grow soft t12" role="status">
           <Words shown={shown} tiles={tiles} />
@@ -92,19 +95,34 @@ export function Stage({ state, pictures, shown, large }: StageProps) {
             >
               {few.map((tile) => one(tile, !main && places <= 2))}
               {more > 0 && <li className="tile moretile">{t.common.andMore(more)}</li>}
+              {among && (
+                <li className="tile filmed" data-tile="own">
+                  <Own stream={own} />
+                </li>
+              )}
             </ul>
           </>
         )}
-        {shown.camera.stream !== undefined && (
+        {own && !among && (
           <div className={cx('pip', main && 'overstrip')}>
-            <Film stream={shown.camera.stream as MediaStream} mirrored />
-            <span className="cap">
-              <span className="cut">{t.common.you}</span>
-            </span>
+            <Own stream={own} />
           </div>
         )}
       </div>
     </section>
+  );
+}
+
+/** Myself, as in a mirror. */
+function Own({ stream }: { stream: MediaStream }) {
+  const { t } = useI18n();
+  return (
+    <>
+      <Film stream={stream} mirrored />
+      <span className="nameplate">
+        <span className="cut">{t.common.you}</span>
+      </span>
+    </>
   );
 }
 
@@ -141,7 +159,7 @@ function Place({ tile, big, pinned, pinnable, onPin }: PlaceProps) {
     <li className={cx('tile', talks && 'talks', slides && 'slides', stream && 'filmed')} data-tile={tile.key}>
       {stream ? <Film stream={stream} /> : <Avatar person={row.person} size={big ? 'xl' : 'lg'} bare />}
       {coming && <span className="sr">{t.stage.coming}</span>}
-      <span className="cap">
+      <span className="nameplate">
         {!slides &&
           (row.muted ? (
             <Icon name="micoff" size="s" />

@@ -72,3 +72,8 @@ export async function toggleCamera(convoke: Convoke): Promise<void> {
   const pictures = await convoke.pictures();
   await pictures?.showCamera(pictures.get().camera.status === 'off');
 }
+
+/** After coming in with picture. */
+export async function showCamera(convoke: Convoke): Promise<void> {
+  await (await convoke.pictures())?.showCamera(true);
+}

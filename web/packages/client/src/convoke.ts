@@ -53,6 +53,10 @@ export function createConvoke({ server, platform }: ConvokeOptions): Convoke {
       });
       return pictures;
     },
+    videoCall: async (people, title) => {
+      const { videoCall } = await import('./video.js');
+      return videoCall(core, conferences, people, title);
+    },
     onNotice: (listener) => core.onNotice.add(listener),
     close: () => void session.close(),
   };
@@ -62,7 +66,7 @@ export function createConvoke({ server, platform }: ConvokeOptions): Convoke {
 async function loadPictures(core: Core, conferences: ConferencesModel): Promise<Pictures | undefined> {
   const port = core.platform.pictures;
   if (!port) return undefined;
-  const { MyPictures } = await import('./view/my-pictures.js');
+  const { MyPictures } = await import('./video.js');
   return new MyPictures(core, conferences.myCall, port);
 }
 

@@ -4,7 +4,7 @@ import type { PictureEvent, PictureKind, PicturePort, Pictures, ShowSession, Wat
 import { refuse, videoSections, withSlides } from '../src/sip/sdp.js';
 import type { Focus } from './focus.js';
 import { ALICE, BOB, board, CAROL, ready, Sound } from './scene.js';
-import { type Connection, type Peer, type Sip, settle, type World } from './world.js';
+import { type Connection, DOMAIN, type Peer, type Sip, settle, type World } from './world.js';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -566,5 +566,111 @@ describe('descriptions', () => {
       'm=video 0 UDP/TLS/RTP/SAVPF 96',
     ]);
     expect(withSlides(OFFER)).toBe(`${OFFER}a=content:slides\r\n`);
+  });
+});
+
+describe('a video conference', () => {
+  const video = { allocator: `video@${DOMAIN}` };
+
+  async function signedIn(): Promise<{ world: World; focus: Focus; peer: Peer; sound: Sound }> {
+    const sound = new Sound();
+    const scene = await ready({
+      sound,
+      pictures: new Views(),
+      before: (world) => {
+        const session = world.rest.routes.get('POST /session');
+        world.rest.routes.set('POST /session', (body, path) => ({ ...(session?.(body, path) as object), video }));
+      },
+    });
+    return { ...scene, sound };
+  }
+
+  /** What the allocator answers to a request. */
+  function allocator(peer: Peer, answer: (id: string, body: string) => string, asked: Sip[] = [], from = video.allocator): Sip[] {
+    const take = peer.handler;
+    peer.handler = (request, connection) => {
+      if (request.method !== 'MESSAGE' || request.uri !== `sip:${video.allocator}`) return take(request, connection);
+      asked.push(request);
+      peer.reply(request, connection, 202, 'Accepted');
+      const id = /<a:MessageID>([^<]*)</.exec(request.body)?.[1] ?? '';
+      const envelope = `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" xmlns:a="http://www.w3.org/2005/08/addressing" xmlns:c="urn:convoke:conference:1" xmlns:v="urn:convoke:video:1"><s:Header><a:RelatesTo>${id}</a:RelatesTo></s:Header><s:Body>${answer(id, request.body)}</s:Body></s:Envelope>`;
+      peer.message(from, 'text/xml; charset=utf-8', envelope);
+      return true;
+    };
+    return asked;
+  }
+
+  const ready3 =
+    '<v:requested><v:conference>c1</v:conference><v:uri>sip:conf-c1@example.org</v:uri><v:server>janus</v:server><v:guest><v:name>Alice</v:name><v:way><v:mode>computer</v:mode><v:shows>true</v:shows><v:words>here</v:words></v:way></v:guest><v:guest><v:name>Bob Keller</v:name><v:none>None of their devices is there</v:none></v:guest></v:requested>';
+
+  it('is asked for of the allocator, and come into with this window', async () => {
+    const { world, focus, peer } = await signedIn();
+    expect(world.convoke.session.get().me?.video).toEqual(video);
+    focus.add({ name: 'alice', user: ALICE, role: 'owner', state: 'joined', place: 'browser' });
+    const calls = new Calls(peer);
+    const asked = allocator(peer, () => ready3);
+    const making = world.convoke.videoCall([world.convoke.people.person(BOB), `carol@${DOMAIN}`], 'Dock');
+    await settle(500);
+    expect(await making).toEqual({
+      conference: 'c1',
+      without: [{ name: 'Bob Keller', words: 'None of their devices is there' }],
+      problem: undefined,
+    });
+    expect(asked.length).toBe(1);
+    expect(asked[0]?.body).toContain('<a:Action>urn:convoke:video:1/request</a:Action>');
+    expect(asked[0]?.body).toMatch(
+      /<v:request><v:title>Dock<\/v:title><v:invite><v:person>bob@example\.org<\/v:person><v:name>[^<]*<\/v:name><\/v:invite><v:invite><v:person>carol@example\.org<\/v:person><\/v:invite><\/v:request>/,
+    );
+    expect(asked[0]?.body).toContain('xmlns:v="urn:convoke:video:1"');
+    expect(calls.voices.length).toBe(1);
+    expect(board(world).get().id).toBe('c1');
+  });
+
+  it('that cannot be had is said, and the microphone is given back', async () => {
+    const { world, peer, sound } = await signedIn();
+    allocator(
+      peer,
+      () =>
+        '<s:Fault><faultcode>s:Client</faultcode><faultstring>no</faultstring><detail><c:fault><c:code>limit-reached</c:code><c:expected>a free server</c:expected><c:came>none</c:came></c:fault></detail></s:Fault>',
+    );
+    const making = world.convoke.videoCall([BOB]);
+    await settle(500);
+    expect(await making).toMatchObject({ without: [], problem: { code: 'limit-reached' } });
+    expect(sound.sessions[0]?.closed).toBe(true);
+    sound.refused = 'microphone-refused';
+    expect((await world.convoke.videoCall([BOB])).problem?.code).toBe('microphone-refused');
+  });
+
+  it('is answered by the allocator alone', async () => {
+    const { world, peer } = await signedIn();
+    allocator(peer, () => ready3, [], `mallory@${DOMAIN}`);
+    const making = world.convoke.videoCall([BOB]);
+    await settle(40_000);
+    expect((await making).problem?.code).toBe('expired');
+  });
+
+  it('is not asked for where there is no allocator', async () => {
+    const { world } = await ready({ sound: new Sound() });
+    expect(await world.convoke.videoCall([BOB])).toMatchObject({ problem: { code: 'not-allowed' } });
+  });
+
+  it('rings as from whoever asked for it, and says that it is one; nobody but the allocator speaks for others', async () => {
+    const { world, peer, focus } = await signedIn();
+    focus.phase = 'running';
+    focus.add({ name: 'Bob Keller', user: BOB, role: 'owner', state: 'joined' });
+    focus.add({ name: 'alice', user: ALICE, state: 'ringing', place: 'browser' });
+    const expires = new Date(Date.now() + 40_000).toISOString();
+    const invitation = (id: string, way: string) =>
+      `<invitation xmlns="urn:convoke:invitation:1" xmlns:v="urn:convoke:video:1" id="${id}" conference="c1" uri="sip:conf-c1@example.org" title="Dock" kind="invite" expires="${expires}"><from user="${BOB}" name="Bob Keller"/>${way}</invitation>`;
+    const type = 'application/vnd.convoke.invitation+xml';
+    peer.message(video.allocator, type, invitation('i1', '<v:way mode="computer">Join in your browser</v:way>'));
+    peer.message(`mallory@${DOMAIN}`, type, invitation('i2', ''));
+    await settle(500);
+    const ringing = world.convoke.conferences.get().ringing;
+    expect(ringing.map((one) => [one.id, one.from.user, one.video])).toEqual([
+      ['i1', BOB, true],
+      ['i2', `mallory@${DOMAIN}`, false],
+    ]);
+    expect(world.convoke.chats.open(BOB).get().items).toMatchObject([{ kind: 'invitation', video: true, mine: false }]);
   });
 });

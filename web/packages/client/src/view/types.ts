@@ -317,6 +317,8 @@ export interface InvitationItem {
   readonly state: InvitationState;
   /** Names of those who are in, as far as known. */
   readonly in: readonly string[];
+  /** It is a video conference. */
+  readonly video: boolean;
   /** What was said with a Decline. */
   readonly note?: string;
   /** When the conference began, if known. */
@@ -412,6 +414,8 @@ export interface LiveConference {
   readonly count: number;
   /** Name of one who talks. */
   readonly talking?: string;
+  /** Somebody shows a picture. */
+  readonly video: boolean;
   /** When it began. */
   readonly since: number;
   /** I own it. */
@@ -442,6 +446,8 @@ export interface Invitation {
   readonly from: Person;
   /** Names of those who are in, kept up to date. */
   readonly in: readonly string[];
+  /** It is a video conference. */
+  readonly video: boolean;
   readonly at: number;
   readonly expiresAt: number;
   /** Labels of my telephones that ring too. */
@@ -882,6 +888,10 @@ export interface Convoke {
   readonly calls: Calls;
   /** Loads what pictures need, once; undefined where the platform has no pictures. Rejects when it cannot be loaded: ask again then. */
   pictures(): Promise<Pictures | undefined>;
+  /**
+   * Asks the allocator for a video conference with these people, and comes in with this window. Only where `me.video.allocator` is told.
+   */
+  videoCall(people: readonly (Person | string)[], title?: string): Promise<VideoCall>;
   /** For notifications, sounds and screen readers: things that happen once. Returns the way to stop. */
   onNotice(listener: (notice: Notice) => void): () => void;
   /**
@@ -889,6 +899,15 @@ export interface Convoke {
    * reload `session.resume()` comes back into it.
    */
   close(): void;
+}
+
+/** What became of a video conference that was asked for. */
+export interface VideoCall {
+  /** Absent: there is none. */
+  readonly conference?: string;
+  /** Who cannot take part, and why in the server's words. */
+  readonly without: readonly { readonly name: string; readonly words: string }[];
+  readonly problem?: Problem;
 }
 
 /** Something happened that deserves a sound, a notification or an announcement. */
