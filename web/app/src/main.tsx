@@ -1,6 +1,7 @@
 import { createConvoke, webPlatform } from '@convoke/client';
 import { lazy, StrictMode, Suspense } from 'react';
 import { createRoot } from 'react-dom/client';
+import { createLazyPictures } from './pictures/lazy.ts';
 import { App } from './shell/app.tsx';
 import { applyTheme, createWindow } from './shell/window.ts';
 import { createLazyVoice } from './voice/lazy.ts';
@@ -22,7 +23,8 @@ if (location.pathname === '/phones') {
   // Before the first paint: a page that is light for a moment blinds at night.
   applyTheme(view.get().theme);
   const voice = createLazyVoice(() => import('./voice/voice.ts'));
-  const convoke = createConvoke({ server: location.origin, platform: webPlatform({ media: voice }) });
+  const camera = createLazyPictures(() => import('./pictures/port.ts'));
+  const convoke = createConvoke({ server: location.origin, platform: webPlatform({ media: voice, pictures: camera }) });
   void convoke.session.resume();
   window.addEventListener('online', () => convoke.session.reconnect());
   // A page that was out of sight may have lost its connection unnoticed.
@@ -32,7 +34,7 @@ if (location.pathname === '/phones') {
   window.addEventListener('pageshow', (event) => event.persisted && location.reload());
   root.render(
     <StrictMode>
-      <App models={{ convoke, voice, view }} />
+      <App models={{ convoke, voice, camera, view }} />
     </StrictMode>,
   );
 }

@@ -1,6 +1,7 @@
 import { defineConfig, type UserConfig } from 'vite';
 
-// Each of one file, small: pages of other programs load them as they are. `--mode call` builds the one that only calls people.
+// Each of one file, small: pages of other programs load them as they are; what pictures need besides comes when they are wanted. `--mode call` builds the
+// one that only calls people.
 export default defineConfig(({ mode }) => {
   const name = mode === 'call' ? 'call' : 'convoke';
   return {
@@ -9,7 +10,14 @@ export default defineConfig(({ mode }) => {
       emptyOutDir: name === 'convoke',
       lib: { entry: name === 'call' ? 'src/call.ts' : 'src/index.ts', formats: ['es'], fileName: () => `${name}.js` },
       minify: 'oxc',
-      rolldownOptions: { output: { minify: { compress: true, mangle: true, codegen: { removeWhitespace: true, legalComments: 'none' } } } },
+      rolldownOptions: {
+        // The pictures take what they share with the rest from it: no third file.
+        preserveEntrySignatures: 'allow-extension',
+        output: {
+          chunkFileNames: 'pictures.js',
+          minify: { compress: true, mangle: true, codegen: { removeWhitespace: true, legalComments: 'none' } },
+        },
+      },
       sourcemap: true,
     },
     test: { include: ['test/**/*.test.ts'] },

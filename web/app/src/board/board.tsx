@@ -1,9 +1,12 @@
 import { type DragEvent, Fragment, type ReactNode, useEffect, useMemo, useRef, useState } from 'react';
 import { useI18n } from '../i18n/index.tsx';
 import type { Board, BoardState, Composer } from '../model.ts';
+import { PictureProblem } from '../pictures/keys.tsx';
+import { Stage } from '../pictures/stage.tsx';
+import { useShown, useStage } from '../pictures/use-pictures.ts';
 import { useModels } from '../shell/models.tsx';
 import { BackButton, PaneTabs } from '../shell/panes.tsx';
-import { NARROW, useMedia, usePick, useStore } from '../store.ts';
+import { NARROW, useMedia, usePick, useStore, WIDE } from '../store.ts';
 import { Chip } from '../ui/chip.tsx';
 import { DropMenu, MenuItem, MenuLine } from '../ui/float.tsx';
 import { Avatar, Button, cx, IconButton, Notice, ProblemNotice, Timer } from '../ui/parts.tsx';
@@ -274,6 +277,12 @@ function BoardView({ board, next }: { board: Board; next: Composer | undefined }
   const ended = state.state === 'ended';
   const isIn = me !== undefined && (me.state === 'joined' || me.state === 'held');
   const leaving = useLeaving();
+  const shows = useShown(state);
+  const stage = useStage(state);
+  const large = usePick(view, (now) => now.stage === 'large');
+  // Where there is room the large stage is beside the board; else it takes the place of the list.
+  const beside = useMedia(WIDE) && large;
+  const listed = !stage || beside || !large;
   useUndoToast(board, state);
   const lockable = state.actions.has('lock') || state.actions.has('unlock');
   const close = () => {
@@ -350,7 +359,8 @@ function BoardView({ board, next }: { board: Board; next: Composer | undefined }
       <PaneTabs />
       {next && <ComposerBar composer={next} onOpen={() => view.patch({ behind: undefined })} />}
       {narrow && all.dialog}
-      {me && (
+      {stage && !beside && <Stage state={state} {...stage} large={large} />}
+      {me && listed && (
         <div className="myline">
           <div className="row own">
             <Avatar person={me.person} size={narrow ? 'lg' : 'm'} bare />
@@ -382,7 +392,7 @@ function BoardView({ board, next }: { board: Board; next: Composer | undefined }
       )}
       {me?.sound && !ended && <ProblemNotice className="above" problem={me.sound} />}
       {state.stale && !ended && <Notice className="above" look="warn" icon="cloudoff" title={t.board.stale} />}
-      {!ended && state.actions.has('add') && <AddBox onAdd={(what) => void board.add(what)} notice={state.notice} />}
+      {!ended && listed && state.actions.has('add') && <AddBox onAdd={(what) => void board.add(what)} notice={state.notice} />}
       {ended && state.end && (
         <div className="why">
           <p>{state.end.reason ? t.board.endReason[state.end.reason] : state.end.words}</p>
@@ -395,7 +405,8 @@ function BoardView({ board, next }: { board: Board; next: Composer | undefined }
           action={<IconButton icon="x" label={t.common.dismiss} onClick={() => board.dismiss()} />}
         />
       )}
-      <Groups board={board} state={state} />
+      {shows && <PictureProblem {...shows} />}
+      {listed && <Groups board={board} state={state} />}
       <Foot board={board} state={state} />
     </Pane>
   );

@@ -1,5 +1,6 @@
 import { useMemo } from 'react';
-import type { Composer, Person, Place, Store } from '../model.ts';
+import type { Composer, Person, Place, Store, VideoCall } from '../model.ts';
+import { showCamera } from '../pictures/use-pictures.ts';
 import { type Models, useModels } from '../shell/models.tsx';
 import { memory } from '../shell/window.ts';
 import { useMaybePick, usePick } from '../store.ts';
@@ -71,6 +72,16 @@ export function useCalls() {
         const composer = conferences.compose([person], chat);
         composer.setPlace(person.id, place);
         void start(models, composer, 1);
+      },
+      /** A video conference, asked for of the allocator; the camera is shown when it is there. */
+      async video(people: readonly Person[]): Promise<VideoCall> {
+        voiceCheck.set();
+        const made = await models.convoke.videoCall(people);
+        if (made.conference && !made.problem) {
+          show(models);
+          void showCamera(models.convoke);
+        }
+        return made;
       },
       compose(people: readonly (Person | string)[] = [], chat?: string) {
         conferences.compose(people, chat);

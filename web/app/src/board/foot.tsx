@@ -1,6 +1,8 @@
 import { useState } from 'react';
 import { useI18n } from '../i18n/index.tsx';
 import type { Board, BoardState, ConferenceAction, Voice } from '../model.ts';
+import { PictureKeys } from '../pictures/keys.tsx';
+import { useShown } from '../pictures/use-pictures.ts';
 import { useModels } from '../shell/models.tsx';
 import { usePick } from '../store.ts';
 import { Ask } from '../ui/float.tsx';
@@ -22,17 +24,18 @@ function LiveLevel({ voice, label }: { voice: Voice; label: string }) {
   return <LevelMeter level={level} label={label} />;
 }
 
-/** Mute, hand, leave: real toggles with their state. */
+/** Mute, camera, screen, hand, leave: real toggles with their state. */
 export function Keys({ board, state, bar }: { board: Board; state: BoardState; bar?: boolean }) {
   const { voice } = useModels();
   const { t } = useI18n();
   const leaving = useLeaving();
+  const shows = useShown(state);
   const me = state.me;
   const isIn = me !== undefined && (me.state === 'joined' || me.state === 'held');
   if (!me || !isIn) return null;
   const { muted } = me;
   return (
-    <div className={cx('keys', bar && 'inbar')}>
+    <div className={cx('keys', bar && 'inbar', shows && 'withpictures')}>
       <button
         type="button"
         className="key"
@@ -49,6 +52,7 @@ export function Keys({ board, state, bar }: { board: Board; state: BoardState; b
         </span>
         {t.board.mic}
       </button>
+      {shows && <PictureKeys {...shows} />}
       <button
         type="button"
         className="key"

@@ -95,11 +95,12 @@ export function InvitationCard({ item }: { item: InvitationItem }) {
         <div className="inv">
           <div className="top">
             <span className="av sq">
-              <Icon name="phone" />
+              <Icon name={item.video ? 'cam' : 'phone'} />
             </span>
             <div className="grow">
               <p className="t14 strong cut">{title}</p>
               <p className="soft t12 cut">
+                {item.video && `${t.invitation.video} · `}
                 {item.state === 'ringing'
                   ? `${t.invitation.inIt}: ${inIt.length > 0 ? format.list(inIt) : t.invitation.nobody}`
                   : item.mine

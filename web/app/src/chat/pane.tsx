@@ -1,4 +1,4 @@
-import { useMemo } from 'react';
+import { useMemo, useState } from 'react';
 import { useCalls } from '../board/calls.ts';
 import { plain } from '../i18n/format.ts';
 import { useI18n } from '../i18n/index.tsx';
@@ -6,7 +6,7 @@ import type { Chat, Person } from '../model.ts';
 import { useModels } from '../shell/models.tsx';
 import { BackButton, PaneTabs } from '../shell/panes.tsx';
 import { useTitled } from '../shell/title.ts';
-import { useStore } from '../store.ts';
+import { usePick, useStore } from '../store.ts';
 import { DropMenu, MenuItem, MenuLine } from '../ui/float.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { Avatar, Button, cx, IconButton } from '../ui/parts.tsx';
@@ -115,49 +115,78 @@ function CallButton({ person, user }: { person: Person; user?: string }) {
     );
   }
   return (
-    <span className="split">
-      <Button icon="phone" className="touchy" aria-label={t.chat.callNamed(person.name)} onClick={() => calls.call([person], user)}>
-        {t.chat.call}
-      </Button>
-      <DropMenu
-        label={t.chat.callMore}
-        align="end"
-        trigger={
-          <button type="button" className="btn touchy" aria-label={t.chat.callMore} data-tip={t.chat.callMore}>
-            <Icon name="car" />
-          </button>
-        }
-      >
-        {person.places
-          .filter((place) => place.kind !== 'browser' || person.user !== undefined)
-          .map((place) => (
-            <MenuItem key={place.id} icon={placeIcon(place.kind)} onClick={() => calls.callAt(person, place, user)}>
-              {t.chat.callAt(placeWord(place))}
+    <>
+      {person.user !== undefined && <VideoButton person={person} />}
+      <span className="split">
+        <Button icon="phone" className="touchy" aria-label={t.chat.callNamed(person.name)} onClick={() => calls.call([person], user)}>
+          {t.chat.call}
+        </Button>
+        <DropMenu
+          label={t.chat.callMore}
+          align="end"
+          trigger={
+            <button type="button" className="btn touchy" aria-label={t.chat.callMore} data-tip={t.chat.callMore}>
+              <Icon name="car" />
+            </button>
+          }
+        >
+          {person.places
+            .filter((place) => place.kind !== 'browser' || person.user !== undefined)
+            .map((place) => (
+              <MenuItem key={place.id} icon={placeIcon(place.kind)} onClick={() => calls.callAt(person, place, user)}>
+                {t.chat.callAt(placeWord(place))}
+              </MenuItem>
+            ))}
+          {person.places.length > 0 && <MenuLine />}
+          <MenuItem icon="users" onClick={() => calls.compose([person], user)}>
+            {t.chat.choose}
+          </MenuItem>
+          {person.contact ? (
+            <MenuItem
+              icon="trash"
+              onClick={() => {
+                void convoke.people.removeContact(person);
+                toast({
+                  text: t.chat.contactRemoved(person.name),
+                  action: { label: t.common.undo, run: () => void convoke.people.addContact(person) },
+                });
+              }}
+            >
+              {t.chat.removeContact}
             </MenuItem>
-          ))}
-        {person.places.length > 0 && <MenuLine />}
-        <MenuItem icon="users" onClick={() => calls.compose([person], user)}>
-          {t.chat.choose}
-        </MenuItem>
-        {person.contact ? (
-          <MenuItem
-            icon="trash"
-            onClick={() => {
-              void convoke.people.removeContact(person);
-              toast({
-                text: t.chat.contactRemoved(person.name),
-                action: { label: t.common.undo, run: () => void convoke.people.addContact(person) },
-              });
-            }}
-          >
-            {t.chat.removeContact}
-          </MenuItem>
-        ) : (
-          <MenuItem icon="book" onClick={() => void convoke.people.addContact(person)}>
-            {t.chat.addContact}
-          </MenuItem>
-        )}
-      </DropMenu>
-    </span>
+          ) : (
+            <MenuItem icon="book" onClick={() => void convoke.people.addContact(person)}>
+              {t.chat.addContact}
+            </MenuItem>
+          )}
+        </DropMenu>
+      </span>
+    </>
+  );
+}
+
+/** Only where the server has somebody who is asked for video conferences. */
+function VideoButton({ person }: { person: Person }) {
+  const { convoke } = useModels();
+  const { t } = useI18n();
+  const calls = useCalls();
+  const served = usePick(convoke.session, (state) => state.me?.video?.allocator !== undefined);
+  const [busy, setBusy] = useState(false);
+  if (!served) return null;
+  const call = async () => {
+    setBusy(true);
+    const { problem, without } = await calls.video([person]);
+    setBusy(false);
+    if (problem) toast({ text: `${t.problem[problem.code].what} ${problem.detail ?? ''}`.trim(), bad: true });
+    for (const one of without) toast({ text: t.chat.videoWithout(one.name, one.words), bad: true });
+  };
+  return (
+    <IconButton
+      icon="cam"
+      className="touchy"
+      label={busy ? t.chat.videoPreparing : t.chat.videoNamed(person.name)}
+      disabled={busy}
+      onClick={() => void call()}
+    />
   );
 }

@@ -144,6 +144,7 @@ const Live = memo(function Live({ live }: { live: LiveConference }) {
         <Meter state={live.talking ? 'on' : 'off'} label={live.talking ? t.board.talking : t.board.quiet} />
         <span className="cut grow">
           {t.left.inCount(live.count)}
+          {live.video && ` · ${t.left.withPictures}`}
           {live.talking && ` · ${t.left.talks(live.talking)}`}
         </span>
         {live.iAmIn ? (

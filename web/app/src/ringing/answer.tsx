@@ -3,6 +3,7 @@ import { useLeaving } from '../board/leaving.ts';
 import type { Words } from '../i18n/en.ts';
 import { useI18n } from '../i18n/index.tsx';
 import type { HereConference, Invitation, InvitationAnswer, InvitationItem, Place } from '../model.ts';
+import { showCamera } from '../pictures/use-pictures.ts';
 import { useModels } from '../shell/models.tsx';
 import { useStore } from '../store.ts';
 import { DropMenu, MenuItem, MenuLine } from '../ui/float.tsx';
@@ -28,25 +29,34 @@ export function AnswerButtons({ invitation, places, answering, large }: AnswerPr
   const [writing, setWriting] = useState(false);
   const offered: readonly Place[] =
     places ?? mine.map((one) => ({ id: one.label, label: one.label, kind: one.kind, number: one.number, default: one.default }));
-  const give = (answer: InvitationAnswer, note?: string) => {
+  const give = (answer: InvitationAnswer, note?: string, seen = false) => {
     void convoke.conferences.answer(invitation, answer, note).then((done) => {
       if (!done || answer === 'decline') return;
+      if (seen) void showCamera(convoke);
       convoke.conferences.openBoard(invitation.conference);
       view.patch({ behind: convoke.conferences.get().composer, ...(view.get().board === 'popped' ? {} : { board: 'docked' }) });
       view.show('board');
     });
   };
   // What is left is said beside the buttons; it is asked only where it may end for others.
-  const join = () => {
+  const join = (seen: boolean) => {
     const { here } = convoke.conferences.get();
-    if (here?.owner && here.others > 0) leaving.first(() => give('join'), invitation.conference);
-    else give('join');
+    const go = () => give('join', undefined, seen);
+    if (here?.owner && here.others > 0) leaving.first(go, invitation.conference);
+    else go();
   };
   if (writing) return <Writing onCancel={() => setWriting(false)} onSend={(note) => give('decline', note)} large={large} />;
   return (
     <>
-      <Button icon="phone" look="primary" touch={large === true} className={cx(large && 'grow')} disabled={answering} onClick={join}>
-        {t.invitation.joinHere}
+      <Button
+        icon={invitation.video ? 'cam' : 'phone'}
+        look="primary"
+        touch={large === true}
+        className={cx(large && 'grow')}
+        disabled={answering}
+        onClick={() => join(invitation.video)}
+      >
+        {invitation.video ? t.invitation.joinSeen : t.invitation.joinHere}
       </Button>
       <DropMenu
         label={t.invitation.callMeAt}
@@ -56,6 +66,14 @@ export function AnswerButtons({ invitation, places, answering, large }: AnswerPr
           </Button>
         }
       >
+        {invitation.video && (
+          <>
+            <MenuItem icon="camoff" onClick={() => join(false)}>
+              {t.invitation.joinUnseen}
+            </MenuItem>
+            <MenuLine />
+          </>
+        )}
         {offered.map((place) => (
           <MenuItem
             key={place.id}

@@ -51,6 +51,7 @@ function Sheet({ invitation }: { invitation: Invitation }) {
           <h2 className="t16 strong cut">{title}</h2>
           {invitation.from.unconfirmed && <p className="soft t12 cut">{invitation.from.user}</p>}
           <p className="soft cut">
+            {invitation.video && `${t.invitation.video} · `}
             {invitation.title}
             {invitation.since !== undefined && (
               <>

@@ -1,6 +1,7 @@
 import { type ReactNode, useEffect, useId, useState } from 'react';
 import { isLanguage, languages, useI18n } from '../i18n/index.tsx';
 import type { OwnPresence, VoiceDevice } from '../model.ts';
+import { Film } from '../pictures/film.tsx';
 import { useModels } from '../shell/models.tsx';
 import { BackButton } from '../shell/panes.tsx';
 import type { ThemeChoice } from '../shell/window.ts';
@@ -184,7 +185,43 @@ function Sound() {
           </p>
         </div>
       </div>
+      <Cameras />
     </Group>
+  );
+}
+
+/** Which camera, and what it sees. */
+function Cameras() {
+  const { camera } = useModels();
+  const { t } = useI18n();
+  const state = useStore(camera);
+  const testing = state.status === 'testing';
+  useEffect(() => () => camera.stopTest(), [camera]);
+  return (
+    <>
+      <div className="pairs">
+        <Choice
+          label={t.sound.camera}
+          value={state.chosen ?? 'default'}
+          options={devices(state.devices, state.chosen, t.sound.standard)}
+          onChange={(id) => void camera.choose(id)}
+        />
+      </div>
+      {state.problem && <ProblemNotice problem={state.problem} />}
+      <div className="testline">
+        <Button icon="cam" disabled={state.status === 'asking'} onClick={() => (testing ? camera.stopTest() : void camera.test())}>
+          {testing ? t.sound.stopCamera : t.sound.testCamera}
+        </Button>
+        <p className="soft t12 grow" aria-live="polite">
+          {testing ? t.sound.cameraSay : state.status === 'asking' ? t.sound.cameraAsking : ''}
+        </p>
+      </div>
+      {state.preview && (
+        <div className="preview">
+          <Film stream={state.preview} mirrored />
+        </div>
+      )}
+    </>
   );
 }
 

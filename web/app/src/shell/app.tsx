@@ -27,6 +27,7 @@ const BoardPane = lazily(loadBoard);
 const CallBar = lazily(() => import('../board/bar.tsx'));
 const Popout = lazily(() => import('../board/popout.tsx'));
 const PoppedNote = lazily(() => import('../board/popout.tsx').then((module) => ({ default: module.PoppedNote })));
+const LargeStage = lazily(() => import('../pictures/large.tsx'));
 const Ringing = lazily(() => import('../ringing/ringing.tsx'));
 const Settings = lazily(() => import('../settings/settings.tsx'));
 const Telephones = lazily(() => import('../settings/telephones.tsx'));
@@ -170,6 +171,11 @@ function Shell({ silent }: { silent: boolean }) {
       {mainShown && (
         <main className="middle">
           <Connection />
+          {wide && state.stage === 'large' && conferences.board && (
+            <Suspense>
+              <LargeStage board={conferences.board} />
+            </Suspense>
+          )}
           <Suspense fallback={<section className="chat" aria-busy="true" />}>
             {state.route.page === 'chat' ? (
               <ChatPane user={state.route.user} />

@@ -15,6 +15,7 @@ export default function Help({ onClose }: { onClose: () => void }) {
   const inCall: [string, string][] = [
     ['M', t.keys.mute],
     [t.keys.space, t.keys.talk],
+    ['V', t.keys.camera],
     ['H', t.keys.hand],
     ['P', t.keys.people],
     ['?', t.keys.help],

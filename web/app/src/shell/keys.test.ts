@@ -15,6 +15,7 @@ describe('keys of the call', () => {
   it('are single letters when the call has the focus', () => {
     expect(callKey(press('m', 'KeyM'), true)).toBe('mute');
     expect(callKey(press(' ', 'Space'), true)).toBe('talk');
+    expect(callKey(press('v', 'KeyV'), true)).toBe('camera');
     expect(callKey(press('h', 'KeyH'), true)).toBe('hand');
     expect(callKey(press('p', 'KeyP'), true)).toBe('people');
     expect(callKey(press('?', 'Slash', { shiftKey: true }), true)).toBe('help');
@@ -33,7 +34,8 @@ describe('keys of the call', () => {
   it('leave other shortcuts alone', () => {
     expect(callKey(press('m', 'KeyM', { ctrlKey: true }), true)).toBeUndefined();
     expect(callKey(press('h', 'KeyH', { metaKey: true }), true)).toBeUndefined();
-    expect(callKey(press('v', 'KeyV'), true)).toBeUndefined();
+    expect(callKey(press('v', 'KeyV', { ctrlKey: true }), true)).toBeUndefined();
+    expect(callKey(press('x', 'KeyX'), true)).toBeUndefined();
     expect(callKey(press('M', 'KeyM', { shiftKey: true }), true)).toBeUndefined();
   });
 });

@@ -1,5 +1,5 @@
 /** What a key does in a call. */
-export type CallKey = 'mute' | 'talk' | 'hand' | 'people' | 'help' | 'ring';
+export type CallKey = 'mute' | 'camera' | 'talk' | 'hand' | 'people' | 'help' | 'ring';
 
 /** Whether letters typed there are text. */
 export function takesText(target: EventTarget | null): boolean {
@@ -8,10 +8,10 @@ export function takesText(target: EventTarget | null): boolean {
   return element.closest('input, textarea, select, [contenteditable="true"], [role="menu"], [role="listbox"]') !== null;
 }
 
-const letters: Record<string, CallKey> = { KeyM: 'mute', KeyH: 'hand', KeyP: 'people', Space: 'talk' };
+const letters: Record<string, CallKey> = { KeyM: 'mute', KeyV: 'camera', KeyH: 'hand', KeyP: 'people', Space: 'talk' };
 
 /**
- * `M`, Space, `H`, `P` and `?` when the call has the focus; with Ctrl Shift everywhere. By the place of the key for the
+ * `M`, `V`, Space, `H`, `P` and `?` when the call has the focus; with Ctrl Shift everywhere. By the place of the key for the
  * letters (`code`), so that they are where they are printed on most keyboards; `?` by what it writes.
  */
 export function callKey(
@@ -25,6 +25,6 @@ export function callKey(
   if (everywhere && (event.key.toLowerCase() === 'l' || event.code === 'KeyL')) return 'ring';
   if (event.key === '?' || (everywhere && event.code === 'Slash')) return 'help';
   if (event.shiftKey && !everywhere) return undefined;
-  const byLetter = { m: 'mute', h: 'hand', p: 'people' } as const;
+  const byLetter = { m: 'mute', v: 'camera', h: 'hand', p: 'people' } as const;
   return byLetter[event.key.toLowerCase() as keyof typeof byLetter] ?? letters[event.code];
 }

@@ -1,6 +1,7 @@
 import { useEffect } from 'react';
 import { focusAdd } from '../board/focus.ts';
 import type { Board } from '../model.ts';
+import { canShow, toggleCamera } from '../pictures/use-pictures.ts';
 import { useLatest } from '../store.ts';
 import { callKey, takesText } from './keys.ts';
 import { useModels } from './models.tsx';
@@ -54,6 +55,11 @@ export function useKeys(): void {
           if (!board || !me || me.mutedByModerator || event.repeat) return;
           event.preventDefault();
           void board.muteMe(!me.muted);
+          return;
+        case 'camera':
+          if (!board || !canShow(convoke, board) || event.repeat) return;
+          event.preventDefault();
+          void toggleCamera(convoke);
           return;
         case 'hand':
           if (!board || !me || event.repeat) return;

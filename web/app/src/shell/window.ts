@@ -1,4 +1,5 @@
 import type { Board, Composer, Person } from '../model.ts';
+import type { Layout } from '../pictures/tiles.ts';
 import { createStore, type Writable } from '../store.ts';
 
 /** What the middle shows. */
@@ -13,6 +14,9 @@ export type Pane = 'list' | 'main' | 'board';
 
 /** How the board stands: beside the chat, as a bar, or in a window of its own. */
 export type BoardPlace = 'docked' | 'shrunk' | 'popped';
+
+/** Pictures stand on the board, or large: in the middle above the chat, or in the place of the board's list where there is no room beside it. */
+export type StagePlace = 'board' | 'large';
 
 export type ThemeChoice = 'system' | 'light' | 'dark';
 
@@ -37,6 +41,9 @@ export interface WindowState {
   readonly route: Route;
   readonly pane: Pane;
   readonly board: BoardPlace;
+  readonly stage: StagePlace;
+  /** Everybody of the same size, or one large. */
+  readonly layout: Layout;
   /** The board's column is wanted also without a call. */
   readonly column: boolean;
   readonly palette: boolean;
@@ -51,6 +58,8 @@ export interface WindowState {
 
 const THEME_KEY = 'convoke.theme';
 const COLUMN_KEY = 'convoke.column';
+const STAGE_KEY = 'convoke.stage';
+const LAYOUT_KEY = 'convoke.layout';
 
 /** Storage may be forbidden; then nothing is remembered. */
 export const memory = {
@@ -107,6 +116,8 @@ export interface WindowModel extends Writable<WindowState> {
   patch(part: Partial<WindowState>): void;
   setTheme(theme: ThemeChoice): void;
   setColumn(on: boolean): void;
+  setStage(stage: StagePlace): void;
+  setLayout(layout: Layout): void;
   /** Follows the browser's back and forward. */
   follow(): () => void;
 }
@@ -117,6 +128,8 @@ export function createWindow(first: Partial<WindowState> = {}, address = true): 
     route: address ? routeOf(location.pathname) : { page: 'home' },
     pane: address && routeOf(location.pathname).page !== 'home' ? 'main' : 'list',
     board: 'docked',
+    stage: memory.get(STAGE_KEY) === 'large' ? 'large' : 'board',
+    layout: memory.get(LAYOUT_KEY) === 'speaker' ? 'speaker' : 'grid',
     column: memory.get(COLUMN_KEY) !== 'off',
     palette: false,
     help: false,
@@ -153,6 +166,14 @@ export function createWindow(first: Partial<WindowState> = {}, address = true): 
     setColumn(on) {
       memory.set(COLUMN_KEY, on ? 'on' : 'off');
       patch({ column: on });
+    },
+    setStage(stage) {
+      memory.set(STAGE_KEY, stage);
+      patch({ stage });
+    },
+    setLayout(layout) {
+      memory.set(LAYOUT_KEY, layout);
+      patch({ layout });
     },
     follow() {
       const moved = (event: PopStateEvent) => {

@@ -22,6 +22,13 @@ const drawings = {
       <path d="M9.2 16a3.4 3.4 0 0 1 6.6 0" />
     </>
   ),
+  cam: (
+    <>
+      <rect x="3" y="6.5" width="12.5" height="11" rx="2" />
+      <path d="M15.5 11l5-3v8l-5-3z" />
+    </>
+  ),
+  camoff: <path d="M8.5 6.5h5a2 2 0 0 1 2 2v3l5-3.5v8M15.5 15.5a2 2 0 0 1-2 2H5a2 2 0 0 1-2-2v-7a2 2 0 0 1 1.2-1.8M4 4l16 16" />,
   car: <path d="M7 10l5 5 5-5" />,
   clock: (
     <>
@@ -77,6 +84,7 @@ const drawings = {
     </>
   ),
   down: <path d="M12 5v14M6 13l6 6 6-6" />,
+  enlarge: <path d="M14 4.5h5.5V10M19.5 4.5l-6 6M10 19.5H4.5V14M4.5 19.5l6-6" />,
   eye: (
     <>
       <path d="M2.5 12C5 7.5 8.2 5.5 12 5.5s7 2 9.5 6.5c-2.5 4.5-5.7 6.5-9.5 6.5S5 16.5 2.5 12z" />
@@ -154,12 +162,27 @@ const drawings = {
   phone: (
     <path d="M6.4 4h2.9l1.6 4.1-2.1 1.6a10.6 10.6 0 0 0 5.5 5.5l1.6-2.1 4.1 1.6v2.9A1.9 1.9 0 0 1 18 19.5C11 19.1 4.9 13 4.5 6A1.9 1.9 0 0 1 6.4 4z" />
   ),
+  pin: <path d="M9 4h6l-.8 6 3.3 3.5v1.5h-11V13.5L9.8 10zM12 15v5.5" />,
+  pinned: <path d="M9 4h6l-.8 6 3.3 3.5v1.5h-11V13.5L9.8 10zM12 15v5.5" fill="currentColor" />,
   plus: <path d="M12 5v14M5 12h14" />,
   pop: <path d="M13 4h7v7M20 4l-8.5 8.5M9 5H6a2 2 0 0 0-2 2v11a2 2 0 0 0 2 2h11a2 2 0 0 0 2-2v-3" />,
+  reduce: <path d="M19.5 10H14V4.5M14 10l6-6M4.5 14H10v5.5M10 14l-6 6" />,
+  screen: (
+    <>
+      <rect x="3" y="4.5" width="18" height="12.5" rx="2" />
+      <path d="M8.5 20.5h7M12 14V8M9.2 10.5L12 7.7l2.8 2.8" />
+    </>
+  ),
   send: <path d="M12 19.5V5M6 11l6-6 6 6" />,
   shield: <path d="M12 3.5l7.5 2.7v5.3c0 4.5-3 7.5-7.5 9-4.5-1.5-7.5-4.5-7.5-9V6.2z" />,
   shrink: <path d="M5 18.5h14" />,
   signout: <path d="M14 4.5H6v15h8M10 12h10m-3.5-3.5L20 12l-3.5 3.5" />,
+  speaker: (
+    <>
+      <rect x="3.5" y="4.5" width="17" height="10" rx="1.5" />
+      <path d="M4 19h4M10 19h4M16 19h4" />
+    </>
+  ),
   star: <path d="M12 4l2.4 5 5.6.7-4.1 3.8 1.1 5.5-5-2.8-5 2.8 1.1-5.5L4 9.7 9.6 9z" />,
   starred: <path d="M12 4l2.4 5 5.6.7-4.1 3.8 1.1 5.5-5-2.8-5 2.8 1.1-5.5L4 9.7 9.6 9z" fill="currentColor" />,
   sun: (
@@ -172,6 +195,14 @@ const drawings = {
     <>
       <circle cx="12" cy="12" r="8.5" />
       <path d="M12 3.5v17a8.5 8.5 0 0 0 0-17z" fill="currentColor" stroke="none" />
+    </>
+  ),
+  tiles: (
+    <>
+      <rect x="3.5" y="4.5" width="7.5" height="6.5" rx="1.5" />
+      <rect x="13" y="4.5" width="7.5" height="6.5" rx="1.5" />
+      <rect x="3.5" y="13" width="7.5" height="6.5" rx="1.5" />
+      <rect x="13" y="13" width="7.5" height="6.5" rx="1.5" />
     </>
   ),
   text: <path d="M4 5.5h16v11h-9l-4 3.5v-3.5H4z" />,

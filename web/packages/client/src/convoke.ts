@@ -8,7 +8,7 @@ import { Invitations } from './view/invitations.js';
 import { PeopleModel } from './view/people.js';
 import { SessionModel } from './view/session.js';
 import { TelephonesModel } from './view/telephones.js';
-import type { Convoke } from './view/types.js';
+import type { Convoke, Pictures } from './view/types.js';
 
 /** Where the server is. */
 export interface ConvokeOptions {
@@ -37,6 +37,7 @@ export function createConvoke({ server, platform }: ConvokeOptions): Convoke {
   const chats = new ChatsModel(core, people, invitations, calls);
   const conferences = new ConferencesModel(core, people, telephones, invitations, calls);
   joinWindows(core);
+  let pictures: Promise<Pictures | undefined> | undefined;
   return {
     session,
     people,
@@ -44,9 +45,29 @@ export function createConvoke({ server, platform }: ConvokeOptions): Convoke {
     conferences,
     telephones,
     calls,
+    pictures() {
+      pictures ??= loadPictures(core, conferences).catch((fault: unknown) => {
+        // The network may be back the next time.
+        pictures = undefined;
+        throw fault;
+      });
+      return pictures;
+    },
+    videoCall: async (people, title) => {
+      const { videoCall } = await import('./video.js');
+      return videoCall(core, conferences, people, title);
+    },
     onNotice: (listener) => core.onNotice.add(listener),
     close: () => void session.close(),
   };
+}
+
+/** What pictures need is loaded when somebody wants to show or see one. */
+async function loadPictures(core: Core, conferences: ConferencesModel): Promise<Pictures | undefined> {
+  const port = core.platform.pictures;
+  if (!port) return undefined;
+  const { MyPictures } = await import('./video.js');
+  return new MyPictures(core, conferences.myCall, port);
 }
 
 /** The windows of one person tell each other what they did. */

@@ -127,8 +127,9 @@ export async function callPeople(options: CallPeopleOptions): Promise<CallPeople
   });
   const service = new ConferenceService(ua);
   ua.onMessage = (request, respond) => {
-    const envelope = aorOf(request.header('From') ?? '') === service.account ? readEnvelope(request.body) : undefined;
-    if (envelope) service.take(envelope.relatesTo, envelope.body);
+    const from = aorOf(request.header('From') ?? '') ?? '';
+    const envelope = from === service.account ? readEnvelope(request.body) : undefined;
+    if (envelope) service.take(from, envelope.relatesTo, envelope.body);
     // What is not for this call waits for the person's other devices.
     respond(envelope ? 200 : 480, envelope ? 'OK' : 'Temporarily Unavailable');
   };

@@ -19,9 +19,14 @@ export type {
   MediaEvent,
   MediaPort,
   MediaSession,
+  PictureEvent,
+  PictureKind,
+  PicturePort,
   Platform,
+  ShowSession,
   Socket,
   Timer,
+  WatchSession,
 } from './platform.js';
 export { Rest, type RestError, type RestOptions, type RestResult } from './rest/rest.js';
 export { type AnswerOf, ask, type PathOf, type TypedOptions, type Verb } from './rest/typed.js';

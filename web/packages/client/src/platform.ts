@@ -79,6 +79,49 @@ export interface MediaPort {
   open(): Promise<MediaSession>;
 }
 
+/** What is shown to others. */
+export type PictureKind = 'camera' | 'screen';
+
+/** What a picture's session tells of itself. */
+export type PictureEvent =
+  /** Pictures flow. */
+  | 'up'
+  /** The connection broke. */
+  | 'lost'
+  /** One of those that are watched has stopped coming, though the connection stands: what there is may be something else by now. */
+  | 'stalled'
+  /** The camera is gone, or the person stopped it by the browser's own button. */
+  | 'ended';
+
+/** One picture of ours: a camera or a screen. */
+export interface ShowSession {
+  /** What is shown, for whoever draws it: a browser's `MediaStream`. */
+  readonly stream: unknown;
+  /** An SDP offer of one video section that only sends. Each call begins a fresh peer connection, which takes the place of the one before. */
+  offer(): Promise<string>;
+  /** The answer to the last offer. Rejects if it does not fit. */
+  accept(answer: string): Promise<void>;
+  close(): void;
+  onEvent: (event: PictureEvent) => void;
+}
+
+/** What we see of others, over one peer connection. */
+export interface WatchSession {
+  /** Takes an offer, the first or a further one, and answers it. Rejects if it cannot. */
+  answer(offer: string): Promise<string>;
+  /** What comes in a section of the last offer (`a=mid`), for whoever draws it. */
+  stream(mid: string): unknown;
+  close(): void;
+  onEvent: (event: PictureEvent) => void;
+}
+
+/** Pictures as such. */
+export interface PicturePort {
+  /** Opens a camera, or asks which screen. Rejects with an object whose `code` is `camera-refused`, `no-camera` or `screen-refused`. */
+  open(kind: PictureKind): Promise<ShowSession>;
+  watch(): WatchSession;
+}
+
 /** See the module. */
 export interface Platform {
   /** Milliseconds since 1970. */
@@ -102,6 +145,8 @@ export interface Platform {
    */
   instance?(): Promise<string>;
   readonly media?: MediaPort;
+  /** Without it nobody is seen here. */
+  readonly pictures?: PicturePort;
   /** Faults of the library itself, for a log. Never a secret, never a message's text. */
   report?(fault: unknown): void;
 }

@@ -24,6 +24,10 @@ const WORDS: Readonly<Record<ProblemCode, readonly [what: string, todo: string]>
   'microphone-refused': ['This page may not use the microphone.', 'Allow it in the browser, or choose a telephone.'],
   'device-lost': ['The microphone was unplugged.', 'Plug it in again, or choose another one.'],
   'no-sound': ['Sound could not be set up.', 'Try again, or choose a telephone.'],
+  'no-camera': ['No camera was found.', 'Plug one in; the call goes on without.'],
+  'camera-refused': ['This page may not use the camera.', 'Allow it in the browser; the call goes on without.'],
+  'screen-refused': ['No screen was chosen.', 'Share again, and choose one.'],
+  'no-picture': ['The picture could not be set up.', 'Try again; the call goes on without.'],
   'not-understood': ['This is neither a name that is known, nor a number, nor an address.', 'Check how it is written.'],
   internal: ['Something went wrong on the way.', 'Try again; if it stays so, tell the administrator.'],
 };

@@ -134,6 +134,7 @@ describe('conference documents', () => {
       id: 'p1',
       name: 'alice',
       user: 'alice@example.org',
+      pictures: [],
       place: 'mobile',
       role: 'owner',
       leg: { id: 'l1', state: 'queued', reason: undefined, words: undefined },

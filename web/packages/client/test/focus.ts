@@ -14,6 +14,7 @@ export interface One {
   muted?: boolean;
   talking?: boolean;
   hand?: number;
+  pictures?: { label: string; slides?: boolean; status?: string }[];
   since: number;
 }
 
@@ -94,8 +95,12 @@ export class Focus {
         one.hand ? ` hand="${one.hand}"` : '',
         one.reason ? ` reason="${one.reason}"` : '',
       ].join('');
+      const media = (one.pictures ?? []).map(
+        ({ label, slides, status = 'sendonly' }, at) =>
+          `<media id="v${at}">${slides ? '<display-text>slides</display-text>' : ''}<type>video</type><label>${label}</label><status>${status}</status></media>`,
+      );
       const why = one.words ? `<disconnection-info><reason>${one.words}</reason></disconnection-info>` : '';
-      return `<user entity="sip:conf-${this.id};participant=${one.id}" state="full"><display-text>${escaped(one.name)}</display-text>${one.user ? `<associated-aors><entry><uri>sip:${one.user}</uri></entry></associated-aors>` : ''}<roles><entry>${one.role}</entry></roles><endpoint entity="sip:conf-${this.id};leg=l${one.leg}"><display-text>${one.place}</display-text><status>pending</status>${why}<c:leg id="l${one.leg}" participant="${one.id}" state="${one.state}"${flags}/></endpoint></user>`;
+      return `<user entity="sip:conf-${this.id};participant=${one.id}" state="full"><display-text>${escaped(one.name)}</display-text>${one.user ? `<associated-aors><entry><uri>sip:${one.user}</uri></entry></associated-aors>` : ''}<roles><entry>${one.role}</entry></roles><endpoint entity="sip:conf-${this.id};leg=l${one.leg}"><display-text>${one.place}</display-text><status>pending</status>${why}${media.join('')}<c:leg id="l${one.leg}" participant="${one.id}" state="${one.state}"${flags}/></endpoint></user>`;
     });
     // A whole list is lawful in a part too, and spares this script the difference.
     return `<conference-info xmlns="urn:ietf:params:xml:ns:conference-info" xmlns:c="urn:convoke:conference-event:1" entity="sip:conf-${this.id}@example.org" state="${state}" version="${version}"><conference-description><display-text>${escaped(this.title)}</display-text></conference-description><conference-state><c:conference state="${this.phase}" version="${this.version}"${this.locked ? ' locked="true"' : ''}/></conference-state><users state="full">${users.join('')}</users></conference-info>`;

@@ -3,7 +3,7 @@ import { aorOf } from '../sip/uri.js';
 import type { EndReason, LegState } from '../view/types.js';
 import { tryXml, type XmlElement } from '../xml/read.js';
 import { clean } from '../xml/write.js';
-import { type Leg, legState, type Participant, phase, role, type Snapshot } from './model.js';
+import { type Leg, legState, type Participant, type PictureShown, phase, role, type Snapshot } from './model.js';
 
 export const CONFERENCE_INFO = 'application/conference-info+xml';
 const NS = 'urn:ietf:params:xml:ns:conference-info';
@@ -12,6 +12,11 @@ const NAME_MAX = 256;
 const WORDS_MAX = 512;
 /** Most participants that are kept: twice what the service takes. */
 const PARTICIPANTS_MAX = 1_000;
+
+/** Most pictures of one participant that are kept. */
+const PICTURES_MAX = 8;
+/** What may name a section (RFC 4574 §4: a token). */
+const LABEL = /^[A-Za-z0-9._~+-]{1,128}$/;
 
 /** What became of a document. */
 export type Applied =
@@ -117,7 +122,17 @@ function participant(user: XmlElement, entity: string, before: Participant | und
     talking: endpoint ? isTrue(ours?.attribute('talking')) : (before?.talking ?? false),
     silent: endpoint ? isTrue(ours?.attribute('silent')) : (before?.silent ?? false),
     hand: endpoint ? (position > 0 ? { position } : undefined) : before?.hand,
+    pictures: endpoint ? user.all('endpoint').flatMap(picturesOf).slice(0, PICTURES_MAX) : before?.pictures,
   };
+}
+
+/** What an endpoint sends to be seen; `status` is told from its own side (§5.8.5). */
+function picturesOf(endpoint: XmlElement): PictureShown[] {
+  return endpoint.all('media').flatMap((media) => {
+    const [label = '', status] = [media.textAt('label'), media.textAt('status')];
+    if (media.textAt('type') !== 'video' || !LABEL.test(label) || (status !== 'sendonly' && status !== 'sendrecv')) return [];
+    return [{ label, slides: /^slides$/i.test(media.textAt('display-text') ?? '') }];
+  });
 }
 
 /** RFC 4575's status, of a focus that is not ours. */

@@ -10,7 +10,7 @@ import type { ConferenceService } from '../soap/client.js';
 import { State, same } from '../util/store.js';
 import { Alarm } from '../util/timer.js';
 import { CONFERENCE_INFO, EventState } from './event.js';
-import { type End, isIn, type Participant, type Snapshot } from './model.js';
+import { type End, isIn, type Participant, type PictureShown, type Snapshot } from './model.js';
 
 /** A participant with the times by this device's clock. */
 export interface Seen extends Participant {
@@ -19,6 +19,7 @@ export interface Seen extends Participant {
   /** When anything but talking last changed; 0: it was so when first seen. */
   readonly changedAt: number;
   readonly handSince: number;
+  readonly pictures: readonly PictureShown[];
 }
 
 export interface FollowedState {
@@ -154,16 +155,18 @@ export class Followed extends State<FollowedState> {
     const before = this.get();
     const known = new Map(before.participants.map((one) => [one.id, one]));
     let unsure = false;
-    const seen = snapshot.participants.map((one): Seen => {
-      const was = known.get(one.id);
+    const seen = snapshot.participants.map((told): Seen => {
+      const was = known.get(told.id);
+      // Answers of the service say nothing of pictures.
+      const one = { ...told, pictures: told.pictures ?? was?.pictures ?? [] };
       const moved = one.leg?.id !== was?.leg?.id || one.leg?.state !== was?.leg?.state;
-      const told = one.leg?.since === undefined ? undefined : this.#ua.localTime(one.leg.since);
+      const since = one.leg?.since === undefined ? undefined : this.#ua.localTime(one.leg.since);
       const handTold = one.hand?.since === undefined ? undefined : this.#ua.localTime(one.hand.since);
       const changed = !was || !same({ ...one, talking: 0 }, { ...plain(was), talking: 0 });
-      if (moved && told === undefined && !before.current) unsure = true;
+      if (moved && since === undefined && !before.current) unsure = true;
       const next: Seen = {
         ...one,
-        since: moved || !was ? (told ?? now) : was.since,
+        since: moved || !was ? (since ?? now) : was.since,
         handSince: was?.hand ? was.handSince : (handTold ?? now),
         changedAt: changed ? (live ? now : (was?.changedAt ?? 0)) : was.changedAt,
       };

@@ -14,6 +14,16 @@ export interface Participant {
   readonly talking: boolean;
   readonly silent: boolean;
   readonly hand?: { readonly position: number; readonly since?: number };
+  /** What they show; absent: not told. */
+  readonly pictures?: readonly PictureShown[];
+}
+
+/** A picture that somebody shows (RFC 4575 §5.8.2). */
+export interface PictureShown {
+  /** Names its section in the offer to those who watch (RFC 4574). */
+  readonly label: string;
+  /** A screen, not a camera (RFC 4796). */
+  readonly slides: boolean;
 }
 
 export interface Leg {

@@ -4,6 +4,7 @@ import { clean, writeXml } from '../xml/write.js';
 
 export const INVITATION = 'application/vnd.convoke.invitation+xml';
 const NS = 'urn:convoke:invitation:1';
+const VIDEO_NS = 'urn:convoke:video:1';
 const ID = /^[A-Za-z0-9._~:+@-]{1,128}$/;
 const NAME_MAX = 64;
 const WORDS_MAX = 256;
@@ -19,6 +20,8 @@ export interface InvitationBody {
   readonly expires: number;
   readonly from: { readonly user: string; readonly name: string };
   readonly in: readonly string[];
+  /** It is a video conference: the allocator says by which way one takes part. */
+  readonly video?: boolean;
 }
 
 export interface AnswerBody {
@@ -82,6 +85,7 @@ export function readInvitation(document: string): InvitationBody | AnswerBody | 
       .slice(0, IN_MAX)
       .map((one) => clean(one.attribute('name') ?? '', NAME_MAX))
       .filter(Boolean),
+    video: root.child('way', VIDEO_NS) ? true : undefined,
   };
 }
 

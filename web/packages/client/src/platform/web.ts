@@ -1,7 +1,7 @@
 /**
  * The platform of browsers and of Node from version 22 on, taken from what is global there. No DOM types: what is used is described here.
  */
-import type { Channel, HttpRequest, HttpResponse, KeyValue, MediaPort, Platform, Socket } from '../platform.js';
+import type { Channel, HttpRequest, HttpResponse, KeyValue, MediaPort, PicturePort, Platform, Socket } from '../platform.js';
 import { uuid } from '../util/ids.js';
 
 interface WebSocketLike {
@@ -54,6 +54,8 @@ const INSTANCE = 'convoke.instance';
 export interface WebPlatformOptions {
   /** Sound; without it one is called at telephones only. */
   readonly media?: MediaPort;
+  /** Pictures; without it nobody is seen. */
+  readonly pictures?: PicturePort;
   /** Another `WebSocket`, where there is no global one. */
   readonly WebSocket?: unknown;
   /** Another `fetch`: one that keeps cookies, say. */
@@ -81,6 +83,7 @@ export function webPlatform(options: WebPlatformOptions = {}): Platform {
       globals.BroadcastChannel && ((name) => openChannel(globals.BroadcastChannel as NonNullable<Globals['BroadcastChannel']>, name)),
     instance: () => instance(platform, globals.navigator?.locks),
     media: options.media,
+    pictures: options.pictures,
     report: (fault) => globals.console.error('convoke:', fault),
   };
   return platform;

@@ -13,10 +13,17 @@ const GLARE_MS = 2_100;
 /** How often an INVITE is tried that comes too soon. */
 const ROUNDS = 3;
 
+/**
+ * What we say of our side: an offer, or what answers theirs. Without an offer of ours the far end makes one in its 2xx, and the ACK carries the
+ * answer (RFC 3261 §13.2.1); that function never rejects, since each 2xx is acknowledged (§13.2.2.4).
+ */
+export type Description = string | ((offer: string) => Promise<string>);
+
 /** How a call ended. */
 export interface CallEnd {
   /** `refused`: never answered, `lost`: no connection or no answer. */
   readonly by: 'us' | 'them' | 'refused' | 'lost';
+  /** Of their BYE: the cause that it names (RFC 3326), or 200. */
   readonly status: number;
   readonly reason: string;
 }
@@ -33,6 +40,7 @@ export class SipCall implements Usage {
   #connection = 0;
   /** Named as the device that we are, we are reached over whatever connection it has. */
   #moves = false;
+  #refusal: CallEnd | undefined;
   /** The far end rings, or makes progress. */
   onRinging: () => void = () => {};
   /** Once, whoever ended it. */
@@ -59,19 +67,24 @@ export class SipCall implements Usage {
     return this.up && (this.#moves || this.#connection === this.ua.connection);
   }
 
-  /** Calls with this offer; gives the answer, or undefined when the call ended (`onEnd` says how). */
-  async invite(offer: string): Promise<string | undefined> {
+  /** Why the last change within the call was refused. */
+  get refusal(): CallEnd | undefined {
+    return this.#refusal;
+  }
+
+  /** Calls; gives what the far end says of its side, or undefined when the call ended (`onEnd` says how). */
+  async invite(ours: Description): Promise<string | undefined> {
     this.#state = 'calling';
     this.#connection = this.ua.connection;
     this.#moves = this.ua.state.get().gruu !== undefined;
     this.ua.add(this);
     this.#alarm.set(ANSWER_MS, () => this.hangUp());
-    const response = await this.#inviteInTime(offer, () => this.#state === 'calling' && !this.#cancelled);
+    const response = await this.#inviteInTime(ours, () => this.#state === 'calling' && !this.#cancelled);
     this.#alarm.clear();
     if (this.#over()) return undefined;
     if (!response.ok) {
       const by = this.#cancelled ? 'us' : response instanceof LocalResponse ? 'lost' : 'refused';
-      this.#end({ by, status: response.status, reason: response.reason });
+      this.#end({ by, status: response.status, reason: wordsOf(response) ?? response.reason });
       return undefined;
     }
     this.#state = 'up';
@@ -84,14 +97,15 @@ export class SipCall implements Usage {
   }
 
   /**
-   * Offers anew within the call. Gives the answer; `lost` where there was none because of the connection, `refused` where the far end does not
-   * know this call any more or cannot do it.
+   * Offers, or asks for an offer, anew within the call. Gives what the far end says; `lost` where there was nothing because of the connection, `refused`
+   * where the far end does not know this call any more or cannot do it.
    */
-  async reinvite(offer: string): Promise<{ answer: string } | 'lost' | 'refused'> {
+  async reinvite(ours: Description): Promise<{ answer: string } | 'lost' | 'refused'> {
     if (!this.up) return 'refused';
-    const response = await this.#inviteInTime(offer, () => this.up);
+    const response = await this.#inviteInTime(ours, () => this.up);
     if (response.ok && response.body) return { answer: response.body };
     if (response instanceof LocalResponse) return 'lost';
+    this.#refusal = { by: 'refused', status: response.status, reason: wordsOf(response) ?? response.reason };
     if (isUnknown(response)) this.#forget();
     return 'refused';
   }
@@ -137,36 +151,39 @@ export class SipCall implements Usage {
     if (!this.#dialog.came(request)) respond(481, 'Call Does Not Exist');
     else if (request.method === 'BYE') {
       respond(200, 'OK');
-      const words = /text="([^"]*)"/.exec(request.header('Reason') ?? '')?.[1];
-      this.#end({ by: 'them', status: 200, reason: words ?? 'ended there' });
+      const cause = Number(/cause=(\d+)/.exec(request.header('Reason') ?? '')?.[1]);
+      this.#end({ by: 'them', status: cause || 200, reason: wordsOf(request) ?? 'ended there' });
     } else if (request.method === 'INVITE') respond(488, 'Not Acceptable Here');
     else if (request.method === 'OPTIONS' || request.method === 'INFO') respond(200, 'OK');
     else respond(405, 'Method Not Allowed', [['Allow', 'BYE, OPTIONS, INFO']]);
   }
 
   onStray(response: SipResponse): void {
-    if (!response.ok || response.cseq[1] !== 'INVITE') return;
-    if (!this.#ack && this.#over()) {
+    const [seq, method] = response.cseq;
+    if (!response.ok || method !== 'INVITE') return;
+    // What acknowledged a former one is no answer to this one, whose own may still be on its way.
+    if (this.#ack?.cseq[0] === seq) this.ua.ack(this.#ack);
+    else if (this.#over()) {
       // Answered after it was given up here: it is acknowledged and ended.
-      this.#acknowledge(response, response.cseq[0]);
+      this.#acknowledge(response, seq);
       this.ua.send(this.#dialog.request('BYE'));
-    } else if (this.#ack) this.ua.ack(this.#ack);
+    }
   }
 
   /** Tries again, while `wanted`, what was refused for this moment only. */
-  async #inviteInTime(offer: string, wanted: () => boolean): Promise<SipResponse> {
-    let response = await this.#sendInvite(offer);
+  async #inviteInTime(ours: Description, wanted: () => boolean): Promise<SipResponse> {
+    let response = await this.#sendInvite(ours);
     for (let round = 1; round < ROUNDS && wanted(); round++) {
       const wait = againIn(response);
       if (wait === 0) break;
       await pause(this.ua.platform, wait);
       if (!wanted()) break;
-      response = await this.#sendInvite(offer);
+      response = await this.#sendInvite(ours);
     }
     return response;
   }
 
-  async #sendInvite(offer: string): Promise<SipResponse> {
+  async #sendInvite(ours: Description): Promise<SipResponse> {
     const request = this.#dialog.request('INVITE', {
       headers: [
         ['Contact', this.ua.device],
@@ -175,7 +192,7 @@ export class SipCall implements Usage {
         ['Accept', SDP],
       ],
       type: SDP,
-      body: offer,
+      body: typeof ours === 'string' ? ours : undefined,
     });
     const seq = this.#dialog.seq;
     this.#provisional = false;
@@ -186,13 +203,16 @@ export class SipCall implements Usage {
     this.#invite = pending.sent;
     const response = await pending.response;
     this.#invite = undefined;
-    if (response.ok) this.#acknowledge(response, seq);
+    if (response.ok) {
+      const answer = typeof ours === 'string' || !response.body ? undefined : await ours(response.body);
+      this.#acknowledge(response, seq, answer);
+    }
     return response;
   }
 
-  #acknowledge(response: SipResponse, seq: number): void {
+  #acknowledge(response: SipResponse, seq: number, answer?: string): void {
     this.#dialog.answered(response);
-    this.#ack = this.#dialog.request('ACK', { seq });
+    this.#ack = this.#dialog.request('ACK', { seq, type: SDP, body: answer });
     this.ua.ack(this.#ack);
   }
 
@@ -220,6 +240,11 @@ export class SipCall implements Usage {
 function againIn(response: SipResponse): number {
   if (response.status === 491) return GLARE_MS;
   return response.status === 500 ? retryAfter(response) * 1_000 : 0;
+}
+
+/** What people are told (RFC 3326). */
+function wordsOf(message: SipRequest | SipResponse): string | undefined {
+  return /text="([^"]*)"/.exec(message.header('Reason') ?? '')?.[1] || undefined;
 }
 
 /** RFC 3261 §12.2.1.2: the far end does not know the dialog any more. */

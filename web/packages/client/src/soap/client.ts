@@ -10,6 +10,7 @@ import { uuid } from '../util/ids.js';
 import { Alarm } from '../util/timer.js';
 import { utf8Length } from '../util/utf8.js';
 import type { XmlElement } from '../xml/read.js';
+import type { XmlNode } from '../xml/write.js';
 import { ENVELOPE_MAX, type Fault, faultOf, SOAP_TYPE, writeEnvelope } from './envelope.js';
 import { type Answer, type Operation, operationNode, readAnswer } from './service.js';
 
@@ -25,8 +26,13 @@ const PAUSE_MS = 1_000;
 /** What came of a command: an answer, a fault of the service, or the SIP status with which it was not delivered (0: no answer in time). */
 export type Outcome = { readonly answer: Answer } | { readonly fault: Fault } | { readonly status: number };
 
+/** The same, with the body of the answer as it came. */
+export type Told = { readonly body: XmlElement } | Exclude<Outcome, { readonly answer: Answer }>;
+
 interface Waiting {
-  take(outcome: Outcome): void;
+  /** Who was asked: nobody else answers. */
+  readonly account: string;
+  take(told: Told): void;
 }
 
 export class ConferenceService {
@@ -38,52 +44,58 @@ export class ConferenceService {
     this.account = `conference@${ua.domain}`;
   }
 
-  /** Takes an envelope of the service; false where it is no answer. */
-  take(relatesTo: string | undefined, body: XmlElement): boolean {
+  /** Takes an envelope of somebody; false where it is no answer that was waited for, or could be. */
+  take(from: string, relatesTo: string | undefined, body: XmlElement): boolean {
     const fault = faultOf(body);
-    const answer = fault ? undefined : readAnswer(body);
-    if (!fault && !answer) return false;
     const waiting = relatesTo === undefined ? undefined : this.#waiting.get(relatesTo);
+    if (waiting && waiting.account.toLowerCase() === from.toLowerCase()) waiting.take(fault ? { fault } : { body });
     // Whoever asked may have stopped waiting.
-    if (fault) waiting?.take({ fault });
-    else if (answer) waiting?.take({ answer });
+    else return fault !== undefined || readAnswer(body) !== undefined;
     return true;
   }
 
-  /** Never rejects. */
-  request(operation: Operation): Promise<Outcome> {
+  /** Asks the conference service. Never rejects. */
+  async request(operation: Operation): Promise<Outcome> {
+    const told = await this.ask(this.account, operationNode(operation));
+    if (!('body' in told)) return told;
+    const answer = readAnswer(told.body);
+    return answer ? { answer } : { status: 500 };
+  }
+
+  /** Asks somebody who answers in SOAP as that does. Never rejects. */
+  ask(account: string, operation: XmlNode): Promise<Told> {
     const id = `urn:uuid:${uuid(this.ua.platform)}`;
     return new Promise((done) => {
       const whole = new Alarm(this.ua.platform);
       const again = new Alarm(this.ua.platform);
       let envelope: string | undefined;
       const online = this.ua.onOnline.add(() => attempt());
-      const take = (outcome: Outcome) => {
+      const take = (told: Told) => {
         whole.clear();
         again.clear();
         online();
-        if (this.#waiting.delete(id)) done(outcome);
+        if (this.#waiting.delete(id)) done(told);
       };
       const attempt = () => {
         const gruu = this.ua.state.get().gruu;
         // It is written once: a repeat is the same to the letter.
         if (this.ua.online && gruu && envelope === undefined) {
           const headers = { id, replyTo: gruu, sent: this.ua.serverNow(), seconds: LIFE_S };
-          envelope = writeEnvelope(headers, operationNode(operation));
+          envelope = writeEnvelope(headers, operation);
           if (utf8Length(envelope) > ENVELOPE_MAX) return take({ status: 413 });
         }
         if (!this.ua.online) return;
         // Without an address of its own no answer could reach this device.
         if (envelope === undefined) return take({ status: 481 });
         again.set(ANSWER_MS, attempt);
-        void this.#deliver(envelope).then((status) => {
+        void this.#deliver(account, envelope).then((status) => {
           // The answer may overtake the status of the message that it answers.
           if (!this.#waiting.has(id) || (status >= 200 && status < 300)) return;
           if ([408, 482, 491, 500, 502, 503, 504].includes(status)) again.set(PAUSE_MS, attempt);
           else take({ status });
         });
       };
-      this.#waiting.set(id, { take });
+      this.#waiting.set(id, { account, take });
       whole.set(WHOLE_MS, () => take({ status: 0 }));
       attempt();
     });
@@ -108,9 +120,9 @@ export class ConferenceService {
     }
   }
 
-  async #deliver(envelope: string): Promise<number> {
+  async #deliver(account: string, envelope: string): Promise<number> {
     const headers = [['Expires', String(LIFE_S)]] as const;
-    const request = this.ua.outline('MESSAGE', uriOf(this.account), { headers, type: `${SOAP_TYPE}; charset=utf-8`, body: envelope });
+    const request = this.ua.outline('MESSAGE', uriOf(account), { headers, type: `${SOAP_TYPE}; charset=utf-8`, body: envelope });
     const response = await this.ua.send(request).response;
     // Without a connection it goes again with the next one.
     return response instanceof LocalResponse && !this.ua.online ? 200 : response.status;

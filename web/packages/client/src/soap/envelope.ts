@@ -7,6 +7,7 @@ const SOAP = 'http://schemas.xmlsoap.org/soap/envelope/';
 const WSA = 'http://www.w3.org/2005/08/addressing';
 export const CONFERENCE = 'urn:convoke:conference:1';
 export const REPORT = 'urn:convoke:report:1';
+export const VIDEO = 'urn:convoke:video:1';
 /** Largest envelope that the service reads, in bytes. */
 export const ENVELOPE_MAX = 64 * 1024;
 
@@ -28,16 +29,17 @@ export interface Envelope {
   readonly body: XmlElement;
 }
 
-/** Writes a request; `operation` is its element, `c:name` with its content. */
+/** Writes a request; `operation` is its element with its content: `c:name`, or `v:name` of the video services. */
 export function writeEnvelope(headers: RequestHeaders, operation: XmlNode): string {
   const [name] = operation;
+  const isVideo = name.startsWith('v:');
   return `<?xml version="1.0" encoding="UTF-8"?>${writeXml([
     's:Envelope',
     [
       [
         's:Header',
         [
-          ['a:Action', `${CONFERENCE}/${name.replace('c:', '')}`],
+          ['a:Action', `${isVideo ? VIDEO : CONFERENCE}/${name.slice(2)}`],
           ['a:MessageID', headers.id],
           ['a:ReplyTo', [['a:Address', headers.replyTo]]],
           [
@@ -51,7 +53,7 @@ export function writeEnvelope(headers: RequestHeaders, operation: XmlNode): stri
       ],
       ['s:Body', [operation]],
     ],
-    { 'xmlns:s': SOAP, 'xmlns:a': WSA, 'xmlns:c': CONFERENCE },
+    { 'xmlns:s': SOAP, 'xmlns:a': WSA, 'xmlns:c': CONFERENCE, 'xmlns:v': isVideo ? VIDEO : undefined },
   ])}`;
 }
 

@@ -31,12 +31,15 @@ import type {
   Place,
   Problem,
   Role,
+  ShownPicture,
 } from './types.js';
 
 /** How long a removal can be taken back. */
 const UNDO_MS = 8_000;
 /** The key to talk was let go: others see it as muted only now, so that two words in a row make no noise of marks. */
 const PUSH_ENDS_MS = 300;
+
+const NOTHING: readonly ShownPicture[] = [];
 
 export interface BoardParts {
   readonly core: Core;
@@ -473,6 +476,7 @@ export class BoardModel extends State<BoardState> implements Board {
       talking: one.talking && isIn(state),
       silent: one.silent,
       hand,
+      shows: isIn(state) ? one.pictures : NOTHING,
       actions: over ? new Set() : rowActions({ role: one.role, muted: one.muted, hand, state, person }, role, locked),
       changedAt: one.changedAt,
       pending: this.#pending.get(one.id),

@@ -396,6 +396,7 @@ export class ChatModel extends State<ChatState> implements Chat {
       at: record.at,
       state: record.state,
       in: record.in,
+      video: record.video,
       note: record.note,
       since: record.since,
       problem: record.problem,

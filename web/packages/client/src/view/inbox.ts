@@ -49,11 +49,11 @@ export function receive(core: Core, line: Line, request: SipRequest, respond: Re
   respond(200, 'OK');
 }
 
-/** An envelope: only the conference service's is believed. */
+/** An envelope: the conference service's is believed, and that of whoever was asked something. */
 function service(line: Line, from: string, body: string): void {
-  if (from.toLowerCase() !== line.service.account.toLowerCase()) return;
   const envelope = readEnvelope(body);
-  if (!envelope || line.service.take(envelope.relatesTo, envelope.body)) return;
+  if (!envelope || line.service.take(from, envelope.relatesTo, envelope.body)) return;
+  if (from.toLowerCase() !== line.service.account.toLowerCase()) return;
   for (const { conference, end } of readReport(envelope.body) ?? []) {
     if (end) line.followed.ended(conference, end);
   }

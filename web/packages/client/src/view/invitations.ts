@@ -23,6 +23,7 @@ export interface InvitationRecord {
   /** By this device's clock. */
   readonly expiresAt: number;
   readonly in: readonly string[];
+  readonly video: boolean;
   readonly state: InvitationState;
   readonly note?: string;
   readonly since?: number;
@@ -62,7 +63,10 @@ export class Invitations {
   }
 
   /** Takes one that was sent or came, now or as history tells. Known ones stay as they are. */
-  take(body: InvitationBody, from: string, to: string, at: number): InvitationRecord {
+  take(body: InvitationBody, sender: string, to: string, at: number): InvitationRecord {
+    const allocator = this.#core.me?.video?.allocator;
+    // The allocator invites for whoever asked it; nobody else speaks for others.
+    const from = allocator && sender.toLowerCase() === allocator.toLowerCase() ? body.from.user.toLowerCase() : sender;
     const known = this.#all.get(body.id);
     // An id of somebody else's invitation is no way to change it.
     if (known) return known;
@@ -83,6 +87,7 @@ export class Invitations {
       at,
       expiresAt,
       in: body.in,
+      video: body.video ?? false,
       state: live ? 'ringing' : mine ? 'over' : 'missed',
     };
     this.#all.set(body.id, record);

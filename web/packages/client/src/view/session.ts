@@ -199,7 +199,8 @@ export class SessionModel extends State<SessionState> implements Session {
     const domain = row.domain ?? me.user.split('@')[1] ?? '';
     const user = account(me.user, domain);
     const name = me.name || (user.split('@')[0] ?? user);
-    this.#start({ user, name, initials: initialsOf(name), domain, language: me.language }, instance, row.sip ?? '/sip');
+    const video = row.video ? { video: { allocator: row.video.allocator ?? undefined } } : {};
+    this.#start({ user, name, initials: initialsOf(name), domain, language: me.language, ...video }, instance, row.sip ?? '/sip');
     return true;
   }
 

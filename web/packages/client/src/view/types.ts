@@ -68,6 +68,12 @@ export type ProblemCode =
   | 'device-lost'
   /** Sound could not be set up. */
   | 'no-sound'
+  /** No camera, or the use of it was refused; or no screen was chosen. */
+  | 'no-camera'
+  | 'camera-refused'
+  | 'screen-refused'
+  /** Pictures could not be set up; `detail` holds the server's words. */
+  | 'no-picture'
   /** What was typed is not understood. */
   | 'not-understood'
   /** A fault that is ours. */
@@ -99,6 +105,8 @@ export interface Me {
   readonly domain: string;
   /** `en`, `de`. */
   readonly language: string;
+  /** The server has a place for pictures; `allocator` is the account that is asked for video conferences, where there is one. */
+  readonly video?: { readonly allocator?: string };
 }
 
 export interface SessionState {
@@ -309,6 +317,8 @@ export interface InvitationItem {
   readonly state: InvitationState;
   /** Names of those who are in, as far as known. */
   readonly in: readonly string[];
+  /** It is a video conference. */
+  readonly video: boolean;
   /** What was said with a Decline. */
   readonly note?: string;
   /** When the conference began, if known. */
@@ -404,6 +414,8 @@ export interface LiveConference {
   readonly count: number;
   /** Name of one who talks. */
   readonly talking?: string;
+  /** Somebody shows a picture. */
+  readonly video: boolean;
   /** When it began. */
   readonly since: number;
   /** I own it. */
@@ -434,6 +446,8 @@ export interface Invitation {
   readonly from: Person;
   /** Names of those who are in, kept up to date. */
   readonly in: readonly string[];
+  /** It is a video conference. */
+  readonly video: boolean;
   readonly at: number;
   readonly expiresAt: number;
   /** Labels of my telephones that ring too. */
@@ -588,6 +602,13 @@ export interface Hand {
   readonly since: number;
 }
 
+/** A picture that somebody shows. */
+export interface ShownPicture {
+  readonly label: string;
+  /** A screen, not a camera. */
+  readonly slides: boolean;
+}
+
 /** One participant. */
 export interface BoardRow {
   /** Stable from composer to board, and over redials. */
@@ -614,6 +635,8 @@ export interface BoardRow {
   /** No sound arrives from them. */
   readonly silent: boolean;
   readonly hand?: Hand;
+  /** What they let others see, for those who can. */
+  readonly shows: readonly ShownPicture[];
   readonly actions: ReadonlySet<BoardAction>;
   /** When something of this row last changed (except talking); for the highlight. */
   readonly changedAt: number;
@@ -710,6 +733,70 @@ export interface Board extends Store<BoardState> {
   dismiss(): void;
 }
 
+// --------------------------------------------------------------------------------------------------------------- pictures
+
+export type OwnPictureStatus =
+  | 'off'
+  /** The browser asks. */
+  | 'asking'
+  | 'connecting'
+  /** Others can see it. */
+  | 'up'
+  /** It is being set up again. */
+  | 'reconnecting';
+
+/** My camera, or my screen. */
+export interface OwnPicture {
+  readonly status: OwnPictureStatus;
+  /** What others see, for whoever draws it: a browser's `MediaStream`. */
+  readonly stream?: unknown;
+  /** Why it could not be shown, or was ended; the call goes on without. */
+  readonly problem?: Problem;
+}
+
+/** A picture of somebody else. */
+export interface SeenPicture {
+  /** As on the row of who shows it. */
+  readonly label: string;
+  readonly participant: string;
+  readonly slides: boolean;
+  /** For whoever draws it: a browser's `MediaStream`. */
+  readonly stream: unknown;
+}
+
+export type WatchStatus =
+  /** I am not in a conference with this window, or nothing of it is looked at. */
+  | 'off'
+  /** Nobody else shows anything. */
+  | 'nobody'
+  | 'connecting'
+  | 'up'
+  /** It is being set up again; what is shown may stand still. */
+  | 'reconnecting';
+
+export interface PicturesState {
+  /** The conference that I am in with this window. */
+  readonly conference?: string;
+  readonly camera: OwnPicture;
+  readonly screen: OwnPicture;
+  readonly watch: WatchStatus;
+  /** Why others cannot be seen. */
+  readonly problem?: Problem;
+  readonly seen: readonly SeenPicture[];
+}
+
+/** Pictures of the conference that I am in with this window. They end with my own call. */
+export interface Pictures extends Store<PicturesState> {
+  /** Shows my camera, or no longer. True when others can see it (or not any more). */
+  showCamera(on: boolean): Promise<boolean>;
+  /** Shows a screen or a window, which the browser asks for, or no longer. */
+  shareScreen(on: boolean): Promise<boolean>;
+  /** Others are wanted to be seen as long as somebody looks. Returns the way to stop. */
+  look(): () => void;
+  /** Clears the problems. */
+  dismiss(): void;
+}
+
 // ------------------------------------------------------------------------------------------- my telephones and past calls
 
 /** A telephone of mine. */
@@ -799,6 +886,12 @@ export interface Convoke {
   readonly conferences: Conferences;
   readonly telephones: Telephones;
   readonly calls: Calls;
+  /** Loads what pictures need, once; undefined where the platform has no pictures. Rejects when it cannot be loaded: ask again then. */
+  pictures(): Promise<Pictures | undefined>;
+  /**
+   * Asks the allocator for a video conference with these people, and comes in with this window. Only where `me.video.allocator` is told.
+   */
+  videoCall(people: readonly (Person | string)[], title?: string): Promise<VideoCall>;
   /** For notifications, sounds and screen readers: things that happen once. Returns the way to stop. */
   onNotice(listener: (notice: Notice) => void): () => void;
   /**
@@ -806,6 +899,15 @@ export interface Convoke {
    * reload `session.resume()` comes back into it.
    */
   close(): void;
+}
+
+/** What became of a video conference that was asked for. */
+export interface VideoCall {
+  /** Absent: there is none. */
+  readonly conference?: string;
+  /** Who cannot take part, and why in the server's words. */
+  readonly without: readonly { readonly name: string; readonly words: string }[];
+  readonly problem?: Problem;
 }
 
 /** Something happened that deserves a sound, a notification or an announcement. */
