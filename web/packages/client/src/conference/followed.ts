@@ -10,7 +10,7 @@ import type { ConferenceService } from '../soap/client.js';
 import { State, same } from '../util/store.js';
 import { Alarm } from '../util/timer.js';
 import { CONFERENCE_INFO, EventState } from './event.js';
-import { type End, isIn, type Participant, type Snapshot } from './model.js';
+import { type End, isIn, isLive, type Leg, type Participant, type Snapshot } from './model.js';
 
 /** A participant with the times by this device's clock. */
 export interface Seen extends Participant {
@@ -115,12 +115,12 @@ export class Followed extends State<FollowedState> {
   ended(end: End | undefined): void {
     const state = this.get();
     const endedAt = state.endedAt ?? this.#ua.platform.now();
-    const participants = state.participants.map((one) => (one.talking ? { ...one, talking: false } : one));
+    const participants = gone(state.participants, endedAt);
     this.set({
       phase: 'ended',
       endedAt,
       end: state.end ?? end,
-      participants: same(participants, state.participants) ? state.participants : participants,
+      participants,
     });
     this.#subscription.stop();
     this.#times.clear();
@@ -170,13 +170,14 @@ export class Followed extends State<FollowedState> {
       return was && same(was, next) ? was : next;
     });
     const started = snapshot.started === undefined ? undefined : this.#ua.localTime(snapshot.started);
-    const unchanged = seen.length === before.participants.length && seen.every((one, at) => one === before.participants[at]);
+    const shown = before.phase === 'ended' ? gone(seen, before.endedAt ?? now) : seen;
+    const unchanged = shown.length === before.participants.length && shown.every((one, at) => one === before.participants[at]);
     this.set({
       title: snapshot.title || before.title,
       phase: before.phase === 'ended' ? 'ended' : snapshot.phase,
       locked: snapshot.locked,
       startedAt: started ?? (before.known ? before.startedAt : this.#earliest(seen)),
-      participants: unchanged ? before.participants : seen,
+      participants: unchanged ? before.participants : shown,
       known: true,
     });
     if (unsure && !this.#times.armed) this.#times.set(TIMES_AFTER_MS, () => void this.#askTimes());
@@ -246,6 +247,17 @@ export class Followed extends State<FollowedState> {
 function plain(seen: Seen): Participant {
   const { since: _, changedAt: __, handSince: ___, ...participant } = seen;
   return participant;
+}
+
+/** Nobody is in, or called, any more: the last documents of a conference need not tell of each leg how it ended. */
+function gone(participants: readonly Seen[], at: number): readonly Seen[] {
+  const left = participants.map((one): Seen => {
+    const { leg } = one;
+    if (!isLive(leg?.state) && !one.talking && !one.hand) return one;
+    const over: Leg | undefined = leg && isLive(leg.state) ? { ...leg, state: 'left', reason: 'conference-ended', words: undefined } : leg;
+    return { ...one, leg: over, talking: false, silent: false, hand: undefined, since: over === leg ? one.since : at };
+  });
+  return left.every((one, index) => one === participants[index]) ? participants : left;
 }
 
 /** All that are followed, each once. */

@@ -406,13 +406,14 @@ export class BoardModel extends State<BoardState> implements Board {
     // A mute that is gone was lifted by somebody.
     if (mine && !mine.muted) this.#mutedByModerator = false;
     this.#watch(told.participants);
-    for (const row of me ? [...rows, me] : rows) this.#announce(row);
+    for (const row of me ? [...rows, me] : rows) this.#announce(row, told.phase === 'ended');
   }
 
-  #announce(row: BoardRow): void {
+  /** `over`: that it has ended says it of all of them. */
+  #announce(row: BoardRow, over: boolean): void {
     const before = this.#states.get(row.participant);
     this.#states.set(row.participant, row.state);
-    if (before !== undefined && before !== row.state) this.#parts.core.notice({ kind: 'row', conference: this.id, row, before });
+    if (!over && before !== undefined && before !== row.state) this.#parts.core.notice({ kind: 'row', conference: this.id, row, before });
   }
 
   /** The presence of those on the board is followed. */
