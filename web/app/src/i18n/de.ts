@@ -258,7 +258,7 @@ export const de: Words = {
     noticeEmail: 'E-Mail erkannt',
     leftOut: {
       unknown: (text) => `${text}: niemand dieses Namens ist bekannt.`,
-      'no-number': (text) => `${text}: keine Nummer vorhanden.`,
+      'no-number': (text) => `${text}: hier ist keine Nummer bekannt.`,
       already: (text) => `${text} steht schon auf der Liste.`,
       limit: (text) => `${text}: die Konferenz ist voll.`,
     },
@@ -580,3 +580,13 @@ export const de: Words = {
     internal: { what: 'Hier ging etwas schief.', todo: 'Versuchen Sie es noch einmal; bleibt es so, laden Sie die Seite neu.' },
   },
 };
+  refusedOne: 'Eine der Nummern',
+  refused: {
+    emergency: (number) => `${number} ist eine Notrufnummer: Wählen Sie sie an Ihrem eigenen Telefon.`,
+    abroad: (number) => `${number} liegt im Ausland, und dorthin ruft dieser Server nicht an.`,
+    premium: (number) => `${number} ist eine Mehrwertnummer oder ähnliches; die ruft dieser Server nicht an.`,
+    'no-route': (number) => `${number} ist nicht zu erreichen: Keine Leitung dieses Servers führt dorthin.`,
+    national: (number) => `${number} fehlt das Land: Beginnen Sie mit + und der Landesvorwahl.`,
+    'no-number': (number) => `${number} ist keine Telefonnummer.`,
+    other: (number) => `${number} darf nicht angerufen werden.`,
+  },

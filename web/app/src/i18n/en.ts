@@ -271,7 +271,7 @@ export const en = {
     noticeEmail: 'Recognised an e-mail',
     leftOut: {
       unknown: (text: string) => `${text}: nobody of this name is known.`,
-      'no-number': (text: string) => `${text}: there is no number.`,
+      'no-number': (text: string) => `${text}: no number is known here.`,
       already: (text: string) => `${text} is on the list already.`,
       limit: (text: string) => `${text}: the conference is full.`,
     },
@@ -590,3 +590,14 @@ export const en = {
 
 /** What every language has. */
 export type Words = typeof en;
+  /** Which number is refused where it is not known. */
+  refusedOne: 'One of the numbers',
+  refused: {
+    emergency: (number: string) => `${number} is an emergency number: call it from a telephone of your own.`,
+    abroad: (number: string) => `${number} is abroad, and this server does not call there.`,
+    premium: (number: string) => `${number} is a premium or similar number, which this server does not call.`,
+    'no-route': (number: string) => `${number} cannot be called: no line of this server leads there.`,
+    national: (number: string) => `${number} lacks its country: begin it with a + and the country.`,
+    'no-number': (number: string) => `${number} is not a telephone number.`,
+    other: (number: string) => `${number} may not be called.`,
+  } satisfies Record<WhyRefused, (number: string) => string>,

@@ -13,8 +13,8 @@ import { myPlaces, rememberPlace } from './composer.js';
 import { type Core, initialsOf, type Line, titleOf } from './core.js';
 import type { MyCall } from './my-call.js';
 import type { MyMute } from './my-mute.js';
-import { BROWSER, type PeopleModel } from './people.js';
-import { partyOf, placeFrom, placeNamed, usualPlace, withPlace } from './places.js';
+import { BROWSER, digitsOf, type PeopleModel } from './people.js';
+import { isNamed, partyOf, placeFrom, placeNamed, usualPlace, withPlace } from './places.js';
 import { resolvePeople } from './resolve.js';
 import type { TelephonesModel } from './telephones.js';
 import type {
@@ -144,6 +144,12 @@ export class BoardModel extends State<BoardState> implements Board {
     return this.#done(outcome);
   }
 
+    if (!isNamed(undo.person)) {
+      // Only who put them there could.
+      this.set({ notice: { added: [], leftOut: [{ text: undo.name, why: 'no-number' }], unsure: [] } });
+      this.#show();
+      return false;
+    }
   giveFloor(participant: string): Promise<boolean> {
     return this.#one('giveFloor', 'give-floor', participant);
   }
@@ -451,12 +457,14 @@ export class BoardModel extends State<BoardState> implements Board {
 
   #row(one: Seen, keys: Set<string>, role: Role, locked: boolean, over: boolean): BoardRow {
     const person = this.#person(one);
-    const now = placeNamed(one.place, person.places);
+    const now = this.#placeOf(one, person);
     const place = this.#places.get(one.id) ?? now;
     const state = one.leg?.state ?? 'queued';
     // One account may stand on a roster twice.
     const key = keys.has(person.id) ? `participant:${one.id}` : person.id;
     keys.add(key);
+    const asked = this.#parts.commands.outside.of(this.id, one.id);
+    if (asked) return this.#parts.people.outside(asked.number, asked.name);
     const hand = one.hand && { position: one.hand.position, since: one.handSince };
     const row: BoardRow = {
       key,
@@ -472,6 +480,14 @@ export class BoardModel extends State<BoardState> implements Board {
       reasonWords: one.leg?.words,
       muted: one.muted,
       talking: one.talking && isIn(state),
+  /** Where somebody is called: of a number the roster tells the end alone, and whoever asked for it knows the whole. */
+  #placeOf(one: Seen, person: Person): Place {
+    const told = placeNamed(one.place, person.places);
+    const asked = one.user || told.kind !== 'number' ? undefined : this.#parts.commands.outside.of(this.id, one.id);
+    const digits = asked && digitsOf(asked.number);
+    return person.places.find((place) => place.number && digitsOf(place.number) === digits) ?? told;
+  }
+
       silent: one.silent,
       hand,
       actions: over ? new Set() : rowActions({ role: one.role, muted: one.muted, hand, state, person }, role, locked),

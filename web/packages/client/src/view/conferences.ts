@@ -97,10 +97,8 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     // In one step: nothing shall look as if there were neither.
     this.set({ composer, board: this.#board });
     if (over) this.#show();
-    void (async () => {
-      for (const one of people)
-        await composer.add(typeof one === 'string' && one.includes('@') && !/[\s,;<>]/.test(one) ? this.#byAccount(one) : one);
-    })();
+    const account = (text: string) => text.includes('@') && !/[\s,;<>]/.test(text);
+    void composer.addAll(people.map((one) => (typeof one === 'string' && account(one) ? this.#people.person(one) : one)));
     return composer;
   }
 
@@ -182,10 +180,6 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     const { line } = this.#core;
     if (!line) throw new Error('nobody is signed in');
     return line;
-  }
-
-  #byAccount(user: string): Person {
-    return this.#people.person(user);
   }
 
   #listen(): void {

@@ -110,15 +110,22 @@ export class PeopleModel extends State<PeopleState> implements People {
 
   /** Somebody who is only a number; the contact with this number if there is one. */
   number(number: string, name = ''): Person {
-    const digits = number.replace(/[^+0-9]/g, '');
+    const digits = digitsOf(number);
     for (const contact of this.get().contacts) {
-      if (contact.places.some((place) => place.number?.replace(/[^+0-9]/g, '') === digits)) return contact;
+      if (contact.places.some((place) => place.number && digitsOf(place.number) === digits)) return contact;
     }
     const id = `number:${digits}`;
-    if (!this.#known.has(id)) {
-      const place = { label: number, kind: 'number', number: digits };
-      this.#know(id, { name: name || number, places: [], numbers: [place], favourite: false, contact: false });
-    }
+    if (!this.#known.has(id)) this.#know(id, alone(number, name));
+    return this.person(id);
+  }
+
+  /** Somebody who was called at a number and has no account here, also where a contact with an account has the number too. */
+  outside(number: string, name: string): Person {
+    const found = this.number(number, name);
+    if (!found.user) return found;
+    const digits = digitsOf(number);
+    const id = `number:${digits}`;
+    if (!this.#known.has(id)) this.#know(id, alone(number, name));
     return this.person(id);
   }
 
@@ -416,6 +423,17 @@ function placesOf(known: Known | undefined, user: boolean): Place[] {
   }
   if (user) places.push(BROWSER);
   return places;
+/** A number without the marks that people write in it. */
+export function digitsOf(number: string): string {
+  return number.replace(/[^+0-9]/g, '');
+}
+
+/** Nothing is known but the number. */
+function alone(number: string, name: string): Known {
+  const place = { label: number, kind: 'number', number: digitsOf(number) };
+  return { name: name || number, places: [], numbers: [place], favourite: false, contact: false };
+}
+
 }
 
 /** Of the kinds that the server knows. */
