@@ -112,9 +112,13 @@ export class BoardModel extends State<BoardState> implements Board {
     return this.#call('connect', participant);
   }
 
-  redial(participant: string, place?: Place | string): Promise<boolean> {
-    if (place !== undefined && !this.#choose(participant, place)) return Promise.resolve(false);
-    return this.#call('redial', participant);
+  async redial(participant: string, place?: Place | string): Promise<boolean> {
+    if (place === undefined) return this.#call('redial', participant);
+    const before = this.#places.get(participant);
+    if (!this.#choose(participant, place)) return false;
+    const done = await this.#call('redial', participant);
+    if (!done) this.#unchoose(participant, before);
+    return done;
   }
 
   disconnect(participant: string): Promise<boolean> {
@@ -140,16 +144,16 @@ export class BoardModel extends State<BoardState> implements Board {
     if (!undo) return false;
     this.#undo = undefined;
     this.#undoEnds.clear();
-    const outcome = await this.#addParties([{ person: undo.person, place: undo.place }]);
-    return this.#done(outcome);
-  }
-
     if (!isNamed(undo.person)) {
       // Only who put them there could.
       this.set({ notice: { added: [], leftOut: [{ text: undo.name, why: 'no-number' }], unsure: [] } });
       this.#show();
       return false;
     }
+    const outcome = await this.#addParties([{ person: undo.person, place: undo.place }]);
+    return this.#done(outcome);
+  }
+
   giveFloor(participant: string): Promise<boolean> {
     return this.#one('giveFloor', 'give-floor', participant);
   }
@@ -252,16 +256,28 @@ export class BoardModel extends State<BoardState> implements Board {
     const chosen = placeFrom(place);
     if (!chosen) return this.#refuse(problem('not-understood'));
     const me = this.get().me;
-    rememberPlace(this.#parts.core, chosen);
-    if (!me || chosen.kind === 'browser') return this.join();
-    this.#choose(me.participant, chosen);
-    // The service moves me there; nothing has to end first.
-    return this.#call('redial', me.participant, false);
+    let done: boolean;
+    if (!me || chosen.kind === 'browser') done = await this.join();
+    else {
+      this.#choose(me.participant, chosen);
+      // The service moves me there; nothing has to end first.
+      done = await this.#call('redial', me.participant, false);
+      // I am where I was, and the menu says so.
+      if (!done) this.#unchoose(me.participant, undefined);
+    }
+    if (done) rememberPlace(this.#parts.core, chosen);
+    return done;
   }
 
   async join(): Promise<boolean> {
     const why = await this.#parts.join(this.id);
-    return why ? this.#refuse(why) : true;
+    if (why) return this.#refuse(why);
+    // What did not work before does not matter here any more.
+    const { me } = this.get();
+    if (me) this.#problems.delete(me.participant);
+    this.set({ problem: undefined });
+    this.#show();
+    return true;
   }
 
   async leave(): Promise<boolean> {
@@ -366,6 +382,13 @@ export class BoardModel extends State<BoardState> implements Board {
     return true;
   }
 
+  /** A place that was refused is not where they are called next. */
+  #unchoose(participant: string, before: Place | undefined): void {
+    if (before) this.#places.set(participant, before);
+    else this.#places.delete(participant);
+    this.#show();
+  }
+
   #find(participant: string): BoardRow | undefined {
     const me = this.get().me;
     return me?.participant === participant ? me : this.#rows.get(participant);
@@ -440,6 +463,8 @@ export class BoardModel extends State<BoardState> implements Board {
       this.#parts.people.hint(one.user, one.name);
       return this.#parts.people.person(one.user);
     }
+    const asked = this.#parts.commands.outside.of(this.id, one.id);
+    if (asked) return this.#parts.people.outside(asked.number, asked.name);
     const known = this.#strangers.get(one.id);
     if (known?.name === one.name) return known;
     const person: Person = {
@@ -455,6 +480,14 @@ export class BoardModel extends State<BoardState> implements Board {
     return person;
   }
 
+  /** Where somebody is called: of a number the roster tells the end alone, and whoever asked for it knows the whole. */
+  #placeOf(one: Seen, person: Person): Place {
+    const told = placeNamed(one.place, person.places);
+    const asked = one.user || told.kind !== 'number' ? undefined : this.#parts.commands.outside.of(this.id, one.id);
+    const digits = asked && digitsOf(asked.number);
+    return person.places.find((place) => place.number && digitsOf(place.number) === digits) ?? told;
+  }
+
   #row(one: Seen, keys: Set<string>, role: Role, locked: boolean, over: boolean): BoardRow {
     const person = this.#person(one);
     const now = this.#placeOf(one, person);
@@ -463,8 +496,6 @@ export class BoardModel extends State<BoardState> implements Board {
     // One account may stand on a roster twice.
     const key = keys.has(person.id) ? `participant:${one.id}` : person.id;
     keys.add(key);
-    const asked = this.#parts.commands.outside.of(this.id, one.id);
-    if (asked) return this.#parts.people.outside(asked.number, asked.name);
     const hand = one.hand && { position: one.hand.position, since: one.handSince };
     const row: BoardRow = {
       key,
@@ -480,14 +511,6 @@ export class BoardModel extends State<BoardState> implements Board {
       reasonWords: one.leg?.words,
       muted: one.muted,
       talking: one.talking && isIn(state),
-  /** Where somebody is called: of a number the roster tells the end alone, and whoever asked for it knows the whole. */
-  #placeOf(one: Seen, person: Person): Place {
-    const told = placeNamed(one.place, person.places);
-    const asked = one.user || told.kind !== 'number' ? undefined : this.#parts.commands.outside.of(this.id, one.id);
-    const digits = asked && digitsOf(asked.number);
-    return person.places.find((place) => place.number && digitsOf(place.number) === digits) ?? told;
-  }
-
       silent: one.silent,
       hand,
       actions: over ? new Set() : rowActions({ role: one.role, muted: one.muted, hand, state, person }, role, locked),
