@@ -52,3 +52,38 @@ describe('a board that is over', () => {
     expect(names(open.get().groups.left)).toEqual(['Bob Keller', 'Carol Diaz']);
   });
 });
+
+describe('the clock of a conference', () => {
+  it('counts from its record, whoever came and went since', async () => {
+    const began = Date.now() - 600_000;
+    const { world, focus } = await ready({
+      before: (world, focus) => {
+        people(world, focus);
+        // Whoever is in came later than it began.
+        for (const one of focus.people) one.since = Date.now() - 5_000;
+        world.rest.routes.set('GET /me/calls', () => ({
+          calls: [{ conference: 'c1', title: '', startedBy: ALICE, startedAt: began, durationMs: 0, missed: false, people: [] }],
+        }));
+      },
+    });
+    const open = world.convoke.conferences.openBoard('c1');
+    await settle(1_000);
+    expect(open.get().startedAt).toBe(began);
+    expect(world.convoke.conferences.get().live).toMatchObject([{ id: 'c1', since: began }]);
+    focus.set('Carol Diaz', { state: 'joined' });
+    await settle(1_000);
+    expect(open.get().startedAt).toBe(began);
+  });
+
+  it('learns the record of one that has only begun', async () => {
+    const { world, focus } = await ready();
+    const began = Date.now() - 40_000;
+    world.rest.routes.set('GET /me/calls', () => ({
+      calls: [{ conference: 'c1', title: '', startedBy: BOB, startedAt: began, durationMs: 0, missed: false, people: [] }],
+    }));
+    people(world, focus);
+    const open = world.convoke.conferences.openBoard('c1');
+    await settle(3_000);
+    expect(open.get().startedAt).toBe(began);
+  });
+});

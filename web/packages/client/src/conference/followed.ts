@@ -50,6 +50,8 @@ export class Followed extends State<FollowedState> {
   #holders = 0;
   #asking = false;
   #learning = false;
+  /** When it began, as its record tells; a document need not. */
+  #began: number | undefined;
   /** The version of what is shown. */
   #shown = 0;
 
@@ -109,6 +111,13 @@ export class Followed extends State<FollowedState> {
     else if (!known || snapshot.version > this.#shown || snapshot.phase === 'ended') this.#show(snapshot, known);
     if (whole) this.#giveTimes(snapshot);
     if (snapshot.phase === 'ended') this.ended(undefined);
+  }
+
+  /** When it began by its record, in this device's time: the same for all windows, and after a reload. */
+  began(at: number): void {
+    if (this.#began === at) return;
+    this.#began = at;
+    this.set({ startedAt: at });
   }
 
   /** It is over. */
@@ -176,7 +185,7 @@ export class Followed extends State<FollowedState> {
       title: snapshot.title || before.title,
       phase: before.phase === 'ended' ? 'ended' : snapshot.phase,
       locked: snapshot.locked,
-      startedAt: started ?? (before.known ? before.startedAt : this.#earliest(seen)),
+      startedAt: started ?? this.#began ?? (before.known ? before.startedAt : this.#earliest(seen)),
       participants: unchanged ? before.participants : shown,
       known: true,
     });
@@ -198,10 +207,10 @@ export class Followed extends State<FollowedState> {
 
   /** Sets the times of legs that are still where the service saw them. */
   #giveTimes(snapshot: Snapshot): void {
-    const told = new Map(snapshot.participants.map((one) => [one.id, one]));
+    const legs = new Map(snapshot.participants.map((one) => [one.id, one]));
     const before = this.get();
     const participants = before.participants.map((one): Seen => {
-      const of = told.get(one.id);
+      const of = legs.get(one.id);
       if (!of) return one;
       const fits = of.leg?.since !== undefined && of.leg.id === one.leg?.id && of.leg.state === one.leg.state;
       const since = fits && of.leg?.since !== undefined ? this.#ua.localTime(of.leg.since) : one.since;
@@ -210,7 +219,8 @@ export class Followed extends State<FollowedState> {
       const changed = Math.abs(since - one.since) > 500 || Math.abs(handSince - one.handSince) > 500;
       return changed ? { ...one, since, handSince } : one;
     });
-    const started = snapshot.started === undefined ? this.#earliest(participants) : this.#ua.localTime(snapshot.started);
+    const told = snapshot.started === undefined ? undefined : this.#ua.localTime(snapshot.started);
+    const started = told ?? this.#began ?? this.#earliest(participants);
     const unchanged = participants.every((one, at) => one === before.participants[at]);
     this.set({ participants: unchanged ? before.participants : participants, startedAt: started });
   }

@@ -39,7 +39,7 @@ const LIST_EVERY_MS = 60_000;
 const LIST_SOON_MS = 300;
 /** So long the focus may say that my leg is over while the call still holds. */
 const LEG_OVER_MS = 3_000;
-/** Records are written when a conference is over. */
+/** Records are written when a conference begins, and when it is over. */
 const RECORDS_AFTER_MS = 1_500;
 
 interface Attached {
@@ -47,6 +47,8 @@ interface Attached {
   readonly forget: () => void;
   over: boolean;
 }
+  /** Its record was looked for. */
+  recorded: boolean;
 
 export class ConferencesModel extends State<ConferencesState> implements Conferences {
   readonly #core: Core;
@@ -255,7 +257,7 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
         unsubscribe();
         release();
       };
-      this.#attached.set(id, { followed, forget, over: followed.over });
+      this.#attached.set(id, { followed, forget, over: followed.over, recorded: false });
     }
     return followed;
   }
@@ -292,6 +294,12 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
   /** A conference is over: nobody comes back to it after a reload, and a board that never had anybody on it says nothing. */
   #gone(line: Line, followed: Followed): void {
     const { id, participants } = followed.get();
+    if (attached && !attached.recorded && followed.get().known) {
+      attached.recorded = true;
+      const record = this.#calls.of(id);
+      if (record) followed.began(record.at);
+      else if (!this.#records.armed) this.#records.set(RECORDS_AFTER_MS, () => void this.#calls.load());
+    }
     if (this.#board?.id === id) {
       this.#core.platform.tab?.remove(line.key('board'));
       if (participants.length === 0) this.closeBoard();
