@@ -32,6 +32,8 @@ export class ChatsModel extends State<ChatsState> implements Chats {
   readonly #parts: ChatParts;
   #drafts: Record<string, string> = {};
   #seen: string[] = [];
+  /** Invitations whose answer was told to the server. */
+  readonly #answered = new Set<string>();
   #unwatch: (() => void)[] = [];
   #unwatchList = () => {};
 
@@ -167,7 +169,7 @@ export class ChatsModel extends State<ChatsState> implements Chats {
       const body = readInvitation(message.body);
       const me = this.#core.line?.user ?? '';
       if (body && 'answer' in body) this.#invitations.answer(body, user);
-      else if (body) this.#invitations.take(body, user, me, message.at);
+      else if (body) this.#invitations.take(body, user, me, message.at, message.serverId);
       return;
     }
     this.#people.hint(user, displayName(message), true);
@@ -190,12 +192,21 @@ export class ChatsModel extends State<ChatsState> implements Chats {
     const user = (record.mine ? record.to : record.from).toLowerCase();
     this.#chats.get(user)?.invitation(record);
     const known = this.#summaries.get(user);
+    this.#tellSeen(user, record);
     if ((known?.at ?? 0) < record.at)
       this.#last(user, { last: record.title, lastKind: 'invitation', lastMine: record.mine, at: record.at });
   }
 
   #tellDelivered(user: string, id: string): void {
     const ua = this.#core.line?.ua;
+  /** Whoever has answered an invitation has seen it. What is unread before it stays so, and it with that. */
+  #tellSeen(user: string, { id, mine, serverId, state }: InvitationRecord): void {
+    const answered = state === 'joined' || state === 'called' || state === 'declined';
+    if (mine || !answered || serverId === undefined || this.#answered.has(id)) return;
+    this.#answered.add(id);
+    if ((this.#summaries.get(user)?.unread ?? 0) === 0) void this.#core.api.markRead(user, serverId);
+  }
+
     if (ua) ua.send(ua.outline('MESSAGE', uriOf(user), { type: CPIM, body: wrapImdn(ua, user, id, 'delivered') }));
   }
 
@@ -286,3 +297,4 @@ export class ChatsModel extends State<ChatsState> implements Chats {
 function displayName(message: Arrived): string {
   return message.request.address('From')?.name.slice(0, 128) ?? '';
 }
+    this.#answered.clear();

@@ -16,6 +16,7 @@ import { MyCall } from './my-call.js';
 import { MyMute } from './my-mute.js';
 import { BROWSER, type PeopleModel } from './people.js';
 import { partyOf } from './places.js';
+import { standing } from './standing.js';
 import type { TelephonesModel } from './telephones.js';
 import type {
   CallLineItem,
@@ -46,9 +47,9 @@ interface Attached {
   readonly followed: Followed;
   readonly forget: () => void;
   over: boolean;
-}
   /** Its record was looked for. */
   recorded: boolean;
+}
 
 export class ConferencesModel extends State<ConferencesState> implements Conferences {
   readonly #core: Core;
@@ -210,6 +211,16 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     });
     core.session?.subscribe(show);
     this.#telephones.subscribe(show);
+    let records = this.#calls.get().list;
+    this.#calls.subscribe(() => {
+      if (records === this.#calls.get().list) return;
+      records = this.#calls.get().list;
+      for (const { followed } of this.#attached.values()) {
+        const record = this.#calls.of(followed.get().id);
+        if (record) followed.began(record.at);
+      }
+      for (const conference of this.#invitations.conferences()) this.#stand(conference);
+    });
     this.#myCall.subscribe(show);
     this.#myCall.onOver.add((conference, how) => {
       // Where the conference is over, its end says why.
@@ -283,10 +294,17 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
       if (this.#myCall.get().conference === id) this.#myCall.ended();
       this.#records.set(RECORDS_AFTER_MS, () => void this.#calls.load());
     }
+    if (attached && !attached.recorded && followed.get().known) {
+      attached.recorded = true;
+      const record = this.#calls.of(id);
+      if (record) followed.began(record.at);
+      else if (!this.#records.armed) this.#records.set(RECORDS_AFTER_MS, () => void this.#calls.load());
+    }
     const mine = this.#mine(followed);
     if (mine) this.#myMute.follow(id, mine.muted);
     this.#watchMyLeg(followed);
     for (const record of this.#invitations.ringing()) if (record.conference === id) this.#ring(record, followed);
+    this.#stand(id);
     if (followed.over) this.#gone(line, followed);
     this.#show();
   }
@@ -294,12 +312,6 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
   /** A conference is over: nobody comes back to it after a reload, and a board that never had anybody on it says nothing. */
   #gone(line: Line, followed: Followed): void {
     const { id, participants } = followed.get();
-    if (attached && !attached.recorded && followed.get().known) {
-      attached.recorded = true;
-      const record = this.#calls.of(id);
-      if (record) followed.began(record.at);
-      else if (!this.#records.armed) this.#records.set(RECORDS_AFTER_MS, () => void this.#calls.load());
-    }
     if (this.#board?.id === id) {
       this.#core.platform.tab?.remove(line.key('board'));
       if (participants.length === 0) this.closeBoard();
@@ -337,8 +349,21 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
       this.#show();
       this.#ring(record, followed);
     } else {
+      this.#stand(record.conference);
       this.#show();
       this.#tidy();
+    }
+  }
+
+  /** Where those stand who were invited into a conference. */
+  #stand(conference: string): void {
+    const records = this.#invitations.into(conference);
+    const roster = this.#attached.get(conference)?.followed.get();
+    const call = this.#calls.about(conference);
+    const newest = new Map(records.map((record) => [record.to.toLowerCase(), record]));
+    for (const record of records) {
+      const state = standing(record, roster, call, newest.get(record.to.toLowerCase()) === record);
+      if (state !== record.state) this.#invitations.set(record.id, { state });
     }
   }
 
