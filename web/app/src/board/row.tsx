@@ -7,7 +7,7 @@ import { clock, NARROW, useMedia } from '../store.ts';
 import { Chip } from '../ui/chip.tsx';
 import { DropMenu, MenuItem, MenuLine, SubMenu } from '../ui/float.tsx';
 import { Icon } from '../ui/icon.tsx';
-import { Avatar, Button, IconButton, Meter } from '../ui/parts.tsx';
+import { Avatar, Button, IconButton, Meter, problemWords } from '../ui/parts.tsx';
 import { placeIcon, usePlaceWord } from '../ui/place.tsx';
 import { PlaceMenu, PlaceWord } from './place-menu.tsx';
 import { addsToChip, chipOf, type GroupName } from './row-state.ts';
@@ -105,6 +105,7 @@ export const ComposerLine = memo(function ComposerLine({ row, onPlace, onRemove 
           next && <span className="faint t12 cut">{t.board.thenPlace(word(next).toLocaleLowerCase())}</span>
         )
       }
+      note={row.problem && <span className="badtext">{problemWords(row.problem, t).what}</span>}
       acts={
         <IconButton icon="x" label={t.board.takeOff} aria-label={t.board.takeOffNamed(row.person.name)} onClick={() => onRemove(row.key)} />
       }
@@ -368,7 +369,7 @@ const declinedSilently: ReadonlySet<string> = new Set(['The call was declined.',
 
 /** What the chip does not say; undefined when there is nothing. */
 export function noteOf(row: BoardRow, language: string, t: Words): ReactNode {
-  if (row.problem) return <span className="badtext">{t.problem[row.problem.code].what}</span>;
+  if (row.problem) return <span className="badtext">{problemWords(row.problem, t).what}</span>;
   if (row.state === 'confirming') return t.board.waitsForKey;
   if (row.state === 'joined' && row.silent && !row.muted) return t.board.noSound;
   if (row.state === 'declined' && row.reasonWords && !declinedSilently.has(row.reasonWords)) return t.quoted(row.reasonWords);

@@ -8,6 +8,7 @@ import type {
   PlaceKind,
   Presence,
   ProblemCode,
+  WhyRefused,
 } from '../model.ts';
 import type { Does } from '../phones/model.ts';
 import type { ChipState } from '../ui/chip-state.ts';

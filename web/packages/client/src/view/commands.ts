@@ -47,10 +47,10 @@ export class Commands {
       const followed = line.followed.get(conference.id, conference.title);
       followed.adopt(conference);
     }
+    if ('fault' in outcome) return { ...outcome, numbers: numbersIn(operation) };
     return outcome;
   }
 
-  /** Calls somebody on the roster at a place, also somebody who is being called elsewhere. */
   /** Remembers who is called by a number alone. */
   #numbers(operation: Operation, { id, participants }: Snapshot, before: ReadonlySet<string>): void {
     if (operation.name === 'create' || operation.name === 'add') {
@@ -62,6 +62,7 @@ export class Commands {
     }
   }
 
+  /** Calls somebody on the roster at a place, also somebody who is being called elsewhere. */
   async callAt(conference: string, participant: string, place: Place | undefined, live: boolean): Promise<Outcome> {
     if (live) {
       const ended = await this.request({ name: 'disconnect', conference, participant });
@@ -88,8 +89,8 @@ export class Commands {
   /** Looks who is due. */
   look(line: Line, followed: Followed): void {
     const { id, participants } = followed.get();
-    const expected = this.#expected.get(id);
     this.outside.see(id, participants);
+    const expected = this.#expected.get(id);
     if (!expected) return;
     if (followed.over) {
       this.#expected.delete(id);
@@ -133,6 +134,14 @@ export class Commands {
     const request = line.ua.outline('MESSAGE', uriOf(user), { headers, type: INVITATION, body });
     return (await line.ua.send(request).response).status;
   }
+}
+
+/** The numbers that an operation names. */
+function numbersIn(operation: Operation): string[] {
+  const parties = 'participants' in operation ? operation.participants : [];
+  const initiator = operation.name === 'create' ? [operation.initiator] : [];
+  const at = operation.name === 'call' ? [operation] : [];
+  return [...initiator, ...parties, ...at].flatMap(({ number }) => number ?? []);
 }
 
 function isWrongState(outcome: Outcome): boolean {

@@ -166,6 +166,8 @@ export class ComposerModel extends State<ComposerState> implements Composer {
     }
     const why = await this.#start(this, inviteOnly);
     this.set({ busy: false, problem: why });
+    // The row that it is about says it too.
+    this.#show();
     return why === undefined;
   }
 
@@ -185,14 +187,17 @@ export class ComposerModel extends State<ComposerState> implements Composer {
   }
 
   #show(): void {
+    const { problem } = this.get();
     const known = new Map(this.get().rows.map((row) => [row.key, row]));
     const rows = this.#rows.map(({ key, place: chosen }): ComposerRow => {
       const person = this.#people.person(key);
       const was = known.get(key);
       const place = chosen ?? usualPlace(person);
-      if (was && was.person === person && was.place.id === place.id) return was;
+      const refused = problem?.refused?.number;
+      const why = refused !== undefined && place.number && digitsOf(place.number) === digitsOf(refused) ? problem : undefined;
+      if (was && was.person === person && was.place.id === place.id && was.problem === why) return was;
       const places = withPlace(person.places, place);
-      return { key, person, place, places, onlyInvite: person.places.every((one) => one.kind === 'browser') };
+      return { key, person, place, places, onlyInvite: person.places.every((one) => one.kind === 'browser'), problem: why };
     });
     const mine = myPlaces(this.#core, this.#telephones);
     const remembered = recallPlace(this.#core, mine);
