@@ -262,16 +262,20 @@ export const BoardLine = memo(function BoardLine({ board, row, group, under }: B
   let acts: ReactNode;
   switch (group) {
     case 'hands':
-      acts = has('give-floor') ? (
-        <Button
-          small
-          onClick={() => act('give-floor')}
-          aria-label={t.board.named(narrow ? t.board.giveFloorShort : t.board.giveFloor, name)}
-        >
-          {narrow ? t.board.giveFloorShort : t.board.giveFloor}
-        </Button>
-      ) : (
-        meter
+      acts = (
+        <>
+          {meter}
+          {!narrow && mute}
+          {has('give-floor') && (
+            <Button
+              small
+              onClick={() => act('give-floor')}
+              aria-label={t.board.named(narrow ? t.board.giveFloorShort : t.board.giveFloor, name)}
+            >
+              {narrow ? t.board.giveFloorShort : t.board.giveFloor}
+            </Button>
+          )}
+        </>
       );
       break;
     case 'in':
@@ -304,8 +308,9 @@ export const BoardLine = memo(function BoardLine({ board, row, group, under }: B
               icon="out"
               onClick={() => act(has('redial') ? 'redial' : 'connect')}
               aria-label={t.board.named(t.board.redial, name)}
+              data-tip={t.board.redial}
             >
-              {t.board.redial}
+              <span className="calls">{t.board.redial}</span>
             </Button>
           )}
         </>
@@ -318,8 +323,9 @@ export const BoardLine = memo(function BoardLine({ board, row, group, under }: B
           icon="phone"
           onClick={() => act(has('connect') ? 'connect' : 'redial')}
           aria-label={t.board.named(t.board.connect, name)}
+          data-tip={t.board.connect}
         >
-          {t.board.connect}
+          <span className="calls">{t.board.connect}</span>
         </Button>
       );
       break;
@@ -329,7 +335,17 @@ export const BoardLine = memo(function BoardLine({ board, row, group, under }: B
     <RowFrame
       person={row.person}
       name={name}
-      mark={<RoleMark of={row.role} person={row.person} />}
+      mark={
+        <>
+          <RoleMark of={row.role} person={row.person} />
+          {row.hand && row.muted && (
+            <span className="mark">
+              <Icon name="micoff" size="s" />
+              {t.chip.muted}
+            </span>
+          )}
+        </>
+      }
       place={
         has('set-place') ? (
           <PlaceMenu
