@@ -299,7 +299,8 @@ export const de: Words = {
       }),
     keepOn: 'Weiter',
     ended: 'Beendet',
-    endedSay: (duration) => `Sie dauerte ${duration}.`,
+    // The full stop of an abbreviation is that of the sentence too.
+    endedSay: (duration) => `Sie dauerte ${duration.replace(/\.$/, '')}.`,
     endReason: {
       'by-command': 'Sie wurde für alle beendet.',
       'owner-left': 'Die Leitung ging, damit endete sie.',
@@ -587,7 +588,6 @@ export const de: Words = {
     'not-understood': { what: 'Das wurde nicht verstanden.', todo: 'Geben Sie einen Namen, eine Nummer oder eine Adresse ein.' },
     internal: { what: 'Hier ging etwas schief.', todo: 'Versuchen Sie es noch einmal; bleibt es so, laden Sie die Seite neu.' },
   },
-};
   refusedOne: 'Eine der Nummern',
   refused: {
     emergency: (number) => `${number} ist eine Notrufnummer: Wählen Sie sie an Ihrem eigenen Telefon.`,
@@ -598,3 +598,4 @@ export const de: Words = {
     'no-number': (number) => `${number} ist keine Telefonnummer.`,
     other: (number) => `${number} darf nicht angerufen werden.`,
   },
+};
