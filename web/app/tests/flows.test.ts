@@ -168,6 +168,9 @@ describe('keyboard', () => {
     await page.keyboard.press('Control+Enter');
     await page.waitForSelector('[data-screen=composer]');
     expect(await page.locator('li.row').count()).toBe(2);
+    await expect
+      .poll(() => page.evaluate(() => document.activeElement?.closest('[data-call]')?.getAttribute('aria-label')), { timeout: 5_000 })
+      .toBe('Conference board, before the call');
   });
   it('adds to the call that runs with Ctrl Enter, and never hangs it up', async () => {
     await open('board', 'live');
@@ -355,9 +358,6 @@ describe('the board', () => {
     await ask.getByRole('button', { name: 'End for all' }).click();
     await expect.poll(done).toEqual(['handOver bob@convoke.example', 'leave', 'endForAll']);
   });
-  it('stays in reach beside a list of whom to call next', async () => {
-    await open('board', 'live');
-    await page.getByRole('button', { name: 'New conference' }).click();
   it('asks an owner of others also when they sign out, and leaves no words behind', async () => {
     await open('board', 'live');
     await page.evaluate(() => {
@@ -393,6 +393,9 @@ describe('the board', () => {
     expect(await done()).toEqual(['handOver bob@convoke.example', 'signOut']);
     expect(await page.locator('[aria-live]').allTextContents()).toEqual(['', '']);
   });
+  it('stays in reach beside a list of whom to call next', async () => {
+    await open('board', 'live');
+    await page.getByRole('button', { name: 'New conference' }).click();
     await page.locator('[data-screen=composer]').waitFor();
     await page.getByRole('button', { name: /Delivery plan.*Show the board/ }).click();
     await page.locator('[data-screen=board]').waitFor();

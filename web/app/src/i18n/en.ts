@@ -595,10 +595,6 @@ export const en = {
     'not-understood': { what: 'That was not understood.', todo: 'Enter a name, a number or an address.' },
     internal: { what: 'Something went wrong here.', todo: 'Try again; reload the page if it stays.' },
   } satisfies Record<ProblemCode, { what: string; todo: string }>,
-};
-
-/** What every language has. */
-export type Words = typeof en;
   /** Which number is refused where it is not known. */
   refusedOne: 'One of the numbers',
   refused: {
@@ -610,3 +606,7 @@ export type Words = typeof en;
     'no-number': (number: string) => `${number} is not a telephone number.`,
     other: (number: string) => `${number} may not be called.`,
   } satisfies Record<WhyRefused, (number: string) => string>,
+};
+
+/** What every language has. */
+export type Words = typeof en;
