@@ -168,6 +168,9 @@ describe('keyboard', () => {
     await page.keyboard.press('Control+Enter');
     await page.waitForSelector('[data-screen=composer]');
     expect(await page.locator('li.row').count()).toBe(2);
+    await expect
+      .poll(() => page.evaluate(() => document.activeElement?.closest('[data-call]')?.getAttribute('aria-label')), { timeout: 5_000 })
+      .toBe('Conference board, before the call');
   });
   it('adds to the call that runs with Ctrl Enter, and never hangs it up', async () => {
     await open('board', 'live');
@@ -355,6 +358,41 @@ describe('the board', () => {
     await page.locator('.key.leave').click();
     await ask.getByRole('button', { name: 'End for all' }).click();
     await expect.poll(done).toEqual(['handOver bob@convoke.example', 'leave', 'endForAll']);
+  });
+  it('asks an owner of others also when they sign out, and leaves no words behind', async () => {
+    await open('board', 'live');
+    await page.evaluate(() => {
+      const { conferences, session } = (window as unknown as Shown).models.convoke;
+      const { board } = conferences.get();
+      Object.assign(window, { done: [] });
+      const { done } = window as unknown as { done: string[] };
+      board.handOver = async (who: string) => done.push(`handOver ${who}`) > 0;
+      const { signOut } = session;
+      session.signOut = () => {
+        done.push('signOut');
+        return signOut.call(session);
+      };
+      conferences.set((now: object) => ({ ...now, here: { id: board.get().id, title: 'Delivery plan', owner: true, others: 3 } }));
+    });
+    const done = () => page.evaluate(() => (window as unknown as { done: string[] }).done);
+    const signOut = async () => {
+      await page.getByRole('button', { name: /Your status/ }).click();
+      await page.getByRole('menuitem', { name: 'Sign out' }).click();
+    };
+    const ask = page.getByRole('alertdialog', { name: 'Leave Delivery plan, week 48?' });
+    await signOut();
+    await ask.getByRole('button', { name: 'Stay' }).click();
+    expect(await done()).toEqual([]);
+    await page.evaluate(() => {
+      const { tell, convoke } = (window as unknown as Shown).models;
+      tell({ kind: 'message', from: convoke.people.person('bob@convoke.example'), text: 'for Alice alone', id: 'm1' });
+    });
+    await page.getByText('Bob Keller writes: for Alice alone').waitFor({ state: 'attached' });
+    await signOut();
+    await ask.getByRole('button', { name: 'Hand over and leave' }).click();
+    await page.locator('[data-screen=sign-in]').waitFor();
+    expect(await done()).toEqual(['handOver bob@convoke.example', 'signOut']);
+    expect(await page.locator('[aria-live]').allTextContents()).toEqual(['', '']);
   });
   it('stays in reach beside a list of whom to call next', async () => {
     await open('board', 'live');

@@ -15,6 +15,7 @@ import { VoiceCheck } from '../voice/check.tsx';
 import { AddBox } from './add.tsx';
 import { ComposerBar, RunningBar } from './bars.tsx';
 import { voiceCheck } from './calls.ts';
+import { useCallFocus } from './focus.ts';
 import { Foot, useAll } from './foot.tsx';
 import { Groups } from './groups.tsx';
 import { useLeaving } from './leaving.ts';
@@ -48,6 +49,8 @@ interface PaneProps {
 
 function Pane({ label, screen, onAdd, children }: PaneProps) {
   const [over, setOver] = useState(false);
+  const pane = useRef<HTMLElement>(null);
+  useCallFocus(pane);
   const drop = (event: DragEvent) => {
     setOver(false);
     if (!onAdd) return;
@@ -60,6 +63,7 @@ function Pane({ label, screen, onAdd, children }: PaneProps) {
   };
   return (
     <aside
+      ref={pane}
       className={cx('board', over && 'over')}
       aria-label={label}
       data-screen={screen}

@@ -24,6 +24,14 @@ export function useLeaving() {
         const again = () => go(target === undefined ? undefined : convoke.conferences.openBoard(target));
         view.patch({ leaving: { board: convoke.conferences.openBoard(here.id), go: again, inBoard } });
       },
+      /** Signs out. What is heard here is hung up by it, so an owner of others is asked as when leaving. */
+      signOut() {
+        const { here } = convoke.conferences.get();
+        const go = () => void convoke.session.signOut();
+        if (here?.owner && here.others > 0) {
+          view.patch({ leaving: { board: convoke.conferences.openBoard(here.id), go, inBoard: false } });
+        } else go();
+      },
     }),
     [convoke, view],
   );

@@ -7,7 +7,7 @@ import { clock, NARROW, useMedia } from '../store.ts';
 import { Chip } from '../ui/chip.tsx';
 import { DropMenu, MenuItem, MenuLine, SubMenu } from '../ui/float.tsx';
 import { Icon } from '../ui/icon.tsx';
-import { Avatar, Button, IconButton, Meter } from '../ui/parts.tsx';
+import { Avatar, Button, IconButton, Meter, problemWords } from '../ui/parts.tsx';
 import { placeIcon, usePlaceWord } from '../ui/place.tsx';
 import { PlaceMenu, PlaceWord } from './place-menu.tsx';
 import { addsToChip, chipOf, type GroupName } from './row-state.ts';
@@ -105,6 +105,7 @@ export const ComposerLine = memo(function ComposerLine({ row, onPlace, onRemove 
           next && <span className="faint t12 cut">{t.board.thenPlace(word(next).toLocaleLowerCase())}</span>
         )
       }
+      note={row.problem && <span className="badtext">{problemWords(row.problem, t).what}</span>}
       acts={
         <IconButton icon="x" label={t.board.takeOff} aria-label={t.board.takeOffNamed(row.person.name)} onClick={() => onRemove(row.key)} />
       }
@@ -261,16 +262,20 @@ export const BoardLine = memo(function BoardLine({ board, row, group, under }: B
   let acts: ReactNode;
   switch (group) {
     case 'hands':
-      acts = has('give-floor') ? (
-        <Button
-          small
-          onClick={() => act('give-floor')}
-          aria-label={t.board.named(narrow ? t.board.giveFloorShort : t.board.giveFloor, name)}
-        >
-          {narrow ? t.board.giveFloorShort : t.board.giveFloor}
-        </Button>
-      ) : (
-        meter
+      acts = (
+        <>
+          {meter}
+          {!narrow && mute}
+          {has('give-floor') && (
+            <Button
+              small
+              onClick={() => act('give-floor')}
+              aria-label={t.board.named(narrow ? t.board.giveFloorShort : t.board.giveFloor, name)}
+            >
+              {narrow ? t.board.giveFloorShort : t.board.giveFloor}
+            </Button>
+          )}
+        </>
       );
       break;
     case 'in':
@@ -303,8 +308,9 @@ export const BoardLine = memo(function BoardLine({ board, row, group, under }: B
               icon="out"
               onClick={() => act(has('redial') ? 'redial' : 'connect')}
               aria-label={t.board.named(t.board.redial, name)}
+              data-tip={t.board.redial}
             >
-              {t.board.redial}
+              <span className="calls">{t.board.redial}</span>
             </Button>
           )}
         </>
@@ -317,8 +323,9 @@ export const BoardLine = memo(function BoardLine({ board, row, group, under }: B
           icon="phone"
           onClick={() => act(has('connect') ? 'connect' : 'redial')}
           aria-label={t.board.named(t.board.connect, name)}
+          data-tip={t.board.connect}
         >
-          {t.board.connect}
+          <span className="calls">{t.board.connect}</span>
         </Button>
       );
       break;
@@ -328,7 +335,17 @@ export const BoardLine = memo(function BoardLine({ board, row, group, under }: B
     <RowFrame
       person={row.person}
       name={name}
-      mark={<RoleMark of={row.role} person={row.person} />}
+      mark={
+        <>
+          <RoleMark of={row.role} person={row.person} />
+          {row.hand && row.muted && (
+            <span className="mark">
+              <Icon name="micoff" size="s" />
+              {t.chip.muted}
+            </span>
+          )}
+        </>
+      }
       place={
         has('set-place') ? (
           <PlaceMenu
@@ -368,7 +385,7 @@ const declinedSilently: ReadonlySet<string> = new Set(['The call was declined.',
 
 /** What the chip does not say; undefined when there is nothing. */
 export function noteOf(row: BoardRow, language: string, t: Words): ReactNode {
-  if (row.problem) return <span className="badtext">{t.problem[row.problem.code].what}</span>;
+  if (row.problem) return <span className="badtext">{problemWords(row.problem, t).what}</span>;
   if (row.state === 'confirming') return t.board.waitsForKey;
   if (row.state === 'joined' && row.silent && !row.muted) return t.board.noSound;
   if (row.state === 'declined' && row.reasonWords && !declinedSilently.has(row.reasonWords)) return t.quoted(row.reasonWords);

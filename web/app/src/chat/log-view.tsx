@@ -85,8 +85,9 @@ export function Log({ chat, state }: { chat: Chat; state: ChatState }) {
 
   const last = state.items.at(-1)?.id;
   useEffect(() => {
-    if (last === undefined || !atEnd || state.unread === 0 || state.loading) return;
+    if (last === undefined || !atEnd || state.loading) return;
     const read = () => document.visibilityState === 'visible' && document.hasFocus() && chat.markRead();
+    // Also what makes nothing unread here: the server counts invitations until they were shown.
     read();
     window.addEventListener('focus', read);
     document.addEventListener('visibilitychange', read);

@@ -6,7 +6,7 @@ import type { Chat, Person } from '../model.ts';
 import { useModels } from '../shell/models.tsx';
 import { BackButton, PaneTabs } from '../shell/panes.tsx';
 import { useTitled } from '../shell/title.ts';
-import { usePick, useStore } from '../store.ts';
+import { useMaybePick, usePick, useStore } from '../store.ts';
 import { DropMenu, MenuItem, MenuLine } from '../ui/float.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { Avatar, Button, cx, IconButton } from '../ui/parts.tsx';
@@ -107,6 +107,17 @@ function CallButton({ person, user }: { person: Person; user?: string }) {
   const { t } = useI18n();
   const calls = useCalls();
   const placeWord = usePlaceWord();
+  const board = usePick(convoke.conferences, (state) => state.board);
+  const there = useMaybePick(board, ({ groups }) =>
+    [...groups.hands, ...groups.in, ...groups.calling].some((row) => row.person.id === person.id),
+  );
+  if (calls.running && board && there) {
+    return (
+      <Button icon="board" className="touchy" onClick={() => calls.openBoard(board.get().id)}>
+        {t.chat.openBoard}
+      </Button>
+    );
+  }
   if (calls.running) {
     return (
       <Button icon="plus" className="touchy" onClick={() => calls.addToCall([person])}>

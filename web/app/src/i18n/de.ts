@@ -265,7 +265,7 @@ export const de: Words = {
     noticeEmail: 'E-Mail erkannt',
     leftOut: {
       unknown: (text) => `${text}: niemand dieses Namens ist bekannt.`,
-      'no-number': (text) => `${text}: keine Nummer vorhanden.`,
+      'no-number': (text) => `${text}: hier ist keine Nummer bekannt.`,
       already: (text) => `${text} steht schon auf der Liste.`,
       limit: (text) => `${text}: die Konferenz ist voll.`,
     },
@@ -306,7 +306,8 @@ export const de: Words = {
       }),
     keepOn: 'Weiter',
     ended: 'Beendet',
-    endedSay: (duration) => `Sie dauerte ${duration}.`,
+    // The full stop of an abbreviation is that of the sentence too.
+    endedSay: (duration) => `Sie dauerte ${duration.replace(/\.$/, '')}.`,
     endReason: {
       'by-command': 'Sie wurde für alle beendet.',
       'owner-left': 'Die Leitung ging, damit endete sie.',
@@ -550,7 +551,15 @@ export const de: Words = {
       refuse: 'Kein Netz',
     },
     ready: 'Bereit',
-    readySay: 'Klingelt, wenn es angerufen wird',
+    readySay: {
+      'by-hand': 'Klingelt, wenn es angerufen wird',
+      answer: 'Nimmt ab, wenn es angerufen wird',
+      busy: 'Ist besetzt, wenn es angerufen wird',
+      'no-answer': 'Klingelt, und niemand nimmt ab',
+      decline: 'Lehnt ab, wenn es angerufen wird',
+      voicemail: 'Die Mailbox geht an, wenn es angerufen wird',
+      refuse: 'Ist nicht zu erreichen',
+    },
     calls: (name) => `${name} ruft an`,
     someone: 'Jemand',
     from: (number) => `von ${number}`,
@@ -574,8 +583,8 @@ export const de: Words = {
     keys: { '1': 'Hilfe', '5': 'melden', '6': 'stumm' },
     event: {
       ringing: 'klingelt',
-      answered: 'wurde abgenommen',
-      declined: 'wurde abgelehnt',
+      answered: 'nahm ab',
+      declined: 'lehnte ab',
       refused: 'wies den Anruf ab',
       'hung-up': 'legte auf',
       cancelled: 'klingelt nicht mehr',
@@ -625,5 +634,15 @@ export const de: Words = {
     'no-picture': { what: 'Das Bild kam nicht zustande.', todo: 'Versuchen Sie es noch einmal; der Anruf geht ohne Bild weiter.' },
     'not-understood': { what: 'Das wurde nicht verstanden.', todo: 'Geben Sie einen Namen, eine Nummer oder eine Adresse ein.' },
     internal: { what: 'Hier ging etwas schief.', todo: 'Versuchen Sie es noch einmal; bleibt es so, laden Sie die Seite neu.' },
+  },
+  refusedOne: 'Eine der Nummern',
+  refused: {
+    emergency: (number) => `${number} ist eine Notrufnummer: Wählen Sie sie an Ihrem eigenen Telefon.`,
+    abroad: (number) => `${number} liegt im Ausland, und dorthin ruft dieser Server nicht an.`,
+    premium: (number) => `${number} ist eine Mehrwertnummer oder ähnliches; die ruft dieser Server nicht an.`,
+    'no-route': (number) => `${number} ist nicht zu erreichen: Keine Leitung dieses Servers führt dorthin.`,
+    national: (number) => `${number} fehlt das Land: Beginnen Sie mit + und der Landesvorwahl.`,
+    'no-number': (number) => `${number} ist keine Telefonnummer.`,
+    other: (number) => `${number} darf nicht angerufen werden.`,
   },
 };

@@ -8,6 +8,7 @@ import type {
   PlaceKind,
   Presence,
   ProblemCode,
+  WhyRefused,
 } from '../model.ts';
 import type { Does } from '../phones/model.ts';
 import type { ChipState } from '../ui/chip-state.ts';
@@ -278,7 +279,7 @@ export const en = {
     noticeEmail: 'Recognised an e-mail',
     leftOut: {
       unknown: (text: string) => `${text}: nobody of this name is known.`,
-      'no-number': (text: string) => `${text}: there is no number.`,
+      'no-number': (text: string) => `${text}: no number is known here.`,
       already: (text: string) => `${text} is on the list already.`,
       limit: (text: string) => `${text}: the conference is full.`,
     },
@@ -563,7 +564,15 @@ export const en = {
       refuse: 'Unreachable',
     } satisfies By<Does>,
     ready: 'Ready',
-    readySay: 'Rings when it is called',
+    readySay: {
+      'by-hand': 'Rings when it is called',
+      answer: 'Answers when it is called',
+      busy: 'Is busy when it is called',
+      'no-answer': 'Rings, and nobody answers',
+      decline: 'Declines when it is called',
+      voicemail: 'Voicemail answers when it is called',
+      refuse: 'Cannot be reached',
+    } satisfies By<Does>,
     calls: (name: string) => `${name} calls`,
     someone: 'Somebody',
     from: (number: string) => `from ${number}`,
@@ -587,8 +596,8 @@ export const en = {
     keys: { '1': 'help', '5': 'hand', '6': 'mute' } as Record<string, string>,
     event: {
       ringing: 'rings',
-      answered: 'was answered',
-      declined: 'was declined',
+      answered: 'answered',
+      declined: 'declined',
       refused: 'refused the call',
       'hung-up': 'hung up',
       cancelled: 'stopped ringing',
@@ -630,6 +639,17 @@ export const en = {
     'not-understood': { what: 'That was not understood.', todo: 'Enter a name, a number or an address.' },
     internal: { what: 'Something went wrong here.', todo: 'Try again; reload the page if it stays.' },
   } satisfies Record<ProblemCode, { what: string; todo: string }>,
+  /** Which number is refused where it is not known. */
+  refusedOne: 'One of the numbers',
+  refused: {
+    emergency: (number: string) => `${number} is an emergency number: call it from a telephone of your own.`,
+    abroad: (number: string) => `${number} is abroad, and this server does not call there.`,
+    premium: (number: string) => `${number} is a premium or similar number, which this server does not call.`,
+    'no-route': (number: string) => `${number} cannot be called: no line of this server leads there.`,
+    national: (number: string) => `${number} lacks its country: begin it with a + and the country.`,
+    'no-number': (number: string) => `${number} is not a telephone number.`,
+    other: (number: string) => `${number} may not be called.`,
+  } satisfies Record<WhyRefused, (number: string) => string>,
 };
 
 /** What every language has. */

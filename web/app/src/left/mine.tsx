@@ -1,4 +1,5 @@
 import { useState } from 'react';
+import { useLeaving } from '../board/leaving.ts';
 import { useI18n } from '../i18n/index.tsx';
 import type { OwnPresence, Presence } from '../model.ts';
 import { useModels } from '../shell/models.tsx';
@@ -22,6 +23,7 @@ export function Mine() {
   const session = useStore(convoke.session);
   const inCall = usePick(convoke.conferences, (state) => state.live.some((one) => one.iAmIn));
   const [noting, setNoting] = useState(false);
+  const leaving = useLeaving();
   const me = session.me;
   if (!me) return null;
   const seen = seenAs(session.presence, inCall, session.status === 'online');
@@ -59,7 +61,7 @@ export function Mine() {
         <MenuItem icon="gear" onClick={() => view.go({ page: 'settings' })}>
           {t.left.settings}
         </MenuItem>
-        <MenuItem icon="signout" onClick={() => void convoke.session.signOut()}>
+        <MenuItem icon="signout" onClick={() => leaving.signOut()}>
           {t.left.signOut}
         </MenuItem>
       </DropMenu>

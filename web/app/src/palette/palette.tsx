@@ -1,5 +1,6 @@
 import { type KeyboardEvent, useEffect, useId, useMemo, useRef, useState } from 'react';
 import { useCalls } from '../board/calls.ts';
+import { focusCall } from '../board/focus.ts';
 import { useLeaving } from '../board/leaving.ts';
 import { useI18n } from '../i18n/index.tsx';
 import type { Person } from '../model.ts';
@@ -80,6 +81,8 @@ export default function Palette({ onClose }: { onClose: () => void }) {
   const [chosen, setChosen] = useState<readonly (Person | string)[]>([]);
   const [at, setAt] = useState(0);
   const input = useRef<HTMLInputElement>(null);
+  /** It was closed by calling: the call has the focus then, not the page behind it. */
+  const called = useRef(false);
   const list = useRef<HTMLDivElement>(null);
   const id = useId();
   const wanted = text.trim().toLocaleLowerCase();
@@ -114,6 +117,8 @@ export default function Palette({ onClose }: { onClose: () => void }) {
   const call = () => {
     const all = everyone();
     if (all.length === 0) return;
+    called.current = true;
+    focusCall.set((n) => n + 1);
     onClose();
     if (calls.running) calls.addToCall(all);
     else calls.call(all);
@@ -181,7 +186,7 @@ export default function Palette({ onClose }: { onClose: () => void }) {
   };
 
   return (
-    <Modal title={t.palette.label} hideTitle onClose={onClose} className="palette">
+    <Modal title={t.palette.label} hideTitle onClose={onClose} className="palette" givesBack={() => !called.current}>
       <div data-screen="palette" className="palettebody">
         <div className="top">
           <Icon name="find" />

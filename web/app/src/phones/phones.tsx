@@ -117,7 +117,7 @@ function Telephone({ phone, phones, listening, onListen }: TelephoneProps) {
           {phone.state === 'idle' ? t.phones.ready : phone.state === 'ringing' ? t.phones.calls(caller) : (phone.conference ?? caller)}
         </p>
         <p className="soft disp">
-          {phone.state === 'idle' && t.phones.readySay}
+          {phone.state === 'idle' && t.phones.readySay[phone.behaviour.does]}
           {phone.state === 'ringing' && phone.caller?.number && <span className="num">{t.phones.from(phone.caller.number)}</span>}
           {phone.state === 'talking' && (
             <>

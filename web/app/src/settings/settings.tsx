@@ -1,4 +1,5 @@
 import { type ReactNode, useEffect, useId, useState } from 'react';
+import { useLeaving } from '../board/leaving.ts';
 import { isLanguage, languages, useI18n } from '../i18n/index.tsx';
 import type { OwnPresence, VoiceDevice } from '../model.ts';
 import { Film } from '../pictures/film.tsx';
@@ -254,11 +255,11 @@ function Links() {
 }
 
 function Out() {
-  const { convoke } = useModels();
+  const leaving = useLeaving();
   const { t } = useI18n();
   return (
     <Group title={t.settings.signOut} say={t.settings.signOutSay}>
-      <Button icon="signout" onClick={() => void convoke.session.signOut()}>
+      <Button icon="signout" onClick={() => leaving.signOut()}>
         {t.settings.signOut}
       </Button>
     </Group>

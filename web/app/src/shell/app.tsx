@@ -47,9 +47,16 @@ export function App({ models, language: fixed, silent }: { models: Models; langu
     const kept = memory.get(LANGUAGE_KEY);
     return isLanguage(kept) ? kept : undefined;
   });
+  // What was chosen on the page where one signs in is what the person wants, whatever the account said before.
+  const [picked, setPicked] = useState<Language | undefined>();
+  useEffect(() => {
+    if (own === undefined || picked === undefined) return;
+    setPicked(undefined);
+    if (own !== picked) void models.convoke.session.setLanguage(picked);
+  }, [models, own, picked]);
   useEffect(() => applyTheme(theme), [theme]);
   useEffect(() => models.view.follow(), [models]);
-  const language = fixed ?? (isLanguage(own) ? own : (chosen ?? browserLanguage()));
+  const language = fixed ?? picked ?? (isLanguage(own) ? own : (chosen ?? browserLanguage()));
   return (
     <CSPProvider disableStyleElements>
       <I18nProvider language={language}>
@@ -59,6 +66,7 @@ export function App({ models, language: fixed, silent }: { models: Models; langu
             onLanguage={(next) => {
               memory.set(LANGUAGE_KEY, next);
               setChosen(next);
+              setPicked(next);
             }}
           />
           <Toasts />

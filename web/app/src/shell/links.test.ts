@@ -13,6 +13,11 @@ describe('links that open the composer', () => {
     const many = Array.from({ length: 80 }, (_, i) => `p${i}`).join(',');
     expect(linkTargets(`?to=${many}`)).toHaveLength(50);
   });
+  it('reads a plus that nobody escaped as what it was', () => {
+    expect(linkTargets('?to=+493012345678')).toEqual(['+493012345678']);
+    expect(linkTargets('?to=bob,+15550107&to=tel:+15550108')).toEqual(['bob', '+15550107', '+15550108']);
+    expect(linkTargets('?to=Bob+Keller')).toEqual(['Bob Keller']);
+  });
   it('throws nothing at hostile ones', () => {
     expect(linkTargets('?to=%E0%A4%A')).toHaveLength(1);
     expect(linkTarget('sip:%E0%A4%A')).toBeUndefined();

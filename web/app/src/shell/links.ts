@@ -11,10 +11,15 @@ export function linkTargets(search: string): string[] {
   const wanted = new URLSearchParams(search).getAll('to');
   const out: string[] = [];
   for (const one of wanted.flatMap((text) => text.split(/[,;\n](?![a-z-]+=)/i))) {
-    const target = linkTarget(one);
+    const target = linkTarget(withPlus(one));
     if (target && !out.includes(target)) out.push(target);
   }
   return out.slice(0, LINK_PEOPLE_MAX);
+}
+
+/** In an address a plus that nobody escaped is read as a space. */
+function withPlus(text: string): string {
+  return text.replace(/^((?:web\+)?(?:tel|callto):)? (?=\d)/i, '$1+');
 }
 
 /** One of them, without scheme, parameters and headers. */

@@ -2,7 +2,8 @@ import { useEffect } from 'react';
 import { chipOf } from '../board/row-state.ts';
 import { useI18n } from '../i18n/index.tsx';
 import { useLatest } from '../store.ts';
-import { announce } from '../ui/announce.tsx';
+import { announce, silence } from '../ui/announce.tsx';
+import { clearToasts } from '../ui/toast.tsx';
 import { useModels } from './models.tsx';
 
 /** Tells screen readers what changes: who rings, who is in, who writes. */
@@ -31,6 +32,14 @@ export function useNotices(): void {
         }
       }),
     [convoke, latest],
+  );
+  // Signed out: nothing of it is for whoever comes next.
+  useEffect(
+    () => () => {
+      silence();
+      clearToasts();
+    },
+    [],
   );
   useEffect(() => {
     // Without a call, nobody needs the board's pane.

@@ -10,6 +10,11 @@ export function announce(text: string): void {
   spoken.set((now) => [...now, { id, text }].slice(-5));
 }
 
+/** Takes away what was said: the next one at this screen is somebody else. */
+export function silence(): void {
+  spoken.set([]);
+}
+
 /** The live region; always in the page, since one that appears with its text is not read. */
 export function Announcer() {
   const lines = useStore(spoken);

@@ -159,16 +159,18 @@ interface ModalProps {
   className?: string;
   children?: ReactNode;
   hideTitle?: boolean;
+  /** Asked when it closes: whether what had the focus before has it again. */
+  givesBack?: () => boolean;
 }
 
 /** A dialog in the middle; the rest waits. */
-export function Modal({ title, say, onClose, className, children, hideTitle }: ModalProps) {
+export function Modal({ title, say, onClose, className, children, hideTitle, givesBack }: ModalProps) {
   const layer = useContext(LayerContext);
   return (
     <Dialog.Root open onOpenChange={(open) => !open && onClose()}>
       <Dialog.Portal container={layer}>
         <Dialog.Backdrop className="scrim" />
-        <Dialog.Popup className={cx('dialog', className)}>
+        <Dialog.Popup className={cx('dialog', className)} {...(givesBack ? { finalFocus: givesBack } : {})}>
           <Dialog.Title className={hideTitle ? 'sr' : undefined}>{title}</Dialog.Title>
           {say !== undefined && <Dialog.Description className="say">{say}</Dialog.Description>}
           {children}

@@ -1,4 +1,5 @@
 import { type ComponentProps, forwardRef, type ReactNode, useState } from 'react';
+import type { Words } from '../i18n/en.ts';
 import { useI18n } from '../i18n/index.tsx';
 import type { Person, Presence, Problem } from '../model.ts';
 import { useNow } from '../store.ts';
@@ -164,6 +165,13 @@ export function Notice({ look = 'plain', icon, title, children, action, classNam
 }
 
 /** A problem in the person's language. */
+/** What went wrong and what to do: of a refused number also which one, and why. */
+export function problemWords(problem: Problem, t: Words): { what: string; todo: string } {
+  const words = t.problem[problem.code] ?? t.problem.internal;
+  const { refused } = problem;
+  return refused ? { ...words, what: t.refused[refused.why](refused.number ?? t.refusedOne) } : words;
+}
+
 export function ProblemNotice({
   problem,
   todo,
@@ -177,7 +185,7 @@ export function ProblemNotice({
   className?: string;
 }) {
   const { t } = useI18n();
-  const words = t.problem[problem.code] ?? t.problem.internal;
+  const words = problemWords(problem, t);
   return (
     <Notice look="bad" title={words.what} action={action} {...(className ? { className } : {})}>
       {todo ?? words.todo}

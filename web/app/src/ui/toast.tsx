@@ -28,6 +28,11 @@ export function toast(what: Omit<Toast, 'id'>): () => void {
   return () => close(id);
 }
 
+/** Takes all of them away. */
+export function clearToasts(): void {
+  toasts.set([]);
+}
+
 function close(id: number): void {
   toasts.set((now) => now.filter((one) => one.id !== id));
 }

@@ -1,5 +1,6 @@
 /** What goes wrong, in words for people. */
 
+import { refusedNumber } from './refusal.js';
 import type { RestError } from './rest/rest.js';
 import type { Outcome } from './soap/client.js';
 import type { Problem, ProblemCode } from './view/types.js';
@@ -61,7 +62,8 @@ export function problemOf(outcome: Outcome): Problem | undefined {
   if ('answer' in outcome) return undefined;
   if ('fault' in outcome) {
     const { code, expected, came } = outcome.fault;
-    return problem(CODES[code] ?? 'internal', `${code}: expected ${expected}, came ${came}`);
+    const why = problem(CODES[code] ?? 'internal', `${code}: expected ${expected}, came ${came}`);
+    return why.code === 'number-refused' ? { ...why, refused: refusedNumber(expected, came, outcome.numbers ?? []) } : why;
   }
   const { status } = outcome;
   const code: ProblemCode =

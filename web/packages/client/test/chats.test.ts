@@ -69,6 +69,41 @@ describe('writing', () => {
     expect(peer.chat.filter((one) => one.to !== BOB).map((one) => one.text)).toEqual(['hi carol']);
   });
 
+  it('while away stands as the last one in the list, also when the list is read again in between', async () => {
+    const { peer, convoke, rest } = await World.online();
+    const chat = convoke.chats.open(BOB);
+    chat.send('one');
+    await settle();
+    peer.up = false;
+    peer.connection.cut();
+    await settle(100);
+    for (const text of ['off A', 'off B', 'off C']) chat.send(text);
+    const last = () => convoke.chats.get().list.find((one) => one.with.user === BOB)?.last;
+    expect(last()).toBe('off C');
+    await settle(60_000);
+    // The server has the first of them when it is asked, and answers when it has all.
+    let give: () => void = () => {};
+    rest.routes.set('GET /me/chats', () => {
+      const at = Date.now() + 5;
+      const chats = [{ with: BOB, last: { id: 150, at, from: `alice@${DOMAIN}`, to: BOB, type: 'text', text: 'off A' }, unread: 0 }];
+      return new Promise((done) => {
+        give = () => done({ chats });
+      });
+    });
+    peer.delay = 20;
+    peer.up = true;
+    const seen = new Set<string | undefined>();
+    convoke.chats.subscribe(() => seen.add(last()));
+    for (let n = 0; n < 400 && texts(chat).some((one) => one.endsWith('sending')); n++) {
+      await settle(100);
+      if (peer.chat.length === 3) give();
+    }
+    give();
+    await settle(100);
+    expect(texts(chat)).toEqual(['> one sent', '> off A sent', '> off B sent', '> off C sent']);
+    expect([...seen]).toEqual(['off C']);
+  });
+
   it('whose answer is lost is sent again under the same names', async () => {
     const { peer, convoke } = await World.online();
     const chat = convoke.chats.open(BOB);

@@ -499,6 +499,34 @@ describe('the board', () => {
     expect(focus.asked).toEqual(['call p1 +15550177']);
   });
 
+  it('keeps me where I am when another place is refused', async () => {
+    const sound = new Sound();
+    const { world, focus, peer } = await ready({ sound, before: people });
+    answering(peer);
+    const open = world.convoke.conferences.openBoard('c1');
+    await settle(1_000);
+    const joining = open.join();
+    await settle(1_000);
+    expect(await joining).toBe(true);
+    focus.refuse.set('call', 'number-refused');
+    const moving = open.setMyPlace('911');
+    await settle(100);
+    expect(await moving).toBe(false);
+    expect(open.get().me).toMatchObject({ here: true, place: { id: 'browser' }, problem: { code: 'number-refused' } });
+    expect(open.get().me?.places.map((place) => place.id)).toEqual(['browser', 'work']);
+    expect([...world.memory.values].filter(([key]) => key.endsWith('.place'))).toEqual([]);
+    // Choosing where I am takes the words away.
+    const staying = open.setMyPlace(open.get().me?.place ?? '');
+    await settle(100);
+    expect(await staying).toBe(true);
+    expect(open.get().problem).toBeUndefined();
+    expect(open.get().me?.problem).toBeUndefined();
+    const calling = open.redial('p6', '911');
+    await settle(100);
+    expect(await calling).toBe(false);
+    expect([...open.get().groups.notReached, ...open.get().groups.left].every((row) => row.place.number !== '911')).toBe(true);
+  });
+
   it('makes room for a new list when it is over, and stays behind it while it runs', async () => {
     const { world, focus } = await ready({ before: people });
     const { conferences } = world.convoke;

@@ -176,6 +176,47 @@ describe('contacts', () => {
   });
 });
 
+describe('somebody who changed their name', () => {
+  const document = (name: string) =>
+    `<conference-info xmlns="urn:ietf:params:xml:ns:conference-info" xmlns:c="urn:convoke:conference-event:1" entity="sip:conf-c1@${DOMAIN}" state="full" version="1"><conference-state><c:conference state="running" version="1"/></conference-state><users state="full"><user entity="sip:conf-c1;participant=p1" state="full"><display-text>${name}</display-text><associated-aors><entry><uri>sip:${CAROL}</uri></entry></associated-aors><endpoint entity="sip:conf-c1;leg=l1"><display-text>mobile</display-text><status>pending</status><c:leg id="l1" participant="p1" state="joined"/></endpoint></user></users></conference-info>`;
+
+  it('is called by it here as soon as a roster shows it, be they a contact or not', async () => {
+    for (const contact of [true, false]) {
+      let name = 'Carol Diaz';
+      const world = await World.online({
+        before: ({ rest }) => {
+          const row = () => ({ key: CAROL, user: CAROL, name, favourite: false, numbers: [], places });
+          rest.routes.set('GET /me/contacts', () => ({ contacts: contact ? [row()] : [] }));
+          rest.routes.set('GET /directory', () => ({ people: [{ user: CAROL, name, places }] }));
+        },
+      });
+      await world.convoke.people.search('carol');
+      expect(world.convoke.people.person(CAROL).name).toBe('Carol Diaz');
+      name = 'Carol Diaz-Ortiz';
+      world.peer.conferences.set('c1', () => document(name));
+      const board = world.convoke.conferences.openBoard('c1');
+      await settle(1_000);
+      expect(board.get().groups.in[0]?.person.name).toBe('Carol Diaz-Ortiz');
+      expect(world.convoke.people.person(CAROL).name).toBe('Carol Diaz-Ortiz');
+      world.convoke.close();
+    }
+  });
+
+  it('keeps the name that I gave them', async () => {
+    const world = await World.online({ before: withContacts });
+    const asked = () => world.rest.asked('GET', '/me/contacts').length;
+    const before = asked();
+    world.peer.conferences.set('c1', () => document('Caroline'));
+    world.convoke.conferences.openBoard('c1');
+    await settle(1_000);
+    expect(world.convoke.people.person(CAROL).name).toBe('Carol Diaz');
+    expect(asked()).toBe(before + 1);
+    world.peer.notify('conference', `conf-c1@${DOMAIN}`);
+    await settle(1_000);
+    expect(asked()).toBe(before + 1);
+  });
+});
+
 describe('searching', () => {
   it('finds those I know without asking', async () => {
     const { convoke, rest } = await World.online({ before: withContacts });

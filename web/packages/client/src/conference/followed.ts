@@ -10,7 +10,7 @@ import type { ConferenceService } from '../soap/client.js';
 import { State, same } from '../util/store.js';
 import { Alarm } from '../util/timer.js';
 import { CONFERENCE_INFO, EventState } from './event.js';
-import { type End, isIn, type Participant, type PictureShown, type Snapshot } from './model.js';
+import { type End, isIn, isLive, type Leg, type Participant, type PictureShown, type Snapshot } from './model.js';
 
 /** A participant with the times by this device's clock. */
 export interface Seen extends Participant {
@@ -51,6 +51,8 @@ export class Followed extends State<FollowedState> {
   #holders = 0;
   #asking = false;
   #learning = false;
+  /** When it began, as its record tells; a document need not. */
+  #began: number | undefined;
   /** The version of what is shown. */
   #shown = 0;
 
@@ -112,16 +114,23 @@ export class Followed extends State<FollowedState> {
     if (snapshot.phase === 'ended') this.ended(undefined);
   }
 
+  /** When it began by its record, in this device's time: the same for all windows, and after a reload. */
+  began(at: number): void {
+    if (this.#began === at) return;
+    this.#began = at;
+    this.set({ startedAt: at });
+  }
+
   /** It is over. */
   ended(end: End | undefined): void {
     const state = this.get();
     const endedAt = state.endedAt ?? this.#ua.platform.now();
-    const participants = state.participants.map((one) => (one.talking ? { ...one, talking: false } : one));
+    const participants = gone(state.participants, endedAt);
     this.set({
       phase: 'ended',
       endedAt,
       end: state.end ?? end,
-      participants: same(participants, state.participants) ? state.participants : participants,
+      participants,
     });
     this.#subscription.stop();
     this.#times.clear();
@@ -173,13 +182,14 @@ export class Followed extends State<FollowedState> {
       return was && same(was, next) ? was : next;
     });
     const started = snapshot.started === undefined ? undefined : this.#ua.localTime(snapshot.started);
-    const unchanged = seen.length === before.participants.length && seen.every((one, at) => one === before.participants[at]);
+    const shown = before.phase === 'ended' ? gone(seen, before.endedAt ?? now) : seen;
+    const unchanged = shown.length === before.participants.length && shown.every((one, at) => one === before.participants[at]);
     this.set({
       title: snapshot.title || before.title,
       phase: before.phase === 'ended' ? 'ended' : snapshot.phase,
       locked: snapshot.locked,
-      startedAt: started ?? (before.known ? before.startedAt : this.#earliest(seen)),
-      participants: unchanged ? before.participants : seen,
+      startedAt: started ?? this.#began ?? (before.known ? before.startedAt : this.#earliest(seen)),
+      participants: unchanged ? before.participants : shown,
       known: true,
     });
     if (unsure && !this.#times.armed) this.#times.set(TIMES_AFTER_MS, () => void this.#askTimes());
@@ -200,10 +210,10 @@ export class Followed extends State<FollowedState> {
 
   /** Sets the times of legs that are still where the service saw them. */
   #giveTimes(snapshot: Snapshot): void {
-    const told = new Map(snapshot.participants.map((one) => [one.id, one]));
+    const legs = new Map(snapshot.participants.map((one) => [one.id, one]));
     const before = this.get();
     const participants = before.participants.map((one): Seen => {
-      const of = told.get(one.id);
+      const of = legs.get(one.id);
       if (!of) return one;
       const fits = of.leg?.since !== undefined && of.leg.id === one.leg?.id && of.leg.state === one.leg.state;
       const since = fits && of.leg?.since !== undefined ? this.#ua.localTime(of.leg.since) : one.since;
@@ -212,7 +222,8 @@ export class Followed extends State<FollowedState> {
       const changed = Math.abs(since - one.since) > 500 || Math.abs(handSince - one.handSince) > 500;
       return changed ? { ...one, since, handSince } : one;
     });
-    const started = snapshot.started === undefined ? this.#earliest(participants) : this.#ua.localTime(snapshot.started);
+    const told = snapshot.started === undefined ? undefined : this.#ua.localTime(snapshot.started);
+    const started = told ?? this.#began ?? this.#earliest(participants);
     const unchanged = participants.every((one, at) => one === before.participants[at]);
     this.set({ participants: unchanged ? before.participants : participants, startedAt: started });
   }
@@ -249,6 +260,17 @@ export class Followed extends State<FollowedState> {
 function plain(seen: Seen): Participant {
   const { since: _, changedAt: __, handSince: ___, ...participant } = seen;
   return participant;
+}
+
+/** Nobody is in, or called, any more: the last documents of a conference need not tell of each leg how it ended. */
+function gone(participants: readonly Seen[], at: number): readonly Seen[] {
+  const left = participants.map((one): Seen => {
+    const { leg } = one;
+    if (!isLive(leg?.state) && !one.talking && !one.hand) return one;
+    const over: Leg | undefined = leg && isLive(leg.state) ? { ...leg, state: 'left', reason: 'conference-ended', words: undefined } : leg;
+    return { ...one, leg: over, talking: false, silent: false, hand: undefined, since: over === leg ? one.since : at };
+  });
+  return left.every((one, index) => one === participants[index]) ? participants : left;
 }
 
 /** All that are followed, each once. */

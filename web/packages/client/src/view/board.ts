@@ -13,8 +13,8 @@ import { myPlaces, rememberPlace } from './composer.js';
 import { type Core, initialsOf, type Line, titleOf } from './core.js';
 import type { MyCall } from './my-call.js';
 import type { MyMute } from './my-mute.js';
-import { BROWSER, type PeopleModel } from './people.js';
-import { partyOf, placeFrom, placeNamed, usualPlace, withPlace } from './places.js';
+import { BROWSER, digitsOf, type PeopleModel } from './people.js';
+import { isNamed, partyOf, placeFrom, placeNamed, usualPlace, withPlace } from './places.js';
 import { resolvePeople } from './resolve.js';
 import type { TelephonesModel } from './telephones.js';
 import type {
@@ -115,9 +115,13 @@ export class BoardModel extends State<BoardState> implements Board {
     return this.#call('connect', participant);
   }
 
-  redial(participant: string, place?: Place | string): Promise<boolean> {
-    if (place !== undefined && !this.#choose(participant, place)) return Promise.resolve(false);
-    return this.#call('redial', participant);
+  async redial(participant: string, place?: Place | string): Promise<boolean> {
+    if (place === undefined) return this.#call('redial', participant);
+    const before = this.#places.get(participant);
+    if (!this.#choose(participant, place)) return false;
+    const done = await this.#call('redial', participant);
+    if (!done) this.#unchoose(participant, before);
+    return done;
   }
 
   disconnect(participant: string): Promise<boolean> {
@@ -143,6 +147,12 @@ export class BoardModel extends State<BoardState> implements Board {
     if (!undo) return false;
     this.#undo = undefined;
     this.#undoEnds.clear();
+    if (!isNamed(undo.person)) {
+      // Only who put them there could.
+      this.set({ notice: { added: [], leftOut: [{ text: undo.name, why: 'no-number' }], unsure: [] } });
+      this.#show();
+      return false;
+    }
     const outcome = await this.#addParties([{ person: undo.person, place: undo.place }]);
     return this.#done(outcome);
   }
@@ -249,16 +259,28 @@ export class BoardModel extends State<BoardState> implements Board {
     const chosen = placeFrom(place);
     if (!chosen) return this.#refuse(problem('not-understood'));
     const me = this.get().me;
-    rememberPlace(this.#parts.core, chosen);
-    if (!me || chosen.kind === 'browser') return this.join();
-    this.#choose(me.participant, chosen);
-    // The service moves me there; nothing has to end first.
-    return this.#call('redial', me.participant, false);
+    let done: boolean;
+    if (!me || chosen.kind === 'browser') done = await this.join();
+    else {
+      this.#choose(me.participant, chosen);
+      // The service moves me there; nothing has to end first.
+      done = await this.#call('redial', me.participant, false);
+      // I am where I was, and the menu says so.
+      if (!done) this.#unchoose(me.participant, undefined);
+    }
+    if (done) rememberPlace(this.#parts.core, chosen);
+    return done;
   }
 
   async join(): Promise<boolean> {
     const why = await this.#parts.join(this.id);
-    return why ? this.#refuse(why) : true;
+    if (why) return this.#refuse(why);
+    // What did not work before does not matter here any more.
+    const { me } = this.get();
+    if (me) this.#problems.delete(me.participant);
+    this.set({ problem: undefined });
+    this.#show();
+    return true;
   }
 
   async leave(): Promise<boolean> {
@@ -363,6 +385,13 @@ export class BoardModel extends State<BoardState> implements Board {
     return true;
   }
 
+  /** A place that was refused is not where they are called next. */
+  #unchoose(participant: string, before: Place | undefined): void {
+    if (before) this.#places.set(participant, before);
+    else this.#places.delete(participant);
+    this.#show();
+  }
+
   #find(participant: string): BoardRow | undefined {
     const me = this.get().me;
     return me?.participant === participant ? me : this.#rows.get(participant);
@@ -409,13 +438,14 @@ export class BoardModel extends State<BoardState> implements Board {
     // A mute that is gone was lifted by somebody.
     if (mine && !mine.muted) this.#mutedByModerator = false;
     this.#watch(told.participants);
-    for (const row of me ? [...rows, me] : rows) this.#announce(row);
+    for (const row of me ? [...rows, me] : rows) this.#announce(row, told.phase === 'ended');
   }
 
-  #announce(row: BoardRow): void {
+  /** `over`: that it has ended says it of all of them. */
+  #announce(row: BoardRow, over: boolean): void {
     const before = this.#states.get(row.participant);
     this.#states.set(row.participant, row.state);
-    if (before !== undefined && before !== row.state) this.#parts.core.notice({ kind: 'row', conference: this.id, row, before });
+    if (!over && before !== undefined && before !== row.state) this.#parts.core.notice({ kind: 'row', conference: this.id, row, before });
   }
 
   /** The presence of those on the board is followed. */
@@ -436,6 +466,8 @@ export class BoardModel extends State<BoardState> implements Board {
       this.#parts.people.hint(one.user, one.name);
       return this.#parts.people.person(one.user);
     }
+    const asked = this.#parts.commands.outside.of(this.id, one.id);
+    if (asked) return this.#parts.people.outside(asked.number, asked.name);
     const known = this.#strangers.get(one.id);
     if (known?.name === one.name) return known;
     const person: Person = {
@@ -451,9 +483,17 @@ export class BoardModel extends State<BoardState> implements Board {
     return person;
   }
 
+  /** Where somebody is called: of a number the roster tells the end alone, and whoever asked for it knows the whole. */
+  #placeOf(one: Seen, person: Person): Place {
+    const told = placeNamed(one.place, person.places);
+    const asked = one.user || told.kind !== 'number' ? undefined : this.#parts.commands.outside.of(this.id, one.id);
+    const digits = asked && digitsOf(asked.number);
+    return person.places.find((place) => place.number && digitsOf(place.number) === digits) ?? told;
+  }
+
   #row(one: Seen, keys: Set<string>, role: Role, locked: boolean, over: boolean): BoardRow {
     const person = this.#person(one);
-    const now = placeNamed(one.place, person.places);
+    const now = this.#placeOf(one, person);
     const place = this.#places.get(one.id) ?? now;
     const state = one.leg?.state ?? 'queued';
     // One account may stand on a roster twice.

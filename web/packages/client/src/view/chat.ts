@@ -38,6 +38,8 @@ interface Entry {
   serverId?: number;
   /** The other side wants to know when it is shown. */
   wantsRead?: boolean;
+  /** An invitation that was shown: the server counts it until then. */
+  seen?: boolean;
 }
 
 /** What the parts of a chat share. */
@@ -137,8 +139,10 @@ export class ChatModel extends State<ChatState> implements Chat {
   markRead(): void {
     // What history still holds back was not seen, and its sender is not told so.
     if (this.get().loading) return;
-    if (this.get().unread === 0 && this.#unreadEntries().length === 0) return;
     const unread = this.#unreadEntries();
+    const invitations = this.#unseenInvitations();
+    if (this.get().unread === 0 && unread.length === 0 && invitations.length === 0) return;
+    for (const entry of invitations) entry.seen = true;
     for (const { item, wantsRead } of unread.slice(-READ_MAX)) {
       if (wantsRead) this.#toTell.add(item.id);
     }
@@ -251,7 +255,7 @@ export class ChatModel extends State<ChatState> implements Chat {
 
   /** An invitation of this chat is new or stands differently. */
   invitation(record: InvitationRecord): void {
-    this.#entries.set(record.id, { ...this.#entries.get(record.id), item: this.#invitationItem(record) });
+    this.#entries.set(record.id, { serverId: record.serverId, ...this.#entries.get(record.id), item: this.#invitationItem(record) });
     this.#show();
   }
 
@@ -286,6 +290,12 @@ export class ChatModel extends State<ChatState> implements Chat {
 
   #unreadEntries(): Entry[] {
     return [...this.#entries.values()].filter(({ item }) => item.kind === 'message' && !item.mine && item.state !== 'read');
+  }
+
+  #unseenInvitations(): Entry[] {
+    return [...this.#entries.values()].filter(
+      ({ item, serverId, seen }) => item.kind === 'invitation' && !item.mine && serverId !== undefined && !seen,
+    );
   }
 
   #own(id: string, text: string, at: number, state: MessageState): void {
@@ -378,8 +388,9 @@ export class ChatModel extends State<ChatState> implements Chat {
     if (!body) return;
     if ('answer' in body) invitations.answer(body, from);
     else {
-      const record = invitations.take(body, from, account(row.to, line.domain), at);
-      this.#entries.set(record.id, { item: this.#invitationItem(record), serverId: row.id });
+      const record = invitations.take(body, from, account(row.to, line.domain), at, row.id);
+      const seen = row.read || this.#entries.get(record.id)?.seen === true;
+      this.#entries.set(record.id, { item: this.#invitationItem(record), serverId: row.id, seen });
     }
   }
 

@@ -10,7 +10,7 @@ import type { CallsModel } from './calls.js';
 import { ChatModel, type ChatParts, wrapImdn } from './chat.js';
 import { type Arrived, account, type Core } from './core.js';
 import type { InvitationRecord, Invitations } from './invitations.js';
-import { Outbox } from './outbox.js';
+import { Outbox, type Outgoing } from './outbox.js';
 import type { PeopleModel } from './people.js';
 import type { Chat, ChatSummary, Chats, ChatsState } from './types.js';
 
@@ -32,6 +32,8 @@ export class ChatsModel extends State<ChatsState> implements Chats {
   readonly #parts: ChatParts;
   #drafts: Record<string, string> = {};
   #seen: string[] = [];
+  /** Invitations whose answer was told to the server. */
+  readonly #answered = new Set<string>();
   #unwatch: (() => void)[] = [];
   #unwatchList = () => {};
 
@@ -44,6 +46,7 @@ export class ChatsModel extends State<ChatsState> implements Chats {
     this.#outbox = new Outbox(core);
     this.#outbox.onSent = (item, serverId) => {
       this.#chats.get(item.user)?.sent(item, serverId);
+      this.#sent(item);
       core.gossip({ kind: 'sent', user: item.user, id: item.id, text: item.text, at: item.at });
     };
     this.#outbox.onFailed = (item, why) => this.#chats.get(item.user)?.failed(item, why);
@@ -135,7 +138,8 @@ export class ChatsModel extends State<ChatsState> implements Chats {
     const known = this.#summaries.get(user);
     const at = this.#core.localTime(last.at);
     // What was written here and is still on its way is newer.
-    const newer = known?.at !== undefined && known.at > at;
+    const waits = this.#outbox.waiting(user).length > 0;
+    const newer = known?.at !== undefined && (waits || known.at > at);
     const told: Summary = {
       last: words ? (last.text ?? '') : invitation ? 'invitation' : undefined,
       lastKind: words ? 'message' : invitation ? 'invitation' : undefined,
@@ -167,7 +171,7 @@ export class ChatsModel extends State<ChatsState> implements Chats {
       const body = readInvitation(message.body);
       const me = this.#core.line?.user ?? '';
       if (body && 'answer' in body) this.#invitations.answer(body, user);
-      else if (body) this.#invitations.take(body, user, me, message.at);
+      else if (body) this.#invitations.take(body, user, me, message.at, message.serverId);
       return;
     }
     this.#people.hint(user, displayName(message), true);
@@ -188,10 +192,19 @@ export class ChatsModel extends State<ChatsState> implements Chats {
 
   #invitation(record: InvitationRecord): void {
     const user = (record.mine ? record.to : record.from).toLowerCase();
+    this.#tellSeen(user, record);
     this.#chats.get(user)?.invitation(record);
     const known = this.#summaries.get(user);
     if ((known?.at ?? 0) < record.at)
       this.#last(user, { last: record.title, lastKind: 'invitation', lastMine: record.mine, at: record.at });
+  }
+
+  /** Whoever has answered an invitation has seen it. What is unread before it stays so, and it with that. */
+  #tellSeen(user: string, { id, mine, serverId, state }: InvitationRecord): void {
+    const answered = state === 'joined' || state === 'called' || state === 'declined';
+    if (mine || !answered || serverId === undefined || this.#answered.has(id)) return;
+    this.#answered.add(id);
+    if ((this.#summaries.get(user)?.unread ?? 0) === 0) void this.#core.api.markRead(user, serverId);
   }
 
   #tellDelivered(user: string, id: string): void {
@@ -209,6 +222,15 @@ export class ChatsModel extends State<ChatsState> implements Chats {
   #last(user: string, last: Omit<Summary, 'unread'>): void {
     this.#summaries.set(user, { ...last, unread: this.#summaries.get(user)?.unread ?? 0 });
     this.#show();
+  }
+
+  /** What went out now is the newest, whenever it was written; what waits behind it goes out after it. */
+  #sent(item: Outgoing): void {
+    const known = this.#summaries.get(item.user);
+    // It may have gone out long ago, before what came since.
+    if (item.doubt !== undefined && known && !known.lastMine) return;
+    const { text } = this.#outbox.waiting(item.user).at(-1) ?? item;
+    this.#last(item.user, { last: text, lastKind: 'message', lastMine: true, at: this.#core.platform.now() });
   }
 
   #setUnread(user: string, unread: number): void {
@@ -279,6 +301,7 @@ export class ChatsModel extends State<ChatsState> implements Chats {
     this.#summaries.clear();
     this.#drafts = {};
     this.#seen = [];
+    this.#answered.clear();
     this.put({ list: [], unread: 0, loading: false });
   }
 }

@@ -1,6 +1,6 @@
 /** Commands to a conference as the board and the invitations give them, and the invitations that go with them. */
 import type { Followed } from '../conference/followed.js';
-import { isIn } from '../conference/model.js';
+import { isIn, type Snapshot } from '../conference/model.js';
 import { INVITATION, type InvitationBody, writeInvitation } from '../im/invitation.js';
 import { uriOf } from '../sip/uri.js';
 import type { Outcome } from '../soap/client.js';
@@ -9,6 +9,7 @@ import { uuid } from '../util/ids.js';
 import { pause } from '../util/timer.js';
 import type { Core, Line } from './core.js';
 import type { Invitations } from './invitations.js';
+import { Outside } from './outside.js';
 import { callAt } from './places.js';
 import type { Place } from './types.js';
 
@@ -19,6 +20,8 @@ const ROUNDS = 12;
 const ROUND_MS = 400;
 
 export class Commands {
+  /** Whom this window asked for by a number. */
+  readonly outside: Outside;
   readonly #core: Core;
   readonly #invitations: Invitations;
   /** Accounts that are to be invited when their leg is due, by conference. */
@@ -27,6 +30,7 @@ export class Commands {
   constructor(core: Core, invitations: Invitations) {
     this.#core = core;
     this.#invitations = invitations;
+    this.outside = new Outside(core);
     core.onClose.add(() => this.#expected.clear());
   }
 
@@ -34,14 +38,28 @@ export class Commands {
   async request(operation: Operation): Promise<Outcome> {
     const { line } = this.#core;
     if (!line) return { status: 0 };
+    const known = 'conference' in operation ? line.followed.get(operation.conference).get().participants : [];
     const outcome = await line.service.request(operation);
     if (this.#core.line !== line) return { status: 0 };
     if ('answer' in outcome && outcome.answer.conference) {
       const { conference } = outcome.answer;
+      this.#numbers(operation, conference, new Set(known.map((one) => one.id)));
       const followed = line.followed.get(conference.id, conference.title);
       followed.adopt(conference);
     }
+    if ('fault' in outcome) return { ...outcome, numbers: numbersIn(operation) };
     return outcome;
+  }
+
+  /** Remembers who is called by a number alone. */
+  #numbers(operation: Operation, { id, participants }: Snapshot, before: ReadonlySet<string>): void {
+    if (operation.name === 'create' || operation.name === 'add') {
+      this.outside.ask(id, operation.participants, before);
+      this.outside.see(id, participants);
+    } else if (operation.name === 'call' && operation.number) {
+      const one = participants.find(({ id }) => id === operation.participant);
+      if (one && !one.user) this.outside.set(id, one.id, { number: operation.number, name: one.name });
+    }
   }
 
   /** Calls somebody on the roster at a place, also somebody who is being called elsewhere. */
@@ -71,6 +89,7 @@ export class Commands {
   /** Looks who is due. */
   look(line: Line, followed: Followed): void {
     const { id, participants } = followed.get();
+    this.outside.see(id, participants);
     const expected = this.#expected.get(id);
     if (!expected) return;
     if (followed.over) {
@@ -115,6 +134,14 @@ export class Commands {
     const request = line.ua.outline('MESSAGE', uriOf(user), { headers, type: INVITATION, body });
     return (await line.ua.send(request).response).status;
   }
+}
+
+/** The numbers that an operation names. */
+function numbersIn(operation: Operation): string[] {
+  const parties = 'participants' in operation ? operation.participants : [];
+  const initiator = operation.name === 'create' ? [operation.initiator] : [];
+  const at = operation.name === 'call' ? [operation] : [];
+  return [...initiator, ...parties, ...at].flatMap(({ number }) => number ?? []);
 }
 
 function isWrongState(outcome: Outcome): boolean {

@@ -3,8 +3,8 @@
 import { problem } from '../problem.js';
 import { State } from '../util/store.js';
 import type { Core } from './core.js';
-import { BROWSER, type PeopleModel } from './people.js';
-import { placeFrom, usualPlace, withPlace } from './places.js';
+import { BROWSER, digitsOf, type PeopleModel } from './people.js';
+import { isNamed, placeFrom, usualPlace, withPlace } from './places.js';
 import { resolvePeople } from './resolve.js';
 import type { TelephonesModel } from './telephones.js';
 import type { AddNotice, Composer, ComposerRow, ComposerState, Person, Place, Problem } from './types.js';
@@ -53,12 +53,25 @@ export class ComposerModel extends State<ComposerState> implements Composer {
   }
 
   add(what: string | Person): Promise<AddNotice> {
-    const adding = this.#add(what);
+    return this.#adds(what);
+  }
+
+  /** Fills the list: says of all together who could not be taken, and they are taken back together. */
+  async addAll(people: readonly (string | Person)[]): Promise<void> {
+    const past = this.#past.length;
+    let before: AddNotice = { added: [], leftOut: [], unsure: [] };
+    for (const one of people) before = await this.#adds(one, before);
+    this.#past.splice(past + 1);
+  }
+
+  /** `before`: what became of those who were added with this one. */
+  #adds(what: string | Person, before?: AddNotice): Promise<AddNotice> {
+    const adding = this.#add(what, before);
     this.#pending = Promise.allSettled([this.#pending, adding]);
     return adding;
   }
 
-  async #add(what: string | Person): Promise<AddNotice> {
+  async #add(what: string | Person, before: AddNotice | undefined): Promise<AddNotice> {
     const me = this.#core.line?.user ?? '';
     this.set({ adding: ++this.#adding > 0, problem: undefined });
     const resolved: AddNotice =
@@ -69,14 +82,22 @@ export class ComposerModel extends State<ComposerState> implements Composer {
     for (const person of resolved.added) {
       if (there.has(person.id)) leftOut.push({ text: person.name, why: 'already' });
       else if (there.size >= PEOPLE_MAX) leftOut.push({ text: person.name, why: 'limit' });
+      else if (!isNamed(person)) leftOut.push({ text: person.name, why: 'no-number' });
       else if (person.user?.toLowerCase() !== me.toLowerCase()) {
         there.add(person.id);
         added.push(person);
       }
     }
-    const notice: AddNotice = { ...resolved, added, leftOut };
+    const notice: AddNotice = {
+      added: [...(before?.added ?? []), ...added],
+      leftOut: [...(before?.leftOut ?? []), ...leftOut],
+      unsure: [...(before?.unsure ?? []), ...resolved.unsure],
+      recognised: resolved.recognised ?? before?.recognised,
+    };
+    // Of a list that is as it was asked for there is nothing to say.
+    const plain = before !== undefined && notice.leftOut.length + notice.unsure.length === 0;
     if (added.length > 0) this.#change([...this.#rows, ...added.map((person) => ({ key: person.id }))]);
-    this.set({ notice });
+    this.set({ notice: plain ? undefined : notice });
     // Until their telephones are known, nobody would be called on them: it still counts as adding.
     await Promise.allSettled(added.map(({ user }) => user && this.#people.complete(user)));
     this.set({ adding: --this.#adding > 0 });
@@ -145,6 +166,8 @@ export class ComposerModel extends State<ComposerState> implements Composer {
     }
     const why = await this.#start(this, inviteOnly);
     this.set({ busy: false, problem: why });
+    // The row that it is about says it too.
+    this.#show();
     return why === undefined;
   }
 
@@ -164,14 +187,17 @@ export class ComposerModel extends State<ComposerState> implements Composer {
   }
 
   #show(): void {
+    const { problem } = this.get();
     const known = new Map(this.get().rows.map((row) => [row.key, row]));
     const rows = this.#rows.map(({ key, place: chosen }): ComposerRow => {
       const person = this.#people.person(key);
       const was = known.get(key);
       const place = chosen ?? usualPlace(person);
-      if (was && was.person === person && was.place.id === place.id) return was;
+      const refused = problem?.refused?.number;
+      const why = refused !== undefined && place.number && digitsOf(place.number) === digitsOf(refused) ? problem : undefined;
+      if (was && was.person === person && was.place.id === place.id && was.problem === why) return was;
       const places = withPlace(person.places, place);
-      return { key, person, place, places, onlyInvite: person.places.every((one) => one.kind === 'browser') };
+      return { key, person, place, places, onlyInvite: person.places.every((one) => one.kind === 'browser'), problem: why };
     });
     const mine = myPlaces(this.#core, this.#telephones);
     const remembered = recallPlace(this.#core, mine);

@@ -16,6 +16,7 @@ import { MyCall } from './my-call.js';
 import { MyMute } from './my-mute.js';
 import { BROWSER, type PeopleModel } from './people.js';
 import { partyOf } from './places.js';
+import { standing } from './standing.js';
 import type { TelephonesModel } from './telephones.js';
 import type {
   CallLineItem,
@@ -39,13 +40,15 @@ const LIST_EVERY_MS = 60_000;
 const LIST_SOON_MS = 300;
 /** So long the focus may say that my leg is over while the call still holds. */
 const LEG_OVER_MS = 3_000;
-/** Records are written when a conference is over. */
+/** Records are written when a conference begins, and when it is over. */
 const RECORDS_AFTER_MS = 1_500;
 
 interface Attached {
   readonly followed: Followed;
   readonly forget: () => void;
   over: boolean;
+  /** Its record was looked for. */
+  recorded: boolean;
 }
 
 export class ConferencesModel extends State<ConferencesState> implements Conferences {
@@ -97,10 +100,8 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     // In one step: nothing shall look as if there were neither.
     this.set({ composer, board: this.#board });
     if (over) this.#show();
-    void (async () => {
-      for (const one of people)
-        await composer.add(typeof one === 'string' && one.includes('@') && !/[\s,;<>]/.test(one) ? this.#byAccount(one) : one);
-    })();
+    const account = (text: string) => text.includes('@') && !/[\s,;<>]/.test(text);
+    void composer.addAll(people.map((one) => (typeof one === 'string' && account(one) ? this.#people.person(one) : one)));
     return composer;
   }
 
@@ -184,10 +185,6 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     return line;
   }
 
-  #byAccount(user: string): Person {
-    return this.#people.person(user);
-  }
-
   #listen(): void {
     const core = this.#core;
     const show = () => this.#show();
@@ -214,6 +211,16 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     });
     core.session?.subscribe(show);
     this.#telephones.subscribe(show);
+    let records = this.#calls.get().list;
+    this.#calls.subscribe(() => {
+      if (records === this.#calls.get().list) return;
+      records = this.#calls.get().list;
+      for (const { followed } of this.#attached.values()) {
+        const record = this.#calls.of(followed.get().id);
+        if (record) followed.began(record.at);
+      }
+      for (const conference of this.#invitations.conferences()) this.#stand(conference);
+    });
     this.#myCall.subscribe(show);
     this.#myCall.onOver.add((conference, how) => {
       // Where the conference is over, its end says why.
@@ -261,7 +268,7 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
         unsubscribe();
         release();
       };
-      this.#attached.set(id, { followed, forget, over: followed.over });
+      this.#attached.set(id, { followed, forget, over: followed.over, recorded: false });
     }
     return followed;
   }
@@ -287,10 +294,17 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
       if (this.#myCall.get().conference === id) this.#myCall.ended();
       this.#records.set(RECORDS_AFTER_MS, () => void this.#calls.load());
     }
+    if (attached && !attached.recorded && followed.get().known) {
+      attached.recorded = true;
+      const record = this.#calls.of(id);
+      if (record) followed.began(record.at);
+      else if (!this.#records.armed) this.#records.set(RECORDS_AFTER_MS, () => void this.#calls.load());
+    }
     const mine = this.#mine(followed);
     if (mine) this.#myMute.follow(id, mine.muted);
     this.#watchMyLeg(followed);
     for (const record of this.#invitations.ringing()) if (record.conference === id) this.#ring(record, followed);
+    this.#stand(id);
     if (followed.over) this.#gone(line, followed);
     this.#show();
   }
@@ -335,8 +349,21 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
       this.#show();
       this.#ring(record, followed);
     } else {
+      this.#stand(record.conference);
       this.#show();
       this.#tidy();
+    }
+  }
+
+  /** Where those stand who were invited into a conference. */
+  #stand(conference: string): void {
+    const records = this.#invitations.into(conference);
+    const roster = this.#attached.get(conference)?.followed.get();
+    const call = this.#calls.about(conference);
+    const newest = new Map(records.map((record) => [record.to.toLowerCase(), record]));
+    for (const record of records) {
+      const state = standing(record, roster, call, newest.get(record.to.toLowerCase()) === record);
+      if (state !== record.state) this.#invitations.set(record.id, { state });
     }
   }
 

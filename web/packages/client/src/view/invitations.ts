@@ -20,6 +20,8 @@ export interface InvitationRecord {
   readonly to: string;
   readonly mine: boolean;
   readonly at: number;
+  /** Its number in the server's log, where it is known. */
+  readonly serverId?: number;
   /** By this device's clock. */
   readonly expiresAt: number;
   readonly in: readonly string[];
@@ -58,12 +60,22 @@ export class Invitations {
     return [...this.#all.values()].filter((one) => (one.mine ? one.to : one.from).toLowerCase() === user);
   }
 
+  /** Those into a conference, the oldest first. */
+  into(conference: string): InvitationRecord[] {
+    return [...this.#all.values()].filter((one) => one.conference === conference).sort((a, b) => a.at - b.at);
+  }
+
+  /** The conferences into which somebody was invited. */
+  conferences(): Set<string> {
+    return new Set([...this.#all.values()].map((one) => one.conference));
+  }
+
   ringing(): InvitationRecord[] {
     return [...this.#all.values()].filter((one) => one.state === 'ringing' && !one.mine);
   }
 
   /** Takes one that was sent or came, now or as history tells. Known ones stay as they are. */
-  take(body: InvitationBody, sender: string, to: string, at: number): InvitationRecord {
+  take(body: InvitationBody, sender: string, to: string, at: number, serverId?: number): InvitationRecord {
     const allocator = this.#core.me?.video?.allocator;
     // The allocator invites for whoever asked it; nobody else speaks for others.
     const from = allocator && sender.toLowerCase() === allocator.toLowerCase() ? body.from.user.toLowerCase() : sender;
@@ -85,6 +97,7 @@ export class Invitations {
       to,
       mine,
       at,
+      serverId,
       expiresAt,
       in: body.in,
       video: body.video ?? false,

@@ -49,6 +49,8 @@ export class PeopleModel extends State<PeopleState> implements People {
   /** Of `#known` those who are no contacts, the oldest first. */
   readonly #strangers = new Set<string>();
   readonly #changed = new Set<string>();
+  /** Other names than those known here by which somebody was shown, so that each is looked up once. */
+  readonly #renamed = new Map<string, string>();
   readonly #together: Alarm;
   #held: (() => void)[] = [];
   #unwatchContacts = () => {};
@@ -110,15 +112,22 @@ export class PeopleModel extends State<PeopleState> implements People {
 
   /** Somebody who is only a number; the contact with this number if there is one. */
   number(number: string, name = ''): Person {
-    const digits = number.replace(/[^+0-9]/g, '');
+    const digits = digitsOf(number);
     for (const contact of this.get().contacts) {
-      if (contact.places.some((place) => place.number?.replace(/[^+0-9]/g, '') === digits)) return contact;
+      if (contact.places.some((place) => place.number && digitsOf(place.number) === digits)) return contact;
     }
     const id = `number:${digits}`;
-    if (!this.#known.has(id)) {
-      const place = { label: number, kind: 'number', number: digits };
-      this.#know(id, { name: name || number, places: [], numbers: [place], favourite: false, contact: false });
-    }
+    if (!this.#known.has(id)) this.#know(id, alone(number, name));
+    return this.person(id);
+  }
+
+  /** Somebody who was called at a number and has no account here, also where a contact with an account has the number too. */
+  outside(number: string, name: string): Person {
+    const found = this.number(number, name);
+    if (!found.user) return found;
+    const digits = digitsOf(number);
+    const id = `number:${digits}`;
+    if (!this.#known.has(id)) this.#know(id, alone(number, name));
     return this.person(id);
   }
 
@@ -144,9 +153,30 @@ export class PeopleModel extends State<PeopleState> implements People {
   hint(user: string, name: string, own = false): void {
     const id = user.toLowerCase();
     const known = this.#known.get(id);
-    if (!name || (known && (own || !known.hinted))) return;
+    if (!name) return;
+    if (known && !known.hinted) {
+      if (known.name !== name) void this.#renew(id, name);
+      return;
+    }
+    if (known && own) return;
     this.#know(id, { user: id, name, places: [], numbers: [], favourite: false, contact: false, ...(own ? { hinted: true } : {}) });
     if (own) void this.complete(id);
+  }
+
+  /** Somebody is shown by another name than the one known here: they may have changed it since, or I call them otherwise. */
+  async #renew(id: string, name: string): Promise<void> {
+    const { api, line } = this.#core;
+    if (!line || this.#renamed.get(id) === name || this.#renamed.size >= KNOWN_MAX) return;
+    this.#renamed.set(id, name);
+    if (this.#known.get(id)?.contact) {
+      // What I call a contact, or else their own name, is in my list.
+      await this.#load();
+      return;
+    }
+    const result = await api.directory(id);
+    if (this.#core.line !== line || !result.ok) return;
+    const row = result.data.people.find((one) => account(one.user, line.domain).toLowerCase() === id);
+    if (row) this.learn(row);
   }
 
   /** Asks the directory about somebody whose places are not known yet. */
@@ -385,12 +415,23 @@ export class PeopleModel extends State<PeopleState> implements People {
   #clear(): void {
     // They end with the connection.
     for (const { subscription } of this.#watched.values()) subscription.stop(true);
-    for (const map of [this.#watched, this.#known, this.#strangers, this.#built, this.#told, this.#changed]) map.clear();
+    for (const map of [this.#watched, this.#known, this.#strangers, this.#built, this.#told, this.#changed, this.#renamed]) map.clear();
     this.#held = [];
     this.#unwatchContacts = () => {};
     this.#together.clear();
     this.put({ contacts: [], favourites: [], loading: false });
   }
+}
+
+/** A number without the marks that people write in it. */
+export function digitsOf(number: string): string {
+  return number.replace(/[^+0-9]/g, '');
+}
+
+/** Nothing is known but the number. */
+function alone(number: string, name: string): Known {
+  const place = { label: number, kind: 'number', number: digitsOf(number) };
+  return { name: name || number, places: [], numbers: [place], favourite: false, contact: false };
 }
 
 /** As the REST API names a contact. */

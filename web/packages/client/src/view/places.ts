@@ -41,6 +41,11 @@ export function callAt(place: Place): { place?: string; number?: string } {
   return { place: place.kind === 'browser' ? 'browser' : place.label };
 }
 
+/** Whether `create` and `add` can name somebody at all: by an account, or by a number that is known here. */
+export function isNamed(person: Pick<Person, 'user' | 'places'>): boolean {
+  return person.user !== undefined || person.places.some((place) => place.number !== undefined);
+}
+
 /** The place that a roster tells by its label: one of these, or one of its own. */
 export function placeNamed(label: string, places: readonly Place[]): Place {
   const wanted = label.trim().toLowerCase();

@@ -353,7 +353,7 @@ export class SessionModel extends State<SessionState> implements Session {
 
   /** Nothing of a person stays behind when they sign out. */
   #forget(line: Line): void {
-    for (const name of ['presence', 'outbox', 'drafts', 'call', 'place', 'board']) {
+    for (const name of ['presence', 'outbox', 'drafts', 'call', 'place', 'board', 'numbers']) {
       this.#core.platform.memory?.remove(line.key(name));
       this.#core.platform.tab?.remove(line.key(name));
     }

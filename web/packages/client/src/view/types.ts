@@ -27,6 +27,26 @@ export interface Problem {
   readonly todo: string;
   /** Details for those who mend it: a status, the server's words. Never a secret. */
   readonly detail?: string;
+  /** Of `number-refused`: which number, and why. */
+  readonly refused?: RefusedNumber;
+}
+
+/** Why a number is not called. */
+export type WhyRefused =
+  | 'emergency'
+  | 'abroad'
+  | 'premium'
+  /** No line leads there. */
+  | 'no-route'
+  /** Without its country, and the server has none. */
+  | 'national'
+  | 'no-number'
+  | 'other';
+
+export interface RefusedNumber {
+  readonly why: WhyRefused;
+  /** As it was given; absent where the server does not tell which one of several. */
+  readonly number?: string;
 }
 
 /** Everything that can go wrong from a person's point of view. */
@@ -508,6 +528,8 @@ export interface ComposerRow {
   readonly places: readonly Place[];
   /** They cannot be called, only invited: they have no telephone. */
   readonly onlyInvite: boolean;
+  /** The last call failed because of this row. */
+  readonly problem?: Problem;
 }
 
 /** What became of what was added. */

@@ -1,0 +1,135 @@
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { launch, settled } from './browser.ts';
+import { serve } from './serve.ts';
+
+let browser: Browser;
+let site: { origin: string; close: () => Promise<void> };
+let context: BrowserContext;
+let page: Page;
+
+beforeAll(async () => {
+  browser = await launch();
+  site = await serve('dist-fixtures', 'fixtures.html');
+});
+afterAll(async () => {
+  await browser?.close();
+  await site?.close();
+});
+afterEach(() => context.close());
+
+const open = async (name: string, state: string, width: number, locale = 'en-GB') => {
+  context = await browser.newContext({ viewport: { width, height: 900 }, locale, timezoneId: 'Europe/London' });
+  page = await context.newPage();
+  await page.goto(`${site.origin}/?page=${name}&state=${state}&theme=light`);
+  await page.waitForSelector('[data-screen]', { state: 'attached' });
+  await settled(page);
+};
+
+/** The texts of which a part is not seen. */
+const cut = (selector: string) =>
+  page.locator(selector).evaluateAll((all) => all.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.textContent));
+
+/** What is drawn beyond the right edge of the board. */
+const beyond = (selector: string) =>
+  page.locator(selector).evaluateAll((all) => {
+    const edge = document.querySelector('.board')?.getBoundingClientRect().right ?? 0;
+    return all.filter((one) => one.getBoundingClientRect().right > edge).map((one) => one.textContent);
+  });
+
+describe('a reason', () => {
+  for (const state of ['every-state', 'german']) {
+    for (const width of [360, 390, 432, 1024, 1440]) {
+      it(`is read whole: ${state} at ${width} px`, async () => {
+        await open('board', state, width);
+        const reasons = ['notReached', 'left'].map((group) => `li[data-group=${group}] .chip .word > .cut`).join();
+        await expect.poll(() => page.locator(reasons).count()).toBeGreaterThan(5);
+        expect(await cut(reasons)).toEqual([]);
+        expect(await beyond('.row .acts button')).toEqual([]);
+      });
+    }
+  }
+});
+
+describe('a raised hand', () => {
+  it('hides neither the mute of who raised it nor how to lift it', async () => {
+    await open('board', 'live', 1440);
+    await page.evaluate(() => {
+      // biome-ignore lint/suspicious/noExplicitAny: what the page with made-up data puts there.
+      const { board } = (window as any).models.convoke.conferences.get();
+      // biome-ignore lint/suspicious/noExplicitAny: made-up data.
+      board.set((now: any) => {
+        const [carol, ...hands] = now.groups.hands;
+        return { ...now, groups: { ...now.groups, hands: [{ ...carol, muted: true }, ...hands] } };
+      });
+    });
+    const row = page.locator('li[data-group=hands]').filter({ hasText: 'Carol Diaz' });
+    await row.getByText('Muted', { exact: true }).waitFor();
+    expect(await row.getByRole('button', { name: 'Mute: Carol Diaz' }).getAttribute('aria-pressed')).toBe('true');
+    await row.getByRole('button', { name: 'Give the floor: Carol Diaz' }).waitFor();
+    expect(await cut('li[data-group=hands] .chip .word > .cut')).toEqual([]);
+  });
+});
+
+describe('a message that continues another', () => {
+  it('stands close to it where times are long', async () => {
+    await open('chat', 'history', 1440, 'en-US');
+    await page.locator('.msg.more .again').first().waitFor({ state: 'attached' });
+    const heights = await page
+      .locator('.msg.more:not(:has(.failure)) .again')
+      .evaluateAll((all) => all.map((one) => one.getBoundingClientRect().height));
+    expect(heights.length).toBeGreaterThan(0);
+    expect(Math.max(...heights)).toBeLessThanOrEqual(20);
+  });
+});
+
+describe('an outside number on the list', () => {
+  it('is shown whole', async () => {
+    await open('composer', 'refused', 360);
+    await page.locator('.board .place', { hasText: '+15550107' }).waitFor();
+    expect(await cut('.board .row .place .cut')).toEqual([]);
+  });
+  it('that is refused is named, and its row says why', async () => {
+    await open('composer', 'refused', 1440);
+    const words = '+493012345678 is abroad, and this server does not call there.';
+    await page.locator('.notice').getByText(words).waitFor();
+    await page.locator('.board li.row').nth(1).getByText(words).waitFor();
+  });
+});
+
+describe('who is in the call already', () => {
+  it('is not offered to be added from the chat', async () => {
+    await open('board', 'live', 1440);
+    await page.locator('header').getByRole('button', { name: 'Open the board' }).waitFor();
+    expect(await page.locator('.chat header').getByRole('button', { name: 'Add to the call' }).count()).toBe(0);
+  });
+});
+
+describe('the language of the page where one signs in', () => {
+  it('is the person’s from then on', async () => {
+    await open('sign-in', 'fresh', 1440);
+    await page.getByRole('combobox', { name: 'Language' }).selectOption('de');
+    await page.evaluate(() => {
+      // biome-ignore lint/suspicious/noExplicitAny: what the page with made-up data puts there.
+      void (window as any).models.convoke.session.signIn('alice', 'demo');
+    });
+    await page.waitForSelector('.app');
+    // biome-ignore lint/suspicious/noExplicitAny: what the page with made-up data puts there.
+    const language = () => page.evaluate(() => (window as any).models.convoke.session.get().me.language);
+    await expect.poll(language).toBe('de');
+  });
+});
+
+describe('telephones to play with', () => {
+  it('are as high when one talks as when none does', async () => {
+    const heights = async (state: string) => {
+      await open('phones', state, 1440);
+      await page.locator('.tel').first().waitFor();
+      return page.locator('.tel').evaluateAll((all) => [...new Set(all.map((one) => one.getBoundingClientRect().height))]);
+    };
+    const quiet = await heights('quiet');
+    await page.getByText('Answers when it is called').first().waitFor();
+    await context.close();
+    expect(await heights('all')).toEqual(quiet);
+  });
+});
