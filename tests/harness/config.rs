@@ -84,16 +84,27 @@ impl Config {
 
     /// Adds a video server that speaks the bridge protocol there, with the secret of our data directory.
     #[must_use]
-    pub fn video_server(mut self, name: &str, at: SocketAddr) -> Self {
-        let mut server = Table::new();
-        server.insert("name".to_owned(), name.into());
-        server.insert("url".to_owned(), format!("ws://{at}/bridge").into());
+    pub fn video_server(self, name: &str, at: SocketAddr) -> Self {
+        let url = format!("ws://{at}/bridge");
+        self.entry(
+            "video_server",
+            &[("name", name.into()), ("url", url.into())],
+        )
+    }
+
+    /// Adds a section that may be there many times, such as `[[video_server]]`.
+    #[must_use]
+    pub fn entry(mut self, list: &str, keys: &[(&str, Value)]) -> Self {
+        let entry: Table = keys
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), value.clone()))
+            .collect();
         let list = self
             .table
-            .entry("video_server")
+            .entry(list)
             .or_insert_with(|| Value::Array(Vec::new()));
-        if let Value::Array(servers) = list {
-            servers.push(Value::Table(server));
+        if let Value::Array(entries) = list {
+            entries.push(Value::Table(entry));
         }
         self
     }

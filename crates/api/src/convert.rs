@@ -39,6 +39,7 @@ pub(crate) fn snapshot(of: &core::Snapshot, wall_ms: u64) -> soap::Snapshot {
         title: of.title.clone(),
         state: state(of.state),
         locked: of.locked,
+        video: of.video.clone(),
         version: of.version,
         count: u32::try_from(of.roster.len()).unwrap_or(u32::MAX),
         first: 0,

@@ -23,6 +23,8 @@ pub struct Directory {
     pub guard_outside: bool,
     /// Language of prompts to numbers that belong to no account, a BCP 47 tag.
     pub language: String,
+    /// Domains whose SIP addresses may be called: gateways and video rooms.
+    pub sip_domains: Vec<String>,
 }
 
 impl Directory {
@@ -40,12 +42,38 @@ impl Directory {
                 let number = self.dialplan.number(text)?;
                 self.number(number, asked).await
             }
-            Who::Sip(uri) => Err(Fault::new(
-                FaultCode::NumberRefused,
-                "a person or a number (SIP addresses are not called directly in this version)",
-                convoke_types::loggable(uri),
-            )),
+            Who::Sip(uri) => self.room(uri, asked),
         }
+    }
+
+    /// A SIP address of a domain that a trunk leads to. A place that is the name of another network says what stands behind the gateway.
+    fn room(&self, uri: &str, asked: &soap_proto::Party) -> Result<Party, Fault> {
+        let read = sip_proto::Uri::parse(uri).ok();
+        let read = read.filter(|uri| uri.is_sip() && uri.headers().next().is_none());
+        let leads = read.is_some_and(|uri| {
+            let mut domains = self.sip_domains.iter();
+            domains.any(|domain| domain.eq_ignore_ascii_case(uri.host()))
+        });
+        if !leads {
+            return Err(Fault::new(
+                FaultCode::NumberRefused,
+                "a person, a number, or a SIP address of a domain that a trunk leads to",
+                convoke_types::loggable(uri),
+            ));
+        }
+        let network = asked.place.as_deref().and_then(|place| place.parse().ok());
+        let mode = network.filter(|mode: &Mode| mode.is_through_gateway());
+        let mode = mode.unwrap_or(Mode::Sip);
+        Ok(Party {
+            name: asked.name.clone().unwrap_or_else(|| uri.to_owned()),
+            user: None,
+            address: Address::Sip(uri.to_owned()),
+            mode,
+            place: asked.place.clone().unwrap_or_else(|| mode.to_string()),
+            guard: false,
+            language: self.language.clone(),
+            moderator: false,
+        })
     }
 
     /// Resolves the initiator of a conference: whatever is called is theirs (T14).
@@ -119,7 +147,11 @@ impl Directory {
             .ok_or_else(|| unknown_person("an account"))
     }
 
-    async fn person(&self, name: &str) -> Result<Account, Fault> {
+    /// An account by its name, `user@domain`, or the name that people see.
+    ///
+    /// # Errors
+    /// `unknown-person` when there is none, or several; `overloaded` and `internal` from the store.
+    pub async fn person(&self, name: &str) -> Result<Account, Fault> {
         let aor = if name.contains('@') {
             name.parse().ok()
         } else {

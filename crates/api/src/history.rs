@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use convoke_types::report::{ParticipantRef, Report};
-use convoke_types::{Aor, ConferenceId, Role};
+use convoke_types::{Aor, ConferenceId, Role, VideoServerName};
 use runtime::clock;
 use soap_proto::{ConferenceState, Snapshot, UtcMillis};
 use tokio::sync::watch;
@@ -32,6 +32,8 @@ struct Page {
     /// In the order of creation.
     number: u64,
     started_by: Aor,
+    /// The service that asked for it in somebody else's name.
+    allocator: Option<Aor>,
     /// Whose it is now, on the roster or not; nobody's who has an account after it was handed to a bare number.
     owner: Option<Aor>,
     created_at: i64,
@@ -41,10 +43,12 @@ struct Page {
 }
 
 impl Page {
-    /// Whether somebody owns it or is on its roster: they may know of it.
+    /// Whether somebody owns it, asked for it in the owner's name, or is on its roster: they may know of it.
     fn concerns(&self, user: &Aor) -> bool {
         let mut roster = self.snapshot.participants.iter();
-        self.owner.as_ref() == Some(user) || roster.any(|one| one.user.as_ref() == Some(user))
+        self.owner.as_ref() == Some(user)
+            || self.allocator.as_ref() == Some(user)
+            || roster.any(|one| one.user.as_ref() == Some(user))
     }
 }
 
@@ -53,13 +57,17 @@ impl History {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A conference is about to be created.
-    pub fn begin(&self, id: &ConferenceId, title: &str, owner: &Aor) {
+    /// A conference is about to be created. False: one of this id is remembered.
+    pub fn begin(&self, id: &ConferenceId, title: &str, owner: &Aor) -> bool {
         let mut book = self.lock();
+        if book.pages.contains_key(id) {
+            return false;
+        }
         book.begun += 1;
         let page = Page {
             number: book.begun,
             started_by: owner.clone(),
+            allocator: None,
             owner: Some(owner.clone()),
             created_at: clock::unix_ms(clock::wall()),
             snapshot: Snapshot::begin(id.clone(), title.to_owned()),
@@ -67,6 +75,22 @@ impl History {
             version: watch::Sender::new(0),
         };
         book.pages.insert(id.clone(), page);
+        true
+    }
+
+    /// A conference that was begun just now was asked for by a service, which has prepared its pictures.
+    pub fn allocated(&self, id: &ConferenceId, by: &Aor, video: Option<&VideoServerName>) {
+        if let Some(page) = self.lock().pages.get_mut(id) {
+            page.allocator = Some(by.clone());
+            page.snapshot.video = video.cloned();
+        }
+    }
+
+    /// Whether this service asked for it.
+    pub fn is_allocated_by(&self, id: &ConferenceId, service: &Aor) -> bool {
+        let book = self.lock();
+        let page = book.pages.get(id);
+        page.is_some_and(|page| page.allocator.as_ref() == Some(service))
     }
 
     /// It was not created after all.

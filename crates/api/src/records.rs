@@ -7,9 +7,9 @@ use std::time::Instant;
 use conference_core as core;
 use convoke_types::bridge::BridgeCommand;
 use convoke_types::report::{Change, ParticipantRef, Report};
-use convoke_types::{Address, LegKey, LegState};
+use convoke_types::{Address, LegKey, LegState, Mode, ModeSource};
 use runtime::clock;
-use store::{ConferenceRecord, LegRecord, LegTimes, Store, UnixMs};
+use store::{ConferenceRecord, LegRecord, LegTimes, PersonMode, Store, UnixMs};
 
 use std::sync::Arc;
 
@@ -143,6 +143,7 @@ impl Records {
             leg: record.leg.clone(),
         };
         let ringing = self.open.remove(&key).and_then(|open| open.ringing);
+        self.note_mode(&record).await;
         let completed = LegRecord {
             key,
             participant: record.participant,
@@ -163,6 +164,28 @@ impl Records {
             stats: convoke_types::media::StreamStats::default(),
         };
         said(self.store.save_leg(completed).await);
+    }
+}
+
+impl Records {
+    /// Who was in a conference can take part so again (requirement V7).
+    async fn note_mode(&self, record: &core::LegRecord) {
+        let (Some(user), Some(joined)) = (&record.user, record.joined) else {
+            return;
+        };
+        let mode = PersonMode {
+            mode: record.mode,
+            address: match &record.whom {
+                Address::Client => String::new(),
+                Address::Number(_) | Address::Sip(_) => record.whom.to_string(),
+            },
+            place: String::new(),
+            source: ModeSource::Conference,
+            // Of clients their registrations tell.
+            video: matches!(record.mode, Mode::Computer | Mode::Sip),
+            last_seen: wall_of(joined),
+        };
+        said(self.store.note_mode(user, mode).await);
     }
 }
 

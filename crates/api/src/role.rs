@@ -581,6 +581,7 @@ mod tests {
                 policy: PolicyOverrides::default(),
                 payer: None,
                 account: None,
+                video: None,
             }),
         }
     }

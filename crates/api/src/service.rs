@@ -43,6 +43,8 @@ pub struct Config {
     pub reporting: Option<ReportingService>,
     /// Programs that are told what happens.
     pub webhooks: Option<Webhooks>,
+    /// The video allocator's account: it alone may ask for a conference in somebody else's name.
+    pub allocator: Option<Aor>,
     /// How long conferences may take to end when the server goes down.
     pub drain: Duration,
 }
@@ -70,6 +72,7 @@ struct Shared {
     reporter: Reporter,
     in_flight: InFlight,
     watching: Watching,
+    allocator: Option<Aor>,
 }
 
 impl ConferenceService {
@@ -104,6 +107,7 @@ impl ConferenceService {
             reporter: reporter.without_lanes(),
             in_flight: InFlight::default(),
             watching,
+            allocator: config.allocator,
         };
         Self {
             shared: Arc::new(shared),
@@ -394,9 +398,7 @@ impl ConferenceService {
                             "a bare number",
                         )
                     })?;
-                self.shared
-                    .history
-                    .begin(&create.conference, &create.title, &owner);
+                self.begin(request, acting, create, &owner)?;
                 self.follow(request, acting, &create.conference);
                 Some(create.conference.clone())
             }
@@ -437,7 +439,7 @@ impl ConferenceService {
         operation: Operation,
         durable: Option<Durable>,
     ) -> Result<Given, Fault> {
-        let actor = actor(acting);
+        let actor = self.actor(acting, request, &operation);
         let answered = request.clone();
         let name = request.operation.name();
         let encode = Box::new(move |result: &Result<conference_core::Reply, Fault>| {
@@ -463,18 +465,20 @@ impl ConferenceService {
         let directory = &self.shared.directory;
         Ok(match &request.operation {
             soap::Operation::Create(create) => {
-                let initiator = match &acting.user {
-                    Some(actor) => directory.initiator(&create.initiator, actor).await?,
+                let initiator = match self.owner(create, acting)? {
+                    Some(owner) => directory.initiator(&create.initiator, owner).await?,
                     None => directory.party(&create.initiator).await?,
                 };
+                let conference = create.conference.clone();
                 Operation::Create(Create {
-                    conference: new_id("")?,
+                    conference: conference.map_or_else(|| new_id(""), Ok)?,
                     title: create.title.clone().unwrap_or_default(),
                     initiator,
                     participants: self.parties(&create.participants).await?,
                     policy: convert::policy(create.policy),
                     payer: create.payer.clone(),
                     account: create.account.clone(),
+                    video: create.video.clone(),
                 })
             }
             soap::Operation::Add {
@@ -522,6 +526,84 @@ impl ConferenceService {
         let whom = self.shared.focus.look(look).await?;
         let user = whom.user.as_deref().and_then(|user| user.parse().ok());
         self.shared.directory.destination(user.as_ref(), at).await
+    }
+
+    /// Whose a conference to be is: the asker's, or, where the video allocator asks, of whom it names.
+    fn owner<'a>(
+        &self,
+        create: &'a soap::Create,
+        acting: &'a Acting,
+    ) -> Result<Option<&'a Aor>, Fault> {
+        let for_others =
+            create.conference.is_some() || create.owner.is_some() || create.video.is_some();
+        match (self.is_allocator(acting), &create.owner) {
+            (true, Some(owner)) => Ok(Some(owner)),
+            (true, None) => Err(Fault::new(
+                FaultCode::BadRequest,
+                "c:owner, from the video allocator",
+                "none",
+            )),
+            (false, _) if for_others => Err(Fault::new(
+                FaultCode::NotAllowed,
+                "no c:conference, c:owner or c:video: they are the video allocator's alone",
+                "one of them from somebody else",
+            )),
+            (false, _) => Ok(acting.user.as_ref()),
+        }
+    }
+
+    fn is_allocator(&self, acting: &Acting) -> bool {
+        acting.user.is_some() && acting.user == self.shared.allocator
+    }
+
+    /// Who acts, in the focus's eyes. The video allocator speaks for the owner of a conference to be; of those that it asked for it
+    /// may read the state, and end them.
+    fn actor(&self, acting: &Acting, request: &Request, operation: &Operation) -> Actor {
+        if let (true, Some(service)) = (self.is_allocator(acting), &acting.user) {
+            let owner = match &request.operation {
+                soap::Operation::Create(create) => create.owner.clone(),
+                _ => None,
+            };
+            match operation {
+                Operation::Create(_) => {
+                    return Actor {
+                        user: owner,
+                        administrator: false,
+                    };
+                }
+                Operation::Get { conference, .. } | Operation::End { conference }
+                    if self.shared.history.is_allocated_by(conference, service) =>
+                {
+                    return Actor {
+                        user: None,
+                        administrator: true,
+                    };
+                }
+                _ => {}
+            }
+        }
+        actor(acting)
+    }
+
+    fn begin(
+        &self,
+        request: &Request,
+        acting: &Acting,
+        create: &Create,
+        owner: &Aor,
+    ) -> Result<(), Fault> {
+        let history = &self.shared.history;
+        if !history.begin(&create.conference, &create.title, owner) {
+            let expected = "a conference id that was not in use";
+            let came = create.conference.as_str();
+            return Err(Fault::new(FaultCode::WrongState, expected, came));
+        }
+        if let (soap::Operation::Create(asked), Some(service)) = (&request.operation, &acting.user)
+            && asked.owner.is_some()
+        {
+            history.allocated(&create.conference, service, create.video.as_ref());
+        }
+        Ok(())
     }
 
     async fn parties(&self, asked: &[soap::Party]) -> Result<Vec<conference_core::Party>, Fault> {

@@ -249,6 +249,7 @@ mod tests {
             title: String::new(),
             state: conference_core::ConferenceState::Running,
             locked: false,
+            video: None,
             version,
             owner: "p1".parse().unwrap(),
             age_ms: 0,

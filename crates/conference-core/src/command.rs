@@ -4,6 +4,7 @@ use convoke_types::bridge::BridgeCommand;
 use convoke_types::report::{ParticipantRef, Report};
 use convoke_types::{
     Address, Aor, Cause, CommandId, ConferenceId, Fault, LegId, LegState, Mode, ParticipantId,
+    VideoServerName,
 };
 
 use crate::config::PolicyOverrides;
@@ -49,6 +50,10 @@ impl Actor {
 
 /// The operations of the conference service.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "commands live briefly; boxing would cost an allocation each"
+)]
 pub enum Operation {
     /// Start a conference: the initiator is called first, then all others. Answered at once.
     Create(Create),
@@ -227,6 +232,8 @@ pub struct Create {
     pub payer: Option<String>,
     /// Which bridge account to use (C14); copied to every leg's record.
     pub account: Option<String>,
+    /// The video server that has the pictures, where there are any.
+    pub video: Option<VideoServerName>,
 }
 
 /// Somebody to be called, with everything already resolved.
@@ -326,6 +333,8 @@ pub struct Snapshot {
     pub age_ms: u64,
     /// Whether participants may add nobody.
     pub locked: bool,
+    /// The video server that has the pictures; `None`: there are none.
+    pub video: Option<VideoServerName>,
     /// Everybody, in the order they were added.
     pub roster: Vec<RosterEntry>,
 }

@@ -12,6 +12,7 @@ mod sound;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
+use convoke_types::VideoServerName;
 use convoke_types::report::{Change, ConferenceEnd, ParticipantRef, Report};
 use convoke_types::{Address, Aor, CommandId, ConferenceId, LegId, LegKey, ParticipantId, Role};
 
@@ -43,6 +44,7 @@ pub(crate) struct Conference {
     title: String,
     payer: Option<String>,
     account: Option<String>,
+    video: Option<VideoServerName>,
     created: Instant,
     version: u64,
     reports: VecDeque<Report>,
@@ -138,6 +140,7 @@ pub(crate) struct Founding {
     pub(crate) policy: Policy,
     pub(crate) payer: Option<String>,
     pub(crate) account: Option<String>,
+    pub(crate) video: Option<VideoServerName>,
     pub(crate) initiator: (Party, Path),
     /// Whether the initiator asked for it, and nobody in their name.
     pub(crate) own: bool,
@@ -189,6 +192,7 @@ impl Conference {
             title: founding.title,
             payer: founding.payer,
             account: founding.account,
+            video: founding.video,
             created: cx.now,
             version: 0,
             reports: VecDeque::new(),
@@ -320,6 +324,7 @@ impl Conference {
             owner: id(format!("p{}", self.owner)),
             age_ms: ms_since(now, self.created),
             locked: self.locked,
+            video: self.video.clone(),
             roster: self.entries(now),
         }
     }

@@ -43,6 +43,8 @@ pub struct TrunkConfig {
     pub calls_per_second: f64,
     /// Calls in progress at once, 1 to `limits::LINES_MAX`.
     pub lines: u32,
+    /// SIP addresses of these domains go over it: it leads to a gateway or to video rooms.
+    pub domains: Vec<String>,
 }
 
 impl TrunkConfig {
@@ -52,6 +54,7 @@ impl TrunkConfig {
             name: name.into(),
             calls_per_second: limits::CALLS_PER_SECOND,
             lines: limits::LINES,
+            domains: Vec::new(),
         }
     }
 }

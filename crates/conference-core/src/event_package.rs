@@ -101,7 +101,13 @@ pub fn disconnection_of(state: LegState, reason: Option<EndReason>) -> Option<&'
 fn joining_of(mode: Mode) -> &'static str {
     match mode {
         Mode::Computer => "dialed-in",
-        Mode::Pstn | Mode::Mobile | Mode::Sip => "dialed-out",
+        Mode::Pstn
+        | Mode::Mobile
+        | Mode::Sip
+        | Mode::H323
+        | Mode::Isdn
+        | Mode::Atm
+        | Mode::Gateway => "dialed-out",
     }
 }
 

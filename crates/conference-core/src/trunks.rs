@@ -52,6 +52,8 @@ struct Waiter {
 #[derive(Debug)]
 struct Trunk {
     name: String,
+    /// Domains of SIP addresses that it leads to.
+    domains: Vec<String>,
     /// Time between two calls.
     interval: Duration,
     lines: u32,
@@ -85,6 +87,7 @@ impl Trunks {
             trunks: trunks
                 .map(|trunk| Trunk {
                     name: trunk.name.clone(),
+                    domains: trunk.domains.clone(),
                     interval: interval(trunk.calls_per_second),
                     lines: trunk.lines.clamp(1, limits::LINES_MAX),
                     used: 0,
@@ -102,7 +105,7 @@ impl Trunks {
     /// The trunks for an address, or `None` where no route leads there.
     pub(crate) fn path(&self, address: &Address) -> Option<Path> {
         let number = match address {
-            Address::Sip(_) => return Some(Path::Direct),
+            Address::Sip(uri) => return Some(self.path_to(host_of(uri))),
             Address::Client => return Some(Path::Client),
             Address::Number(number) => number.as_str(),
         };
@@ -121,6 +124,23 @@ impl Trunks {
             indices.extend(known.filter(|index| !indices.contains(index)));
         }
         (!indices.is_empty()).then_some(Path::Trunks(indices))
+    }
+
+    /// The trunks that lead to a domain.
+    fn path_to(&self, host: &str) -> Path {
+        let leads = |trunk: &&Trunk| {
+            let mut domains = trunk.domains.iter();
+            domains.any(|domain| domain.eq_ignore_ascii_case(host))
+        };
+        let leading = self.trunks.iter().enumerate();
+        let indices: Vec<TrunkIndex> = leading
+            .filter(|(_, trunk)| leads(trunk))
+            .map(|(index, _)| index)
+            .collect();
+        match indices.is_empty() {
+            true => Path::Direct,
+            false => Path::Trunks(indices),
+        }
     }
 
     /// A trunk's name.
@@ -251,5 +271,17 @@ fn interval(calls_per_second: f64) -> Duration {
         whole + Duration::from_nanos(1)
     } else {
         whole
+    }
+}
+
+/// The host of a SIP URI (RFC 3261 §19.1.1), without port.
+fn host_of(uri: &str) -> &str {
+    let rest = uri.split_once(':').map_or(uri, |(_, rest)| rest);
+    let after_user = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    let end = after_user.find([';', '?', '>']).unwrap_or(after_user.len());
+    let host = after_user.get(..end).unwrap_or_default();
+    match host.strip_prefix('[') {
+        Some(inner) => inner.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
     }
 }

@@ -53,13 +53,13 @@ pub(crate) struct Calls {
 }
 
 impl Calls {
-    /// `video_servers`: how many there are.
+    /// `video_servers`: their names.
     pub(crate) fn new(
         domain: &str,
         local: Local,
         product: &str,
         limits: &Limits,
-        video_servers: usize,
+        video_servers: Vec<String>,
     ) -> Self {
         let mut config = CallsConfig::new(local, product);
         config.max_calls = limits.calls.saturating_add(limits.pictures);

@@ -108,10 +108,10 @@ pub(crate) struct Pictures {
 }
 
 impl Pictures {
-    /// With so many video servers, all away at first, and at most so many calls.
-    pub(crate) fn new(servers: usize, max: usize) -> Self {
+    /// With these video servers, all away at first, and at most so many calls.
+    pub(crate) fn new(servers: Vec<String>, max: usize) -> Self {
         Self {
-            servers: (0..servers).map(|_| Server::default()).collect(),
+            servers: servers.into_iter().map(Server::called).collect(),
             max,
             rooms: HashMap::new(),
             known: HashMap::new(),

@@ -24,8 +24,8 @@ pub struct Config {
     pub endpoint: endpoint::Config,
     /// Bounds.
     pub limits: Limits,
-    /// How many video servers there are; they are known by their places from 0, and away until they say what they are.
-    pub video_servers: usize,
+    /// What video servers there are, by name; they are known by their places from 0, and away until they say what they are.
+    pub video_servers: Vec<String>,
 }
 
 /// Bounds.

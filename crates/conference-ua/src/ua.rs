@@ -59,7 +59,7 @@ impl ConferenceUa {
                 local,
                 PRODUCT,
                 &config.limits,
-                config.video_servers,
+                config.video_servers.clone(),
             ),
             rosters: Rosters::default(),
             endpoint: Endpoint::new(config.seed, config.endpoint.clone()),

@@ -3,8 +3,8 @@
 use std::io::{IsTerminal, Write};
 
 use anyhow::{Context, Result, anyhow};
-use server::Server;
 use server::config::{self, Config};
+use server::{AllocatorAlone, Server};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::Serve;
@@ -23,6 +23,9 @@ pub async fn run(options: Serve) -> Result<bool> {
     }
     server::logging::begin(&config.log)?;
     let mut stop = Stop::new()?;
+    if AllocatorAlone::is_wanted(&config) {
+        return allocator_alone(config, options.ready_line, stop).await;
+    }
     let data = config.data_dir();
     let server = tokio::select! {
         started = Server::start(config) => started.map_err(|error| anyhow!(
@@ -50,9 +53,31 @@ pub async fn run(options: Serve) -> Result<bool> {
     Ok(clean)
 }
 
+/// The video allocator by itself: it has no addresses that others need.
+async fn allocator_alone(config: Config, ready_line: bool, mut stop: Stop) -> Result<bool> {
+    let allocator = AllocatorAlone::start(config).await;
+    let allocator =
+        allocator.map_err(|error| anyhow!("the video allocator does not start: {error}"))?;
+    if ready_line {
+        say(&serde_json::json!({ "ready": {} }))?;
+    }
+    let failed = tokio::select! {
+        () = stop.asked() => false,
+        () = allocator.failed() => true,
+    };
+    let clean = allocator.shutdown().await;
+    if failed {
+        return Err(anyhow!("the video allocator failed; its log says why"));
+    }
+    Ok(clean)
+}
+
 /// Tells programs that everything listens, and where.
 pub fn ready(server: &Server) -> Result<()> {
-    let line = serde_json::json!({ "ready": server.addresses });
+    say(&serde_json::json!({ "ready": server.addresses }))
+}
+
+fn say(line: &serde_json::Value) -> Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{line}")?;
     out.flush()?;

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use convoke_types::report::{Change, Report};
 use convoke_types::{Aor, CommandId};
+use service_core::address::owner;
 use soap_proto::{Headers, ReportMessage, names, write_report};
 
-use crate::address::owner;
 use crate::config::{
     DEVICE_QUEUE_MAX, DEVICES_MAX, DEVICES_PER_PERSON_MAX, REPORTS_PER_MESSAGE, RETRY_MS,
     SEND_DEADLINE_MS, STOPPED_MS, TALKING_GAP_MS, TRIES_MAX, WORDS_PER_MESSAGE_BYTES,

@@ -11,7 +11,9 @@ use soap_proto::{
     write_report_ack, write_request,
 };
 
-use crate::address::{Subscriber, identity};
+use service_core::address::identity;
+
+use crate::address::Subscriber;
 use crate::config::{
     CALL_DEADLINE_MS, CALLS_MAX, CALLS_PER_USER_MAX, Config, OWN_COMMANDS_MAX, SUBSCRIPTIONS_MAX,
 };

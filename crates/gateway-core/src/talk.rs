@@ -169,6 +169,9 @@ impl Gateway {
             policy: None,
             payer: None,
             account: None,
+            conference: None,
+            owner: None,
+            video: None,
         });
         self.ask(caller, create, language, Talk::Create { language }, now)
     }

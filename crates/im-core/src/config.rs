@@ -30,6 +30,8 @@ pub struct Config {
     pub digest: VerifierConfig,
     /// The user of the service's account whose registered contact gets what is for conferences, `sip:conf-…`; `None`: nobody does.
     pub conferences: Option<String>,
+    /// The user of the account that publishes the presence of conferences; `None`: nobody does.
+    pub allocator: Option<String>,
     /// Where people get tokens, `https://…`; told with the challenge for one (RFC 8898 §4).
     pub token_server: Option<String>,
     /// A datagram from an address that registered counts as from the registered person. Off by default: the source address
@@ -57,6 +59,7 @@ impl Config {
             endpoint: endpoint::Config::default(),
             digest: VerifierConfig::default(),
             conferences: Some("focus".to_owned()),
+            allocator: Some("video".to_owned()),
             token_server: None,
             udp_address_authenticates: false,
             limits: Limits::default(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sip_proto::text::unquote;
-use sip_proto::{HeaderName, Message, NameAddr};
+use sip_proto::{HeaderName, Message, NameAddr, Transport};
 
 use crate::server::Stop;
 
@@ -59,6 +59,43 @@ impl Wanted {
             q_permille,
             expires_s,
         })
+    }
+}
+
+/// How a device can take part in conferences, as its Contact says (RFC 3840 §9, §10).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Capabilities {
+    /// It can make and take calls.
+    pub calls: bool,
+    /// With pictures.
+    pub video: bool,
+}
+
+impl Capabilities {
+    /// Those of a contact. A device that names no media and no methods may be anything (§5); of those only a page in a browser, which comes
+    /// over a WebSocket, is known to be able to call.
+    pub fn of(contact: &NameAddr, transport: Transport) -> Self {
+        let has = |name: &str| contact.param(name).is_some();
+        let (audio, video) = (has("audio"), has("video"));
+        let methods = contact.param("methods").map(unquote);
+        let invites = methods.as_ref().map(|methods| {
+            let mut all = methods.split(',');
+            all.any(|method| method.trim().eq_ignore_ascii_case("INVITE"))
+        });
+        let page = transport.is_websocket();
+        let says_nothing = !audio && !video;
+        Self {
+            calls: invites != Some(false) && (!says_nothing || invites == Some(true) || page),
+            video: invites != Some(false) && (video || (says_nothing && page)),
+        }
+    }
+
+    /// What one of two devices can.
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self {
+            calls: self.calls || other.calls,
+            video: self.video || other.video,
+        }
     }
 }
 

@@ -31,6 +31,7 @@ mod under_way;
 mod watch;
 
 pub use config::{Config, Limits, ViaHosts, Wall};
+pub use contact::Capabilities;
 pub use ports::{
     AccountInfo, DevicePassword, Event, Gone, KeptMessage, LoggedMessage, LookupToken, Output,
     SavedBinding, StoreFault, StoreOp, StoreToken, Stored, Token,

@@ -12,6 +12,8 @@ use quick_xml::name::ResolveResult;
 pub const CONTENT_TYPE: &str = "application/pidf+xml";
 const PIDF: &str = "urn:ietf:params:xml:ns:pidf";
 const DATA_MODEL: &str = "urn:ietf:params:xml:ns:pidf:data-model";
+/// Ours: what a conference is like.
+const VIDEO: &str = "urn:convoke:video:1";
 const RPID: &str = "urn:ietf:params:xml:ns:pidf:rpid";
 /// Largest document that is read, in bytes.
 pub(crate) const DOCUMENT_MAX_BYTES: usize = 16 * 1024;
@@ -73,7 +75,27 @@ pub struct Presence {
     pub activities: BTreeSet<Activity>,
     /// What they say themselves.
     pub note: Option<String>,
+    /// What it is like, where it is a conference.
+    pub conference: Option<ConferencePresence>,
 }
+
+/// What a conference is like.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ConferencePresence {
+    /// Its title; may be empty.
+    pub title: String,
+    /// How many are in.
+    pub count: u32,
+    /// Whether it has pictures.
+    pub video: bool,
+    /// Whether participants may add nobody.
+    pub locked: bool,
+    /// Who talks.
+    pub talks: Vec<String>,
+}
+
+/// Most people that are named as talking.
+const TALKS_MAX: usize = 8;
 
 /// Not a presence document that we read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -109,6 +131,19 @@ pub fn write(entity: &str, presence: &Presence) -> String {
         }
         out.push_str("</dm:person>\n");
     }
+    if let Some(conference) = &presence.conference {
+        out.push_str(&format!(
+            " <v:conference xmlns:v=\"{VIDEO}\" title=\"{}\" in=\"{}\" media=\"{}\" locked=\"{}\">",
+            escape(conference.title.as_str()),
+            conference.count,
+            if conference.video { "video" } else { "audio" },
+            conference.locked
+        ));
+        for name in &conference.talks {
+            out.push_str(&format!("<v:talks>{}</v:talks>", escape(name.as_str())));
+        }
+        out.push_str("</v:conference>\n");
+    }
     out.push_str("</presence>\n");
     out
 }
@@ -123,6 +158,8 @@ enum Place {
     Note,
     Person,
     Activities,
+    Conference,
+    Talks,
     Else,
 }
 
@@ -155,6 +192,9 @@ pub fn read(document: &[u8]) -> Result<Presence, NoPidf> {
                 ) {
                     presence.activities.insert(activity);
                 }
+                if place == Place::Conference && presence.conference.is_none() {
+                    presence.conference = Some(conference_of(&element)?);
+                }
                 path.push(place);
                 text.clear();
             }
@@ -167,6 +207,12 @@ pub fn read(document: &[u8]) -> Result<Presence, NoPidf> {
                 },
                 Some(Place::Note) if presence.note.is_none() && !text.trim().is_empty() => {
                     presence.note = Some(plain(text.trim()));
+                }
+                Some(Place::Talks) => {
+                    let conference = presence.conference.as_mut();
+                    if let Some(one) = conference.filter(|one| one.talks.len() < TALKS_MAX) {
+                        one.talks.push(plain(text.trim()));
+                    }
                 }
                 Some(_) => {}
                 None => return Err(NoPidf),
@@ -230,8 +276,27 @@ fn place_of(
         (Some(Place::Presence), b"person") if model => Place::Person,
         (Some(Place::Person), b"note") if model => Place::Note,
         (Some(Place::Person), b"activities") if is_in(namespace, RPID) => Place::Activities,
+        (Some(Place::Presence), b"conference") if is_in(namespace, VIDEO) => Place::Conference,
+        (Some(Place::Conference), b"talks") if is_in(namespace, VIDEO) => Place::Talks,
         (Some(_), _) => Place::Else,
     })
+}
+
+/// What the attributes of our element say.
+fn conference_of(element: &BytesStart<'_>) -> Result<ConferencePresence, NoPidf> {
+    let mut conference = ConferencePresence::default();
+    for attribute in element.attributes() {
+        let attribute = attribute.map_err(|_| NoPidf)?;
+        let value = attribute.unescape_value().map_err(|_| NoPidf)?;
+        match attribute.key.as_ref() {
+            b"title" => conference.title = plain(&value),
+            b"in" => conference.count = value.parse().map_err(|_| NoPidf)?,
+            b"media" => conference.video = value == "video",
+            b"locked" => conference.locked = value == "true",
+            _ => {}
+        }
+    }
+    Ok(conference)
 }
 
 fn activity_of(namespace: &ResolveResult<'_>, element: &BytesStart<'_>) -> Option<Activity> {
@@ -252,6 +317,13 @@ mod tests {
                 let presence = Presence {
                     open: Some(open),
                     activities: [Activity::Busy, Activity::OnThePhone].into(),
+                    conference: note.as_ref().map(|_| ConferencePresence {
+                        title: "Plan <B> & \"C\"".to_owned(),
+                        count: 3,
+                        video: open,
+                        locked: !open,
+                        talks: vec!["Bob & Co".to_owned(), "Carol".to_owned()],
+                    }),
                     note,
                 };
                 let document = write("bob&co@example.org", &presence);

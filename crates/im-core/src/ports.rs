@@ -8,6 +8,8 @@ use sip_proto::auth::Credential;
 use sip_proto::endpoint::SendToken;
 use sip_proto::{FlowId, Target, Transport};
 
+use crate::contact::Capabilities;
+
 /// Names a question to the store; its answer comes back with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct StoreToken(pub(crate) u64);
@@ -215,6 +217,8 @@ pub enum Event {
         expires_s: u32,
         /// False: renewed.
         new: bool,
+        /// What the device says that it can do.
+        can: Capabilities,
     },
     /// A contact is gone.
     Unregistered {

@@ -15,6 +15,8 @@ pub(crate) struct Publication {
     pub aor: Arc<str>,
     /// Who published it: the person, or a service that says what it knows of them.
     pub by: Arc<str>,
+    /// It is a conference's, whose service speaks for it.
+    pub of_conference: bool,
     /// What it was published with.
     pub proof: Proof,
     pub says: Presence,
@@ -111,7 +113,11 @@ impl Publications {
     pub(crate) fn compose(&self, aor: &str, device_takes_messages: bool) -> Presence {
         let tags = self.of.get(aor).into_iter().flatten();
         let published: Vec<_> = tags.filter_map(|tag| self.by_tag.get(tag)).collect();
-        let own = || published.iter().filter(|p| p.by == p.aor);
+        let own = || {
+            published
+                .iter()
+                .filter(|p| p.by == p.aor || p.of_conference)
+        };
         let said: Vec<bool> = own().filter_map(|p| p.says.open).collect();
         let open = match said.as_slice() {
             [] => device_takes_messages,
@@ -128,6 +134,9 @@ impl Publications {
                 .flat_map(|p| p.says.activities.iter().copied())
                 .collect(),
             note,
+            conference: own()
+                .max_by_key(|p| p.turn)
+                .and_then(|p| p.says.conference.clone()),
         }
     }
 }

@@ -15,6 +15,7 @@ use std::time::Instant;
 
 use convoke_types::address::CONFERENCE_USER;
 use sip_proto::endpoint::{ClientTx, ServerTx, UDP_REQUEST_MAX_BYTES};
+use sip_proto::events::EventHeader;
 use sip_proto::{
     Edit, FlowId, HeaderName, Message, Method, ParseError, Scheme, Source, Target, Uri,
 };
@@ -23,7 +24,7 @@ use crate::aor::key_of;
 use crate::message::{Sender, device_of};
 use crate::registrar::{Binding, FlowKey};
 use crate::relay::MAX_FORWARDS;
-use crate::server::{ALLOW, ImServer, Request, Stop};
+use crate::server::{ALLOW, ImServer, PRESENCE, Request, Stop};
 
 pub(crate) use table::Forwards;
 use table::{FURTHER_2XX, TIMER_C};
@@ -221,6 +222,12 @@ impl ImServer {
     }
 }
 
+/// Whether it is a SUBSCRIBE to presence (RFC 3856).
+fn asks_for_presence(message: &Message) -> bool {
+    message.method_ref() == Some(&Method::Subscribe)
+        && EventHeader::of(message).is_some_and(|event| event.package == PRESENCE)
+}
+
 impl ImServer {
     fn road(&self, message: &Message) -> Road {
         if self.service.is_none() {
@@ -242,6 +249,8 @@ impl ImServer {
             };
         }
         match message.uri() {
+            // Their presence is kept here; it is the conference package that their service tells.
+            Ok(uri) if self.names_conference(&uri) && asks_for_presence(message) => Road::Elsewhere,
             Ok(uri) if self.names_conference(&uri) && within => Road::Lost,
             Ok(uri) if self.names_conference(&uri) => Road::First,
             _ => Road::Elsewhere,

@@ -1,5 +1,6 @@
 //! PUBLISH (RFC 3903) of presence: people publish for themselves; a service, such as the gateway to conferences, may publish
-//! for anybody here what they are doing (*on the phone*), and nothing else.
+//! for anybody here what they are doing (*on the phone*), and nothing else. The video allocator alone publishes the presence of
+//! conferences, `sip:conf-…`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,6 +27,7 @@ const PER_PERSON_MAX: usize = 32;
 struct Plan {
     aor: Arc<str>,
     by: Arc<str>,
+    of_conference: bool,
     proof: Proof,
     expires_s: u32,
     /// The publication that it changes.
@@ -66,8 +68,13 @@ impl ImServer {
         }
         let sender = self.sender(request, HeaderName::Authorization, now)?;
         let (by, service) = (sender.aor.clone(), sender.service);
-        let own = *by == *aor;
-        if !own && !service {
+        let of_conference = self.names_conference(&uri);
+        let own = *by == *aor || of_conference;
+        let may = match of_conference {
+            true => service && self.allocator.as_ref() == Some(&by),
+            false => own || service,
+        };
+        if !may {
             return Err(Stop::Refuse(403));
         }
         if !own {
@@ -102,6 +109,9 @@ impl ImServer {
                 if !own {
                     (says.open, says.note) = (None, None);
                 }
+                if !of_conference {
+                    says.conference = None;
+                }
                 Some(says)
             }
         };
@@ -114,6 +124,7 @@ impl ImServer {
         Ok(Plan {
             aor: Arc::from(aor),
             by,
+            of_conference,
             expires_s: sender.at_most(asked.min(MAX_S), now),
             proof: sender.proof,
             tag,
@@ -135,6 +146,7 @@ impl ImServer {
             let publication = Publication {
                 aor: plan.aor.clone(),
                 by: plan.by,
+                of_conference: plan.of_conference,
                 proof: plan.proof,
                 says,
                 until: now.checked_add(life).unwrap_or(now),

@@ -7,7 +7,7 @@ use sip_proto::auth::Proof;
 use sip_proto::{HeaderName, Message, ParseError, Source, Uri};
 
 use crate::aor::key_of;
-use crate::contact::{Wanted, path_of};
+use crate::contact::{Capabilities, Wanted, path_of};
 use crate::date::sip_date;
 use crate::ports::{Event, Gone};
 use crate::registrar::{Binding, FlowKey, FlowUser};
@@ -246,6 +246,7 @@ impl ImServer {
                 remote: target.addr,
                 expires_s: seconds_until(expires, now),
                 new: renewed.is_none(),
+                can: Capabilities::of(&wanted.address, target.transport),
             });
             if renewed.is_none() || hinted || !person.asked_for_kept {
                 offer = Some(id);

@@ -13,6 +13,7 @@ use sip_proto::{TokenSource, Uri};
 use crate::accounts::{Accounts, TooManyWait};
 use crate::authenticate::takes_tokens;
 use crate::config::Config;
+use crate::contact::Capabilities;
 use crate::duplicates::Duplicates;
 use crate::failures::Failures;
 use crate::kept::Session;
@@ -101,6 +102,8 @@ pub struct ImServer {
     pub(crate) saved: HashSet<Arc<str>>,
     /// The service for conferences, `user@domain`.
     pub(crate) service: Option<Arc<str>>,
+    /// Who publishes the presence of conferences, `user@domain`.
+    pub(crate) allocator: Option<Arc<str>>,
     /// What flow tokens are made with.
     pub(crate) flow_key: [u8; 32],
     pub(crate) forwards: Forwards,
@@ -119,10 +122,11 @@ impl ImServer {
         let endpoint = Endpoint::new(seeds.bytes(), config.endpoint.clone());
         let digest = config.digest.clone();
         let verifier = Verifier::new(config.realm.clone(), seeds.bytes(), digest, now);
-        let service = config.conferences.as_ref().and_then(|user| {
-            let domain = config.domains.first()?;
+        let of_user = |user: &Option<String>| -> Option<Arc<str>> {
+            let (user, domain) = (user.as_ref()?, config.domains.first()?);
             Some(Arc::from(format!("{user}@{domain}")))
-        });
+        };
+        let (service, allocator) = (of_user(&config.conferences), of_user(&config.allocator));
         Self {
             endpoint,
             verifier,
@@ -140,6 +144,7 @@ impl ImServer {
             maybe_kept: HashSet::new(),
             saved: HashSet::new(),
             service,
+            allocator,
             flow_key: seeds.bytes(),
             forwards: Forwards::default(),
             publications: Publications::default(),
@@ -329,6 +334,14 @@ impl ImServer {
     /// Number of people with contacts.
     pub fn registered(&self) -> usize {
         self.registrar.len()
+    }
+
+    /// How somebody's devices can take part in conferences now (RFC 3840).
+    pub fn capabilities(&self, aor: &str, now: Instant) -> Capabilities {
+        let bindings = self.registrar.find(aor, now);
+        let all = bindings.into_iter().flat_map(|(_, bindings)| bindings);
+        all.map(|one| Capabilities::of(&one.address, one.target.transport))
+            .fold(Capabilities::default(), Capabilities::or)
     }
 
     /// Number of subscriptions to presence.

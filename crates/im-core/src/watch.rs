@@ -61,7 +61,10 @@ impl ImServer {
             return Err(Stop::Refuse(403).into());
         }
         let resource = key_of(&uri).ok_or(Stop::Refuse(404))?;
-        self.exists(&resource)?;
+        // Of conferences there are no accounts: one that is not, or not any more, is closed.
+        if !self.names_conference(&uri) {
+            self.exists(&resource)?;
+        }
         // RFC 3903 and RFC 3856 §6.5: what the watcher takes must be what we write.
         let accepts = !message.has(HeaderName::Accept)
             || [pidf::CONTENT_TYPE, "application/*", "*/*"]

@@ -141,6 +141,29 @@ mod tests {
     }
 
     #[test]
+    fn an_allocator_needs_an_account_a_way_to_it_and_whom_to_command() {
+        expect(
+            "[server]\nroles = [\"allocator\"]\n[allocator]\nuser = \"conference\"\ntransport = \"udp\"\n",
+            &[
+                "error: allocator.user: another part has the same account",
+                "error: allocator.im_server: no IM server runs in this process",
+                "error: allocator.transport: envelopes do not fit",
+                "warning: video_server: the allocator has no video server",
+            ],
+        );
+        expect(
+            "[server]\nroles = [\"allocator\"]\n[allocator]\nim_server = \"x\"\n[[video_server]]\nname = \"a\"\nurl = \"x\"\n\
+             [[video_server]]\nname = \"a\"\n[[gateway_route]]\nmode = \"fax\"\n",
+            &[
+                "error: allocator.password: the IM server elsewhere wants a password",
+                "error: video_server[a].url: expected ws://",
+                "error: video_server[a].name: two video servers have this name",
+                "error: gateway_route[1]: expected the mode h323, isdn, atm or gateway",
+            ],
+        );
+    }
+
+    #[test]
     fn a_trunk_needs_a_home_country_a_server_and_a_name() {
         expect(
             "[[trunk]]\n",

@@ -25,7 +25,7 @@ settings! {
         pub domain: String = "localhost".into();
         /// Where the database, the development certificate and the administrator's key are kept.
         pub data_dir: PathBuf = "data".into();
-        /// Which parts run in this process: "im" (registrar, relay, log), "gateway" (SIP to SOAP), "conference" (focus, telephones, media), "janus" (adapter for a Janus that forwards pictures).
+        /// Which parts run in this process: "im" (registrar, relay, log), "gateway" (SIP to SOAP), "conference" (focus, telephones, media), "janus" (adapter for a Janus that forwards pictures), "allocator" (video conferences on request). The allocator may run alone, with an IM server and video servers elsewhere and no database.
         pub roles: Vec<Part> = vec![Part::Im, Part::Gateway, Part::Conference];
         /// Seconds that calls and messages may take to end after SIGTERM.
         pub drain_s: u64 = 10;
@@ -57,6 +57,8 @@ settings! {
         pub log_days: u32 = 365;
         /// The account that conferences, sip:conf-ID@DOMAIN, are followed and entered through; it is made by itself. Empty: there is none, and nobody follows or enters conferences by SIP.
         pub conferences: String = "focus".into();
+        /// The account that tells the video allocator how people can take part; it is made by itself. Empty: there is none.
+        pub modes: String = "modes".into();
         /// Digest algorithms that clients are offered, best first: "sha-512-256", "sha-256", "md5". Many old telephones give up when they are offered more than "md5".
         pub digest: Vec<DigestAlgorithm> = vec![DigestAlgorithm::Sha512_256, DigestAlgorithm::Sha256, DigestAlgorithm::Md5];
     }
@@ -155,6 +157,32 @@ settings! {
 }
 
 settings! {
+    /// The video allocator: the IM user through whom video conferences are asked for. It runs where server.roles names "allocator".
+    pub struct AllocatorSettings {
+        /// Its account at the IM server: sip:USER@DOMAIN. The IM server makes it; the conference service believes it alone when it asks for others.
+        pub user: String = "video".into();
+        /// The IM server as host or host:port; without it, ours.
+        pub im_server: Option<String> = None, like "\"im.example.org:5061\"";
+        /// How the IM server is reached: "tcp" or "tls".
+        pub transport: SipTransport = SipTransport::Tcp;
+        /// Its own SIP address (TCP), which stands in its Contact; port 0 lets the system choose. Must be reachable from the IM server.
+        pub listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 0));
+        /// The domain at the IM server; without it, server.domain.
+        pub domain: Option<String> = None, like "\"im.example.org\"";
+        /// Password of its account; our own IM server needs none, the allocator then makes its own.
+        pub password: Option<Secret> = None, like "\"file:allocator.secret\"";
+        /// Networks whose P-Asserted-Identity is believed over TLS, or on the loopback: the IM server's addresses.
+        pub trusted_servers: Vec<Cidr> = vec![Cidr::loopback_v4(), Cidr::loopback_v6()];
+        /// Root certificates (PEM) that the IM server's certificate must lead to; without it the machine's own.
+        pub tls_roots: Vec<PathBuf> = vec![], like "[\"/etc/convoke/im-roots.pem\"]";
+        /// The IM server's certificate itself (PEM), trusted whatever name it carries.
+        pub tls_pin: Option<PathBuf> = None, like "\"/etc/convoke/im-server.pem\"";
+        /// The base URL of the window, for links in invitations; without it invitations carry none.
+        pub window_url: Option<String> = None, like "\"https://convoke.example.org\"";
+    }
+}
+
+settings! {
     /// A video server, which speaks the bridge protocol itself or has an adapter that does; repeat the section for each. Allocator and conference role must both have it, under the same name.
     pub struct VideoServerSettings {
         /// Its name, in commands, logs and conferences.
@@ -165,6 +193,18 @@ settings! {
         pub secret: Option<Secret> = None, like "\"file:janus.secret\"";
         /// Root certificates (PEM) that its certificate must lead to, for wss; without it the machine's own.
         pub tls_roots: Vec<PathBuf> = vec![], like "[\"/etc/convoke/video-roots.pem\"]";
+    }
+}
+
+settings! {
+    /// How a gateway to other networks wants to be dialled; repeat the section for each. The first that fits counts.
+    pub struct GatewayRouteSettings {
+        /// The mode of the addresses that it takes: "h323", "isdn", "atm" or "gateway".
+        pub mode: String = String::new(), like "\"isdn\"";
+        /// What their addresses begin with; empty: all.
+        pub prefix: String = String::new(), like "\"+49\"";
+        /// The gateway's SIP URI for an address: {number} stands for its digits, {address} for all of it, {user} and {host} for the halves around its @.
+        pub template: String = String::new(), like "\"sip:{number}@gw.example.org\"";
     }
 }
 
@@ -241,6 +281,8 @@ settings! {
         pub lines: usize = 10;
         /// Prefixes that go over this trunk; empty: all. The longest one wins, then the order of the trunks.
         pub prefixes: Vec<String> = vec![], like "[\"+49\"]";
+        /// Domains whose SIP addresses are called over this trunk: it then leads to a gateway or to video rooms, and takes numbers only where prefixes names some. No other SIP address is ever called.
+        pub sip_domains: Vec<String> = vec![], like "[\"gw.example.org\"]";
         /// The carrier's certificate itself (PEM), for "tls".
         pub tls_pin: Option<PathBuf> = None, like "\"/etc/convoke/carrier.pem\"";
     }
@@ -292,8 +334,12 @@ pub struct Config {
     pub conference: ConferenceSettings,
     /// `[gateway]`
     pub gateway: GatewaySettings,
+    /// `[allocator]`
+    pub allocator: AllocatorSettings,
     /// `[[video_server]]`
     pub video_server: Vec<VideoServerSettings>,
+    /// `[[gateway_route]]`
+    pub gateway_route: Vec<GatewayRouteSettings>,
     /// `[sip]`
     pub sip: SipSettings,
     /// `[media]`
@@ -333,7 +379,9 @@ impl Config {
             Section::table::<HttpSettings>("http"),
             Section::table::<ConferenceSettings>("conference"),
             Section::table::<GatewaySettings>("gateway"),
+            Section::table::<AllocatorSettings>("allocator"),
             Section::list::<VideoServerSettings>("video_server"),
+            Section::list::<GatewayRouteSettings>("gateway_route"),
             Section::table::<SipSettings>("sip"),
             Section::table::<MediaSettings>("media"),
             Section::table::<DialPlanSettings>("dialplan"),
@@ -356,6 +404,8 @@ pub enum Part {
     Conference,
     /// Adapter for a Janus.
     Janus,
+    /// Video conferences on request.
+    Allocator,
 }
 
 /// A transport by its name in the file.
@@ -424,16 +474,16 @@ pub struct Cidr {
 
 impl Cidr {
     /// 127.0.0.0/8
-    pub fn loopback_v4() -> Self {
+    pub const fn loopback_v4() -> Self {
         Self {
-            address: IpAddr::from([127, 0, 0, 0]),
+            address: IpAddr::V4(std::net::Ipv4Addr::new(127, 0, 0, 0)),
             bits: 8,
         }
     }
     /// ::1/128
-    pub fn loopback_v6() -> Self {
+    pub const fn loopback_v6() -> Self {
         Self {
-            address: IpAddr::from(std::net::Ipv6Addr::LOCALHOST),
+            address: IpAddr::V6(std::net::Ipv6Addr::LOCALHOST),
             bits: 128,
         }
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use convoke_types::Aor;
@@ -20,6 +20,10 @@ pub const GATEWAY_PASSWORD_FILE: &str = "gateway.password";
 pub const FOCUS_PASSWORD_FILE: &str = "focus.password";
 /// The secret that whoever commands our bridges shows.
 pub const BRIDGE_SECRET_FILE: &str = "bridge.secret";
+/// The video allocator's password at our own IM server.
+pub const ALLOCATOR_PASSWORD_FILE: &str = "allocator.password";
+/// The password at our own IM server of what tells people's modes.
+pub const MODES_PASSWORD_FILE: &str = "modes.password";
 /// Where the running server listens.
 pub const ADDRESSES_FILE: &str = "addresses.json";
 /// The directory of the self-signed certificate for development.
@@ -44,6 +48,13 @@ pub enum FileError {
 fn io_error(path: &Path) -> impl FnOnce(io::Error) -> FileError {
     let path = path.to_owned();
     move |error| FileError::Io { path, error }
+}
+
+/// Makes the data directory of a process without a database, for its user alone.
+pub fn make(directory: &Path) -> Result<(), FileError> {
+    let mut builder = fs::DirBuilder::new();
+    let made = builder.recursive(true).mode(0o700).create(directory);
+    made.map_err(io_error(directory))
 }
 
 /// A secret of the data directory: 256 random bits in hexadecimal, made when the file is not there yet. `true`: just made.

@@ -23,7 +23,9 @@ use tokio::sync::mpsc;
 
 use crate::check::sense::host_of;
 use crate::config::{Cidr, Config, Secret};
-use crate::files::{self, FOCUS_PASSWORD_FILE, GATEWAY_PASSWORD_FILE};
+use crate::files::{
+    self, ALLOCATOR_PASSWORD_FILE, FOCUS_PASSWORD_FILE, GATEWAY_PASSWORD_FILE, MODES_PASSWORD_FILE,
+};
 use crate::role_conference::PRODUCT;
 use crate::start::StartError;
 
@@ -31,6 +33,9 @@ use crate::start::StartError;
 const REGISTRATION_S: u32 = 600;
 /// Pause before the IM server's name is resolved again.
 const RESOLVE_PAUSE: Duration = Duration::from_secs(5);
+
+/// Whom a part believes that always stands beside its IM server.
+const LOOPBACK: &[Cidr] = &[Cidr::loopback_v4(), Cidr::loopback_v6()];
 
 /// Where a part registers.
 #[derive(Debug, Clone)]
@@ -102,6 +107,48 @@ impl<'c> ImAccount<'c> {
             trusted: &conference.im_trusted_servers,
             tls_roots: &conference.im_tls_roots,
             tls_pin: conference.im_tls_pin.as_ref(),
+        };
+        (!account.user.is_empty()).then_some(account)
+    }
+
+    /// The video allocator's.
+    pub fn allocator(config: &'c Config) -> Self {
+        let allocator = &config.allocator;
+        Self {
+            config,
+            part: "allocator",
+            user: &allocator.user,
+            name: "Video conferences",
+            password_file: ALLOCATOR_PASSWORD_FILE,
+            instance_file: "allocator.instance",
+            server: allocator.im_server.as_deref(),
+            transport: allocator.transport.into(),
+            listen: allocator.listen,
+            domain: allocator.domain.as_deref(),
+            password: allocator.password.as_ref(),
+            trusted: &allocator.trusted_servers,
+            tls_roots: &allocator.tls_roots,
+            tls_pin: allocator.tls_pin.as_ref(),
+        }
+    }
+
+    /// That of what tells people's modes, which belongs to our own IM server; `None` where there is to be none.
+    pub fn modes(config: &'c Config) -> Option<Self> {
+        let account = Self {
+            config,
+            part: "modes",
+            user: &config.im.modes,
+            name: "How people can be reached",
+            password_file: MODES_PASSWORD_FILE,
+            instance_file: "modes.instance",
+            server: None,
+            transport: Transport::Tcp,
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            domain: None,
+            password: None,
+            trusted: LOOPBACK,
+            tls_roots: &[],
+            tls_pin: None,
         };
         (!account.user.is_empty()).then_some(account)
     }
@@ -204,6 +251,13 @@ impl<'c> ImAccount<'c> {
             peers,
         };
         Ok(Some(tls::client_config(&trust)?))
+    }
+
+    /// Its password at an IM server elsewhere, as configured.
+    pub fn given_password(&self) -> Result<String, StartError> {
+        let missing = || self.fault("no password for its account at the IM server");
+        let password = self.password.ok_or_else(missing)?;
+        Ok(password.read(&self.config.base)?)
     }
 
     /// Its password at the IM server. At our own it gets an account with it: the configured one, or one that is made. Our IM server wants

@@ -10,7 +10,7 @@
 //! ```
 
 mod bridge;
-mod plan;
+pub(crate) mod plan;
 mod trunks;
 pub(crate) mod ua;
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use api::{Change, Changed};
 use convoke_types::Aor;
-use im_core::{Config as CoreConfig, Event, ImServer, ViaHosts, Wall};
+use im_core::{Capabilities, Config as CoreConfig, Event, ImServer, ViaHosts, Wall};
 use runtime::clock;
 use runtime::driver::{CoreOutput, SipCore, drive};
 use runtime::seed;
@@ -17,7 +17,7 @@ use runtime::tasks::{Shutdown, Tasks};
 use runtime::tls::{self, CertificateFiles};
 use sip_proto::Transport;
 use store::Store;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::config::Config;
 use crate::files::TLS_DIRECTORY;
@@ -45,6 +45,8 @@ pub(crate) enum Input {
     ),
     /// An account changed.
     AccountChanged(Aor, Change),
+    /// How these people's devices can take part in conferences now.
+    Capabilities(Vec<Aor>, oneshot::Sender<Vec<Capabilities>>),
     /// The server goes down.
     Drain,
 }
@@ -92,6 +94,11 @@ impl ImRole {
         })
     }
 
+    /// The way in for questions.
+    pub fn inputs(&self) -> mpsc::Sender<Input> {
+        self.inputs.clone()
+    }
+
     /// What tells the core that an account changed.
     pub fn account_changed(&self) -> Changed {
         let inputs = self.inputs.clone();
@@ -123,7 +130,10 @@ async fn run(
         &mut inputs,
         &stop,
         |output, _now| match output {
-            Work::Event(event) => log(&event),
+            Work::Event(event) => {
+                work.note(&event);
+                log(&event);
+            }
             Work::Keep { flow, kept } => transports.keep(flow, kept),
             Work::Store { token, op } => work.store(token, op),
             Work::Lookup { token, aor } => work.lookup(token, aor),
@@ -190,6 +200,11 @@ impl SipCore for ImCore {
                     Change::TokenAdded => self.server.handle_tokens_changed(&aor),
                     Change::Other => self.server.handle_account_changed(&aor),
                 }
+            }
+            Input::Capabilities(people, answer) => {
+                let of = |aor: &Aor| self.server.capabilities(&aor.to_string(), now);
+                // Whoever asked may have gone.
+                let _ = answer.send(people.iter().map(of).collect());
             }
             Input::Drain => self.draining = true,
         }
@@ -300,6 +315,7 @@ fn core_config(config: &Config, transports: &SipTransports) -> Result<CoreConfig
         ws: via_host(domain, Some(config.http.listen)),
     };
     core.conferences = Some(config.im.conferences.clone()).filter(|user| !user.is_empty());
+    core.allocator = Some(config.allocator.user.clone()).filter(|user| !user.is_empty());
     // RFC 8898 §4: an https URI.
     let url = config.http.url.as_deref();
     core.token_server = url
@@ -331,6 +347,7 @@ fn log(event: &Event) {
             remote,
             expires_s,
             new,
+            can: _,
         } => {
             if *new {
                 tracing::info!(%aor, %transport, %remote, expires_s, "registered");

@@ -19,10 +19,12 @@ use crate::housekeeping;
 use crate::http::{self, Proxies, websocket, websocket::Origins};
 use crate::im_account::ImAccount;
 use crate::metrics::{self, Metrics};
+use crate::role_allocator;
 use crate::role_conference::{self, ConferenceRole};
 use crate::role_gateway::{self, GatewayRole, Surroundings};
 use crate::role_im::{self, ImRole};
 use crate::role_janus;
+use crate::role_modes;
 
 /// How long each part may take to end after its work is done.
 const STAGE_END: Duration = Duration::from_secs(5);
@@ -201,11 +203,25 @@ impl Server {
             true => Some(role_janus::start(&config, &janus_tasks).await?),
             false => None,
         };
+        // Our IM server wants the accounts of its services also where they run elsewhere.
+        let allocator_account = ImAccount::allocator(&config);
+        let allocator_password = match config.runs(Part::Im) || config.runs(Part::Allocator) {
+            true => allocator_account.password(&store, &accounts).await?,
+            false => String::new(),
+        };
+        let modes_account = ImAccount::modes(&config).filter(|_| config.runs(Part::Im));
+        let modes_password = match &modes_account {
+            Some(account) => account.password(&store, &accounts).await?,
+            None => String::new(),
+        };
+
         let http_tasks = stages.add("http");
         let carriers = stages.add("carriers");
         let gateway_tasks = stages.add("gateway");
         let ua_tasks = stages.add("conference ua");
         let conference_tasks = stages.add("conference");
+        let modes_tasks = stages.add("modes");
+        let allocator_tasks = stages.add("allocator");
         let mut routes = axum::Router::new();
         let mut counted = Metrics {
             keys: keys.clone(),
@@ -264,6 +280,36 @@ impl Server {
             } else {
                 tracing::info!("conferences cannot be followed by SIP: no IM server for them");
             }
+        }
+        if let (Some(account), Some(im)) = (&modes_account, &im) {
+            let sources = role_modes::Sources {
+                store: store.clone(),
+                directory: role_conference::plan::directory(&config, &store),
+                im: im.inputs(),
+                allocator: allocator_account.identity()?,
+            };
+            let server = account.address(Some(&im.transports))?;
+            let started = role_modes::start(
+                account,
+                server,
+                modes_password,
+                sources,
+                &modes_tasks,
+                &carriers,
+            );
+            counted.transports.push(("modes", started.await?));
+        }
+        if config.runs(Part::Allocator) {
+            let server = allocator_account.address(im.as_ref().map(|im| &im.transports))?;
+            // Its password is all that it is handed.
+            let started = role_allocator::start(
+                &config,
+                server,
+                allocator_password,
+                &allocator_tasks,
+                &carriers,
+            );
+            counted.transports.push(("allocator", started.await?));
         }
         routes = routes.merge(metrics::router(counted));
         let router = api::router(api::Http {

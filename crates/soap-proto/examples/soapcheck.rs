@@ -1,19 +1,23 @@
 //! The other half of `tests/py/agree.py`. Documents are separated by NUL bytes, which no XML document contains.
 //!
 //! `soapcheck generate COUNT` writes documents of every kind to stdout; `soapcheck judge` reads documents from stdin and
-//! writes one line for each: `request`, `response`, `report`, `ack` for what it was read as, or `refused` and why.
+//! writes one line for each: `request`, `response`, `report`, `ack`, `video request`, `video response` for what it was read as,
+//! or `refused` and why.
 
 use std::io::{Read, Write};
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use soap_proto::{
-    parse_report, parse_report_ack, parse_request, parse_response, write_report, write_report_ack,
-    write_request, write_response,
+    parse_report, parse_report_ack, parse_request, parse_response, parse_video_request,
+    parse_video_response, write_report, write_report_ack, write_request, write_response,
+    write_video_request, write_video_response,
 };
 
 #[path = "../tests/it/samples.rs"]
 mod samples;
+#[path = "../tests/it/video_samples.rs"]
+mod video_samples;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -30,10 +34,12 @@ fn generate(count: usize) -> Result<(), Box<dyn std::error::Error>> {
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     let mut out = std::io::stdout().lock();
     for n in 0..count {
-        let document = match n % 4 {
+        let document = match n % 6 {
+            4 => write_video_request(&one(video_samples::request(), &mut runner)?)?,
+            5 => write_video_response(&one(video_samples::response(), &mut runner)?),
             0 | 1 => write_request(&one(samples::request(), &mut runner)?)?,
             2 => write_response(&one(samples::response(), &mut runner)?),
-            _ if n % 8 == 3 => write_report(&one(samples::report(), &mut runner)?)?,
+            _ if n % 12 == 3 => write_report(&one(samples::report(), &mut runner)?)?,
             _ => write_report_ack(&one(samples::report_ack(), &mut runner)?),
         };
         out.write_all(&document)?;
@@ -62,6 +68,10 @@ fn judge() -> Result<(), Box<dyn std::error::Error>> {
                     "report".to_owned()
                 } else if parse_report_ack(document).is_ok() {
                     "ack".to_owned()
+                } else if parse_video_request(document).is_ok() {
+                    "video request".to_owned()
+                } else if parse_video_response(document).is_ok() {
+                    "video response".to_owned()
                 } else {
                     format!("refused {error}").replace('\n', " ")
                 }

@@ -166,6 +166,9 @@ fn create(c: &mut Cursor<'_>) -> Result<Create, SoapError> {
         policy,
         payer: c.optional("payer", "1 to 64 characters", text::label)?,
         account: c.optional("account", "1 to 64 characters", text::label)?,
+        conference: c.optional("conference", "an identifier", text::id)?,
+        owner: c.optional("owner", "user@domain", text::aor)?,
+        video: c.optional("video", "an identifier", text::id)?,
     })
 }
 

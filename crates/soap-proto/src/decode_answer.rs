@@ -151,7 +151,7 @@ fn push_report(reports: &mut Vec<Report>, mut block: Cursor<'_>) -> Result<(), S
 }
 
 /// SOAP 1.1 §4.4; its children are without namespace.
-fn fault(body: &Element, path: &str) -> Result<Fault, SoapError> {
+pub(crate) fn fault(body: &Element, path: &str) -> Result<Fault, SoapError> {
     let mut c = Cursor::new(body, path)?;
     c.named_leaf(
         &Ns::None,
@@ -212,6 +212,7 @@ fn snapshot(c: &mut Cursor<'_>) -> Result<Snapshot, SoapError> {
             one_of(t, ConferenceState::ALL, ConferenceState::as_str)
         })?,
         locked: c.leaf("locked", "true or false", text::boolean)?,
+        video: c.optional("video", "an identifier", text::id)?,
         version: c.leaf("version", "a version", version)?,
         count: c.leaf("count", "a number", count)?,
         first: c.leaf("first", "a number", count)?,

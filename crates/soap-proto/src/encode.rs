@@ -6,7 +6,9 @@ use crate::decode::parse_request;
 use crate::error::SoapError;
 use crate::headers::Headers;
 use crate::model::{CallAt, Create, Operation, Party, Policy, Request, Who};
-use crate::names::{CONFERENCE_NS, NAME_MAX_CHARS, PERSON_MAX_CHARS, REPORT_NS, SOAP_NS, WSA_NS};
+use crate::names::{
+    CONFERENCE_NS, NAME_MAX_CHARS, PERSON_MAX_CHARS, REPORT_NS, SOAP_NS, VIDEO_NS, WSA_NS,
+};
 use crate::text::{clean, clean_name, clean_words};
 
 /// Writes a request. Names and titles are made fit; anything else that the schema refuses (a number with letters, more
@@ -97,6 +99,12 @@ fn write_create(out: &mut Out, create: &Create) {
     }
     out.optional("c:payer", create.payer.as_deref().map(clean_name));
     out.optional("c:account", create.account.as_deref().map(clean_name));
+    out.optional(
+        "c:conference",
+        create.conference.as_ref().map(ToString::to_string),
+    );
+    out.optional("c:owner", create.owner.as_ref().map(ToString::to_string));
+    out.optional("c:video", create.video.as_ref().map(ToString::to_string));
 }
 
 fn write_parties(out: &mut Out, parties: &[Party]) {
@@ -133,7 +141,7 @@ impl Out {
         out.text
             .push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
         out.text.push_str(&format!(
-            "<s:Envelope xmlns:s=\"{SOAP_NS}\" xmlns:a=\"{WSA_NS}\" xmlns:c=\"{CONFERENCE_NS}\" xmlns:r=\"{REPORT_NS}\">"
+            "<s:Envelope xmlns:s=\"{SOAP_NS}\" xmlns:a=\"{WSA_NS}\" xmlns:c=\"{CONFERENCE_NS}\" xmlns:r=\"{REPORT_NS}\" xmlns:v=\"{VIDEO_NS}\">"
         ));
         headers.encode(&mut out);
         out.open("s:Body");

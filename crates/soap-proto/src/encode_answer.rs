@@ -95,7 +95,7 @@ pub fn write_report_ack(ack: &ReportAck) -> Vec<u8> {
     out.finish()
 }
 
-fn write_fault(out: &mut Out, fault: &Fault) {
+pub(crate) fn write_fault(out: &mut Out, fault: &Fault) {
     // SOAP 1.1 §4.4.1: Client when the same message will fail again, Server when it may succeed later.
     let server = matches!(
         fault.code,
@@ -123,6 +123,10 @@ fn snapshot(conference: &Snapshot, room: usize) -> String {
         out.leaf("c:title", &clean_name(&conference.title));
         out.leaf("c:state", conference.state.as_str());
         out.leaf("c:locked", &conference.locked.to_string());
+        out.optional(
+            "c:video",
+            conference.video.as_ref().map(ToString::to_string),
+        );
         out.leaf("c:version", &conference.version.to_string());
         out.leaf("c:count", &conference.count.to_string());
         out.leaf("c:first", &conference.first.to_string());

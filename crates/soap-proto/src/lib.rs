@@ -1,5 +1,6 @@
-//! SOAP 1.1 envelopes (document/literal) with WS-Addressing 1.0 headers for Convoke's two web services: the *conference*
-//! service (`urn:convoke:conference:1`) and the *reporting* service (`urn:convoke:report:1`). Pure: bytes in, types out.
+//! SOAP 1.1 envelopes (document/literal) with WS-Addressing 1.0 headers for Convoke's web services: the *conference*
+//! service (`urn:convoke:conference:1`), the *reporting* service (`urn:convoke:report:1`), and the *video* services
+//! (`urn:convoke:video:1`), which are asked by SIP alone. Pure: bytes in, types out.
 //!
 //! The parser accepts exactly what the schemas under `schema/` accept; a test with PyPI's `xmlschema` on generated good
 //! and bad documents shows it (`tests/py/agree.py`). Beyond the schema it refuses what SOAP 1.1 §3 and good sense forbid:
@@ -27,6 +28,7 @@ pub mod names;
 mod project;
 mod text;
 mod time;
+mod video;
 pub mod wsdl;
 mod xml;
 
@@ -44,6 +46,11 @@ pub use model::{
 pub use project::Applied;
 pub use text::{clean, clean_name, clean_words};
 pub use time::UtcMillis;
+pub use video::{
+    AskedPerson, Guest, INVITES_MAX, Invite, Invited, KnownMode, KnownPerson, MODES_MAX,
+    MODES_PEOPLE_MAX, Requested, VideoAnswer, VideoOperation, VideoRequest, VideoResponse, Way,
+    parse_video_request, parse_video_response, write_video_request, write_video_response,
+};
 
 /// For the fuzz target: any bytes through every parser; what is accepted must be accepted again after being written.
 ///
@@ -68,6 +75,17 @@ pub fn fuzz(bytes: &[u8]) {
     {
         let same = parse_report(&again) == Ok(report);
         assert!(same, "a report changed on its way");
+    }
+    if let Ok(request) = parse_video_request(bytes)
+        && let Ok(again) = write_video_request(&request)
+    {
+        let same = parse_video_request(&again) == Ok(request);
+        assert!(same, "a request for a video conference changed on its way");
+    }
+    if let Ok(response) = parse_video_response(bytes) {
+        let again = write_video_response(&response);
+        let read = parse_video_response(&again).is_ok();
+        assert!(read, "an answer of a video service was lost on its way");
     }
     // Parsing has no effect of its own; only a panic would count.
     drop(parse_report_ack(bytes));

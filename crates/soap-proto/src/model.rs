@@ -5,6 +5,7 @@ use std::fmt;
 use convoke_types::report::Report;
 use convoke_types::{
     Aor, Cause, CommandId, ConferenceId, Fault, LegId, LegState, ParticipantId, Role,
+    VideoServerName,
 };
 
 use crate::headers::Headers;
@@ -328,6 +329,12 @@ pub struct Create {
     pub payer: Option<String>,
     /// Which bridge account to use, for the call detail records (C14).
     pub account: Option<String>,
+    /// The conference's id, where the allocator has prepared it elsewhere already; from nobody else.
+    pub conference: Option<ConferenceId>,
+    /// Whose conference it is, where the allocator asks for somebody else; from nobody else.
+    pub owner: Option<Aor>,
+    /// The video server that has the pictures; from the allocator alone.
+    pub video: Option<VideoServerName>,
 }
 
 /// Somebody to be called.
@@ -446,6 +453,8 @@ pub struct Snapshot {
     pub state: ConferenceState,
     /// Whether participants may add nobody.
     pub locked: bool,
+    /// The video server that has the pictures; `None`: there are none.
+    pub video: Option<VideoServerName>,
     /// The number of the last report that is in this state.
     pub version: u64,
     /// Participants on the whole roster.

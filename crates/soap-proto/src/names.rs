@@ -8,6 +8,8 @@ pub const WSA_NS: &str = "http://www.w3.org/2005/08/addressing";
 pub const CONFERENCE_NS: &str = "urn:convoke:conference:1";
 /// Operations of the reporting service.
 pub const REPORT_NS: &str = "urn:convoke:report:1";
+/// Operations of the video services.
+pub const VIDEO_NS: &str = "urn:convoke:video:1";
 /// XML namespace bound to the prefix `xml` (Namespaces in XML §3).
 pub(crate) const XML_NS: &str = "http://www.w3.org/XML/1998/namespace";
 /// Namespace of `xmlns` itself (Namespaces in XML §3).
@@ -44,6 +46,7 @@ pub(crate) enum Ns {
     Wsa,
     Conference,
     Report,
+    Video,
     Other(String),
 }
 
@@ -55,6 +58,7 @@ impl Ns {
             WSA_NS => Ns::Wsa,
             CONFERENCE_NS => Ns::Conference,
             REPORT_NS => Ns::Report,
+            VIDEO_NS => Ns::Video,
             other => Ns::Other(other.chars().take(128).collect()),
         }
     }
@@ -66,6 +70,7 @@ impl Ns {
             Ns::Wsa => "a:",
             Ns::Conference => "c:",
             Ns::Report => "r:",
+            Ns::Video => "v:",
             Ns::Other(_) => "?:",
         }
     }

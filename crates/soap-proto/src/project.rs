@@ -25,6 +25,7 @@ impl Snapshot {
             title,
             state: ConferenceState::Starting,
             locked: false,
+            video: None,
             version: 0,
             count: 0,
             first: 0,

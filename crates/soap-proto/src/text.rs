@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use convoke_types::Aor;
+use convoke_types::{Aor, NetworkAddress};
 
 use crate::names::{
     NAME_MAX_CHARS, NUMBER_MAX_CHARS, PERSON_MAX_CHARS, URI_MAX_CHARS, WORDS_MAX_CHARS,
@@ -101,6 +101,18 @@ pub(crate) fn aor(text: &str) -> Option<Aor> {
     let text = collapse(text);
     let (user, domain) = text.split_once('@')?;
     Aor::new(user, domain).ok()
+}
+/// Schema type `NetworkAddress`: as `convoke_types` has it, with a scheme in small letters.
+pub(crate) fn network_address(text: &str) -> Option<NetworkAddress> {
+    let text = collapse(text);
+    let address: NetworkAddress = text.parse().ok()?;
+    (address.to_string() == text).then_some(address)
+}
+/// Schema type `Language`: 1 to 35 letters, digits and hyphens.
+pub(crate) fn language(text: &str) -> Option<String> {
+    let text = length(collapse(text), 1, 35)?;
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+    text.bytes().all(fits).then_some(text)
 }
 /// The schema's own `boolean`.
 pub(crate) fn boolean(text: &str) -> Option<bool> {

@@ -14,8 +14,11 @@ pub const CONFERENCE_XSD: &str = include_str!("../schema/conference.xsd");
 /// The schema of the reporting service's operations.
 pub const REPORT_XSD: &str = include_str!("../schema/report.xsd");
 
+/// The schema of the video services' operations and types.
+pub const VIDEO_XSD: &str = include_str!("../schema/video.xsd");
+
 /// Every schema file; `envelope.xsd` describes whole documents as strictly as the parser.
-pub const SCHEMAS: [SchemaFile; 5] = [
+pub const SCHEMAS: [SchemaFile; 6] = [
     SchemaFile {
         name: "conference.xsd",
         text: CONFERENCE_XSD,
@@ -23,6 +26,10 @@ pub const SCHEMAS: [SchemaFile; 5] = [
     SchemaFile {
         name: "report.xsd",
         text: REPORT_XSD,
+    },
+    SchemaFile {
+        name: "video.xsd",
+        text: VIDEO_XSD,
     },
     SchemaFile {
         name: "addressing.xsd",
@@ -40,12 +47,25 @@ pub const SCHEMAS: [SchemaFile; 5] = [
 
 const CONFERENCE_WSDL: &str = include_str!("../schema/conference.wsdl");
 const REPORT_WSDL: &str = include_str!("../schema/report.wsdl");
+const VIDEO_WSDL: &str = include_str!("../schema/video.wsdl");
 const ADDRESS: &str = "@ADDRESS@";
+const MODES: &str = "@MODES@";
 
 /// The addresses in the committed copies of the descriptions.
 pub const EXAMPLE_CONFERENCE_ADDRESS: &str = "http://127.0.0.1:8080/soap/conference";
 /// See `EXAMPLE_CONFERENCE_ADDRESS`.
 pub const EXAMPLE_REPORT_ADDRESS: &str = "http://127.0.0.1:8080/soap/report";
+
+/// The video allocator's address in the committed copy.
+pub const EXAMPLE_VIDEO_ADDRESS: &str = "sip:video@example.org";
+/// The modes service's.
+pub const EXAMPLE_MODES_ADDRESS: &str = "sip:modes@example.org";
+
+/// The video services' WSDL for services at these SIP addresses, with their schemas inside.
+pub fn video_wsdl(allocator: &str, modes: &str) -> String {
+    let wsdl = VIDEO_WSDL.replace(MODES, &attribute(modes));
+    inline(&wsdl, allocator, &[CONFERENCE_XSD, VIDEO_XSD])
+}
 
 /// The conference service's WSDL for a service at this URL, with its schema inside: one file is all that a toolkit needs.
 pub fn conference_wsdl(address: &str) -> String {

@@ -21,6 +21,7 @@ mod dir;
 mod engine;
 mod error;
 mod messages;
+mod modes;
 mod people;
 mod profile;
 mod records;
@@ -46,6 +47,7 @@ pub use contacts::{CONTACT_NUMBERS_MAX, CONTACTS_MAX, Contact, ContactKey, Conta
 pub use content::Content;
 pub use error::StoreError;
 pub use messages::{Direction, Message, MessageId, NewMessage, PAGE_MAX};
+pub use modes::{MODES_MAX, PersonMode};
 pub use people::Person;
 pub use profile::{TELEPHONES_MAX, Telephone, TelephoneKind};
 pub use records::{ClosedRecords, ConferenceRecord, LegRecord, LegTimes};

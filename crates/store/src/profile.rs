@@ -74,8 +74,11 @@ impl Store {
             });
         }
         let aor = aor.to_string();
-        self.write(move |cx| replace(cx.conn, &aor, &telephones))
-            .await
+        self.write(move |cx| {
+            replace(cx.conn, &aor, &telephones)?;
+            crate::modes::of_profile(cx.conn, &aor, &telephones)
+        })
+        .await
     }
 
     /// The telephones of an account, in their order.

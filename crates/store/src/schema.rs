@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::StoreError;
 
 /// Every migration, in order; number `n` of the file's name is its place, starting at 1. A released one is never edited.
-const MIGRATIONS: [Migration; 9] = [
+const MIGRATIONS: [Migration; 10] = [
     Migration::of(include_str!("../migrations/0001_first.sql")),
     Migration::of(include_str!("../migrations/0002_binding_password.sql")),
     Migration {
@@ -27,6 +27,10 @@ const MIGRATIONS: [Migration; 9] = [
     Migration::of(include_str!("../migrations/0007_webhooks.sql")),
     Migration::of(include_str!("../migrations/0008_tokens.sql")),
     Migration::of(include_str!("../migrations/0009_removed.sql")),
+    Migration {
+        sql: include_str!("../migrations/0010_modes.sql"),
+        then: crate::modes::fill,
+    },
 ];
 
 /// One step from schema to schema.

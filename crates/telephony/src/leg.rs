@@ -9,12 +9,21 @@ use sip_proto::sdp::{Sdp, SessionId};
 /// What `Dial` asked for, as far as it is needed later.
 #[derive(Debug)]
 pub(crate) struct Order {
-    pub number: String,
+    pub to: Dialled,
     pub trunk: usize,
     pub guard: bool,
     pub inviter: String,
     pub language: String,
     pub ring_timeout_ms: u64,
+}
+
+/// What is dialled over a trunk.
+#[derive(Debug)]
+pub(crate) enum Dialled {
+    /// A number: the user part of a URI at the trunk's domain.
+    Number(String),
+    /// A SIP URI that the trunk leads to.
+    Uri(String),
 }
 
 /// Where a leg stands.

@@ -17,7 +17,7 @@ use sip_proto::{FlowId, Message, NameAddr, ParseError, Source, Target, Uri};
 use crate::cause;
 use crate::config::{Config, GUARD_GRACE, GUARD_MAX, GUARD_REPEATS, MEDIA_MAX, Trunk};
 use crate::incoming;
-use crate::leg::{Leg, Order, Stage};
+use crate::leg::{Dialled, Leg, Order, Stage};
 
 /// What telephony wants done.
 #[derive(Debug)]
@@ -261,7 +261,12 @@ impl Telephony {
             .trunks
             .iter()
             .position(|known| trunk == Some(known.name.as_str()));
-        let (Address::Number(number), Some(trunk)) = (to, trunk) else {
+        let dialled = match to {
+            Address::Number(number) => Some(Dialled::Number(number.to_string())),
+            Address::Sip(uri) => Some(Dialled::Uri(uri.clone())),
+            Address::Client => None,
+        };
+        let (Some(dialled), Some(trunk)) = (dialled, trunk) else {
             let (state, cause) =
                 refuse(EndReason::Trunk, "No trunk is configured for this address.");
             return self.bridge(BridgeEvent::Leg {
@@ -283,7 +288,7 @@ impl Telephony {
         let leg = Leg {
             key: key.clone(),
             order: Order {
-                number: number.to_string(),
+                to: dialled,
                 trunk,
                 guard,
                 inviter,
@@ -732,7 +737,10 @@ fn outcome(leg: &Leg, ended: &Ended) -> (LegState, Cause) {
 }
 
 fn outgoing(trunk: &Trunk, order: &Order, offer: &Sdp) -> Option<Outgoing> {
-    let uri = Uri::sip(Some(&order.number), &trunk.domain).ok()?;
+    let uri = match &order.to {
+        Dialled::Number(number) => Uri::sip(Some(number), &trunk.domain).ok()?,
+        Dialled::Uri(uri) => Uri::parse(uri.as_str()).ok()?,
+    };
     let from = Uri::sip(Some(&trunk.caller), &trunk.domain).ok()?;
     Some(Outgoing {
         uri,

@@ -159,9 +159,9 @@ impl fmt::Display for E164 {
     }
 }
 
-/// How an address is reached (architecture, decision 14). `Pstn`, `Mobile` and `Sip` are dialled; with `Computer` the person's
-/// own client calls in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// How an address is reached (architecture, decision 14). With `Computer` the person's own client calls in; all others are dialled,
+/// those from `H323` on through a gateway that speaks SIP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// A telephone of the public network, over a trunk.
@@ -172,6 +172,179 @@ pub enum Mode {
     Sip,
     /// The person's own client (a browser), which calls the conference.
     Computer,
+    /// ITU-T H.323.
+    H323,
+    /// ISDN with H.320.
+    Isdn,
+    /// ATM with H.321 or H.310.
+    Atm,
+    /// Whatever a gateway makes of an address that it alone understands.
+    Gateway,
+}
+
+impl Mode {
+    /// Every mode.
+    pub const ALL: [Mode; 8] = [
+        Mode::Pstn,
+        Mode::Mobile,
+        Mode::Sip,
+        Mode::Computer,
+        Mode::H323,
+        Mode::Isdn,
+        Mode::Atm,
+        Mode::Gateway,
+    ];
+    /// The identifier, as in SOAP, REST and configurations.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Mode::Pstn => "pstn",
+            Mode::Mobile => "mobile",
+            Mode::Sip => "sip",
+            Mode::Computer => "computer",
+            Mode::H323 => "h323",
+            Mode::Isdn => "isdn",
+            Mode::Atm => "atm",
+            Mode::Gateway => "gateway",
+        }
+    }
+    /// Whether only a gateway leads there.
+    pub fn is_through_gateway(self) -> bool {
+        matches!(self, Mode::H323 | Mode::Isdn | Mode::Atm | Mode::Gateway)
+    }
+}
+
+impl FromStr for Mode {
+    type Err = BadAddress;
+    fn from_str(text: &str) -> Result<Self, BadAddress> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|mode| mode.as_str() == text).ok_or_else(|| {
+            bad(
+                "pstn, mobile, sip, computer, h323, isdn, atm or gateway",
+                text,
+            )
+        })
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How a mode became known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ModeSource {
+    /// A device registered it (RFC 3840).
+    Registration,
+    /// From the telephones of their profile.
+    Profile,
+    /// They took part in a conference so.
+    Conference,
+    /// Somebody wrote it down.
+    ByHand,
+}
+
+impl ModeSource {
+    /// Every source.
+    pub const ALL: [ModeSource; 4] = [
+        ModeSource::Registration,
+        ModeSource::Profile,
+        ModeSource::Conference,
+        ModeSource::ByHand,
+    ];
+    /// The identifier.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ModeSource::Registration => "registration",
+            ModeSource::Profile => "profile",
+            ModeSource::Conference => "conference",
+            ModeSource::ByHand => "by-hand",
+        }
+    }
+}
+
+impl FromStr for ModeSource {
+    type Err = BadAddress;
+    fn from_str(text: &str) -> Result<Self, BadAddress> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|source| source.as_str() == text)
+            .ok_or_else(|| bad("registration, profile, conference or by-hand", text))
+    }
+}
+
+/// Longest address of another network, in characters.
+const NETWORK_ADDRESS_MAX: usize = 128;
+
+/// An address of a network that a gateway leads to: `h323:room@example.org`, `isdn:+493012345`, `atm:47…` or `gateway:27*4711`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct NetworkAddress {
+    mode: Mode,
+    address: String,
+}
+
+impl NetworkAddress {
+    /// Which network.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+    /// What stands behind the colon.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+}
+
+impl FromStr for NetworkAddress {
+    type Err = BadAddress;
+    fn from_str(text: &str) -> Result<Self, BadAddress> {
+        let expected = "h323:, isdn:, atm: or gateway: and an address of that network";
+        let refused = || bad(expected, text);
+        let (scheme, address) = text.split_once(':').ok_or_else(refused)?;
+        let mode: Mode = scheme.to_ascii_lowercase().parse().map_err(|_| refused())?;
+        let all = |allowed: &str| {
+            let fits = |c: char| c.is_ascii_alphanumeric() || allowed.contains(c);
+            !address.is_empty() && address.chars().all(fits)
+        };
+        let digits = address.strip_prefix('+').unwrap_or(address);
+        let is_number =
+            (3..=20).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+        let fits = match mode {
+            // ITU-T H.323 Annex O has user@host beside aliases and dialled digits.
+            Mode::H323 => all("._~+-@:#*"),
+            Mode::Isdn => is_number,
+            // A number, or an ATM end system address (ISO 8348) of 20 octets.
+            Mode::Atm => {
+                is_number || (address.len() == 40 && address.bytes().all(|b| b.is_ascii_hexdigit()))
+            }
+            Mode::Gateway => all("._+-@#*"),
+            Mode::Pstn | Mode::Mobile | Mode::Sip | Mode::Computer => false,
+        };
+        if !fits || address.len() > NETWORK_ADDRESS_MAX {
+            return Err(refused());
+        }
+        Ok(Self {
+            mode,
+            address: address.to_owned(),
+        })
+    }
+}
+impl TryFrom<String> for NetworkAddress {
+    type Error = BadAddress;
+    fn try_from(text: String) -> Result<Self, BadAddress> {
+        text.parse()
+    }
+}
+impl From<NetworkAddress> for String {
+    fn from(address: NetworkAddress) -> String {
+        address.to_string()
+    }
+}
+impl fmt::Display for NetworkAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.mode, self.address)
+    }
 }
 
 /// Something that can be called.
@@ -216,6 +389,48 @@ mod tests {
             "+1555o107",
         ] {
             assert!(refused.parse::<E164>().is_err(), "{refused}");
+        }
+    }
+
+    #[test]
+    fn addresses_of_other_networks_fit_theirs() {
+        for taken in [
+            "h323:room@video.example",
+            "h323:4711",
+            "isdn:+493012345678",
+            "atm:47000580ffde0000000000010203040506070800",
+            "atm:+493012345678",
+            "gateway:27*4711#",
+        ] {
+            assert_eq!(taken.parse::<NetworkAddress>().unwrap().to_string(), taken);
+        }
+        assert_eq!(
+            "ISDN:123".parse::<NetworkAddress>().unwrap().mode(),
+            Mode::Isdn
+        );
+        for refused in [
+            "isdn:",
+            "isdn:12",
+            "isdn:+49 30",
+            "isdn:room",
+            "atm:47",
+            "atm:zz",
+            "h323:a b",
+            "h323:<x>",
+            "gateway:\"",
+            "sip:a@b",
+            "pstn:+4930",
+            "4711",
+        ] {
+            assert!(refused.parse::<NetworkAddress>().is_err(), "{refused}");
+        }
+        assert!(
+            format!("h323:{}", "x".repeat(129))
+                .parse::<NetworkAddress>()
+                .is_err()
+        );
+        for mode in Mode::ALL {
+            assert_eq!(mode.as_str().parse::<Mode>().unwrap(), mode);
         }
     }
 

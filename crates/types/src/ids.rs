@@ -75,6 +75,10 @@ id!(
     /// One id that follows a request through every part's log.
     RequestId
 );
+id!(
+    /// One video server, as the configurations of the allocator and of the conference role both call it.
+    VideoServerName
+);
 
 /// A leg, named across conferences.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

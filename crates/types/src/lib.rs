@@ -12,8 +12,8 @@ pub mod media;
 pub mod report;
 pub mod video;
 
-pub use address::{Address, Aor, E164, Mode};
+pub use address::{Address, Aor, E164, Mode, ModeSource, NetworkAddress};
 pub use fault::{Fault, FaultCode};
 pub use ids::loggable;
-pub use ids::{CommandId, ConferenceId, LegId, LegKey, ParticipantId, RequestId};
+pub use ids::{CommandId, ConferenceId, LegId, LegKey, ParticipantId, RequestId, VideoServerName};
 pub use leg::{Cause, EndReason, LegState, Role};

@@ -68,6 +68,9 @@ fn create(others: &[&str]) -> Operation {
         policy: None,
         payer: None,
         account: None,
+        conference: None,
+        owner: None,
+        video: None,
     })
 }
 

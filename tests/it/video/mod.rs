@@ -1,5 +1,6 @@
 //! Video servers: what each must do, tried on those that there are.
 
+mod allocator;
 mod conference;
 mod janus;
 mod people;

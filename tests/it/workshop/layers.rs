@@ -17,8 +17,16 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("conference-core", &["convoke-types"]),
     ("im-core", &["sip-proto", "convoke-types"]),
     (
-        "gateway-core",
+        "service-core",
         &["sip-proto", "soap-proto", "convoke-types"],
+    ),
+    (
+        "gateway-core",
+        &["service-core", "sip-proto", "soap-proto", "convoke-types"],
+    ),
+    (
+        "allocator-core",
+        &["service-core", "sip-proto", "soap-proto", "convoke-types"],
     ),
     ("telephony", &["sip-proto", "convoke-types"]),
     (
@@ -78,7 +86,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "store",
             "runtime",
             "im-core",
+            "service-core",
             "gateway-core",
+            "allocator-core",
             "conference-core",
             "media-core",
             "soap-proto",
@@ -95,7 +105,9 @@ const PURE: &[&str] = &[
     "soap-proto",
     "media-core",
     "im-core",
+    "service-core",
     "gateway-core",
+    "allocator-core",
     "conference-core",
     "telephony",
     "conference-ua",

@@ -11,6 +11,7 @@ mod directory;
 mod events;
 mod log;
 mod me;
+mod modes;
 mod session;
 mod users;
 mod view;
@@ -119,6 +120,7 @@ fn paths() -> OpenApiRouter<Rest> {
         .routes(routes!(me::tokens))
         .routes(routes!(me::revoke_token))
         .routes(routes!(me::telephones, me::save_telephones))
+        .routes(routes!(modes::modes, modes::save_modes))
         .routes(routes!(directory::directory))
         .routes(routes!(contacts::list))
         .routes(routes!(contacts::get, contacts::save, contacts::remove))

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod administration;
+mod allocated;
 mod conferences;
 mod me;
 mod openapi;

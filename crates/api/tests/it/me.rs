@@ -367,3 +367,47 @@ async fn calls_are_ones_own() {
         json!({ "calls": [] })
     );
 }
+
+#[tokio::test]
+async fn modes_are_seen_in_their_order_and_edited() {
+    let site = Site::start().await;
+    let alice = site.sign_in("alice").await;
+    let read = "GET /api/v1/me/modes";
+    let line = "PUT /api/v1/me/modes";
+    // The profile has filled them.
+    let work = json!({ "mode": "pstn", "address": "+15550101", "place": "work", "video": false, "source": "profile",
+        "lastSeen": null });
+    assert_eq!(site.good(&alice, read, Value::Null).await, json!([work]));
+    let wanted = json!([
+        { "mode": "computer" },
+        { "mode": "isdn", "address": "+493012345" },
+        { "mode": "sip", "address": "sip:room@video.example", "video": false },
+        { "mode": "pstn", "address": "+1 555 0101" },
+    ]);
+    let by_hand = |mode: &str, address: Value, video: bool| json!({ "mode": mode, "address": address, "place": null, "video": video, "source": "by-hand", "lastSeen": null });
+    let expected = json!([
+        by_hand("computer", Value::Null, true),
+        by_hand("isdn", json!("isdn:+493012345"), true),
+        by_hand("sip", json!("sip:room@video.example"), false),
+        work,
+    ]);
+    assert_eq!(site.good(&alice, line, wanted).await, expected);
+    assert_eq!(site.good(&alice, read, Value::Null).await, expected);
+    for refused in [
+        json!([{ "mode": "fax", "address": "+15550101" }]),
+        json!([{ "mode": "computer", "address": "x" }]),
+        json!([{ "mode": "pstn", "address": "12" }]),
+        json!([{ "mode": "sip", "address": "room@video.example" }]),
+        json!([{ "mode": "h323", "address": "a b" }]),
+        json!([{ "mode": "computer" }, { "mode": "computer" }]),
+        json!([{ "mode": "computer", "wish": 1 }]),
+    ] {
+        let code = site.refused(&alice, line, refused.clone()).await.1;
+        assert_eq!(code, "bad-request", "{refused}");
+    }
+    assert_eq!(
+        site.good(&alice, read, Value::Null).await,
+        expected,
+        "what is refused changes nothing"
+    );
+}

@@ -73,9 +73,11 @@ impl Stage {
                 domain: "example.org".into(),
                 guard_outside: true,
                 language: "en".into(),
+                sip_domains: vec!["gw.example".into()],
             },
             reporting,
             webhooks,
+            allocator: Some(aor("video")),
             drain: std::time::Duration::from_secs(10),
         };
         let (commands, dialled) = mpsc::channel(100);
@@ -164,6 +166,9 @@ pub fn create(id: &str, others: &[&str]) -> Request {
         policy: None,
         payer: None,
         account: None,
+        conference: None,
+        owner: None,
+        video: None,
     });
     Request::new(operation, id.parse().unwrap())
 }

@@ -153,6 +153,7 @@ impl Focus {
                 policy: create.policy.over(&self.config.policy),
                 payer: create.payer,
                 account: create.account,
+                video: create.video,
                 initiator,
                 own,
                 participants,

@@ -266,3 +266,28 @@ fn sip_addresses_need_no_trunk() {
     assert_eq!(dialled[1], (0, "l2".to_owned(), String::new()));
     assert_eq!(world.focus.lines_in_use("main"), Some(1));
 }
+
+#[test]
+fn sip_addresses_go_over_the_trunk_that_leads_to_their_domain_in_its_pace() {
+    let mut gateway = trunk("gateway", 1.0, 10);
+    gateway.domains = vec!["gw.example".to_owned()];
+    let mut config = Config::new(vec![wide_trunk("carrier"), gateway]);
+    config.routes = vec![route("", &["carrier"])];
+    let room = |uri: &str| Party {
+        user: None,
+        address: Address::Sip(uri.to_owned()),
+        ..party("room")
+    };
+    let rooms = vec![
+        room("sip:493012345@GW.example:5070;transport=tcp"),
+        room("sip:47%23@gw.example"),
+    ];
+    let (mut world, first) = world_with(config, rooms);
+    let later = dials(&world.pass(Duration::from_secs(5)));
+    let over: Vec<&str> = first
+        .iter()
+        .chain(&later)
+        .map(|(_, _, trunk)| trunk.as_str())
+        .collect();
+    assert_eq!(over, ["carrier", "gateway", "gateway"]);
+}

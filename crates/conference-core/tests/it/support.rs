@@ -91,6 +91,7 @@ pub fn wide_trunk(name: &str) -> TrunkConfig {
         name: name.to_owned(),
         calls_per_second: 1_000.0,
         lines: 1_000,
+        domains: Vec::new(),
     }
 }
 
@@ -99,6 +100,7 @@ pub fn trunk(name: &str, calls_per_second: f64, lines: u32) -> TrunkConfig {
         name: name.to_owned(),
         calls_per_second,
         lines,
+        domains: Vec::new(),
     }
 }
 
@@ -118,6 +120,7 @@ pub fn create(name: &str, initiator: Party, participants: Vec<Party>) -> Create 
         policy: PolicyOverrides::default(),
         payer: None,
         account: None,
+        video: None,
     }
 }
 

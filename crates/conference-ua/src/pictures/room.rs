@@ -11,11 +11,17 @@ use sip_proto::call::CallKey;
 /// A video server.
 #[derive(Debug, Default)]
 pub(super) struct Server {
+    name: String,
     /// What it said of itself last; `None`: it is away.
     up: Option<Announcement>,
 }
 
 impl Server {
+    /// One that is away still.
+    pub(super) fn called(name: String) -> Self {
+        Self { name, up: None }
+    }
+
     /// What it says of itself; false when nothing can be asked of it (any more).
     pub(super) fn announce(&mut self, said: &Announcement) -> bool {
         let serves = said.ready && said.features.contains(&Feature::Video);
@@ -34,11 +40,17 @@ impl Server {
     }
 }
 
-/// The server with the most room.
+/// The server that was chosen for the conference when it was asked for, or else the one with the most room.
 ///
 /// # Errors
 /// In words.
-pub(super) fn place(servers: &[Server]) -> Result<usize, &'static str> {
+pub(super) fn place(servers: &[Server], chosen: Option<&str>) -> Result<usize, &'static str> {
+    let is_chosen = |server: &Server| {
+        chosen == Some(server.name.as_str()) && server.room().is_some_and(|room| room > 0)
+    };
+    if let Some(at) = servers.iter().position(is_chosen) {
+        return Ok(at);
+    }
     let up = servers.iter().enumerate();
     let up = up.filter_map(|(at, server)| Some((server.room()?, at)));
     // Of equals the first.
@@ -135,5 +147,42 @@ impl Room {
     pub(super) fn title(&self) -> String {
         let now = self.now.as_ref();
         now.map(|now| now.title.clone()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(name: &str, capacity: u32) -> Server {
+        let mut server = Server::called(name.to_owned());
+        server.announce(&Announcement {
+            product: "Test 1".to_owned(),
+            features: vec![Feature::Video],
+            capacity,
+            legs: 0,
+            ready: true,
+        });
+        server
+    }
+
+    #[test]
+    fn the_server_that_was_chosen_before_has_the_conference_as_long_as_it_can() {
+        let away = Server::called("away".to_owned());
+        let servers = [
+            server("small", 2),
+            server("large", 9),
+            server("full", 0),
+            away,
+        ];
+        assert_eq!(place(&servers, None), Ok(1));
+        assert_eq!(place(&servers, Some("small")), Ok(0));
+        for not_to_be_had in ["full", "away", "unknown"] {
+            assert_eq!(
+                place(&servers, Some(not_to_be_had)),
+                Ok(1),
+                "{not_to_be_had}"
+            );
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use convoke_types::video::{Picture, VideoCommand};
-use convoke_types::{ConferenceId, LegKey};
+use convoke_types::{ConferenceId, LegKey, VideoServerName};
 use sip_proto::call::CallKey;
 
 use super::room::{Readiness, Standing, place};
@@ -40,10 +40,10 @@ impl Pictures {
         }
         match self.rooms.get(&conference).map(|room| room.readiness) {
             Some(Readiness::Ready(server)) => self.open(key, server, line.now),
-            Some(Readiness::Asked(_)) => self.await_room(key, line.now),
-            Some(Readiness::Nowhere) => match place(&self.servers) {
+            Some(Readiness::Asked(_)) => self.wait_for_room(key, line.now),
+            Some(Readiness::Nowhere) => match self.place(&conference) {
                 Ok(server) => {
-                    self.await_room(key, line.now);
+                    self.wait_for_room(key, line.now);
                     self.prepare(&conference, server);
                 }
                 Err(words) => self.end(line, key, 503, words),
@@ -52,7 +52,17 @@ impl Pictures {
         }
     }
 
-    pub(super) fn await_room(&mut self, key: CallKey, now: Instant) {
+    /// Where the conference shall be made ready.
+    fn place(&self, conference: &ConferenceId) -> Result<usize, &'static str> {
+        let now = self
+            .rooms
+            .get(conference)
+            .and_then(|room| room.now.as_ref());
+        let chosen = now.and_then(|now| now.video.as_ref());
+        place(&self.servers, chosen.map(VideoServerName::as_str))
+    }
+
+    pub(super) fn wait_for_room(&mut self, key: CallKey, now: Instant) {
         if let Some(call) = self.known.get_mut(&key) {
             call.stage = Stage::Preparing;
             self.set_deadline(key, now.checked_add(PREPARE_MAX));

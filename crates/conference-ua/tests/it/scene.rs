@@ -63,7 +63,7 @@ pub fn config(limits: Limits) -> Config {
         seed: [5; 32],
         endpoint: endpoint::Config::default(),
         limits,
-        video_servers: 0,
+        video_servers: Vec::new(),
     }
 }
 
@@ -91,7 +91,7 @@ impl Scene {
     /// Registered, with so many video servers.
     pub fn with_video(servers: usize) -> Self {
         let mut config = config(Limits::default());
-        config.video_servers = servers;
+        config.video_servers = (0..servers).map(|n| format!("v{n}")).collect();
         let mut scene = Self::of(config);
         scene.register();
         scene
@@ -394,6 +394,7 @@ pub fn conference(version: u64, people: &[(&str, LegState, bool)]) -> Snapshot {
         title: "Budget".to_owned(),
         state: ConferenceState::Running,
         locked: false,
+        video: None,
         version,
         owner: "p1".parse().unwrap(),
         age_ms: 0,

@@ -177,6 +177,9 @@ async fn create(ours: &Ours, owner: Option<(&str, &str)>, n: usize) -> Result<Co
         policy: None,
         payer: None,
         account: None,
+        conference: None,
+        owner: None,
+        video: None,
     });
     let answer = match owner {
         None => ours.command(create).await?,

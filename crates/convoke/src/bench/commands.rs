@@ -121,6 +121,9 @@ fn create(gruu: &str) -> Result<Vec<u8>> {
         policy: None,
         payer: None,
         account: None,
+        conference: None,
+        owner: None,
+        video: None,
     };
     let mut request = Request::new(Operation::Create(create), new_id()?);
     request.headers.reply_to = Some(gruu.to_owned());

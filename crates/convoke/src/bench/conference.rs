@@ -49,6 +49,9 @@ impl Conference {
             policy: None,
             payer: None,
             account: None,
+            conference: None,
+            owner: None,
+            video: None,
         };
         let id = match ours.command(Operation::Create(create)).await? {
             Answer::Done { conference, .. } => conference.id,

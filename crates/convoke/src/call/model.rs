@@ -335,6 +335,7 @@ pub mod tests {
             title: "Plan".into(),
             state: ConferenceState::Running,
             locked: false,
+            video: None,
             version: 9,
             count: u32::try_from(participants.len()).unwrap(),
             first: 0,

@@ -28,6 +28,9 @@ pub fn create(options: &Call, me: &str) -> Create {
         }),
         payer: None,
         account: None,
+        conference: None,
+        owner: None,
+        video: None,
     }
 }
 

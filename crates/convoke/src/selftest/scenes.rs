@@ -134,6 +134,9 @@ fn command() -> (Option<CommandId>, Operation) {
         policy: None,
         payer: None,
         account: None,
+        conference: None,
+        owner: None,
+        video: None,
     };
     ("selftest-create".parse().ok(), Operation::Create(create))
 }
@@ -316,6 +319,9 @@ async fn owner_hangs_up(cast: &Cast) -> Outcome {
         policy: None,
         payer: None,
         account: None,
+        conference: None,
+        owner: None,
+        video: None,
     };
     let made = made(
         cast,

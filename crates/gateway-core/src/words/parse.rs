@@ -1,8 +1,9 @@
 //! `call bob "Carol Jones" (mobile) +1 555 0107` and the like, case-insensitive, in English and German.
 
-use soap_proto::{Party, Who};
+use soap_proto::Party;
 
 use super::Language;
+use service_core::words::{Word, distance, parties, words};
 
 /// Most characters of a message that are read.
 pub const SAID_MAX_CHARS: usize = 8000;
@@ -207,15 +208,12 @@ const VERBS: [(&str, Verb, Language); 73] = [
 /// Words that mean everybody, where one person is expected.
 const EVERYBODY: [&str; 5] = ["all", "everybody", "everyone", "alle", "allen"];
 
-/// Words between names that mean nothing.
-const FILLERS: [&str; 6] = ["and", "und", "with", "mit", "&", "to"];
-
 /// Understands a message.
 pub fn parse(text: &str) -> Result<Said, Confusion> {
     let text: String = text.chars().take(SAID_MAX_CHARS).collect();
-    let mut words = words(&text).map_err(|wrong| Confusion {
+    let mut words = words(&text).map_err(|_| Confusion {
         language: Language::default(),
-        wrong,
+        wrong: Wrong::OpenQuote,
     })?;
     if words.is_empty() {
         return Ok(Said {
@@ -276,7 +274,7 @@ fn command(verb: Verb, name: &'static str, mut words: Vec<Word>) -> Result<Comma
         Verb::Lock => alone(words, Command::Lock),
         Verb::Unlock => alone(words, Command::Unlock),
         Verb::Hand => {
-            words.retain(|word| !word.is_own_hand());
+            words.retain(|word| !is_own_hand(word));
             let over = words.first().is_some_and(|word| word.is("over"));
             // "hand over to bob"
             match (over && name == "hand", words.first()) {
@@ -288,7 +286,7 @@ fn command(verb: Verb, name: &'static str, mut words: Vec<Word>) -> Result<Comma
             }
         }
         Verb::Lower => {
-            words.retain(|word| !word.is_own_hand());
+            words.retain(|word| !is_own_hand(word));
             if let Some(last) = words.last_mut() {
                 last.text = bare(last);
             }
@@ -316,7 +314,7 @@ fn command(verb: Verb, name: &'static str, mut words: Vec<Word>) -> Result<Comma
 
 /// A command that takes no name.
 fn alone(words: Vec<Word>, command: Command) -> Result<Command, Wrong> {
-    match words.into_iter().find(|word| !word.is_small_talk()) {
+    match words.into_iter().find(|word| !is_small_talk(word)) {
         Some(word) => Err(Wrong::TooMuch { word: word.text }),
         None => Ok(command),
     }
@@ -351,100 +349,34 @@ fn is_everybody(words: &[Word]) -> bool {
     matches!(words, [only] if EVERYBODY.iter().any(|everybody| only.is(everybody)))
 }
 
-#[derive(Debug, Clone)]
-struct Word {
-    text: String,
-    quoted: bool,
-}
-
-impl Word {
-    fn is(&self, other: &str) -> bool {
-        !self.quoted && self.text.eq_ignore_ascii_case(other)
-    }
-    /// "raise my hand", "melde mich", "senke meine Hand": whose it is goes without saying.
-    fn is_own_hand(&self) -> bool {
-        ["my", "hand", "the", "mich", "meine", "die", "up"]
-            .iter()
-            .any(|small| self.is(small))
-    }
-    fn is_small_talk(&self) -> bool {
-        [
-            "the",
-            "call",
-            "conference",
-            "it",
-            "for",
-            "all",
-            "everybody",
-            "die",
-            "das",
-            "gespräch",
-            "konferenz",
-            "für",
-            "alle",
-            "now",
-            "jetzt",
-            "please",
-            "bitte",
-        ]
+/// "raise my hand", "melde mich", "senke meine Hand": whose it is goes without saying.
+fn is_own_hand(word: &Word) -> bool {
+    ["my", "hand", "the", "mich", "meine", "die", "up"]
         .iter()
-        .any(|w| self.text.to_lowercase() == **w)
-    }
-    fn is_number(&self) -> bool {
-        let mut chars = self.text.chars();
-        let first = chars
-            .next()
-            .is_some_and(|c| c.is_ascii_digit() || c == '+' || c == '(');
-        !self.quoted
-            && first
-            && self.text.chars().any(|c| c.is_ascii_digit())
-            && chars.all(|c| c.is_ascii_digit() || "-.()/".contains(c))
-    }
-    fn digits(&self) -> usize {
-        self.text.chars().filter(char::is_ascii_digit).count()
-    }
+        .any(|small| word.is(small))
 }
-
-/// Splits at white space and commas; text in quotation marks of any kind is one word.
-fn words(text: &str) -> Result<Vec<Word>, Wrong> {
-    let mut out = Vec::new();
-    let mut rest = text;
-    loop {
-        rest = rest.trim_start_matches(|c: char| c.is_whitespace() || c == ',' || c == ';');
-        let Some(first) = rest.chars().next() else {
-            return Ok(out);
-        };
-        let closes: &[char] = match first {
-            '"' => &['"'],
-            '“' | '”' | '„' => &['“', '”', '"'],
-            '«' => &['»'],
-            '\'' => &['\''],
-            _ => &[],
-        };
-        if closes.is_empty() {
-            let end = rest
-                .find(|c: char| c.is_whitespace() || c == ',' || c == ';' || c == '"')
-                .unwrap_or(rest.len());
-            let (word, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
-            let trimmed = word.trim_end_matches(['.', '!', '?', ':']);
-            let word = if trimmed.is_empty() { word } else { trimmed };
-            out.push(Word {
-                text: word.to_owned(),
-                quoted: false,
-            });
-            rest = after;
-        } else {
-            let inner = rest.strip_prefix(first).unwrap_or_default();
-            let (word, after) = inner.split_once(closes).ok_or(Wrong::OpenQuote)?;
-            if !word.trim().is_empty() {
-                out.push(Word {
-                    text: word.trim().to_owned(),
-                    quoted: true,
-                });
-            }
-            rest = after;
-        }
-    }
+fn is_small_talk(word: &Word) -> bool {
+    [
+        "the",
+        "call",
+        "conference",
+        "it",
+        "for",
+        "all",
+        "everybody",
+        "die",
+        "das",
+        "gespräch",
+        "konferenz",
+        "für",
+        "alle",
+        "now",
+        "jetzt",
+        "please",
+        "bitte",
+    ]
+    .iter()
+    .any(|w| word.text.to_lowercase() == **w)
 }
 
 /// Takes a trailing `in 2` off.
@@ -460,47 +392,6 @@ fn take_which(words: &mut Vec<Word>) -> Option<usize> {
     Some(number)
 }
 
-/// Names, numbers and URIs; `(mobile)` behind a name says which telephone.
-fn parties(words: Vec<Word>) -> Vec<Party> {
-    let mut out: Vec<Party> = Vec::new();
-    let mut words = words.into_iter().peekable();
-    while let Some(word) = words.next() {
-        if FILLERS.iter().any(|filler| word.is(filler)) {
-            continue;
-        }
-        let place = word
-            .text
-            .strip_prefix('(')
-            .and_then(|w| w.strip_suffix(')'))
-            .filter(|w| !word.quoted && w.chars().any(char::is_alphabetic));
-        if let (Some(place), Some(party)) = (place, out.last_mut()) {
-            party.place = Some(place.to_lowercase());
-            continue;
-        }
-        if word.is_number() {
-            let mut number = word.text.clone();
-            let mut digits = word.digits();
-            // "+1 555 0107" and "(030) 123" are one number; a piece that is a whole number by itself begins the next.
-            while let Some(next) = words.peek() {
-                let whole = digits >= 7 || next.text.starts_with(['+', '(']);
-                if whole || !next.is_number() || digits + next.digits() > 15 {
-                    break;
-                }
-                digits += next.digits();
-                number.push(' ');
-                number.push_str(&next.text);
-                words.next();
-            }
-            out.push(Party::of(Who::Number(number)));
-        } else if word.text.starts_with("sip:") || word.text.starts_with("sips:") {
-            out.push(Party::of(Who::Sip(word.text)));
-        } else {
-            out.push(Party::of(Who::Person(word.text)));
-        }
-    }
-    out
-}
-
 /// The word of ours that is at most two slips away.
 fn nearest(word: &str) -> Option<&'static str> {
     let slips_max = if word.chars().count() <= 3 { 1 } else { 2 };
@@ -510,23 +401,4 @@ fn nearest(word: &str) -> Option<&'static str> {
         .filter(|(slips, _)| *slips <= slips_max)
         .min_by_key(|(slips, name)| (*slips, std::cmp::Reverse(name.len())))
         .map(|(_, name)| name)
-}
-
-/// Levenshtein distance, of short words.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().take(32).enumerate() {
-        let mut left = i + 1;
-        let mut diagonal = i;
-        let mut next = vec![left];
-        for (cb, above) in b.iter().zip(row.iter().skip(1)) {
-            let cost = usize::from(ca != *cb);
-            left = (diagonal + cost).min(above + 1).min(left + 1);
-            diagonal = *above;
-            next.push(left);
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or(0)
 }

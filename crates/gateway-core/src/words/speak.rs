@@ -6,6 +6,8 @@ use convoke_types::report::{Change, ConferenceEndReason, Report};
 use convoke_types::{Aor, EndReason, Fault, FaultCode, LegState, Role};
 use soap_proto::{ParticipantSnapshot, Party, Snapshot, UtcMillis, Who};
 
+use service_core::words::join;
+
 use super::Language;
 use super::parse::{Confusion, Wrong};
 
@@ -68,15 +70,6 @@ fn named(p: &ParticipantSnapshot) -> String {
         name
     } else {
         format!("{name} ({})", p.place)
-    }
-}
-
-fn join(names: &[String], language: Language) -> String {
-    let and = language.choose("and", "und");
-    match names {
-        [] => language.choose("nobody", "niemand").to_owned(),
-        [one] => one.clone(),
-        [all @ .., last] => format!("{} {and} {last}", all.join(", ")),
     }
 }
 

@@ -251,6 +251,9 @@ pub fn create() -> Operation {
         policy: None,
         payer: None,
         account: None,
+        conference: None,
+        owner: None,
+        video: None,
     })
 }
 
@@ -282,6 +285,7 @@ pub fn conference(id: &str, people: &[(&str, &str)]) -> Snapshot {
         title: String::new(),
         state: ConferenceState::Running,
         locked: false,
+        video: None,
         version: 5,
         count: u32::try_from(participants.len()).unwrap(),
         first: 0,

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use im_core::pidf::{self, Activity, Presence};
+use im_core::Capabilities;
+use im_core::pidf::{self, Activity, ConferencePresence, Presence};
 use sip_proto::events::{End, SubscriptionState};
 use sip_proto::{HeaderName, Message, Transport};
 
@@ -107,6 +108,7 @@ fn says(open: bool, activities: &[Activity], note: Option<&str>) -> String {
         open: Some(open),
         activities: activities.iter().copied().collect(),
         note: note.map(str::to_owned),
+        conference: None,
     };
     pidf::write("bob@example.org", &presence)
 }
@@ -476,8 +478,10 @@ fn the_documents_are_those_that_the_schema_was_asked_about() {
                 ]
                 .into(),
                 note,
+                conference: None,
             },
         ),
+        ("presence-conference.xml", of_conference(3).0),
     ] {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../../tests/schema/samples")
@@ -489,4 +493,123 @@ fn the_documents_are_those_that_the_schema_was_asked_about() {
         let there = std::fs::read_to_string(&path).unwrap_or_default();
         assert_eq!(there, document, "{name} is stale; run with UPDATE=1");
     }
+}
+
+/// What the allocator says of a conference.
+fn of_conference(count: u32) -> (Presence, String) {
+    let presence = Presence {
+        open: Some(true),
+        note: Some(format!("{count} in, BOB talks, video")),
+        conference: Some(ConferencePresence {
+            title: "Plan".to_owned(),
+            count,
+            video: true,
+            locked: false,
+            talks: vec!["BOB".to_owned()],
+        }),
+        ..Presence::default()
+    };
+    let document = pidf::write("conf-c1@example.org", &presence);
+    (presence, document)
+}
+
+#[test]
+fn a_conference_has_a_presence_that_the_allocator_alone_publishes() {
+    let mut world = World::new();
+    let mut alice = world.registered("alice", Transport::Tcp);
+    let mut video = world.registered("video", Transport::Tcp);
+    // Nobody has said anything of it yet, and there is no account of this name.
+    let mut watching = Watching::new(1);
+    let answer = watching.ask(&mut world, &mut alice, "conf-c1", PRESENCE);
+    assert_eq!(answer.status(), Some(200), "{}", text(&answer));
+    assert_eq!(told(&mut world, &alice).1.open, Some(false));
+
+    let (said, document) = of_conference(2);
+    let tag = tag_of(&publish(&mut world, &mut video, "conf-c1", "", &document));
+    second(&mut world);
+    assert_eq!(told(&mut world, &alice).1, said);
+    let (said, document) = of_conference(3);
+    let renewal = format!("SIP-If-Match: {tag}\r\n");
+    let tag = tag_of(&publish(
+        &mut world, &mut video, "conf-c1", &renewal, &document,
+    ));
+    second(&mut world);
+    assert_eq!(told(&mut world, &alice).1, said);
+
+    // Neither people nor other services speak for conferences.
+    let mut conference = world.registered("conference", Transport::Tcp);
+    for device in [&mut alice, &mut conference] {
+        let answer = publish(&mut world, device, "conf-c1", "", &document);
+        assert_eq!(answer.status(), Some(403), "{}", device.user);
+    }
+    // And of people the allocator may say no more than any service.
+    let answer = publish(&mut world, &mut video, "bob", "", &document);
+    assert_eq!(answer.status(), Some(200));
+    let mut of_bob = Watching::new(2);
+    let answer = of_bob.ask(&mut world, &mut alice, "bob", PRESENCE);
+    assert_eq!(answer.status(), Some(200));
+    let bob = told(&mut world, &alice).1;
+    assert_eq!(
+        (bob.open, bob.note, bob.conference),
+        (Some(false), None, None)
+    );
+
+    let end = format!("SIP-If-Match: {tag}\r\nExpires: 0\r\n");
+    assert_eq!(
+        publish(&mut world, &mut video, "conf-c1", &end, "").status(),
+        Some(200)
+    );
+    second(&mut world);
+    let (_, over) = told(&mut world, &alice);
+    assert_eq!((over.open, over.conference), (Some(false), None));
+}
+
+#[test]
+fn what_a_crash_leaves_of_a_conference_ends() {
+    let mut world = World::new();
+    let mut alice = world.registered("alice", Transport::Tcp);
+    let mut video = world.registered("video", Transport::Tcp);
+    let (said, document) = of_conference(1);
+    publish(
+        &mut world,
+        &mut video,
+        "conf-c1",
+        "Expires: 120\r\n",
+        &document,
+    );
+    let mut watching = Watching::new(1);
+    watching.ask(&mut world, &mut alice, "conf-c1", PRESENCE);
+    assert_eq!(told(&mut world, &alice).1, said);
+    world.close(&video);
+    second(&mut world);
+    assert_eq!(told(&mut world, &alice).1.open, Some(false));
+}
+
+#[test]
+fn the_server_knows_how_devices_can_take_part() {
+    let mut world = World::new();
+    let bob = |world: &World| world.server.capabilities("bob@example.org", world.now);
+    let can = |calls, video| Capabilities { calls, video };
+    assert_eq!(bob(&world), can(false, false));
+    for (params, expected) in [
+        ("", can(false, false)),
+        (";audio", can(true, false)),
+        (";methods=\"INVITE,MESSAGE\"", can(true, false)),
+        (";audio;video", can(true, true)),
+        (";audio;video;methods=\"MESSAGE\"", can(false, false)),
+    ] {
+        let mut world = World::new();
+        let mut device = world.device("bob", Transport::Tcp);
+        let contact = format!("<{}>{params}", device.uri());
+        world.register_contact(&mut device, &contact, "");
+        assert_eq!(bob(&world), expected, "{params}");
+        let told = world.events.iter().any(
+            |event| matches!(event, im_core::Event::Registered { can, .. } if *can == expected),
+        );
+        assert!(told, "{params}");
+    }
+    // A page that says nothing is a page.
+    let mut page = world.device("bob", Transport::Ws);
+    world.register(&mut page, "", 600);
+    assert_eq!(bob(&world), can(true, true));
 }

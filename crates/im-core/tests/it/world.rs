@@ -114,7 +114,7 @@ impl World {
         change(&mut config);
         let mut accounts = HashMap::new();
         let people = [("alice", false), ("bob", false)];
-        let services = [("conference", true), ("focus", true)];
+        let services = [("conference", true), ("focus", true), ("video", true)];
         for (user, service) in people.into_iter().chain(services) {
             let passwords = vec![
                 password(OTHER_PASSWORD, user, "another device's"),

@@ -11,6 +11,7 @@ pub(super) fn check(config: &Config, findings: &mut Findings) {
     im(config, findings);
     conference(config, findings);
     gateway(config, findings);
+    allocator(config, findings);
     http(config, findings);
     media(config, findings);
     signalling(config, findings);
@@ -100,6 +101,54 @@ fn im(config: &Config, findings: &mut Findings) {
             words,
             "prefer im.tls outside of trusted networks",
         );
+    }
+}
+
+fn allocator(config: &Config, findings: &mut Findings) {
+    for (n, route) in config.gateway_route.iter().enumerate() {
+        let made = allocator_core::GatewayRoute::new(&route.mode, &route.prefix, &route.template);
+        if let Err(error) = made {
+            let fix = "write like mode = \"isdn\", template = \"sip:{number}@gw.example.org\"";
+            findings.error(format!("gateway_route[{}]", n + 1), error.to_string(), fix);
+        }
+    }
+    if !config.runs(Part::Allocator) {
+        return;
+    }
+    let allocator = &config.allocator;
+    if convoke_types::Aor::new(&allocator.user, "example.org").is_err() {
+        let words = format!("{:?} cannot be the user of a SIP address", allocator.user);
+        findings.error("allocator.user", words, "write letters and digits");
+    }
+    let others = [
+        &config.gateway.user,
+        &config.im.conferences,
+        &config.im.modes,
+    ];
+    if others.contains(&&allocator.user) {
+        let words = "another part has the same account";
+        findings.error("allocator.user", words, "write another name");
+    }
+    if allocator.im_server.is_none() && !config.runs(Part::Im) {
+        let words = "no IM server runs in this process, and none is named";
+        findings.error("allocator.im_server", words, "write its host, or host:port");
+    }
+    if allocator.im_server.is_some() && allocator.password.is_none() {
+        let words = "the IM server elsewhere wants a password";
+        let fix = "write the one of its account; our own IM server keeps it in allocator.password";
+        findings.error("allocator.password", words, fix);
+    }
+    if allocator.transport == SipTransport::Udp {
+        let words = "envelopes do not fit into datagrams";
+        findings.error("allocator.transport", words, "write \"tcp\" or \"tls\"");
+    }
+    if config.im.modes.is_empty() {
+        let words = "the allocator asks it how people can take part";
+        findings.error("im.modes", words, "leave the key away");
+    }
+    if config.video_server.is_empty() {
+        let words = "the allocator has no video server: every request is refused";
+        findings.warn("video_server", words, "add a section [[video_server]]");
     }
 }
 
@@ -409,9 +458,14 @@ fn video_servers(config: &Config, findings: &mut Findings) {
             name => name.to_owned(),
         };
         let key = |name: &str| format!("video_server[{label}].{name}");
-        if server.name.is_empty() {
+        if server
+            .name
+            .parse::<convoke_types::VideoServerName>()
+            .is_err()
+        {
+            let words = "a video server needs a name of letters, digits and hyphens";
             let fix = "give it one, the same wherever it is commanded from";
-            findings.error(key("name"), "a video server needs a name", fix);
+            findings.error(key("name"), words, fix);
         } else if names.contains(&server.name.as_str()) {
             let fix = "give each its own";
             findings.error(key("name"), "two video servers have this name", fix);

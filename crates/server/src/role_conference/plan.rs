@@ -8,22 +8,39 @@ use store::Store;
 
 use super::Told;
 use crate::config::{ConferenceSettings, Config, DialPlanSettings, TrunkSettings};
+use crate::im_account::ImAccount;
 
 /// What the conference service is made of.
 pub(super) fn service(config: &Config, store: &Store, told: Told) -> api::Config {
     api::Config {
         focus: focus(config),
-        directory: Directory {
-            store: store.clone(),
-            dialplan: dial_plan(&config.dialplan),
-            domain: config.server.domain.clone(),
-            guard_outside: config.conference.guard_outside,
-            language: config.conference.language.clone(),
-        },
+        directory: directory(config, store),
         reporting: told.reporting,
         webhooks: Some(told.webhooks),
+        allocator: allocator(config),
         drain: Duration::from_secs(config.server.drain_s),
     }
+}
+
+/// Names to accounts and numbers.
+pub(crate) fn directory(config: &Config, store: &Store) -> Directory {
+    Directory {
+        store: store.clone(),
+        dialplan: dial_plan(&config.dialplan),
+        domain: config.server.domain.clone(),
+        guard_outside: config.conference.guard_outside,
+        language: config.conference.language.clone(),
+        sip_domains: config
+            .trunk
+            .iter()
+            .flat_map(|trunk| trunk.sip_domains.clone())
+            .collect(),
+    }
+}
+
+/// The video allocator's account, wherever it runs.
+fn allocator(config: &Config) -> Option<convoke_types::Aor> {
+    ImAccount::allocator(config).identity().ok()
 }
 
 fn focus(config: &Config) -> FocusConfig {
@@ -31,6 +48,7 @@ fn focus(config: &Config) -> FocusConfig {
         name: trunk.name.clone(),
         calls_per_second: trunk.calls_per_second,
         lines: u32::try_from(trunk.lines).unwrap_or(u32::MAX),
+        domains: trunk.sip_domains.clone(),
     };
     FocusConfig {
         trunks: config.trunk.iter().map(trunk).collect(),
@@ -52,7 +70,8 @@ fn routes(trunks: &[TrunkSettings]) -> Vec<Route> {
     prefixes.dedup();
     let route = |prefix: &str| {
         let names = |trunk: &&TrunkSettings| trunk.prefixes.iter().any(|p| p == prefix);
-        let for_all = |trunk: &&TrunkSettings| trunk.prefixes.is_empty();
+        let for_all =
+            |trunk: &&TrunkSettings| trunk.prefixes.is_empty() && trunk.sip_domains.is_empty();
         let named = trunks.iter().filter(names);
         let others = trunks.iter().filter(for_all);
         Route {

@@ -78,7 +78,11 @@ pub(crate) async fn start(
             pictures: PICTURES_MAX,
             ..Limits::default()
         },
-        video_servers: browsers.video.len(),
+        video_servers: browsers
+            .video
+            .iter()
+            .map(|link| link.name.clone())
+            .collect(),
     };
     let believes = move |source: &_, own| trust.believes(source, own);
     let mut core = Core {

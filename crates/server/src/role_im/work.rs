@@ -5,7 +5,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use convoke_types::Aor;
+use convoke_types::{Aor, Mode, ModeSource};
 use im_core::{
     AccountInfo, DevicePassword, Event, KeptMessage, LookupToken, SavedBinding, StoreFault,
     StoreOp, StoreToken, Stored, Token,
@@ -14,7 +14,9 @@ use runtime::clock;
 use runtime::tasks::Tasks;
 use sip_proto::FlowId;
 use sip_proto::auth::Credential;
-use store::{AccountKind, Direction, MessageId, NewMessage, Store, StoreError, StoredBinding};
+use store::{
+    AccountKind, Direction, MessageId, NewMessage, PersonMode, Store, StoreError, StoredBinding,
+};
 use tokio::sync::mpsc;
 
 use super::Input;
@@ -61,6 +63,12 @@ enum Question {
         aor: Arc<str>,
         after: Option<i64>,
         limit: usize,
+    },
+    /// A device of theirs that can call has registered (requirement V7). Nobody waits for it.
+    Mode {
+        aor: Arc<str>,
+        video: bool,
+        at: i64,
     },
 }
 
@@ -141,6 +149,24 @@ impl StoreWork {
         self.ask(Question::Lookup { token, aor });
     }
 
+    /// What an event says of people's modes is written down.
+    pub(crate) fn note(&self, event: &Event) {
+        if let Event::Registered {
+            aor,
+            new: true,
+            can,
+            ..
+        } = event
+            && can.calls
+        {
+            self.ask(Question::Mode {
+                aor: aor.clone(),
+                video: can.video,
+                at: clock::unix_ms(clock::wall()),
+            });
+        }
+    }
+
     fn ask(&self, question: Question) {
         let mut hasher = DefaultHasher::new();
         question.aor().hash(&mut hasher);
@@ -149,8 +175,9 @@ impl StoreWork {
         let Some(lane) = self.lanes.get(number) else {
             return;
         };
-        if let Err(refused) = lane.try_send(question) {
-            let overloaded = refused.into_inner().refused(StoreFault::Overloaded);
+        if let Err(refused) = lane.try_send(question)
+            && let Some(overloaded) = refused.into_inner().refused(StoreFault::Overloaded)
+        {
             answer(&self.answers, overloaded);
         }
     }
@@ -161,16 +188,19 @@ impl Question {
         match self {
             Question::Lookup { aor, .. }
             | Question::Bindings { aor, .. }
-            | Question::Pending { aor, .. } => aor,
+            | Question::Pending { aor, .. }
+            | Question::Mode { aor, .. } => aor,
         }
     }
 
-    fn refused(&self, fault: StoreFault) -> Input {
+    fn refused(&self, fault: StoreFault) -> Option<Input> {
         match self {
-            Question::Lookup { token, .. } => Input::LookedUp(*token, Err(fault)),
+            Question::Lookup { token, .. } => Some(Input::LookedUp(*token, Err(fault))),
             Question::Bindings { token, .. } | Question::Pending { token, .. } => {
-                Input::Stored(*token, Err(fault))
+                Some(Input::Stored(*token, Err(fault)))
             }
+            // It is noted at the next registration.
+            Question::Mode { .. } => None,
         }
     }
 }
@@ -205,6 +235,10 @@ impl Lane {
                     let pending = self.pending(&aor, after, limit).await;
                     Input::Stored(token, pending.map(Stored::Pending).map_err(fault))
                 }
+                Question::Mode { aor, video, at } => {
+                    self.note_mode(&aor, video, at).await;
+                    continue;
+                }
             };
             answer(&self.answers, input);
         }
@@ -238,6 +272,23 @@ impl Lane {
             passwords: passwords.collect(),
             tokens: tokens.collect(),
         }))
+    }
+
+    async fn note_mode(&self, aor: &str, video: bool, at: i64) {
+        let Ok(aor) = aor.parse::<Aor>() else {
+            return;
+        };
+        let mode = PersonMode {
+            mode: Mode::Computer,
+            address: String::new(),
+            place: String::new(),
+            source: ModeSource::Registration,
+            video,
+            last_seen: at,
+        };
+        if let Err(error) = self.store.note_mode(&aor, mode).await {
+            tracing::warn!(%error, "a mode was not noted");
+        }
     }
 
     async fn save_bindings(

@@ -38,6 +38,7 @@ async fn a_page_sees_a_telephone_come_say_that_it_is_busy_and_go() {
             open: Some(true),
             activities: [Activity::Busy].into(),
             note: None,
+            conference: None,
         };
         let document = pidf::write(&format!("bob@{DOMAIN}"), &busy);
         let lines = ["Event: presence", "Content-Type: application/pidf+xml"];

@@ -234,7 +234,7 @@ async fn places_are_counted_with_all_other_connections_and_given_back() {
     let directory = bench.stop().await;
     let text = config_text("").replace(
         "[im]\n",
-        "[im]\nconferences = \"\"\nconnections_per_ip_max = 4\n",
+        "[im]\nconferences = \"\"\nmodes = \"\"\nconnections_per_ip_max = 4\n",
     );
     let config = server::config::parse(&text, directory.path()).unwrap();
     let bench = Bench::of(server::Server::start(config).await.unwrap(), directory);

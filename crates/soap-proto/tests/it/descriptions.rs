@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use soap_proto::OperationName;
 use soap_proto::wsdl::{
-    EXAMPLE_CONFERENCE_ADDRESS, EXAMPLE_REPORT_ADDRESS, SCHEMAS, conference_wsdl, report_wsdl,
+    EXAMPLE_CONFERENCE_ADDRESS, EXAMPLE_MODES_ADDRESS, EXAMPLE_REPORT_ADDRESS,
+    EXAMPLE_VIDEO_ADDRESS, SCHEMAS, conference_wsdl, report_wsdl, video_wsdl,
 };
 
 fn files() -> Vec<(PathBuf, String)> {
@@ -18,6 +19,10 @@ fn files() -> Vec<(PathBuf, String)> {
         (
             docs.join("report.wsdl"),
             report_wsdl(EXAMPLE_REPORT_ADDRESS),
+        ),
+        (
+            docs.join("video.wsdl"),
+            video_wsdl(EXAMPLE_VIDEO_ADDRESS, EXAMPLE_MODES_ADDRESS),
         ),
     ];
     for file in SCHEMAS {

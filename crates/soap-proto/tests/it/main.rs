@@ -4,3 +4,5 @@ mod descriptions;
 mod round_trip;
 mod samples;
 mod strict;
+mod video;
+mod video_samples;

@@ -15,29 +15,29 @@ use soap_proto::{
 use std::fmt::Debug;
 use std::str::FromStr;
 
-fn id<T: FromStr + Debug + Clone + 'static>() -> impl Strategy<Value = T>
+pub fn id<T: FromStr + Debug + Clone + 'static>() -> impl Strategy<Value = T>
 where
     T::Err: Debug,
 {
     "[A-Za-z0-9._~:+@-]{1,40}".prop_map(|t| t.parse().unwrap())
 }
-fn text(max: usize) -> impl Strategy<Value = String> {
+pub fn text(max: usize) -> impl Strategy<Value = String> {
     ".{0,80}".prop_map(move |t| clean(&t, max))
 }
-fn label() -> impl Strategy<Value = String> {
+pub fn label() -> impl Strategy<Value = String> {
     "[a-zäöü<>&\"' ]{1,30}".prop_map(|t| clean(&format!("x{t}"), 64))
 }
-fn aor() -> impl Strategy<Value = Aor> {
+pub fn aor() -> impl Strategy<Value = Aor> {
     "[a-z0-9.'&=-]{1,20}@[a-z0-9.-]{1,30}".prop_map(|t| t.parse().unwrap())
 }
-fn uri() -> impl Strategy<Value = String> {
+pub fn uri() -> impl Strategy<Value = String> {
     "sip:[!-~]{1,60}"
 }
 fn moment() -> impl Strategy<Value = UtcMillis> {
     (946_684_800_000u64..4_102_444_800_000).prop_map(UtcMillis)
 }
 
-fn headers() -> impl Strategy<Value = Headers> {
+pub fn headers() -> impl Strategy<Value = Headers> {
     let expires = (moment(), 1u32..=30).prop_map(|(sent, seconds)| Expires { sent, seconds });
     (
         of(id()),
@@ -61,7 +61,7 @@ fn headers() -> impl Strategy<Value = Headers> {
         )
 }
 
-fn number() -> impl Strategy<Value = String> {
+pub fn number() -> impl Strategy<Value = String> {
     "[+0-9(][0-9 .()/-]{0,20}[0-9]".prop_map(|t| clean(&t, 40))
 }
 
@@ -98,17 +98,24 @@ fn create() -> impl Strategy<Value = Operation> {
         of(policy()),
         of(label()),
         of(label()),
+        (of(id()), of(aor()), of(id())),
     )
-        .prop_map(|(title, initiator, participants, policy, payer, account)| {
-            Operation::Create(Create {
-                title,
-                initiator,
-                participants,
-                policy,
-                payer,
-                account,
-            })
-        })
+        .prop_map(
+            |(title, initiator, participants, policy, payer, account, allocated)| {
+                let (conference, owner, video) = allocated;
+                Operation::Create(Create {
+                    title,
+                    initiator,
+                    participants,
+                    policy,
+                    payer,
+                    account,
+                    conference,
+                    owner,
+                    video,
+                })
+            },
+        )
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
@@ -207,15 +214,17 @@ pub fn snapshot() -> impl Strategy<Value = Snapshot> {
         text(64),
         select(ConferenceState::ALL.to_vec()),
         any::<bool>(),
+        of(id()),
         0u64..1_000_000,
         vec(participant(), 0..4),
     )
         .prop_map(
-            |(id, title, state, locked, version, participants)| Snapshot {
+            |(id, title, state, locked, video, version, participants)| Snapshot {
                 id,
                 title,
                 state,
                 locked,
+                video,
                 version,
                 count: u32::try_from(participants.len()).unwrap(),
                 first: 0,
@@ -274,7 +283,7 @@ fn report_entry() -> impl Strategy<Value = Report> {
     )
 }
 
-fn fault() -> impl Strategy<Value = Fault> {
+pub fn fault() -> impl Strategy<Value = Fault> {
     (select(FaultCode::ALL.to_vec()), text(512), text(512))
         .prop_map(|(code, expected, came)| Fault::new(code, expected, came))
 }

@@ -17,10 +17,12 @@ SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 WSA = "http://www.w3.org/2005/08/addressing"
 CONF = "urn:convoke:conference:1"
 REPORT = "urn:convoke:report:1"
-NAMESPACES = [SOAP, WSA, CONF, REPORT, "", "urn:other"]
+VIDEO = "urn:convoke:video:1"
+NAMESPACES = [SOAP, WSA, CONF, REPORT, VIDEO, "", "urn:other"]
 LOCALS = ["conference", "participant", "person", "number", "sip", "name", "place", "id", "leg", "state", "words", "cause",
           "policy", "title", "since", "waitMs", "first", "user", "Address", "MessageID", "expires", "sent", "seconds", "asserted",
-          "create", "end", "list", "get", "created", "muted", "locked", "hand", "handSince", "role", "call", "decline", "lock", "raiseHand", "accepted", "Fault", "faultcode", "detail", "fault", "code", "x"]
+          "create", "end", "list", "get", "created", "muted", "locked", "hand", "handSince", "role", "call", "decline", "lock", "raiseHand", "accepted", "Fault", "faultcode", "detail", "fault", "code", "request", "requested", "invite",
+          "modes", "modesResponse", "mode", "address", "guest", "way", "none", "shows", "asked", "known", "language", "video", "here", "source", "owner", "x"]
 TEXTS = ["", " ", "  c1\t\n", "c1", "c 1", "a" * 64, "a" * 65, "ä" * 64, "ä" * 65, "a" * 128, "a" * 129, "a" * 320, "a" * 321,
          "x" * 512, "x" * 513, "true", "false", "1", "0", "TRUE", "yes", "on", "off", " off ", " true ", "00", "-1", "+1", "1.0", "1e3", "25000", "25001",
          "025000", "99999", "100000", "999999999999999999", "9999999999999999999", "30", "31", "030", "99", "100", "699", "700", "127", "128",
@@ -29,7 +31,7 @@ TEXTS = ["", " ", "  c1\t\n", "c1", "c 1", "a" * 64, "a" * 65, "ä" * 64, "ä" *
          "2026-11-20T15:04:38.1234Z", "2026-02-29T00:00:00Z", "2024-02-29T00:00:00Z", "2026-11-20T24:00:00Z", "2026-11-20T15:04:60Z",
          "2026-11-20T15:04:38", "2026-11-20T15:04:38+00:00", "1999-01-01T00:00:00Z", "2026-04-31T00:00:00Z", "owner", "joined", "no-answer",
          "no-Answer", "hung-up", "end", "hand-over", "s:Client", "Client", ":Client", "s:Other", "1:Client", "bad-request", "running",
-         "x\u0080y", "a\u00a0b", "\u200b", "a\u2028b", "😀" * 64, "😀" * 65, "[::1]@[::1]", "a@[::1]:5060", "a%b@c", "a/b", "<&>\"'", "\u007f"]
+         "x\u0080y", "a\u00a0b", "\u200b", "a\u2028b", "😀" * 64, "😀" * 65, "isdn:+4930123", "isdn:12", "h323:room@x", "atm:4700", "ISDN:123", "h323:", "pstn", "by-hand", "[::1]@[::1]", "a@[::1]:5060", "a%b@c", "a/b", "<&>\"'", "\u007f"]
 
 
 def nodes(root):

@@ -201,6 +201,7 @@ fn messages_of_an_earlier_version_are_in_their_chats() {
     conn.execute_batch(
         "DROP TABLE chat_index; DROP TABLE chat_pairs; DROP TABLE chat_reads; DROP TABLE receipts;
          DROP TABLE webhook_deliveries; DROP TABLE webhooks; ALTER TABLE legs DROP COLUMN removed;
+         DROP TABLE modes;
          DELETE FROM schema_version WHERE version > 5;",
     )
     .unwrap();

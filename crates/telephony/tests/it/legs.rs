@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use convoke_types::bridge::{BridgeCommand, LegEvent};
 use convoke_types::media::{Codec, MediaCommand, MediaEvent, Prompt};
-use convoke_types::{EndReason, LegState};
+use convoke_types::{Address, EndReason, LegState};
 use sip_proto::call::{CallEvent, EndedBy};
 
 use crate::stage::{Stage, leg};
@@ -324,4 +324,25 @@ fn a_repeated_dial_calls_nobody_twice() {
     });
     stage.run(Duration::from_secs(1));
     assert_eq!(stage.trunk_events.len(), invites);
+}
+
+#[test]
+fn a_gateway_is_dialled_by_its_own_uri_over_the_trunk_that_leads_there() {
+    let mut stage = Stage::new();
+    let uri = "sip:47%23@gw.example;transport=tcp";
+    stage.dial_to(Address::Sip(uri.to_owned()), false, 45_000);
+    let Some((_, CallEvent::Incoming { invite, .. })) = stage.trunk_events.first() else {
+        panic!("{:?}", stage.trunk_events)
+    };
+    assert_eq!(invite.request_uri(), Some(uri));
+    stage.trunk_rings(180);
+    stage.trunk_answers();
+    stage.media(MediaEvent::Joined { leg: leg() });
+    let states = [
+        LegEvent::Dialling,
+        LegEvent::Ringing { sip: 180 },
+        LegEvent::Answered,
+        LegEvent::Joined,
+    ];
+    assert_eq!(stage.events, states);
 }

@@ -88,9 +88,14 @@ impl Stage {
     }
 
     pub fn dial_for(&mut self, guard: bool, ring_timeout_ms: u64) {
+        let number = Address::Number("+15550102".parse().unwrap());
+        self.dial_to(number, guard, ring_timeout_ms);
+    }
+
+    pub fn dial_to(&mut self, to: Address, guard: bool, ring_timeout_ms: u64) {
         let command = BridgeCommand::Dial {
             leg: leg(),
-            to: Address::Number("+15550102".parse().unwrap()),
+            to,
             trunk: Some("carrier".into()),
             guard,
             inviter: "Alice".into(),

@@ -102,6 +102,9 @@ impl CreateBody {
             policy: self.policy.map(Into::into),
             payer: self.payer,
             account: self.account,
+            conference: None,
+            owner: None,
+            video: None,
         })
     }
 }

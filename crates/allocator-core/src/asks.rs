@@ -1,0 +1,504 @@
+//! One request on its way to a conference: modes, place, room, conference; and back, whatever fails.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use convoke_types::report::Report;
+use convoke_types::video::{VideoCommand, VideoGuest};
+use convoke_types::{
+    Aor, CommandId, ConferenceId, Fault, FaultCode, ParticipantId, VideoServerName,
+};
+use service_core::words::Language;
+use soap_proto::{
+    AskedPerson, Create, Invite, Invited, KnownPerson, MODES_PEOPLE_MAX, Snapshot, UtcMillis,
+    clean, names,
+};
+
+use crate::allocator::{Allocator, Caller, Duty, wall_at};
+use crate::config::{CONFERENCES_MAX, PREPARE_WAIT};
+use crate::io::{Event, Output};
+use crate::replies::{Reply, words_of};
+use crate::speak;
+use crate::ways::{self, NoWay, Person};
+
+/// Reports that may come before the answer that a conference was created.
+const EARLY_REPORTS_MAX: usize = 256;
+
+/// What somebody wants.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    pub title: String,
+    pub invites: Vec<Invite>,
+    pub reply: Reply,
+    /// The asker and the command's id; words have none.
+    pub key: Option<(Aor, CommandId)>,
+}
+
+/// A request that is worked on.
+#[derive(Debug)]
+pub(crate) struct Ask {
+    pub asker: Aor,
+    pub wanted: Wanted,
+    came: Instant,
+    wall: UtcMillis,
+    pub stage: Stage,
+    pub deadline: Option<Instant>,
+    /// Answers of the modes service that are still to come.
+    waiting: usize,
+    known: BTreeMap<String, Option<KnownPerson>>,
+    /// The asker first.
+    people: Vec<Person>,
+    legs: u32,
+    /// Servers that did not take it, and why.
+    tried: BTreeMap<VideoServerName, String>,
+    reports: Vec<Report>,
+}
+
+/// Where a request stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// The modes of its people are being learnt.
+    Modes,
+    /// This server prepares it.
+    Preparing(VideoServerName),
+    /// It is prepared there, and the conference service is asked for it.
+    Creating(VideoServerName),
+}
+
+impl Ask {
+    pub fn wall_at(&self, now: Instant) -> UtcMillis {
+        wall_at(self.wall, self.came, now)
+    }
+
+    /// The people who have a way, with the ids that they get on the roster: the initiator first, then in the order of the request.
+    fn roster(&self) -> Vec<(ParticipantId, &Person)> {
+        let with_way = self.people.iter().filter(|person| person.way.is_ok());
+        let number = |(n, person)| Some((format!("p{}", n + 1).parse().ok()?, person));
+        with_way.enumerate().filter_map(number).collect()
+    }
+
+    fn guests(&self) -> Vec<VideoGuest> {
+        ways::guests(&self.roster())
+    }
+
+    fn create(&self, conference: &ConferenceId, server: &VideoServerName) -> Option<Create> {
+        let mut parties = self.people.iter().filter_map(|person| {
+            let way = person.way.as_ref().ok()?;
+            Some(way.party(person))
+        });
+        Some(Create {
+            title: Some(self.wanted.title.clone()).filter(|title| !title.is_empty()),
+            initiator: parties.next()?,
+            participants: parties.collect(),
+            policy: None,
+            payer: None,
+            account: None,
+            conference: Some(conference.clone()),
+            owner: Some(self.asker.clone()),
+            video: Some(server.clone()),
+        })
+    }
+}
+
+/// How a person is named in the question to the modes service.
+fn asked_name(person: &str) -> String {
+    clean(person, names::PERSON_MAX_CHARS)
+}
+
+impl Allocator {
+    /// A request begins: the modes of its people are asked for.
+    pub(crate) fn begin(&mut self, caller: &Caller, wanted: Wanted, now: Instant) {
+        let id = self.conference_id();
+        let mut people = vec![caller.user.to_string()];
+        for invite in &wanted.invites {
+            if let Invited::Person(person) = &invite.who
+                && !people.contains(&asked_name(person))
+            {
+                people.push(asked_name(person));
+            }
+        }
+        let invited = wanted.invites.len();
+        let ask = Ask {
+            asker: caller.user.clone(),
+            wanted,
+            came: now,
+            wall: caller.wall,
+            stage: Stage::Modes,
+            deadline: None,
+            waiting: people.len().div_ceil(MODES_PEOPLE_MAX),
+            known: BTreeMap::new(),
+            people: Vec::new(),
+            legs: 0,
+            tried: BTreeMap::new(),
+            reports: Vec::new(),
+        };
+        self.enter(id.clone(), ask);
+        self.event(Event::Asked {
+            asker: caller.user.clone(),
+            conference: id.clone(),
+            invited,
+        });
+        if invited > soap_proto::INVITES_MAX {
+            let expected = format!("at most {} people", soap_proto::INVITES_MAX);
+            let fault = Fault::new(FaultCode::LimitReached, expected, invited.to_string());
+            return self.refuse_ask(&id, fault, now);
+        }
+        for some in people.chunks(MODES_PEOPLE_MAX) {
+            self.ask_modes(&id, some.to_vec(), now);
+        }
+    }
+
+    /// The modes service answered, or did not.
+    pub(crate) fn on_modes(
+        &mut self,
+        id: &ConferenceId,
+        answer: Result<Vec<AskedPerson>, Fault>,
+        now: Instant,
+    ) {
+        let Some(ask) = self
+            .asks
+            .get_mut(id)
+            .filter(|ask| ask.stage == Stage::Modes)
+        else {
+            return;
+        };
+        match answer {
+            Err(fault) => self.refuse_ask(id, fault, now),
+            Ok(people) => {
+                ask.waiting = ask.waiting.saturating_sub(1);
+                for person in people {
+                    ask.known.insert(person.asked, person.known);
+                }
+                if ask.waiting == 0 {
+                    self.work_out(id, now);
+                }
+            }
+        }
+    }
+
+    /// The conference information: everybody's way.
+    fn work_out(&mut self, id: &ConferenceId, now: Instant) {
+        let gateways = self.config.gateways.clone();
+        let Some(ask) = self.asks.get_mut(id) else {
+            return;
+        };
+        let find = |known: &BTreeMap<String, Option<KnownPerson>>, name: &str| {
+            known.get(&asked_name(name)).cloned().flatten()
+        };
+        let person = |known: Option<KnownPerson>, invite: Option<&Invite>, name: &str| {
+            let named = invite.and_then(|invite| invite.name.clone());
+            let wanted = invite.and_then(|invite| invite.mode);
+            let Some(known) = known else {
+                return Person {
+                    name: named.unwrap_or_else(|| name.to_owned()),
+                    user: None,
+                    language: Language::default(),
+                    way: Err(NoWay::Unknown),
+                };
+            };
+            Person {
+                name: named.unwrap_or_else(|| known.name.clone()),
+                user: Some(known.user.clone()),
+                language: Language::of(&known.language),
+                way: ways::of_person(&known, wanted, &gateways),
+            }
+        };
+        let own = ask.asker.to_string();
+        let mut people = vec![person(find(&ask.known, &own), None, &own)];
+        for invite in &ask.wanted.invites {
+            let one = match (&invite.who, ways::of_address(&invite.who, &gateways)) {
+                (Invited::Person(name), _) => person(find(&ask.known, name), Some(invite), name),
+                (Invited::Number(_), Some(way)) => Person {
+                    // The conference service finds a name that says no more than it should.
+                    name: invite.name.clone().unwrap_or_default(),
+                    user: None,
+                    language: Language::default(),
+                    way,
+                },
+                (who, Some(way)) => Person {
+                    name: invite.name.clone().unwrap_or_else(|| match who {
+                        Invited::Sip(uri) => uri.clone(),
+                        Invited::Network(address) => address.to_string(),
+                        Invited::Person(name) | Invited::Number(name) => name.clone(),
+                    }),
+                    user: None,
+                    language: Language::default(),
+                    way,
+                },
+                (_, None) => continue,
+            };
+            // Nobody is in twice, and who asks is in already.
+            let twice = people.iter().any(|other| {
+                (one.user.is_some() && other.user == one.user)
+                    || (one.user.is_none() && one.way.is_ok() && other.way == one.way)
+            });
+            if !twice {
+                people.push(one);
+            }
+        }
+        if let Some(language) = ask.wanted.reply.language()
+            && let Some(asker) = people.first_mut()
+        {
+            asker.language = language;
+        }
+        let asker_language = people.first().map_or(Language::English, |one| one.language);
+        let legs = people.iter().filter_map(|person| person.way.as_ref().ok());
+        ask.legs = legs.map(ways::Chosen::legs).fold(0, u32::saturating_add);
+        let no_way = people.first().and_then(|asker| asker.way.as_ref().err());
+        let fault = match no_way {
+            Some(why) => {
+                let why = speak::no_way(why, asker_language);
+                let came = asker_language.choose(
+                    format!("you cannot take part yourself: {why}"),
+                    format!("du kannst selbst nicht teilnehmen: {why}"),
+                );
+                Some(came)
+            }
+            None if people.iter().skip(1).all(|person| person.way.is_err()) => {
+                Some(match people.len() {
+                    1 => asker_language
+                        .choose(
+                            "nobody but you is invited",
+                            "außer dir ist niemand eingeladen",
+                        )
+                        .to_owned(),
+                    _ => speak::nobody(&people, asker_language),
+                })
+            }
+            None => None,
+        };
+        ask.people = people;
+        match fault {
+            Some(came) => {
+                self.tell_left_out(id, now);
+                let fault = Fault::new(FaultCode::NoTelephone, "people who can take part", came);
+                self.refuse_ask(id, fault, now);
+            }
+            None => self.place(id, now),
+        }
+    }
+
+    /// Who was wanted and has no way is told so: nobody shall wonder.
+    fn tell_left_out(&mut self, id: &ConferenceId, now: Instant) {
+        let Some(ask) = self.asks.get(id) else {
+            return;
+        };
+        let told = left_out(&ask.people, &ask.asker);
+        for (user, words) in told {
+            self.say(&user, words, now);
+        }
+    }
+
+    /// Gives the request to the best server that was not tried yet.
+    fn place(&mut self, id: &ConferenceId, now: Instant) {
+        let Some(ask) = self.asks.get(id) else {
+            return;
+        };
+        let near = self.near(&ask.people);
+        let (legs, tried) = (ask.legs, &ask.tried);
+        let full = self.conferences.len() >= CONFERENCES_MAX;
+        let server = self.servers.place(legs, tried, &near).filter(|_| !full);
+        let Some(server) = server else {
+            let came = match full {
+                true => "there are as many conferences as can be".to_owned(),
+                false => self.servers.why_not(legs, tried),
+            };
+            let fault = Fault::new(FaultCode::Overloaded, "a video server with room", came);
+            return self.refuse_ask(id, fault, now);
+        };
+        let prepare = VideoCommand::Prepare {
+            conference: id.clone(),
+            title: ask.wanted.title.clone(),
+            guests: ask.guests(),
+        };
+        self.servers.reserve(&server, id, legs);
+        self.stage(
+            id,
+            Stage::Preparing(server.clone()),
+            Some(PREPARE_WAIT),
+            now,
+        );
+        self.output(Output::Video {
+            server,
+            command: prepare,
+        });
+    }
+
+    /// Servers that have conferences with some of these people.
+    fn near(&self, people: &[Person]) -> BTreeSet<VideoServerName> {
+        let users: BTreeSet<&Aor> = people.iter().filter_map(|one| one.user.as_ref()).collect();
+        let shared = self.conferences.values().filter(|running| {
+            let mut in_it = running.board.participants.iter();
+            in_it.any(|one| one.user.as_ref().is_some_and(|user| users.contains(user)))
+        });
+        shared.map(|running| running.server.clone()).collect()
+    }
+
+    /// A server has prepared the request.
+    pub(crate) fn on_prepared(
+        &mut self,
+        id: &ConferenceId,
+        server: &VideoServerName,
+        now: Instant,
+    ) {
+        let Some(ask) = self.asks.get(id) else {
+            return;
+        };
+        let (create, wall) = (ask.create(id, server), ask.wall_at(now));
+        self.stage(id, Stage::Creating(server.clone()), None, now);
+        if let Some(create) = create {
+            self.ask_create(id, create, wall, now);
+        }
+    }
+
+    /// A server did not take the request: the next one is tried. `end`: something may have been left there.
+    pub(crate) fn not_placed(
+        &mut self,
+        id: &ConferenceId,
+        server: &VideoServerName,
+        words: String,
+        end: bool,
+        now: Instant,
+    ) {
+        if let Some(ask) = self.asks.get_mut(id) {
+            ask.tried.insert(server.clone(), words.clone());
+        }
+        self.event(Event::NotPlaced {
+            conference: id.clone(),
+            server: server.clone(),
+            words,
+        });
+        self.free_room(id, server, end);
+        self.place(id, now);
+    }
+
+    pub(crate) fn free_room(&mut self, id: &ConferenceId, server: &VideoServerName, end: bool) {
+        let reached = self.servers.release(server, id);
+        if reached && end {
+            self.output(Output::Video {
+                server: server.clone(),
+                command: VideoCommand::End {
+                    conference: id.clone(),
+                },
+            });
+        }
+    }
+
+    /// What a request waits for took too long.
+    pub(crate) fn on_ask_late(&mut self, id: &ConferenceId, now: Instant) {
+        let stage = self.asks.get(id).map(|ask| ask.stage.clone());
+        if let Some(Stage::Preparing(server)) = stage {
+            let words = "it did not answer in time".to_owned();
+            self.not_placed(id, &server, words, true, now);
+        }
+    }
+
+    /// The conference service answered.
+    pub(crate) fn on_created(
+        &mut self,
+        id: &ConferenceId,
+        answer: Result<Snapshot, Fault>,
+        wall: UtcMillis,
+        now: Instant,
+    ) {
+        let is_creating = |ask: &&Ask| matches!(ask.stage, Stage::Creating(_));
+        if self.asks.get(id).filter(is_creating).is_none() {
+            // It was given up meanwhile.
+            if answer.is_ok() {
+                self.ask_end(id, wall, now);
+            }
+            return;
+        }
+        match answer {
+            Err(fault) => self.refuse_ask(id, fault, now),
+            Ok(snapshot) => {
+                let Some(ask) = self.leave(id) else { return };
+                let Stage::Creating(server) = ask.stage.clone() else {
+                    return;
+                };
+                let guests = ask.guests();
+                let reports = ask.reports.clone();
+                self.run(id, ask.into_running(server, snapshot, guests, now), now);
+                for report in &reports {
+                    self.on_report(report, wall, now);
+                }
+            }
+        }
+    }
+
+    /// The conference service did not answer: whatever it did is taken back.
+    pub(crate) fn on_not_created(&mut self, id: &ConferenceId, fault: Fault, now: Instant) {
+        let Some(ask) = self.asks.get(id) else {
+            return;
+        };
+        let wall = ask.wall_at(now);
+        self.refuse_ask(id, fault, now);
+        self.ask_end(id, wall, now);
+    }
+
+    /// A report of a conference whose creation was not answered yet.
+    pub(crate) fn early_report(&mut self, report: &Report) -> bool {
+        let Some(ask) = self.asks.get_mut(&report.conference) else {
+            return false;
+        };
+        if ask.reports.len() < EARLY_REPORTS_MAX {
+            ask.reports.push(report.clone());
+        }
+        true
+    }
+
+    /// The request comes to nothing: its room is freed, and the asker is told why.
+    pub(crate) fn refuse_ask(&mut self, id: &ConferenceId, fault: Fault, now: Instant) {
+        let Some(ask) = self.leave(id) else {
+            return;
+        };
+        if let Stage::Preparing(server) | Stage::Creating(server) = &ask.stage {
+            self.free_room(id, server, true);
+        }
+        self.event(Event::Refused {
+            conference: id.clone(),
+            words: words_of(&fault),
+        });
+        self.tell(&ask.asker, &ask.wanted, Err(fault), Duty::Word, now);
+    }
+}
+
+/// Those who have an account and no way, each with what they are told.
+pub(crate) fn left_out(people: &[Person], asker: &Aor) -> Vec<(Aor, String)> {
+    let name = people.first().map(|one| one.name.clone());
+    let name = name.unwrap_or_else(|| asker.to_string());
+    let told = |person: &Person| {
+        let (user, why) = (person.user.clone()?, person.way.as_ref().err()?);
+        Some((user, speak::left_out(&name, why, person.language)))
+    };
+    people.iter().skip(1).filter_map(told).collect()
+}
+
+impl Ask {
+    fn into_running(
+        self,
+        server: VideoServerName,
+        board: Snapshot,
+        guests: Vec<VideoGuest>,
+        now: Instant,
+    ) -> crate::running::Running {
+        let wall = self.wall_at(now);
+        let mut people = self.people;
+        // Whom only a number names has got a name.
+        let with_way = people.iter_mut().filter(|person| person.way.is_ok());
+        for (person, on_roster) in with_way.zip(&board.participants) {
+            if person.name.is_empty() {
+                person.name.clone_from(&on_roster.name);
+            }
+        }
+        crate::running::Running::begin(
+            self.asker,
+            self.wanted,
+            people,
+            server,
+            board,
+            guests,
+            (wall, now),
+        )
+    }
+}

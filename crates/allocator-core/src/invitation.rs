@@ -1,0 +1,63 @@
+//! The body by which people are invited (docs/messages.md, `urn:convoke:invitation:1`), with their way in beside it.
+
+use convoke_types::{Aor, ConferenceId, Mode};
+use soap_proto::{UtcMillis, clean_name, clean_words, names};
+
+/// Its Content-Type.
+pub(crate) const CONTENT_TYPE: &str = "application/vnd.convoke.invitation+xml";
+const NS: &str = "urn:convoke:invitation:1";
+
+/// What an invitation says.
+pub(crate) struct Invitation<'a> {
+    pub id: &'a str,
+    pub conference: &'a ConferenceId,
+    pub uri: &'a str,
+    pub title: &'a str,
+    /// Their telephone rings as well.
+    pub rings: bool,
+    pub expires: UtcMillis,
+    pub asker: &'a Aor,
+    pub asker_name: &'a str,
+    pub mode: Mode,
+    pub link: Option<&'a str>,
+    pub words: &'a str,
+}
+
+/// Writes it.
+pub(crate) fn write(invitation: &Invitation<'_>) -> String {
+    let kind = if invitation.rings { "call" } else { "invite" };
+    let link = invitation
+        .link
+        .map(|link| format!(" link=\"{}\"", escaped(link)))
+        .unwrap_or_default();
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<invitation xmlns=\"{NS}\" xmlns:v=\"{}\" id=\"{}\" conference=\"{}\" \
+         uri=\"{}\" title=\"{}\" kind=\"{kind}\" expires=\"{}\">\n <from user=\"{}\" name=\"{}\"/>\n \
+         <v:way mode=\"{}\"{link}>{}</v:way>\n</invitation>\n",
+        names::VIDEO_NS,
+        escaped(invitation.id),
+        invitation.conference,
+        escaped(invitation.uri),
+        escaped(&clean_name(invitation.title)),
+        invitation.expires,
+        escaped(&invitation.asker.to_string()),
+        escaped(&clean_name(invitation.asker_name)),
+        invitation.mode,
+        escaped(&clean_words(invitation.words)),
+    )
+}
+
+pub(crate) fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            control if control.is_control() => out.push(' '),
+            other => out.push(other),
+        }
+    }
+    out
+}

@@ -1,0 +1,229 @@
+//! Which video server gets a conference: by what it can do, by free legs, and by where its people are already.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use convoke_types::bridge_protocol::{Announcement, Feature};
+use convoke_types::{ConferenceId, VideoServerName};
+
+use crate::config::ROOMS_TO_END_MAX;
+
+/// What is known of one video server.
+#[derive(Debug, Default)]
+struct Server {
+    /// What it last said of itself; `None` while it cannot be reached.
+    says: Option<Announcement>,
+    /// Why it cannot be reached.
+    down: Option<String>,
+    /// Conferences that are being prepared or run there, with the legs that they may need.
+    rooms: BTreeMap<ConferenceId, u32>,
+    /// Conferences that are to be ended there once it can be reached again.
+    to_end: BTreeSet<ConferenceId>,
+}
+
+/// All video servers, in the order of the configuration.
+#[derive(Debug)]
+pub(crate) struct Servers {
+    order: Vec<VideoServerName>,
+    servers: BTreeMap<VideoServerName, Server>,
+}
+
+impl Servers {
+    pub fn new(names: &[VideoServerName]) -> Self {
+        let server = |name: &VideoServerName| (name.clone(), Server::default());
+        Self {
+            order: names.to_vec(),
+            servers: names.iter().map(server).collect(),
+        }
+    }
+
+    /// It said something of itself, so it can be reached. Gives what is to be ended there.
+    pub fn announced(&mut self, name: &VideoServerName, says: Announcement) -> Vec<ConferenceId> {
+        let Some(server) = self.servers.get_mut(name) else {
+            return Vec::new();
+        };
+        server.says = Some(says);
+        server.down = None;
+        std::mem::take(&mut server.to_end).into_iter().collect()
+    }
+
+    /// It cannot be reached. Gives the conferences that it had.
+    pub fn lost(&mut self, name: &VideoServerName, words: &str) -> Vec<ConferenceId> {
+        let Some(server) = self.servers.get_mut(name) else {
+            return Vec::new();
+        };
+        server.says = None;
+        server.down = Some(words.to_owned());
+        server.rooms.keys().cloned().collect()
+    }
+
+    pub fn is_known(&self, name: &VideoServerName) -> bool {
+        self.servers.contains_key(name)
+    }
+
+    pub fn is_reached(&self, name: &VideoServerName) -> bool {
+        self.servers
+            .get(name)
+            .is_some_and(|server| server.says.is_some())
+    }
+
+    /// It can be reached, and so can what it stands for.
+    pub fn is_ready(&self, name: &VideoServerName) -> bool {
+        let says = self
+            .servers
+            .get(name)
+            .and_then(|server| server.says.as_ref());
+        says.is_some_and(|says| says.ready)
+    }
+
+    /// The best server for a conference that needs so many legs, of those that were not tried yet. Who already has some of its
+    /// people (`near`) comes first, then who has most room, then the configuration's order.
+    pub fn place(
+        &self,
+        legs: u32,
+        tried: &BTreeMap<VideoServerName, String>,
+        near: &BTreeSet<VideoServerName>,
+    ) -> Option<VideoServerName> {
+        let fits = self.order.iter().enumerate().filter_map(|(n, name)| {
+            let server = self.servers.get(name)?;
+            let room = server.room()?;
+            let good = room >= legs && !tried.contains_key(name);
+            good.then_some((near.contains(name), room, std::cmp::Reverse(n), name))
+        });
+        fits.max().map(|(_, _, _, name)| name.clone())
+    }
+
+    /// A conference is being prepared there.
+    pub fn reserve(&mut self, name: &VideoServerName, conference: &ConferenceId, legs: u32) {
+        if let Some(server) = self.servers.get_mut(name) {
+            server.rooms.insert(conference.clone(), legs);
+        }
+    }
+
+    /// A conference is there no more; true: the server can be told.
+    pub fn release(&mut self, name: &VideoServerName, conference: &ConferenceId) -> bool {
+        let Some(server) = self.servers.get_mut(name) else {
+            return false;
+        };
+        server.rooms.remove(conference);
+        if server.says.is_none() && server.to_end.len() < ROOMS_TO_END_MAX {
+            server.to_end.insert(conference.clone());
+        }
+        server.says.is_some()
+    }
+
+    /// Why a conference that needs so many legs is not at one of the servers, for people.
+    pub fn why_not(&self, legs: u32, tried: &BTreeMap<VideoServerName, String>) -> String {
+        let why = |name: &VideoServerName| {
+            let server = self.servers.get(name);
+            let words = match (tried.get(name), server) {
+                (Some(words), _) => words.clone(),
+                (None, Some(server)) => server.why_not(legs),
+                (None, None) => String::new(),
+            };
+            format!("{name}: {words}")
+        };
+        let all: Vec<String> = self.order.iter().map(why).collect();
+        match all.is_empty() {
+            true => "no video server is configured".to_owned(),
+            false => all.join("; "),
+        }
+    }
+}
+
+impl Server {
+    /// Legs for which there is room; `None`: it is not to be used.
+    fn room(&self) -> Option<u32> {
+        let says = self.says.as_ref()?;
+        let usable = says.ready && says.features.contains(&Feature::Video);
+        // What was promised and has not come yet is counted with what is there.
+        let promised = self
+            .rooms
+            .values()
+            .fold(0_u32, |sum, legs| sum.saturating_add(*legs));
+        let taken = says.legs.max(promised);
+        usable.then(|| says.capacity.saturating_sub(taken))
+    }
+
+    fn why_not(&self, legs: u32) -> String {
+        let Some(says) = &self.says else {
+            let down = self.down.as_deref();
+            return down.unwrap_or("it does not answer").to_owned();
+        };
+        if !says.features.contains(&Feature::Video) {
+            return format!("{} carries no pictures", says.product);
+        }
+        if !says.ready {
+            return format!("{} is not ready", says.product);
+        }
+        let room = self.room().unwrap_or(0);
+        format!("{} has room for {room} of {legs} pictures", says.product)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> VideoServerName {
+        text.parse().unwrap()
+    }
+    fn says(capacity: u32, legs: u32) -> Announcement {
+        Announcement {
+            product: "Test 1".to_owned(),
+            features: vec![Feature::Video],
+            capacity,
+            legs,
+            ready: true,
+        }
+    }
+    fn id(text: &str) -> ConferenceId {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn room_features_nearness_and_order_choose() {
+        let mut servers = Servers::new(&[name("a"), name("b"), name("c")]);
+        let none = (BTreeMap::new(), BTreeSet::new());
+        assert_eq!(servers.place(2, &none.0, &none.1), None);
+        servers.announced(&name("a"), says(10, 0));
+        servers.announced(&name("b"), says(10, 0));
+        assert_eq!(servers.place(2, &none.0, &none.1), Some(name("a")));
+        servers.announced(&name("a"), says(10, 6));
+        assert_eq!(servers.place(2, &none.0, &none.1), Some(name("b")));
+        let near = BTreeSet::from([name("a")]);
+        assert_eq!(servers.place(2, &none.0, &near), Some(name("a")));
+        assert_eq!(
+            servers.place(5, &none.0, &near),
+            Some(name("b")),
+            "no room there"
+        );
+        let tried = BTreeMap::from([(name("b"), "full".to_owned())]);
+        assert_eq!(servers.place(5, &tried, &near), None);
+        // Promised legs count although nobody has come yet.
+        servers.reserve(&name("b"), &id("x"), 9);
+        assert_eq!(servers.place(2, &none.0, &none.1), Some(name("a")));
+        let audio = Announcement {
+            features: vec![Feature::Audio],
+            ..says(99, 0)
+        };
+        servers.announced(&name("c"), audio);
+        assert_eq!(servers.place(2, &none.0, &none.1), Some(name("a")));
+        let why = servers.why_not(50, &tried);
+        assert!(why.contains("a: Test 1 has room for 4 of 50"), "{why}");
+        assert!(
+            why.contains("b: full") && why.contains("c: Test 1 carries no pictures"),
+            "{why}"
+        );
+    }
+
+    #[test]
+    fn what_could_not_be_ended_is_ended_when_the_server_is_back() {
+        let mut servers = Servers::new(&[name("a")]);
+        servers.announced(&name("a"), says(10, 0));
+        servers.reserve(&name("a"), &id("x"), 2);
+        assert_eq!(servers.lost(&name("a"), "gone"), [id("x")]);
+        assert!(!servers.release(&name("a"), &id("x")));
+        assert_eq!(servers.announced(&name("a"), says(10, 0)), [id("x")]);
+        assert!(servers.announced(&name("a"), says(10, 0)).is_empty());
+    }
+}

@@ -1,0 +1,334 @@
+//! Requests as they come, by SOAP or in words; their answers; and what a repeated request gets.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use convoke_types::limits::COMMAND_REPEAT_WINDOW_S;
+use convoke_types::{Aor, CommandId, ConferenceId, Fault, FaultCode};
+use service_core::address::is_device_of;
+use service_core::words::Language;
+use sha2::{Digest, Sha256};
+use soap_proto::{
+    Headers, Requested, VideoAnswer, VideoOperation, VideoRequest, VideoResponse, names,
+    parse_video_request, write_video_request, write_video_response,
+};
+
+use crate::allocator::{Allocator, Caller, Duty, WORDS_TYPE, after};
+use crate::asks::Wanted;
+use crate::config::ANSWERS_MAX;
+use crate::speak;
+use crate::words::{Said, parse};
+
+/// Where and how an asker is answered.
+#[derive(Debug, Clone)]
+pub(crate) enum Reply {
+    /// SOAP to the device that asked.
+    Device { headers: Headers, address: String },
+    /// Words to the address of record.
+    Words(Language),
+}
+
+impl Reply {
+    pub fn language(&self) -> Option<Language> {
+        match self {
+            Reply::Device { .. } => None,
+            Reply::Words(language) => Some(*language),
+        }
+    }
+}
+
+type Key = (Aor, CommandId);
+type Fingerprint = [u8; 32];
+
+/// What became of a command.
+#[derive(Debug)]
+enum Fate {
+    UnderWay,
+    Answered(Box<Result<Requested, Fault>>),
+}
+
+/// The commands of the last ten minutes.
+#[derive(Debug, Default)]
+pub(crate) struct Replies {
+    known: BTreeMap<Key, (Fingerprint, Fate)>,
+    ends: VecDeque<(Instant, Key)>,
+}
+
+impl Replies {
+    fn forget(&mut self, key: &Key) {
+        self.known.remove(key);
+    }
+
+    fn begin(&mut self, key: Key, fingerprint: Fingerprint, now: Instant) {
+        if self.ends.len() >= ANSWERS_MAX
+            && let Some((_, oldest)) = self.ends.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+        let window = Duration::from_secs(COMMAND_REPEAT_WINDOW_S);
+        self.ends.push_back((after(now, window), key.clone()));
+        self.known.insert(key, (fingerprint, Fate::UnderWay));
+    }
+
+    fn answered(&mut self, key: &Key, outcome: Result<Requested, Fault>) {
+        if let Some((_, fate)) = self.known.get_mut(key) {
+            *fate = Fate::Answered(Box::new(outcome));
+        }
+    }
+
+    pub fn expire(&mut self, now: Instant) {
+        while self.ends.front().is_some_and(|(at, _)| *at <= now) {
+            if let Some((_, key)) = self.ends.pop_front() {
+                self.known.remove(&key);
+            }
+        }
+    }
+}
+
+impl Allocator {
+    pub(crate) fn on_soap(&mut self, caller: &Caller, body: &Bytes, now: Instant) {
+        let request = match parse_video_request(body) {
+            Ok(request) => request,
+            Err(error) => {
+                let headers = error.headers.clone().map(|headers| *headers);
+                return self.refuse(caller, &headers.unwrap_or_default(), error.into(), now);
+            }
+        };
+        let headers = request.headers.clone();
+        if let Err(fault) = self.take_request(caller, request, now) {
+            self.refuse(caller, &headers, fault, now);
+        }
+    }
+
+    fn take_request(
+        &mut self,
+        caller: &Caller,
+        request: VideoRequest,
+        now: Instant,
+    ) -> Result<(), Fault> {
+        let (address, id) = check(&request, caller)?;
+        let fingerprint = fingerprint(&request);
+        let key = (caller.user.clone(), id);
+        let reply = Reply::Device {
+            headers: request.headers.clone(),
+            address,
+        };
+        if let Some((before, fate)) = self.replies.known.get(&key) {
+            if *before != fingerprint {
+                let expected = "a command id that was not used for something else";
+                return Err(Fault::new(
+                    FaultCode::CommandIdReused,
+                    expected,
+                    key.1.as_str(),
+                ));
+            }
+            if let Fate::Answered(outcome) = fate {
+                let outcome = outcome.as_ref().clone();
+                self.reply(&caller.user, &reply, &outcome, Duty::Word, now);
+            }
+            // Of one that is under way the answer is coming.
+            return Ok(());
+        }
+        let late = request
+            .headers
+            .expires
+            .is_some_and(|expires| expires.is_over(caller.wall));
+        if late {
+            let came = caller.wall.to_string();
+            return Err(Fault::new(
+                FaultCode::Expired,
+                "a command in time on our clock",
+                came,
+            ));
+        }
+        let VideoOperation::Request { title, invites } = request.operation else {
+            let expected = "v:request; modes are told by another service";
+            return Err(Fault::new(FaultCode::UnknownOperation, expected, "v:modes"));
+        };
+        self.replies.begin(key.clone(), fingerprint, now);
+        let wanted = Wanted {
+            title: title.unwrap_or_default(),
+            invites,
+            reply,
+            key: Some(key),
+        };
+        self.begin(caller, wanted, now);
+        Ok(())
+    }
+
+    pub(crate) fn on_words(&mut self, caller: &Caller, body: &Bytes, now: Instant) {
+        let usual = Language::English;
+        let Ok(text) = std::str::from_utf8(body) else {
+            return self.say(&caller.user, speak::not_text(usual), now);
+        };
+        let (language, said) = parse(text, usual);
+        match said {
+            Ok(Said::Help) => self.say(&caller.user, speak::help(language), now),
+            Err(confusion) => {
+                self.say(&caller.user, speak::confusion(&confusion, language), now);
+            }
+            Ok(Said::Video(invites)) => {
+                let wanted = Wanted {
+                    title: String::new(),
+                    invites,
+                    reply: Reply::Words(language),
+                    key: None,
+                };
+                self.begin(caller, wanted, now);
+            }
+        }
+    }
+
+    /// Tells the asker what came of it, and remembers that for repeats.
+    pub(crate) fn tell(
+        &mut self,
+        asker: &Aor,
+        wanted: &Wanted,
+        outcome: Result<Requested, Fault>,
+        duty: Duty,
+        now: Instant,
+    ) {
+        self.reply(asker, &wanted.reply, &outcome, duty, now);
+        if let Some(key) = &wanted.key {
+            self.replies.answered(key, outcome);
+        }
+    }
+
+    /// Nobody was there to be told: a repeat is a new request.
+    pub(crate) fn forget_reply(&mut self, wanted: &Wanted) {
+        if let Some(key) = &wanted.key {
+            self.replies.forget(key);
+        }
+    }
+
+    fn reply(
+        &mut self,
+        asker: &Aor,
+        reply: &Reply,
+        outcome: &Result<Requested, Fault>,
+        duty: Duty,
+        now: Instant,
+    ) {
+        match reply {
+            Reply::Device { headers, address } => {
+                let outcome = outcome.clone().map(VideoAnswer::Requested);
+                let envelope = write_video_response(&VideoResponse::to(headers, outcome));
+                let to = address.clone();
+                self.send(to, names::CONTENT_TYPE, envelope.into(), duty, None, now);
+            }
+            Reply::Words(language) => {
+                let words = match outcome {
+                    Ok(requested) => self.ready_words(requested, *language),
+                    Err(fault) => speak::fault(fault, *language),
+                };
+                let to = asker.to_uri();
+                self.send(to, WORDS_TYPE, words.into(), duty, None, now);
+            }
+        }
+    }
+
+    fn ready_words(&self, requested: &Requested, language: Language) -> String {
+        let running = self.conferences.get(&requested.conference);
+        let people = running.map(|running| running.people.as_slice());
+        let title = running.map_or("", |running| running.board.title.as_str());
+        let link = requested.link.as_deref();
+        speak::ready(
+            title,
+            people.unwrap_or_default(),
+            link,
+            &requested.uri,
+            language,
+        )
+    }
+
+    /// A fault for the sender: to its device if it named it rightly, else to its address of record.
+    fn refuse(&mut self, caller: &Caller, headers: &Headers, fault: Fault, now: Instant) {
+        let named = headers.reply_to.clone();
+        let to = named
+            .filter(|address| is_device_of(address, &caller.user))
+            .unwrap_or_else(|| caller.user.to_uri());
+        let mut response = VideoResponse::to(headers, Err(fault));
+        response.headers.to = Some(to.clone());
+        let envelope = write_video_response(&response);
+        self.send(
+            to,
+            names::CONTENT_TYPE,
+            envelope.into(),
+            Duty::Word,
+            None,
+            now,
+        );
+    }
+}
+
+/// The rules for a command on its way through the IM server (architecture, decision 7); gives the ReplyTo and the id.
+fn check(request: &VideoRequest, caller: &Caller) -> Result<(String, CommandId), Fault> {
+    let headers = &request.headers;
+    if headers.asserted.is_some() {
+        let expected = "no c:asserted: the IM server says who speaks";
+        return Err(Fault::new(FaultCode::NotAllowed, expected, "c:asserted"));
+    }
+    let address = match &headers.reply_to {
+        Some(address) if is_device_of(address, &caller.user) => address.clone(),
+        came => {
+            let expected = format!("wsa:ReplyTo with a GRUU of {}", caller.user);
+            let came = came.clone().unwrap_or_else(|| "none".to_owned());
+            return Err(Fault::new(FaultCode::NoReplyTo, expected, came));
+        }
+    };
+    let missing = |what: &str| Fault::new(FaultCode::BadRequest, what, "none");
+    let id = headers
+        .message_id
+        .clone()
+        .ok_or_else(|| missing("wsa:MessageID"))?;
+    if headers.expires.is_none() {
+        return Err(missing("c:expires"));
+    }
+    Ok((address, id))
+}
+
+/// What makes two requests the same command.
+fn fingerprint(request: &VideoRequest) -> Fingerprint {
+    let bare = VideoRequest {
+        headers: Headers::default(),
+        operation: request.operation.clone(),
+    };
+    // What was read can be written.
+    Sha256::digest(write_video_request(&bare).unwrap_or_default()).into()
+}
+
+/// The conference of an outcome, for logs.
+pub(crate) fn words_of(fault: &Fault) -> String {
+    format!("{}: {}", fault.code, fault.came)
+}
+
+/// What the asker is told of a conference that is ready.
+pub(crate) fn requested(
+    conference: ConferenceId,
+    uri: String,
+    server: convoke_types::VideoServerName,
+    link: Option<String>,
+    people: &[crate::ways::Person],
+    language: Language,
+) -> Requested {
+    let guest = |person: &crate::ways::Person| soap_proto::Guest {
+        name: person.name.clone(),
+        user: person.user.clone(),
+        way: match &person.way {
+            Ok(chosen) => Ok(soap_proto::Way {
+                mode: chosen.mode,
+                shows: chosen.pictures,
+                words: speak::way(chosen, language),
+            }),
+            Err(why) => Err(speak::no_way(why, language)),
+        },
+    };
+    Requested {
+        conference,
+        uri,
+        server,
+        link,
+        guests: people.iter().map(guest).collect(),
+    }
+}

@@ -1,0 +1,567 @@
+//! Conferences that are there: their people are invited, their pictures kept, their presence published, until they are over.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use convoke_types::bridge_protocol::Announcement;
+use convoke_types::report::{Change, Report};
+use convoke_types::video::{VideoCommand, VideoEvent, VideoGuest};
+use convoke_types::{Aor, ConferenceId, Fault, FaultCode, Mode, VideoServerName};
+use service_core::words::Language;
+use soap_proto::{Applied, BROWSER, ConferenceState, Snapshot, UtcMillis};
+
+use crate::allocator::{Allocator, Duty, Timer, WORDS_TYPE, wall_at};
+use crate::asks::{Stage, Wanted, left_out};
+use crate::config::{CONFERENCES_MAX, INVITATION_LIFE_S};
+use crate::invitation::{self, Invitation};
+use crate::io::{Event, Output};
+use crate::presence::{self, Publication};
+use crate::replies::requested;
+use crate::speak;
+use crate::ways::{How, Person};
+
+/// Most questions for the state of conferences of a former run at once.
+const STRANGE_MAX: usize = 64;
+
+/// A conference.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub people: Vec<Person>,
+    pub server: VideoServerName,
+    pub board: Snapshot,
+    pub publication: Publication,
+    /// Who asked for it; nobody of this run, where it was found running.
+    wanted: Option<(Aor, Wanted)>,
+    /// The asker knows of it, and the others are invited.
+    told: bool,
+    /// The server has its room.
+    pictures: bool,
+    /// It is over, and its presence is being taken back.
+    over: bool,
+    /// As the server was last told.
+    guests: Vec<VideoGuest>,
+    wall: UtcMillis,
+    since: Instant,
+}
+
+impl Running {
+    pub fn begin(
+        asker: Aor,
+        wanted: Wanted,
+        people: Vec<Person>,
+        server: VideoServerName,
+        board: Snapshot,
+        guests: Vec<VideoGuest>,
+        (wall, now): (UtcMillis, Instant),
+    ) -> Self {
+        Self {
+            people,
+            server,
+            board,
+            publication: Publication::default(),
+            wanted: Some((asker, wanted)),
+            told: false,
+            pictures: true,
+            over: false,
+            guests,
+            wall,
+            since: now,
+        }
+    }
+
+    fn wall_at(&self, now: Instant) -> UtcMillis {
+        wall_at(self.wall, self.since, now)
+    }
+
+    /// Everybody on the roster, as the server is to know them: who is in with a client shows and sees, others as they were planned.
+    fn guests_now(&self) -> Vec<VideoGuest> {
+        let guest = |one: &soap_proto::ParticipantSnapshot| {
+            let with_client = one.place == BROWSER;
+            let planned = self.guests.iter().find(|guest| guest.participant == one.id);
+            let planned = planned.filter(|guest| (guest.mode == Mode::Computer) == with_client);
+            planned.cloned().unwrap_or_else(|| VideoGuest {
+                participant: one.id.clone(),
+                name: one.name.clone(),
+                mode: if with_client {
+                    Mode::Computer
+                } else {
+                    Mode::Pstn
+                },
+                shows: with_client,
+                sees: with_client,
+            })
+        };
+        self.board.participants.iter().map(guest).collect()
+    }
+}
+
+impl Allocator {
+    /// A conference was created: the asker is told, then everybody else.
+    pub(crate) fn run(&mut self, id: &ConferenceId, running: Running, now: Instant) {
+        let server = running.server.clone();
+        self.conferences.insert(id.clone(), running);
+        // The ids on the roster are what the room was prepared with, unless the service counts otherwise.
+        self.tell_guests(id);
+        self.event(Event::Ready {
+            conference: id.clone(),
+            server: server.clone(),
+        });
+        let (uri, link) = (self.uri_of(id), self.link_of(id));
+        let Some(running) = self.conferences.get_mut(id) else {
+            return;
+        };
+        let Some((asker, wanted)) = running.wanted.take() else {
+            return;
+        };
+        let language = running
+            .people
+            .first()
+            .map_or(Language::English, |one| one.language);
+        let outcome = requested(id.clone(), uri, server, link, &running.people, language);
+        self.tell(&asker, &wanted, Ok(outcome), Duty::Ready(id.clone()), now);
+        if let Some(running) = self.conferences.get_mut(id) {
+            running.wanted = Some((asker, wanted));
+        }
+    }
+
+    /// The asker knows; or was not there any more, and all is taken back.
+    pub(crate) fn on_asker_told(&mut self, id: &ConferenceId, good: bool, now: Instant) {
+        let Some(running) = self.conferences.get_mut(id).filter(|one| !one.told) else {
+            return;
+        };
+        if good {
+            running.told = true;
+            if !running.over {
+                self.invite(id, now);
+            }
+            return self.publish(id, now);
+        }
+        let wall = running.wall_at(now);
+        let (over, wanted) = (running.over, running.wanted.take());
+        if let Some((_, wanted)) = &wanted {
+            self.forget_reply(wanted);
+        }
+        self.event(Event::Refused {
+            conference: id.clone(),
+            words: "whoever asked for it is gone".to_owned(),
+        });
+        if !over {
+            self.ask_end(id, wall, now);
+            self.on_over(id, now);
+        }
+        self.publish(id, now);
+    }
+
+    /// Everybody but the asker: their own way in, or why there is none.
+    fn invite(&mut self, id: &ConferenceId, now: Instant) {
+        let (uri, link) = (self.uri_of(id), self.link_of(id));
+        let Some(running) = self.conferences.get(id) else {
+            return;
+        };
+        let Some((asker, wanted)) = &running.wanted else {
+            return;
+        };
+        let asker_name = running
+            .people
+            .first()
+            .map_or_else(|| asker.to_string(), |one| one.name.clone());
+        let life_ms = u64::from(INVITATION_LIFE_S) * 1000;
+        let expires = UtcMillis(running.wall_at(now).0.saturating_add(life_ms));
+        let mut letters = Vec::new();
+        for (n, person) in running.people.iter().enumerate().skip(1) {
+            let (Some(user), Ok(way)) = (&person.user, &person.way) else {
+                continue;
+            };
+            let link = link.as_deref();
+            let invitation = Invitation {
+                id: &format!("{id}-{n}"),
+                conference: id,
+                uri: &uri,
+                title: &wanted.title,
+                rings: way.how != How::Browser,
+                expires,
+                asker,
+                asker_name: &asker_name,
+                mode: way.mode,
+                link,
+                words: &speak::way_in(way, link, &uri, person.language),
+            };
+            let body = invitation::write(&invitation);
+            let title = &wanted.title;
+            let words = speak::invitation(&asker_name, title, way, link, &uri, person.language);
+            letters.push((user.clone(), body, words));
+        }
+        let told = left_out(&running.people, asker);
+        for (user, body, words) in letters {
+            let duty = Duty::Invitation {
+                conference: id.clone(),
+                user: user.clone(),
+                words: Some(words),
+            };
+            let life = Some(INVITATION_LIFE_S);
+            let body = Bytes::from(body);
+            self.send(
+                user.to_uri(),
+                invitation::CONTENT_TYPE,
+                body,
+                duty,
+                life,
+                now,
+            );
+        }
+        for (user, words) in told {
+            self.say(&user, words, now);
+        }
+    }
+
+    /// An invitation was not taken: who takes no such thing is told in words, others are not there.
+    pub(crate) fn on_not_invited(
+        &mut self,
+        conference: ConferenceId,
+        user: Aor,
+        words: Option<String>,
+        status: u16,
+        now: Instant,
+    ) {
+        let words = words.filter(|_| matches!(status, 405 | 406 | 415 | 488 | 606));
+        match words {
+            Some(words) => {
+                let to = user.to_uri();
+                let duty = Duty::Invitation {
+                    conference,
+                    user,
+                    words: None,
+                };
+                let life = Some(INVITATION_LIFE_S);
+                self.send(to, WORDS_TYPE, Bytes::from(words), duty, life, now);
+            }
+            None => self.event(Event::NotReached {
+                conference,
+                user,
+                status,
+            }),
+        }
+    }
+
+    /// A change of a conference.
+    pub(crate) fn on_report(&mut self, report: &Report, wall: UtcMillis, now: Instant) {
+        let id = &report.conference;
+        if self.early_report(report) {
+            return;
+        }
+        let Some(running) = self.conferences.get_mut(id) else {
+            // Of a former run, perhaps.
+            let over = matches!(report.change, Change::Ended { .. });
+            if !over && self.questions.len() < STRANGE_MAX {
+                self.ask_state(id, wall, now);
+            }
+            return;
+        };
+        match running.board.apply(report, wall) {
+            Applied::Known => {}
+            Applied::Gap => self.ask_state(id, wall, now),
+            Applied::New if running.board.state == ConferenceState::Ended => self.on_over(id, now),
+            Applied::New => self.publish(id, now),
+        }
+    }
+
+    /// The state of a conference, as it was asked for.
+    pub(crate) fn on_state(&mut self, snapshot: Snapshot, now: Instant) {
+        let id = snapshot.id.clone();
+        let over = snapshot.state == ConferenceState::Ended;
+        match self.conferences.get_mut(&id) {
+            Some(running) if snapshot.version >= running.board.version => running.board = snapshot,
+            Some(_) => {}
+            None if over => return,
+            None => self.adopt(snapshot, now),
+        }
+        if over {
+            return self.on_over(&id, now);
+        }
+        self.publish(&id, now);
+    }
+
+    /// Conferences that ran before we did.
+    pub(crate) fn on_what_runs(&mut self, conferences: Vec<Snapshot>, now: Instant) {
+        for snapshot in conferences {
+            if !self.asks.contains_key(&snapshot.id) {
+                self.on_state(snapshot, now);
+            }
+        }
+    }
+
+    /// Takes up a conference of a former run, which has its pictures at a server of ours.
+    fn adopt(&mut self, snapshot: Snapshot, now: Instant) {
+        let Some(server) = snapshot.video.clone() else {
+            return;
+        };
+        let id = snapshot.id.clone();
+        let room = self.conferences.len() < CONFERENCES_MAX && self.servers.is_known(&server);
+        if !room || self.asks.contains_key(&id) {
+            return;
+        }
+        let running = Running {
+            people: Vec::new(),
+            server: server.clone(),
+            board: snapshot,
+            publication: Publication::default(),
+            wanted: None,
+            told: true,
+            pictures: self.servers.is_reached(&server),
+            over: false,
+            guests: Vec::new(),
+            wall: UtcMillis(0),
+            since: now,
+        };
+        let legs = running
+            .guests_now()
+            .iter()
+            .filter(|guest| guest.sees)
+            .count();
+        let legs = u32::try_from(legs).unwrap_or(u32::MAX).saturating_mul(2);
+        self.servers.reserve(&server, &id, legs);
+        self.conferences.insert(id, running);
+    }
+
+    /// Tells the server of a roster that came out otherwise than it was prepared. How it changes later the conference role tells, which
+    /// has the calls.
+    fn tell_guests(&mut self, id: &ConferenceId) {
+        let differs = self.conferences.get(id).is_some_and(|running| {
+            let guests = running.guests_now();
+            // A roster that was cut says nothing of those who are not in it.
+            let whole = u32::try_from(guests.len()).is_ok_and(|len| len >= running.board.count);
+            whole && guests != running.guests
+        });
+        if differs {
+            self.prepare_again(id);
+        }
+    }
+
+    fn prepare_again(&mut self, id: &ConferenceId) {
+        let Some(running) = self.conferences.get_mut(id) else {
+            return;
+        };
+        running.guests = running.guests_now();
+        let (server, command) = (
+            running.server.clone(),
+            VideoCommand::Prepare {
+                conference: id.clone(),
+                title: running.board.title.clone(),
+                guests: running.guests.clone(),
+            },
+        );
+        if self.servers.is_reached(&server) {
+            self.output(Output::Video { server, command });
+        }
+    }
+
+    /// A conference is over: its room is freed, its presence taken back.
+    pub(crate) fn on_over(&mut self, id: &ConferenceId, now: Instant) {
+        let Some(running) = self.conferences.get_mut(id).filter(|one| !one.over) else {
+            return;
+        };
+        running.over = true;
+        running.publication.end();
+        let server = running.server.clone();
+        self.free_room(id, &server, true);
+        self.event(Event::Over {
+            conference: id.clone(),
+        });
+        self.publish(id, now);
+    }
+
+    /// Publishes what is to be published now.
+    pub(crate) fn publish(&mut self, id: &ConferenceId, now: Instant) {
+        let uri = self.uri_of(id);
+        let registered = self.gruu.is_some();
+        let Some(running) = self.conferences.get_mut(id) else {
+            return;
+        };
+        if running.over && running.publication.is_over() && running.told_or_gone() {
+            self.conferences.remove(id);
+            return;
+        }
+        if running.told && !running.over {
+            let document = presence::document(&uri, &running.board, running.pictures);
+            running.publication.say(document);
+        }
+        if !registered {
+            return;
+        }
+        if let Some(publishing) = running.publication.poll(now) {
+            // With each renewal it is made sure that it still runs.
+            let renews = publishing.body.is_none() && publishing.life_s > 0;
+            let wall = running.wall_at(now);
+            let token = self.number();
+            self.publishing.insert(token, id.clone());
+            self.output(Output::Publish {
+                token,
+                uri,
+                tag: publishing.tag,
+                body: publishing.body,
+                life_s: publishing.life_s,
+            });
+            if renews {
+                self.ask_state(id, wall, now);
+            }
+        }
+        let due = self
+            .conferences
+            .get(id)
+            .and_then(|one| one.publication.poll_timeout());
+        if let Some(due) = due {
+            self.set_timer(due, Timer::Presence(id.clone()));
+        }
+    }
+}
+
+impl Running {
+    /// Nobody waits to be told of it.
+    fn told_or_gone(&self) -> bool {
+        self.told || self.wanted.is_none()
+    }
+}
+
+impl Allocator {
+    /// A server can be reached: what could not be ended there is, and what it should have is prepared again.
+    pub(crate) fn on_announced(
+        &mut self,
+        server: &VideoServerName,
+        says: Announcement,
+        now: Instant,
+    ) {
+        for conference in self.servers.announced(server, says) {
+            self.output(Output::Video {
+                server: server.clone(),
+                command: VideoCommand::End { conference },
+            });
+        }
+        if !self.servers.is_ready(server) {
+            return;
+        }
+        let without = |one: &Running| one.server == *server && !one.over && !one.pictures;
+        let theirs = self.conferences.iter().filter(|(_, one)| without(one));
+        let ids: Vec<ConferenceId> = theirs.map(|(id, _)| id.clone()).collect();
+        for id in ids {
+            self.prepare_again(&id);
+            self.publish(&id, now);
+        }
+    }
+
+    /// A server cannot be reached any more.
+    pub(crate) fn on_server_lost(&mut self, server: &VideoServerName, words: &str, now: Instant) {
+        for id in self.servers.lost(server, words) {
+            match self.asks.get(&id).map(|ask| ask.stage.clone()) {
+                Some(Stage::Preparing(at)) if at == *server => {
+                    self.not_placed(&id, server, words.to_owned(), true, now);
+                }
+                Some(Stage::Creating(at)) if at == *server => {
+                    self.room_lost(&id, server, words, now)
+                }
+                Some(_) => {}
+                None => self.pictures(&id, Err(words), now),
+            }
+        }
+    }
+
+    /// The room of a request whose conference is being created is gone: all is taken back.
+    fn room_lost(
+        &mut self,
+        id: &ConferenceId,
+        server: &VideoServerName,
+        words: &str,
+        now: Instant,
+    ) {
+        let came = format!("{server}: {words}");
+        let fault = Fault::new(FaultCode::Overloaded, "a video server that stays", came);
+        self.on_not_created(id, fault, now);
+    }
+
+    fn pictures(&mut self, id: &ConferenceId, there: Result<(), &str>, now: Instant) {
+        let Some(running) = self.conferences.get_mut(id).filter(|one| !one.over) else {
+            return;
+        };
+        if running.pictures == there.is_ok() {
+            return;
+        }
+        running.pictures = there.is_ok();
+        if let Err(words) = there {
+            self.event(Event::PicturesLost {
+                conference: id.clone(),
+                words: words.to_owned(),
+            });
+        }
+        self.publish(id, now);
+    }
+
+    /// A server told something of a conference.
+    pub(crate) fn on_video(&mut self, server: &VideoServerName, event: VideoEvent, now: Instant) {
+        match event {
+            VideoEvent::Prepared { conference } => {
+                let stage = self.asks.get(&conference).map(|ask| &ask.stage);
+                let running = self.conferences.get(&conference);
+                match (stage, running) {
+                    (Some(Stage::Preparing(at)), _) if at == server => {
+                        self.on_prepared(&conference, server, now);
+                    }
+                    (Some(Stage::Creating(at)), _) if at == server => {}
+                    (_, Some(one)) if one.server == *server && !one.over => {
+                        self.pictures(&conference, Ok(()), now);
+                    }
+                    // Too late: it is elsewhere, or nowhere.
+                    _ => self.output(Output::Video {
+                        server: server.clone(),
+                        command: VideoCommand::End { conference },
+                    }),
+                }
+            }
+            VideoEvent::Refused {
+                conference, words, ..
+            } => match self.asks.get(&conference).map(|ask| &ask.stage) {
+                Some(Stage::Preparing(at)) if at == server => {
+                    self.not_placed(&conference, server, words, false, now);
+                }
+                // What it had before is as it was.
+                _ => {}
+            },
+            VideoEvent::Ended {
+                conference,
+                lost: Some(words),
+            } => match self.asks.get(&conference).map(|ask| &ask.stage) {
+                Some(Stage::Preparing(at)) if at == server => {
+                    self.not_placed(&conference, server, words, false, now);
+                }
+                Some(Stage::Creating(at)) if at == server => {
+                    self.room_lost(&conference, server, &words, now);
+                }
+                _ => {
+                    self.lost_room(&conference, server, &words, now);
+                    if self.servers.is_ready(server) {
+                        self.prepare_again(&conference);
+                    }
+                }
+            },
+            // The owner of the dialogs has to do with these.
+            VideoEvent::Answered { .. }
+            | VideoEvent::Offered { .. }
+            | VideoEvent::Failed { .. }
+            | VideoEvent::Connected { .. }
+            | VideoEvent::Visible { .. }
+            | VideoEvent::Closed { .. }
+            | VideoEvent::Ended { lost: None, .. } => {}
+        }
+    }
+
+    fn lost_room(
+        &mut self,
+        id: &ConferenceId,
+        server: &VideoServerName,
+        words: &str,
+        now: Instant,
+    ) {
+        let running = self.conferences.get(id);
+        if running.is_some_and(|one| one.server == *server) {
+            self.pictures(id, Err(words), now);
+        }
+    }
+}

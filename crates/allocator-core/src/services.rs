@@ -1,0 +1,243 @@
+//! What the allocator asks the modes service and the conference service, and what they answer and report.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use convoke_types::{CommandId, ConferenceId, Fault, FaultCode};
+use soap_proto::{
+    Answer, Create, Expires, Headers, Operation, Request, UtcMillis, VideoAnswer, VideoOperation,
+    VideoRequest, names, parse_report, parse_response, parse_video_response, write_request,
+    write_video_request,
+};
+
+use crate::allocator::{Allocator, Caller, Duty, Timer, after};
+use crate::config::{COMMAND_LIFE_S, CREATE_TRIES, CREATE_WAIT, MODES_WAIT};
+
+/// A question that waits for its answer.
+#[derive(Debug)]
+pub(crate) struct Question {
+    pub purpose: Purpose,
+    /// As it was sent, to be sent again under the same id.
+    pub envelope: Bytes,
+    pub tries: u8,
+    pub deadline: Instant,
+}
+
+/// What an answer is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// How people can take part in this conference to be.
+    Modes(ConferenceId),
+    /// It shall be created.
+    Create(ConferenceId),
+    /// It shall be ended: nothing may be left behind.
+    End,
+    /// Its state.
+    Get(ConferenceId),
+    /// What runs already.
+    List,
+}
+
+impl Allocator {
+    /// Something of the conference service or of the modes service.
+    pub(crate) fn on_service(&mut self, caller: &Caller, body: &[u8], now: Instant) {
+        if caller.user == self.config.modes {
+            let Ok(response) = parse_video_response(body) else {
+                return;
+            };
+            let answer = response.outcome.and_then(|answer| match answer {
+                VideoAnswer::Modes(people) => Ok(people),
+                VideoAnswer::Requested(_) => Err(another_answer()),
+            });
+            if let Some((Purpose::Modes(conference), _)) = self.take(&response.headers) {
+                self.on_modes(&conference, answer, now);
+            }
+            return;
+        }
+        if let Ok(message) = parse_report(body) {
+            for report in &message.reports {
+                self.on_report(report, caller.wall, now);
+            }
+            return;
+        }
+        let Ok(response) = parse_response(body) else {
+            return;
+        };
+        let Some((purpose, _)) = self.take(&response.headers) else {
+            return;
+        };
+        match purpose {
+            Purpose::Create(conference) => {
+                let created = response.outcome.and_then(|answer| match answer {
+                    Answer::Done { conference, .. } => Ok(conference),
+                    Answer::Get { .. } | Answer::List { .. } => Err(another_answer()),
+                });
+                self.on_created(&conference, created, caller.wall, now);
+            }
+            Purpose::Get(conference) => match response.outcome {
+                Ok(Answer::Get { conference, .. }) => self.on_state(conference, now),
+                // It is no more, or was never ours.
+                Err(_) => self.on_over(&conference, now),
+                Ok(Answer::Done { .. } | Answer::List { .. }) => {}
+            },
+            Purpose::List => {
+                if let Ok(Answer::List { conferences }) = response.outcome {
+                    self.on_what_runs(conferences, now);
+                }
+            }
+            Purpose::End | Purpose::Modes(_) => {}
+        }
+    }
+
+    /// The question that this answers.
+    fn take(&mut self, headers: &Headers) -> Option<(Purpose, Question)> {
+        let question = self.questions.remove(headers.relates_to.as_ref()?)?;
+        Some((question.purpose.clone(), question))
+    }
+
+    /// The service does not take the question now: as good as no answer.
+    pub(crate) fn on_question_undelivered(&mut self, id: &CommandId, status: u16, now: Instant) {
+        let Some(question) = self.questions.remove(id) else {
+            return;
+        };
+        let words = match status {
+            404 | 480 => "it is not there".to_owned(),
+            status => format!("it does not take messages ({status})"),
+        };
+        self.unanswered(question.purpose, &words, now);
+    }
+
+    /// The service does not answer. A command is sent once more: its first answer may have been lost.
+    pub(crate) fn on_question_late(&mut self, id: &CommandId, now: Instant) {
+        let Some(question) = self.questions.get_mut(id) else {
+            return;
+        };
+        let repeats = matches!(question.purpose, Purpose::Create(_) | Purpose::End);
+        if repeats && question.tries < CREATE_TRIES {
+            question.tries = question.tries.saturating_add(1);
+            question.deadline = after(now, CREATE_WAIT);
+            let (deadline, envelope) = (question.deadline, question.envelope.clone());
+            self.set_timer(deadline, Timer::Question(id.clone()));
+            let to = self.config.conference.to_uri();
+            let duty = Duty::Question(id.clone());
+            self.send(to, names::CONTENT_TYPE, envelope, duty, None, now);
+            return;
+        }
+        if let Some(question) = self.questions.remove(id) {
+            self.unanswered(question.purpose, "it does not answer", now);
+        }
+    }
+
+    fn unanswered(&mut self, purpose: Purpose, words: &str, now: Instant) {
+        let fault = |who: &str| {
+            let came = format!("{who}: {words}");
+            Fault::new(FaultCode::Overloaded, "an answer", came)
+        };
+        match purpose {
+            Purpose::Modes(conference) => {
+                self.on_modes(
+                    &conference,
+                    Err(fault("who knows how to reach people")),
+                    now,
+                );
+            }
+            Purpose::Create(conference) => {
+                self.on_not_created(&conference, fault("the conference service"), now)
+            }
+            // It is asked again when its presence is renewed.
+            Purpose::Get(_) | Purpose::End | Purpose::List => {}
+        }
+    }
+
+    pub(crate) fn ask_modes(
+        &mut self,
+        conference: &ConferenceId,
+        people: Vec<String>,
+        now: Instant,
+    ) {
+        let id = self.own_id();
+        let mut request = VideoRequest::new(VideoOperation::Modes(people), id.clone());
+        request.headers.reply_to = self.gruu.clone();
+        let to = self.config.modes.clone();
+        match write_video_request(&request) {
+            Ok(envelope) => {
+                let purpose = Purpose::Modes(conference.clone());
+                self.question(&to, id, envelope.into(), purpose, (MODES_WAIT, now));
+            }
+            Err(error) => self.on_modes(conference, Err(error.into()), now),
+        }
+    }
+
+    pub(crate) fn ask_create(
+        &mut self,
+        conference: &ConferenceId,
+        create: Create,
+        wall: UtcMillis,
+        now: Instant,
+    ) {
+        let purpose = Purpose::Create(conference.clone());
+        if let Err(fault) = self.command(Operation::Create(create), purpose, wall, now) {
+            self.on_not_created(conference, fault, now);
+        }
+    }
+
+    /// A conference that nobody is told of is ended, if it is there at all.
+    pub(crate) fn ask_end(&mut self, conference: &ConferenceId, wall: UtcMillis, now: Instant) {
+        let end = Operation::End {
+            conference: conference.clone(),
+        };
+        // An identifier always fits.
+        let _ = self.command(end, Purpose::End, wall, now);
+    }
+
+    pub(crate) fn ask_state(&mut self, conference: &ConferenceId, wall: UtcMillis, now: Instant) {
+        let purpose = Purpose::Get(conference.clone());
+        if self
+            .questions
+            .values()
+            .any(|question| question.purpose == purpose)
+        {
+            return;
+        }
+        let get = Operation::Get {
+            conference: conference.clone(),
+            since: None,
+            wait_ms: None,
+            first: None,
+        };
+        let _ = self.command(get, purpose, wall, now);
+    }
+
+    pub(crate) fn ask_what_runs(&mut self, wall: UtcMillis, now: Instant) {
+        let _ = self.command(Operation::List, Purpose::List, wall, now);
+    }
+
+    fn command(
+        &mut self,
+        operation: Operation,
+        purpose: Purpose,
+        wall: UtcMillis,
+        now: Instant,
+    ) -> Result<(), Fault> {
+        let id = self.own_id();
+        let is_command = operation.name().is_command();
+        let mut request = Request::new(operation, id.clone());
+        request.headers.reply_to = self.gruu.clone();
+        request.headers.expires = is_command.then_some(Expires {
+            sent: wall,
+            seconds: COMMAND_LIFE_S,
+        });
+        let envelope = write_request(&request).map_err(Fault::from)?;
+        let to = self.config.conference.clone();
+        self.question(&to, id, envelope.into(), purpose, (CREATE_WAIT, now));
+        Ok(())
+    }
+}
+
+fn another_answer() -> Fault {
+    Fault::new(
+        FaultCode::Internal,
+        "the answer to what was asked",
+        "another one",
+    )
+}

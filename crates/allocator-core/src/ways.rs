@@ -1,0 +1,274 @@
+//! The conference information (V3): how each person takes part, worked out from their modes in their order, and from what can be
+//! served.
+
+use convoke_types::video::VideoGuest;
+use convoke_types::{Aor, Mode, NetworkAddress, ParticipantId};
+use service_core::words::Language;
+use soap_proto::{BROWSER, Invited, KnownMode, KnownPerson, Party, Who};
+
+use crate::gateways::{GatewayRoute, dial_string};
+
+/// A way that was chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Chosen {
+    pub mode: Mode,
+    pub how: How,
+    /// Whether a picture may come from there, and be seen there.
+    pub pictures: bool,
+}
+
+/// What happens on that way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum How {
+    /// Their own client calls in.
+    Browser,
+    /// One of the telephones of their profile is called.
+    Place(Option<String>),
+    /// A number is called.
+    Number(String),
+    /// A SIP URI is called.
+    Sip(String),
+}
+
+/// Why somebody has no way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NoWay {
+    /// Nobody is called so, or several are.
+    Unknown,
+    /// No mode of theirs is known.
+    NoMode,
+    /// None of their clients is there, and nothing else is known.
+    NotThere,
+    /// No gateway leads there.
+    NoGateway(Mode),
+}
+
+/// Somebody who takes part, or would.
+#[derive(Debug, Clone)]
+pub(crate) struct Person {
+    pub name: String,
+    pub user: Option<Aor>,
+    pub language: Language,
+    pub way: Result<Chosen, NoWay>,
+}
+
+/// The way of somebody whose modes are known: the wanted one if it can be had, else the first of theirs that can.
+pub(crate) fn of_person(
+    known: &KnownPerson,
+    wanted: Option<Mode>,
+    gateways: &[GatewayRoute],
+) -> Result<Chosen, NoWay> {
+    let wanted_first = known.modes.iter().filter(|one| Some(one.mode) == wanted);
+    let mut why = NoWay::NoMode;
+    for mode in wanted_first.chain(&known.modes) {
+        match of_mode(mode, gateways) {
+            Ok(chosen) => return Ok(chosen),
+            Err(no_way) if why == NoWay::NoMode => why = no_way,
+            Err(_) => {}
+        }
+    }
+    Err(why)
+}
+
+fn of_mode(known: &KnownMode, gateways: &[GatewayRoute]) -> Result<Chosen, NoWay> {
+    let chosen = |how| Chosen {
+        mode: known.mode,
+        how,
+        pictures: known.video,
+    };
+    match known.mode {
+        _ if !known.here => Err(NoWay::NotThere),
+        Mode::Computer => Ok(chosen(How::Browser)),
+        Mode::Pstn | Mode::Mobile => Ok(chosen(match &known.address {
+            Some(number) => How::Number(number.clone()),
+            None => How::Place(known.place.clone()),
+        })),
+        Mode::Sip => match &known.address {
+            Some(uri) => Ok(chosen(How::Sip(uri.clone()))),
+            None => Err(NoWay::NotThere),
+        },
+        Mode::H323 | Mode::Isdn | Mode::Atm | Mode::Gateway => {
+            let address = known.address.as_deref().unwrap_or_default();
+            let address: Option<NetworkAddress> = address.parse().ok();
+            let dialled = address.and_then(|address| dial_string(gateways, &address));
+            dialled
+                .map(|uri| chosen(How::Sip(uri)))
+                .ok_or(NoWay::NoGateway(known.mode))
+        }
+    }
+}
+
+/// The way of somebody who is only an address; `None` for a person, whose modes have to be asked for.
+pub(crate) fn of_address(
+    invited: &Invited,
+    gateways: &[GatewayRoute],
+) -> Option<Result<Chosen, NoWay>> {
+    let chosen = |mode, how, pictures| Chosen {
+        mode,
+        how,
+        pictures,
+    };
+    Some(match invited {
+        Invited::Person(_) => return None,
+        Invited::Number(number) => Ok(chosen(Mode::Pstn, How::Number(number.clone()), false)),
+        Invited::Sip(uri) => Ok(chosen(Mode::Sip, How::Sip(uri.clone()), true)),
+        Invited::Network(address) => dial_string(gateways, address)
+            .map(|uri| chosen(address.mode(), How::Sip(uri), true))
+            .ok_or(NoWay::NoGateway(address.mode())),
+    })
+}
+
+impl Chosen {
+    /// As the conference service is asked for them.
+    pub fn party(&self, person: &Person) -> Party {
+        let named = |who| Party {
+            who,
+            name: Some(person.name.clone()).filter(|name| !name.is_empty()),
+            place: None,
+        };
+        let theirs = |place: Option<String>| Party {
+            place,
+            ..named(Who::Person(
+                person
+                    .user
+                    .as_ref()
+                    .map(ToString::to_string)
+                    .unwrap_or_default(),
+            ))
+        };
+        match &self.how {
+            How::Browser => theirs(Some(BROWSER.to_owned())),
+            How::Place(place) => theirs(place.clone()),
+            How::Number(number) => named(Who::Number(number.clone())),
+            How::Sip(uri) => Party {
+                place: self
+                    .mode
+                    .is_through_gateway()
+                    .then(|| self.mode.to_string()),
+                ..named(Who::Sip(uri.clone()))
+            },
+        }
+    }
+
+    /// Legs at the video server: one that shows, one that sees.
+    pub fn legs(&self) -> u32 {
+        match (&self.how, self.pictures) {
+            (How::Browser, true) => 2,
+            _ => 0,
+        }
+    }
+}
+
+/// As the video server is told of them.
+pub(crate) fn guests(people: &[(ParticipantId, &Person)]) -> Vec<VideoGuest> {
+    let guest = |(participant, person): &(ParticipantId, &Person)| {
+        let way = person.way.as_ref().ok()?;
+        Some(VideoGuest {
+            participant: participant.clone(),
+            name: person.name.clone(),
+            mode: way.mode,
+            shows: way.pictures,
+            sees: way.pictures,
+        })
+    };
+    people.iter().filter_map(guest).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use convoke_types::ModeSource;
+
+    use super::*;
+
+    fn mode(mode: Mode, address: Option<&str>, here: bool) -> KnownMode {
+        KnownMode {
+            mode,
+            address: address.map(str::to_owned),
+            place: (mode == Mode::Mobile).then(|| "mobile".to_owned()),
+            video: !matches!(mode, Mode::Pstn | Mode::Mobile),
+            here,
+            source: ModeSource::ByHand,
+        }
+    }
+    fn person(modes: Vec<KnownMode>) -> KnownPerson {
+        KnownPerson {
+            user: "bob@example.org".parse().unwrap(),
+            name: "Bob".to_owned(),
+            language: "en".to_owned(),
+            modes,
+        }
+    }
+
+    #[test]
+    fn the_first_mode_that_can_be_had_is_taken_and_a_wanted_one_before_it() {
+        let gateways = [GatewayRoute::new("isdn", "", "sip:{number}@gw.example").unwrap()];
+        let bob = person(vec![
+            mode(Mode::Computer, None, false),
+            mode(Mode::Atm, Some("atm:+49301"), true),
+            mode(Mode::Mobile, None, true),
+            mode(Mode::Isdn, Some("isdn:+49302"), true),
+        ]);
+        let chosen = of_person(&bob, None, &gateways).unwrap();
+        assert_eq!(chosen.how, How::Place(Some("mobile".to_owned())));
+        assert_eq!(
+            (chosen.mode, chosen.pictures, chosen.legs()),
+            (Mode::Mobile, false, 0)
+        );
+        let wanted = of_person(&bob, Some(Mode::Isdn), &gateways).unwrap();
+        assert_eq!(wanted.how, How::Sip("sip:49302@gw.example".to_owned()));
+        // What cannot be had is not had because somebody wants it.
+        let wanted = of_person(&bob, Some(Mode::Computer), &gateways).unwrap();
+        assert_eq!(wanted.mode, Mode::Mobile);
+    }
+
+    #[test]
+    fn without_a_way_it_is_told_why() {
+        for (modes, why) in [
+            (vec![], NoWay::NoMode),
+            (vec![mode(Mode::Computer, None, false)], NoWay::NotThere),
+            (
+                vec![
+                    mode(Mode::H323, Some("h323:4711"), true),
+                    mode(Mode::Computer, None, false),
+                ],
+                NoWay::NoGateway(Mode::H323),
+            ),
+            (vec![mode(Mode::Sip, None, true)], NoWay::NotThere),
+        ] {
+            assert_eq!(of_person(&person(modes), None, &[]).unwrap_err(), why);
+        }
+        let address = Invited::Network("atm:+49301".parse().unwrap());
+        assert_eq!(
+            of_address(&address, &[]),
+            Some(Err(NoWay::NoGateway(Mode::Atm)))
+        );
+        assert_eq!(of_address(&Invited::Person("bob".to_owned()), &[]), None);
+    }
+
+    #[test]
+    fn each_way_becomes_a_party_of_its_own_kind() {
+        let bob = |way: Chosen| Person {
+            name: "Bob".to_owned(),
+            user: "bob@example.org".parse().ok(),
+            language: Language::English,
+            way: Ok(way),
+        };
+        let way = |mode, how| Chosen {
+            mode,
+            how,
+            pictures: true,
+        };
+        let browser = way(Mode::Computer, How::Browser);
+        let party = browser.party(&bob(browser.clone()));
+        assert_eq!(party.who, Who::Person("bob@example.org".to_owned()));
+        assert_eq!(party.place.as_deref(), Some("browser"));
+        assert_eq!(browser.legs(), 2);
+        let room = way(Mode::Sip, How::Sip("sip:room@v.example".to_owned()));
+        assert_eq!(
+            room.party(&bob(room.clone())).who,
+            Who::Sip("sip:room@v.example".to_owned())
+        );
+        let guests = guests(&[("p2".parse().unwrap(), &bob(room))]);
+        assert_eq!((guests[0].mode, guests[0].shows), (Mode::Sip, true));
+    }
+}

@@ -1,0 +1,159 @@
+//! `video bob "Carol Jones" +1 555 0107 isdn:+49301` and the like, in English and German.
+
+use convoke_types::NetworkAddress;
+use service_core::words::{Language, distance, parties, words};
+use soap_proto::{BROWSER, Invite, Invited, Party, Who};
+
+/// Most characters of a message that are read.
+const SAID_MAX_CHARS: usize = 8_000;
+
+/// What can be said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// A video conference with these people.
+    Video(Vec<Invite>),
+    /// What can be said.
+    Help,
+}
+
+/// What was not understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Confusion {
+    /// The first word is none of ours.
+    UnknownWord {
+        /// The word.
+        word: String,
+        /// The nearest of ours.
+        meant: Option<&'static str>,
+    },
+    /// The word needs to know whom.
+    Whom,
+    /// A quotation mark is never closed.
+    OpenQuote,
+}
+
+const VIDEO: [(&str, Language); 6] = [
+    ("video", Language::English),
+    ("videocall", Language::English),
+    ("conference", Language::English),
+    ("videokonferenz", Language::German),
+    ("videoanruf", Language::German),
+    ("konferenz", Language::German),
+];
+const HELP: [(&str, Language); 4] = [
+    ("help", Language::English),
+    ("?", Language::English),
+    ("hilfe", Language::German),
+    ("was", Language::German),
+];
+
+/// Understands a message. `video` alone is both languages' word, so its language is that of the person (`usual`).
+pub(crate) fn parse(text: &str, usual: Language) -> (Language, Result<Said, Confusion>) {
+    let text: String = text.chars().take(SAID_MAX_CHARS).collect();
+    let Ok(mut said) = words(&text) else {
+        return (usual, Err(Confusion::OpenQuote));
+    };
+    if said.is_empty() {
+        return (usual, Ok(Said::Help));
+    }
+    let first = said.remove(0);
+    let bare = first.text.trim_start_matches('/').to_lowercase();
+    let find = |all: &[(&'static str, Language)]| {
+        let mut all = all.iter();
+        all.find(|(name, _)| *name == bare && !first.quoted)
+            .map(|(_, language)| *language)
+    };
+    if let Some(language) = find(&HELP) {
+        return (language, Ok(Said::Help));
+    }
+    let Some(language) = find(&VIDEO) else {
+        let all = VIDEO.iter().chain(&HELP).map(|(name, _)| *name);
+        let meant = all.filter(|name| distance(&bare, name) <= 2);
+        let confusion = Confusion::UnknownWord {
+            meant: meant.min_by_key(|name| distance(&bare, name)),
+            word: first.text,
+        };
+        return (usual, Err(confusion));
+    };
+    let language = if bare == "video" { usual } else { language };
+    let invites: Vec<Invite> = parties(said).into_iter().map(invite).collect();
+    match invites.is_empty() {
+        true => (language, Err(Confusion::Whom)),
+        false => (language, Ok(Said::Video(invites))),
+    }
+}
+
+fn invite(party: Party) -> Invite {
+    let who = match party.who {
+        Who::Number(number) => Invited::Number(number),
+        Who::Sip(uri) => Invited::Sip(uri),
+        Who::Person(person) => match person.parse::<NetworkAddress>() {
+            Ok(address) => Invited::Network(address),
+            Err(_) => Invited::Person(person),
+        },
+    };
+    let mode = party.place.as_deref().and_then(|place| match place {
+        BROWSER => Some(convoke_types::Mode::Computer),
+        place => place.parse().ok(),
+    });
+    Invite {
+        who,
+        name: party.name,
+        mode,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use convoke_types::Mode;
+
+    fn invites(text: &str) -> Vec<Invite> {
+        match parse(text, Language::English).1 {
+            Ok(Said::Video(invites)) => invites,
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn people_numbers_rooms_and_other_networks_are_understood() {
+        let said = invites(
+            "video bob (mobile), \"Carol Jones\" and +1 555 0107 sip:room@v.example isdn:+493012345",
+        );
+        let who: Vec<&Invited> = said.iter().map(|invite| &invite.who).collect();
+        assert_eq!(
+            who,
+            [
+                &Invited::Person("bob".to_owned()),
+                &Invited::Person("Carol Jones".to_owned()),
+                &Invited::Number("+1 555 0107".to_owned()),
+                &Invited::Sip("sip:room@v.example".to_owned()),
+                &Invited::Network("isdn:+493012345".parse().unwrap()),
+            ]
+        );
+        assert_eq!(said[0].mode, Some(Mode::Mobile));
+        assert_eq!(invites("Video bob (browser)")[0].mode, Some(Mode::Computer));
+    }
+
+    #[test]
+    fn both_languages_are_spoken() {
+        for (text, language, said) in [
+            ("help", Language::English, Ok(Said::Help)),
+            ("Hilfe!", Language::German, Ok(Said::Help)),
+            ("", Language::German, Ok(Said::Help)),
+            ("videokonferenz", Language::German, Err(Confusion::Whom)),
+            ("video", Language::German, Err(Confusion::Whom)),
+            ("video \"bob", Language::German, Err(Confusion::OpenQuote)),
+            (
+                "vidoe bob",
+                Language::German,
+                Err(Confusion::UnknownWord {
+                    word: "vidoe".to_owned(),
+                    meant: Some("video"),
+                }),
+            ),
+        ] {
+            assert_eq!(parse(text, Language::German), (language, said), "{text}");
+        }
+    }
+}

@@ -1,0 +1,675 @@
+//! Everything around the allocator: the modes service, the conference service, video servers and people's devices, each as good or as
+//! bad as a test wants it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use allocator_core::{Allocator, Config, Event, GatewayRoute, IncomingMessage, Output, ServerNews};
+use bytes::Bytes;
+use convoke_types::bridge_protocol::{Announcement, Feature};
+use convoke_types::report::{Change, ConferenceEnd, ConferenceEndReason, ParticipantRef, Report};
+use convoke_types::video::{Refusal, VideoCommand, VideoEvent, VideoGuest};
+use convoke_types::{
+    Aor, CommandId, ConferenceId, Fault, FaultCode, LegState, Mode, ModeSource, Role,
+    VideoServerName,
+};
+use soap_proto::{
+    Answer, AskedPerson, ConferenceState, Create, Expires, Headers, Invite, Invited, KnownMode,
+    KnownPerson, Operation, ParticipantSnapshot, ReportMessage, Request, Response, Snapshot,
+    UtcMillis, VideoAnswer, VideoOperation, VideoRequest, VideoResponse, Who, names, parse_request,
+    parse_video_request, parse_video_response, write_report, write_response, write_video_request,
+    write_video_response,
+};
+
+pub const DOMAIN: &str = "example.org";
+const GRUU: &str = "sip:video@example.org;gr=urn:uuid:9";
+
+pub fn aor(user: &str) -> Aor {
+    Aor::new(user, DOMAIN).unwrap()
+}
+pub fn device(user: &str) -> String {
+    format!("sip:{user}@{DOMAIN};gr=urn:uuid:1")
+}
+pub fn server(name: &str) -> VideoServerName {
+    name.parse().unwrap()
+}
+
+/// What a service does with what it is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    Good,
+    /// It does what it is asked, but its answer is lost.
+    Mute,
+    /// It refuses.
+    Refuses,
+    /// It is not registered.
+    Away,
+}
+
+/// What a video server does with `Prepare`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prepares {
+    Well,
+    Never,
+    Full,
+    Nonsense,
+}
+
+/// A MESSAGE to a person.
+#[derive(Debug, Clone)]
+pub struct Letter {
+    pub to: String,
+    pub content_type: String,
+    pub body: Bytes,
+    pub expires_s: Option<u32>,
+}
+
+impl Letter {
+    pub fn text(&self) -> String {
+        String::from_utf8(self.body.to_vec()).unwrap()
+    }
+    pub fn response(&self) -> Option<VideoResponse> {
+        parse_video_response(&self.body).ok()
+    }
+}
+
+pub struct World {
+    pub allocator: Allocator,
+    pub now: Instant,
+    start: Instant,
+    pub modes: Service,
+    pub conference: Service,
+    /// A conference answer that was lost is given when the same command comes again.
+    answered: BTreeMap<CommandId, Vec<u8>>,
+    pub people: BTreeMap<String, Vec<KnownMode>>,
+    /// Addresses that no device is at, and what they answer.
+    pub absent: BTreeMap<String, u16>,
+    pub prepares: BTreeMap<VideoServerName, Prepares>,
+    pub up: BTreeSet<VideoServerName>,
+    pub rooms: BTreeMap<(VideoServerName, ConferenceId), Vec<VideoGuest>>,
+    pub running: BTreeMap<ConferenceId, (Create, Snapshot)>,
+    pub ended: BTreeSet<ConferenceId>,
+    pub creates: usize,
+    pub letters: Vec<Letter>,
+    pub answers: Vec<(u64, u16)>,
+    pub published: BTreeMap<String, String>,
+    pub events: Vec<Event>,
+    /// Who said what to whom, on both channels.
+    pub ladder: Vec<(String, String, String)>,
+    commands: u64,
+    tx: u64,
+    tags: u64,
+}
+
+pub fn mode(mode: Mode, here: bool) -> KnownMode {
+    KnownMode {
+        mode,
+        address: None,
+        place: (mode == Mode::Mobile).then(|| "mobile".to_owned()),
+        video: mode == Mode::Computer,
+        here,
+        source: ModeSource::Profile,
+    }
+}
+
+pub fn person(name: &str) -> Invite {
+    Invite {
+        who: Invited::Person(name.to_owned()),
+        name: None,
+        mode: None,
+    }
+}
+
+impl World {
+    /// Two servers, both up; Alice, Bob and Carol at their computers, Dave with a mobile telephone alone, Erin with nothing.
+    pub fn new() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "a beginning for virtual time")]
+        let start = Instant::now();
+        let mut world = Self {
+            allocator: Allocator::new(Config {
+                identity: aor("video"),
+                conference: aor("conference"),
+                modes: aor("modes"),
+                servers: vec![server("one"), server("two")],
+                gateways: vec![GatewayRoute::new("isdn", "", "sip:{number}@gw.example").unwrap()],
+                window: Some("https://convoke.example".to_owned()),
+                instance: "t".to_owned(),
+                seed: [7; 32],
+            }),
+            now: start,
+            start,
+            modes: Service::Good,
+            conference: Service::Good,
+            answered: BTreeMap::new(),
+            people: BTreeMap::new(),
+            absent: BTreeMap::new(),
+            prepares: BTreeMap::new(),
+            up: BTreeSet::new(),
+            rooms: BTreeMap::new(),
+            running: BTreeMap::new(),
+            ended: BTreeSet::new(),
+            creates: 0,
+            letters: Vec::new(),
+            answers: Vec::new(),
+            published: BTreeMap::new(),
+            events: Vec::new(),
+            ladder: Vec::new(),
+            commands: 0,
+            tx: 0,
+            tags: 0,
+        };
+        for name in ["alice", "bob", "carol"] {
+            world
+                .people
+                .insert(name.to_owned(), vec![mode(Mode::Computer, true)]);
+        }
+        world.people.insert(
+            "dave".to_owned(),
+            vec![mode(Mode::Computer, false), mode(Mode::Mobile, true)],
+        );
+        world.people.insert("erin".to_owned(), vec![]);
+        let (now, wall) = (world.now, world.wall());
+        world.allocator.handle_registered(GRUU, wall, now);
+        for name in ["one", "two"] {
+            world.server_up(name);
+        }
+        world
+    }
+
+    pub fn wall(&self) -> UtcMillis {
+        let passed = self.now.duration_since(self.start).as_millis();
+        UtcMillis(1_800_000_000_000 + u64::try_from(passed).unwrap())
+    }
+
+    fn step(&mut self, from: &str, to: &str, what: &str) {
+        self.ladder
+            .push((from.to_owned(), to.to_owned(), what.to_owned()));
+    }
+
+    pub fn server_up(&mut self, name: &str) {
+        let says = Announcement {
+            product: "Test 1".to_owned(),
+            features: vec![Feature::Video],
+            capacity: 100,
+            legs: 0,
+            ready: true,
+        };
+        self.up.insert(server(name));
+        self.allocator
+            .handle_server(&server(name), ServerNews::Announced(says), self.now);
+        self.pump();
+    }
+
+    pub fn server_lost(&mut self, name: &str) {
+        self.up.remove(&server(name));
+        let news = ServerNews::Lost("connection refused".to_owned());
+        self.allocator.handle_server(&server(name), news, self.now);
+        self.pump();
+    }
+
+    /// A request of this person by SOAP; its command id.
+    pub fn ask(&mut self, user: &str, invites: Vec<Invite>) -> CommandId {
+        self.commands += 1;
+        let id: CommandId = format!("cmd-{}", self.commands).parse().unwrap();
+        self.ask_as(user, invites, &id);
+        id
+    }
+
+    pub fn ask_as(&mut self, user: &str, invites: Vec<Invite>, id: &CommandId) {
+        let title = Some("Plan".to_owned());
+        let operation = VideoOperation::Request { title, invites };
+        let mut request = VideoRequest::new(operation, id.clone());
+        request.headers.reply_to = Some(device(user));
+        request.headers.expires = Some(Expires {
+            sent: self.wall(),
+            seconds: 30,
+        });
+        let body = write_video_request(&request).unwrap();
+        self.write(&aor(user), names::CONTENT_TYPE, body.into());
+    }
+
+    pub fn say(&mut self, user: &str, words: &str) {
+        self.write(&aor(user), "text/plain", words.to_owned().into());
+    }
+
+    /// A MESSAGE with an asserted identity.
+    pub fn write(&mut self, from: &Aor, content_type: &str, body: Bytes) {
+        self.take(from, content_type, body);
+        self.pump();
+    }
+
+    fn take(&mut self, from: &Aor, content_type: &str, body: Bytes) {
+        self.step(
+            from.user(),
+            "allocator",
+            &format!("MESSAGE {}", said(content_type, &body)),
+        );
+        self.tx += 1;
+        let message = IncomingMessage {
+            tx: self.tx,
+            trusted: true,
+            asserted: Some(format!("<{}>", from.to_uri())),
+            from: format!("<{}>;tag=1", from.to_uri()),
+            content_type: Some(content_type.to_owned()),
+            body,
+            wall: self.wall(),
+        };
+        self.allocator.handle_message(message, self.now);
+    }
+
+    /// Lets time pass, with everything that is due on the way.
+    pub fn pass(&mut self, span: Duration) {
+        let end = self.now + span;
+        while let Some(at) = self.allocator.poll_timeout().filter(|at| *at <= end) {
+            self.now = at.max(self.now);
+            self.allocator.handle_timeout(self.now);
+            self.pump();
+        }
+        self.now = end;
+    }
+
+    /// The answers that a command has got.
+    pub fn answers_to(&self, id: &CommandId) -> Vec<Result<soap_proto::Requested, Fault>> {
+        let responses = self.letters.iter().filter_map(Letter::response);
+        let theirs = responses.filter(|response| response.headers.relates_to.as_ref() == Some(id));
+        theirs
+            .map(|response| {
+                response.outcome.map(|answer| match answer {
+                    VideoAnswer::Requested(requested) => requested,
+                    VideoAnswer::Modes(_) => panic!("modes for a person"),
+                })
+            })
+            .collect()
+    }
+
+    /// The one good answer.
+    pub fn ready(&self, id: &CommandId) -> soap_proto::Requested {
+        let mut answers = self.answers_to(id);
+        assert_eq!(answers.len(), 1, "{answers:?}");
+        answers.pop().unwrap().unwrap()
+    }
+
+    /// The one refusal.
+    pub fn refused(&self, id: &CommandId) -> Fault {
+        let mut answers = self.answers_to(id);
+        assert_eq!(answers.len(), 1, "{answers:?}");
+        answers.pop().unwrap().unwrap_err()
+    }
+
+    /// What somebody's address of record got.
+    pub fn letters_to(&self, user: &str) -> Vec<Letter> {
+        let to = aor(user).to_uri();
+        self.letters
+            .iter()
+            .filter(|letter| letter.to == to)
+            .cloned()
+            .collect()
+    }
+
+    /// A change of a conference, as the conference service reports it.
+    pub fn report(&mut self, id: &ConferenceId, participant: Option<usize>, change: Change) {
+        let Some((_, snapshot)) = self.running.get_mut(id) else {
+            return;
+        };
+        let participant = participant.map(|n| {
+            let one = &snapshot.participants[n];
+            ParticipantRef {
+                id: one.id.clone(),
+                name: one.name.clone(),
+                user: one.user.as_ref().map(Aor::to_string),
+                place: one.place.clone(),
+                role: one.role,
+            }
+        });
+        let report = Report {
+            conference: id.clone(),
+            version: snapshot.version + 1,
+            participant,
+            change,
+            command: None,
+        };
+        snapshot.apply(&report, UtcMillis(0));
+        let over = snapshot.state == ConferenceState::Ended;
+        if over {
+            self.ended.insert(id.clone());
+            self.running.remove(id);
+        }
+        let message = ReportMessage {
+            headers: Headers::default(),
+            user: None,
+            address: None,
+            reports: vec![report],
+        };
+        let body = write_report(&message).unwrap();
+        self.write(&aor("conference"), names::CONTENT_TYPE, body.into());
+    }
+
+    pub fn join(&mut self, id: &ConferenceId, n: usize) {
+        let leg = format!("l{}", n + 1).parse().unwrap();
+        let state = LegState::Joined;
+        self.report(
+            id,
+            Some(n),
+            Change::Leg {
+                leg,
+                state,
+                cause: None,
+            },
+        );
+    }
+
+    pub fn end(&mut self, id: &ConferenceId) {
+        let cause = ConferenceEnd {
+            reason: ConferenceEndReason::OwnerLeft,
+            words: "Left.".to_owned(),
+        };
+        self.report(id, None, Change::Ended { cause });
+    }
+
+    /// Carries everything out until nothing more comes of it.
+    pub fn pump(&mut self) {
+        while let Some(output) = self.allocator.poll_output() {
+            match output {
+                Output::Answer { tx, status, .. } => self.answers.push((tx, status)),
+                Output::SendMessage {
+                    token,
+                    to,
+                    content_type,
+                    body,
+                    expires_s,
+                } => {
+                    let whom = to
+                        .trim_start_matches("sip:")
+                        .split('@')
+                        .next()
+                        .unwrap()
+                        .to_owned();
+                    self.step(
+                        "allocator",
+                        &whom,
+                        &format!("MESSAGE {}", said(content_type, &body)),
+                    );
+                    let status = self.deliver(&to, content_type, &body, expires_s);
+                    self.allocator
+                        .handle_message_result(token, status, self.now);
+                    if status == 200 && to == aor("modes").to_uri() {
+                        self.modes_asked(&body);
+                    } else if status == 200 && to == aor("conference").to_uri() {
+                        self.conference_asked(&body);
+                    }
+                }
+                Output::Publish {
+                    token,
+                    uri,
+                    tag,
+                    body,
+                    life_s,
+                } => {
+                    let what = if life_s == 0 {
+                        "PUBLISH, ended"
+                    } else {
+                        "PUBLISH presence"
+                    };
+                    self.step("allocator", "IM server", what);
+                    self.tags += 1;
+                    if life_s == 0 {
+                        self.published.remove(&uri);
+                    } else if let Some(body) = body {
+                        self.published
+                            .insert(uri, String::from_utf8(body.to_vec()).unwrap());
+                    } else {
+                        assert!(tag.is_some(), "nothing is renewed that is not there");
+                    }
+                    let tag = format!("t{}", self.tags);
+                    let tag = (life_s > 0).then_some(tag.as_str());
+                    self.allocator
+                        .handle_published(token, 200, tag, Some(life_s), self.now);
+                }
+                Output::Video { server, command } => {
+                    let words = command_name(&command);
+                    self.step("allocator", "video server", words);
+                    self.video(&server, command);
+                }
+                Output::Event(event) => self.events.push(event),
+            }
+        }
+    }
+
+    fn deliver(
+        &mut self,
+        to: &str,
+        content_type: &str,
+        body: &Bytes,
+        expires_s: Option<u32>,
+    ) -> u16 {
+        let away = |service| if service == Service::Away { 480 } else { 200 };
+        if to == aor("modes").to_uri() {
+            return away(self.modes);
+        }
+        if to == aor("conference").to_uri() {
+            return away(self.conference);
+        }
+        if let Some(status) = self.absent.get(to) {
+            return *status;
+        }
+        self.letters.push(Letter {
+            to: to.to_owned(),
+            content_type: content_type.to_owned(),
+            body: body.clone(),
+            expires_s,
+        });
+        200
+    }
+
+    fn modes_asked(&mut self, body: &[u8]) {
+        let request = parse_video_request(body).unwrap();
+        assert_eq!(request.headers.reply_to.as_deref(), Some(GRUU));
+        let VideoOperation::Modes(asked) = &request.operation else {
+            panic!("the modes service was asked for something else")
+        };
+        let known = |name: &String| {
+            let bare = name.split('@').next().unwrap();
+            let modes = self.people.get(bare)?;
+            Some(KnownPerson {
+                user: aor(bare),
+                name: bare.to_uppercase(),
+                language: "en".to_owned(),
+                modes: modes.clone(),
+            })
+        };
+        let people = asked.iter().map(|name| AskedPerson {
+            asked: name.clone(),
+            known: known(name),
+        });
+        let outcome = match self.modes {
+            Service::Good => Ok(VideoAnswer::Modes(people.collect())),
+            Service::Refuses => Err(Fault::new(FaultCode::Internal, "a database", "none")),
+            Service::Mute | Service::Away => return,
+        };
+        let body = write_video_response(&VideoResponse::to(&request.headers, outcome));
+        self.take(&aor("modes"), names::CONTENT_TYPE, body.into());
+    }
+
+    fn conference_asked(&mut self, body: &[u8]) {
+        let request = parse_request(body).unwrap();
+        let id = request.headers.message_id.clone().unwrap();
+        if self.conference == Service::Refuses {
+            let fault = Fault::new(FaultCode::NumberRefused, "a number of ours", "+1900");
+            return self.answer_conference(
+                &id,
+                &write_response(&Response::to(&request.headers, Err(fault))),
+            );
+        }
+        if let Some(before) = self.answered.get(&id).cloned() {
+            return self.answer_conference(&id, &before);
+        }
+        let outcome = self.operate(&request);
+        let answer = write_response(&Response::to(&request.headers, outcome));
+        self.answered.insert(id.clone(), answer.clone());
+        self.answer_conference(&id, &answer);
+    }
+
+    fn answer_conference(&mut self, _id: &CommandId, answer: &[u8]) {
+        if self.conference != Service::Mute {
+            let body = Bytes::copy_from_slice(answer);
+            self.take(&aor("conference"), names::CONTENT_TYPE, body);
+        }
+    }
+
+    fn operate(&mut self, request: &Request) -> Result<Answer, Fault> {
+        let unknown = || Fault::new(FaultCode::UnknownConference, "a conference", "none");
+        match &request.operation {
+            Operation::Create(create) => {
+                self.creates += 1;
+                let snapshot = made(create);
+                let id = snapshot.id.clone();
+                self.running.insert(id, (create.clone(), snapshot.clone()));
+                Ok(Answer::Done {
+                    operation: soap_proto::OperationName::Create,
+                    conference: snapshot,
+                })
+            }
+            Operation::End { conference } => {
+                let (_, snapshot) = self.running.remove(conference).ok_or_else(unknown)?;
+                self.ended.insert(conference.clone());
+                Ok(Answer::Done {
+                    operation: soap_proto::OperationName::End,
+                    conference: snapshot,
+                })
+            }
+            Operation::Get { conference, .. } => {
+                let (_, snapshot) = self.running.get(conference).ok_or_else(unknown)?;
+                Ok(Answer::Get {
+                    conference: snapshot.clone(),
+                    reports: vec![],
+                })
+            }
+            Operation::List => {
+                let all = self.running.values().map(|(_, snapshot)| snapshot.clone());
+                Ok(Answer::List {
+                    conferences: all.collect(),
+                })
+            }
+            other => panic!("the allocator asks for {}", other.name()),
+        }
+    }
+
+    fn video(&mut self, at: &VideoServerName, command: VideoCommand) {
+        if !self.up.contains(at) {
+            return;
+        }
+        let event = match command {
+            VideoCommand::Prepare {
+                conference, guests, ..
+            } => {
+                match self.prepares.get(at).copied().unwrap_or(Prepares::Well) {
+                    Prepares::Well => {
+                        self.rooms.insert((at.clone(), conference.clone()), guests);
+                        VideoEvent::Prepared { conference }
+                    }
+                    Prepares::Never => {
+                        // It may have made the room all the same.
+                        self.rooms.insert((at.clone(), conference), guests);
+                        return;
+                    }
+                    Prepares::Full => VideoEvent::Refused {
+                        conference,
+                        refusal: Refusal::Full,
+                        words: "it is full".to_owned(),
+                    },
+                    Prepares::Nonsense => VideoEvent::Refused {
+                        conference,
+                        refusal: Refusal::Nonsense,
+                        words: "what it says makes no sense".to_owned(),
+                    },
+                }
+            }
+            VideoCommand::End { conference } => {
+                self.rooms.remove(&(at.clone(), conference.clone()));
+                VideoEvent::Ended {
+                    conference,
+                    lost: None,
+                }
+            }
+            other => panic!("the allocator commands {other:?}"),
+        };
+        self.step("video server", "allocator", event_name(&event));
+        self.allocator
+            .handle_server(at, ServerNews::Event(event), self.now);
+    }
+}
+
+/// The conference that a `create` makes.
+fn made(create: &Create) -> Snapshot {
+    let parties = std::iter::once(&create.initiator).chain(&create.participants);
+    let participant = |(n, party): (usize, &soap_proto::Party)| ParticipantSnapshot {
+        id: format!("p{}", n + 1).parse().unwrap(),
+        name: party
+            .name
+            .clone()
+            .unwrap_or_else(|| "Number …07".to_owned()),
+        user: match &party.who {
+            Who::Person(person) => person.parse().ok(),
+            Who::Number(_) | Who::Sip(_) => None,
+        },
+        place: party.place.clone().unwrap_or_else(|| "work".to_owned()),
+        role: if n == 0 {
+            Role::Owner
+        } else {
+            Role::Participant
+        },
+        muted: false,
+        talking: false,
+        silent: false,
+        hand: None,
+        hand_since: None,
+        leg: None,
+    };
+    let participants: Vec<_> = parties.enumerate().map(participant).collect();
+    Snapshot {
+        id: create.conference.clone().unwrap(),
+        title: create.title.clone().unwrap_or_default(),
+        state: ConferenceState::Starting,
+        locked: false,
+        video: create.video.clone(),
+        version: 3,
+        count: u32::try_from(participants.len()).unwrap(),
+        first: 0,
+        participants,
+    }
+}
+
+/// What a MESSAGE carries, in a word.
+fn said(content_type: &str, body: &[u8]) -> String {
+    if content_type.contains("invitation") {
+        return "(invitation)".to_owned();
+    }
+    if !content_type.starts_with("text/xml") {
+        return "(words)".to_owned();
+    }
+    let text = String::from_utf8_lossy(body);
+    let inside = text.split("<s:Body>").nth(1).unwrap_or_default();
+    let name = inside
+        .trim_start_matches('<')
+        .split(['>', '/'])
+        .next()
+        .unwrap_or_default();
+    format!("({})", name.split(':').next_back().unwrap_or_default())
+}
+
+fn command_name(command: &VideoCommand) -> &'static str {
+    match command {
+        VideoCommand::Prepare { .. } => "prepare",
+        VideoCommand::End { .. } => "end",
+        _ => "another command",
+    }
+}
+
+fn event_name(event: &VideoEvent) -> &'static str {
+    match event {
+        VideoEvent::Prepared { .. } => "prepared",
+        VideoEvent::Refused { .. } => "refused",
+        VideoEvent::Ended { .. } => "ended",
+        _ => "another event",
+    }
+}
