@@ -24,7 +24,10 @@ use crate::words::{Said, parse};
 #[derive(Debug, Clone)]
 pub(crate) enum Reply {
     /// SOAP to the device that asked.
-    Device { headers: Headers, address: String },
+    Device {
+        headers: Box<Headers>,
+        address: String,
+    },
     /// Words to the address of record.
     Words(Language),
 }
@@ -111,7 +114,7 @@ impl Allocator {
         let fingerprint = fingerprint(&request);
         let key = (caller.user.clone(), id);
         let reply = Reply::Device {
-            headers: request.headers.clone(),
+            headers: Box::new(request.headers.clone()),
             address,
         };
         if let Some((before, fate)) = self.replies.known.get(&key) {

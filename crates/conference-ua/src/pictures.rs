@@ -332,7 +332,10 @@ impl Pictures {
                 conference, words, ..
             } => self.refused(line, server, &conference, &words),
             VideoEvent::Ended { conference, lost } => {
-                let words = lost.unwrap_or_else(|| "The video server has ended it".to_owned());
+                let words = match lost {
+                    Some(words) => format!("The video server is lost: {words}"),
+                    None => "The video server has ended it".to_owned(),
+                };
                 self.gone(line, server, &conference, &words);
             }
             VideoEvent::Answered { leg, answer } => self.opened(line, &leg, answer),
