@@ -40,14 +40,14 @@ impl Server {
     }
 }
 
-/// The server that was chosen for the conference when it was asked for, or else the one with the most room.
+/// The server that was chosen for the conference when it was asked for, while it is there: what room it has is promised to this conference
+/// already. Or else the one with the most room.
 ///
 /// # Errors
 /// In words.
 pub(super) fn place(servers: &[Server], chosen: Option<&str>) -> Result<usize, &'static str> {
-    let is_chosen = |server: &Server| {
-        chosen == Some(server.name.as_str()) && server.room().is_some_and(|room| room > 0)
-    };
+    let is_chosen =
+        |server: &Server| chosen == Some(server.name.as_str()) && server.room().is_some();
     if let Some(at) = servers.iter().position(is_chosen) {
         return Ok(at);
     }
@@ -177,7 +177,8 @@ mod tests {
         ];
         assert_eq!(place(&servers, None), Ok(1));
         assert_eq!(place(&servers, Some("small")), Ok(0));
-        for not_to_be_had in ["full", "away", "unknown"] {
+        assert_eq!(place(&servers, Some("full")), Ok(2), "it is promised");
+        for not_to_be_had in ["away", "unknown"] {
             assert_eq!(
                 place(&servers, Some(not_to_be_had)),
                 Ok(1),
