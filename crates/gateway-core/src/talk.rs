@@ -221,7 +221,7 @@ impl Gateway {
             Decision::Do(operation, did) => {
                 return self.ask(
                     caller,
-                    operation,
+                    *operation,
                     language,
                     Talk::Act { language, did },
                     now,
@@ -266,7 +266,7 @@ impl Gateway {
 }
 
 enum Decision {
-    Do(Operation, Did),
+    Do(Box<Operation>, Did),
     Say(String),
 }
 
@@ -288,7 +288,7 @@ fn decide(said: &Said, conferences: &[Snapshot], caller: &Caller) -> Decision {
         [one] => Some(*one),
         _ => None,
     };
-    let done = |operation: Operation, did: Did| Decision::Do(operation, did);
+    let done = |operation: Operation, did: Did| Decision::Do(Box::new(operation), did);
     macro_rules! whole {
         ($one:expr, $operation:ident, $did:ident) => {{
             let conference = $one.id.clone();
@@ -431,7 +431,7 @@ fn own_place(
             Did::HandDown(None),
         ),
     };
-    Decision::Do(operation, did)
+    Decision::Do(Box::new(operation), did)
 }
 
 /// Makes of a conference, somebody in it, and their name what is to be done.
@@ -453,7 +453,7 @@ fn one_of(
     match found.as_slice() {
         [(conference, whom)] => {
             let (operation, did) = act(conference.id.clone(), whom.id.clone(), speak::name(whom));
-            Decision::Do(operation, did)
+            Decision::Do(Box::new(operation), did)
         }
         [] => Decision::Say(speak::nobody(name, chosen, language)),
         [(a, _), (b, _), ..] if a.id != b.id => Decision::Say(speak::which(conferences, language)),

@@ -54,7 +54,7 @@ enum Input {
 }
 
 enum Told {
-    Asked { to: String, request: VideoRequest },
+    Asked { to: String, request: Box<VideoRequest> },
     FindServer,
     Drained,
 }
@@ -240,6 +240,7 @@ impl Core {
     fn on_message(&mut self, received: &Received, now: Instant) {
         let (status, reason) = match self.admit(received) {
             Ok((to, request)) => {
+                let request = Box::new(request);
                 self.outputs.push_back(Told::Asked { to, request });
                 (200, "OK")
             }

@@ -34,9 +34,7 @@ fn line(from: &str, to: &str, what: &str) -> String {
         arrow[place(name)] = '|';
     }
     let (left, right) = (place(from).min(place(to)), place(from).max(place(to)));
-    for at in left + 1..right {
-        arrow[at] = '-';
-    }
+    arrow[left + 1..right].fill('-');
     match place(from) < place(to) {
         true => arrow[right - 1] = '>',
         false => arrow[left + 1] = '<',

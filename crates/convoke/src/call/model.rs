@@ -70,6 +70,7 @@ pub enum Key {
 
 /// What a key asks for beyond the board.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, for a moment")]
 pub enum Wish {
     /// Send this command.
     Command(Operation),
