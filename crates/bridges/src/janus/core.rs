@@ -312,7 +312,9 @@ impl Janus {
             }
             About::Nothing => {}
             About::Create(conference) => self.refuse_new(&conference, Refusal::Unreachable, &words),
-            About::Edit(conference) => self.refuse(&conference, Refusal::Unreachable, &words),
+            About::Edit(conference) => {
+                self.edit_failed(&conference, Refusal::Unreachable, &words);
+            }
             About::Destroy(conference) => {
                 self.keep_for_sweep(&conference);
                 self.destroyed(conference);

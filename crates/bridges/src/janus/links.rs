@@ -77,6 +77,16 @@ pub(super) enum WatchStage {
 }
 
 impl Leg {
+    /// Whether Janus has taken its offer, or made one: only then can its transport stand.
+    pub(super) fn answered(&self) -> bool {
+        match &self.does {
+            Does::Show(showing) => {
+                matches!(showing.stage, ShowStage::Live | ShowStage::Changing)
+            }
+            Does::Watch(watching) => watching.joined,
+        }
+    }
+
     /// Whether others can watch it now.
     pub(super) fn visible(&self) -> bool {
         match &self.does {

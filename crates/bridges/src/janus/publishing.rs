@@ -252,7 +252,7 @@ impl Janus {
         let Some(leg) = self.legs.get_mut(key) else {
             return;
         };
-        if std::mem::replace(&mut leg.up, true) {
+        if !leg.answered() || std::mem::replace(&mut leg.up, true) {
             return;
         }
         let (visible, participant) = (leg.visible(), leg.participant.clone());

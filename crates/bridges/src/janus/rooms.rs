@@ -31,6 +31,8 @@ pub(super) struct Room {
     title: String,
     /// How many may show themselves, as Janus knows it.
     publishers: usize,
+    /// Janus is being told of another number.
+    editing: bool,
     /// How often `Prepare` waits for its answer.
     waiting: usize,
     /// How many numbers were tried.
@@ -117,6 +119,7 @@ impl Janus {
             publishers: publishers_of(&guests),
             guests,
             title,
+            editing: false,
             waiting: 1,
             tries: 1,
         };
@@ -163,13 +166,14 @@ impl Janus {
         let Some(room) = self.rooms.get_mut(conference) else {
             return;
         };
-        if room.stage != RoomStage::Ready {
+        if room.stage != RoomStage::Ready || room.editing {
             return;
         }
         let wanted = publishers_of(&room.guests);
         // Fewer need no word to Janus: nobody comes in but through us.
         if wanted > room.publishers {
             room.publishers = wanted;
+            room.editing = true;
             let body = Body::Edit {
                 room: room.number,
                 secret: room.secret.clone(),
@@ -219,11 +223,16 @@ impl Janus {
 
     pub(super) fn edited(&mut self, conference: &ConferenceId, reply: &Reply) {
         match reply.refused() {
-            None => self.settle(conference),
+            None => {
+                if let Some(room) = self.rooms.get_mut(conference) {
+                    room.editing = false;
+                }
+                self.settle(conference);
+            }
             Some((code::NO_SUCH_ROOM, _)) => self.ended_by_others(conference),
             Some((code, reason)) => {
                 let words = words::refused(code, reason);
-                self.refuse(conference, Refusal::Unsuitable, &words);
+                self.edit_failed(conference, Refusal::Unsuitable, &words);
             }
         }
     }
@@ -240,6 +249,14 @@ impl Janus {
             self.destroyed(conference.clone());
         }
         self.rooms.remove(conference);
+    }
+
+    /// Janus does not let as many show themselves as shall, or does not say so; it is told again with the next change.
+    pub(super) fn edit_failed(&mut self, conference: &ConferenceId, refusal: Refusal, words: &str) {
+        if let Some(room) = self.rooms.get_mut(conference) {
+            (room.editing, room.publishers) = (false, 0);
+        }
+        self.refuse(conference, refusal, words);
     }
 
     /// Answers all who wait for a conference to be prepared.

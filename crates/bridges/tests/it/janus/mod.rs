@@ -4,3 +4,4 @@ mod faults;
 mod pictures;
 mod rooms;
 mod scene;
+mod storm;

@@ -118,6 +118,16 @@ impl Scene {
         assert_eq!(self.requests, [] as [Value; 0]);
     }
 
+    /// Requests that wait, whichever they are.
+    pub fn requests(&mut self) -> &mut VecDeque<Value> {
+        &mut self.requests
+    }
+
+    /// All events that were told.
+    pub fn told(&mut self) -> Vec<VideoEvent> {
+        self.events.drain(..).collect()
+    }
+
     #[track_caller]
     pub fn event(&mut self) -> VideoEvent {
         self.events.pop_front().expect("an event")
