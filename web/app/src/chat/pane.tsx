@@ -6,7 +6,7 @@ import type { Chat, Person } from '../model.ts';
 import { useModels } from '../shell/models.tsx';
 import { BackButton, PaneTabs } from '../shell/panes.tsx';
 import { useTitled } from '../shell/title.ts';
-import { useMaybePick, usePick, useStore } from '../store.ts';
+import { NARROW, useMaybePick, useMedia, usePick, useStore } from '../store.ts';
 import { DropMenu, MenuItem, MenuLine } from '../ui/float.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { Avatar, Button, cx, IconButton } from '../ui/parts.tsx';
@@ -107,6 +107,8 @@ function CallButton({ person, user }: { person: Person; user?: string }) {
   const { t } = useI18n();
   const calls = useCalls();
   const placeWord = usePlaceWord();
+  const video = useVideoCall(person);
+  const narrow = useMedia(NARROW);
   const board = usePick(convoke.conferences, (state) => state.board);
   const there = useMaybePick(board, ({ groups }) =>
     [...groups.hands, ...groups.in, ...groups.calling].some((row) => row.person.id === person.id),
@@ -127,7 +129,9 @@ function CallButton({ person, user }: { person: Person; user?: string }) {
   }
   return (
     <>
-      {person.user !== undefined && <VideoButton person={person} />}
+      {video && !narrow && (
+        <IconButton icon="cam" className="touchy" label={t.chat.videoNamed(person.name)} disabled={video.busy} onClick={video.call} />
+      )}
       <span className="split">
         <Button icon="phone" className="touchy" aria-label={t.chat.callNamed(person.name)} onClick={() => calls.call([person], user)}>
           {t.chat.call}
@@ -141,6 +145,11 @@ function CallButton({ person, user }: { person: Person; user?: string }) {
             </button>
           }
         >
+          {video && narrow && (
+            <MenuItem icon="cam" onClick={video.call}>
+              {t.chat.videoCall}
+            </MenuItem>
+          )}
           {person.places
             .filter((place) => place.kind !== 'browser' || person.user !== undefined)
             .map((place) => (
@@ -176,28 +185,21 @@ function CallButton({ person, user }: { person: Person; user?: string }) {
   );
 }
 
-/** Only where the server has somebody who is asked for video conferences. */
-function VideoButton({ person }: { person: Person }) {
+/** A video conference with somebody; only where the server has somebody who is asked for one. */
+function useVideoCall(person: Person): { readonly busy: boolean; readonly call: () => void } | undefined {
   const { convoke } = useModels();
   const { t } = useI18n();
   const calls = useCalls();
   const served = usePick(convoke.session, (state) => state.me?.video?.allocator !== undefined);
   const [busy, setBusy] = useState(false);
-  if (!served) return null;
+  if (!served || person.user === undefined) return undefined;
   const call = async () => {
     setBusy(true);
+    toast({ text: t.chat.videoPreparing });
     const { problem, without } = await calls.video([person]);
     setBusy(false);
     if (problem) toast({ text: `${t.problem[problem.code].what} ${problem.detail ?? ''}`.trim(), bad: true });
     for (const one of without) toast({ text: t.chat.videoWithout(one.name, one.words), bad: true });
   };
-  return (
-    <IconButton
-      icon="cam"
-      className="touchy"
-      label={busy ? t.chat.videoPreparing : t.chat.videoNamed(person.name)}
-      disabled={busy}
-      onClick={() => void call()}
-    />
-  );
+  return { busy, call: () => void call() };
 }

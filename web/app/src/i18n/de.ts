@@ -112,6 +112,7 @@ export const de: Words = {
     send: 'Senden',
     call: 'Anrufen',
     callNamed: (name) => `${name} anrufen`,
+    videoCall: 'Videoanruf',
     videoNamed: (name) => `Videoanruf mit ${name}`,
     videoPreparing: 'Die Videokonferenz wird vorbereitet',
     videoWithout: (name, words) => `${name} kann nicht teilnehmen: ${words}`,

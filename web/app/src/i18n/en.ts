@@ -127,6 +127,7 @@ export const en = {
     send: 'Send',
     call: 'Call',
     callNamed: (name: string) => `Call ${name}`,
+    videoCall: 'Video call',
     videoNamed: (name: string) => `Video call with ${name}`,
     videoPreparing: 'The video conference is being prepared',
     videoWithout: (name: string, words: string) => `${name} cannot take part: ${words}`,

@@ -48,12 +48,12 @@ export function Stage({ state, pictures, shown, large }: StageProps) {
   const speaker = layout === 'speaker' && tiles.length > 1;
   const main = speaker ? mainOf(tiles, pinned, talked) : undefined;
   const rest = main ? tiles.filter((one) => one !== main) : tiles;
-  const most = main ? STRIP_MAX[size] : TILES_MAX[size];
-  const few = rest.length > most ? rest.slice(0, most - 1) : rest;
-  const more = rest.length - few.length;
   // In a grid I am one of all; beside one that is large, a small picture in its corner.
   const own = shown.camera.stream as MediaStream | undefined;
   const among = own !== undefined && !main && tiles.length > 1;
+  const most = main ? STRIP_MAX[size] : TILES_MAX[size] - (among ? 1 : 0);
+  const few = rest.length > most ? rest.slice(0, most - 1) : rest;
+  const more = rest.length - few.length;
   const places = few.length + (more > 0 ? 1 : 0) + (among ? 1 : 0);
   const one = (tile: Tile, big: boolean) => (
     <Place key={tile.key} tile={tile} big={big} pinned={tile.key === pinned} pinnable={tiles.length > 1} onPin={() => pin(tile.key)} />
