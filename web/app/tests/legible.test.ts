@@ -89,6 +89,22 @@ describe('an outside number on the list', () => {
     await page.locator('.board .place', { hasText: '+15550107' }).waitFor();
     expect(await cut('.board .row .place .cut')).toEqual([]);
   });
+  it('is told by its end where it is the name too', async () => {
+    await open('board', 'live', 1440);
+    await page.evaluate(() => {
+      // biome-ignore lint/suspicious/noExplicitAny: what the page with made-up data puts there.
+      const { board } = (window as any).models.convoke.conferences.get();
+      const place = { id: 'number:+15550107', label: '+15550107', kind: 'number', number: '+15550107' };
+      // biome-ignore lint/suspicious/noExplicitAny: made-up data.
+      board.set((now: any) => {
+        const [bob, ...others] = now.groups.in;
+        const person = { ...bob.person, id: place.id, user: undefined, name: '+15550107', places: [place] };
+        return { ...now, groups: { ...now.groups, in: [{ ...bob, key: place.id, person, place, places: [place] }, ...others] } };
+      });
+    });
+    await page.locator('li.row .place', { hasText: '…07' }).waitFor();
+    expect(await cut('li[data-group=in] .place .cut')).toEqual([]);
+  });
   it('that is refused is named, and its row says why', async () => {
     await open('composer', 'refused', 1440);
     const words = '+493012345678 is abroad, and this server does not call there.';

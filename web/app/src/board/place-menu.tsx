@@ -10,10 +10,17 @@ interface PlaceMenuProps {
   place: Place;
   places: readonly Place[];
   onPlace: (place: Place | string) => void;
+  /** The number stands beside it: its end is enough. */
+  brief?: boolean;
+}
+
+/** Of a number its end. */
+function endOf(number: string): string {
+  return `…${number.slice(-2)}`;
 }
 
 /** The places of a person, and another number. */
-export function PlaceMenu({ person, place, places, onPlace }: PlaceMenuProps) {
+export function PlaceMenu({ person, place, places, onPlace, brief }: PlaceMenuProps) {
   const { t } = useI18n();
   const word = usePlaceWord();
   return (
@@ -22,7 +29,7 @@ export function PlaceMenu({ person, place, places, onPlace }: PlaceMenuProps) {
       trigger={
         <button type="button" className="place" aria-label={`${t.board.wherefor(person.name)}: ${word(place)}`}>
           <Icon name={placeIcon(place.kind)} />
-          <span className="cut">{word(place)}</span>
+          <span className="cut">{brief && place.number ? endOf(place.number) : word(place)}</span>
           <span className="car">
             <Icon name="car" size="s" />
           </span>
@@ -35,12 +42,12 @@ export function PlaceMenu({ person, place, places, onPlace }: PlaceMenuProps) {
 }
 
 /** Where a person is called, when it cannot be chosen. */
-export function PlaceWord({ place }: { place: Place }) {
+export function PlaceWord({ place, brief }: { place: Place; brief?: boolean }) {
   const word = usePlaceWord();
   return (
     <span className="place still">
       <Icon name={placeIcon(place.kind)} />
-      <span className="cut">{word(place)}</span>
+      <span className="cut">{brief && place.number ? endOf(place.number) : word(place)}</span>
     </span>
   );
 }

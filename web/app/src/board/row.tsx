@@ -233,6 +233,8 @@ export const BoardLine = memo(function BoardLine({ board, row, group, under }: B
       )}
     </DropMenu>
   );
+  // Nobody knows more of them than the number.
+  const named = row.place.number !== undefined && digitsOf(row.place.number) === digitsOf(name);
   const anything = calls || order.some(has);
 
   const mute = (has('mute') || has('unmute')) && (
@@ -353,9 +355,10 @@ export const BoardLine = memo(function BoardLine({ board, row, group, under }: B
             place={row.place}
             places={row.places}
             onPlace={(place) => board.setPlace(row.participant, place)}
+            brief={named}
           />
         ) : (
-          <PlaceWord place={row.place} />
+          <PlaceWord place={row.place} brief={named} />
         )
       }
       state={
@@ -379,6 +382,10 @@ export const BoardLine = memo(function BoardLine({ board, row, group, under }: B
     />
   );
 });
+
+function digitsOf(number: string): string {
+  return number.replace(/[^+0-9]/g, '');
+}
 
 /** What the server says where somebody declined without a word, at a telephone or in a window. */
 const declinedSilently: ReadonlySet<string> = new Set(['The call was declined.', 'declined']);

@@ -525,6 +525,11 @@ describe('the board', () => {
     await settle(100);
     expect(await calling).toBe(false);
     expect([...open.get().groups.notReached, ...open.get().groups.left].every((row) => row.place.number !== '911')).toBe(true);
+    expect(open.get().groups.left[0]?.problem?.code).toBe('number-refused');
+    // Once it is over it does not matter.
+    focus.over('by-command', 'Alice ended it');
+    await settle(1_000);
+    expect(open.get().groups.left.filter((row) => row.problem)).toEqual([]);
   });
 
   it('makes room for a new list when it is over, and stays behind it while it runs', async () => {

@@ -403,6 +403,8 @@ export class BoardModel extends State<BoardState> implements Board {
     const mine = told.participants.find((one) => one.user?.toLowerCase() === line.user.toLowerCase());
     const role = mine?.role ?? 'participant';
     const over = told.phase === 'ending' || told.phase === 'ended';
+    // What did not work in it is of no interest any more.
+    if (told.phase === 'ended' && this.get().state !== 'ended') this.#problems.clear();
     const keys = new Set<string>();
     const rows = told.participants.filter((one) => one !== mine).map((one) => this.#row(one, keys, role, told.locked, over));
     const there = new Set(rows.map((row) => row.participant));
@@ -431,7 +433,6 @@ export class BoardModel extends State<BoardState> implements Board {
       groups: keep(groups, before.groups),
       actions: same(actions, before.actions) ? before.actions : actions,
       stale: !told.current && !over,
-      // What did not work in it is of no interest any more.
       problem: told.phase === 'ended' && before.state !== 'ended' ? undefined : before.problem,
       undo: undo && was && same(undo, was) ? was : undo,
     });
