@@ -18,6 +18,7 @@ use crate::caller::Keys;
 use crate::rest;
 use crate::role::Given;
 use crate::service::ConferenceService;
+use crate::sessions::VideoView;
 use crate::webhooks::Webhooks;
 use crate::window;
 
@@ -39,6 +40,8 @@ pub struct Http {
     pub public_url: String,
     /// Other origins whose pages may use REST; `*`: all.
     pub origins: Vec<String>,
+    /// What windows are told of video; absent where no video server is configured.
+    pub video: Option<VideoView>,
     /// Ends streams of events.
     pub shutdown: Shutdown,
 }

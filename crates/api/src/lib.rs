@@ -35,6 +35,6 @@ pub use reporter::ReportingService;
 pub use rest::{Peer, openapi_json};
 pub use role::Given;
 pub use service::{BridgePort, ConferenceService, Config};
-pub use sessions::SessionView;
+pub use sessions::{SessionView, VideoView};
 pub use watching::{News, Watching};
 pub use webhooks::{Permits, Targets, WebhookEvent, Webhooks, signature};

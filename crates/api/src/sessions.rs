@@ -45,6 +45,19 @@ pub struct SessionView {
     pub domain: String,
     /// Where SIP over WebSocket is, under the server's URL.
     pub sip: String,
+    /// What there is for pictures; absent without a video server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub video: Option<VideoView>,
+}
+
+/// Pictures in conferences.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[schema(as = Video)]
+pub struct VideoView {
+    /// The account that is asked for video conferences (docs/video.md); absent where nobody is.
+    #[schema(value_type = Option<String>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allocator: Option<Aor>,
 }
 
 /// Why somebody is not signed in.
@@ -66,13 +79,15 @@ impl From<Fault> for NotSignedIn {
 #[derive(Clone)]
 pub(crate) struct Sessions {
     accounts: Accounts,
+    video: Option<VideoView>,
     throttle: Arc<Mutex<Throttle>>,
 }
 
 impl Sessions {
-    pub(crate) fn new(accounts: Accounts) -> Self {
+    pub(crate) fn new(accounts: Accounts, video: Option<VideoView>) -> Self {
         Self {
             accounts,
+            video,
             throttle: Arc::default(),
         }
     }
@@ -200,6 +215,7 @@ impl Sessions {
             language: account.language,
             domain: self.accounts.domain().to_owned(),
             sip: SIP_PATH.to_owned(),
+            video: self.video.clone(),
         })
     }
 }

@@ -54,7 +54,10 @@ enum Input {
 }
 
 enum Told {
-    Asked { to: String, request: Box<VideoRequest> },
+    Asked {
+        to: String,
+        request: Box<VideoRequest>,
+    },
     FindServer,
     Drained,
 }

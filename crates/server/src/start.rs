@@ -4,7 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{Accounts, ConferenceService, Keys, ReportingService, SecretDigest, Targets, Webhooks};
+use api::{
+    Accounts, ConferenceService, Keys, ReportingService, SecretDigest, Targets, VideoView, Webhooks,
+};
 use runtime::clock;
 use runtime::sip::{BindError, SipTransports};
 use runtime::tasks::{Shutdown, Tasks};
@@ -312,6 +314,9 @@ impl Server {
             counted.transports.push(("allocator", started.await?));
         }
         routes = routes.merge(metrics::router(counted));
+        let allocator = (!config.allocator.user.is_empty()).then(|| allocator_account.identity());
+        let allocator = allocator.transpose()?;
+        let video = (!config.video_server.is_empty()).then_some(VideoView { allocator });
         let router = api::router(api::Http {
             keys,
             conference: conference.as_ref().map(|role| role.service.clone()),
@@ -319,6 +324,7 @@ impl Server {
             webhooks,
             public_url: url.clone(),
             origins: config.http.origins.clone(),
+            video,
             shutdown: http_tasks.shutdown_token().clone(),
         });
         let mut router = router.merge(routes).merge(pages);

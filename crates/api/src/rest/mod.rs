@@ -151,7 +151,7 @@ fn paths() -> OpenApiRouter<Rest> {
 /// The routes.
 pub(crate) fn router(http: &Http) -> Router {
     let rest = Rest {
-        sessions: Sessions::new(http.accounts.clone()),
+        sessions: Sessions::new(http.accounts.clone(), http.video.clone()),
         http: http.clone(),
         streams: Arc::default(),
     };

@@ -109,6 +109,7 @@ impl Site {
             webhooks,
             public_url: url.to_owned(),
             origins: vec!["https://Intranet.example".to_owned()],
+            video: None,
             shutdown: shutdown.clone(),
         });
         let router = router.layer(map_request(from));

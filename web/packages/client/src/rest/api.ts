@@ -14,12 +14,7 @@ export type MessageRow = Schemas['Message'];
 export type ChatRow = Schemas['Chat'];
 export type CallRow = Schemas['CallRecord'];
 export type TelephoneRow = Schemas['Telephone'];
-export type SessionRow = Pick<Schemas['Session'], 'token' | 'expiresAt'> &
-  Partial<Schemas['Session']> & { readonly video?: VideoRow | null };
-/** Told where the server has a place for pictures; the account of the allocator, where there is one. */
-export interface VideoRow {
-  readonly allocator?: string | null;
-}
+export type SessionRow = Pick<Schemas['Session'], 'token' | 'expiresAt'> & Partial<Schemas['Session']>;
 
 /** Entries of a page. */
 const CONTACTS = 500;
