@@ -26,6 +26,8 @@ const EVENTS_MAX: usize = 1024;
 const PAUSE_MIN: Duration = Duration::from_millis(250);
 /// The longest pause between two attempts.
 const PAUSE_MAX: Duration = Duration::from_secs(10);
+/// A connection that lasted so long was a good one: the next attempt follows soon.
+const GOOD: Duration = Duration::from_secs(10);
 /// How often the bridge is asked whether it is there.
 const PING_EVERY: Duration = Duration::from_secs(1);
 /// How long it may say nothing, not even an answer to that.
@@ -178,13 +180,17 @@ impl Keeper {
         let mut pause = PAUSE_MIN;
         let mut told: Option<String> = None;
         loop {
+            let begun = clock::now();
             let end = self.shutdown.unless_cancelled(self.connect()).await;
             self.door.set(None);
             let Some(End::Lost { words, was_up }) = end else {
                 break;
             };
             if was_up {
-                (pause, told) = (PAUSE_MIN, None);
+                told = None;
+            }
+            if was_up && clock::now().saturating_duration_since(begun) >= GOOD {
+                pause = PAUSE_MIN;
             }
             if told.as_ref() != Some(&words) {
                 tracing::warn!(bridge = name, %words, "bridge is not there");
