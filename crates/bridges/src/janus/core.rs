@@ -322,8 +322,7 @@ impl Janus {
             About::Attach(leg) | About::Show(leg) => self.fail_new(leg, words),
             About::Change(leg) => self.fail_change(leg, words),
             About::Hide { leg, on } => self.hidden(leg, on, Some(words)),
-            About::Look(leg) => self.fail_look(leg, words),
-            About::Start(leg) => self.fail_start(leg, words),
+            About::Look(leg) | About::Start(leg) => self.lose_watch(leg, words),
         }
     }
 

@@ -124,8 +124,9 @@ impl Janus {
         let Does::Watch(watching) = &mut leg.does else {
             return;
         };
+        // Janus has taken the change and makes its offer whenever it likes: the two no longer agree on what is there.
         let Some(offer) = offer.filter(|_| !postponed) else {
-            return self.fail_look(number, words::NONSENSE.into());
+            return self.lose_watch(number, words::NONSENSE.into());
         };
         let streams = reply.plugindata.map(|plugin| plugin.data.streams);
         let streams = streams.unwrap_or_default();
@@ -150,7 +151,7 @@ impl Janus {
             return false;
         };
         watching.stage = WatchStage::Quiet;
-        watching.tries += 1;
+        watching.tries = watching.tries.saturating_add(1);
         watching.tries < TRIES_MAX
     }
 
@@ -239,12 +240,22 @@ impl Janus {
         self.fail(number, words);
     }
 
+    /// What became of a look or an answer is not known, and so neither whether Janus waits for something: the leg cannot go on.
+    pub(super) fn lose_watch(&mut self, number: u64, words: String) {
+        self.fail_look(number, words);
+        if let Some(key) = self.key(number) {
+            self.over(&key);
+        }
+    }
+
     fn watch_stage(&mut self, number: u64, stage: WatchStage) {
         let Some(leg) = self.key(number).and_then(|key| self.legs.get_mut(&key)) else {
             return;
         };
         if let Does::Watch(watching) = &mut leg.does {
             watching.stage = stage;
+            // Whatever is asked next is asked for the first time.
+            watching.tries = 0;
         }
     }
 }

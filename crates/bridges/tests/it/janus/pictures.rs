@@ -1,5 +1,7 @@
 //! Pictures: shown, watched, hidden.
 
+use std::time::Duration;
+
 use convoke_types::video::{Picture, VideoCommand, VideoEvent};
 use serde_json::{Value, json};
 
@@ -352,4 +354,68 @@ fn what_was_not_prepared_fails_in_words() {
     scene.command(answer("l2"));
     let words = failure(scene.event(), "l2");
     assert_eq!(words, "there is no offer that waits for an answer");
+}
+
+/// Somebody watches the picture of a, and their answer is taken.
+fn watching(scene: &mut Scene) -> u64 {
+    scene.prepare(&["a", "b", "w"]);
+    let first = scene.published("a", "l1", 11);
+    scene.command(watch("w", "l9"));
+    scene.attach(19);
+    let join = scene.request("join");
+    let data = json!({ "videoroom": "attached", "streams": [stream("0", Some(first))] });
+    scene.reply_room(&join, data, Some(jsep("offer", "offer 1")));
+    scene.event();
+    first
+}
+
+/// The leg is told as failed and over, its handle is given up, and it can be made anew.
+#[track_caller]
+fn over(scene: &mut Scene, expected: &str) {
+    assert_eq!(failure(scene.event(), "l9"), expected);
+    scene.events(&[connected("l9", false), closed("l9")]);
+    let detach = std::iter::from_fn(|| scene.requests().pop_front());
+    let detach: Vec<_> = detach.filter(|one| one["janus"] == "detach").collect();
+    assert_eq!(detach.len(), 1);
+    assert_eq!(detach[0]["handle_id"], 19);
+    scene.command(watch("w", "l9"));
+    scene.request("attach");
+}
+
+#[test]
+fn who_watches_and_is_not_answered_in_time_is_not_stuck() {
+    let late = "Janus does not answer within 8 s";
+    let mut scene = Scene::up();
+    watching(&mut scene);
+    scene.say(19, json!({ "janus": "webrtcup" }));
+    scene.events(&[connected("l9", true)]);
+    scene.command(answer("l9"));
+    scene.request("start");
+    scene.pass(Duration::from_secs(8));
+    over(&mut scene, late);
+
+    let mut scene = Scene::up();
+    watching(&mut scene);
+    started(&mut scene, "l9");
+    scene.say(19, json!({ "janus": "webrtcup" }));
+    scene.events(&[connected("l9", true)]);
+    scene.command(watch("w", "l9"));
+    scene.request("configure");
+    scene.pass(Duration::from_secs(8));
+    over(&mut scene, late);
+}
+
+#[test]
+fn who_watches_is_not_stuck_when_janus_makes_its_offer_later() {
+    let mut scene = Scene::up();
+    watching(&mut scene);
+    started(&mut scene, "l9");
+    scene.say(19, json!({ "janus": "webrtcup" }));
+    scene.events(&[connected("l9", true)]);
+    scene.published("b", "l2", 12);
+    scene.command(watch("w", "l9"));
+    let update = scene.request("update");
+    let data = json!({ "videoroom": "updating", "streams": [] });
+    scene.reply_room(&update, data, None);
+    over(&mut scene, "what Janus answers makes no sense");
 }
