@@ -142,6 +142,7 @@ impl Janus {
                 self.late(asked.about);
             }
         }
+        self.end_silent();
         if self.keep_alive.is_some_and(|at| at <= now) {
             self.keep_alive = Some(now + KEEP_ALIVE);
             self.ask(About::Alive, Verb::Keepalive, None, None, None);
@@ -152,7 +153,10 @@ impl Janus {
     /// When `handle_timeout` shall be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let requests = self.asked.values().map(|asked| asked.until);
-        requests.chain(self.keep_alive).min()
+        requests
+            .chain(self.keep_alive)
+            .chain(self.silent_until())
+            .min()
     }
 
     /// The next thing to do; asked until there is none.

@@ -1,6 +1,7 @@
 //! One leg: somebody shows a picture, or watches those of others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use convoke_types::ParticipantId;
 
@@ -32,6 +33,10 @@ pub(super) struct Showing {
     pub hide: bool,
     /// Answers that are still to come, one for each section.
     pub hiding: usize,
+    /// The sections of which nothing arrives at Janus.
+    pub silent: BTreeSet<String>,
+    /// Since when that is so of all, although the picture is shown.
+    pub silent_since: Option<Instant>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -74,6 +79,20 @@ pub(super) enum WatchStage {
     Offered,
     /// The answer is with Janus.
     Answering,
+}
+
+impl Showing {
+    /// Nothing of the picture arrives, although it should.
+    pub(super) fn is_silent(&self) -> bool {
+        !self.hidden
+            && !self.mids.is_empty()
+            && self.mids.iter().all(|mid| self.silent.contains(mid))
+    }
+
+    /// Counts its silence from the moment that it began.
+    pub(super) fn count_silence(&mut self, now: Instant) {
+        self.silent_since = self.is_silent().then(|| self.silent_since.unwrap_or(now));
+    }
 }
 
 impl Leg {

@@ -1,5 +1,8 @@
 //! Those who show a picture, and what happens to legs of both kinds.
 
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
 use convoke_types::video::VideoEvent;
 use convoke_types::{LegKey, ParticipantId};
 
@@ -7,6 +10,9 @@ use super::core::{About, Janus};
 use super::links::{Does, Leg, ShowStage, Showing};
 use super::wire::{Body, Jsep, Reply, code};
 use super::words;
+
+/// How long nothing may arrive of a picture that is shown. Of a screen on which nothing moves a browser sends a frame each second.
+const SILENCE_MAX: Duration = Duration::from_secs(10);
 
 impl Janus {
     pub(super) fn publish(&mut self, key: LegKey, participant: ParticipantId, offer: String) {
@@ -25,6 +31,8 @@ impl Janus {
                     hidden: false,
                     hide: false,
                     hiding: 0,
+                    silent: BTreeSet::new(),
+                    silent_since: None,
                 }),
             });
             return self.attach(number);
@@ -160,6 +168,9 @@ impl Janus {
             if !streams.is_empty() {
                 showing.mids = streams.into_iter().map(|stream| stream.mid).collect();
             }
+            // It may come over another network now, and has to begin there first.
+            showing.silent.clear();
+            showing.silent_since = None;
         }
         Some((key, answer))
     }
@@ -227,6 +238,7 @@ impl Janus {
             return;
         }
         showing.hidden = on;
+        showing.count_silence(self.now);
         let (after, handle) = (leg.visible(), leg.handle);
         let participant = leg.participant.clone();
         if let (false, Some(handle)) = (on, handle) {
@@ -264,6 +276,39 @@ impl Janus {
                 participant,
                 on: true,
             });
+        }
+    }
+
+    /// Janus tells whether anything arrives from somebody who shows a picture.
+    pub(super) fn heard_media(&mut self, key: &LegKey, said: &Reply) {
+        let now = self.now;
+        let (Some(mid), Some(receiving)) = (&said.mid, said.receiving) else {
+            return;
+        };
+        let Some(showing) = self.showing(key) else {
+            return;
+        };
+        if receiving {
+            showing.silent.remove(mid);
+        } else if showing.mids.contains(mid) {
+            showing.silent.insert(mid.clone());
+        }
+        showing.count_silence(now);
+    }
+
+    /// When the first of those that have fallen silent is taken for gone.
+    pub(super) fn silent_until(&self) -> Option<Instant> {
+        let since = self.legs.values().filter_map(silent_since);
+        Some(since.min()? + SILENCE_MAX)
+    }
+
+    /// Ends legs from which nothing has come for long: Janus does not notice when a browser is gone without a word.
+    pub(super) fn end_silent(&mut self) {
+        let now = self.now;
+        let gone = |leg: &Leg| silent_since(leg).is_some_and(|since| since + SILENCE_MAX <= now);
+        let legs = self.legs.iter().filter(|(_, leg)| gone(leg));
+        for key in legs.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
+            self.over(&key);
         }
     }
 
@@ -316,5 +361,12 @@ impl Janus {
             showing.stage = ShowStage::Live;
         }
         self.tell(VideoEvent::Failed { leg: key, words });
+    }
+}
+
+fn silent_since(leg: &Leg) -> Option<Instant> {
+    match &leg.does {
+        Does::Show(showing) => showing.silent_since,
+        Does::Watch(_) => None,
     }
 }

@@ -112,6 +112,7 @@ impl Janus {
         };
         match &*reply.janus {
             "webrtcup" => self.connected(&key),
+            "media" => self.heard_media(&key, reply),
             "hangup" | "detached" => self.over(&key),
             "event" => {
                 let Some(event) = reply.room_event() else {

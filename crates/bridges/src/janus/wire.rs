@@ -202,6 +202,10 @@ pub(super) struct Reply {
     pub error: Option<Refused>,
     pub plugindata: Option<PluginData>,
     pub jsep: Option<Described>,
+    /// Of `media`: the section.
+    pub mid: Option<String>,
+    /// Of `media`: whether anything arrives from the browser.
+    pub receiving: Option<bool>,
     /// Of `server_info`.
     pub version: Option<u32>,
     /// Of `server_info`.

@@ -419,3 +419,64 @@ fn who_watches_is_not_stuck_when_janus_makes_its_offer_later() {
     scene.reply_room(&update, data, None);
     over(&mut scene, "what Janus answers makes no sense");
 }
+
+/// Lets time pass, in which Janus says that it is there.
+fn pass(scene: &mut Scene, ms: u64) {
+    scene.pass(Duration::from_millis(ms));
+    while let Some(request) = scene.requests().pop_front() {
+        assert_eq!(request["janus"], "keepalive");
+        scene.reply(&request, json!({ "janus": "ack" }));
+    }
+}
+
+fn media(scene: &mut Scene, receiving: bool) {
+    let said = json!({ "janus": "media", "mid": "0", "type": "video", "receiving": receiving });
+    scene.say(11, said);
+}
+
+#[test]
+fn a_picture_of_which_nothing_arrives_any_more_is_over() {
+    let mut scene = Scene::up();
+    scene.prepare(&["a"]);
+    scene.published("a", "l1", 11);
+    media(&mut scene, false);
+    pass(&mut scene, 9_999);
+    media(&mut scene, true);
+    pass(&mut scene, 2_000);
+    media(&mut scene, false);
+    // Twice is not longer, and another section is none of it.
+    pass(&mut scene, 5_000);
+    media(&mut scene, false);
+    let other = json!({ "janus": "media", "mid": "7", "type": "video", "receiving": true });
+    scene.say(11, other);
+    pass(&mut scene, 4_999);
+    scene.events(&[]);
+    scene.pass(Duration::from_millis(1));
+    let gone = [
+        connected("l1", false),
+        visible("l1", "a", false),
+        closed("l1"),
+    ];
+    scene.events(&gone);
+}
+
+#[test]
+fn a_hidden_picture_may_be_silent_until_it_is_shown_again() {
+    let mut scene = Scene::up();
+    scene.prepare(&["a"]);
+    scene.published("a", "l1", 11);
+    scene.command(hide(true));
+    let moderate = scene.request("moderate");
+    scene.reply_room(&moderate, json!({ "videoroom": "success" }), None);
+    media(&mut scene, false);
+    scene.events(&[visible("l1", "a", false)]);
+    scene.pass(Duration::from_secs(5));
+    scene.command(hide(false));
+    let moderate = scene.request("moderate");
+    scene.reply_room(&moderate, json!({ "videoroom": "success" }), None);
+    scene.events(&[visible("l1", "a", true)]);
+    scene.pass(Duration::from_millis(9_999));
+    assert!(scene.core.has(&leg("l1")));
+    scene.pass(Duration::from_millis(1));
+    assert!(!scene.core.has(&leg("l1")));
+}
