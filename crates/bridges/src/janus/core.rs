@@ -32,8 +32,8 @@ pub struct Janus {
     /// Legs by their numbers, and the numbers by Janus' handles.
     pub(super) numbers: BTreeMap<u64, LegKey>,
     pub(super) handles: BTreeMap<u64, u64>,
-    /// Rooms that may still be at Janus although nobody needs them: number and secret.
-    pub(super) left: Vec<(u64, String)>,
+    /// Rooms that may still be at Janus although nobody needs them, with their secrets.
+    pub(super) left: BTreeMap<u64, String>,
     pub(super) outputs: VecDeque<Output>,
     announced: Option<Announcement>,
     pub(super) now: Instant,
@@ -66,6 +66,8 @@ pub(super) enum About {
     Create(ConferenceId),
     Edit(ConferenceId),
     Destroy(ConferenceId),
+    /// A room that a former connection left.
+    Sweep(u64),
     Attach(u64),
     Show(u64),
     Change(u64),
@@ -95,7 +97,7 @@ impl Janus {
             legs: BTreeMap::new(),
             numbers: BTreeMap::new(),
             handles: BTreeMap::new(),
-            left: Vec::new(),
+            left: BTreeMap::new(),
             outputs: VecDeque::new(),
             announced: None,
             now,
@@ -294,6 +296,9 @@ impl Janus {
             About::Edit(conference) => self.edited(&conference, &reply),
             // Gone, or never there: it is what was wanted.
             About::Destroy(conference) => self.destroyed(conference),
+            About::Sweep(room) => {
+                self.left.remove(&room);
+            }
             About::Attach(leg) => self.attached(leg, &reply),
             About::Show(leg) => self.shown(leg, reply),
             About::Change(leg) => self.changed(leg, reply),
@@ -314,7 +319,8 @@ impl Janus {
             About::Info | About::Session | About::Control | About::Alive => {
                 self.give_up(Refusal::Unreachable, &words);
             }
-            About::Nothing => {}
+            // What a former connection left is looked after by the next one.
+            About::Nothing | About::Sweep(_) => {}
             About::Create(conference) => self.refuse_new(&conference, Refusal::Unreachable, &words),
             About::Edit(conference) => {
                 self.edit_failed(&conference, Refusal::Unreachable, &words);

@@ -97,9 +97,11 @@ impl Janus {
             "error" if reply.transaction.is_none() => {
                 return self.give_up(Refusal::Nonsense, words::NONSENSE);
             }
-            // A handle for a leg that was given up while it was awaited.
+            // A handle for a leg that was given up while it was awaited. One that is in use was told twice.
             "success" => {
-                if let (true, Some(made)) = (ours, &reply.data) {
+                if let (true, Some(made)) = (ours, &reply.data)
+                    && !self.is_in_use(made.id)
+                {
                     self.detach(made.id);
                 }
                 return;
@@ -128,6 +130,12 @@ impl Janus {
         }
     }
 
+    /// Whether a handle is a leg's, or the one that makes rooms.
+    fn is_in_use(&self, handle: u64) -> bool {
+        let control = matches!(self.link, Link::Up { control, .. } if control == handle);
+        control || self.handles.contains_key(&handle)
+    }
+
     /// Nothing more is expected of this connection.
     pub(super) fn give_up(&mut self, refusal: Refusal, words: &str) {
         self.outputs.push_back(Output::Drop {
@@ -149,22 +157,22 @@ impl Janus {
         self.lose_rooms(refusal, words);
     }
 
-    /// Destroys what a former connection left, where Janus still has it.
+    /// Destroys what a former connection left, where Janus still has it. Each is remembered until Janus has said what became of it.
     pub(super) fn sweep(&mut self) {
-        for (room, secret) in std::mem::take(&mut self.left) {
+        for (room, secret) in self.left.clone() {
             let body = Body::Destroy {
                 room,
                 secret,
                 permanent: false,
             };
-            self.ask_control(About::Nothing, &body);
+            self.ask_control(About::Sweep(room), &body);
         }
     }
 
     /// Remembers a room that may still be at Janus.
     pub(super) fn leave(&mut self, room: u64, secret: String) {
         if self.left.len() < LEFT_MAX {
-            self.left.push((room, secret));
+            self.left.insert(room, secret);
         }
     }
 

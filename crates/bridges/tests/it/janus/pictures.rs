@@ -480,3 +480,18 @@ fn a_hidden_picture_may_be_silent_until_it_is_shown_again() {
     scene.pass(Duration::from_millis(1));
     assert!(!scene.core.has(&leg("l1")));
 }
+
+#[test]
+fn a_handle_that_janus_tells_twice_is_kept() {
+    let mut scene = Scene::up();
+    scene.prepare(&["a"]);
+    scene.command(publish("a", "l1"));
+    let attach = scene.request("attach");
+    let made = json!({ "janus": "success", "data": { "id": 11 } });
+    scene.reply(&attach, made.clone());
+    let join = scene.request("joinandconfigure");
+    scene.reply(&attach, made);
+    scene.no_request();
+    scene.joined(&join);
+    scene.events(&[answered("l1")]);
+}

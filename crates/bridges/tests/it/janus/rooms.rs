@@ -144,11 +144,18 @@ fn a_lost_connection_loses_the_conferences_and_their_rooms_are_swept_away() {
     assert_eq!(words, "the connection is closed");
 
     scene.connect();
+    // Lost again before Janus has answered: it is not forgotten.
+    scene.request("destroy");
+    scene.input(Input::Lost { words: "x".into() });
+    scene.connect();
     let destroy = scene.request("destroy");
     assert_eq!(destroy["body"]["room"], create["body"]["room"]);
     assert_eq!(destroy["body"]["secret"], create["body"]["secret"]);
     scene.refuse(&destroy, 426, "No such room (4711)");
     scene.events(&[]);
+    scene.input(Input::Lost { words: "x".into() });
+    scene.connect();
+    scene.no_request();
     scene.prepare(&["a"]);
 }
 
