@@ -282,7 +282,7 @@ mod tests {
             ),
             &[
                 "error: janus.url: expected ws://… or wss://…",
-                "error: janus.capacity: 0 allows nothing",
+                "error: janus.capacity: 0 is not within",
                 "error: janus.picture_kbit: 1 is not within",
                 "error: janus.secret:",
             ],

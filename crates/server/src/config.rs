@@ -303,7 +303,7 @@ settings! {
         pub admin_key: Option<Secret> = None, like "\"file:janus-rooms.secret\"";
         /// Root certificates (PEM) that its certificate must lead to, for wss; without it the machine's own.
         pub tls_roots: Vec<PathBuf> = vec![], like "[\"/etc/convoke/janus-roots.pem\"]";
-        /// Connections that Janus may carry at once; somebody who shows a picture and watches others has two. What a machine bears is not measured here.
+        /// Connections that Janus may carry at once; each who shows and watches is promised three (camera, screen, all others). What a machine bears is not measured here.
         pub capacity: u32 = 200;
         /// Most kilobits a second of one picture.
         pub picture_kbit: u32 = 1_000;

@@ -18,13 +18,12 @@ use subtle::ConstantTimeEq;
 use tokio::sync::mpsc;
 
 use super::hub::Input;
+use crate::janus::Asker;
 
 /// Where the bridge protocol is spoken.
 pub const PATH: &str = "/bridge";
 /// Most who command at once.
 const CLIENTS_MAX: usize = 16;
-/// Texts that wait for one who commands. More means that they do not read, and they are cut off: what they missed they could not make up.
-const TEXTS_MAX: usize = 1024;
 /// How long one text may take to be written.
 const WRITE_MAX: Duration = Duration::from_secs(10);
 /// How long they may say nothing; a link asks every second whether we are there.
@@ -32,7 +31,8 @@ const SILENCE_MAX: Duration = Duration::from_secs(30);
 
 /// What happens to one who commands.
 pub(super) enum ClientEvent {
-    /// There is one more; texts for them go here. Dropping the queue cuts them off.
+    /// There is one more; texts for them go here. Dropping the queue cuts them off, as where they do not read: what they missed they could
+    /// not make up.
     Here(mpsc::Sender<Utf8Bytes>),
     /// They ask for something.
     Asks(ToBridge),
@@ -44,21 +44,43 @@ pub(super) enum ClientEvent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ClientId(u64);
 
+impl ClientId {
+    /// Ourselves.
+    pub(super) const NOBODY: Self = Self(0);
+
+    /// As the protocol knows them.
+    pub(super) fn asker(self) -> Asker {
+        Asker(self.0)
+    }
+
+    /// Whom the protocol means.
+    pub(super) fn of(asker: Asker) -> Self {
+        Self(asker.0)
+    }
+}
+
 struct Door {
     secret: [u8; 32],
     inputs: mpsc::Sender<Input>,
     tasks: Tasks,
     count: AtomicUsize,
     next: AtomicU64,
+    texts_max: usize,
 }
 
-pub(super) fn router(secret: &str, inputs: mpsc::Sender<Input>, tasks: &Tasks) -> Router {
+pub(super) fn router(
+    secret: &str,
+    inputs: mpsc::Sender<Input>,
+    texts_max: usize,
+    tasks: &Tasks,
+) -> Router {
     let door = Arc::new(Door {
         secret: digest(secret.as_bytes()),
         inputs,
         tasks: tasks.clone(),
         count: AtomicUsize::new(0),
-        next: AtomicU64::new(0),
+        next: AtomicU64::new(ClientId::NOBODY.0 + 1),
+        texts_max,
     });
     Router::new().route(PATH, any(open)).with_state(door)
 }
@@ -134,7 +156,7 @@ impl Drop for Place {
 }
 
 async fn serve(place: Place, mut socket: WebSocket) {
-    let (queue, texts) = mpsc::channel(TEXTS_MAX);
+    let (queue, texts) = mpsc::channel(place.door.texts_max);
     if !place.tell(ClientEvent::Here(queue)).await {
         return;
     }

@@ -1,17 +1,18 @@
 //! The hub: feeds the protocol with what comes from both sides and carries out what it wants. It never waits for anybody: who does not
 //! take what is said to them is cut off.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use axum::extract::ws::Utf8Bytes;
-use convoke_types::LegKey;
 use convoke_types::bridge_protocol::{FromBridge, ToBridge};
 use convoke_types::media::{MediaCommand, MediaEvent};
 use convoke_types::video::{VideoCommand, VideoEvent};
+use convoke_types::{ConferenceId, LegKey};
 use runtime::clock;
 use runtime::tasks::Shutdown;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 
 use super::clients::{ClientEvent, ClientId, text_of};
 use super::wire::WireEvent;
@@ -19,7 +20,7 @@ use crate::janus::{self, Janus, Output};
 
 /// How long Janus may take to end conferences when we go down.
 const DRAIN: Duration = Duration::from_secs(2);
-/// How long conferences outlast the last one who commands.
+/// How long a conference outlasts the last of those who prepared it.
 const DESERTED: Duration = Duration::from_secs(60);
 
 /// What comes to the hub.
@@ -35,7 +36,15 @@ pub(super) struct Hub {
     clients: BTreeMap<ClientId, mpsc::Sender<Utf8Bytes>>,
     /// Who made which leg: theirs end with them.
     legs: BTreeMap<LegKey, ClientId>,
-    /// Since when nobody commands.
+    /// Who has prepared which conference.
+    prepared: BTreeMap<ConferenceId, Prepared>,
+}
+
+/// A conference's owners.
+#[derive(Default)]
+struct Prepared {
+    by: BTreeSet<ClientId>,
+    /// Since when all of them are gone.
     deserted: Option<Instant>,
 }
 
@@ -46,7 +55,7 @@ impl Hub {
             wire: None,
             clients: BTreeMap::new(),
             legs: BTreeMap::new(),
-            deserted: None,
+            prepared: BTreeMap::new(),
         }
     }
 
@@ -58,7 +67,7 @@ impl Hub {
             if until.is_some() && self.core.conferences().is_empty() {
                 break;
             }
-            let deserted = self.deserted.map(|since| since + DESERTED);
+            let deserted = self.deserted_until();
             let due = [self.core.poll_timeout(), deserted, until];
             let due = due.into_iter().flatten().min();
             tokio::select! {
@@ -78,10 +87,7 @@ impl Hub {
                         tracing::warn!("Janus did not end its conferences in time");
                         break;
                     }
-                    if self.deserted.is_some_and(|since| since + DESERTED <= now) {
-                        self.deserted = None;
-                        self.end_all();
-                    }
+                    self.end_deserted(now);
                     self.core.handle_timeout(now);
                 }
             }
@@ -111,7 +117,6 @@ impl Hub {
     fn client(&mut self, id: ClientId, event: ClientEvent) {
         match event {
             ClientEvent::Here(queue) => {
-                self.deserted = None;
                 let said = FromBridge::Announce(self.core.announcement());
                 // The queue is new, so there is room.
                 let _ = queue.try_send(text_of(&said));
@@ -124,14 +129,37 @@ impl Hub {
     }
 
     fn obey(&mut self, id: ClientId, command: VideoCommand) {
-        if let VideoCommand::Publish { leg, .. } | VideoCommand::Watch { leg, .. } = &command {
-            self.legs.entry(leg.clone()).or_insert(id);
+        match &command {
+            VideoCommand::Publish { leg, .. }
+            | VideoCommand::Watch { leg, .. }
+            | VideoCommand::Answer { leg, .. }
+            | VideoCommand::Hide { leg, .. }
+            | VideoCommand::Close { leg } => {
+                let makes = matches!(
+                    command,
+                    VideoCommand::Publish { .. } | VideoCommand::Watch { .. }
+                );
+                match self.legs.get(leg) {
+                    None if makes => {
+                        self.legs.insert(leg.clone(), id);
+                    }
+                    Some(owner) if *owner != id => {
+                        let words = "somebody else who commands has this leg".to_owned();
+                        let leg = leg.clone();
+                        let said = FromBridge::Video(VideoEvent::Failed { leg, words });
+                        return self.tell(id, text_of(&said));
+                    }
+                    _ => {}
+                }
+            }
+            VideoCommand::Prepare { .. } | VideoCommand::End { .. } => {}
         }
-        self.command(command);
+        self.command(id, command);
     }
 
-    fn command(&mut self, command: VideoCommand) {
-        let input = janus::Input::Command(command);
+    fn command(&mut self, by: ClientId, command: VideoCommand) {
+        let by = by.asker();
+        let input = janus::Input::Command { by, command };
         self.core.handle_input(input, clock::now());
     }
 
@@ -153,16 +181,45 @@ impl Hub {
         let theirs = self.legs.iter().filter(|(_, owner)| **owner == id);
         for leg in theirs.map(|(leg, _)| leg.clone()).collect::<Vec<_>>() {
             self.legs.remove(&leg);
-            self.command(VideoCommand::Close { leg });
+            self.command(id, VideoCommand::Close { leg });
         }
-        if self.clients.is_empty() {
-            self.deserted = Some(clock::now());
+        let now = clock::now();
+        for prepared in self.prepared.values_mut() {
+            if prepared.by.remove(&id) && prepared.by.is_empty() {
+                prepared.deserted = Some(now);
+            }
+        }
+    }
+
+    /// A conference is prepared for somebody, if they are still there.
+    fn hold(&mut self, id: ClientId, conference: ConferenceId) {
+        let prepared = self.prepared.entry(conference).or_default();
+        if self.clients.contains_key(&id) {
+            prepared.by.insert(id);
+            prepared.deserted = None;
+        } else if prepared.by.is_empty() {
+            prepared.deserted = Some(clock::now());
+        }
+    }
+
+    /// When the first conference has outlasted all who prepared it for long enough.
+    fn deserted_until(&self) -> Option<Instant> {
+        let since = self.prepared.values().filter_map(|one| one.deserted);
+        Some(since.min()? + DESERTED)
+    }
+
+    fn end_deserted(&mut self, now: Instant) {
+        let over = |one: &Prepared| one.deserted.is_some_and(|since| since + DESERTED <= now);
+        let ended = self.prepared.iter().filter(|(_, one)| over(one));
+        for conference in ended.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
+            self.prepared.remove(&conference);
+            self.command(ClientId::NOBODY, VideoCommand::End { conference });
         }
     }
 
     fn end_all(&mut self) {
         for conference in self.core.conferences() {
-            self.command(VideoCommand::End { conference });
+            self.command(ClientId::NOBODY, VideoCommand::End { conference });
         }
     }
 
@@ -170,20 +227,26 @@ impl Hub {
         while let Some(output) = self.core.poll_output() {
             match output {
                 Output::Send(text) => {
-                    let full = self
-                        .wire
-                        .as_ref()
-                        .is_some_and(|wire| wire.try_send(text).is_err());
-                    if full {
-                        self.wire = None;
-                        let words = "Janus does not keep up with what it is told".to_owned();
-                        let lost = janus::Input::Lost { words };
-                        self.core.handle_input(lost, clock::now());
+                    let sent = self.wire.as_ref().map(|wire| wire.try_send(text));
+                    match sent {
+                        Some(Err(TrySendError::Full(_))) => {
+                            self.wire = None;
+                            let words = "Janus does not keep up with what it is told".to_owned();
+                            let lost = janus::Input::Lost { words };
+                            self.core.handle_input(lost, clock::now());
+                        }
+                        // The connection is over, and why is just being told.
+                        Some(Err(TrySendError::Closed(_))) => self.wire = None,
+                        Some(Ok(())) | None => {}
                     }
                 }
-                Output::Event(event) => {
-                    self.note(&event);
-                    self.tell_all(&FromBridge::Video(event));
+                Output::Event(event) => self.pass_on(event),
+                Output::Answer(asker, event) => {
+                    let id = ClientId::of(asker);
+                    if let VideoEvent::Prepared { conference } = &event {
+                        self.hold(id, conference.clone());
+                    }
+                    self.tell(id, text_of(&FromBridge::Video(event)));
                 }
                 Output::Announce(announcement) => {
                     self.tell_all(&FromBridge::Announce(announcement));
@@ -196,7 +259,27 @@ impl Hub {
         }
     }
 
-    /// Keeps the book of legs.
+    /// What concerns a leg is for who made it; all hear what can be seen and what is over.
+    fn pass_on(&mut self, event: VideoEvent) {
+        let owner = match &event {
+            VideoEvent::Answered { leg, .. }
+            | VideoEvent::Offered { leg, .. }
+            | VideoEvent::Failed { leg, .. }
+            | VideoEvent::Connected { leg, .. }
+            | VideoEvent::Closed { leg } => Some(self.legs.get(leg).copied()),
+            VideoEvent::Visible { .. } | VideoEvent::Ended { .. } => None,
+            VideoEvent::Prepared { .. } | VideoEvent::Refused { .. } => Some(None),
+        };
+        self.note(&event);
+        match owner {
+            None => self.tell_all(&FromBridge::Video(event)),
+            Some(Some(owner)) => self.tell(owner, text_of(&FromBridge::Video(event))),
+            // They are gone.
+            Some(None) => {}
+        }
+    }
+
+    /// Keeps the books.
     fn note(&mut self, event: &VideoEvent) {
         match event {
             VideoEvent::Closed { leg } => {
@@ -207,6 +290,7 @@ impl Hub {
             }
             VideoEvent::Ended { conference, .. } => {
                 self.legs.retain(|leg, _| leg.conference != *conference);
+                self.prepared.remove(conference);
             }
             _ => {}
         }
@@ -227,6 +311,9 @@ impl Hub {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
 
 async fn sleep_until(at: Option<Instant>) {
     match at {

@@ -13,8 +13,6 @@ use tokio::sync::mpsc;
 use super::hub::Input;
 use crate::janus::SUBPROTOCOL;
 
-/// Texts that wait to be written to Janus. More means that it does not read, and the connection is given up.
-const TEXTS_MAX: usize = 1024;
 /// The pause before the second attempt; it doubles with each.
 const PAUSE_MIN: Duration = Duration::from_millis(250);
 /// The longest pause between two attempts.
@@ -43,6 +41,8 @@ pub(super) struct Wire {
     pub url: String,
     pub tls: Option<Arc<ClientConfig>>,
     pub inputs: mpsc::Sender<Input>,
+    /// Texts that wait to be written to Janus. More means that it does not read, and the connection is given up.
+    pub texts_max: usize,
     pub shutdown: Shutdown,
 }
 
@@ -84,7 +84,7 @@ impl Wire {
 
     /// Carries texts both ways; gives why the connection was lost, or `None` where the hub gave it up.
     async fn carry(&self, mut socket: WebSocket) -> Option<String> {
-        let (queue, mut texts) = mpsc::channel(TEXTS_MAX);
+        let (queue, mut texts) = mpsc::channel(self.texts_max);
         if !self.tell(WireEvent::Open(queue)).await {
             return None;
         }

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::links::Leg;
 use super::rooms::Room;
 use super::wire::{Body, Jsep, Reply, Request, VIDEOROOM, Verb, code};
-use super::{Input, Output, Settings, words};
+use super::{Asker, Input, Output, Settings, words};
 
 /// How long Janus may take for an answer.
 pub(super) const ANSWER_MAX: Duration = Duration::from_secs(8);
@@ -64,7 +64,11 @@ pub(super) enum About {
     /// Nobody waits for what comes of it.
     Nothing,
     Create(ConferenceId),
-    Edit(ConferenceId),
+    /// Another room may have the name when the answer comes.
+    Edit {
+        conference: ConferenceId,
+        room: u64,
+    },
     Destroy(ConferenceId),
     /// A room that a former connection left.
     Sweep(u64),
@@ -124,7 +128,7 @@ impl Janus {
             Input::Open => self.greet(),
             Input::Lost { words } => self.lose(Refusal::Unreachable, &words),
             Input::Text(text) => self.hear(&text),
-            Input::Command(command) => self.obey(command),
+            Input::Command { by, command } => self.obey(by, command),
         }
         self.announce();
     }
@@ -176,13 +180,13 @@ impl Janus {
         self.legs.contains_key(leg)
     }
 
-    fn obey(&mut self, command: VideoCommand) {
+    fn obey(&mut self, by: Asker, command: VideoCommand) {
         match command {
             VideoCommand::Prepare {
                 conference,
                 title,
                 guests,
-            } => self.prepare(conference, title, guests),
+            } => self.prepare(by, conference, title, guests),
             VideoCommand::Publish {
                 leg,
                 participant,
@@ -293,7 +297,7 @@ impl Janus {
             About::Control => self.control_made(&reply),
             About::Alive | About::Nothing => {}
             About::Create(conference) => self.created(&conference, &reply),
-            About::Edit(conference) => self.edited(&conference, &reply),
+            About::Edit { conference, room } => self.edited(&conference, room, &reply),
             // Gone, or never there: it is what was wanted.
             About::Destroy(conference) => self.destroyed(conference),
             About::Sweep(room) => {
@@ -322,8 +326,8 @@ impl Janus {
             // What a former connection left is looked after by the next one.
             About::Nothing | About::Sweep(_) => {}
             About::Create(conference) => self.refuse_new(&conference, Refusal::Unreachable, &words),
-            About::Edit(conference) => {
-                self.edit_failed(&conference, Refusal::Unreachable, &words);
+            About::Edit { conference, room } => {
+                self.edit_failed(&conference, room, Refusal::Unreachable, &words);
             }
             About::Destroy(conference) => {
                 self.keep_for_sweep(&conference);
@@ -340,6 +344,10 @@ impl Janus {
 
     pub(super) fn tell(&mut self, event: VideoEvent) {
         self.outputs.push_back(Output::Event(event));
+    }
+
+    pub(super) fn tell_asker(&mut self, asker: Asker, event: VideoEvent) {
+        self.outputs.push_back(Output::Answer(asker, event));
     }
 
     /// Enters a leg, and gives its number.

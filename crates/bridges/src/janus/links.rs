@@ -96,6 +96,11 @@ impl Showing {
 }
 
 impl Leg {
+    /// Whether it shows a picture; otherwise it watches.
+    pub(super) fn shows(&self) -> bool {
+        matches!(self.does, Does::Show(_))
+    }
+
     /// Whether Janus has taken its offer, or made one: only then can its transport stand.
     pub(super) fn answered(&self) -> bool {
         match &self.does {

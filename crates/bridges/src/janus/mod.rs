@@ -11,6 +11,7 @@
 
 mod core;
 mod links;
+mod promises;
 mod publishing;
 mod rooms;
 mod session;
@@ -21,7 +22,7 @@ mod words;
 use std::fmt;
 
 use convoke_types::bridge_protocol::Announcement;
-use convoke_types::video::VideoCommand;
+use convoke_types::video::{VideoCommand, VideoEvent};
 
 pub use core::Janus;
 
@@ -41,6 +42,14 @@ pub struct Settings {
     pub bitrate: u32,
     /// Randomness for the secrets of rooms.
     pub seed: [u8; 32],
+}
+
+impl Settings {
+    /// More texts for Janus, or for one who commands, than one moment can bring about, as when every conference ends: one for each room, and
+    /// for each leg that it is lost, no longer seen and over.
+    pub(crate) fn burst(&self) -> usize {
+        rooms::ROOMS_MAX + 4 * self.capacity as usize
+    }
 }
 
 impl fmt::Debug for Settings {
@@ -64,17 +73,28 @@ pub enum Input {
     },
     /// Janus says something.
     Text(String),
-    /// The owner of conferences asks for something.
-    Command(VideoCommand),
+    /// One of those who command asks for something.
+    Command {
+        /// Who.
+        by: Asker,
+        /// For what.
+        command: VideoCommand,
+    },
 }
+
+/// One of those who command. The protocol tells them apart and knows nothing else of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Asker(pub u64);
 
 /// What the protocol wants done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
     /// Tell Janus.
     Send(String),
-    /// Tell who commands.
-    Event(convoke_types::video::VideoEvent),
+    /// Tell those who command.
+    Event(VideoEvent),
+    /// Tell the one who asked for a conference to be prepared, and nobody else: others may have asked for the same.
+    Answer(Asker, VideoEvent),
     /// Tell who commands what this bridge is now.
     Announce(Announcement),
     /// Give this connection up and try again later.

@@ -66,7 +66,7 @@ impl Janus {
     ) -> Result<(), String> {
         self.admitted(&key.conference, participant, true)?;
         match self.legs.get(key) {
-            None => self.place(&key.conference, participant)?,
+            None => self.place(&key.conference, participant, true)?,
             Some(leg) if leg.participant != *participant => {
                 return Err("this leg is somebody else's".into());
             }

@@ -5,17 +5,17 @@ use std::collections::BTreeMap;
 use convoke_types::video::{Refusal, VideoEvent, VideoGuest};
 use convoke_types::{ConferenceId, LegKey, ParticipantId};
 
+use super::Asker;
 use super::core::{About, Janus};
-use super::links::{Does, Leg};
+use super::links::Leg;
+use super::promises::{legs_of, publishers_of};
 use super::wire::{Body, Reply, code};
 use super::words;
 
-/// Pictures of one person at once: the camera, and the screen.
-const PICTURES_EACH: usize = 2;
-/// Legs of one person at once: each device that shows and watches has one of each.
-const LEGS_EACH_MAX: usize = 8;
 /// Most conferences at once.
-const ROOMS_MAX: usize = 4096;
+pub(super) const ROOMS_MAX: usize = 4096;
+/// Most answers about one conference that are waited for.
+const WAITING_MAX: usize = 64;
 /// How often another number is tried where one is taken.
 const NUMBERS_MAX: u8 = 3;
 /// Codecs of pictures that a room takes, best first (RFC 7742 §5: browsers must know both).
@@ -27,16 +27,29 @@ pub(super) struct Room {
     pub secret: String,
     pub pin: String,
     pub stage: RoomStage,
-    pub guests: BTreeMap<ParticipantId, VideoGuest>,
+    pub guests: Guests,
     title: String,
-    /// How many may show themselves, as Janus knows it.
+    /// How many may show themselves, as Janus has agreed.
     publishers: usize,
-    /// Janus is being told of another number.
-    editing: bool,
-    /// How often `Prepare` waits for its answer.
-    waiting: usize,
+    /// Who waits for it to be made.
+    waiting: Vec<Asker>,
+    /// The list that shall take the place of the guests, once Janus has made room for it.
+    wish: Option<Wish>,
+    /// The number that Janus is being told.
+    editing: Option<usize>,
     /// How many numbers were tried.
     tries: u8,
+}
+
+/// Who may take part, by their names on the roster.
+pub(super) type Guests = BTreeMap<ParticipantId, VideoGuest>;
+
+/// A further list of guests.
+struct Wish {
+    guests: Guests,
+    title: String,
+    /// Who waits for it, and for those that it took the place of.
+    waiting: Vec<Asker>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,31 +61,21 @@ pub(super) enum RoomStage {
 
 impl Room {
     /// How many legs it may come to have.
-    fn legs(&self) -> usize {
-        legs_of(self.guests.values())
+    pub(super) fn legs(&self) -> usize {
+        let wished = self.wish.as_ref().map_or(0, |wish| legs_of(&wish.guests));
+        legs_of(&self.guests).max(wished)
     }
-}
 
-fn legs_of<'a>(guests: impl Iterator<Item = &'a VideoGuest>) -> usize {
-    guests
-        .map(|guest| usize::from(guest.shows) + usize::from(guest.sees))
-        .sum()
-}
-
-fn publishers_of(guests: &BTreeMap<ParticipantId, VideoGuest>) -> usize {
-    let shown = guests.values().filter(|guest| guest.shows).count();
-    (shown * PICTURES_EACH).max(1)
+    fn waiting(&self) -> usize {
+        let wish = self.wish.as_ref();
+        self.waiting.len() + wish.map_or(0, |wish| wish.waiting.len())
+    }
 }
 
 impl Janus {
-    /// Legs that have been promised to conferences.
-    pub(super) fn promised(&self) -> u32 {
-        let legs: usize = self.rooms.values().map(Room::legs).sum();
-        u32::try_from(legs).unwrap_or(u32::MAX)
-    }
-
     pub(super) fn prepare(
         &mut self,
+        by: Asker,
         conference: ConferenceId,
         title: String,
         guests: Vec<VideoGuest>,
@@ -83,31 +86,39 @@ impl Janus {
             words,
         };
         if let Some((refusal, words)) = self.away() {
-            return self.tell(refuse(refusal, words));
+            return self.tell_asker(by, refuse(refusal, words));
         }
         let known = self.rooms.get(&conference);
         if known.is_some_and(|room| room.stage == RoomStage::Ending) {
             let words = "the conference is just being ended".to_owned();
-            return self.tell(refuse(Refusal::Unreachable, words));
+            return self.tell_asker(by, refuse(Refusal::Unreachable, words));
         }
+        if known.is_some_and(|room| room.waiting() >= WAITING_MAX) {
+            let words = "too many wait already for an answer about it".to_owned();
+            return self.tell_asker(by, refuse(Refusal::Unreachable, words));
+        }
+        let guests: Guests = guests
+            .into_iter()
+            .map(|guest| (guest.participant.clone(), guest))
+            .collect();
         let others = self.promised() as usize - known.map_or(0, Room::legs);
         let capacity = self.settings.capacity as usize;
-        if others + legs_of(guests.iter()) > capacity
+        if others + legs_of(&guests) > capacity
             || (known.is_none() && self.rooms.len() >= ROOMS_MAX)
         {
             let words =
                 format!("Janus is full: it carries {capacity} legs, and {others} are promised");
-            return self.tell(refuse(Refusal::Full, words));
+            return self.tell_asker(by, refuse(Refusal::Full, words));
         }
-        let guests = guests
-            .into_iter()
-            .map(|guest| (guest.participant.clone(), guest))
-            .collect();
         if let Some(room) = self.rooms.get_mut(&conference) {
-            room.guests = guests;
-            room.title = title;
-            room.waiting += 1;
-            self.drop_others(&conference);
+            let before = room.wish.take();
+            let mut waiting = before.map(|wish| wish.waiting).unwrap_or_default();
+            waiting.push(by);
+            room.wish = Some(Wish {
+                guests,
+                title,
+                waiting,
+            });
             return self.settle(&conference);
         }
         let (number, secret, pin) = self.draw();
@@ -119,8 +130,9 @@ impl Janus {
             publishers: publishers_of(&guests),
             guests,
             title,
-            editing: false,
-            waiting: 1,
+            waiting: vec![by],
+            wish: None,
+            editing: None,
             tries: 1,
         };
         self.rooms.insert(conference.clone(), room);
@@ -161,31 +173,50 @@ impl Janus {
         }
     }
 
-    /// Brings a room at Janus to what it shall be, and answers.
+    /// Brings a room to what is wished, as soon as Janus agrees, and answers. Till then everything is as it was.
     fn settle(&mut self, conference: &ConferenceId) {
         let Some(room) = self.rooms.get_mut(conference) else {
             return;
         };
-        if room.stage != RoomStage::Ready || room.editing {
+        if room.stage != RoomStage::Ready || room.editing.is_some() {
             return;
         }
-        let wanted = publishers_of(&room.guests);
+        let waiting = std::mem::take(&mut room.waiting);
+        let Some(wish) = &room.wish else {
+            return self.tell_prepared(conference, waiting);
+        };
+        let wanted = publishers_of(&wish.guests);
         // Fewer need no word to Janus: nobody comes in but through us.
         if wanted > room.publishers {
-            room.publishers = wanted;
-            room.editing = true;
+            room.editing = Some(wanted);
             let body = Body::Edit {
                 room: room.number,
                 secret: room.secret.clone(),
                 new_publishers: wanted,
                 permanent: false,
             };
-            return self.ask_control(About::Edit(conference.clone()), &body);
-        }
-        for _ in 0..std::mem::take(&mut room.waiting) {
-            self.tell(VideoEvent::Prepared {
+            let about = About::Edit {
                 conference: conference.clone(),
-            });
+                room: room.number,
+            };
+            self.ask_control(about, &body);
+            return self.tell_prepared(conference, waiting);
+        }
+        if let Some(wish) = room.wish.take() {
+            (room.guests, room.title) = (wish.guests, wish.title);
+            self.drop_others(conference);
+            self.tell_prepared(conference, waiting.into_iter().chain(wish.waiting));
+        }
+    }
+
+    fn tell_prepared(
+        &mut self,
+        conference: &ConferenceId,
+        waiting: impl IntoIterator<Item = Asker>,
+    ) {
+        for asker in waiting {
+            let conference = conference.clone();
+            self.tell_asker(asker, VideoEvent::Prepared { conference });
         }
     }
 
@@ -221,18 +252,20 @@ impl Janus {
         }
     }
 
-    pub(super) fn edited(&mut self, conference: &ConferenceId, reply: &Reply) {
+    /// What became of the number of a room: of this one, since another may have the conference's name by now.
+    pub(super) fn edited(&mut self, conference: &ConferenceId, number: u64, reply: &Reply) {
+        let Some(room) = self.room_numbered(conference, number) else {
+            return;
+        };
         match reply.refused() {
             None => {
-                if let Some(room) = self.rooms.get_mut(conference) {
-                    room.editing = false;
-                }
+                room.publishers = room.editing.take().unwrap_or(room.publishers);
                 self.settle(conference);
             }
             Some((code::NO_SUCH_ROOM, _)) => self.ended_by_others(conference),
             Some((code, reason)) => {
                 let words = words::refused(code, reason);
-                self.edit_failed(conference, Refusal::Unsuitable, &words);
+                self.edit_failed(conference, number, Refusal::Unsuitable, &words);
             }
         }
     }
@@ -251,12 +284,29 @@ impl Janus {
         self.rooms.remove(conference);
     }
 
-    /// Janus does not let as many show themselves as shall, or does not say so; it is told again with the next change.
-    pub(super) fn edit_failed(&mut self, conference: &ConferenceId, refusal: Refusal, words: &str) {
-        if let Some(room) = self.rooms.get_mut(conference) {
-            (room.editing, room.publishers) = (false, 0);
+    /// Janus does not let as many show themselves as shall, or does not say so: the list that needs them is not taken.
+    pub(super) fn edit_failed(
+        &mut self,
+        conference: &ConferenceId,
+        number: u64,
+        refusal: Refusal,
+        words: &str,
+    ) {
+        let Some(room) = self.room_numbered(conference, number) else {
+            return;
+        };
+        room.editing = None;
+        let fits = |wish: &Wish| publishers_of(&wish.guests) <= room.publishers;
+        // A later list may do without.
+        if room.wish.as_ref().is_some_and(fits) {
+            return self.settle(conference);
         }
         self.refuse(conference, refusal, words);
+    }
+
+    fn room_numbered(&mut self, conference: &ConferenceId, number: u64) -> Option<&mut Room> {
+        let room = self.rooms.get_mut(conference);
+        room.filter(|room| room.number == number)
     }
 
     /// Answers all who wait for a conference to be prepared.
@@ -264,12 +314,15 @@ impl Janus {
         let Some(room) = self.rooms.get_mut(conference) else {
             return;
         };
-        for _ in 0..std::mem::take(&mut room.waiting) {
-            self.tell(VideoEvent::Refused {
+        let wished = room.wish.take().map(|wish| wish.waiting);
+        let waiting = std::mem::take(&mut room.waiting);
+        for asker in waiting.into_iter().chain(wished.into_iter().flatten()) {
+            let refused = VideoEvent::Refused {
                 conference: conference.clone(),
                 refusal,
                 words: words.to_owned(),
-            });
+            };
+            self.tell_asker(asker, refused);
         }
     }
 
@@ -374,8 +427,7 @@ impl Janus {
 
     /// Whether a leg may be in the conference as it is prepared now.
     fn may(&self, conference: &ConferenceId, leg: &Leg) -> Result<&Room, String> {
-        let shows = matches!(leg.does, Does::Show(_));
-        self.admitted(conference, &leg.participant, shows)
+        self.admitted(conference, &leg.participant, leg.shows())
     }
 
     /// The room, if it is ready for this person to show something or, if not that, to watch.
@@ -398,22 +450,5 @@ impl Janus {
             false if !guest.sees => Err("no pictures for them were prepared for".into()),
             _ => Ok(room),
         }
-    }
-
-    /// Whether there is a place for one more leg of this person.
-    pub(super) fn place(
-        &self,
-        conference: &ConferenceId,
-        participant: &ParticipantId,
-    ) -> Result<(), String> {
-        let theirs = self.legs_in(conference);
-        let theirs = theirs.filter(|(_, leg)| leg.participant == *participant);
-        if theirs.count() >= LEGS_EACH_MAX {
-            return Err("they have too many connections already".into());
-        }
-        if self.legs.len() >= self.settings.capacity as usize {
-            return Err("Janus is full".into());
-        }
-        Ok(())
     }
 }

@@ -3,13 +3,14 @@
 use convoke_types::video::Refusal;
 
 use super::core::{About, Janus, KEEP_ALIVE, Link};
+use super::rooms::ROOMS_MAX;
 use super::wire::{Body, Reply, VIDEOROOM, Verb};
 use super::{Output, words};
 
 /// The first version whose connections carry several streams.
 const VERSION_MIN: u32 = 1000;
-/// Rooms of a lost connection that are remembered to be destroyed.
-const LEFT_MAX: usize = 1024;
+/// Rooms of lost connections that are remembered to be destroyed.
+const LEFT_MAX: usize = ROOMS_MAX;
 
 impl Janus {
     pub(super) fn greet(&mut self) {

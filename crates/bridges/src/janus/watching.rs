@@ -18,7 +18,7 @@ impl Janus {
         let admitted = self.admitted(&key.conference, &participant, false);
         let known = self.legs.get(&key);
         let allowed = admitted.map(drop).and_then(|()| match known {
-            None => self.place(&key.conference, &participant),
+            None => self.place(&key.conference, &participant, false),
             Some(leg) if leg.participant != participant => {
                 Err("this leg is somebody else's".into())
             }

@@ -33,6 +33,8 @@ const DRAIN_MAX_S: u64 = 3_600;
 /// Ring times that a carrier bears, in seconds.
 const RING_S: std::ops::RangeInclusive<u64> = 5..=180;
 
+/// Connections that a video server may carry: its adapter has room for what each may bring about at once.
+const CAPACITY: std::ops::RangeInclusive<u32> = 1..=10_000;
 /// What a picture may take a second: less shows nothing, more no browser sends.
 const PICTURE_KBIT: std::ops::RangeInclusive<u32> = 50..=20_000;
 
@@ -429,9 +431,10 @@ fn janus(config: &Config, findings: &mut Findings) {
         let words = format!("expected ws://… or wss://…, came {:?}", janus.url);
         findings.error("janus.url", words, "write the URL of its WebSocket API");
     }
-    if janus.capacity == 0 {
-        let fix = "write how many connections it may carry, two for each person";
-        findings.error("janus.capacity", "0 allows nothing", fix);
+    if !CAPACITY.contains(&janus.capacity) {
+        let fix = "write how many connections it may carry, three for each person";
+        let words = format!("{} is not within {CAPACITY:?}", janus.capacity);
+        findings.error("janus.capacity", words, fix);
     }
     if !PICTURE_KBIT.contains(&janus.picture_kbit) {
         let words = format!("{} is not within {PICTURE_KBIT:?}", janus.picture_kbit);

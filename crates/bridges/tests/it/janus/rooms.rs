@@ -1,8 +1,8 @@
 //! Conferences: prepared, changed, ended.
 
-use bridges::janus::Input;
+use bridges::janus::{Asker, Input};
 use convoke_types::video::{Refusal, VideoCommand, VideoEvent};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::scene::*;
 
@@ -31,7 +31,7 @@ fn a_room_is_secret_and_ends_with_janus() {
     assert_eq!(body["bitrate_cap"], true);
     assert_eq!(body["bitrate"], 1_000_000);
     assert_eq!(body["publishers"], 4, "a camera and a screen each");
-    assert_eq!(scene.announced.as_ref().unwrap().legs, 4);
+    assert_eq!(scene.announced.as_ref().unwrap().legs, 6, "and they watch");
     assert_eq!(scene.announced.as_ref().unwrap().product, "Janus 1.1.2");
 
     scene.command(prepare("d", &["a"]));
@@ -75,14 +75,124 @@ fn who_is_no_longer_prepared_for_is_put_out() {
     let edit = scene.request("edit");
     assert_eq!(edit["body"]["new_publishers"], 6);
     scene.events(&[]);
-    let data = json!({ "videoroom": "edited", "room": edit["body"]["room"], "permanent": false });
-    scene.reply_room(&edit, data, None);
+    edited(&mut scene, &edit);
+    scene.events(&[prepared("c")]);
+}
+
+fn edited(scene: &mut Scene, edit: &Value) {
+    let room = &edit["body"]["room"];
+    let data = json!({ "videoroom": "edited", "room": room, "permanent": false });
+    scene.reply_room(edit, data, None);
+}
+
+#[test]
+fn a_list_that_janus_refuses_leaves_things_as_they_were() {
+    let mut scene = Scene::up();
+    scene.prepare(&["a", "b"]);
+    scene.published("a", "l1", 11);
+    // Without a, and with two more: nobody is put out, or let in, before Janus has agreed.
+    scene.command(prepare("c", &["b", "d", "e"]));
+    let edit = scene.request("edit");
+    scene.command(publish("d", "l4"));
+    let words = failure(scene.event(), "l4");
+    assert_eq!(words, "nobody of that name was prepared for");
+    assert_eq!(scene.announced.as_ref().unwrap().legs, 9);
+    scene.refuse(&edit, 433, "Unauthorized (wrong secret)");
+    assert_eq!(refusal(scene.event()).0, Refusal::Unsuitable);
+    scene.no_request();
+    assert_eq!(scene.announced.as_ref().unwrap().legs, 6);
+    scene.published("b", "l2", 12);
+    scene.command(publish("d", "l4"));
+    failure(scene.event(), "l4");
+
+    // What was refused is asked for again, since Janus has not agreed to it.
+    scene.command(prepare("c", &["b", "d", "e"]));
+    let edit = scene.request("edit");
+    scene.events(&[]);
+    edited(&mut scene, &edit);
+    scene.events(&[visible("l1", "a", false), closed("l1"), prepared("c")]);
+}
+
+#[test]
+fn each_who_prepares_is_answered_when_their_list_stands() {
+    let mut scene = Scene::up();
+    let (first, second) = (Asker(4), Asker(7));
+    scene.command_by(first, prepare("c", &["a"]));
+    let create = scene.request("create");
+    scene.command_by(second, prepare("c", &["a", "b"]));
+    scene.events(&[]);
+    scene.made(&create);
+    scene.events(&[prepared("c")]);
+    assert_eq!(scene.askers, [first]);
+    let edit = scene.request("edit");
+    // Another while that is being asked: its answer waits too.
+    scene.command_by(first, prepare("c", &["b"]));
+    scene.events(&[]);
+    edited(&mut scene, &edit);
+    scene.events(&[prepared("c"), prepared("c")]);
+    assert_eq!(scene.askers, [first, second, first]);
+    // The last list is the one that holds.
+    scene.command(publish("a", "l1"));
+    failure(scene.event(), "l1");
+    scene.published("b", "l2", 12);
+}
+
+#[test]
+fn an_answer_of_a_former_room_is_not_taken_for_the_next_one_of_its_name() {
+    let mut scene = Scene::up();
+    scene.prepare(&["a"]);
+    scene.command(prepare("c", &["a", "b"]));
+    let former = scene.request("edit");
+    scene.command(end());
+    assert_eq!(refusal(scene.event()).1, "the conference was ended");
+    let destroy = scene.request("destroy");
+    let data = json!({ "videoroom": "destroyed", "room": destroy["body"]["room"] });
+    scene.reply_room(&destroy, data, None);
+    scene.events(&[ended(None)]);
+    scene.prepare(&["a"]);
+    scene.command(prepare("c", &["a", "b"]));
+    let edit = scene.request("edit");
+    scene.refuse(&former, 426, "No such room (4711)");
+    scene.events(&[]);
+    edited(&mut scene, &edit);
     scene.events(&[prepared("c")]);
 }
 
 #[test]
+fn what_was_promised_is_there_and_more_only_while_nobody_else_needs_it() {
+    let mut scene = Scene::new(7);
+    scene.connect();
+    scene.prepare(&["a", "b"]);
+    scene.published("a", "l1", 11);
+    scene.published("a", "l2", 12);
+    scene.command(publish("a", "l3"));
+    let words = failure(scene.event(), "l3");
+    assert_eq!(words, "they show as many pictures already as they may");
+    // A second device watches; for a third there is no place, but there is for b's first.
+    for device in ["l4", "l5"] {
+        scene.command(watch("b", device));
+        scene.request("attach");
+    }
+    assert_eq!(scene.announced.as_ref().unwrap().legs, 7);
+    scene.command(watch("b", "l6"));
+    assert_eq!(failure(scene.event(), "l6"), "Janus is full");
+    scene.command(watch("a", "l7"));
+    scene.events(&[offered_nothing("l7")]);
+    scene.published("b", "l8", 18);
+    scene.published("b", "l9", 19);
+}
+
+fn offered_nothing(name: &str) -> VideoEvent {
+    VideoEvent::Offered {
+        leg: leg(name),
+        offer: String::new(),
+        pictures: vec![],
+    }
+}
+
+#[test]
 fn a_full_server_says_so_and_keeps_what_it_has() {
-    let mut scene = Scene::new(5);
+    let mut scene = Scene::new(7);
     scene.connect();
     scene.prepare(&["a", "b"]);
     scene.command(prepare("d", &["x"]));
@@ -90,7 +200,7 @@ fn a_full_server_says_so_and_keeps_what_it_has() {
     assert_eq!(refused, Refusal::Full);
     assert_eq!(
         words,
-        "Janus is full: it carries 5 legs, and 4 are promised"
+        "Janus is full: it carries 7 legs, and 6 are promised"
     );
     scene.command(prepare("c", &["a", "b", "e"]));
     assert_eq!(refusal(scene.event()).0, Refusal::Full);

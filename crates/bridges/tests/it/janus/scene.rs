@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use bridges::janus::{Input, Janus, Output, Settings};
+use bridges::janus::{Asker, Input, Janus, Output, Settings};
 use convoke_types::bridge_protocol::Announcement;
 use convoke_types::video::{VideoCommand, VideoEvent, VideoGuest};
 use convoke_types::{LegKey, Mode};
@@ -18,6 +18,8 @@ pub struct Scene {
     pub now: Instant,
     requests: VecDeque<Value>,
     events: VecDeque<VideoEvent>,
+    /// Whom answers were for.
+    pub askers: Vec<Asker>,
     pub announced: Option<Announcement>,
     pub dropped: Option<String>,
 }
@@ -38,6 +40,7 @@ impl Scene {
             now,
             requests: VecDeque::new(),
             events: VecDeque::new(),
+            askers: Vec::new(),
             announced: None,
             dropped: None,
         };
@@ -74,7 +77,11 @@ impl Scene {
     }
 
     pub fn command(&mut self, command: VideoCommand) {
-        self.input(Input::Command(command));
+        self.command_by(Asker(1), command);
+    }
+
+    pub fn command_by(&mut self, by: Asker, command: VideoCommand) {
+        self.input(Input::Command { by, command });
     }
 
     /// Lets time pass, each timer at its moment.
@@ -95,6 +102,10 @@ impl Scene {
                     .requests
                     .push_back(serde_json::from_str(&text).unwrap()),
                 Output::Event(event) => self.events.push_back(event),
+                Output::Answer(asker, event) => {
+                    self.askers.push(asker);
+                    self.events.push_back(event);
+                }
                 Output::Announce(announcement) => self.announced = Some(announcement),
                 Output::Drop { words } => self.dropped = Some(words),
             }
