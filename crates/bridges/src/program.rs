@@ -9,6 +9,9 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// How often its start is worth a try: now and then it finds its own transport not ready in time, and ends.
+pub const START_TRIES: u32 = 4;
+
 /// Where Debian keeps the program.
 const PROGRAM: &str = "/usr/bin/janus";
 /// Where Debian keeps its plugins and transports.
@@ -56,6 +59,8 @@ pub struct Setup {
     pub ice: Vec<String>,
     /// What its interface wants to be shown.
     pub api_secret: Option<String>,
+    /// What its VideoRoom wants of who makes rooms, or asks for all that there are.
+    pub rooms_key: Option<String>,
     /// Seconds without a word after which it ends a session; 0: never.
     pub session_timeout_s: u32,
 }
@@ -105,7 +110,10 @@ impl Setup {
             )?,
         }
         if self.videoroom {
-            let text = "general: { events = false }\n".to_owned();
+            let key = self.rooms_key.as_ref();
+            let key = key.map(|key| format!(", admin_key = {key:?}"));
+            let key = key.unwrap_or_default();
+            let text = format!("general: {{ events = false{key} }}\n");
             write("janus.plugin.videoroom.jcfg", text)?;
         }
         if let Some(audiobridge) = &self.audiobridge {

@@ -9,7 +9,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use bridges::program::{AudioBridge, Interface, Setup};
+use bridges::program::{AudioBridge, Interface, START_TRIES, Setup};
 use runtime::clock;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketType};
@@ -27,8 +27,6 @@ const START_MAX: Duration = Duration::from_secs(15);
 const ANSWER_MAX: Duration = Duration::from_secs(20);
 /// So long after its last word it has no more to say.
 const QUIET: Duration = Duration::from_millis(500);
-/// How often its start is tried again.
-const START_TRIES: u32 = 3;
 /// Requests on their way at once, so that neither side's socket fills.
 const PIPELINE: usize = 8;
 /// Room for its longest answer: the list of 500 participants.
@@ -62,6 +60,7 @@ fn setup(directory: &Path) -> Setup {
         }),
         ice: Vec::new(),
         api_secret: None,
+        rooms_key: None,
         session_timeout_s: 0,
     }
 }
@@ -75,11 +74,10 @@ impl Janus {
         let setup = setup(directory);
         let api = directory.join("api.sock");
         let log = directory.join("log");
-        let mut tries = 0;
+        let mut tries = 1;
         let (server, socket) = loop {
             match launch(&setup, &log, &api, core).await {
                 Ok(running) => break running,
-                // Now and then it finds its own transport not ready in time, and ends.
                 Err(error) if tries >= START_TRIES => return Err(error),
                 Err(error) => tracing::warn!(%error, "once more"),
             }

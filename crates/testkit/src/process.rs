@@ -207,6 +207,16 @@ impl Program {
         self.signal(Signal::KILL);
     }
 
+    /// Stops it without a word to anybody (SIGSTOP), as if it hung.
+    pub fn hold(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on after [`Program::hold`].
+    pub fn go_on(&self) {
+        self.signal(Signal::CONT);
+    }
+
     /// Its process id, while it runs.
     pub fn pid(&self) -> Option<i32> {
         self.pid

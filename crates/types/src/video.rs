@@ -141,7 +141,7 @@ pub enum VideoEvent {
         /// Whose picture is in which section.
         pictures: Vec<Picture>,
     },
-    /// It cannot be done; the leg is as it was before: one that was to be made is not there.
+    /// It cannot be done; the leg is as it was before: one that was to be made is not there. Where nobody knows how it is, `Closed` follows.
     Failed {
         /// The leg.
         leg: LegKey,

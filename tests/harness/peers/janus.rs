@@ -2,13 +2,16 @@
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
 
-use bridges::program::{Interface, Setup};
+use bridges::program::{Interface, START_TRIES, Setup};
 use tempfile::TempDir;
 use testkit::GIVE_UP;
 use testkit::process::Program;
 
 /// The secret of its interface.
 pub const API_SECRET: &str = "sesame";
+
+/// What it wants to be shown by who makes rooms, or asks for all.
+pub const ROOMS_KEY: &str = "open the rooms";
 
 /// A running Janus.
 pub struct Janus {
@@ -34,6 +37,7 @@ impl Janus {
             audiobridge: None,
             ice: vec![browsers.to_string()],
             api_secret: Some(API_SECRET.into()),
+            rooms_key: Some(ROOMS_KEY.into()),
             session_timeout_s: 60,
         };
         let program = run(&setup)?;
@@ -76,6 +80,17 @@ impl Janus {
 }
 
 fn run(setup: &Setup) -> anyhow::Result<Program> {
+    let mut tries = 1;
+    loop {
+        match run_once(setup) {
+            Err(error) if tries < START_TRIES => println!("Janus is started again: {error:#}"),
+            result => return result,
+        }
+        tries += 1;
+    }
+}
+
+fn run_once(setup: &Setup) -> anyhow::Result<Program> {
     let program = Program::start(setup.command()?)?;
     program.wait_line("that its WebSocket is open", |line| {
         line.text.contains("WebSockets thread started")

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use convoke_tests::config::Config;
 use convoke_tests::convoke::Convoke;
-use convoke_tests::peers::janus::{API_SECRET, Janus};
+use convoke_tests::peers::janus::{API_SECRET, Janus, ROOMS_KEY};
 use convoke_tests::peers::sipp::{Sipp, Trunk};
 use convoke_tests::peers::sipp_im::{Client, ImClients, Text};
 use convoke_tests::peers::sipp_watch::{Watch, Watcher};
@@ -50,7 +50,8 @@ impl Stage {
             .set("server", "roles", roles("janus"))
             .set("janus", "listen", "127.0.0.1:0")
             .set("janus", "url", janus.url())
-            .set("janus", "api_secret", API_SECRET);
+            .set("janus", "api_secret", API_SECRET)
+            .set("janus", "admin_key", ROOMS_KEY);
         let adapter = Convoke::start(adapter).unwrap();
         let im = Convoke::start(more(config())).unwrap();
         let allocator = config()
@@ -254,10 +255,8 @@ fn a_conference_is_asked_for_by_message_prepared_on_janus_and_shown_until_its_en
         .collect();
     assert_eq!(ways, [Mode::Computer, Mode::Computer]);
     assert_eq!(ready.server.as_str(), "janus");
-    // It is prepared on the video server, whom everybody who commands it hears.
-    owner.expect(&VideoEvent::Prepared {
-        conference: id.clone(),
-    });
+    // It is prepared on the video server: for each the camera, the screen, and all others.
+    owner.until_promised(6);
     // Bob has an invitation that lets him join.
     let invitation = letter(&mut bob);
     let from = invitation.header("From").unwrap();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use convoke_tests::config::Config;
 use convoke_tests::convoke::{self, Convoke};
 use convoke_tests::netns::ALONE;
-use convoke_tests::peers::janus::{API_SECRET, Janus};
+use convoke_tests::peers::janus::{API_SECRET, Janus, ROOMS_KEY};
 use convoke_tests::peers::pictures::{Pictures, number};
 use convoke_tests::rest::{Administrator, request};
 use runtime::clock;
@@ -78,6 +78,7 @@ impl Stage {
             .set("janus", "listen", bridge.addr().to_string())
             .set("janus", "url", janus.url())
             .set("janus", "api_secret", API_SECRET)
+            .set("janus", "admin_key", ROOMS_KEY)
             .video_server("janus", bridge.addr())
             .trunk("carrier", carrier.at.addr(), "udp", &[]);
         let convoke = Convoke::start(config).unwrap();

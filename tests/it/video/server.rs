@@ -99,6 +99,13 @@ impl Owner {
         self.media.pop_front().unwrap()
     }
 
+    /// Waits until the bridge has promised so many legs.
+    pub fn until_promised(&mut self, legs: u32) {
+        while self.announced.legs != legs {
+            assert!(self.hear(), "nothing was told");
+        }
+    }
+
     /// Waits until the bridge is ready, or is not any more.
     pub fn until_ready(&mut self, ready: bool) {
         while self.announced.ready != ready {
@@ -157,10 +164,12 @@ impl Owner {
         self.expect(&VideoEvent::Prepared { conference });
     }
 
-    /// The camera of this person's browser is published by a leg of this name; done when it can be seen.
+    /// The camera of this person's browser is published by a leg of this name; done when it is answered. Gives the ICE user fragments of
+    /// offer and answer.
     #[track_caller]
-    pub fn publish(&mut self, browser: &mut Pictures, who: &str, name: &str) {
+    pub fn publish(&mut self, browser: &mut Pictures, who: &str, name: &str) -> [String; 2] {
         let offer = browser.offer(name).unwrap();
+        let offered = ufrag(&offer);
         self.command(VideoCommand::Publish {
             leg: leg(name),
             participant: person(who),
@@ -171,6 +180,7 @@ impl Owner {
             _ => None,
         });
         browser.answered(name, &answer).unwrap();
+        [offered, ufrag(&answer)]
     }
 
     /// This person looks at what there is to see, by a leg of this name; gives whose pictures are where.
@@ -210,6 +220,15 @@ impl Owner {
         let leg = leg(name);
         self.expect(&VideoEvent::Connected { leg, on: true });
     }
+}
+
+/// The ICE user fragment of a description (RFC 8839 §5.4).
+#[track_caller]
+fn ufrag(sdp: &str) -> String {
+    let line = sdp
+        .lines()
+        .find_map(|line| line.strip_prefix("a=ice-ufrag:"));
+    line.unwrap().to_owned()
 }
 
 pub fn conference() -> ConferenceId {
