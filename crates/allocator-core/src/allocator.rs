@@ -12,6 +12,7 @@ use soap_proto::{UtcMillis, names};
 
 use crate::asks::{Ask, Stage};
 use crate::config::{ASKS_MAX, ASKS_PER_PERSON_MAX, Config, SENDING_MAX};
+use crate::ending::Ending;
 use crate::io::{Event, IncomingMessage, Output, ServerNews};
 use crate::placement::Servers;
 use crate::replies::Replies;
@@ -32,6 +33,8 @@ pub struct Allocator {
     pub(crate) asks: BTreeMap<ConferenceId, Ask>,
     asks_of: HashMap<Aor, usize>,
     pub(crate) conferences: BTreeMap<ConferenceId, Running>,
+    /// Conferences that nobody is told of, until they are ended.
+    pub(crate) ending: BTreeMap<ConferenceId, Ending>,
     pub(crate) replies: Replies,
     /// Questions to the services that wait for their answer.
     pub(crate) questions: BTreeMap<CommandId, Question>,
@@ -75,6 +78,7 @@ pub(crate) enum Timer {
     Question(CommandId),
     Sent(u64),
     Presence(ConferenceId),
+    End(ConferenceId),
 }
 
 /// A person who may speak to us.
@@ -101,6 +105,7 @@ impl Allocator {
             asks: BTreeMap::new(),
             asks_of: HashMap::new(),
             conferences: BTreeMap::new(),
+            ending: BTreeMap::new(),
             replies: Replies::default(),
             questions: BTreeMap::new(),
             sending: BTreeMap::new(),
@@ -247,6 +252,7 @@ impl Allocator {
                     }
                 }
                 Timer::Presence(conference) => self.publish(&conference, now),
+                Timer::End(conference) => self.on_end_due(&conference, now),
             }
         }
         self.replies.expire(now);

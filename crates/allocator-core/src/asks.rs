@@ -32,6 +32,8 @@ pub(crate) struct Wanted {
     pub reply: Reply,
     /// The asker and the command's id; words have none.
     pub key: Option<(Aor, CommandId)>,
+    /// The conference service was asked and did not answer: telephones may ring already.
+    pub may_ring: bool,
 }
 
 /// A request that is worked on.
@@ -372,18 +374,6 @@ impl Allocator {
         self.place(id, now);
     }
 
-    pub(crate) fn free_room(&mut self, id: &ConferenceId, server: &VideoServerName, end: bool) {
-        let reached = self.servers.release(server, id);
-        if reached && end {
-            self.output(Output::Video {
-                server: server.clone(),
-                command: VideoCommand::End {
-                    conference: id.clone(),
-                },
-            });
-        }
-    }
-
     /// What a request waits for took too long.
     pub(crate) fn on_ask_late(&mut self, id: &ConferenceId, now: Instant) {
         let stage = self.asks.get(id).map(|ask| ask.stage.clone());
@@ -428,9 +418,10 @@ impl Allocator {
 
     /// The conference service did not answer: whatever it did is taken back.
     pub(crate) fn on_not_created(&mut self, id: &ConferenceId, fault: Fault, now: Instant) {
-        let Some(ask) = self.asks.get(id) else {
+        let Some(ask) = self.asks.get_mut(id) else {
             return;
         };
+        ask.wanted.may_ring = true;
         let wall = ask.wall_at(now);
         self.refuse_ask(id, fault, now);
         self.ask_end(id, wall, now);

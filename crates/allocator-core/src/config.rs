@@ -18,6 +18,14 @@ pub(crate) const ANSWERS_MAX: usize = 1_024;
 pub(crate) const SENDING_MAX: usize = 4_096;
 /// Most rooms of one unreachable server that are remembered to be ended.
 pub(crate) const ROOMS_TO_END_MAX: usize = 1_024;
+/// Most rooms that were given up and are remembered, so that a late answer does not leave them standing.
+pub(crate) const GIVEN_UP_MAX: usize = 1_024;
+/// Most conferences that are to be ended and were not yet.
+pub(crate) const ENDING_MAX: usize = 1_024;
+/// Pause before a conference that could not be ended is ended again.
+pub(crate) const END_PAUSE: Duration = Duration::from_secs(30);
+/// How often that is tried: for ten minutes.
+pub(crate) const END_TRIES: u8 = 20;
 
 /// How long the modes service may take.
 pub(crate) const MODES_WAIT: Duration = Duration::from_secs(5);

@@ -21,12 +21,14 @@
 mod allocator;
 mod asks;
 mod config;
+mod ending;
 mod gateways;
 mod invitation;
 mod io;
 mod placement;
 mod presence;
 mod replies;
+mod rooms;
 mod running;
 mod services;
 mod speak;

@@ -1,11 +1,11 @@
 //! Which video server gets a conference: by what it can do, by free legs, and by where its people are already.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use convoke_types::bridge_protocol::{Announcement, Feature};
 use convoke_types::{ConferenceId, VideoServerName};
 
-use crate::config::ROOMS_TO_END_MAX;
+use crate::config::{GIVEN_UP_MAX, ROOMS_TO_END_MAX};
 
 /// What is known of one video server.
 #[derive(Debug, Default)]
@@ -25,6 +25,8 @@ struct Server {
 pub(crate) struct Servers {
     order: Vec<VideoServerName>,
     servers: BTreeMap<VideoServerName, Server>,
+    /// Rooms that this run gave up and told to end, the latest last: a late `Prepared` of one of them is ours to end.
+    given_up: VecDeque<(VideoServerName, ConferenceId)>,
 }
 
 impl Servers {
@@ -33,6 +35,7 @@ impl Servers {
         Self {
             order: names.to_vec(),
             servers: names.iter().map(server).collect(),
+            given_up: VecDeque::new(),
         }
     }
 
@@ -109,6 +112,20 @@ impl Servers {
             server.to_end.insert(conference.clone());
         }
         server.says.is_some()
+    }
+
+    /// A room there is to end, whatever its server says of it later.
+    pub fn give_up(&mut self, name: &VideoServerName, conference: &ConferenceId) {
+        if self.given_up.len() >= GIVEN_UP_MAX {
+            self.given_up.pop_front();
+        }
+        self.given_up.push_back((name.clone(), conference.clone()));
+    }
+
+    /// Whether this run gave this room up.
+    pub fn was_given_up(&self, name: &VideoServerName, conference: &ConferenceId) -> bool {
+        let mut given_up = self.given_up.iter();
+        given_up.any(|(at, id)| at == name && id == conference)
     }
 
     /// Why a conference that needs so many legs is not at one of the servers, for people.

@@ -70,8 +70,10 @@ pub(crate) struct Publication {
     under_way: bool,
     /// When it was last said.
     said_at: Option<Instant>,
-    /// When to renew it, or to try again.
+    /// When to renew it.
     due: Option<Instant>,
+    /// After a failure, nothing is said before this.
+    pause: Option<Instant>,
 }
 
 impl Publication {
@@ -95,6 +97,7 @@ impl Publication {
         self.dirty = self.wanted.is_some();
         self.under_way = false;
         self.due = None;
+        self.pause = None;
     }
 
     /// Nothing is published any more, and nothing will be.
@@ -106,18 +109,21 @@ impl Publication {
         if self.under_way || self.is_over() {
             return None;
         }
-        let free_at = self.said_at.and_then(|at| at.checked_add(PRESENCE_GAP));
-        match (self.dirty && !self.ending, self.tag.is_some()) {
-            (true, true) => free_at,
-            (true, false) => self.due.or(free_at),
-            (false, _) => self.due,
+        match self.dirty && !self.ending {
+            true => self.free_at().max(self.pause),
+            false => self.due,
         }
+    }
+
+    /// When something else may be said.
+    fn free_at(&self) -> Option<Instant> {
+        self.said_at.and_then(|at| at.checked_add(PRESENCE_GAP))
     }
 
     /// What is to be sent now.
     pub fn poll(&mut self, now: Instant) -> Option<Publishing> {
         // A pause after a failure is kept whatever changes.
-        let pauses = self.tag.is_none() && self.due.is_some_and(|due| due > now);
+        let pauses = !self.ending && self.pause.is_some_and(|until| until > now);
         if self.under_way || pauses {
             return None;
         }
@@ -129,8 +135,7 @@ impl Publication {
                 life_s: 0,
             }
         } else if self.dirty {
-            let free_at = self.said_at.and_then(|at| at.checked_add(PRESENCE_GAP));
-            if free_at.is_some_and(|at| at > now) {
+            if self.free_at().is_some_and(|at| at > now) {
                 return None;
             }
             self.dirty = false;
@@ -168,8 +173,9 @@ impl Publication {
         match status {
             // However the end was answered, the server's own clock ends it.
             _ if self.ending && self.tag.is_some() && tag.is_none() => self.tag = None,
-            200..=299 => {
+            200..=299 if tag.is_some() => {
                 self.tag = tag.map(str::to_owned);
+                self.pause = None;
                 let life_s = granted_s
                     .unwrap_or(PRESENCE_LIFE_S)
                     .clamp(1, PRESENCE_LIFE_S);
@@ -182,10 +188,15 @@ impl Publication {
                 }
             }
             // Conditional Request Failed (RFC 3903 §11.2.1): it ended before.
-            412 => self.forgotten(),
-            _ => {
+            412 if self.tag.is_some() => self.forgotten(),
+            // Also a success without SIP-ETag (RFC 3903 §11.3.1), by which it can be neither renewed nor ended.
+            status => {
+                if (200..=299).contains(&status) {
+                    self.tag = None;
+                }
                 self.dirty = true;
-                self.due = now.checked_add(PRESENCE_PAUSE);
+                self.due = None;
+                self.pause = now.checked_add(PRESENCE_PAUSE);
             }
         }
     }
@@ -230,6 +241,31 @@ mod tests {
         assert_eq!((end.life_s, end.tag.as_deref()), (0, Some("t3")));
         publication.answered(200, None, None, t0 + secs(92));
         assert!(publication.is_over() && publication.poll_timeout().is_none());
+    }
+
+    #[test]
+    fn a_success_without_a_name_for_it_is_a_failure_and_each_failure_is_followed_by_a_pause() {
+        let t0 = start();
+        let mut publication = Publication::default();
+        publication.say("one".to_owned());
+        publication.poll(t0).unwrap();
+        publication.answered(200, None, Some(120), t0);
+        assert_eq!(publication.poll_timeout(), Some(t0 + PRESENCE_PAUSE));
+        assert_eq!(publication.poll(t0 + secs(9)), None);
+        let anew = publication.poll(t0 + PRESENCE_PAUSE).unwrap();
+        assert_eq!((anew.tag, anew.body), (None, Some(Bytes::from("one"))));
+        publication.answered(200, Some("t1"), Some(120), t0 + secs(10));
+        assert_eq!(publication.poll_timeout(), Some(t0 + secs(100)));
+        // So too where it is there already, and its renewal fails.
+        publication.poll(t0 + secs(100)).unwrap();
+        publication.answered(503, None, None, t0 + secs(100));
+        assert_eq!(publication.poll_timeout(), Some(t0 + secs(110)));
+        assert_eq!(publication.poll(t0 + secs(101)), None);
+        assert!(publication.poll(t0 + secs(110)).is_some());
+        // The end does not wait.
+        publication.answered(503, None, None, t0 + secs(110));
+        publication.end();
+        assert_eq!(publication.poll(t0 + secs(111)).unwrap().life_s, 0);
     }
 
     #[test]

@@ -128,7 +128,7 @@ impl Allocator {
             }
             if let Fate::Answered(outcome) = fate {
                 let outcome = outcome.as_ref().clone();
-                self.reply(&caller.user, &reply, &outcome, Duty::Word, now);
+                self.reply((&caller.user, &reply), &outcome, false, Duty::Word, now);
             }
             // Of one that is under way the answer is coming.
             return Ok(());
@@ -155,6 +155,7 @@ impl Allocator {
             invites,
             reply,
             key: Some(key),
+            may_ring: false,
         };
         self.begin(caller, wanted, now);
         Ok(())
@@ -177,6 +178,7 @@ impl Allocator {
                     invites,
                     reply: Reply::Words(language),
                     key: None,
+                    may_ring: false,
                 };
                 self.begin(caller, wanted, now);
             }
@@ -192,7 +194,8 @@ impl Allocator {
         duty: Duty,
         now: Instant,
     ) {
-        self.reply(asker, &wanted.reply, &outcome, duty, now);
+        let to = (asker, &wanted.reply);
+        self.reply(to, &outcome, wanted.may_ring, duty, now);
         if let Some(key) = &wanted.key {
             self.replies.answered(key, outcome);
         }
@@ -207,9 +210,9 @@ impl Allocator {
 
     fn reply(
         &mut self,
-        asker: &Aor,
-        reply: &Reply,
+        (asker, reply): (&Aor, &Reply),
         outcome: &Result<Requested, Fault>,
+        may_ring: bool,
         duty: Duty,
         now: Instant,
     ) {
@@ -223,7 +226,7 @@ impl Allocator {
             Reply::Words(language) => {
                 let words = match outcome {
                     Ok(requested) => self.ready_words(requested, *language),
-                    Err(fault) => speak::fault(fault, *language),
+                    Err(fault) => speak::fault(fault, may_ring, *language),
                 };
                 let to = asker.to_uri();
                 self.send(to, WORDS_TYPE, words.into(), duty, None, now);
@@ -322,7 +325,7 @@ pub(crate) fn requested(
             Ok(chosen) => Ok(soap_proto::Way {
                 mode: chosen.mode,
                 shows: chosen.pictures,
-                words: speak::way(chosen, language),
+                words: speak::way(person, chosen, language),
             }),
             Err(why) => Err(speak::no_way(why, language)),
         },

@@ -3,15 +3,14 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use convoke_types::bridge_protocol::Announcement;
 use convoke_types::report::{Change, Report};
-use convoke_types::video::{VideoCommand, VideoEvent, VideoGuest};
-use convoke_types::{Aor, ConferenceId, Fault, FaultCode, Mode, VideoServerName};
+use convoke_types::video::{VideoCommand, VideoGuest};
+use convoke_types::{Aor, ConferenceId, Mode, VideoServerName};
 use service_core::words::Language;
 use soap_proto::{Applied, BROWSER, ConferenceState, Snapshot, UtcMillis};
 
 use crate::allocator::{Allocator, Duty, Timer, WORDS_TYPE, wall_at};
-use crate::asks::{Stage, Wanted, left_out};
+use crate::asks::{Wanted, left_out};
 use crate::config::{CONFERENCES_MAX, INVITATION_LIFE_S};
 use crate::invitation::{self, Invitation};
 use crate::io::{Event, Output};
@@ -35,9 +34,9 @@ pub(crate) struct Running {
     /// The asker knows of it, and the others are invited.
     told: bool,
     /// The server has its room.
-    pictures: bool,
+    pub pictures: bool,
     /// It is over, and its presence is being taken back.
-    over: bool,
+    pub over: bool,
     /// As the server was last told.
     guests: Vec<VideoGuest>,
     wall: UtcMillis,
@@ -73,23 +72,30 @@ impl Running {
         wall_at(self.wall, self.since, now)
     }
 
-    /// Everybody on the roster, as the server is to know them: who is in with a client shows and sees, others as they were planned.
+    /// Whether the roster is whole: one that was cut says nothing of those who are not in it.
+    fn has_all(&self) -> bool {
+        u32::try_from(self.board.participants.len()).is_ok_and(|len| len >= self.board.count)
+    }
+
+    /// Everybody on the roster, as the server is to know them: who has an account can show and see, by whatever way their sound goes. The
+    /// conference role tells the server the same.
     fn guests_now(&self) -> Vec<VideoGuest> {
         let guest = |one: &soap_proto::ParticipantSnapshot| {
             let with_client = one.place == BROWSER;
             let planned = self.guests.iter().find(|guest| guest.participant == one.id);
-            let planned = planned.filter(|guest| (guest.mode == Mode::Computer) == with_client);
-            planned.cloned().unwrap_or_else(|| VideoGuest {
+            let mode = planned.map(|guest| guest.mode);
+            let mode = mode.filter(|mode| (*mode == Mode::Computer) == with_client);
+            let otherwise = match with_client {
+                true => Mode::Computer,
+                false => Mode::Pstn,
+            };
+            VideoGuest {
                 participant: one.id.clone(),
                 name: one.name.clone(),
-                mode: if with_client {
-                    Mode::Computer
-                } else {
-                    Mode::Pstn
-                },
-                shows: with_client,
-                sees: with_client,
-            })
+                mode: mode.unwrap_or(otherwise),
+                shows: one.user.is_some(),
+                sees: one.user.is_some(),
+            }
         };
         self.board.participants.iter().map(guest).collect()
     }
@@ -269,10 +275,11 @@ impl Allocator {
     pub(crate) fn on_state(&mut self, snapshot: Snapshot, now: Instant) {
         let id = snapshot.id.clone();
         let over = snapshot.state == ConferenceState::Ended;
+        let unwanted = over || self.is_ending(&id);
         match self.conferences.get_mut(&id) {
             Some(running) if snapshot.version >= running.board.version => running.board = snapshot,
             Some(_) => {}
-            None if over => return,
+            None if unwanted => return,
             None => self.adopt(snapshot, now),
         }
         if over {
@@ -307,7 +314,7 @@ impl Allocator {
             publication: Publication::default(),
             wanted: None,
             told: true,
-            pictures: self.servers.is_reached(&server),
+            pictures: false,
             over: false,
             guests: Vec::new(),
             wall: UtcMillis(0),
@@ -316,32 +323,45 @@ impl Allocator {
         let legs = running
             .guests_now()
             .iter()
-            .filter(|guest| guest.sees)
+            .filter(|guest| guest.sees && guest.mode == Mode::Computer)
             .count();
         let legs = u32::try_from(legs).unwrap_or(u32::MAX).saturating_mul(2);
         self.servers.reserve(&server, &id, legs);
-        self.conferences.insert(id, running);
+        // Its room may be gone, so it is prepared again. Of a roster that was cut not all who may be in the room are known: it stays as
+        // it is.
+        let whole = running.has_all();
+        let pictures = !whole && self.servers.is_reached(&server);
+        self.conferences.insert(
+            id.clone(),
+            Running {
+                pictures,
+                ..running
+            },
+        );
+        if whole {
+            self.prepare_again(&id);
+        }
     }
 
     /// Tells the server of a roster that came out otherwise than it was prepared. How it changes later the conference role tells, which
     /// has the calls.
     fn tell_guests(&mut self, id: &ConferenceId) {
-        let differs = self.conferences.get(id).is_some_and(|running| {
-            let guests = running.guests_now();
-            // A roster that was cut says nothing of those who are not in it.
-            let whole = u32::try_from(guests.len()).is_ok_and(|len| len >= running.board.count);
-            whole && guests != running.guests
-        });
+        let differs = self
+            .conferences
+            .get(id)
+            .is_some_and(|running| running.has_all() && running.guests_now() != running.guests);
         if differs {
             self.prepare_again(id);
         }
     }
 
-    fn prepare_again(&mut self, id: &ConferenceId) {
+    pub(crate) fn prepare_again(&mut self, id: &ConferenceId) {
         let Some(running) = self.conferences.get_mut(id) else {
             return;
         };
-        running.guests = running.guests_now();
+        if running.has_all() || running.guests.is_empty() {
+            running.guests = running.guests_now();
+        }
         let (server, command) = (
             running.server.clone(),
             VideoCommand::Prepare {
@@ -419,149 +439,5 @@ impl Running {
     /// Nobody waits to be told of it.
     fn told_or_gone(&self) -> bool {
         self.told || self.wanted.is_none()
-    }
-}
-
-impl Allocator {
-    /// A server can be reached: what could not be ended there is, and what it should have is prepared again.
-    pub(crate) fn on_announced(
-        &mut self,
-        server: &VideoServerName,
-        says: Announcement,
-        now: Instant,
-    ) {
-        for conference in self.servers.announced(server, says) {
-            self.output(Output::Video {
-                server: server.clone(),
-                command: VideoCommand::End { conference },
-            });
-        }
-        if !self.servers.is_ready(server) {
-            return;
-        }
-        let without = |one: &Running| one.server == *server && !one.over && !one.pictures;
-        let theirs = self.conferences.iter().filter(|(_, one)| without(one));
-        let ids: Vec<ConferenceId> = theirs.map(|(id, _)| id.clone()).collect();
-        for id in ids {
-            self.prepare_again(&id);
-            self.publish(&id, now);
-        }
-    }
-
-    /// A server cannot be reached any more.
-    pub(crate) fn on_server_lost(&mut self, server: &VideoServerName, words: &str, now: Instant) {
-        for id in self.servers.lost(server, words) {
-            match self.asks.get(&id).map(|ask| ask.stage.clone()) {
-                Some(Stage::Preparing(at)) if at == *server => {
-                    self.not_placed(&id, server, words.to_owned(), true, now);
-                }
-                Some(Stage::Creating(at)) if at == *server => {
-                    self.room_lost(&id, server, words, now)
-                }
-                Some(_) => {}
-                None => self.pictures(&id, Err(words), now),
-            }
-        }
-    }
-
-    /// The room of a request whose conference is being created is gone: all is taken back.
-    fn room_lost(
-        &mut self,
-        id: &ConferenceId,
-        server: &VideoServerName,
-        words: &str,
-        now: Instant,
-    ) {
-        let came = format!("{server}: {words}");
-        let fault = Fault::new(FaultCode::Overloaded, "a video server that stays", came);
-        self.on_not_created(id, fault, now);
-    }
-
-    fn pictures(&mut self, id: &ConferenceId, there: Result<(), &str>, now: Instant) {
-        let Some(running) = self.conferences.get_mut(id).filter(|one| !one.over) else {
-            return;
-        };
-        if running.pictures == there.is_ok() {
-            return;
-        }
-        running.pictures = there.is_ok();
-        if let Err(words) = there {
-            self.event(Event::PicturesLost {
-                conference: id.clone(),
-                words: words.to_owned(),
-            });
-        }
-        self.publish(id, now);
-    }
-
-    /// A server told something of a conference.
-    pub(crate) fn on_video(&mut self, server: &VideoServerName, event: VideoEvent, now: Instant) {
-        match event {
-            VideoEvent::Prepared { conference } => {
-                let stage = self.asks.get(&conference).map(|ask| &ask.stage);
-                let running = self.conferences.get(&conference);
-                match (stage, running) {
-                    (Some(Stage::Preparing(at)), _) if at == server => {
-                        self.on_prepared(&conference, server, now);
-                    }
-                    (Some(Stage::Creating(at)), _) if at == server => {}
-                    (_, Some(one)) if one.server == *server && !one.over => {
-                        self.pictures(&conference, Ok(()), now);
-                    }
-                    // Too late: it is elsewhere, or nowhere.
-                    _ => self.output(Output::Video {
-                        server: server.clone(),
-                        command: VideoCommand::End { conference },
-                    }),
-                }
-            }
-            VideoEvent::Refused {
-                conference, words, ..
-            } => match self.asks.get(&conference).map(|ask| &ask.stage) {
-                Some(Stage::Preparing(at)) if at == server => {
-                    self.not_placed(&conference, server, words, false, now);
-                }
-                // What it had before is as it was.
-                _ => {}
-            },
-            VideoEvent::Ended {
-                conference,
-                lost: Some(words),
-            } => match self.asks.get(&conference).map(|ask| &ask.stage) {
-                Some(Stage::Preparing(at)) if at == server => {
-                    self.not_placed(&conference, server, words, false, now);
-                }
-                Some(Stage::Creating(at)) if at == server => {
-                    self.room_lost(&conference, server, &words, now);
-                }
-                _ => {
-                    self.lost_room(&conference, server, &words, now);
-                    if self.servers.is_ready(server) {
-                        self.prepare_again(&conference);
-                    }
-                }
-            },
-            // The owner of the dialogs has to do with these.
-            VideoEvent::Answered { .. }
-            | VideoEvent::Offered { .. }
-            | VideoEvent::Failed { .. }
-            | VideoEvent::Connected { .. }
-            | VideoEvent::Visible { .. }
-            | VideoEvent::Closed { .. }
-            | VideoEvent::Ended { lost: None, .. } => {}
-        }
-    }
-
-    fn lost_room(
-        &mut self,
-        id: &ConferenceId,
-        server: &VideoServerName,
-        words: &str,
-        now: Instant,
-    ) {
-        let running = self.conferences.get(id);
-        if running.is_some_and(|one| one.server == *server) {
-            self.pictures(id, Err(words), now);
-        }
     }
 }

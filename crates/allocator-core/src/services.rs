@@ -31,7 +31,7 @@ pub(crate) enum Purpose {
     /// It shall be created.
     Create(ConferenceId),
     /// It shall be ended: nothing may be left behind.
-    End,
+    End(ConferenceId),
     /// Its state.
     Get(ConferenceId),
     /// What runs already.
@@ -77,7 +77,9 @@ impl Allocator {
             Purpose::Get(conference) => match response.outcome {
                 Ok(Answer::Get { conference, .. }) => self.on_state(conference, now),
                 // It is no more, or was never ours.
-                Err(_) => self.on_over(&conference, now),
+                Err(fault) if is_gone(&fault) => self.on_over(&conference, now),
+                // A passing fault says nothing of the conference: it is asked again when its presence is renewed.
+                Err(_) => {}
                 Ok(Answer::Done { .. } | Answer::List { .. }) => {}
             },
             Purpose::List => {
@@ -85,7 +87,11 @@ impl Allocator {
                     self.on_what_runs(conferences, now);
                 }
             }
-            Purpose::End | Purpose::Modes(_) => {}
+            Purpose::End(conference) => match response.outcome {
+                Err(fault) if !is_gone(&fault) => self.on_not_ended(&conference, now),
+                Ok(_) | Err(_) => self.on_ended(&conference),
+            },
+            Purpose::Modes(_) => {}
         }
     }
 
@@ -112,7 +118,7 @@ impl Allocator {
         let Some(question) = self.questions.get_mut(id) else {
             return;
         };
-        let repeats = matches!(question.purpose, Purpose::Create(_) | Purpose::End);
+        let repeats = matches!(question.purpose, Purpose::Create(_) | Purpose::End(_));
         if repeats && question.tries < CREATE_TRIES {
             question.tries = question.tries.saturating_add(1);
             question.deadline = after(now, CREATE_WAIT);
@@ -144,8 +150,9 @@ impl Allocator {
             Purpose::Create(conference) => {
                 self.on_not_created(&conference, fault("the conference service"), now)
             }
+            Purpose::End(conference) => self.on_not_ended(&conference, now),
             // It is asked again when its presence is renewed.
-            Purpose::Get(_) | Purpose::End | Purpose::List => {}
+            Purpose::Get(_) | Purpose::List => {}
         }
     }
 
@@ -181,15 +188,6 @@ impl Allocator {
         }
     }
 
-    /// A conference that nobody is told of is ended, if it is there at all.
-    pub(crate) fn ask_end(&mut self, conference: &ConferenceId, wall: UtcMillis, now: Instant) {
-        let end = Operation::End {
-            conference: conference.clone(),
-        };
-        // An identifier always fits.
-        let _ = self.command(end, Purpose::End, wall, now);
-    }
-
     pub(crate) fn ask_state(&mut self, conference: &ConferenceId, wall: UtcMillis, now: Instant) {
         let purpose = Purpose::Get(conference.clone());
         if self
@@ -212,7 +210,7 @@ impl Allocator {
         let _ = self.command(Operation::List, Purpose::List, wall, now);
     }
 
-    fn command(
+    pub(crate) fn command(
         &mut self,
         operation: Operation,
         purpose: Purpose,
@@ -232,6 +230,14 @@ impl Allocator {
         self.question(&to, id, envelope.into(), purpose, (CREATE_WAIT, now));
         Ok(())
     }
+}
+
+/// Whether the conference service does not know the conference, or not as ours.
+fn is_gone(fault: &Fault) -> bool {
+    matches!(
+        fault.code,
+        FaultCode::UnknownConference | FaultCode::NotAllowed
+    )
 }
 
 fn another_answer() -> Fault {

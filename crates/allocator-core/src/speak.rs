@@ -23,8 +23,9 @@ fn mode_name(mode: Mode, language: Language) -> &'static str {
     }
 }
 
-/// How somebody takes part, as others read it.
-pub(crate) fn way(chosen: &Chosen, language: Language) -> String {
+/// How somebody takes part, as others read it. An address is shown where the asker wrote it; those of people with an account are theirs
+/// to tell.
+pub(crate) fn way(person: &Person, chosen: &Chosen, language: Language) -> String {
     let mode = mode_name(chosen.mode, language);
     match &chosen.how {
         How::Browser => language
@@ -36,6 +37,10 @@ pub(crate) fn way(chosen: &Chosen, language: Language) -> String {
         How::Place(Some(place)) => language.choose(
             format!("is called on the telephone ({place})"),
             format!("wird auf dem Telefon ({place}) angerufen"),
+        ),
+        How::Sip(_) if person.user.is_some() => language.choose(
+            format!("is called by {mode}"),
+            format!("wird über {mode} angerufen"),
         ),
         How::Place(None) | How::Number(_) => language.choose(
             format!("is called on the {mode}"),
@@ -63,6 +68,13 @@ pub(crate) fn no_way(why: &NoWay, language: Language) -> String {
             "nothing is known by which they could take part",
             "es ist nichts bekannt, womit sie teilnehmen könnten",
         ),
+        NoWay::NotCalled(mode) => {
+            let mode = mode_name(*mode, language);
+            return language.choose(
+                format!("what is known ({mode}) may not be called from here"),
+                format!("was bekannt ist ({mode}), darf von hier nicht angerufen werden"),
+            );
+        }
         NoWay::NotThere => language.choose(
             "no client of theirs is there, and no telephone is known",
             "kein Client ist angemeldet, und kein Telefon ist bekannt",
@@ -104,7 +116,7 @@ pub(crate) fn ready(
     }
     for person in people.iter().skip(1).take(NAMED_MAX) {
         let how = match &person.way {
-            Ok(chosen) => way(chosen, language),
+            Ok(chosen) => way(person, chosen, language),
             Err(why) => no_way(why, language),
         };
         text.push_str(&format!("\n{}: {how}", person.name));
@@ -160,7 +172,7 @@ pub(crate) fn invitation(
 /// For somebody who was wanted and has no way.
 pub(crate) fn left_out(asker: &str, why: &NoWay, language: Language) -> String {
     let why = match why {
-        NoWay::NoGateway(_) => no_way(why, language),
+        NoWay::NoGateway(_) | NoWay::NotCalled(_) => no_way(why, language),
         NoWay::Unknown | NoWay::NoMode | NoWay::NotThere => language
             .choose(
                 "register a client that takes calls, or write a telephone into your profile",
@@ -178,10 +190,14 @@ pub(crate) fn left_out(asker: &str, why: &NoWay, language: Language) -> String {
     )
 }
 
-/// A refusal.
-pub(crate) fn fault(fault: &Fault, language: Language) -> String {
+/// A refusal. `may_ring`: the conference service had been asked, and nobody knows what it did.
+pub(crate) fn fault(fault: &Fault, may_ring: bool, language: Language) -> String {
     let (expected, came) = (&fault.expected, &fault.came);
     let text = match fault.code {
+        FaultCode::Overloaded if may_ring => language.choose(
+            format!("No video conference just now: {came}. If a telephone rings, it falls silent again; try again soon."),
+            format!("Gerade geht keine Videokonferenz: {came}. Falls ein Telefon klingelt, verstummt es wieder; versuch es gleich noch einmal."),
+        ),
         FaultCode::Overloaded => language.choose(
             format!("No video conference just now: {came}. Nobody was called; try again soon."),
             format!("Gerade geht keine Videokonferenz: {came}. Niemand wurde angerufen; versuch es gleich noch einmal."),

@@ -39,6 +39,8 @@ pub(crate) enum NoWay {
     NoMode,
     /// None of their clients is there, and nothing else is known.
     NotThere,
+    /// The conference service would not call there.
+    NotCalled(Mode),
     /// No gateway leads there.
     NoGateway(Mode),
 }
@@ -77,7 +79,8 @@ fn of_mode(known: &KnownMode, gateways: &[GatewayRoute]) -> Result<Chosen, NoWay
         pictures: known.video,
     };
     match known.mode {
-        _ if !known.here => Err(NoWay::NotThere),
+        Mode::Computer if !known.here => Err(NoWay::NotThere),
+        mode if !known.here => Err(NoWay::NotCalled(mode)),
         Mode::Computer => Ok(chosen(How::Browser)),
         Mode::Pstn | Mode::Mobile => Ok(chosen(match &known.address {
             Some(number) => How::Number(number.clone()),
@@ -159,19 +162,22 @@ impl Chosen {
     }
 }
 
-/// As the video server is told of them.
+/// As the video server is told of them: who is on the roster with an account can show and see, by whatever way their sound goes.
 pub(crate) fn guests(people: &[(ParticipantId, &Person)]) -> Vec<VideoGuest> {
-    let guest = |(participant, person): &(ParticipantId, &Person)| {
+    let guest = |(n, (participant, person)): (usize, &(ParticipantId, &Person))| {
         let way = person.way.as_ref().ok()?;
+        // Whom a number or a SIP address stands for is on the roster without an account, but for the initiator.
+        let by_account = matches!(way.how, How::Browser | How::Place(_));
+        let account = n == 0 || (by_account && person.user.is_some());
         Some(VideoGuest {
             participant: participant.clone(),
             name: person.name.clone(),
             mode: way.mode,
-            shows: way.pictures,
-            sees: way.pictures,
+            shows: account,
+            sees: account,
         })
     };
-    people.iter().filter_map(guest).collect()
+    people.iter().enumerate().filter_map(guest).collect()
 }
 
 #[cfg(test)]
@@ -234,6 +240,10 @@ mod tests {
                 NoWay::NoGateway(Mode::H323),
             ),
             (vec![mode(Mode::Sip, None, true)], NoWay::NotThere),
+            (
+                vec![mode(Mode::Pstn, Some("+1900"), false)],
+                NoWay::NotCalled(Mode::Pstn),
+            ),
         ] {
             assert_eq!(of_person(&person(modes), None, &[]).unwrap_err(), why);
         }

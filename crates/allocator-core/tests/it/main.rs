@@ -1,6 +1,7 @@
 //! The allocator among scripted services, servers and people, in virtual time.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod beside;
 mod ladder;
 mod requests;
 mod storm;

@@ -55,7 +55,7 @@ fn a_conference_is_worked_out_prepared_created_and_everybody_is_told() {
         Some(format!("https://convoke.example/join/{}", ready.conference))
     );
 
-    // Exactly that is what the video server was told …
+    // Exactly that is what the video server was told: who has an account can show and see …
     let room = &world.rooms[&(server("one"), ready.conference.clone())];
     let told: Vec<(&str, Mode, bool)> = room
         .iter()
@@ -66,9 +66,9 @@ fn a_conference_is_worked_out_prepared_created_and_everybody_is_told() {
         [
             ("p1", Mode::Computer, true),
             ("p2", Mode::Computer, true),
-            ("p3", Mode::Mobile, false),
+            ("p3", Mode::Mobile, true),
             ("p4", Mode::Pstn, false),
-            ("p5", Mode::Isdn, true),
+            ("p5", Mode::Isdn, false),
         ]
     );
     // … and what the conference service was asked for, in Alice's name.
@@ -201,7 +201,8 @@ fn with_no_server_the_asker_is_told_why_and_nothing_is_left_behind() {
     world.say("carol", "video bob");
     let said = world.letters_to("carol").pop().unwrap().text();
     assert!(
-        said.contains("No video conference just now") && said.contains("it is full"),
+        said.contains("No video conference just now: one:")
+            && said.contains("it is full. Nobody was called"),
         "{said}"
     );
 }
@@ -409,7 +410,11 @@ fn people_speak_with_it_in_their_own_words() {
 #[test]
 fn what_is_prepared_again_is_the_roster_of_that_moment() {
     let mut world = World::new();
-    let id = world.ask("alice", vec![person("bob"), person("dave")]);
+    // Dora is on the telephone, and shows a camera beside it.
+    let telephone = vec![mode(Mode::Mobile, true)];
+    world.people.insert("dora".to_owned(), telephone);
+    let invited = vec![person("bob"), person("dave"), person("dora")];
+    let id = world.ask("alice", invited);
     let conference = world.ready(&id).conference;
     // Dave leaves his telephone for his computer, and Bob is taken off.
     let (_, snapshot) = world.running.get_mut(&conference).unwrap();
@@ -425,7 +430,14 @@ fn what_is_prepared_again_is_the_roster_of_that_moment() {
         .map(|guest| (guest.participant.as_str(), guest.mode, guest.sees))
         .collect();
     let computer = Mode::Computer;
-    assert_eq!(told, [("p1", computer, true), ("p3", computer, true)]);
+    assert_eq!(
+        told,
+        [
+            ("p1", computer, true),
+            ("p3", computer, true),
+            ("p4", Mode::Mobile, true)
+        ]
+    );
 }
 
 #[test]
@@ -434,19 +446,23 @@ fn what_a_former_run_left_is_taken_up_again() {
     let id = before.ask("alice", vec![person("bob")]);
     let ready = before.ready(&id);
     let mut world = World::new();
+    // Its room went with it.
     world.running = before.running;
-    world.rooms = before.rooms;
     world.allocator.handle_unregistered();
     let (wall, now) = (world.wall(), world.now);
     world
         .allocator
         .handle_registered("sip:video@example.org;gr=urn:uuid:9", wall, now);
     world.pump();
+    // That its room is there again is told with the next publication.
+    world.pass(secs(1));
     assert!(
         world.published[&ready.uri].contains("in, video"),
         "{:?}",
         world.published
     );
+    let room = &world.rooms[&(server("one"), ready.conference.clone())];
+    assert_eq!(room.len(), 2, "prepared again");
     world.end(&ready.conference);
     assert!(world.rooms.is_empty() && world.published.is_empty());
 }

@@ -79,6 +79,8 @@ pub struct World {
     start: Instant,
     pub modes: Service,
     pub conference: Service,
+    /// What the question for a state is answered with.
+    pub get_fault: Option<FaultCode>,
     /// A conference answer that was lost is given when the same command comes again.
     answered: BTreeMap<CommandId, Vec<u8>>,
     pub people: BTreeMap<String, Vec<KnownMode>>,
@@ -140,6 +142,7 @@ impl World {
             start,
             modes: Service::Good,
             conference: Service::Good,
+            get_fault: None,
             answered: BTreeMap::new(),
             people: BTreeMap::new(),
             absent: BTreeMap::new(),
@@ -203,6 +206,15 @@ impl World {
     pub fn server_lost(&mut self, name: &str) {
         self.up.remove(&server(name));
         let news = ServerNews::Lost("connection refused".to_owned());
+        self.allocator.handle_server(&server(name), news, self.now);
+        self.pump();
+    }
+
+    /// A room is prepared there, whoever wanted it; everybody who commands the server is told.
+    pub fn prepared(&mut self, name: &str, id: &ConferenceId) {
+        self.rooms.insert((server(name), id.clone()), vec![]);
+        let conference = id.clone();
+        let news = ServerNews::Event(VideoEvent::Prepared { conference });
         self.allocator.handle_server(&server(name), news, self.now);
         self.pump();
     }
@@ -538,6 +550,9 @@ impl World {
                 })
             }
             Operation::Get { conference, .. } => {
+                if let Some(code) = self.get_fault {
+                    return Err(Fault::new(code, "a state", "none"));
+                }
                 let (_, snapshot) = self.running.get(conference).ok_or_else(unknown)?;
                 Ok(Answer::Get {
                     conference: snapshot.clone(),
