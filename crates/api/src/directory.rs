@@ -3,7 +3,7 @@
 use conference_core::{Destination, Party};
 use convoke_types::{Address, Aor, E164, Fault, FaultCode, Mode};
 use soap_proto::{BROWSER, CallAt, Who};
-use store::{Account, Store, StoreError, Telephone, TelephoneKind};
+use store::{Account, PersonMode, Store, StoreError, Telephone, TelephoneKind};
 
 use crate::dialplan::DialPlan;
 
@@ -48,17 +48,11 @@ impl Directory {
 
     /// A SIP address of a domain that a trunk leads to. A place that is the name of another network says what stands behind the gateway.
     fn room(&self, uri: &str, asked: &soap_proto::Party) -> Result<Party, Fault> {
-        let read = sip_proto::Uri::parse(uri).ok();
-        let read = read.filter(|uri| uri.is_sip() && uri.headers().next().is_none());
-        let leads = read.is_some_and(|uri| {
-            let mut domains = self.sip_domains.iter();
-            domains.any(|domain| domain.eq_ignore_ascii_case(uri.host()))
-        });
-        if !leads {
+        if !self.leads_to(uri) {
             return Err(Fault::new(
                 FaultCode::NumberRefused,
                 "a person, a number, or a SIP address of a domain that a trunk leads to",
-                convoke_types::loggable(uri),
+                masked(uri),
             ));
         }
         let network = asked.place.as_deref().and_then(|place| place.parse().ok());
@@ -74,6 +68,25 @@ impl Directory {
             language: self.language.clone(),
             moderator: false,
         })
+    }
+
+    /// Whether a trunk leads to the domain of a SIP address.
+    fn leads_to(&self, uri: &str) -> bool {
+        let read = sip_proto::Uri::parse(uri).ok();
+        let read = read.filter(|uri| uri.is_sip() && uri.headers().next().is_none());
+        read.is_some_and(|uri| {
+            let mut domains = self.sip_domains.iter();
+            domains.any(|domain| domain.eq_ignore_ascii_case(uri.host()))
+        })
+    }
+
+    /// Whether somebody may be called by this mode of theirs. Of what stands behind a gateway only the gateway's route can tell.
+    pub fn may_call(&self, mode: &PersonMode) -> bool {
+        match mode.mode {
+            Mode::Pstn | Mode::Mobile => self.dialplan.number(&mode.address).is_ok(),
+            Mode::Sip => self.leads_to(&mode.address),
+            Mode::Computer | Mode::H323 | Mode::Isdn | Mode::Atm | Mode::Gateway => true,
+        }
     }
 
     /// Resolves the initiator of a conference: whatever is called is theirs (T14).
@@ -269,6 +282,14 @@ impl Directory {
     async fn is_guarded(&self, number: &E164) -> Result<bool, Fault> {
         let owner = self.store.owner_of(number).await.map_err(store_fault)?;
         Ok(owner.is_none() && self.guard_outside)
+    }
+}
+
+/// What others, and logs, may see of a SIP address: its domain.
+fn masked(uri: &str) -> String {
+    match sip_proto::Uri::parse(uri) {
+        Ok(uri) => format!("an address at {}", convoke_types::loggable(uri.host())),
+        Err(_) => "something else".to_owned(),
     }
 }
 

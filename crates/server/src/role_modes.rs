@@ -8,7 +8,7 @@ use std::time::Instant;
 use api::Directory;
 use bytes::Bytes;
 use convoke_types::limits::SOAP_MAX_BYTES;
-use convoke_types::{Aor, Fault, FaultCode, Mode};
+use convoke_types::{Aor, Fault, FaultCode, Mode, ModeSource};
 use im_core::Capabilities;
 use runtime::driver::{CoreOutput, SipCore, drive};
 use runtime::seed;
@@ -20,7 +20,7 @@ use soap_proto::{
     AskedPerson, KnownMode, KnownPerson, MODES_MAX, VideoAnswer, VideoOperation, VideoRequest,
     VideoResponse, clean_name, names, parse_video_request, write_video_response,
 };
-use store::{PersonMode, Store};
+use store::{AccountKind, PersonMode, Store};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::im_account::{ImAccount, ImServerAddress, Trust, find_server};
@@ -151,6 +151,15 @@ async fn answer(sources: &Sources, request: &VideoRequest) -> Result<VideoAnswer
             "v:request",
         ));
     };
+    // It may have been a person's before it was the allocator's: then its devices are theirs.
+    let asks = sources
+        .directory
+        .person(&sources.allocator.to_string())
+        .await?;
+    if asks.kind != AccountKind::Service {
+        let expected = "the video allocator's account";
+        return Err(Fault::new(FaultCode::NotAllowed, expected, "a person's"));
+    }
     let mut found = Vec::with_capacity(people.len());
     for asked in people {
         let known = match sources.directory.person(asked).await {
@@ -185,13 +194,35 @@ async fn modes(sources: &Sources, aor: &Aor) -> Result<Vec<KnownMode>, Fault> {
     let asked = sources.im.send(question).await;
     asked.map_err(|_| internal("an IM server that is going down"))?;
     let now = told.await.ok().and_then(|all| all.first().copied());
-    Ok(together(stored, now.unwrap_or_default()))
+    let may_call = |mode: &PersonMode| sources.directory.may_call(mode);
+    Ok(together(stored, now.unwrap_or_default(), may_call))
 }
 
-fn together(stored: Vec<PersonMode>, now: Capabilities) -> Vec<KnownMode> {
+/// `may_call`: whether the conference service calls there; with one whom it does not call it would create no conference at all.
+fn together(
+    mut stored: Vec<PersonMode>,
+    now: Capabilities,
+    may_call: impl Fn(&PersonMode) -> bool,
+) -> Vec<KnownMode> {
+    // Of who has just registered the database learns in a moment.
+    if now.calls && !stored.iter().any(|one| one.mode == Mode::Computer) {
+        let computer = PersonMode {
+            mode: Mode::Computer,
+            address: String::new(),
+            place: String::new(),
+            source: ModeSource::Registration,
+            video: now.video,
+            last_seen: 0,
+        };
+        stored.insert(0, computer);
+    }
     let known = |one: PersonMode| {
         let is_computer = one.mode == Mode::Computer;
         let is_telephone = matches!(one.mode, Mode::Pstn | Mode::Mobile);
+        let here = match is_computer {
+            true => now.calls,
+            false => may_call(&one),
+        };
         // A telephone of the profile is called by its label.
         let by_label = is_telephone && !one.place.is_empty();
         KnownMode {
@@ -202,7 +233,7 @@ fn together(stored: Vec<PersonMode>, now: Capabilities) -> Vec<KnownMode> {
                 true => now.video,
                 false => one.video,
             },
-            here: !is_computer || now.calls,
+            here,
             source: one.source,
         }
     };
@@ -300,5 +331,55 @@ impl SipCore for Core {
     fn poll_output(&mut self) -> Option<CoreOutput<Told>> {
         let send = self.user.poll_send();
         send.or_else(|| self.outputs.pop_front().map(CoreOutput::App))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stored(mode: Mode, address: &str) -> PersonMode {
+        PersonMode {
+            mode,
+            address: address.to_owned(),
+            place: String::new(),
+            source: ModeSource::ByHand,
+            video: false,
+            last_seen: 1,
+        }
+    }
+
+    fn shown(modes: &[KnownMode]) -> Vec<(Mode, bool)> {
+        modes.iter().map(|one| (one.mode, one.here)).collect()
+    }
+
+    #[test]
+    fn who_has_just_registered_can_be_had_at_their_computer() {
+        let now = Capabilities {
+            calls: true,
+            video: true,
+        };
+        let known = together(vec![], now, |_| true);
+        assert_eq!(shown(&known), [(Mode::Computer, true)]);
+        assert!(known[0].video && known[0].source == ModeSource::Registration);
+        // What is stored keeps its place, and nothing doubles.
+        let both = || vec![stored(Mode::Pstn, "+15550101"), stored(Mode::Computer, "")];
+        let known = together(both(), now, |_| true);
+        assert_eq!(shown(&known), [(Mode::Pstn, true), (Mode::Computer, true)]);
+        // Who is not registered is not there.
+        let known = together(both(), Capabilities::default(), |_| true);
+        assert_eq!(shown(&known), [(Mode::Pstn, true), (Mode::Computer, false)]);
+        assert!(together(vec![], Capabilities::default(), |_| true).is_empty());
+    }
+
+    #[test]
+    fn what_may_not_be_called_is_known_as_not_to_be_had() {
+        let modes = vec![
+            stored(Mode::Pstn, "+1900"),
+            stored(Mode::Mobile, "+15550101"),
+        ];
+        let home = |mode: &PersonMode| mode.address != "+1900";
+        let known = together(modes, Capabilities::default(), home);
+        assert_eq!(shown(&known), [(Mode::Pstn, false), (Mode::Mobile, true)]);
     }
 }

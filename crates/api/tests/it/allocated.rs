@@ -1,8 +1,8 @@
 //! Conferences that the video allocator asks for in somebody's name: from it alone, and with no more rights than it needs.
 
-use convoke_types::FaultCode;
+use convoke_types::{FaultCode, Mode, ModeSource};
 use soap_proto::{Operation, Request};
-use store::Store;
+use store::{PersonMode, Store};
 
 use crate::stage::{Stage, aor, create, snapshot};
 
@@ -148,6 +148,36 @@ async fn rooms_and_gateways_are_called_where_a_trunk_leads_and_nowhere_else() {
         ("d5", "sip:1@gw.example?Route=%3Csip:evil.example%3E"),
     ] {
         let refused = stage.ask(&with(id, uri), "alice").await.outcome;
-        assert_eq!(refused.unwrap_err().code, FaultCode::NumberRefused, "{uri}");
+        let fault = refused.unwrap_err();
+        assert_eq!(fault.code, FaultCode::NumberRefused, "{uri}");
+        // Whose address it is may be nobody's concern.
+        let user = uri.split('@').next().unwrap();
+        assert!(!fault.to_string().contains(user), "{fault}");
+    }
+}
+
+#[test]
+fn what_may_be_called_is_known_before_anybody_is_called() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path()).unwrap();
+    let directory = crate::stage::directory(&store);
+    for (mode, address, may) in [
+        (Mode::Mobile, "+15550101", true),
+        (Mode::Pstn, "+4930123456", false),
+        (Mode::Pstn, "", false),
+        (Mode::Sip, "sip:room@gw.example", true),
+        (Mode::Sip, "sip:room@elsewhere.example", false),
+        (Mode::Computer, "", true),
+        (Mode::Isdn, "isdn:+4930123456", true),
+    ] {
+        let known = PersonMode {
+            mode,
+            address: address.to_owned(),
+            place: String::new(),
+            source: ModeSource::ByHand,
+            video: false,
+            last_seen: 0,
+        };
+        assert_eq!(directory.may_call(&known), may, "{mode} {address}");
     }
 }

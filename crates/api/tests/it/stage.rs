@@ -49,6 +49,21 @@ pub async fn people(store: &Store) {
     }
 }
 
+/// Numbers of the country with the code 1, and one domain that a trunk leads to.
+pub fn directory(store: &Store) -> Directory {
+    Directory {
+        store: store.clone(),
+        dialplan: DialPlan {
+            home_country_code: Some("1".into()),
+            ..DialPlan::default()
+        },
+        domain: "example.org".into(),
+        guard_outside: true,
+        language: "en".into(),
+        sip_domains: vec!["gw.example".into()],
+    }
+}
+
 impl Stage {
     pub fn start(store: &Store) -> Self {
         Self::start_with(store, None, None)
@@ -64,17 +79,7 @@ impl Stage {
         trunk.calls_per_second = 1_000.0;
         let config = Config {
             focus: conference_core::Config::new(vec![trunk]),
-            directory: Directory {
-                store: store.clone(),
-                dialplan: DialPlan {
-                    home_country_code: Some("1".into()),
-                    ..DialPlan::default()
-                },
-                domain: "example.org".into(),
-                guard_outside: true,
-                language: "en".into(),
-                sip_domains: vec!["gw.example".into()],
-            },
+            directory: directory(store),
             reporting,
             webhooks,
             allocator: Some(aor("video")),
