@@ -43,15 +43,20 @@ impl AllocatorAlone {
         }
         tls::install_provider();
         files::make(&config.data_dir())?;
-        let account = ImAccount::allocator(&config);
+        let no_account = || StartError::Part {
+            part: "allocator",
+            words: "it has no account".to_owned(),
+        };
+        let account = ImAccount::allocator(&config).ok_or_else(no_account)?;
         let server = account.address(None)?;
         let password = account.given_password()?;
         let alone = Self {
             tasks: Tasks::new(Shutdown::new()),
             carriers: Tasks::new(Shutdown::new()),
         };
-        let started =
-            role_allocator::start(&config, server, password, &alone.tasks, &alone.carriers).await;
+        let account_at = (server, password);
+        let (tasks, carriers) = (&alone.tasks, &alone.carriers);
+        let started = role_allocator::start(&config, &account, account_at, tasks, carriers).await;
         match started {
             Ok(_) => Ok(alone),
             Err(error) => {

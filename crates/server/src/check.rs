@@ -164,6 +164,21 @@ mod tests {
     }
 
     #[test]
+    fn each_part_has_an_account_of_its_own_wherever_it_runs() {
+        for (rest, key) in [
+            ("[allocator]\nuser = \"focus\"\n", "allocator.user"),
+            ("[allocator]\nuser = \"modes\"\n", "allocator.user"),
+            ("[gateway]\nuser = \"modes\"\n", "im.modes"),
+            ("[gateway]\nuser = \"focus\"\n", "im.conferences"),
+        ] {
+            let expected = format!("error: {key}: another part has the same account");
+            expect(rest, &[&expected]);
+        }
+        // An empty name is nobody's.
+        expect("[allocator]\nuser = \"\"\n", &[]);
+    }
+
+    #[test]
     fn a_trunk_needs_a_home_country_a_server_and_a_name() {
         expect(
             "[[trunk]]\n",

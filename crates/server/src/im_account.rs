@@ -111,10 +111,10 @@ impl<'c> ImAccount<'c> {
         (!account.user.is_empty()).then_some(account)
     }
 
-    /// The video allocator's.
-    pub fn allocator(config: &'c Config) -> Self {
+    /// The video allocator's; `None` where there is to be none.
+    pub fn allocator(config: &'c Config) -> Option<Self> {
         let allocator = &config.allocator;
-        Self {
+        let account = Self {
             config,
             part: "allocator",
             user: &allocator.user,
@@ -129,7 +129,8 @@ impl<'c> ImAccount<'c> {
             trusted: &allocator.trusted_servers,
             tls_roots: &allocator.tls_roots,
             tls_pin: allocator.tls_pin.as_ref(),
-        }
+        };
+        (!account.user.is_empty()).then_some(account)
     }
 
     /// That of what tells people's modes, which belongs to our own IM server; `None` where there is to be none.
@@ -268,10 +269,21 @@ impl<'c> ImAccount<'c> {
             Some(password) => password.read(&self.config.base)?,
             None => files::secret(&self.config.data_dir(), self.password_file)?.0,
         };
+        let aor = self.identity()?;
+        let account = store.account(&aor).await?;
+        // Its devices would stay valid, and could do whatever the service can.
+        if let Some(account) = &account
+            && account.kind != AccountKind::Service
+        {
+            let words = format!(
+                "the account {aor} is a person's ({}): write another name for the service in the configuration",
+                account.display_name
+            );
+            return Err(self.fault(words));
+        }
         if self.is_elsewhere() {
             return Ok(password);
         }
-        let aor = self.identity()?;
         let failed = |error: &dyn std::fmt::Display| StartError::Account {
             account: aor.to_string(),
             words: error.to_string(),
@@ -283,9 +295,7 @@ impl<'c> ImAccount<'c> {
                 .iter()
                 .filter(|device| device.revoked_at.is_none() && device.device.label == self.part)
         };
-        let account = store.account(&aor).await?;
-        let is_service = account.is_some_and(|account| account.kind == AccountKind::Service);
-        if is_service && theirs().any(|device| device.device.ha1 == ha1) {
+        if account.is_some() && theirs().any(|device| device.device.ha1 == ha1) {
             return Ok(password);
         }
         let saved = accounts.save(&aor, self.name, AccountKind::Service).await;

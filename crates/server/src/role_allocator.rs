@@ -31,17 +31,16 @@ const DRAIN: Duration = Duration::from_secs(4);
 /// end after those of `tasks`.
 pub(crate) async fn start(
     config: &Config,
-    server: ImServerAddress,
-    password: String,
+    account: &ImAccount<'_>,
+    (server, password): (ImServerAddress, String),
     tasks: &Tasks,
     carriers: &Tasks,
 ) -> Result<SipTransports, StartError> {
-    let account = ImAccount::allocator(config);
     let (transports, mut events) = account.open(&server, carriers).await?;
     let ua = account.ua(&server, &transports, password)?;
     let trust = account.trust(&server, &ua);
     let mut core = AllocatorCore::new(CoreConfig {
-        allocator: core_config(config, &account)?,
+        allocator: core_config(config, account)?,
         trust,
         ua,
         seed: seed::seed()?,

@@ -206,12 +206,15 @@ impl Server {
             false => None,
         };
         // Our IM server wants the accounts of its services also where they run elsewhere.
-        let allocator_account = ImAccount::allocator(&config);
-        let allocator_password = match config.runs(Part::Im) || config.runs(Part::Allocator) {
-            true => allocator_account.password(&store, &accounts).await?,
-            false => String::new(),
+        let allocator_account = ImAccount::allocator(&config)
+            .filter(|_| config.runs(Part::Im) || config.runs(Part::Allocator));
+        let allocator_password = match &allocator_account {
+            Some(account) => account.password(&store, &accounts).await?,
+            None => String::new(),
         };
-        let modes_account = ImAccount::modes(&config).filter(|_| config.runs(Part::Im));
+        // It tells the allocator and nobody else.
+        let modes_account = ImAccount::modes(&config)
+            .filter(|_| config.runs(Part::Im) && allocator_account.is_some());
         let modes_password = match &modes_account {
             Some(account) => account.password(&store, &accounts).await?,
             None => String::new(),
@@ -283,12 +286,14 @@ impl Server {
                 tracing::info!("conferences cannot be followed by SIP: no IM server for them");
             }
         }
-        if let (Some(account), Some(im)) = (&modes_account, &im) {
+        if let (Some(account), Some(im), Some(allocator)) =
+            (&modes_account, &im, &allocator_account)
+        {
             let sources = role_modes::Sources {
                 store: store.clone(),
                 directory: role_conference::plan::directory(&config, &store),
                 im: im.inputs(),
-                allocator: allocator_account.identity()?,
+                allocator: allocator.identity()?,
             };
             let server = account.address(Some(&im.transports))?;
             let started = role_modes::start(
@@ -301,20 +306,20 @@ impl Server {
             );
             counted.transports.push(("modes", started.await?));
         }
-        if config.runs(Part::Allocator) {
-            let server = allocator_account.address(im.as_ref().map(|im| &im.transports))?;
+        if let Some(account) = allocator_account.filter(|_| config.runs(Part::Allocator)) {
+            let server = account.address(im.as_ref().map(|im| &im.transports))?;
             // Its password is all that it is handed.
             let started = role_allocator::start(
                 &config,
-                server,
-                allocator_password,
+                &account,
+                (server, allocator_password),
                 &allocator_tasks,
                 &carriers,
             );
             counted.transports.push(("allocator", started.await?));
         }
         routes = routes.merge(metrics::router(counted));
-        let allocator = (!config.allocator.user.is_empty()).then(|| allocator_account.identity());
+        let allocator = ImAccount::allocator(&config).map(|account| account.identity());
         let allocator = allocator.transpose()?;
         let video = (!config.video_server.is_empty()).then_some(VideoView { allocator });
         let router = api::router(api::Http {

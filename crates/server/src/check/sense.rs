@@ -8,6 +8,7 @@ use crate::config::{Cidr, Config, Part, Secret, SipTransport, TrunkSettings};
 
 pub(super) fn check(config: &Config, findings: &mut Findings) {
     server(config, findings);
+    accounts(config, findings);
     im(config, findings);
     conference(config, findings);
     gateway(config, findings);
@@ -54,6 +55,24 @@ fn server(config: &Config, findings: &mut Findings) {
     }
 }
 
+/// Each part has an account of its own, also where it runs in another process; an empty name is no account.
+fn accounts(config: &Config, findings: &mut Findings) {
+    let parts = [
+        ("gateway.user", &config.gateway.user),
+        ("im.conferences", &config.im.conferences),
+        ("im.modes", &config.im.modes),
+        ("allocator.user", &config.allocator.user),
+    ];
+    let mut taken: Vec<&str> = Vec::new();
+    for (key, user) in parts {
+        if !user.is_empty() && taken.contains(&user.as_str()) {
+            let words = "another part has the same account";
+            findings.error(key, words, "write another name");
+        }
+        taken.push(user);
+    }
+}
+
 fn im(config: &Config, findings: &mut Findings) {
     let im = &config.im;
     if !config.runs(Part::Im) {
@@ -64,9 +83,9 @@ fn im(config: &Config, findings: &mut Findings) {
         let words = format!("{focus:?} cannot be the user of a SIP address");
         findings.error("im.conferences", words, "write letters and digits");
     }
-    if *focus == config.gateway.user {
-        let words = "the gateway has the same account";
-        findings.error("im.conferences", words, "write another name");
+    if !im.modes.is_empty() && convoke_types::Aor::new(&im.modes, "example.org").is_err() {
+        let words = format!("{:?} cannot be the user of a SIP address", im.modes);
+        findings.error("im.modes", words, "write letters and digits");
     }
     if im.udp.is_empty() && im.tcp.is_empty() && im.tls.is_empty() {
         findings.error("im", "nobody can connect", "set udp, tcp or tls");
@@ -121,15 +140,6 @@ fn allocator(config: &Config, findings: &mut Findings) {
     if convoke_types::Aor::new(&allocator.user, "example.org").is_err() {
         let words = format!("{:?} cannot be the user of a SIP address", allocator.user);
         findings.error("allocator.user", words, "write letters and digits");
-    }
-    let others = [
-        &config.gateway.user,
-        &config.im.conferences,
-        &config.im.modes,
-    ];
-    if others.contains(&&allocator.user) {
-        let words = "another part has the same account";
-        findings.error("allocator.user", words, "write another name");
     }
     if allocator.im_server.is_none() && !config.runs(Part::Im) {
         let words = "no IM server runs in this process, and none is named";

@@ -40,7 +40,7 @@ pub(crate) fn directory(config: &Config, store: &Store) -> Directory {
 
 /// The video allocator's account, wherever it runs.
 fn allocator(config: &Config) -> Option<convoke_types::Aor> {
-    ImAccount::allocator(config).identity().ok()
+    ImAccount::allocator(config)?.identity().ok()
 }
 
 fn focus(config: &Config) -> FocusConfig {

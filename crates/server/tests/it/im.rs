@@ -127,3 +127,24 @@ async fn a_second_server_on_the_same_data_does_not_start() {
     assert!(words.contains("in use"), "{words}");
     bench.stop().await;
 }
+
+/// What a device says when it registers (RFC 3840) fills the database of modes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registration_is_kept_as_a_way_to_take_part() {
+    let mut bench = Bench::start("").await;
+    let mut peer = bench.peer("alice").await;
+    let registered = block(move || peer.register(";audio;video").unwrap().status()).await;
+    assert_eq!(registered, Some(200));
+    let alice = bench.server.accounts.aor("alice").unwrap();
+    let directory = bench.stop().await;
+    let store = store::Store::open(&directory.path().join("data")).unwrap();
+    let modes = store.modes(&alice).await.unwrap();
+    assert_eq!(modes.len(), 1, "{modes:?}");
+    let kept = (modes[0].mode, modes[0].source, modes[0].video);
+    let expected = (
+        convoke_types::Mode::Computer,
+        convoke_types::ModeSource::Registration,
+        true,
+    );
+    assert_eq!(kept, expected);
+}
