@@ -10,6 +10,8 @@ use super::rooms::{Guests, Room};
 
 /// Pictures of one person at once: the camera, and the screen.
 const PICTURES_EACH: usize = 2;
+/// For a moment there is one more: the picture that is about to take the place of either.
+const COMING_EACH: usize = 1;
 /// Legs of one person at once: further devices can watch too, as long as nobody else needs the place.
 const LEGS_EACH_MAX: usize = 8;
 
@@ -20,10 +22,10 @@ pub(super) fn legs_of(guests: &Guests) -> usize {
     guests.values().map(each).sum()
 }
 
-/// How many pictures they may show together.
+/// How many pictures they may show together, those that take another's place included.
 pub(super) fn publishers_of(guests: &Guests) -> usize {
     let shown = guests.values().filter(|guest| guest.shows).count();
-    (shown * PICTURES_EACH).max(1)
+    (shown * (PICTURES_EACH + COMING_EACH)).max(1)
 }
 
 impl Janus {
@@ -54,7 +56,7 @@ impl Janus {
         let (show, watch): (Vec<_>, Vec<_>) = theirs.partition(|(_, leg)| leg.shows());
         if shows {
             // A further one would take the place of somebody else's.
-            return match show.len() < PICTURES_EACH {
+            return match show.len() < PICTURES_EACH + COMING_EACH {
                 true => Ok(()),
                 false => Err("they show as many pictures already as they may".into()),
             };

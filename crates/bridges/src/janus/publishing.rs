@@ -65,6 +65,9 @@ impl Janus {
         offer: &str,
     ) -> Result<(), String> {
         self.admitted(&key.conference, participant, true)?;
+        if words::has_controls(offer) {
+            return Err(words::CONTROLS.into());
+        }
         match self.legs.get(key) {
             None => self.place(&key.conference, participant, true)?,
             Some(leg) if leg.participant != *participant => {
@@ -116,7 +119,9 @@ impl Janus {
             ptype: "publisher",
             room,
             id: number,
-            display: display.map(|guest| guest.name.clone()).unwrap_or_default(),
+            display: display
+                .map(|guest| words::printable(&guest.name))
+                .unwrap_or_default(),
             pin,
         };
         self.ask_room(About::Show(number), made.id, &body, Some(&jsep));

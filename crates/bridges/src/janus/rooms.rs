@@ -146,7 +146,7 @@ impl Janus {
         let body = Body::Create {
             room: room.number,
             permanent: false,
-            description: room.title.clone(),
+            description: words::printable(&room.title),
             secret: room.secret.clone(),
             pin: room.pin.clone(),
             is_private: true,

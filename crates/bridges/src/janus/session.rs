@@ -94,9 +94,13 @@ impl Janus {
             "timeout" if ours => {
                 return self.give_up(Refusal::Unreachable, "Janus has let our session expire");
             }
-            // It did not understand us, and cannot say what.
+            // It did not understand us, and cannot say what: whoever asked that is answered when their time is up. Who is only just being
+            // greeted cannot be worked with.
             "error" if reply.transaction.is_none() => {
-                return self.give_up(Refusal::Nonsense, words::NONSENSE);
+                if !matches!(self.link, Link::Up { .. }) {
+                    self.give_up(Refusal::Nonsense, words::NONSENSE);
+                }
+                return;
             }
             // A handle for a leg that was given up while it was awaited. One that is in use was told twice.
             "success" => {

@@ -192,6 +192,10 @@ impl Janus {
             let leg = key.clone();
             return self.tell(VideoEvent::Failed { leg, words });
         };
+        if words::has_controls(&answer) {
+            // The offer waits for another.
+            return self.fail(number, words::CONTROLS.into());
+        }
         watching.stage = WatchStage::Answering;
         let jsep = Jsep::answer(answer);
         self.ask_room(About::Start(number), handle, &Body::Start {}, Some(&jsep));

@@ -14,6 +14,21 @@ pub(super) fn late(limit: Duration) -> String {
 /// It said something that makes no sense here.
 pub(super) const NONSENSE: &str = "what Janus answers makes no sense";
 
+/// A session description has what none may have (RFC 8866 §9).
+pub(super) const CONTROLS: &str = "the session description has control characters";
+
+/// Whether a session description has NUL or another control character than TAB and the ends of lines. For one NUL Janus does not read a
+/// request at all, and its answer does not say which request that was.
+pub(super) fn has_controls(sdp: &str) -> bool {
+    sdp.contains(|c: char| c.is_control() && !matches!(c, '\t' | '\r' | '\n'))
+}
+
+/// A name as Janus can read it.
+pub(super) fn printable(name: &str) -> String {
+    let printed = |c: char| if c.is_control() { ' ' } else { c };
+    name.chars().map(printed).collect()
+}
+
 /// It refused something. Its own reason is told where it cannot quote a session description.
 pub(super) fn refused(code: u32, reason: &str) -> String {
     match code {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bridges::janus::Input;
-use convoke_types::video::{Refusal, VideoEvent};
+use convoke_types::video::{Refusal, VideoCommand, VideoEvent};
 use serde_json::{Value, json};
 
 use super::scene::*;
@@ -197,6 +197,92 @@ fn what_janus_refuses_is_told_without_quoting_descriptions() {
         failure(scene.event(), "l1"),
         "what Janus answers makes no sense"
     );
+}
+
+#[test]
+fn a_request_that_janus_could_not_read_fails_alone() {
+    let mut scene = Scene::up();
+    scene.prepare(&["a", "w"]);
+    scene.published("a", "l1", 11);
+    scene.command(watch("w", "l2"));
+    scene.attach(12);
+    scene.request("join");
+    let reason = "JSON error: on line 1: \\u0000 is not allowed";
+    let error = json!({ "janus": "error", "error": { "code": 454, "reason": reason } });
+    scene.input(Input::Text(error.to_string()));
+    scene.events(&[]);
+    assert_eq!(scene.dropped, None);
+    scene.pass(Duration::from_secs(8));
+    let words = failure(scene.event(), "l2");
+    assert_eq!(words, "Janus does not answer within 8 s");
+    scene.events(&[]);
+    assert_eq!(scene.dropped, None);
+    // While it is greeted it is of no use.
+    let mut scene = Scene::new(10);
+    scene.input(Input::Open);
+    scene.input(Input::Text(error.to_string()));
+    let words = "what Janus answers makes no sense";
+    assert_eq!(scene.dropped.as_deref(), Some(words));
+}
+
+#[test]
+fn descriptions_with_control_characters_do_not_get_to_janus() {
+    let mut scene = Scene::up();
+    scene.prepare(&["a", "w"]);
+    let words = "the session description has control characters";
+    for control in ['\0', '\u{1b}', '\u{7f}', '\u{85}'] {
+        scene.command(VideoCommand::Publish {
+            leg: leg("l1"),
+            participant: "a".parse().unwrap(),
+            offer: format!("{OFFER}a=x:{control}\r\n"),
+        });
+        assert_eq!(failure(scene.event(), "l1"), words);
+        scene.no_request();
+    }
+    let offer = format!("{OFFER}a=x:\t\r\n");
+    scene.command(VideoCommand::Publish {
+        leg: leg("l1"),
+        participant: "a".parse().unwrap(),
+        offer,
+    });
+    scene.attach(11);
+    let join = scene.request("joinandconfigure");
+    scene.joined(&join);
+    scene.events(&[answered("l1")]);
+    scene.say(11, json!({ "janus": "webrtcup" }));
+    scene.events(&[connected("l1", true), visible("l1", "a", true)]);
+
+    scene.command(watch("w", "l2"));
+    scene.attach(12);
+    let look = scene.request("join");
+    let id = join["body"]["id"].clone();
+    let data = json!({
+        "videoroom": "attached", "room": look["body"]["room"],
+        "streams": [{ "type": "video", "active": true, "mid": "0", "feed_id": id }],
+    });
+    scene.reply_room(&look, data, Some(jsep("offer", "the offer")));
+    assert!(matches!(scene.event(), VideoEvent::Offered { .. }));
+    let answer = |answer: &str| VideoCommand::Answer {
+        leg: leg("l2"),
+        answer: answer.into(),
+    };
+    scene.command(answer("v=0\r\ns=\0\r\n"));
+    assert_eq!(failure(scene.event(), "l2"), words);
+    scene.no_request();
+    // The offer waits for a proper one.
+    scene.command(answer("v=0\r\n"));
+    scene.request("start");
+    // Nor do such names.
+    let VideoCommand::Prepare { mut guests, .. } = prepare("d", &["a"]) else {
+        panic!("not prepared");
+    };
+    "A\0".clone_into(&mut guests[0].name);
+    scene.command(VideoCommand::Prepare {
+        conference: "d".parse().unwrap(),
+        title: "Mon\0day".into(),
+        guests,
+    });
+    assert_eq!(scene.request("create")["body"]["description"], "Mon day");
 }
 
 #[test]

@@ -30,8 +30,11 @@ fn a_room_is_secret_and_ends_with_janus() {
     assert_eq!(body["is_private"], true);
     assert_eq!(body["bitrate_cap"], true);
     assert_eq!(body["bitrate"], 1_000_000);
-    assert_eq!(body["publishers"], 4, "a camera and a screen each");
-    assert_eq!(scene.announced.as_ref().unwrap().legs, 6, "and they watch");
+    assert_eq!(
+        body["publishers"], 6,
+        "a camera, a screen and one in place of either each"
+    );
+    assert_eq!(scene.announced.as_ref().unwrap().legs, 6);
     assert_eq!(scene.announced.as_ref().unwrap().product, "Janus 1.1.2");
 
     scene.command(prepare("d", &["a"]));
@@ -73,7 +76,7 @@ fn who_is_no_longer_prepared_for_is_put_out() {
     // More than before: Janus must let more show themselves.
     scene.command(prepare("c", &["b", "d", "e"]));
     let edit = scene.request("edit");
-    assert_eq!(edit["body"]["new_publishers"], 6);
+    assert_eq!(edit["body"]["new_publishers"], 9);
     scene.events(&[]);
     edited(&mut scene, &edit);
     scene.events(&[prepared("c")]);
