@@ -18,7 +18,7 @@ use runtime::websocket::{Heard, Wanted, WebSocket};
 use rustls::ClientConfig;
 use tokio::sync::mpsc;
 
-/// Commands that wait to be written. More means that the bridge does not read; further ones are refused.
+/// Commands that wait to be written. More means that the bridge does not read: the connection ends.
 const COMMANDS_MAX: usize = 1024;
 /// Events that wait for the owner. While it is full nothing is read, and the bridge gives the connection up.
 const EVENTS_MAX: usize = 1024;
@@ -34,6 +34,9 @@ const PING_EVERY: Duration = Duration::from_secs(1);
 const SILENCE_MAX: Duration = Duration::from_secs(5);
 /// How long it may take to say what it is.
 const ANNOUNCE_MAX: Duration = Duration::from_secs(5);
+
+/// Why a connection ends whose commands are more than its bridge reads.
+const BEHIND: &str = "it does not keep up with what it is told";
 
 /// Where a bridge is.
 #[derive(Clone)]
@@ -93,14 +96,21 @@ pub struct LinkSender {
     door: Arc<Door>,
 }
 
-/// The queue of the connection that stands; there is none without.
+/// The connection that stands, if one does.
 #[derive(Debug, Default)]
-struct Door(Mutex<Option<mpsc::Sender<ToBridge>>>);
+struct Door(Mutex<Option<Standing>>);
+
+#[derive(Debug)]
+struct Standing {
+    queue: mpsc::Sender<ToBridge>,
+    /// Ends it.
+    cut: Shutdown,
+}
 
 impl Door {
-    fn set(&self, queue: Option<mpsc::Sender<ToBridge>>) {
+    fn set(&self, standing: Option<Standing>) {
         // What is behind the lock is whole between any two statements.
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = queue;
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = standing;
     }
 }
 
@@ -108,11 +118,17 @@ impl LinkSender {
     /// Hands a command over; never waits. What was handed over may still be lost with the connection, of which `Down` tells.
     ///
     /// # Errors
-    /// When the bridge is not there, or does not read. The command is then gone.
+    /// When the bridge is not there, or does not read. The command is then gone, and with it the connection: a bridge that has missed a
+    /// command has what its owner does not know of, so all of it is given up, and `Down` tells so.
     pub fn send(&self, command: ToBridge) -> Result<(), Unsent> {
-        let door = self.door.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let queue = door.as_ref().ok_or(Unsent::Down)?;
-        queue.try_send(command).map_err(|error| match error {
+        let mut door = self.door.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let standing = door.as_ref().ok_or(Unsent::Down)?;
+        let Err(error) = standing.queue.try_send(command) else {
+            return Ok(());
+        };
+        standing.cut.cancel();
+        *door = None;
+        Err(match error {
             mpsc::error::TrySendError::Full(_) => Unsent::Full,
             mpsc::error::TrySendError::Closed(_) => Unsent::Down,
         })
@@ -241,11 +257,19 @@ impl Keeper {
         );
         let (queue, commands) = mpsc::channel(COMMANDS_MAX);
         // Before the event: who hears of it may command at once.
-        self.door.set(Some(queue));
+        let cut = Shutdown::new();
+        self.door.set(Some(Standing {
+            queue,
+            cut: cut.clone(),
+        }));
         if !self.tell(LinkEvent::Up(announcement)).await {
             return End::Ours;
         }
-        self.carry(socket, commands).await
+        let carried = cut.unless_cancelled(self.carry(socket, commands)).await;
+        carried.unwrap_or_else(|| End::Lost {
+            words: BEHIND.into(),
+            was_up: true,
+        })
     }
 
     /// Carries commands and events until the connection ends.
@@ -273,7 +297,8 @@ impl Keeper {
                 }
                 () = self.events.closed() => return End::Ours,
                 command = commands.recv() => {
-                    let Some(command) = command else { return End::Ours };
+                    // The door keeps the queue for as long as it may be used.
+                    let Some(command) = command else { return lost(BEHIND.into()) };
                     if let Err(ended) = write(&mut socket, &command).await {
                         return lost(ended);
                     }

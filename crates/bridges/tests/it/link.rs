@@ -168,6 +168,25 @@ async fn commands_go_out_events_come_in_and_a_lost_bridge_is_found_again() {
 }
 
 #[tokio::test]
+async fn a_bridge_that_misses_a_command_is_begun_with_anew() {
+    let mut bridge = Bridge::start(any_port()).await;
+    let mut owner = Owner::of(bridge.addr, SECRET);
+    let _socket = bridge.announced().await;
+    assert_eq!(owner.event().await, LinkEvent::Up(announcement()));
+    // Nothing is written while nobody waits here.
+    let refused = (0..100_000).find_map(|_| owner.sender.video(end("c1")).err());
+    assert_eq!(refused, Some(Unsent::Full));
+    assert_eq!(owner.sender.video(end("c2")), Err(Unsent::Down));
+    assert!(owner.down().await.contains("does not keep up"));
+    let mut socket = bridge.announced().await;
+    assert_eq!(owner.event().await, LinkEvent::Up(announcement()));
+    owner.sender.video(end("c3")).unwrap();
+    assert_eq!(hear(&mut socket).await, ToBridge::Video(end("c3")));
+    owner.tasks.finish(LIMIT).await.unwrap();
+    bridge.tasks.finish(LIMIT).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_bridge_that_does_not_believe_us_or_is_not_there_is_told_in_words() {
     let bridge = Bridge::start(any_port()).await;
     let mut owner = Owner::of(bridge.addr, "guess");

@@ -184,7 +184,8 @@ async fn pass_video(
     }
 }
 
-/// A command that does not get there is lost with the server, of which its link tells.
+/// A command that does not get there is lost with the connection, also where the server does not keep up: its link tells of it, and what
+/// was there is then known to be gone.
 fn to_video(server: Option<&(String, LinkSender)>, command: VideoCommand) {
     let Some((name, commands)) = server else {
         return;
