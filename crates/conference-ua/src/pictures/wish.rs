@@ -35,8 +35,7 @@ impl Wish {
         let Some(offer) = offer else {
             return Ok(Wish::See);
         };
-        let text = String::from_utf8(offer.to_vec());
-        let text = text.map_err(|_| (488, "Not Acceptable Here"))?;
+        let text = description(offer).map_err(|words| (488, words))?;
         let Ok(read) = Sdp::parse(offer) else {
             return Ok(Wish::BeHeard(text));
         };
@@ -44,22 +43,27 @@ impl Wish {
         if !pictures {
             return Ok(Wish::BeHeard(text));
         }
-        let mut sends = false;
+        let mut sending = Vec::new();
         for media in &read.media {
             let direction = read.direction_of(media);
             // A section that has come to nothing (RFC 8829 §5.2.2) may stand there still.
-            let refused = media.port == 0 && media.attribute("bundle-only").is_none();
+            let refused =
+                media.port == 0 && !media.attributes.iter().any(|one| one.name == "bundle-only");
             if direction.receives() && !refused {
                 return Err((488, "A picture is offered sendonly"));
             }
-            sends |= direction.sends() && !refused;
+            if direction.sends() && !refused {
+                sending.push(media);
+            }
         }
-        if !sends {
-            return Err((488, "A picture is offered sendonly"));
-        }
+        let picture = match &sending[..] {
+            [] => return Err((488, "A picture is offered sendonly")),
+            [picture] => picture,
+            // Of each kind a person has one, and each has a label.
+            _ => return Err((488, "Each picture is a call of its own")),
+        };
         let slides = |value: &str| value.split(',').any(|one| one.trim() == "slides");
-        let mut contents = read.media.iter().filter_map(|m| m.attribute("content"));
-        let kind = match contents.any(slides) {
+        let kind = match picture.attribute("content").is_some_and(slides) {
             true => Kind::Screen,
             false => Kind::Camera,
         };
@@ -73,6 +77,20 @@ impl Wish {
             Wish::Show(kind, _) => Some(*kind),
             Wish::See => Some(Kind::Watch),
         }
+    }
+}
+
+/// A session description as it may be passed on: text without NUL and other control characters but TAB and the ends of lines (RFC 8866
+/// §9). Not every bridge could read it otherwise.
+///
+/// # Errors
+/// With words to refuse it.
+pub(super) fn description(sdp: &Bytes) -> Result<String, &'static str> {
+    let text = String::from_utf8(sdp.to_vec()).map_err(|_| "Not Acceptable Here")?;
+    let control = |c: char| c.is_control() && !matches!(c, '\t' | '\r' | '\n');
+    match text.contains(control) {
+        true => Err("The description has control characters"),
+        false => Ok(text),
     }
 }
 
@@ -155,6 +173,25 @@ mod tests {
         }
         let gone = "m=video 0 UDP/TLS/RTP/SAVPF 96\r\na=sendonly\r\n";
         assert_eq!(wish(gone), Err(488));
+        // One picture, beside what has come to nothing.
+        let one = format!("{video}a=sendonly\r\n");
+        assert_eq!(wish(&format!("{gone}{one}{gone}")), camera);
+        assert_eq!(
+            wish(&format!("{gone}a=content:slides\r\n{one}")),
+            camera,
+            "of the picture"
+        );
+        assert_eq!(wish(&format!("{one}{one}")), Err(488));
+        let bundled = format!("{gone}a=bundle-only\r\n");
+        assert_eq!(wish(&format!("{one}{bundled}")), Err(488));
+        assert_eq!(wish(&bundled), camera);
+        // Of whatever kind.
+        for control in ['\0', '\u{1b}', '\u{7f}', '\u{85}'] {
+            assert_eq!(wish(&format!("{one}a=x:{control}\r\n")), Err(488));
+            let sound = format!("m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=x:{control}\r\n");
+            assert_eq!(wish(&sound), Err(488));
+        }
+        assert_eq!(wish(&format!("{one}a=x:\t\r\n")), camera);
     }
 
     #[test]
