@@ -15,6 +15,7 @@
 //! When nobody shows anything there is nothing to offer: who wants to see is answered 480 and tries again when the conference's document
 //! (RFC 4575) names a picture.
 
+mod placing;
 mod room;
 mod serving;
 mod wish;
@@ -24,7 +25,6 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use conference_core::{PictureKind, PictureView, Snapshot};
-use convoke_types::bridge_protocol::Announcement;
 use convoke_types::video::{VideoCommand, VideoEvent};
 use convoke_types::{Aor, ConferenceId, LegKey, ParticipantId};
 use sip_proto::call::{CallEvent, CallKey};
@@ -39,10 +39,13 @@ pub(crate) use wish::{Kind, Wish};
 
 /// How long it may take until the conference is known and the caller's sound is in.
 const ASK_MAX: Duration = Duration::from_secs(10);
-/// How long a video server may take to make a conference ready.
-const PREPARE_MAX: Duration = Duration::from_secs(12);
-/// How long it may take for an offer or an answer: longer than an adapter waits, so that what is too late is told by its own words.
-const VIDEO_MAX: Duration = Duration::from_secs(10);
+/// How long a video server may take to make a conference ready: longer than an adapter waits, which asks two things one after the other
+/// and waits 8 s for each, so that what is too late is told by its own words.
+const PREPARE_MAX: Duration = Duration::from_secs(18);
+/// How long it may take for an offer or an answer, for the same reason.
+const VIDEO_MAX: Duration = Duration::from_secs(18);
+/// How long others are asked first when a video server has refused a conference or said nothing to it.
+const AVOIDED: Duration = Duration::from_secs(30);
 /// How long a browser may take to connect after the 200.
 const CONNECT_MAX: Duration = Duration::from_secs(30);
 /// How long a call is kept whose browser is lost.
@@ -55,6 +58,7 @@ const NOT_IN_IT: &str = "Join the conference first";
 const NO_ANSWER: &str = "The video server does not answer";
 const NOTHING_SHOWN: &str = "Nobody shows a picture";
 const NONSENSE: &str = "The video server answered nonsense";
+const REPLACED: &str = "Another call has taken its place";
 
 /// Where a call stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,8 +75,21 @@ enum Stage {
     Connected,
 }
 
+/// What an answer of a video server is to a call that has been answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    /// To the change that waits.
+    Done,
+    /// To one that it was too slow for.
+    Stale,
+    /// There is none.
+    None,
+}
+
 #[derive(Debug)]
 struct Call {
+    /// The later it came, the higher.
+    number: u64,
     conference: ConferenceId,
     user: Aor,
     kind: Kind,
@@ -91,6 +108,9 @@ struct Call {
     deadline: Option<Instant>,
     /// A change waits for the video server, until then.
     changing: Option<Instant>,
+    /// Answers to offers of theirs that nobody waits for any more: those to changes that the video server was too slow for. (What it
+    /// offers is always what there is now, so that comes in time for the next change, too.)
+    stale: u32,
 }
 
 /// See the module.
@@ -136,6 +156,12 @@ impl Pictures {
         self.deadlines.next()
     }
 
+    /// The calls, and the conferences that are kept for them or that a video server has, or may have, still.
+    pub(crate) fn held(&self) -> usize {
+        let left: usize = self.servers.iter().map(|server| server.left().len()).sum();
+        self.known.len().max(self.by_leg.len()) + self.rooms.len() + left
+    }
+
     pub(crate) fn has(&self, key: CallKey) -> bool {
         self.known.contains_key(&key)
     }
@@ -177,6 +203,7 @@ impl Pictures {
             };
             if what == Due::Change {
                 call.changing = None;
+                call.stale += u32::from(call.kind != Kind::Watch);
                 line.reject_change(key, 503, NO_ANSWER);
                 continue;
             }
@@ -190,7 +217,7 @@ impl Pictures {
             let asked = (call.stage == Stage::Preparing).then(|| call.conference.clone());
             self.end(line, key, status, words);
             if let Some(conference) = asked {
-                self.forget_server(&conference);
+                self.forget_server(line, &conference);
             }
         }
     }
@@ -218,6 +245,7 @@ impl Pictures {
             leg,
         };
         let call = Call {
+            number: self.next_leg,
             conference: conference.clone(),
             user: arrival.user,
             kind,
@@ -230,6 +258,7 @@ impl Pictures {
             change_from: line.now,
             deadline: None,
             changing: None,
+            stale: 0,
         };
         self.known.insert(key, call);
         self.by_leg.insert(leg, key);
@@ -283,45 +312,6 @@ impl Pictures {
             }
         }
         self.tell_guests(conference);
-    }
-
-    /// There is no such conference, or no longer.
-    pub(crate) fn over(&mut self, line: &mut Line<'_>, conference: &ConferenceId) {
-        for key in self.calls_of(conference) {
-            let (status, words) = match self.known.get(&key).map(|call| call.stage) {
-                Some(Stage::Asked) => (404, "Not Found"),
-                _ => (410, "The conference has ended"),
-            };
-            self.end(line, key, status, words);
-        }
-        if let Some(room) = self.rooms.remove(conference)
-            && let Some(server) = room.readiness.server()
-        {
-            let conference = conference.clone();
-            self.video(server, VideoCommand::End { conference });
-        }
-    }
-
-    /// A video server says what it is.
-    pub(crate) fn announced(&mut self, line: &mut Line<'_>, server: usize, said: &Announcement) {
-        let serves = self.servers.get_mut(server).map(|s| s.announce(said));
-        if serves == Some(false) {
-            self.lost(line, server, "The video server is away");
-        }
-    }
-
-    /// A video server is away: pictures end, and nothing else.
-    pub(crate) fn lost(&mut self, line: &mut Line<'_>, server: usize, words: &str) {
-        if let Some(server) = self.servers.get_mut(server) {
-            server.lose();
-        }
-        let there = |room: &&Room| room.readiness.server() == Some(server);
-        let rooms = self.rooms.iter().filter(|(_, room)| there(room));
-        let mut lost: Vec<ConferenceId> = rooms.map(|(conference, _)| conference.clone()).collect();
-        lost.sort_unstable();
-        for conference in lost {
-            self.lose_room(line, &conference, words);
-        }
     }
 
     /// What a video server tells.
@@ -460,6 +450,20 @@ impl Pictures {
         };
         let what = (key, Due::Change);
         self.deadlines.set(&mut call.changing, what, until)
+    }
+
+    /// The video server, which answers offers in their order, has answered one.
+    fn change_is_done(&mut self, key: CallKey) -> Change {
+        if let Some(call) = self.known.get_mut(&key)
+            && call.stale > 0
+        {
+            call.stale -= 1;
+            return Change::Stale;
+        }
+        match self.set_changing(key, None) {
+            true => Change::Done,
+            false => Change::None,
+        }
     }
 
     fn video(&mut self, server: usize, command: VideoCommand) {

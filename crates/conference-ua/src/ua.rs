@@ -229,6 +229,11 @@ impl ConferenceUa {
         self.subscriptions.len()
     }
 
+    /// How much is kept of pictures: calls, and the conferences that are known for them or still to be ended at a video server.
+    pub fn pictures(&self) -> usize {
+        self.calls.pictures.held()
+    }
+
     /// Whether the IM server has us.
     pub fn is_registered(&self) -> bool {
         self.ua.is_registered()

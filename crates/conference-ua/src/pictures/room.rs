@@ -1,12 +1,16 @@
 //! Conferences with pictures: what is known of each, which video server has it, and who is let in there.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use conference_core::{RosterEntry, Snapshot};
 use convoke_types::bridge_protocol::{Announcement, Feature};
 use convoke_types::video::VideoGuest;
-use convoke_types::{Aor, LegState, ParticipantId};
+use convoke_types::{Aor, ConferenceId, LegState, ParticipantId, VideoServerName};
 use sip_proto::call::CallKey;
+
+/// Conferences that a server may still have although it should not, at most; of further ones it is not told.
+const LEFT_MAX: usize = 4096;
 
 /// A video server.
 #[derive(Debug, Default)]
@@ -14,12 +18,20 @@ pub(super) struct Server {
     name: String,
     /// What it said of itself last; `None`: it is away.
     up: Option<Announcement>,
+    /// Until when others are asked first, since it has refused a conference or said nothing to it.
+    unwilling: Option<Instant>,
+    /// What it may still have although it should not. While it is there, it was asked to end these and has not answered yet: until then
+    /// what it says of them is of no interest, and it is asked for none of them.
+    left: BTreeSet<ConferenceId>,
 }
 
 impl Server {
     /// One that is away still.
     pub(super) fn called(name: String) -> Self {
-        Self { name, up: None }
+        Self {
+            name,
+            ..Self::default()
+        }
     }
 
     /// What it says of itself; false when nothing can be asked of it (any more).
@@ -33,6 +45,36 @@ impl Server {
         self.up = None;
     }
 
+    pub(super) fn is_up(&self) -> bool {
+        self.up.is_some()
+    }
+
+    /// Whether it is the one that was chosen for the conference when it was asked for, and so prepared by somebody else before.
+    pub(super) fn is_chosen(&self, now: &Snapshot) -> bool {
+        now.video.as_ref().map(VideoServerName::as_str) == Some(&*self.name)
+    }
+
+    /// Others are asked first until then.
+    pub(super) fn avoid(&mut self, until: Option<Instant>) {
+        self.unwilling = until;
+    }
+
+    /// It should not have this conference any more.
+    pub(super) fn leave(&mut self, conference: &ConferenceId) {
+        if self.left.len() < LEFT_MAX {
+            self.left.insert(conference.clone());
+        }
+    }
+
+    /// It does not have it any more; tells whether that was waited for.
+    pub(super) fn rid(&mut self, conference: &ConferenceId) -> bool {
+        self.left.remove(conference)
+    }
+
+    pub(super) fn left(&self) -> &BTreeSet<ConferenceId> {
+        &self.left
+    }
+
     /// Legs that it could still carry; `None`: it is away.
     fn room(&self) -> Option<u32> {
         let up = self.up.as_ref()?;
@@ -40,25 +82,37 @@ impl Server {
     }
 }
 
-/// The server that was chosen for the conference when it was asked for, while it is there: what room it has is promised to this conference
-/// already. Or else the one with the most room.
+/// The server that was chosen for the conference when it was asked for, while it is there and willing: what room it has is promised to
+/// this conference already. Or else the one with the most room of those that are willing, or else of all. Those that were tried for it
+/// already are none of them.
 ///
 /// # Errors
 /// In words.
-pub(super) fn place(servers: &[Server], chosen: Option<&str>) -> Result<usize, &'static str> {
-    let is_chosen =
-        |server: &Server| chosen == Some(server.name.as_str()) && server.room().is_some();
-    if let Some(at) = servers.iter().position(is_chosen) {
+pub(super) fn place(
+    servers: &[Server],
+    conference: &ConferenceId,
+    room: &Room,
+    at: Instant,
+) -> Result<usize, &'static str> {
+    let willing = |server: &Server| server.unwilling.is_none_or(|until| until <= at);
+    let up = servers.iter().enumerate().filter(|(at, server)| {
+        server.is_up() && !room.tried.contains(at) && !server.left.contains(conference)
+    });
+    let chosen = |server: &Server| room.now.as_ref().is_some_and(|now| server.is_chosen(now));
+    let mut promised = up.clone();
+    if let Some((at, _)) = promised.find(|(_, server)| chosen(server) && willing(server)) {
         return Ok(at);
     }
-    let up = servers.iter().enumerate();
-    let up = up.filter_map(|(at, server)| Some((server.room()?, at)));
+    let free = up.filter_map(|(at, server)| Some((server.room()?, at, willing(server))));
     // Of equals the first.
-    let best = up.max_by_key(|(room, at)| (*room, std::cmp::Reverse(*at)));
+    let best = free.max_by_key(|(free, at, willing)| {
+        let first = *willing && *free > 0;
+        (first, *free, std::cmp::Reverse(*at))
+    });
     match best {
         None => Err("The video server is away"),
-        Some((0, _)) => Err("The video server is full"),
-        Some((_, at)) => Ok(at),
+        Some((0, ..)) => Err("The video server is full"),
+        Some((_, at, _)) => Ok(at),
     }
 }
 
@@ -89,8 +143,14 @@ pub(super) struct Room {
     /// What it is like, once that is known.
     pub now: Option<Snapshot>,
     pub readiness: Readiness,
-    /// Whom its server was told of.
+    /// Whom its server has promised to serve.
     pub guests: Vec<VideoGuest>,
+    /// Whom it is asked to serve now: one question at a time, so that it is known which one an answer is to.
+    pub asked: Option<Vec<VideoGuest>>,
+    /// Whom it has refused to serve last: it is not asked for the same ones again before somebody calls.
+    pub refused: Option<Vec<VideoGuest>>,
+    /// Servers that have refused it, or said nothing to it, since the first of those who wait has called.
+    pub tried: BTreeSet<usize>,
     pub calls: BTreeSet<CallKey>,
 }
 
@@ -128,7 +188,21 @@ impl Room {
         roster.any(|entry| entry.participant.id == *participant && !entry.leg.state.is_end())
     }
 
-    /// Everybody on the roster: who has an account can show and see, by whatever way their sound goes.
+    /// Whether its server has promised to serve this participant.
+    pub(super) fn serves(&self, participant: &ParticipantId) -> bool {
+        let mut guests = self.guests.iter();
+        guests.any(|guest| guest.participant == *participant)
+    }
+
+    /// It is on no server.
+    pub(super) fn nowhere(&mut self) {
+        self.readiness = Readiness::Nowhere;
+        self.guests.clear();
+        self.asked = None;
+        self.refused = None;
+    }
+
+    /// Everybody who is in or on the way: who has an account can show and see, by whatever way their sound goes.
     pub(super) fn guests_now(&self) -> Vec<VideoGuest> {
         let guest = |entry: &RosterEntry| {
             let account = entry.participant.user.is_some();
@@ -141,7 +215,8 @@ impl Room {
             }
         };
         let roster = self.now.iter().flat_map(|now| &now.roster);
-        roster.map(guest).collect()
+        let there = roster.filter(|entry| !entry.leg.state.is_end());
+        there.map(guest).collect()
     }
 
     pub(super) fn title(&self) -> String {
@@ -152,6 +227,11 @@ impl Room {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use conference_core::ConferenceState;
+    use testkit::clock::epoch;
+
     use super::*;
 
     fn server(name: &str, capacity: u32) -> Server {
@@ -166,6 +246,24 @@ mod tests {
         server
     }
 
+    fn room(video: Option<&str>) -> Room {
+        let now = Snapshot {
+            conference: "c1".parse().unwrap(),
+            title: "Budget".to_owned(),
+            state: ConferenceState::Running,
+            version: 1,
+            owner: "p1".parse().unwrap(),
+            age_ms: 0,
+            locked: false,
+            video: video.map(|name| name.parse().unwrap()),
+            roster: Vec::new(),
+        };
+        Room {
+            now: Some(now),
+            ..Room::default()
+        }
+    }
+
     #[test]
     fn the_server_that_was_chosen_before_has_the_conference_as_long_as_it_can() {
         let away = Server::called("away".to_owned());
@@ -175,15 +273,35 @@ mod tests {
             server("full", 0),
             away,
         ];
-        assert_eq!(place(&servers, None), Ok(1));
-        assert_eq!(place(&servers, Some("small")), Ok(0));
-        assert_eq!(place(&servers, Some("full")), Ok(2), "it is promised");
+        let (c1, now) = ("c1".parse().unwrap(), epoch());
+        let of = |video| place(&servers, &c1, &room(video), now);
+        assert_eq!(of(None), Ok(1));
+        assert_eq!(of(Some("small")), Ok(0));
+        assert_eq!(of(Some("full")), Ok(2), "it is promised");
         for not_to_be_had in ["away", "unknown"] {
-            assert_eq!(
-                place(&servers, Some(not_to_be_had)),
-                Ok(1),
-                "{not_to_be_had}"
-            );
+            assert_eq!(of(Some(not_to_be_had)), Ok(1), "{not_to_be_had}");
         }
+    }
+
+    #[test]
+    fn who_refuses_is_asked_after_the_others_for_a_while() {
+        let mut servers = [server("large", 9), server("small", 2)];
+        let (c1, now) = ("c1".parse().unwrap(), epoch());
+        let later = now + Duration::from_secs(1);
+        servers[0].avoid(Some(later));
+        for video in [None, Some("large")] {
+            assert_eq!(place(&servers, &c1, &room(video), now), Ok(1));
+            assert_eq!(place(&servers, &c1, &room(video), later), Ok(0));
+        }
+        // It is better than none, but not for whom it has just refused, or while it is to give the same conference up.
+        servers[1].lose();
+        assert_eq!(place(&servers, &c1, &room(None), now), Ok(0));
+        let mut refused = room(None);
+        refused.tried.insert(0);
+        assert!(place(&servers, &c1, &refused, now).is_err());
+        servers[0].leave(&c1);
+        assert!(place(&servers, &c1, &room(None), later).is_err());
+        assert!(servers[0].rid(&c1) && !servers[0].rid(&c1));
+        assert_eq!(place(&servers, &c1, &room(None), later), Ok(0));
     }
 }

@@ -1,20 +1,19 @@
-//! What is asked of video servers, and what comes of what they say.
+//! What is asked of video servers for one call, and what comes of what they say.
 
 use std::time::Instant;
 
 use bytes::Bytes;
+use convoke_types::LegKey;
 use convoke_types::video::{Picture, VideoCommand};
-use convoke_types::{ConferenceId, LegKey, VideoServerName};
 use sip_proto::call::CallKey;
 
-use super::room::{Readiness, Standing, place};
-use super::wish::{Kind, Labelled, labelled};
+use super::room::{Readiness, Standing};
+use super::wish::{Kind, Labelled, description, labelled};
 use super::{
-    CONNECT_MAX, Call, LOST_MAX, NONSENSE, NOT_IN_IT, NOTHING_SHOWN, PREPARE_MAX, Pictures, Stage,
-    VIDEO_MAX, brief,
+    CONNECT_MAX, Call, Change, LOST_MAX, NONSENSE, NOT_IN_IT, NOTHING_SHOWN, PREPARE_MAX, Pictures,
+    REPLACED, Stage, VIDEO_MAX, brief,
 };
 use crate::calls::line::Line;
-use crate::ports::{Event, Output};
 
 impl Pictures {
     /// Lets a call in whose conference is known, or leaves it waiting until its sound is in.
@@ -30,86 +29,63 @@ impl Pictures {
             Standing::Coming => return,
             Standing::Out => return self.end(line, key, 403, NOT_IN_IT),
         };
+        let serves = room.serves(&participant);
         call.participant = Some(participant);
-        let (conference, user, kind) = (call.conference.clone(), call.user.clone(), call.kind);
-        for other in self.calls_of(&conference) {
-            let same = |call: &Call| call.user == user && call.kind == kind;
-            if other != key && self.known.get(&other).is_some_and(same) {
-                self.end(line, other, 480, "Another call has taken its place");
+        let conference = call.conference.clone();
+        // Of those who wait, the youngest stays: it is what the person did last. What they show already ends when this is taken in.
+        for (other, call, is_younger) in self.of_same_kind(key) {
+            match (is_younger, call) {
+                (true, _) => return self.end(line, key, 480, REPLACED),
+                (false, Stage::Asked | Stage::Preparing | Stage::Opening) => {
+                    self.end(line, other, 480, REPLACED);
+                }
+                (false, Stage::Connecting | Stage::Connected) => {}
             }
         }
-        match self.rooms.get(&conference).map(|room| room.readiness) {
-            Some(Readiness::Ready(server)) => self.open(key, server, line.now),
-            Some(Readiness::Asked(_)) => self.wait_for_room(key, line.now),
-            Some(Readiness::Nowhere) => match self.place(&conference) {
-                Ok(server) => {
-                    self.wait_for_room(key, line.now);
-                    self.prepare(&conference, server);
-                }
-                Err(words) => self.end(line, key, 503, words),
-            },
+        match self.rooms.get_mut(&conference) {
             None => {}
+            Some(room) => match room.readiness {
+                Readiness::Ready(server) if serves => self.open(key, server, line.now),
+                Readiness::Ready(_) => {
+                    // It may be able to serve more now than when it refused to.
+                    room.refused = None;
+                    self.wait_for_room(key, line.now);
+                    self.tell_guests(&conference);
+                }
+                Readiness::Asked(_) => self.wait_for_room(key, line.now),
+                Readiness::Nowhere => {
+                    let waits = |key: &CallKey| {
+                        let call = self.known.get(key);
+                        call.is_some_and(|call| call.stage == Stage::Preparing)
+                    };
+                    if !room.calls.iter().any(waits) {
+                        room.tried.clear();
+                    }
+                    self.wait_for_room(key, line.now);
+                    self.place(line, &conference, None);
+                }
+            },
         }
     }
 
-    /// Where the conference shall be made ready.
-    fn place(&self, conference: &ConferenceId) -> Result<usize, &'static str> {
-        let now = self
-            .rooms
-            .get(conference)
-            .and_then(|room| room.now.as_ref());
-        let chosen = now.and_then(|now| now.video.as_ref());
-        place(&self.servers, chosen.map(VideoServerName::as_str))
+    /// Calls for the same of the same person, with their stages, and whether they are younger.
+    fn of_same_kind(&self, key: CallKey) -> Vec<(CallKey, Stage, bool)> {
+        let Some(call) = self.known.get(&key) else {
+            return Vec::new();
+        };
+        let same = |other: &&Call| other.user == call.user && other.kind == call.kind;
+        let others = self.calls_of(&call.conference).into_iter();
+        let others = others.filter(|other| *other != key);
+        let others = others.filter_map(|other| Some((other, self.known.get(&other).filter(same)?)));
+        others
+            .map(|(key, other)| (key, other.stage, other.number > call.number))
+            .collect()
     }
 
     pub(super) fn wait_for_room(&mut self, key: CallKey, now: Instant) {
         if let Some(call) = self.known.get_mut(&key) {
             call.stage = Stage::Preparing;
             self.set_deadline(key, now.checked_add(PREPARE_MAX));
-        }
-    }
-
-    pub(super) fn prepare(&mut self, conference: &ConferenceId, server: usize) {
-        let Some(room) = self.rooms.get_mut(conference) else {
-            return;
-        };
-        if room.readiness == Readiness::Nowhere {
-            room.readiness = Readiness::Asked(server);
-        }
-        room.guests = room.guests_now();
-        let prepare = VideoCommand::Prepare {
-            conference: conference.clone(),
-            title: room.title(),
-            guests: room.guests.clone(),
-        };
-        self.video(server, prepare);
-    }
-
-    /// Tells the server who is there now, if that is not what it knows.
-    pub(super) fn tell_guests(&mut self, conference: &ConferenceId) {
-        let Some(room) = self.rooms.get(conference) else {
-            return;
-        };
-        if let Some(server) = room.readiness.server()
-            && room.guests != room.guests_now()
-        {
-            self.prepare(conference, server);
-        }
-    }
-
-    pub(super) fn prepared(&mut self, line: &Line<'_>, server: usize, conference: &ConferenceId) {
-        let Some(room) = self.rooms.get_mut(conference) else {
-            return;
-        };
-        if room.readiness != Readiness::Asked(server) {
-            return;
-        }
-        room.readiness = Readiness::Ready(server);
-        for key in self.calls_of(conference) {
-            let stage = self.known.get(&key).map(|call| call.stage);
-            if stage == Some(Stage::Preparing) {
-                self.open(key, server, line.now);
-            }
         }
     }
 
@@ -143,7 +119,7 @@ impl Pictures {
         };
         if call.stage == Stage::Opening {
             self.take_in(line, key, answer);
-        } else if self.set_changing(key, None) {
+        } else if self.change_is_done(key) == Change::Done {
             line.accept_change(key, answer);
         }
     }
@@ -169,7 +145,7 @@ impl Pictures {
             None => Err((503, NONSENSE)),
             Some(offer) => Ok(offer),
         };
-        if !first && !self.set_changing(key, None) {
+        if !first && self.change_is_done(key) != Change::Done {
             return;
         }
         match result {
@@ -196,8 +172,14 @@ impl Pictures {
         };
         call.stage = Stage::Connecting;
         // Cancelled at this moment, its end is told next.
-        if line.answer(key, sdp) {
-            self.set_deadline(key, line.now.checked_add(CONNECT_MAX));
+        if !line.answer(key, sdp) {
+            return;
+        }
+        self.set_deadline(key, line.now.checked_add(CONNECT_MAX));
+        for (other, _, is_younger) in self.of_same_kind(key) {
+            if !is_younger {
+                self.end(line, other, 480, REPLACED);
+            }
         }
     }
 
@@ -211,9 +193,9 @@ impl Pictures {
         let Some(server) = server.filter(|_| call.kind == Kind::Watch) else {
             return;
         };
-        match String::from_utf8(answer.to_vec()) {
+        match description(answer) {
             Ok(answer) => self.video(server, VideoCommand::Answer { leg, answer }),
-            Err(_) => self.end(line, key, 488, "The answer cannot be read"),
+            Err(words) => self.end(line, key, 488, words),
         }
     }
 
@@ -221,12 +203,15 @@ impl Pictures {
         let Some((key, call)) = self.call_of(leg) else {
             return;
         };
-        if call.stage != Stage::Opening && self.set_changing(key, None) {
-            let words = brief(words);
-            line.reject_change(key, 488, &words);
-        } else {
+        let change = match call.stage {
+            Stage::Opening => Change::None,
+            _ => self.change_is_done(key),
+        };
+        match change {
+            Change::Done => line.reject_change(key, 488, &brief(words)),
+            Change::Stale => {}
             // Its offer, or the answer that came with the ACK, cannot be used.
-            self.end(line, key, 488, words);
+            Change::None => self.end(line, key, 488, words),
         }
     }
 
@@ -243,74 +228,5 @@ impl Pictures {
             (Stage::Connected, false) => self.set_deadline(key, now.checked_add(LOST_MAX)),
             _ => {}
         }
-    }
-
-    /// A server has not made a conference ready. Where it had before, all is as it was, and only who has come since is not let in.
-    pub(super) fn refused(
-        &mut self,
-        line: &mut Line<'_>,
-        server: usize,
-        conference: &ConferenceId,
-        words: &str,
-    ) {
-        let readiness = self.rooms.get(conference).map(|room| room.readiness);
-        if readiness == Some(Readiness::Asked(server)) {
-            self.lose_room(line, conference, words);
-        } else if readiness == Some(Readiness::Ready(server)) {
-            self.outputs.push_back(Output::Event(Event::NoPictures {
-                conference: conference.clone(),
-                words: brief(words),
-            }));
-        }
-    }
-
-    /// A conference is no more on a server.
-    pub(super) fn gone(
-        &mut self,
-        line: &mut Line<'_>,
-        server: usize,
-        conference: &ConferenceId,
-        words: &str,
-    ) {
-        let room = self.rooms.get(conference);
-        if room.and_then(|room| room.readiness.server()) == Some(server) {
-            self.lose_room(line, conference, words);
-        }
-    }
-
-    pub(super) fn lose_room(
-        &mut self,
-        line: &mut Line<'_>,
-        conference: &ConferenceId,
-        words: &str,
-    ) {
-        self.outputs.push_back(Output::Event(Event::NoPictures {
-            conference: conference.clone(),
-            words: brief(words),
-        }));
-        if let Some(room) = self.rooms.get_mut(conference) {
-            room.readiness = Readiness::Nowhere;
-        }
-        for key in self.calls_of(conference) {
-            if let Some(call) = self.known.get_mut(&key)
-                && call.stage != Stage::Asked
-            {
-                call.server = None;
-                self.end(line, key, 503, words);
-            }
-        }
-        self.tidy(conference);
-    }
-
-    /// A server has not made a conference ready in time: what it says of it later is nothing to us.
-    pub(super) fn forget_server(&mut self, conference: &ConferenceId) {
-        if let Some(room) = self.rooms.get_mut(conference)
-            && let Readiness::Asked(server) = room.readiness
-        {
-            room.readiness = Readiness::Nowhere;
-            let conference = conference.clone();
-            self.video(server, VideoCommand::End { conference });
-        }
-        self.tidy(conference);
     }
 }

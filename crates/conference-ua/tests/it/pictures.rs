@@ -1,11 +1,14 @@
 //! People's clients show pictures and see those of others: the focus and the video servers do what the test says.
 
 mod faults;
+mod placing;
 mod stage;
 mod storm;
 
+use convoke_types::LegKey;
 use convoke_types::LegState::{Dialling, Joined, Left};
 use convoke_types::video::{VideoCommand, VideoEvent};
+use sip_proto::{HeaderName, Message, Method};
 
 use crate::scene::*;
 use stage::*;
@@ -89,14 +92,27 @@ fn a_picture_that_is_offered_anew_is_the_same_leg() {
     stage.scene.advance(SECOND);
     stage.request(&mut alice, "INVITE", &picture(""));
     stage.asked();
-    stage.failed(camera);
+    stage.failed(camera.clone());
     assert_eq!(stage.refused(), (488, "expected VP8".to_owned()));
     stage.request(&mut alice, "ACK", "");
     stage.scene.advance(SECOND);
     stage.request(&mut alice, "INVITE", &picture(""));
     stage.asked();
-    stage.scene.advance(11 * SECOND);
+    stage.scene.advance(19 * SECOND);
     assert_eq!(stage.refused().0, 503);
+    stage.request(&mut alice, "ACK", "");
+    // What comes of it too late is not what comes of the next.
+    stage.request(&mut alice, "INVITE", &picture(""));
+    stage.asked();
+    let answered = |answer: &str| VideoEvent::Answered {
+        leg: camera.clone(),
+        answer: answer.to_owned(),
+    };
+    stage.event(0, answered("late"));
+    let sent = stage.scene.sent();
+    assert!(sent.iter().all(|message| message.status() == Some(100)));
+    stage.event(0, answered(ANSWER));
+    assert_eq!(stage.taken(&mut alice), ANSWER);
     stage.request(&mut alice, "ACK", "");
     // A camera does not become a screen, sound, or somebody who sees.
     for body in ["", &picture("a=content:slides\r\n"), ANSWER] {
@@ -165,9 +181,12 @@ fn the_documents_say_who_shows_what() {
         ("full", true)
     );
     stage.request(&mut alice, "BYE", "");
-    stage.scene.sent.clear();
+    let mut sent = stage.scene.sent();
     stage.scene.advance(PACE);
-    for notify in stage.scene.sent() {
+    sent.extend(stage.scene.sent());
+    sent.retain(|message| message.method_ref() == Some(&Method::Notify));
+    assert_eq!(sent.len(), 2, "both are told");
+    for notify in sent {
         let told = Told::of(&notify);
         assert!(told.text.contains("participant=p1") && !told.text.contains("<media"));
     }
@@ -220,18 +239,26 @@ fn of_each_kind_a_person_has_one() {
     let (_bob, watch) = stage.sees("bob", &[("p1", &camera)]);
     stage.scene.advance(SECOND);
     stage.quiet();
-    // Another tab.
-    let mut second = stage.invite("alice", &picture(""));
-    let reason = stage.bye();
-    assert_eq!(
-        reason,
-        "SIP;cause=480;text=\"Another call has taken its place\""
-    );
-    let commands = std::mem::take(&mut stage.scene.video);
-    let [(_, close), (_, VideoCommand::Publish { leg, .. })] = &commands[..] else {
-        panic!("{commands:?}");
+    // Another tab, which cannot show.
+    stage.invite("alice", &picture(""));
+    let leg = published(&mut stage);
+    stage.failed(leg.clone());
+    assert_eq!(stage.refused().0, 488);
+    assert_eq!(stage.asked(), VideoCommand::Close { leg });
+    // And another, of which a third takes the place while it is decided; only then the first has to go.
+    stage.scene.advance(SECOND);
+    stage.invite("alice", &picture(""));
+    let second = published(&mut stage);
+    stage.scene.advance(SECOND);
+    stage.invite("alice", &picture(""));
+    let replaced = "Another call has taken its place".to_owned();
+    assert_eq!(stage.refused(), (480, replaced));
+    let third = std::mem::take(&mut stage.scene.video);
+    let [(_, close), (_, VideoCommand::Publish { leg, .. })] = &third[..] else {
+        panic!("{third:?}");
     };
-    assert_eq!(*close, VideoCommand::Close { leg: camera });
+    assert_eq!(*close, VideoCommand::Close { leg: second });
+    assert!(*leg != screen && *leg != watch && *leg != camera);
     let answer = ANSWER.to_owned();
     stage.event(
         0,
@@ -240,9 +267,57 @@ fn of_each_kind_a_person_has_one() {
             answer,
         },
     );
-    stage.taken(&mut second);
-    assert!(*leg != screen && *leg != watch);
+    let sent = stage.scene.sent();
+    let statuses: Vec<_> = sent.iter().filter_map(Message::status).collect();
+    assert_eq!(statuses, [200]);
+    let bye = sent.iter().find(|m| m.method_ref() == Some(&Method::Bye));
+    let bye = bye.unwrap();
+    assert_eq!(bye.call_id(), Some("picture-1"));
+    assert_eq!(
+        bye.header(HeaderName::Reason),
+        Some("SIP;cause=480;text=\"Another call has taken its place\"")
+    );
+    stage.scene.answer(bye, 200);
+    assert_eq!(stage.asked(), VideoCommand::Close { leg: camera });
     stage.quiet();
+}
+
+/// The leg that was published.
+#[track_caller]
+fn published(stage: &mut Stage) -> LegKey {
+    match stage.asked() {
+        VideoCommand::Publish { leg, .. } => leg,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn of_calls_that_wait_for_the_same_conference_the_youngest_is_taken() {
+    // The places of calls that are over are given away anew, which says nothing of their age.
+    for another_was_first in [false, true] {
+        let mut stage = Stage::new();
+        let first = stage
+            .scene
+            .request("INVITE", "bob", CONFERENCE, "first", "");
+        if another_was_first {
+            stage.scene.give(stage.scene.flow, first.clone());
+        }
+        stage.invite("alice", &picture(""));
+        if another_was_first {
+            let cancel = String::from_utf8(first.to_vec()).unwrap();
+            let cancel = cancel.replace("INVITE", "CANCEL");
+            stage.scene.give(stage.scene.flow, cancel.into());
+            stage.scene.sent.clear();
+        }
+        stage.scene.advance(SECOND);
+        let youngest = stage.invite("alice", &picture(""));
+        stage.tell();
+        let refusal = stage.answer();
+        assert_eq!(refusal.status(), Some(480));
+        assert_ne!(refusal.call_id(), Some(&*youngest.call));
+        stage.prepared(0);
+        published(&mut stage);
+    }
 }
 
 #[test]
@@ -262,7 +337,10 @@ fn with_the_sound_the_pictures_end() {
     stage.event(0, VideoEvent::Prepared { conference: c1() });
     stage.set("alice", Left);
     assert!(stage.bye().contains("You have left the conference"));
-    assert_eq!(stage.asked(), VideoCommand::Close { leg: camera });
+    let close = stage.scene.video.remove(0).1;
+    assert_eq!(close, VideoCommand::Close { leg: camera });
+    // Who has left is no guest any more, and needs no place there.
+    assert_eq!(stage.prepared(0), ["bob", "carol"]);
     // Off the roster.
     stage.people.truncate(1);
     stage.tell();
@@ -276,12 +354,13 @@ fn with_the_sound_the_pictures_end() {
 #[test]
 fn with_the_conference_all_pictures_end() {
     let mut stage = Stage::new();
-    let (_alice, camera) = stage.shows("alice", "");
+    stage.shows("alice", "");
     stage.scene.over();
     assert!(stage.bye().contains("The conference has ended"));
-    let commands: Vec<_> = std::mem::take(&mut stage.scene.video);
-    let commands: Vec<_> = commands.into_iter().map(|(_, command)| command).collect();
-    let close = VideoCommand::Close { leg: camera };
-    assert_eq!(commands, [close, VideoCommand::End { conference: c1() }]);
+    // That frees its legs, too.
+    assert_eq!(stage.asked(), VideoCommand::End { conference: c1() });
     assert!(stage.scene.watched.is_empty());
+    assert_eq!(stage.scene.core.pictures(), 1, "until it has ended there");
+    stage.ended(0);
+    assert_eq!(stage.scene.core.pictures(), 0);
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use convoke_types::LegKey;
 use convoke_types::LegState::Joined;
-use convoke_types::video::{Picture, Refusal, VideoCommand, VideoEvent};
+use convoke_types::video::{Picture, VideoCommand, VideoEvent};
 use sip_proto::{HeaderName, Message, Method};
 
 use super::stage::*;
@@ -35,35 +35,51 @@ fn what_cannot_be_served_is_refused_in_words() {
     stage.invite("alice", &picture(""));
     stage.tell();
     stage.asked();
-    let words = "all rooms are taken\r\nEvil: yes".to_owned();
-    stage.event(
-        0,
-        VideoEvent::Refused {
-            conference: c1(),
-            refusal: Refusal::Full,
-            words,
-        },
-    );
+    stage.refuse(0, "all rooms are taken\r\nEvil: yes");
     let words = "all rooms are taken  Evil: yes".to_owned();
     assert_eq!(stage.refused(), (503, words));
     stage.scene.advance(SECOND);
     stage.invite("alice", &picture(""));
     stage.tell();
     stage.asked();
-    stage.scene.advance(13 * SECOND);
+    stage.scene.advance(19 * SECOND);
     assert_eq!(stage.refused().0, 503);
     assert_eq!(stage.asked(), VideoCommand::End { conference: c1() });
     assert!(stage.scene.watched.is_empty());
-    // What comes of it too late is nothing to anybody.
+    // What comes of it too late is nothing to anybody, also to who calls meanwhile: their turn is when it has ended there.
     stage.event(0, VideoEvent::Prepared { conference: c1() });
     stage.quiet();
+    let mut waits = stage.invite("alice", &picture(""));
+    stage.tell();
+    stage.event(0, VideoEvent::Prepared { conference: c1() });
+    stage.refuse(0, "the conference was ended");
+    stage.quiet();
+    stage.ended(0);
+    stage.prepared(0);
+    let VideoCommand::Publish { leg, .. } = stage.asked() else {
+        panic!("not published");
+    };
+    let answer = ANSWER.to_owned();
+    stage.event(
+        0,
+        VideoEvent::Answered {
+            leg: leg.clone(),
+            answer,
+        },
+    );
+    stage.taken(&mut waits);
+    stage.request(&mut waits, "ACK", "");
+    stage.request(&mut waits, "BYE", "");
+    assert_eq!(stage.answer().status(), Some(200));
+    assert_eq!(stage.asked(), VideoCommand::Close { leg });
     // The offer is not one of a picture that is sent, or not one that the server takes.
     stage.scene.advance(SECOND);
     stage.invite("alice", &picture("").replace("sendonly", "sendrecv"));
     assert_eq!(stage.refused().0, 488);
+    stage.invite("alice", &picture("a=x:\0\r\n"));
+    let words = "The description has control characters".to_owned();
+    assert_eq!(stage.refused(), (488, words));
     stage.invite("alice", &picture(""));
-    stage.tell();
-    stage.prepared(0);
     let VideoCommand::Publish { leg, .. } = stage.asked() else {
         panic!("not published");
     };
@@ -90,7 +106,7 @@ fn a_server_that_does_not_answer_or_answers_nonsense_ends_the_call() {
     let VideoCommand::Watch { leg, .. } = stage.asked() else {
         panic!("not watched");
     };
-    stage.scene.advance(11 * SECOND);
+    stage.scene.advance(19 * SECOND);
     assert_eq!(stage.refused().0, 503);
     assert_eq!(stage.asked(), VideoCommand::Close { leg: leg.clone() });
     stage.offer(&leg, &[("p1", &camera)]);
@@ -152,6 +168,11 @@ fn a_lost_server_ends_pictures_and_nothing_else_and_another_takes_over() {
     assert!(matches!(stage.asked(), VideoCommand::Publish { .. }));
     // The first is back: the conference stays where it is.
     stage.announce(0, 0);
+    // What it may have of it still is ended there.
+    let end = VideoCommand::End { conference: c1() };
+    assert_eq!(stage.scene.video, [(0, end)]);
+    stage.scene.video.clear();
+    stage.ended(0);
     stage.scene.advance(SECOND);
     stage.invite("bob", "");
     let (server, command) = stage.scene.video.remove(0);
@@ -191,17 +212,26 @@ fn a_room_that_its_server_drops_is_made_ready_anew() {
     stage.people.push(("carol", Joined, false));
     stage.tell();
     assert!(matches!(stage.asked(), VideoCommand::Prepare { .. }));
-    let words = "full".to_owned();
-    stage.event(
-        0,
-        VideoEvent::Refused {
-            conference: c1(),
-            refusal: Refusal::Full,
-            words,
-        },
-    );
+    stage.refuse(0, "full");
     stage.quiet();
     stage.scene.nothing();
+    // It is not asked again before they call, and then they wait for its answer.
+    stage.tell();
+    stage.quiet();
+    stage.invite("carol", "");
+    assert!(matches!(stage.asked(), VideoCommand::Prepare { .. }));
+    stage.refuse(0, "full");
+    assert_eq!(stage.refused(), (503, "full".to_owned()));
+    stage.quiet();
+    stage.scene.advance(SECOND);
+    stage.invite("carol", "");
+    assert_eq!(stage.prepared(0), ["alice", "bob", "carol"]);
+    let VideoCommand::Watch { leg: watch, .. } = stage.asked() else {
+        panic!("not watched");
+    };
+    stage.failed(watch.clone());
+    assert_eq!(stage.refused().0, 488);
+    assert_eq!(stage.asked(), VideoCommand::Close { leg: watch });
     // And so may a leg be.
     stage.event(0, VideoEvent::Closed { leg });
     assert_eq!(stage.refused().0, 480);
@@ -253,6 +283,17 @@ fn an_answer_that_the_server_cannot_use_ends_the_call() {
     stage.failed(watch.clone());
     assert!(stage.bye().contains("expected VP8"));
     assert_eq!(stage.asked(), VideoCommand::Close { leg: watch });
+    // Or that it could not even read.
+    stage.scene.advance(SECOND);
+    let mut bob = stage.invite("bob", "");
+    let VideoCommand::Watch { leg, .. } = stage.asked() else {
+        panic!("not watched");
+    };
+    stage.offer(&leg, &[("p1", &camera)]);
+    stage.taken(&mut bob);
+    stage.request(&mut bob, "ACK", &ANSWER.replace("s=-", "s=\0"));
+    assert!(stage.bye().contains("control characters"));
+    assert_eq!(stage.asked(), VideoCommand::Close { leg });
 }
 
 #[test]

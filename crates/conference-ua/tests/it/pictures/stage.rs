@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use convoke_types::LegState::{self, Joined};
 use convoke_types::bridge_protocol::{Announcement, Feature};
-use convoke_types::video::{Picture, VideoCommand, VideoEvent};
-use convoke_types::{ConferenceId, LegKey};
+use convoke_types::video::{Picture, Refusal, VideoCommand, VideoEvent};
+use convoke_types::{ConferenceId, LegKey, VideoServerName};
 use sip_proto::{HeaderName, Message, Method};
 
 use crate::scene::*;
@@ -44,6 +44,8 @@ pub struct Dialog {
     pub call: String,
     pub to: String,
     pub seq: u32,
+    /// The last INVITE, as it was sent.
+    pub invite: String,
 }
 
 /// The conference, the people in it, and one video server that is up.
@@ -51,6 +53,8 @@ pub struct Stage {
     pub scene: Scene,
     pub people: Vec<(&'static str, LegState, bool)>,
     pub version: u64,
+    /// The server that was chosen for it when it was asked for.
+    pub video: Option<VideoServerName>,
     pub calls: u32,
 }
 
@@ -67,6 +71,7 @@ impl Stage {
             scene: Scene::with_video(servers),
             people: vec![("alice", Joined, false), ("bob", Joined, false)],
             version: 1,
+            video: None,
             calls: 0,
         }
     }
@@ -94,7 +99,8 @@ impl Stage {
     /// The focus tells what the conference is like, if that is asked.
     pub fn tell(&mut self) {
         self.version += 1;
-        let snapshot = conference(self.version, &self.people);
+        let mut snapshot = conference(self.version, &self.people);
+        snapshot.video = self.video.clone();
         self.scene.snapshot(snapshot);
     }
 
@@ -112,6 +118,7 @@ impl Stage {
             call: format!("picture-{}", self.calls),
             to: CONFERENCE.to_owned(),
             seq: 0,
+            invite: String::new(),
         };
         self.request(&mut dialog, "INVITE", body);
         dialog
@@ -137,7 +144,20 @@ impl Stage {
             }
             _ => dialog.seq = number,
         }
+        if method == "INVITE" {
+            dialog.invite.clone_from(&text);
+        }
         self.scene.give(self.scene.flow, Bytes::from(text));
+    }
+
+    /// Cancels the last INVITE.
+    pub fn cancel(&mut self, dialog: &Dialog) {
+        let head = dialog.invite.split("\r\n\r\n").next().unwrap();
+        let lines = head.lines().filter(|line| !line.starts_with("Content-"));
+        let head: Vec<_> = lines.collect();
+        let head = head.join("\r\n").replace("INVITE", "CANCEL");
+        let cancel = format!("{head}\r\nContent-Length: 0\r\n\r\n");
+        self.scene.give(self.scene.flow, Bytes::from(cancel));
     }
 
     /// The one final answer that was sent.
@@ -296,6 +316,22 @@ impl Stage {
         assert_eq!(bye.method_ref(), Some(&Method::Bye));
         self.scene.answer(&bye, 200);
         bye.header(HeaderName::Reason).unwrap().to_owned()
+    }
+
+    /// A server has ended the conference, as it was asked to.
+    pub fn ended(&mut self, server: usize) {
+        let conference = c1();
+        let lost = None;
+        self.event(server, VideoEvent::Ended { conference, lost });
+    }
+
+    pub fn refuse(&mut self, server: usize, words: &str) {
+        let refused = VideoEvent::Refused {
+            conference: c1(),
+            refusal: Refusal::Full,
+            words: words.to_owned(),
+        };
+        self.event(server, refused);
     }
 
     pub fn failed(&mut self, leg: LegKey) {

@@ -1,6 +1,7 @@
-//! Whatever comes in whatever order: each leg that a video server was asked for is closed once, or lost with it, and nothing stays.
+//! Whatever comes in whatever order: each leg that a video server was asked for is closed once, or lost with it; a server that is there is
+//! asked one thing of a conference at a time; and nothing stays, there or here.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use convoke_types::LegKey;
@@ -17,11 +18,13 @@ enum Act {
     Again(usize, usize),
     Ack(usize, bool),
     Bye(usize),
+    Cancel(usize),
     People(usize, usize),
-    Prepared,
+    Prepared(usize),
+    Refused(usize),
     Leg(usize, usize),
-    Server(bool),
-    Ended,
+    Server(usize, bool),
+    Ended(usize, bool),
     Wait(u64),
 }
 
@@ -32,21 +35,35 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         3 => (0_usize..8, any::<bool>()).prop_map(|(call, answer)| Act::Ack(call, answer)),
         1 => (0_usize..8).prop_map(Act::Bye),
         3 => (0_usize..2, 0_usize..4).prop_map(|(user, state)| Act::People(user, state)),
-        3 => Just(Act::Prepared),
+        1 => (0_usize..8).prop_map(Act::Cancel),
+        4 => (0_usize..SERVERS).prop_map(Act::Prepared),
+        2 => (0_usize..SERVERS).prop_map(Act::Refused),
         6 => (0_usize..8, 0_usize..7).prop_map(|(leg, event)| Act::Leg(leg, event)),
-        1 => any::<bool>().prop_map(Act::Server),
-        1 => Just(Act::Ended),
-        3 => (0_u64..9_000).prop_map(Act::Wait),
+        1 => (0_usize..SERVERS, any::<bool>()).prop_map(|(at, on)| Act::Server(at, on)),
+        1 => (0_usize..SERVERS, any::<bool>()).prop_map(|(at, lost)| Act::Ended(at, lost)),
+        3 => (0_u64..20_000).prop_map(Act::Wait),
     ];
     prop::collection::vec(act, 1..60)
+}
+
+const SERVERS: usize = 2;
+
+/// A video server, as it has to be treated.
+#[derive(Default)]
+struct Server {
+    up: bool,
+    /// It owes an answer to a `Prepare`, or to an `End`.
+    asked: bool,
+    ending: bool,
 }
 
 struct Storm {
     stage: Stage,
     dialogs: Vec<Dialog>,
-    /// What the server has, and all that it ever had.
-    open: BTreeSet<LegKey>,
-    legs: Vec<LegKey>,
+    servers: [Server; SERVERS],
+    /// What the servers have, and all that they ever had.
+    open: BTreeMap<LegKey, usize>,
+    legs: Vec<(LegKey, usize)>,
 }
 
 impl Storm {
@@ -68,6 +85,11 @@ impl Storm {
                 self.within(call, "ACK", body);
             }
             Act::Bye(call) => self.within(call, "BYE", ""),
+            Act::Cancel(call) => {
+                if let Some(dialog) = self.dialogs.get(call) {
+                    self.stage.cancel(dialog);
+                }
+            }
             Act::People(user, state) => {
                 let user = ["alice", "bob"][user];
                 match [Some(Joined), Some(Dialling), Some(Left), None][state] {
@@ -84,25 +106,38 @@ impl Storm {
                     }
                 }
             }
-            Act::Prepared => {
+            Act::Prepared(at) => {
+                self.servers[at].asked = false;
                 let conference = c1();
-                self.stage.event(0, VideoEvent::Prepared { conference });
+                self.stage.event(at, VideoEvent::Prepared { conference });
+            }
+            Act::Refused(at) => {
+                self.servers[at].asked = false;
+                self.stage.refuse(at, "full");
             }
             Act::Leg(at, event) => self.leg(at, event),
-            Act::Server(true) => self.stage.announce(0, 0),
-            Act::Server(false) => {
-                self.open.clear();
-                self.stage.lose(0);
+            Act::Server(at, true) => {
+                self.servers[at].up = true;
+                self.stage.announce(at, u32::try_from(at).unwrap());
             }
-            Act::Ended => {
-                self.open.clear();
-                let lost = Some("gone".to_owned());
-                let conference = c1();
-                self.stage.event(0, VideoEvent::Ended { conference, lost });
+            Act::Server(at, false) => {
+                self.open.retain(|_, server| *server != at);
+                self.servers[at] = Server::default();
+                self.stage.lose(at);
             }
+            Act::Ended(at, lost) => self.ended(at, lost),
             Act::Wait(ms) => self.stage.scene.advance(Duration::from_millis(ms)),
         }
         self.settle();
+    }
+
+    fn ended(&mut self, at: usize, lost: bool) {
+        self.open.retain(|_, server| *server != at);
+        self.servers[at].asked = false;
+        self.servers[at].ending = false;
+        let lost = lost.then(|| "gone".to_owned());
+        let conference = c1();
+        self.stage.event(at, VideoEvent::Ended { conference, lost });
     }
 
     fn within(&mut self, call: usize, method: &str, body: &str) {
@@ -114,7 +149,7 @@ impl Storm {
     }
 
     fn leg(&mut self, at: usize, event: usize) {
-        let Some(leg) = self.legs.iter().rev().nth(at).cloned() else {
+        let Some((leg, server)) = self.legs.iter().rev().nth(at).cloned() else {
             return;
         };
         let participant = "p1".parse().unwrap();
@@ -129,7 +164,7 @@ impl Storm {
                     .iter()
                     .take(2)
                     .enumerate()
-                    .map(|(mid, leg)| Picture {
+                    .map(|(mid, (leg, _))| Picture {
                         mid: mid.to_string(),
                         participant: "p1".parse().unwrap(),
                         leg: leg.clone(),
@@ -154,7 +189,7 @@ impl Storm {
                 VideoEvent::Closed { leg }
             }
         };
-        self.stage.event(0, event);
+        self.stage.event(server, event);
     }
 
     fn settle(&mut self) {
@@ -172,19 +207,33 @@ impl Storm {
             }
         }
         for (server, command) in std::mem::take(&mut self.stage.scene.video) {
-            assert_eq!(server, 0);
+            let at = &mut self.servers[server];
+            assert!(at.up, "it is away");
             match command {
                 VideoCommand::Publish { leg, .. } | VideoCommand::Watch { leg, .. } => {
-                    if !self.legs.contains(&leg) {
-                        self.legs.push(leg.clone());
-                        self.open.insert(leg.clone());
+                    if !self.legs.contains(&(leg.clone(), server)) {
+                        self.legs.push((leg.clone(), server));
+                        self.open.insert(leg.clone(), server);
                     }
-                    assert!(self.open.contains(&leg), "a leg is used after its end");
+                    let open = self.open.get(&leg);
+                    assert_eq!(open, Some(&server), "a leg is used after its end");
                 }
-                VideoCommand::Answer { leg, .. } => assert!(self.open.contains(&leg)),
-                VideoCommand::Close { leg } => assert!(self.open.remove(&leg), "closed twice"),
-                VideoCommand::Prepare { .. } => {}
-                VideoCommand::End { .. } => self.open.clear(),
+                VideoCommand::Answer { leg, .. } => {
+                    assert_eq!(self.open.get(&leg), Some(&server));
+                }
+                VideoCommand::Close { leg } => {
+                    let was = self.open.remove(&leg);
+                    assert_eq!(was, Some(server), "closed twice, or elsewhere");
+                }
+                VideoCommand::Prepare { .. } => {
+                    assert!(!at.asked && !at.ending, "it owes an answer");
+                    at.asked = true;
+                }
+                VideoCommand::End { .. } => {
+                    at.ending = true;
+                    at.asked = false;
+                    self.open.retain(|_, at| *at != server);
+                }
                 VideoCommand::Hide { .. } => panic!("nobody hid anything"),
             }
         }
@@ -197,11 +246,14 @@ proptest! {
     #[test]
     fn each_leg_ends_once_and_nothing_stays(acts in acts()) {
         let mut storm = Storm {
-            stage: Stage::new(),
+            stage: Stage::away(SERVERS),
             dialogs: Vec::new(),
-            open: BTreeSet::new(),
+            servers: Default::default(),
+            open: BTreeMap::new(),
             legs: Vec::new(),
         };
+        storm.act(&Act::Server(0, true));
+        storm.act(&Act::Server(1, true));
         for act in &acts {
             storm.act(act);
         }
@@ -211,5 +263,13 @@ proptest! {
         prop_assert!(storm.stage.scene.watched.is_empty());
         storm.stage.scene.advance(Duration::from_secs(200));
         storm.settle();
+        for at in 0..SERVERS {
+            storm.act(&Act::Server(at, true));
+            if storm.servers[at].ending {
+                storm.ended(at, false);
+                storm.settle();
+            }
+        }
+        prop_assert_eq!(storm.stage.scene.core.pictures(), 0, "kept here");
     }
 }
