@@ -7,6 +7,7 @@ use std::time::Duration;
 use convoke_tests::convoke::Convoke;
 use convoke_tests::peers::pictures::Pictures;
 use convoke_tests::rest::Administrator;
+use runtime::clock;
 use testkit::GIVE_UP;
 use testkit::peer::{Identity, SipPeer};
 use testkit::sip_text::SipText;
@@ -41,6 +42,8 @@ pub struct Came {
     pub status: u16,
     pub words: String,
     pub sdp: String,
+    /// When to come again.
+    pub retry_after: Option<Duration>,
 }
 
 impl Person {
@@ -103,10 +106,17 @@ impl Person {
 
     /// Listens for so long, whatever comes.
     pub fn listen(&mut self, limit: Duration) {
-        if let Ok(message) = self.peer.receive_within(limit)
-            && message.status().is_none()
-        {
-            self.serve(&message);
+        let end = clock::now() + limit;
+        loop {
+            let left = end.saturating_duration_since(clock::now());
+            if left.is_zero() {
+                return;
+            }
+            match self.peer.receive_within(left) {
+                Ok(message) if message.status().is_none() => self.serve(&message),
+                Ok(_) => {}
+                Err(_) => return,
+            }
         }
     }
 
@@ -209,7 +219,23 @@ impl Person {
         Came {
             status,
             words: start.to_owned(),
+            retry_after: response
+                .header("Retry-After")
+                .and_then(|text| Some(Duration::from_secs(text.trim().parse().ok()?))),
             sdp: String::from_utf8_lossy(&response.body).into_owned(),
+        }
+    }
+
+    /// Calls as [`Person::invite`] does, and comes again as it is told where that was too soon.
+    #[track_caller]
+    pub fn invite_in_time(&mut self, name: &str, offer: Option<&str>) -> Came {
+        loop {
+            let came = self.invite(name, offer);
+            match (came.status, came.retry_after) {
+                (500, Some(pause)) => self.listen(pause),
+                (200, _) => return came,
+                (status, _) => panic!("{status} {}", came.words),
+            }
         }
     }
 
@@ -228,16 +254,14 @@ impl Person {
     #[track_caller]
     pub fn show(&mut self, browser: &mut Pictures) {
         let offer = browser.offer("show").unwrap();
-        let came = self.invite("show", Some(&offer));
-        assert_eq!(came.status, 200, "{}", came.words);
+        let came = self.invite_in_time("show", Some(&offer));
         browser.answered("show", &came.sdp).unwrap();
     }
 
     /// Sees what there is to see now: the sections of the labels.
     #[track_caller]
     pub fn look(&mut self, browser: &mut Pictures) -> BTreeMap<String, String> {
-        let came = self.invite("watch", None);
-        assert_eq!(came.status, 200, "{}", came.words);
+        let came = self.invite_in_time("watch", None);
         let answer = browser.answer_to("watch", &came.sdp).unwrap();
         self.acknowledge("watch", &answer);
         let sections = came.sdp.split("\r\nm=").skip(1);
