@@ -153,10 +153,10 @@ impl Chosen {
         }
     }
 
-    /// Legs at the video server: one that shows, one that sees.
+    /// Legs that a video server promises for it: the camera, the screen, and one that sees.
     pub fn legs(&self) -> u32 {
         match (&self.how, self.pictures) {
-            (How::Browser, true) => 2,
+            (How::Browser, true) => 3,
             _ => 0,
         }
     }
@@ -272,7 +272,7 @@ mod tests {
         let party = browser.party(&bob(browser.clone()));
         assert_eq!(party.who, Who::Person("bob@example.org".to_owned()));
         assert_eq!(party.place.as_deref(), Some("browser"));
-        assert_eq!(browser.legs(), 2);
+        assert_eq!(browser.legs(), 3);
         let room = way(Mode::Sip, How::Sip("sip:room@v.example".to_owned()));
         assert_eq!(
             room.party(&bob(room.clone())).who,

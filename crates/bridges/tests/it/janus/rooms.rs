@@ -168,8 +168,10 @@ fn what_was_promised_is_there_and_more_only_while_nobody_else_needs_it() {
     scene.prepare(&["a", "b"]);
     scene.published("a", "l1", 11);
     scene.published("a", "l2", 12);
-    scene.command(publish("a", "l3"));
-    let words = failure(scene.event(), "l3");
+    // One that takes the place of another.
+    scene.published("a", "l3", 13);
+    scene.command(publish("a", "l10"));
+    let words = failure(scene.event(), "l10");
     assert_eq!(words, "they show as many pictures already as they may");
     // A second device watches; for a third there is no place, but there is for b's first.
     for device in ["l4", "l5"] {
