@@ -273,6 +273,25 @@ describe('commands', () => {
     await settle(5_000);
     expect(done).toBe(false);
   });
+
+  it('may be overtaken by a report of what they began', async () => {
+    const { world, focus, peer } = await ready({
+      before: (_, focus) => focus.add({ name: 'alice', user: ALICE, role: 'owner', state: 'joined' }),
+    });
+    const open = world.convoke.conferences.openBoard('c1');
+    await settle(500);
+    peer.soap = (operation, body, request) => {
+      if (operation === 'lock') peer.answer(/<a:MessageID>([^<]*)</.exec(body)?.[1] ?? '', '<r:report/>');
+      return focus.soap(operation, body, request);
+    };
+    let done: boolean | undefined;
+    void open.lock().then((was) => {
+      done = was;
+    });
+    await settle(500);
+    expect(done).toBe(true);
+    expect(open.get().problem).toBeUndefined();
+  });
 });
 
 describe('the board', () => {

@@ -35,6 +35,8 @@ export type Told = { readonly body: XmlElement } | Exclude<Outcome, { readonly a
 interface Waiting {
   /** Who was asked: nobody else answers. */
   readonly account: string;
+  /** Reports relate to the command that began them as its answer does, and may overtake it. */
+  isAnswer(body: XmlElement): boolean;
   take(told: Told): void;
 }
 
@@ -51,22 +53,25 @@ export class ConferenceService {
   take(from: string, relatesTo: string | undefined, body: XmlElement): boolean {
     const fault = faultOf(body);
     const waiting = relatesTo === undefined ? undefined : this.#waiting.get(relatesTo);
-    if (waiting && waiting.account.toLowerCase() === from.toLowerCase()) waiting.take(fault ? { fault } : { body });
+    const asked = waiting?.account.toLowerCase() === from.toLowerCase() ? waiting : undefined;
+    if (asked && (fault || asked.isAnswer(body))) {
+      asked.take(fault ? { fault } : { body });
+      return true;
+    }
     // Whoever asked may have stopped waiting.
-    else return fault !== undefined || readAnswer(body) !== undefined;
-    return true;
+    return fault !== undefined || readAnswer(body) !== undefined;
   }
 
   /** Asks the conference service. Never rejects. */
   async request(operation: Operation): Promise<Outcome> {
-    const told = await this.ask(this.account, operationNode(operation));
+    const told = await this.ask(this.account, operationNode(operation), (body) => readAnswer(body) !== undefined);
     if (!('body' in told)) return told;
     const answer = readAnswer(told.body);
     return answer ? { answer } : { status: 500 };
   }
 
   /** Asks somebody who answers in SOAP as that does. Never rejects. */
-  ask(account: string, operation: XmlNode): Promise<Told> {
+  ask(account: string, operation: XmlNode, isAnswer: (body: XmlElement) => boolean): Promise<Told> {
     const id = `urn:uuid:${uuid(this.ua.platform)}`;
     return new Promise((done) => {
       const whole = new Alarm(this.ua.platform);
@@ -98,7 +103,7 @@ export class ConferenceService {
           else take({ status });
         });
       };
-      this.#waiting.set(id, { account, take });
+      this.#waiting.set(id, { account, isAnswer, take });
       whole.set(WHOLE_MS, () => take({ status: 0 }));
       attempt();
     });

@@ -32,11 +32,9 @@ export async function videoCall(
   if (people.length === 0 || people.length > INVITED_MAX) return { without: [], problem: problem('limit-reached') };
   const opened = await conferences.myCall.open();
   if (!('offer' in opened)) return { without: [], problem: opened };
-  const told = await line.service.ask(allocator, [
-    'v:request',
-    [title ? ['v:title', clean(title, NAME_MAX)] : undefined, ...people.map(invite)],
-  ]);
-  const requested = 'body' in told && told.body.is(VIDEO, 'requested') ? told.body : undefined;
+  const request: XmlNode = ['v:request', [title ? ['v:title', clean(title, NAME_MAX)] : undefined, ...people.map(invite)]];
+  const told = await line.service.ask(allocator, request, (body) => body.is(VIDEO, 'requested'));
+  const requested = 'body' in told ? told.body : undefined;
   const conference = requested?.textAt('conference');
   if (!requested || !conference || core.line !== line) {
     opened.close();
