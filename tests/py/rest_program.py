@@ -107,6 +107,7 @@ def words(report):
     return f"{who} {change.get('state', change['what'])}"
 
 
+LAST = 2**53 - 1
 told = []
 stream = events()
 name, version, snapshot = next(stream)
@@ -122,8 +123,10 @@ def follow(what):
             # Reports that were forgotten already are told as a whole.
             version = number
             continue
-        assert name == "report" and number == version + 1 == report["version"], (version, number, name, report)
-        version = number
+        # What comes last says by its id that nothing follows.
+        id_of = LAST if report["change"]["what"] == "ended" else version + 1
+        assert name == "report" and (number, report["version"]) == (id_of, version + 1), (version, number, name, report)
+        version += 1
         if report["change"]["what"] not in ("talking", "silent"):
             told.append(words(report))
             if told[-1] == what:

@@ -121,7 +121,7 @@ impl Followed {
         let of_reports = self.reports.iter().map(|report| &report["participant"]);
         of_roster
             .chain(of_reports)
-            .find(|who| who["name"] == name)
+            .find(|who| who["name"] == shown(name))
             .and_then(|who| who["id"].as_str())
             .map(str::to_owned)
             .with_context(|| format!("nobody called {name}"))
@@ -199,7 +199,7 @@ impl Followed {
     pub fn states(&self, name: &str) -> Vec<String> {
         self.reports
             .iter()
-            .filter(|report| report["participant"]["name"] == name)
+            .filter(|report| report["participant"]["name"] == shown(name))
             .filter_map(|report| report["leg"]["state"].as_str().map(str::to_owned))
             .collect()
     }
@@ -216,9 +216,17 @@ impl Followed {
     }
 }
 
+/// What somebody is called by: a bare number is no name, since others must not see it.
+pub fn shown(who: &str) -> String {
+    match who.starts_with('+') {
+        true => format!("outside {who}"),
+        false => who.to_owned(),
+    }
+}
+
 /// Whether a report says that this participant's leg is in this state.
 pub fn is_leg(report: &Value, name: &str, state: &str) -> bool {
-    report["participant"]["name"] == name && report["leg"]["state"] == state
+    report["participant"]["name"] == shown(name) && report["leg"]["state"] == state
 }
 
 fn words(report: &Value) -> Option<String> {

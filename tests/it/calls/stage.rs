@@ -8,7 +8,7 @@ use convoke_tests::convoke::Convoke;
 use convoke_tests::peers::baresip::{Baresip, Telephone};
 use convoke_tests::peers::sipp::Sipp;
 use convoke_tests::peers::tests_dir;
-use convoke_tests::peers::zeep::Zeep;
+use convoke_tests::peers::zeep::{self, Zeep};
 use convoke_tests::rest::Administrator;
 use serde_json::{Value, json};
 use testkit::peer::Spoken;
@@ -84,7 +84,7 @@ pub fn create(initiator: &str, others: &[&str]) -> Value {
 /// A person by user name, or a number.
 pub fn party(who: &str) -> Value {
     if who.starts_with('+') {
-        json!({ "number": who, "name": who })
+        json!({ "number": who, "name": zeep::shown(who) })
     } else {
         json!({ "person": who })
     }
