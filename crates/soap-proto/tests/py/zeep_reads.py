@@ -41,7 +41,7 @@ class Answers(http.server.BaseHTTPRequestHandler):
 
 def main():
     soapcheck = sys.argv[1]
-    documents = subprocess.run([soapcheck, "generate", "1000"], stdout=subprocess.PIPE, check=True).stdout.split(b"\0")[:-1]
+    documents = subprocess.run([soapcheck, "generate", "2000"], stdout=subprocess.PIPE, check=True).stdout.split(b"\0")[:-1]
     server = http.server.HTTPServer(("127.0.0.1", 0), Answers)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     client = zeep.Client(str(WSDL))
