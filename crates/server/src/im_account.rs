@@ -408,8 +408,32 @@ impl Trust {
     }
 }
 
-/// Gives the IM server's addresses one after the other (RFC 3263 §4.3), each time it is asked for: after a failure the next.
-pub(crate) async fn find_server<Input>(
+/// The search for the IM server's addresses (RFC 3263 §4.3): each time it is asked it gives the next one.
+pub(crate) struct ServerSearch(mpsc::Sender<()>);
+
+impl ServerSearch {
+    /// Starts it for a part; what it finds goes to `inputs`.
+    pub fn start<Input: Send + 'static>(
+        part: &str,
+        server: ImServerAddress,
+        inputs: mpsc::Sender<Input>,
+        input: fn(Target) -> Input,
+        tasks: &Tasks,
+    ) -> Self {
+        let (find, wanted) = mpsc::channel(1);
+        let shutdown = tasks.shutdown_token().clone();
+        let finding = find_server(server, wanted, inputs, input, shutdown);
+        tasks.spawn_vital(format!("{part} finds its server"), finding);
+        Self(find)
+    }
+
+    /// Asks for an address. One search at a time is enough.
+    pub fn ask(&self) {
+        let _ = self.0.try_send(());
+    }
+}
+
+async fn find_server<Input>(
     server: ImServerAddress,
     mut wanted: mpsc::Receiver<()>,
     inputs: mpsc::Sender<Input>,

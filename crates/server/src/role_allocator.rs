@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 
 use self::core::{AllocatorCore, CoreConfig, Input, Told};
 use crate::config::Config;
-use crate::im_account::{ImAccount, ImServerAddress, find_server};
+use crate::im_account::{ImAccount, ImServerAddress, ServerSearch};
 use crate::start::StartError;
 use crate::video_servers;
 
@@ -53,18 +53,9 @@ pub(crate) async fn start(
         listen(name.clone(), link.events, inputs.clone(), tasks);
         links.insert(name, link.commands);
     }
-    let (find, wanted) = mpsc::channel(1);
-    // The first search; there is room for it.
-    let _ = find.try_send(());
+    let search = ServerSearch::start("allocator", server, inputs.clone(), Input::Server, tasks);
+    search.ask();
     let shutdown = tasks.shutdown_token().clone();
-    let finding = find_server(
-        server,
-        wanted,
-        inputs.clone(),
-        Input::Server,
-        shutdown.clone(),
-    );
-    tasks.spawn_vital("allocator finds its server", finding);
     let stop = Shutdown::new();
     tasks.spawn("allocator drain", drain(shutdown, inputs, stop.clone()));
     let wires = transports.clone();
@@ -85,8 +76,7 @@ pub(crate) async fn start(
                         tracing::warn!(%server, %error, "a video server was not told");
                     }
                 }
-                // One search at a time is enough.
-                Told::FindServer => drop(find.try_send(())),
+                Told::FindServer => search.ask(),
                 Told::Drained => stop.cancel(),
             },
         )

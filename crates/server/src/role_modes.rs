@@ -23,7 +23,7 @@ use soap_proto::{
 use store::{AccountKind, PersonMode, Store};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use crate::im_account::{ImAccount, ImServerAddress, Trust, find_server};
+use crate::im_account::{ImAccount, ImServerAddress, ServerSearch, Trust};
 use crate::im_user::{Happened, ImUser, Received};
 use crate::role_im;
 use crate::start::StartError;
@@ -82,18 +82,15 @@ pub(crate) async fn start(
         draining: false,
     };
     let (inputs, mut receiver) = mpsc::channel(INPUTS_MAX);
-    let (find, wanted) = mpsc::channel(1);
-    // The first search; there is room for it.
-    let _ = find.try_send(());
-    let shutdown = tasks.shutdown_token().clone();
-    let finding = find_server(
+    let search = ServerSearch::start(
+        "modes service",
         server,
-        wanted,
         inputs.clone(),
         Input::Server,
-        shutdown.clone(),
+        tasks,
     );
-    tasks.spawn_vital("modes service finds its server", finding);
+    search.ask();
+    let shutdown = tasks.shutdown_token().clone();
     let stop = Shutdown::new();
     let (leaving, stopped) = (inputs.clone(), stop.clone());
     tasks.spawn("modes service drain", async move {
@@ -130,8 +127,7 @@ pub(crate) async fn start(
                         drop(place);
                     });
                 }
-                // One search at a time is enough.
-                Told::FindServer => drop(find.try_send(())),
+                Told::FindServer => search.ask(),
                 Told::Drained => stop.cancel(),
             },
         )

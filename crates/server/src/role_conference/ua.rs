@@ -18,7 +18,7 @@ use sip_proto::{Target, endpoint};
 use tokio::sync::mpsc;
 
 use super::bridge::{self, BrowserInput, BrowserPort};
-use crate::im_account::{ImAccount, ImServerAddress, find_server};
+use crate::im_account::{ImAccount, ImServerAddress, ServerSearch};
 use crate::start::StartError;
 
 /// News that may wait for the core; while it is full the mailbox keeps the newest of each kind.
@@ -89,18 +89,15 @@ pub(crate) async fn start(
         ua: ConferenceUa::new(config, Box::new(believes)),
     };
     let (inputs, mut receiver) = mpsc::channel(INPUTS_MAX);
-    let (find, wanted) = mpsc::channel(1);
-    // The first search; there is room for it.
-    let _ = find.try_send(());
-    let shutdown = tasks.shutdown_token().clone();
-    let finding = find_server(
+    let search = ServerSearch::start(
+        "conference ua",
         server,
-        wanted,
         inputs.clone(),
         Input::Server,
-        shutdown.clone(),
+        tasks,
     );
-    tasks.spawn_vital("conferences find their IM server", finding);
+    search.ask();
+    let shutdown = tasks.shutdown_token().clone();
     let stop = Shutdown::new();
     let BrowserPort {
         inputs: calls,
@@ -134,8 +131,7 @@ pub(crate) async fn start(
                 Told::Video(server, command) => to_video(servers.get(server), command),
                 Told::Event(event) => {
                     if matches!(event, Event::NotRegistered { .. }) {
-                        // One search at a time is enough.
-                        let _ = find.try_send(());
+                        search.ask();
                     }
                     log(&event);
                 }

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::Surroundings;
 use super::core::{Input, Told};
-use crate::im_account::find_server;
+use crate::im_account::ServerSearch;
 use crate::start::StartError;
 
 /// How long one call may take: longer than the longest `get` waits.
@@ -29,7 +29,7 @@ pub(super) struct Outside {
     secret: String,
     store: Store,
     inputs: mpsc::Sender<Input>,
-    find: mpsc::Sender<()>,
+    search: ServerSearch,
     tasks: Tasks,
 }
 
@@ -50,22 +50,15 @@ impl Outside {
                 part: "gateway",
                 words: error.to_string(),
             })?;
-        let (find, wanted) = mpsc::channel(1);
-        let finding = find_server(
-            around.im_server,
-            wanted,
-            inputs.clone(),
-            Input::Target,
-            tasks.shutdown_token().clone(),
-        );
-        tasks.spawn_vital("gateway finds its server", finding);
+        let server = around.im_server;
+        let search = ServerSearch::start("gateway", server, inputs.clone(), Input::Target, tasks);
         Ok(Self {
             http,
             url: around.conference_url,
             secret: around.shared_secret,
             store: store.clone(),
             inputs,
-            find,
+            search,
             tasks: tasks.clone(),
         })
     }
@@ -79,8 +72,7 @@ impl Outside {
                 request_id,
             } => self.call(token, envelope, request_id),
             Told::Log { number, entry } => self.log(number, entry),
-            // One search at a time is enough.
-            Told::FindServer => drop(self.find.try_send(())),
+            Told::FindServer => self.search.ask(),
             Told::Drained => {}
         }
     }

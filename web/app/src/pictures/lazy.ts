@@ -1,6 +1,6 @@
 import type { WatchSession } from '@convoke/client';
+import { createLazy } from '../lazy.ts';
 import { memory } from '../shell/window.ts';
-import { createStore } from '../store.ts';
 import type { CameraState } from './camera.ts';
 import type { BrowserPictures } from './port.ts';
 
@@ -15,44 +15,15 @@ export function firstState(): CameraState {
 
 /** The browser's pictures, of which the code is loaded when they are first used: before that it is idle. */
 export function createLazyPictures(load: () => Promise<{ createPictures: () => BrowserPictures }>): BrowserPictures {
-  const store = createStore<CameraState>(firstState());
-  let real: BrowserPictures | undefined;
-  let loading: Promise<BrowserPictures> | undefined;
-  let tests = 0;
-  const get = (): Promise<BrowserPictures> => {
-    loading ??= load().then(
-      ({ createPictures }) => {
-        const pictures = createPictures();
-        real = pictures;
-        pictures.subscribe(() => store.set(pictures.get()));
-        store.set(pictures.get());
-        return pictures;
-      },
-      (fault: unknown) => {
-        // Tried again next time: the network may be back then.
-        loading = undefined;
-        throw fault;
-      },
-    );
-    return loading;
-  };
+  const lazy = createLazy<CameraState, BrowserPictures>(firstState(), async () => (await load()).createPictures());
   return {
-    get: store.get,
-    subscribe: store.subscribe,
-    open: async (kind) => (await get()).open(kind),
-    watch: () => (real ? real.watch() : watchLater(get)),
-    test: async () => {
-      tests += 1;
-      const mine = tests;
-      const loaded = await get();
-      // Stopped while the code was on its way: the camera stays closed.
-      return mine === tests && loaded.test();
-    },
-    stopTest() {
-      tests += 1;
-      real?.stopTest();
-    },
-    choose: async (id) => (await get()).choose(id),
+    get: lazy.store.get,
+    subscribe: lazy.store.subscribe,
+    open: async (kind) => (await lazy.load()).open(kind),
+    watch: () => lazy.now()?.watch() ?? watchLater(lazy.load),
+    test: lazy.test,
+    stopTest: lazy.stopTest,
+    choose: async (id) => (await lazy.load()).choose(id),
   };
 }
 
