@@ -152,6 +152,15 @@ fn letter(peer: &mut SipPeer) -> SipText {
     message
 }
 
+/// The next MESSAGE that is what was waited for; what else is told to the same device meanwhile is taken and left.
+fn answer_of<T, E>(peer: &mut SipPeer, parse: impl Fn(&[u8]) -> Result<T, E>) -> T {
+    loop {
+        if let Ok(answer) = parse(&letter(peer).body) {
+            return answer;
+        }
+    }
+}
+
 /// Asks for a video conference by SOAP; what comes of it.
 fn ask(peer: &mut SipPeer, id: &str, people: &[&str]) -> Result<Requested, convoke_types::Fault> {
     let invite = |name: &&str| Invite {
@@ -168,7 +177,7 @@ fn ask(peer: &mut SipPeer, id: &str, people: &[&str]) -> Result<Requested, convo
     request.headers.expires = in_time();
     let taken = send(peer, "video", &write_video_request(&request).unwrap());
     assert_eq!(taken, Some(202));
-    let answer = parse_video_response(&letter(peer).body).unwrap();
+    let answer = answer_of(peer, parse_video_response);
     assert_eq!(answer.headers.relates_to, request.headers.message_id);
     answer.outcome.map(|answer| match answer {
         VideoAnswer::Requested(requested) => requested,
@@ -183,7 +192,7 @@ fn conference(peer: &mut SipPeer, id: &str, operation: Operation) -> Answer {
     request.headers.reply_to = peer.gruu().map(str::to_owned);
     request.headers.expires = in_time().filter(|_| is_command);
     send(peer, "conference", &write_request(&request).unwrap());
-    parse_response(&letter(peer).body).unwrap().outcome.unwrap()
+    answer_of(peer, parse_response).outcome.unwrap()
 }
 
 fn get(peer: &mut SipPeer, conference_id: &ConferenceId) -> soap_proto::Snapshot {
