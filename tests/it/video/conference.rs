@@ -57,17 +57,17 @@ impl Carrier {
 }
 
 /// The server with its people, whose sound goes over their telephones; an adapter in the same process, and a Janus.
-struct Stage {
+pub struct Stage {
     janus: Janus,
-    convoke: Convoke,
-    administrator: Administrator,
+    pub convoke: Convoke,
+    pub administrator: Administrator,
     token: String,
     _carrier: Carrier,
     _bridge: Ports,
 }
 
 impl Stage {
-    fn start() -> Self {
+    pub fn start(set: impl FnOnce(Config) -> Config) -> Self {
         let carrier = Carrier::start();
         let janus = Janus::start(ALONE.parse().unwrap()).unwrap();
         let bridge = ports::reserve().unwrap();
@@ -81,7 +81,7 @@ impl Stage {
             .set("janus", "admin_key", ROOMS_KEY)
             .video_server("janus", bridge.addr())
             .trunk("carrier", carrier.at.addr(), "udp", &[]);
-        let convoke = Convoke::start(config).unwrap();
+        let convoke = Convoke::start(set(config)).unwrap();
         let administrator = Administrator::of(&convoke).unwrap();
         for (user, number) in PEOPLE {
             administrator
@@ -106,7 +106,7 @@ impl Stage {
 
     /// What alice does over REST.
     #[track_caller]
-    fn rest(&self, path: &str, body: &Value) -> Value {
+    pub fn rest(&self, path: &str, body: &Value) -> Value {
         let bearer = format!("Authorization: Bearer {}", self.token);
         let headers = [&*bearer, "Content-Type: application/json"];
         let server = self.convoke.addr("http").unwrap();
@@ -116,7 +116,7 @@ impl Stage {
         answer.json().unwrap()
     }
 
-    fn enter(&self, user: &str, conference: &str) -> Person {
+    pub fn enter(&self, user: &str, conference: &str) -> Person {
         Person::enter(&self.convoke, &self.administrator, user, conference)
     }
 }
@@ -128,7 +128,7 @@ fn people_see_each_other_come_and_go_and_outlive_their_video_server() {
     let path =
         "video::conference::people_see_each_other_come_and_go_and_outlive_their_video_server";
     in_a_network(path, || {
-        let mut stage = Stage::start();
+        let mut stage = Stage::start(|config| config);
         let others = json!({ "title": "Plan", "participants": [{ "person": "bob" }] });
         let made = stage.rest("/api/v1/conferences", &others);
         let id = made["conference"]["id"].as_str().unwrap().to_owned();

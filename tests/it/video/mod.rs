@@ -2,6 +2,7 @@
 
 mod allocator;
 mod conference;
+mod fifty;
 mod janus;
 mod people;
 mod server;
