@@ -134,7 +134,11 @@ fn listen(
     tasks: &Tasks,
 ) {
     tasks.spawn(format!("allocator's link to {server}"), async move {
-        while let Some(event) = events.recv().await {
+        // The link goes on for a while when the core has ended.
+        while let Some(event) = tokio::select! {
+            event = events.recv() => event,
+            () = inputs.closed() => None,
+        } {
             let news = match event {
                 LinkEvent::Up(says) | LinkEvent::Announce(says) => ServerNews::Announced(says),
                 LinkEvent::Video(event) => ServerNews::Event(event),
