@@ -1,6 +1,8 @@
 //! Debian's Janus as a program that is started for a while: by the demo, benchmarks and tests. It gets a directory with a configuration of
 //! its own, in which everything that is not asked for is off.
 
+mod keeper;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::io;
@@ -8,6 +10,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+pub use keeper::keep;
 
 /// How often its start is worth a try: now and then it finds its own transport not ready in time, and ends.
 pub const START_TRIES: u32 = 4;

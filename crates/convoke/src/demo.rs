@@ -9,6 +9,7 @@ use tokio::sync::broadcast::error::RecvError;
 use crate::cli::{Demo, data_flag};
 use crate::embedded::{Embedded, PEOPLE, Setting};
 use crate::serve;
+use crate::video::Absent;
 
 /// Where the demo's carrier takes calls.
 const CARRIER: SocketAddr =
@@ -32,12 +33,15 @@ pub async fn run(options: Demo) -> Result<bool> {
         ring_timeout_s: 20,
         playground: true,
         password: Some(PASSWORD),
+        video: true,
     })
     .await?;
     if options.ready_line {
         serve::ready(&demo.server)?;
     } else {
-        print!("{}", welcome(&phones, &demo.server.addresses.url, &options));
+        let absent = demo.video.as_ref().and_then(|video| video.as_ref().err());
+        let url = &demo.server.addresses.url;
+        print!("{}", welcome(&phones, url, absent, &options));
     }
     let told = tell(&demo.network, options.ready_line);
     tokio::select! {
@@ -78,7 +82,7 @@ fn words(what: &What) -> Option<String> {
     })
 }
 
-fn welcome(phones: &[Phone], url: &str, options: &Demo) -> String {
+fn welcome(phones: &[Phone], url: &str, absent: Option<&Absent>, options: &Demo) -> String {
     let mut text = String::from("\nConvoke runs, with a simulated telephone network:\n\n");
     for phone in phones {
         text.push_str(&format!(
@@ -103,12 +107,20 @@ fn welcome(phones: &[Phone], url: &str, options: &Demo) -> String {
     text.push_str(&people.join(", "));
     text.push_str(&format!(
         "\n\nThe window: {url}\n  sign in as alice, bob or carol with the password \"{PASSWORD}\"\n\
-         The telephones to play with: {url}/phones"
+         The telephones to play with: {url}/phones\n"
     ));
+    text.push_str(&match absent {
+        None => "Video: press Video call in a chat, in two windows or more (one private, or another browser)".to_owned(),
+        Some(absent) => format!("There is {absent}"),
+    });
     let program = program();
     let data = data_flag(&options.data);
     text.push_str("\n\nOr in a second terminal:\n");
-    for (arguments, what) in [
+    let video = (
+        "send video \"video bob carol\" --as alice",
+        "asks for a video conference: everybody is invited in their own way",
+    );
+    let commands = [
         (
             "call bob carol +15550107 --as alice",
             "rings everybody's telephones into one conference",
@@ -123,7 +135,9 @@ fn welcome(phones: &[Phone], url: &str, options: &Demo) -> String {
         ),
         ("watch --as bob", "what Bob's client receives"),
         ("log", "every message that passed"),
-    ] {
+    ];
+    let seen = absent.is_none().then_some(video);
+    for (arguments, what) in commands.into_iter().chain(seen) {
         text.push_str(&format!("\n  {what}:\n    {program} {arguments}{data}\n"));
     }
     text.push_str(&format!(

@@ -1,8 +1,9 @@
-//! A server with embedded defaults and the simulated telephone network behind its one trunk: what the demo and the
-//! self-test run.
+//! A server with embedded defaults, the simulated telephone network behind its one trunk, and a video server where it is wanted and can be
+//! had: what the demo and the self-test run.
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use convoke_types::{Aor, Fault};
@@ -13,10 +14,13 @@ use server::config::{Config, Secret, TrunkSettings};
 use sip_proto::auth::Login;
 
 use crate::playground;
+use crate::video::{Absent, VideoServer};
 
 /// What the trunk asks for: so that digest is part of every call.
 const TRUNK_USER: &str = "convoke";
 const TRUNK: &str = "phones";
+/// How long telephones may take to hang up at the end.
+const PHONES_END: Duration = Duration::from_secs(5);
 /// The number that called people see.
 const CALLER: &str = "+15550100";
 
@@ -67,21 +71,25 @@ pub struct Setting<'a> {
     pub playground: bool,
     /// With what people sign in, unless they have a password already; without it they cannot.
     pub password: Option<&'a str>,
+    /// Start a video server where that can be done.
+    pub video: bool,
 }
 
-/// The running pair.
+/// What runs.
 pub struct Embedded {
     /// The server.
     pub server: Server,
     /// Its telephone network.
     pub network: Network,
+    /// Its video server; `Err`: why there is none. `None`: none was wanted.
+    pub video: Option<Result<VideoServer, Absent>>,
     phones: Tasks,
     /// Ends the pages that follow the telephones, which the server would wait for.
     pages: Shutdown,
 }
 
 impl Embedded {
-    /// Starts the telephone network, then the server, then makes the accounts that are not there yet.
+    /// Starts telephone network and video server, then the server, then makes the accounts that are not there yet.
     pub async fn start(setting: Setting<'_>) -> Result<Self> {
         let password = runtime::seed::secret_hex()?;
         let login = Login {
@@ -99,7 +107,14 @@ impl Embedded {
         )
         .await
         .context("the simulated telephone network does not start")?;
-        let config = config(&setting, network.addr(), &password)?;
+        let video = match setting.video {
+            true => Some(VideoServer::start().await),
+            false => None,
+        };
+        let mut config = config(&setting, network.addr(), &password)?;
+        if let Some(Ok(video)) = &video {
+            video.serve(&mut config);
+        }
         let boards = playground::Boards::default();
         let pages = Shutdown::new();
         let routes = match setting.playground {
@@ -114,6 +129,7 @@ impl Embedded {
         Ok(Self {
             server,
             network,
+            video,
             phones,
             pages,
         })
@@ -123,11 +139,12 @@ impl Embedded {
     pub async fn shutdown(self) -> bool {
         self.pages.cancel();
         let clean = self.server.shutdown().await;
-        self.phones
-            .finish(std::time::Duration::from_secs(5))
-            .await
-            .is_ok()
-            && clean
+        let silent = self.phones.finish(PHONES_END).await.is_ok();
+        let dark = match self.video {
+            Some(Ok(video)) => video.shutdown().await,
+            Some(Err(_)) | None => true,
+        };
+        clean && silent && dark
     }
 }
 
@@ -160,6 +177,10 @@ fn config(setting: &Setting<'_>, carrier: SocketAddr, password: &str) -> Result<
         config.sip.udp = vec![any];
         config.sip.tcp = vec![any];
         config.http.listen = any;
+        config.janus.listen = any;
+    } else {
+        // Invitations to video conferences lead there.
+        config.allocator.window_url = Some(format!("http://{}", config.http.listen));
     }
     Ok(config)
 }
@@ -232,6 +253,7 @@ mod tests {
             ring_timeout_s: 20,
             playground: true,
             password: None,
+            video: false,
         });
         let demo = demo.await.unwrap();
         let addr = demo.server.addresses.http.unwrap();

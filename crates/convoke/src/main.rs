@@ -16,6 +16,7 @@ mod session;
 mod site;
 mod telephones;
 mod user;
+mod video;
 mod watch;
 mod words;
 

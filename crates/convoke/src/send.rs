@@ -15,7 +15,7 @@ use crate::words::safe;
 
 /// Longest text, in bytes: what the IM server takes.
 const TEXT_MAX_BYTES: u64 = 60_000;
-/// How long the conference service's answer in words is waited for.
+/// How long a service's answer in words is waited for.
 const ANSWER_WAIT: Duration = Duration::from_secs(15);
 /// How long nothing more may come until the answer counts as whole: before it may stand what was on its way to an earlier
 /// client of the same person.
@@ -23,7 +23,7 @@ const QUIET: Duration = Duration::from_millis(200);
 /// Life of a command in words, in seconds: nobody's telephone rings for it later.
 const COMMAND_LIFE_S: u32 = 30;
 
-/// Sends one message; to the conference service it is a command, whose answer is printed.
+/// Sends one message; to a service it is a command, whose answer is printed.
 pub async fn run(options: Send) -> Result<bool> {
     let text = match &options.text {
         Some(text) => text.clone(),
@@ -55,7 +55,7 @@ pub async fn run(options: Send) -> Result<bool> {
 
 async fn send(session: &Session, to: &str, text: String) -> Result<()> {
     let aor = session.site.aor(to)?;
-    let is_command = aor == session.service()?;
+    let is_command = session.takes_commands(&aor)?;
     let uri = Uri::parse(aor.to_uri())?;
     let mut headers = vec![];
     if is_command {
@@ -76,7 +76,7 @@ async fn send(session: &Session, to: &str, text: String) -> Result<()> {
             .await
             .map_err(|_| {
                 anyhow!(
-                    "the conference service took the command but did not answer within {} s",
+                    "{aor} took the command but did not answer within {} s",
                     ANSWER_WAIT.as_secs()
                 )
             })??;
@@ -85,7 +85,7 @@ async fn send(session: &Session, to: &str, text: String) -> Result<()> {
     Ok(())
 }
 
-/// Prints the next words of the conference service.
+/// Prints the next words of the service.
 async fn answer(session: &Session, service: &Aor) -> Result<()> {
     loop {
         match session.im.next().await {
@@ -104,7 +104,9 @@ fn refusal(to: &str, is_command: bool, status: u16, words: &str) -> String {
     match status {
         404 => format!("{to} has no account here; `convoke user list` shows who has"),
         480 if is_command => {
-            "the conference service is not there now, so nobody was called; does the server run with the roles gateway and conference?".to_owned()
+            format!(
+                "{to} is not there now, so nobody was called; does the server run with its roles (gateway and conference, for video allocator too)?"
+            )
         }
         403 => format!("messages to {to} are not carried from here: {words}"),
         413 | 513 => format!("the message is too long for {to}"),

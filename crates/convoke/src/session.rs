@@ -64,6 +64,12 @@ impl Session {
         named.context("the server does not say where conferences are commanded; start it again")
     }
 
+    /// Whether this is a service that takes commands in words, and answers: conferences, or who is asked for video conferences.
+    pub fn takes_commands(&self, aor: &Aor) -> Result<bool> {
+        let allocator = self.site.addresses.allocator.as_ref();
+        Ok(*aor == self.service()? || allocator == Some(aor))
+    }
+
     /// Takes the registration and the password back. Chat that this device has taken is on no other, so what nobody has
     /// read yet is printed.
     pub async fn close(self) {

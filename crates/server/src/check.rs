@@ -291,6 +291,8 @@ mod tests {
     fn an_adapter_for_janus_needs_to_know_where_it_is() {
         let run = "[server]\nroles = [\"janus\"]\n[janus]\nlisten = \"127.0.0.1:0\"\n";
         expect(run, &[]);
+        // A video server without a URL is the adapter of this process.
+        expect(&format!("{run}[[video_server]]\nname = \"own\"\n"), &[]);
         expect(
             &format!(
                 "{run}url = \"http://127.0.0.1:8188\"\ncapacity = 0\npicture_kbit = 1\nsecret = \"file:nowhere\"\n"

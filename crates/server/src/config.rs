@@ -187,7 +187,7 @@ settings! {
     pub struct VideoServerSettings {
         /// Its name, in commands, logs and conferences.
         pub name: String = String::new(), like "\"janus\"";
-        /// Its WebSocket address.
+        /// Its WebSocket address; without it, the adapter for Janus that runs in this process (role "janus").
         pub url: String = String::new(), like "\"ws://127.0.0.1:8190/bridge\"";
         /// The secret that it is commanded with; without it that of bridge.secret in the data directory, as the adapter for Janus makes it.
         pub secret: Option<Secret> = None, like "\"file:janus.secret\"";

@@ -78,6 +78,9 @@ pub struct Addresses {
     pub domain: String,
     /// The gateway's address of record: to whom conferences are commanded.
     pub gateway: Option<Aor>,
+    /// The video allocator's address of record: of whom video conferences are asked. Absent where nobody is.
+    #[serde(default)]
+    pub allocator: Option<Aor>,
     /// SIP for clients over UDP.
     pub sip_udp: Vec<SocketAddr>,
     /// SIP for clients over TCP.

@@ -145,7 +145,7 @@ impl Server {
     }
 
     async fn start_parts(
-        config: Config,
+        mut config: Config,
         pages: axum::Router,
         stages: &mut Stages,
     ) -> Result<Self, StartError> {
@@ -180,6 +180,17 @@ impl Server {
             true => Some(ImRole::start(&config, &store, &im_tasks, &im_carriers).await?),
             false => None,
         };
+        let janus_tasks = stages.add("janus");
+        let bridge = match config.runs(Part::Janus) {
+            true => Some(role_janus::start(&config, &janus_tasks).await?),
+            false => None,
+        };
+        if let Some(adapter) = bridge {
+            let ours = config.video_server.iter_mut();
+            for server in ours.filter(|server| server.url.is_empty()) {
+                server.url = format!("ws://{}{}", reachable(adapter), bridges::adapter::PATH);
+            }
+        }
         let domain = config.server.domain.clone();
         let changed = match &im {
             Some(im) => im.account_changed(),
@@ -200,11 +211,6 @@ impl Server {
             None => None,
         };
 
-        let janus_tasks = stages.add("janus");
-        let bridge = match config.runs(Part::Janus) {
-            true => Some(role_janus::start(&config, &janus_tasks).await?),
-            false => None,
-        };
         // Our IM server wants the accounts of its services also where they run elsewhere.
         let allocator_account = ImAccount::allocator(&config)
             .filter(|_| config.runs(Part::Im) || config.runs(Part::Allocator));
@@ -322,6 +328,7 @@ impl Server {
         let allocator = ImAccount::allocator(&config).map(|account| account.identity());
         let allocator = allocator.transpose()?;
         let video = (!config.video_server.is_empty()).then_some(VideoView { allocator });
+        let allocator = video.as_ref().and_then(|video| video.allocator.clone());
         let router = api::router(api::Http {
             keys,
             conference: conference.as_ref().map(|role| role.service.clone()),
@@ -347,6 +354,7 @@ impl Server {
         let trunks = conference.as_ref().map(|role| &role.transports);
         let addresses = Addresses {
             gateway: Some(ImAccount::gateway(&config).identity()?),
+            allocator,
             domain,
             sip_udp: bound(clients, Transport::Udp),
             sip_tcp: bound(clients, Transport::Tcp),
@@ -483,12 +491,17 @@ fn webhook_targets(config: &Config) -> Targets {
 
 /// How the parts of this process reach its HTTP address.
 fn local_url(addr: SocketAddr) -> String {
+    format!("http://{}", reachable(addr))
+}
+
+/// How the parts of this process reach an address that it listens on.
+fn reachable(addr: SocketAddr) -> SocketAddr {
     let ip = match addr.ip() {
         ip if !ip.is_unspecified() => ip,
         IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
     };
-    format!("http://{}", SocketAddr::new(ip, addr.port()))
+    SocketAddr::new(ip, addr.port())
 }
 
 async fn open_store(config: &Config) -> Result<Store, StartError> {

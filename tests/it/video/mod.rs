@@ -2,6 +2,7 @@
 
 mod allocator;
 mod conference;
+mod demo;
 mod fifty;
 mod janus;
 mod people;

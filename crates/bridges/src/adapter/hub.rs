@@ -38,6 +38,8 @@ pub(super) struct Hub {
     legs: BTreeMap<LegKey, ClientId>,
     /// Who has prepared which conference.
     prepared: BTreeMap<ConferenceId, Prepared>,
+    /// Whether Janus was there when that was last told.
+    ready: bool,
 }
 
 /// A conference's owners.
@@ -56,6 +58,7 @@ impl Hub {
             clients: BTreeMap::new(),
             legs: BTreeMap::new(),
             prepared: BTreeMap::new(),
+            ready: false,
         }
     }
 
@@ -249,6 +252,15 @@ impl Hub {
                     self.tell(id, text_of(&FromBridge::Video(event)));
                 }
                 Output::Announce(announcement) => {
+                    if announcement.ready != self.ready {
+                        self.ready = announcement.ready;
+                        match self.ready {
+                            true => {
+                                tracing::info!(product = announcement.product, "Janus is there")
+                            }
+                            false => tracing::warn!("Janus is away"),
+                        }
+                    }
                     self.tell_all(&FromBridge::Announce(announcement));
                 }
                 Output::Drop { words } => {

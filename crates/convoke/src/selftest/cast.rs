@@ -83,6 +83,7 @@ impl Cast {
             ring_timeout_s: RING_TIMEOUT_S,
             playground: false,
             password: None,
+            video: false,
         })
         .await?;
         let clients = Tasks::new(Shutdown::new());

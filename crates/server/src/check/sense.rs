@@ -484,7 +484,9 @@ fn video_servers(config: &Config, findings: &mut Findings) {
             findings.error(key("name"), "two video servers have this name", fix);
         }
         names.push(&server.name);
-        if !server.url.starts_with("ws://") && !server.url.starts_with("wss://") {
+        let is_url = server.url.starts_with("ws://") || server.url.starts_with("wss://");
+        let is_ours = server.url.is_empty() && config.runs(Part::Janus);
+        if !is_url && !is_ours {
             let words = format!("expected ws://… or wss://…, came {:?}", server.url);
             let fix = "write where it speaks the bridge protocol: ws://HOST:PORT/bridge";
             findings.error(key("url"), words, fix);
