@@ -28,6 +28,19 @@ fn judge(schema: &str, paths: &[PathBuf]) -> serde_json::Value {
 fn presence_and_conference_documents_are_valid_by_the_schemas_of_their_rfcs() {
     for (schema, prefix, at_least, spoiled) in [
         ("pidf.xsd", "presence-", 2, ("<basic>", "<basic>very ")),
+        // With what devices can do (RFC 5196).
+        (
+            "pidf.xsd",
+            "presence-",
+            2,
+            ("<caps:audio>true", "<caps:audio>loudly"),
+        ),
+        (
+            "pidf.xsd",
+            "presence-",
+            2,
+            ("<caps:INVITE/>", "<caps:FROB/>"),
+        ),
         (
             "conference-info.xsd",
             "conference-",

@@ -10,11 +10,11 @@ import sys
 import xmlschema
 
 SCHEMAS = pathlib.Path(__file__).resolve().parent.parent / "schema"
+# What stands within documents of a schema, and has one of its own.
+BESIDE = {"conference-info.xsd": ["conference-event-1.xsd"], "pidf.xsd": ["caps.xsd"]}
 # The XML namespace's own schema is built in; nothing is fetched.
 schema = xmlschema.XMLSchema(
-    [str(SCHEMAS / sys.argv[1]), str(SCHEMAS / "conference-event-1.xsd")]
-    if sys.argv[1] == "conference-info.xsd"
-    else str(SCHEMAS / sys.argv[1]),
+    [str(SCHEMAS / name) for name in [sys.argv[1], *BESIDE.get(sys.argv[1], [])]],
     allow="local",
 )
 verdicts = {}

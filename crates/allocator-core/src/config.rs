@@ -41,12 +41,6 @@ pub(crate) const SEND_WAIT: Duration = Duration::from_secs(40);
 pub(crate) const COMMAND_LIFE_S: u32 = 30;
 /// How long an invitation may be answered, in seconds.
 pub(crate) const INVITATION_LIFE_S: u32 = 120;
-/// Life of a published presence, in seconds: what a crash leaves ends so.
-pub(crate) const PRESENCE_LIFE_S: u32 = 120;
-/// Least time between two publications of one conference.
-pub(crate) const PRESENCE_GAP: Duration = Duration::from_secs(1);
-/// Pause after a publication that failed.
-pub(crate) const PRESENCE_PAUSE: Duration = Duration::from_secs(10);
 
 /// What the allocator must be told.
 #[derive(Debug, Clone)]

@@ -1,6 +1,7 @@
 //! The body by which people are invited (docs/messages.md, `urn:convoke:invitation:1`), with their way in beside it.
 
 use convoke_types::{Aor, ConferenceId, Mode};
+use service_core::xml::escaped;
 use soap_proto::{UtcMillis, clean_name, clean_words, names};
 
 /// Its Content-Type.
@@ -45,19 +46,4 @@ pub(crate) fn write(invitation: &Invitation<'_>) -> String {
         invitation.mode,
         escaped(&clean_words(invitation.words)),
     )
-}
-
-pub(crate) fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            control if control.is_control() => out.push(' '),
-            other => out.push(other),
-        }
-    }
-    out
 }

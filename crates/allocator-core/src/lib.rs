@@ -26,7 +26,6 @@ mod gateways;
 mod invitation;
 mod io;
 mod placement;
-mod presence;
 mod replies;
 mod rooms;
 mod running;

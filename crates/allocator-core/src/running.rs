@@ -5,7 +5,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use convoke_types::report::{Change, Report};
 use convoke_types::video::{VideoCommand, VideoGuest};
-use convoke_types::{Aor, ConferenceId, Mode, VideoServerName};
+use convoke_types::{Aor, ConferenceId, LegState, Mode, VideoServerName};
+use service_core::presence::{Face, Publication};
 use service_core::words::Language;
 use soap_proto::{Applied, BROWSER, ConferenceState, Snapshot, UtcMillis};
 
@@ -14,7 +15,6 @@ use crate::asks::{Wanted, left_out};
 use crate::config::{CONFERENCES_MAX, INVITATION_LIFE_S};
 use crate::invitation::{self, Invitation};
 use crate::io::{Event, Output};
-use crate::presence::{self, Publication};
 use crate::replies::requested;
 use crate::speak;
 use crate::ways::{How, Person};
@@ -402,8 +402,8 @@ impl Allocator {
             return;
         }
         if running.told && !running.over {
-            let document = presence::document(&uri, &running.board, running.pictures);
-            running.publication.say(document);
+            let face = face(&running.board, running.pictures);
+            running.publication.say(face.document(&uri));
         }
         if !registered {
             return;
@@ -418,7 +418,7 @@ impl Allocator {
                 token,
                 uri,
                 tag: publishing.tag,
-                body: publishing.body,
+                body: publishing.body.map(Bytes::from),
                 life_s: publishing.life_s,
             });
             if renews {
@@ -439,5 +439,22 @@ impl Running {
     /// Nobody waits to be told of it.
     fn told_or_gone(&self) -> bool {
         self.told || self.wanted.is_none()
+    }
+}
+
+/// What a conference looks like from outside.
+fn face(board: &Snapshot, video: bool) -> Face {
+    let is_in = |state: LegState| matches!(state, LegState::Joined | LegState::Held);
+    let people = || {
+        let all = board.participants.iter();
+        all.filter(|one| one.leg.as_ref().is_some_and(|leg| is_in(leg.state)))
+    };
+    let talks = people().filter(|one| one.talking);
+    Face {
+        title: board.title.clone(),
+        count: people().count(),
+        talks: talks.map(|one| one.name.clone()).collect(),
+        video,
+        locked: board.locked,
     }
 }

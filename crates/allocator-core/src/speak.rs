@@ -1,7 +1,7 @@
 //! What people are told, in words.
 
 use convoke_types::{Fault, FaultCode, Mode};
-use service_core::words::{Language, join};
+use service_core::words::Language;
 use soap_proto::clean_words;
 
 use crate::ways::{Chosen, How, NoWay, Person};
@@ -279,18 +279,4 @@ pub(crate) fn not_text(language: Language) -> String {
             "Ich lese nur Wörter in UTF-8.",
         )
         .to_owned()
-}
-
-/// The note of a conference's presence.
-pub(crate) fn presence(count: usize, talks: &[String], video: bool, locked: bool) -> String {
-    let mut text = format!("{count} in");
-    if !talks.is_empty() {
-        let verb = if talks.len() == 1 { "talks" } else { "talk" };
-        text.push_str(&format!(", {} {verb}", join(talks, Language::English)));
-    }
-    text.push_str(if video { ", video" } else { ", audio" });
-    if locked {
-        text.push_str(", locked");
-    }
-    text
 }

@@ -213,7 +213,7 @@ struct FocusLoop {
     drain: Duration,
     watching: Watching,
     phones: Phones,
-    /// Watched conferences that changed since those who watch were told.
+    /// Conferences that changed since those who watch were told.
     changed: BTreeSet<ConferenceId>,
     /// When that was.
     told: Option<Instant>,
@@ -273,12 +273,19 @@ impl FocusLoop {
         next.filter(|_| !self.changed.is_empty())
     }
 
-    /// Puts together what watched conferences are like that changed, or of which somebody asks for the first time.
+    /// Puts together what watched conferences are like that changed, or of which somebody asks for the first time; and what all that changed
+    /// look like from outside.
     fn tell_watchers(&mut self) {
         let now = clock::now();
         let mut concerned: BTreeSet<_> = self.watching.take_asked().into_iter().collect();
         if self.next_telling().is_none_or(|at| at <= now) && !self.changed.is_empty() {
-            concerned.append(&mut self.changed);
+            for conference in std::mem::take(&mut self.changed) {
+                let outline = self.focus.outline(&conference);
+                self.watching.tell_outline(conference.clone(), outline);
+                if self.watching.is_watched(&conference) {
+                    concerned.insert(conference);
+                }
+            }
             self.told = Some(now);
         }
         for conference in concerned {
@@ -340,9 +347,7 @@ impl FocusLoop {
                     if let Some((user, on)) = self.phones.see(&report) {
                         self.watching.tell_phone(user, on);
                     }
-                    if self.watching.is_watched(&report.conference) {
-                        self.changed.insert(report.conference.clone());
-                    }
+                    self.changed.insert(report.conference.clone());
                     Step::Report(report)
                 }
                 Output::Bridge(command) => Step::Bridge(command),

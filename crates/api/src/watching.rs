@@ -1,10 +1,10 @@
-//! What others follow of the focus: the conferences that somebody watches, and who is on the phone. A mailbox, not a queue: of each
+//! What others follow of the focus: the conferences that somebody watches, what all look like from outside, and who is on the phone. A mailbox, not a queue: of each
 //! conference and person only the newest state waits, so it holds no more than there are, however slow its reader is.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use conference_core::Snapshot;
+use conference_core::{Outline, Snapshot};
 use convoke_types::report::{Change, Report};
 use convoke_types::{ConferenceId, LegKey, LegState};
 use tokio::sync::Notify;
@@ -16,6 +16,10 @@ pub enum News {
     Snapshot(Box<Snapshot>),
     /// There is no such conference, or no longer; it is not watched any more.
     Over(ConferenceId),
+    /// What a conference looks like from outside, whether watched or not.
+    Outline(Box<Outline>),
+    /// It is over.
+    Gone(ConferenceId),
     /// An account (`user@domain`) has a leg in a conference, or has none any more.
     Phone {
         /// Whose.
@@ -49,6 +53,8 @@ struct State {
     asked: Vec<ConferenceId>,
     /// What waits to be read; `None`: over.
     conferences: HashMap<ConferenceId, Option<Box<Snapshot>>>,
+    /// What waits to be read; `None`: over.
+    outlines: HashMap<ConferenceId, Option<Box<Outline>>>,
     phones: HashMap<String, bool>,
     /// In which order; each once.
     order: VecDeque<Subject>,
@@ -59,6 +65,7 @@ struct State {
 #[derive(Debug)]
 enum Subject {
     Conference(ConferenceId),
+    Outline(ConferenceId),
     Phone(String),
 }
 
@@ -79,6 +86,11 @@ impl State {
                 Subject::Conference(conference) => match self.conferences.remove(&conference) {
                     Some(Some(snapshot)) => return Some(News::Snapshot(snapshot)),
                     Some(None) => return Some(News::Over(conference)),
+                    None => {}
+                },
+                Subject::Outline(conference) => match self.outlines.remove(&conference) {
+                    Some(Some(outline)) => return Some(News::Outline(outline)),
+                    Some(None) => return Some(News::Gone(conference)),
                     None => {}
                 },
                 Subject::Phone(user) => {
@@ -160,6 +172,20 @@ impl Watching {
             return;
         }
         state.conference(conference, now.map(Box::new));
+        drop(state);
+        self.shared.told.notify_one();
+    }
+
+    /// What a conference looks like from outside now; `None`: it is over.
+    pub(crate) fn tell_outline(&self, conference: ConferenceId, now: Option<Outline>) {
+        let mut state = self.lock();
+        if !state.followed {
+            return;
+        }
+        let now = now.map(Box::new);
+        if state.outlines.insert(conference.clone(), now).is_none() {
+            state.order.push_back(Subject::Outline(conference));
+        }
         drop(state);
         self.shared.told.notify_one();
     }
@@ -326,6 +352,31 @@ mod tests {
         assert_eq!(leg("x", "l2", Some("bob"), LegState::Busy), None);
         assert_eq!(leg("x", "l3", None, LegState::Joined), None);
         assert_eq!(leg("y", "l1", Some("bob"), LegState::Left), bob(false));
+    }
+
+    #[test]
+    fn of_each_conference_the_newest_look_waits() {
+        let watching = Watching::default();
+        let look = |inside| Outline {
+            conference: id("x"),
+            title: String::new(),
+            state: conference_core::ConferenceState::Running,
+            locked: false,
+            video: None,
+            inside,
+            talking: Vec::new(),
+        };
+        watching.tell_outline(id("x"), Some(look(1)));
+        assert_eq!(watching.try_next(), None, "nobody reads");
+        watching.follow();
+        watching.tell_outline(id("x"), Some(look(1)));
+        watching.tell_outline(id("x"), Some(look(2)));
+        let news = News::Outline(Box::new(look(2)));
+        assert_eq!(watching.try_next(), Some(news));
+        watching.tell_outline(id("x"), Some(look(3)));
+        watching.tell_outline(id("x"), None);
+        assert_eq!(watching.try_next(), Some(News::Gone(id("x"))));
+        assert_eq!(watching.try_next(), None);
     }
 
     #[test]

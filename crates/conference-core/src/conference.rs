@@ -6,6 +6,7 @@ mod ending;
 mod hands;
 mod keys;
 mod legs;
+mod outline;
 mod roles;
 mod sound;
 
@@ -28,6 +29,8 @@ use crate::timers::TimerId;
 use crate::trunks::{Path, Ticket, TrunkIndex};
 use hands::Hands;
 use keys::Keys;
+
+pub use outline::Outline;
 
 /// A participant's number: the `1` of `p1`.
 pub(crate) type Number = u32;

@@ -15,7 +15,7 @@ use convoke_types::{Aor, ConferenceId, Fault, LegKey, ParticipantId};
 use crate::authority::Right;
 use crate::causes;
 use crate::command::{Actor, Command, ConferenceState, Output, Snapshot};
-use crate::conference::{Conference, Participant};
+use crate::conference::{Conference, Outline, Participant};
 use crate::config::Config;
 use crate::context::Context;
 use crate::timers::Timer;
@@ -137,6 +137,11 @@ impl Focus {
     pub fn snapshot(&self, conference: &ConferenceId, now: Instant) -> Option<Snapshot> {
         let found = self.conferences.get(conference)?;
         Some(found.snapshot(now))
+    }
+
+    /// What one conference looks like from outside.
+    pub fn outline(&self, conference: &ConferenceId) -> Option<Outline> {
+        Some(self.conferences.get(conference)?.outline())
     }
 
     /// Whom an actor wants to call again, so that the caller can find where. Refused as `Operation::Call` would be.

@@ -22,6 +22,7 @@ pub use command::{
     Actor, Changes, Command, ConferenceState, Create, Destination, LegView, Operation, Output,
     Party, PictureKind, PictureView, Reply, RosterEntry, Snapshot,
 };
+pub use conference::Outline;
 pub use config::{Config, OnOwnerLeft, Policy, PolicyOverrides, Route, TrunkConfig};
 pub use focus::Focus;
 pub use record::LegRecord;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use conference_core::Snapshot;
+use conference_core::{Outline, Snapshot};
 use convoke_types::bridge::BridgeCommand;
 use convoke_types::bridge_protocol::Announcement;
 use convoke_types::media::MediaEvent;
@@ -15,6 +15,7 @@ use sip_proto::ua::{Ua, UaEvent, refuse};
 use sip_proto::{FlowId, Message, Method, ParseError, Source, Target};
 
 use crate::calls::Calls;
+use crate::faces::Faces;
 use crate::identity::asserted;
 use crate::phones::Phones;
 use crate::ports::{Config, Event, Output};
@@ -37,6 +38,7 @@ pub struct ConferenceUa {
     believes: Believes,
     subscriptions: Subscriptions,
     phones: Phones,
+    faces: Faces,
     calls: Calls,
     rosters: Rosters,
     outputs: VecDeque<Output>,
@@ -65,6 +67,7 @@ impl ConferenceUa {
             endpoint: Endpoint::new(config.seed, config.endpoint.clone()),
             subscriptions: Subscriptions::new(&config.domain, contact, &config.limits),
             phones: Phones::new(config.limits.publishing),
+            faces: Faces::new(&config.domain, config.limits.publishing),
             domain: config.domain,
             ua: Ua::new(config.ua),
             believes,
@@ -129,6 +132,18 @@ impl ConferenceUa {
                 pictures.over(line, conference);
             });
         self.subscriptions.over(&mut self.endpoint, conference, now);
+        self.pump(now);
+    }
+
+    /// What a conference looks like from outside now. Those that the video allocator made are published by it.
+    pub fn handle_outline(&mut self, outline: &Outline, now: Instant) {
+        self.faces.set(outline);
+        self.pump(now);
+    }
+
+    /// A conference is over.
+    pub fn handle_gone(&mut self, conference: &ConferenceId, now: Instant) {
+        self.faces.over(conference);
         self.pump(now);
     }
 
@@ -201,6 +216,7 @@ impl ConferenceUa {
             subscriptions.filter(|_| registered),
             self.calls.poll_timeout(),
             self.phones.poll_timeout(),
+            self.faces.poll_timeout(),
         ]
         .into_iter()
         .flatten()
@@ -216,6 +232,7 @@ impl ConferenceUa {
         self.subscriptions.handle_timeout(now);
         self.calls.handle_timeout(&mut self.endpoint, now);
         self.phones.handle_timeout(now);
+        self.faces.handle_timeout(now);
         self.pump(now);
     }
 
@@ -262,6 +279,7 @@ impl ConferenceUa {
             self.subscriptions
                 .notify(&mut self.endpoint, &via_host, now);
             self.phones.publish(&mut self.ua, &mut self.endpoint, now);
+            self.faces.publish(&mut self.ua, &mut self.endpoint, now);
             if !self.drain(now) {
                 return;
             }
@@ -447,6 +465,7 @@ impl ConferenceUa {
                 let target = &self.ua.config().target;
                 self.subscriptions.registered(target);
                 self.phones.registered(target.flow);
+                self.faces.registered(target.flow);
                 self.tell(Event::Registered { expires_s });
             }
             UaEvent::RegistrationFailed {
@@ -455,6 +474,7 @@ impl ConferenceUa {
                 retry_in_ms,
             } => {
                 self.phones.unregistered();
+                self.faces.unregistered();
                 self.tell(Event::NotRegistered {
                     status,
                     words,
@@ -463,6 +483,7 @@ impl ConferenceUa {
             }
             UaEvent::Unregistered => {
                 self.phones.unregistered();
+                self.faces.unregistered();
                 self.tell(Event::Unregistered);
             }
             // People write to the gateway; nobody reads here.
@@ -476,6 +497,9 @@ impl ConferenceUa {
                 status,
                 response,
             } => {
+                if self.faces.answered(token, status, response.as_ref(), now) {
+                    return;
+                }
                 let told = self.phones.answered(token, status, response.as_ref(), now);
                 if let Some(event) = told {
                     self.tell(event);

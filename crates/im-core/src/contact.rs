@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sip_proto::text::unquote;
 use sip_proto::{HeaderName, Message, NameAddr, Transport};
 
+use crate::caps::is_true;
 use crate::server::Stop;
 
 /// Longest `+sip.instance`, in bytes.
@@ -75,7 +76,8 @@ impl Capabilities {
     /// Those of a contact. A device that names no media and no methods may be anything (§5); of those only a page in a browser, which comes
     /// over a WebSocket, is known to be able to call.
     pub fn of(contact: &NameAddr, transport: Transport) -> Self {
-        let has = |name: &str| contact.param(name).is_some();
+        let has = |name: &str| contact.param(name).is_some_and(is_true);
+        let says = |name: &str| contact.param(name).is_some();
         let (audio, video) = (has("audio"), has("video"));
         let methods = contact.param("methods").map(unquote);
         let invites = methods.as_ref().map(|methods| {
@@ -83,9 +85,10 @@ impl Capabilities {
             all.any(|method| method.trim().eq_ignore_ascii_case("INVITE"))
         });
         let page = transport.is_websocket();
-        let says_nothing = !audio && !video;
+        let says_nothing = !says("audio") && !says("video");
         Self {
-            calls: invites != Some(false) && (!says_nothing || invites == Some(true) || page),
+            calls: invites != Some(false)
+                && (audio || video || invites == Some(true) || (says_nothing && page)),
             video: invites != Some(false) && (video || (says_nothing && page)),
         }
     }

@@ -9,6 +9,7 @@
 mod accounts;
 mod aor;
 mod authenticate;
+mod caps;
 mod config;
 mod contact;
 mod content;
@@ -30,6 +31,7 @@ mod server;
 mod under_way;
 mod watch;
 
+pub use caps::{Feature, ServiceCaps};
 pub use config::{Config, Limits, ViaHosts, Wall};
 pub use contact::Capabilities;
 pub use ports::{

@@ -1,5 +1,5 @@
-//! Presence documents: PIDF (RFC 3863) with the person and activities of RPID (RFC 4479, RFC 4480). What others publish is
-//! read into what we understand; everything else in it is left out.
+//! Presence documents: PIDF (RFC 3863) with the person and activities of RPID (RFC 4479, RFC 4480) and what devices can do (RFC 5196).
+//! What others publish is read into what we understand; everything else in it is left out.
 
 use std::collections::BTreeSet;
 
@@ -7,6 +7,8 @@ use quick_xml::NsReader;
 use quick_xml::escape::escape;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::name::ResolveResult;
+
+use crate::caps::{CAPS, Feature, ServiceCaps};
 
 /// The documents' type.
 pub const CONTENT_TYPE: &str = "application/pidf+xml";
@@ -75,6 +77,8 @@ pub struct Presence {
     pub activities: BTreeSet<Activity>,
     /// What they say themselves.
     pub note: Option<String>,
+    /// What their devices can do.
+    pub caps: ServiceCaps,
     /// What it is like, where it is a conference.
     pub conference: Option<ConferencePresence>,
 }
@@ -115,8 +119,10 @@ pub fn write(entity: &str, presence: &Presence) -> String {
     };
     let mut out = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<presence xmlns=\"{PIDF}\" xmlns:dm=\"{DATA_MODEL}\" xmlns:rpid=\"{RPID}\" \
-         entity=\"{uri}\">\n <tuple id=\"im\"><status><basic>{basic}</basic></status><contact>{uri}</contact></tuple>\n"
+         entity=\"{uri}\">\n <tuple id=\"im\"><status><basic>{basic}</basic></status>"
     );
+    presence.caps.write(&mut out);
+    out.push_str(&format!("<contact>{uri}</contact></tuple>\n"));
     if !presence.activities.is_empty() || presence.note.is_some() {
         out.push_str(" <dm:person id=\"p\">");
         if !presence.activities.is_empty() {
@@ -160,6 +166,10 @@ enum Place {
     Activities,
     Conference,
     Talks,
+    Caps,
+    Can(Feature),
+    Methods,
+    Supported,
     Else,
 }
 
@@ -192,6 +202,9 @@ pub fn read(document: &[u8]) -> Result<Presence, NoPidf> {
                 ) {
                     presence.activities.insert(activity);
                 }
+                if path.last() == Some(&Place::Supported) && is_in(&namespace, CAPS) {
+                    presence.caps.add_method(element.local_name().as_ref());
+                }
                 if place == Place::Conference && presence.conference.is_none() {
                     presence.conference = Some(conference_of(&element)?);
                 }
@@ -208,6 +221,11 @@ pub fn read(document: &[u8]) -> Result<Presence, NoPidf> {
                 Some(Place::Note) if presence.note.is_none() && !text.trim().is_empty() => {
                     presence.note = Some(plain(text.trim()));
                 }
+                Some(Place::Can(feature)) => match text.trim() {
+                    "true" | "1" => presence.caps.set(feature, true),
+                    "false" | "0" => presence.caps.set(feature, false),
+                    _ => return Err(NoPidf),
+                },
                 Some(Place::Talks) => {
                     let conference = presence.conference.as_mut();
                     if let Some(one) = conference.filter(|one| one.talks.len() < TALKS_MAX) {
@@ -266,6 +284,7 @@ fn place_of(
     let name = name.as_ref();
     let pidf = is_in(namespace, PIDF);
     let model = is_in(namespace, DATA_MODEL);
+    let caps = is_in(namespace, CAPS);
     Ok(match (parent, name) {
         (None, b"presence") if pidf => Place::Presence,
         (None, _) => return Err(NoPidf),
@@ -278,6 +297,12 @@ fn place_of(
         (Some(Place::Person), b"activities") if is_in(namespace, RPID) => Place::Activities,
         (Some(Place::Presence), b"conference") if is_in(namespace, VIDEO) => Place::Conference,
         (Some(Place::Conference), b"talks") if is_in(namespace, VIDEO) => Place::Talks,
+        (Some(Place::Tuple), b"servcaps") if caps => Place::Caps,
+        (Some(Place::Caps), b"methods") if caps => Place::Methods,
+        (Some(Place::Caps), name) if caps => {
+            Feature::of_element(name).map_or(Place::Else, Place::Can)
+        }
+        (Some(Place::Methods), b"supported") if caps => Place::Supported,
         (Some(_), _) => Place::Else,
     })
 }
@@ -308,6 +333,8 @@ fn activity_of(namespace: &ResolveResult<'_>, element: &BytesStart<'_>) -> Optio
 
 #[cfg(test)]
 mod tests {
+    use sip_proto::NameAddr;
+
     use super::*;
 
     #[test]
@@ -324,6 +351,15 @@ mod tests {
                         locked: !open,
                         talks: vec!["Bob & Co".to_owned(), "Carol".to_owned()],
                     }),
+                    caps: match open {
+                        true => ServiceCaps::of_contact(
+                            &NameAddr::parse(
+                                "<sip:bob@192.0.2.1>;audio;video=\"FALSE\";methods=\"INVITE\"",
+                            )
+                            .unwrap(),
+                        ),
+                        false => ServiceCaps::default(),
+                    },
                     note,
                 };
                 let document = write("bob&co@example.org", &presence);
@@ -385,6 +421,9 @@ mod tests {
             &format!("<presence xmlns=\"{PIDF}\">"),
             &format!("<presence xmlns=\"{PIDF}\"/><presence xmlns=\"{PIDF}\"/>"),
             &format!("<presence xmlns=\"{PIDF}\"><note>&e;</note></presence>"),
+            &format!(
+                "<presence xmlns=\"{PIDF}\"><tuple id=\"a\"><status/><servcaps xmlns=\"{CAPS}\"><audio>loud</audio></servcaps></tuple></presence>"
+            ),
             &deep,
             &large,
             &entity,

@@ -7,6 +7,7 @@ use std::time::Instant;
 use sip_proto::auth::Proof;
 use sip_proto::{FlowId, NameAddr};
 
+use crate::caps::ServiceCaps;
 use crate::pidf::Presence;
 
 /// A publication in force.
@@ -108,9 +109,14 @@ impl Publications {
     }
 
     /// What everybody may know of a person (RFC 4480 §2, RFC 4479 §3.3): they take messages when they say so themselves on any
-    /// device, or say nothing and a registered device takes messages; they do all that any device or service says; and
-    /// the youngest note counts.
-    pub(crate) fn compose(&self, aor: &str, device_takes_messages: bool) -> Presence {
+    /// device, or say nothing and a registered device takes messages; they do all that any device or service says;
+    /// they can what any of their devices can (RFC 5196); and the youngest note counts.
+    pub(crate) fn compose(
+        &self,
+        aor: &str,
+        device_takes_messages: bool,
+        registered: ServiceCaps,
+    ) -> Presence {
         let tags = self.of.get(aor).into_iter().flatten();
         let published: Vec<_> = tags.filter_map(|tag| self.by_tag.get(tag)).collect();
         let own = || {
@@ -134,6 +140,10 @@ impl Publications {
                 .flat_map(|p| p.says.activities.iter().copied())
                 .collect(),
             note,
+            caps: own().fold(registered, |mut caps, one| {
+                caps.add(&one.says.caps);
+                caps
+            }),
             conference: own()
                 .max_by_key(|p| p.turn)
                 .and_then(|p| p.says.conference.clone()),

@@ -1,6 +1,6 @@
 //! PUBLISH (RFC 3903) of presence: people publish for themselves; a service, such as the gateway to conferences, may publish
-//! for anybody here what they are doing (*on the phone*), and nothing else. The video allocator alone publishes the presence of
-//! conferences, `sip:conf-…`.
+//! for anybody here what they are doing (*on the phone*), and nothing else. The presence of conferences, `sip:conf-…`, is published by
+//! the video allocator, which made them, or by the conference service itself, and nobody else.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,6 +10,7 @@ use sip_proto::events::EventHeader;
 use sip_proto::{HeaderName, ParseError};
 
 use crate::aor::key_of;
+use crate::caps::ServiceCaps;
 use crate::pidf::{self, Presence};
 use crate::presence::Publication;
 use crate::registrar::FlowKey;
@@ -71,7 +72,7 @@ impl ImServer {
         let of_conference = self.names_conference(&uri);
         let own = *by == *aor || of_conference;
         let may = match of_conference {
-            true => service && self.allocator.as_ref() == Some(&by),
+            true => service && [&self.allocator, &self.service].contains(&&Some(by.clone())),
             false => own || service,
         };
         if !may {
@@ -107,7 +108,7 @@ impl ImServer {
             (false, _) => {
                 let mut says = pidf::read(&body).map_err(|_| Stop::Refuse(400))?;
                 if !own {
-                    (says.open, says.note) = (None, None);
+                    (says.open, says.note, says.caps) = (None, None, ServiceCaps::default());
                 }
                 if !of_conference {
                     says.conference = None;

@@ -11,6 +11,7 @@ use sip_proto::events::{Asked, Refusal, Wanted, Watch};
 use sip_proto::{HeaderName, ParseError, Transport};
 
 use crate::aor::key_of;
+use crate::caps::ServiceCaps;
 use crate::pidf;
 use crate::presence::takes_messages;
 use crate::server::{ImServer, Request, Stop};
@@ -119,11 +120,13 @@ impl ImServer {
     }
 
     fn notify_one(&mut self, wanted: &Wanted, now: Instant) {
+        let (mut reached, mut caps) = (false, ServiceCaps::default());
         let bindings = self.registrar.find(&wanted.resource, now);
-        let reached = bindings.is_some_and(|(_, mut bindings)| {
-            bindings.any(|binding| takes_messages(&binding.address))
-        });
-        let presence = self.publications.compose(&wanted.resource, reached);
+        for binding in bindings.into_iter().flat_map(|(_, bindings)| bindings) {
+            reached |= takes_messages(&binding.address);
+            caps.add(&ServiceCaps::of_contact(&binding.address));
+        }
+        let presence = self.publications.compose(&wanted.resource, reached, caps);
         let document = Bytes::from(pidf::write(&wanted.resource, &presence));
         let host = self.config.via.of(wanted.target.transport);
         self.notifier.send(

@@ -1,5 +1,7 @@
-//! What our services have in common as users of an IM server, the gateway and the video allocator: whose word on identities counts,
-//! where answers go, and the plain words that people write to them. Pure.
+//! What our services have in common as users of an IM server, the gateway, the video allocator and the conferences: whose word on identities
+//! counts, where answers go, the plain words that people write to them, and the presence of conferences. Pure.
 
 pub mod address;
+pub mod presence;
 pub mod words;
+pub mod xml;

@@ -151,3 +151,72 @@ fn a_friend_who_is_not_in_the_call_sees_who_is_on_the_phone() {
     // Only that: not with whom, and not where.
     assert!(!says(&told, &conference) && !says(&told, "alice") && !says(&told, "+1555"));
 }
+
+#[test]
+fn a_conference_by_telephone_has_a_presence_until_its_end_for_who_knows_its_address() {
+    let trunk = Sipp::start(Trunk {
+        calls: 2,
+        ..Trunk::default()
+    })
+    .unwrap();
+    let stage = Stage::configured(ImServer::Ours, for_old_clients(trunk.addr()));
+    stage.await_conferences();
+    let mut alice = SoapClient::new(stage.device("alice", 1));
+    let answer = alice.command(&create(&person("alice"), &[person("bob")]));
+    let conference = leaf(&answer, "c:id").to_owned();
+    // Carol is not in it.
+    let target = format!("sip:conf-{conference}@{DOMAIN}");
+    let mut watcher = stage.watcher("carol", &target, "presence", PIDF);
+    alice.until("bob", "joined");
+    let two = |notify: &SipText| notify.text().contains(" in=\"2\" media=\"audio\"");
+    watcher
+        .wait("that two are in", |told| told.last().is_some_and(two))
+        .unwrap();
+    alice.command(&on("lock", &conference, None));
+    let locked = |notify: &SipText| notify.text().contains(" locked=\"true\"");
+    watcher
+        .wait("that it is locked", |told| told.last().is_some_and(locked))
+        .unwrap();
+    alice.command(&on("end", &conference, None));
+    let closed = |notify: &SipText| notify.text().contains("<basic>closed</basic>");
+    let told = watcher
+        .wait("its end", |told| {
+            told.iter().any(locked) && told.last().is_some_and(closed)
+        })
+        .unwrap();
+    trunk.finish(GIVE_UP).unwrap();
+    judge("pidf.xsd", &told);
+    assert!(!says(&told, "+1555"));
+}
+
+#[test]
+fn what_a_device_registers_that_it_can_is_seen_by_who_watches() {
+    let trunk = Sipp::start(Trunk {
+        calls: 2,
+        ..Trunk::default()
+    })
+    .unwrap();
+    let stage = Stage::configured(ImServer::Ours, for_old_clients(trunk.addr()));
+    let mut carol = stage.watcher("carol", &aor("bob"), "presence", PIDF);
+    let closed = |notify: &SipText| notify.text().contains("<basic>closed</basic>");
+    let told = carol
+        .wait("that bob is not there", |told| {
+            told.last().is_some_and(closed)
+        })
+        .unwrap();
+    assert!(!says(&told, "servcaps"), "{told:#?}");
+    // Bob's device is a sipp too: it registers as `tests/peers/sipp/watch.xml` says, with sound, without pictures.
+    let mut bob = stage.watcher("bob", &aor("carol"), "presence", PIDF);
+    bob.subscribed().unwrap();
+    let caps = "<caps:audio>true</caps:audio><caps:methods><caps:supported><caps:MESSAGE/><caps:NOTIFY/></caps:supported></caps:methods>\
+                <caps:video>false</caps:video></caps:servcaps>";
+    let told = carol
+        .wait("what bob's device can", |told| says(told, caps))
+        .unwrap();
+    judge("pidf.xsd", &told);
+    // And of her own device he sees the same.
+    let told = bob
+        .wait("what carol's device can", |told| says(told, caps))
+        .unwrap();
+    judge("pidf.xsd", &told);
+}

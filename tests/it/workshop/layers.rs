@@ -31,7 +31,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("telephony", &["sip-proto", "convoke-types"]),
     (
         "conference-ua",
-        &["conference-core", "sip-proto", "convoke-types"],
+        &[
+            "conference-core",
+            "service-core",
+            "sip-proto",
+            "convoke-types",
+        ],
     ),
     ("runtime", &["sip-proto", "convoke-types"]),
     ("store", &["runtime", "sip-proto", "convoke-types"]),

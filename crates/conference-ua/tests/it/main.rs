@@ -4,6 +4,7 @@
 
 mod any_input;
 mod calls;
+mod faces;
 mod phones;
 mod pictures;
 mod scene;

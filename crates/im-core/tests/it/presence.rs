@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use im_core::Capabilities;
 use im_core::pidf::{self, Activity, ConferencePresence, Presence};
+use im_core::{Capabilities, Feature, ServiceCaps};
 use sip_proto::events::{End, SubscriptionState};
-use sip_proto::{HeaderName, Message, Transport};
+use sip_proto::{HeaderName, Message, NameAddr, Transport};
 
 use crate::world::*;
 
@@ -108,7 +108,7 @@ fn says(open: bool, activities: &[Activity], note: Option<&str>) -> String {
         open: Some(open),
         activities: activities.iter().copied().collect(),
         note: note.map(str::to_owned),
-        conference: None,
+        ..Presence::default()
     };
     pidf::write("bob@example.org", &presence)
 }
@@ -478,10 +478,21 @@ fn the_documents_are_those_that_the_schema_was_asked_about() {
                 ]
                 .into(),
                 note,
-                conference: None,
+                ..Presence::default()
             },
         ),
         ("presence-conference.xml", of_conference(3).0),
+        (
+            "presence-capabilities.xml",
+            Presence {
+                open: Some(true),
+                caps: caps(
+                    ";application=\"FALSE\";audio;automata=\"FALSE\";control;data;isfocus=\"FALSE\";+sip.message;\
+                     methods=\"INVITE,ACK,CANCEL,BYE,OPTIONS,INFO,MESSAGE,NOTIFY,SUBSCRIBE,PRACK,UPDATE,REFER,PUBLISH,REGISTER\";text;video",
+                ),
+                ..Presence::default()
+            },
+        ),
     ] {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../../tests/schema/samples")
@@ -514,7 +525,7 @@ fn of_conference(count: u32) -> (Presence, String) {
 }
 
 #[test]
-fn a_conference_has_a_presence_that_the_allocator_alone_publishes() {
+fn a_conference_has_a_presence_that_its_services_alone_publish() {
     let mut world = World::new();
     let mut alice = world.registered("alice", Transport::Tcp);
     let mut video = world.registered("video", Transport::Tcp);
@@ -542,6 +553,19 @@ fn a_conference_has_a_presence_that_the_allocator_alone_publishes() {
         let answer = publish(&mut world, device, "conf-c1", "", &document);
         assert_eq!(answer.status(), Some(403), "{}", device.user);
     }
+    // The conference service does, for those that the allocator did not make.
+    let mut focus = world.registered("focus", Transport::Tcp);
+    let (said, document) = of_conference(1);
+    let own = tag_of(&publish(&mut world, &mut focus, "conf-c1", "", &document));
+    second(&mut world);
+    assert_eq!(told(&mut world, &alice).1, said);
+    let taken = format!("SIP-If-Match: {own}\r\nExpires: 0\r\n");
+    let answer = publish(&mut world, &mut video, "conf-c1", &taken, "");
+    assert_eq!(answer.status(), Some(412), "it is not the allocator's");
+    let answer = publish(&mut world, &mut focus, "conf-c1", &taken, "");
+    assert_eq!(answer.status(), Some(200));
+    second(&mut world);
+    told(&mut world, &alice);
     // And of people the allocator may say no more than any service.
     let answer = publish(&mut world, &mut video, "bob", "", &document);
     assert_eq!(answer.status(), Some(200));
@@ -585,6 +609,68 @@ fn what_a_crash_leaves_of_a_conference_ends() {
     assert_eq!(told(&mut world, &alice).1.open, Some(false));
 }
 
+/// What a Contact with these parameters says.
+fn caps(params: &str) -> ServiceCaps {
+    ServiceCaps::of_contact(&NameAddr::parse(format!("<sip:bob@192.0.2.9>{params}")).unwrap())
+}
+
+#[test]
+fn what_devices_registered_that_they_can_is_told_to_watchers() {
+    let mut world = World::new();
+    let mut alice = world.registered("alice", Transport::Tcp);
+    let mut watching = Watching::new(1);
+    watching.ask(&mut world, &mut alice, "bob", PRESENCE);
+    assert_eq!(
+        told(&mut world, &alice).1.caps,
+        ServiceCaps::default(),
+        "nothing is said"
+    );
+
+    let mut desk = world.device("bob", Transport::Tcp);
+    let says = ";audio;video=\"FALSE\";methods=\"INVITE,MESSAGE\"";
+    let contact = format!("<{}>{says}", desk.uri());
+    world.register_contact(&mut desk, &contact, "");
+    second(&mut world);
+    let notify = world.request(&alice);
+    world.answer(&alice, &notify, 200);
+    assert_eq!(read(&notify).1.caps, caps(says));
+    let document = text(&notify);
+    assert!(
+        document.contains(
+            "<basic>open</basic></status><caps:servcaps xmlns:caps=\"urn:ietf:params:xml:ns:pidf:caps\"><caps:audio>true"
+        ),
+        "{document}"
+    );
+
+    // Of several devices what any of them can; with the device it goes.
+    let mut page = world.device("bob", Transport::Ws);
+    let contact = format!("<{}>;audio;video;text", page.uri());
+    world.register_contact(&mut page, &contact, "");
+    second(&mut world);
+    let both = told(&mut world, &alice).1.caps;
+    assert_eq!(both.get(Feature::Video), Some(true));
+    assert_eq!(both.methods().collect::<Vec<_>>(), ["INVITE", "MESSAGE"]);
+    let flow = page.source.flow;
+    world.server.handle_flow_closed(flow, world.now);
+    second(&mut world);
+    assert_eq!(told(&mut world, &alice).1.caps, caps(says));
+
+    // And what a client publishes of itself.
+    let document = pidf::write(
+        "bob@example.org",
+        &Presence {
+            open: Some(true),
+            caps: caps(";text"),
+            ..Presence::default()
+        },
+    );
+    publish(&mut world, &mut desk, "bob", "", &document);
+    second(&mut world);
+    let known = told(&mut world, &alice).1.caps;
+    assert_eq!(known.get(Feature::Text), Some(true));
+    assert_eq!(known.get(Feature::Video), Some(false));
+}
+
 #[test]
 fn the_server_knows_how_devices_can_take_part() {
     let mut world = World::new();
@@ -597,6 +683,7 @@ fn the_server_knows_how_devices_can_take_part() {
         (";methods=\"INVITE,MESSAGE\"", can(true, false)),
         (";audio;video", can(true, true)),
         (";audio;video;methods=\"MESSAGE\"", can(false, false)),
+        (";audio;video=\"FALSE\"", can(true, false)),
     ] {
         let mut world = World::new();
         let mut device = world.device("bob", Transport::Tcp);

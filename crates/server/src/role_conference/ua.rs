@@ -278,6 +278,8 @@ impl SipCore for Core {
         match input {
             Input::News(News::Snapshot(snapshot)) => ua.handle_snapshot(*snapshot, now),
             Input::News(News::Over(conference)) => ua.handle_over(&conference, now),
+            Input::News(News::Outline(outline)) => ua.handle_outline(&outline, now),
+            Input::News(News::Gone(conference)) => ua.handle_gone(&conference, now),
             Input::News(News::Phone { user, on }) => ua.handle_phone(&user, on, now),
             Input::Browser(BrowserInput::Bridge(command)) => ua.handle_bridge(command, now),
             Input::Browser(BrowserInput::Media(event)) => ua.handle_media(event, now),

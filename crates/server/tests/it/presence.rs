@@ -37,8 +37,7 @@ async fn a_page_sees_a_telephone_come_say_that_it_is_busy_and_go() {
         let busy = Presence {
             open: Some(true),
             activities: [Activity::Busy].into(),
-            note: None,
-            conference: None,
+            ..Presence::default()
         };
         let document = pidf::write(&format!("bob@{DOMAIN}"), &busy);
         let lines = ["Event: presence", "Content-Type: application/pidf+xml"];

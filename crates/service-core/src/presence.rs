@@ -1,64 +1,92 @@
-//! A conference's own presence (V9): the document, and its publication (RFC 3903) as it is made, renewed and ended.
+//! A conference's own presence (V9): the document, and its publication (RFC 3903) as it is made, renewed and ended. The allocator publishes it
+//! for the conferences that it made, the conference service for all others.
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use convoke_types::LegState;
-use soap_proto::{Snapshot, names};
+use soap_proto::names::VIDEO_NS;
 
-use crate::config::{PRESENCE_GAP, PRESENCE_LIFE_S, PRESENCE_PAUSE};
-use crate::invitation::escaped;
-use crate::speak;
+use crate::words::{Language, join};
+use crate::xml::escaped;
 
+/// Life of a published presence, in seconds: what a crash leaves ends so.
+pub const LIFE_S: u32 = 120;
+/// Least time between two publications of one conference.
+pub const GAP: Duration = Duration::from_secs(1);
+/// Pause after a publication that failed.
+pub const PAUSE: Duration = Duration::from_secs(10);
 /// Most people that are named as talking.
 const TALKING_MAX: usize = 4;
 
-/// Writes the document of a conference at `uri` (RFC 3863, RFC 4479); what programs want to know stands in an element of our own
-/// namespace.
-pub(crate) fn document(uri: &str, board: &Snapshot, video: bool) -> String {
-    let is_in = |state: LegState| matches!(state, LegState::Joined | LegState::Held);
-    let people = || {
-        board
-            .participants
+/// What a conference looks like from outside.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Face {
+    /// Its title; may be empty.
+    pub title: String,
+    /// How many are in.
+    pub count: usize,
+    /// Who talks; a few are named.
+    pub talks: Vec<String>,
+    /// Whether it has pictures.
+    pub video: bool,
+    /// Whether participants may add nobody.
+    pub locked: bool,
+}
+
+impl Face {
+    /// Writes the document of the conference at `uri` (RFC 3863, RFC 4479); what programs want to know stands in an element of our own
+    /// namespace.
+    pub fn document(&self, uri: &str) -> String {
+        let talks = self
+            .talks
+            .get(..TALKING_MAX.min(self.talks.len()))
+            .unwrap_or_default();
+        let named: String = talks
             .iter()
-            .filter(|one| one.leg.as_ref().is_some_and(|leg| is_in(leg.state)))
-    };
-    let count = people().count();
-    let talks: Vec<String> = people()
-        .filter(|one| one.talking)
-        .take(TALKING_MAX)
-        .map(|one| one.name.clone())
-        .collect();
-    let note = speak::presence(count, &talks, video, board.locked);
-    let named: String = talks
-        .iter()
-        .map(|name| format!("<v:talks>{}</v:talks>", escaped(name)))
-        .collect();
-    let (uri, title) = (escaped(uri), escaped(&board.title));
-    let media = if video { "video" } else { "audio" };
-    format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<presence xmlns=\"urn:ietf:params:xml:ns:pidf\" \
-         xmlns:dm=\"urn:ietf:params:xml:ns:pidf:data-model\" xmlns:v=\"{}\" entity=\"{uri}\">\n \
-         <tuple id=\"conference\"><status><basic>open</basic></status><contact>{uri}</contact></tuple>\n \
-         <v:conference title=\"{title}\" in=\"{count}\" media=\"{media}\" locked=\"{}\">{named}</v:conference>\n \
-         <dm:person id=\"c\"><dm:note>{}</dm:note></dm:person>\n</presence>\n",
-        names::VIDEO_NS,
-        board.locked,
-        escaped(&note),
-    )
+            .map(|name| format!("<v:talks>{}</v:talks>", escaped(name)))
+            .collect();
+        let (uri, title) = (escaped(uri), escaped(&self.title));
+        let media = if self.video { "video" } else { "audio" };
+        format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<presence xmlns=\"urn:ietf:params:xml:ns:pidf\" \
+             xmlns:dm=\"urn:ietf:params:xml:ns:pidf:data-model\" xmlns:v=\"{VIDEO_NS}\" entity=\"{uri}\">\n \
+             <tuple id=\"conference\"><status><basic>open</basic></status><contact>{uri}</contact></tuple>\n \
+             <v:conference title=\"{title}\" in=\"{}\" media=\"{media}\" locked=\"{}\">{named}</v:conference>\n \
+             <dm:person id=\"c\"><dm:note>{}</dm:note></dm:person>\n</presence>\n",
+            self.count,
+            self.locked,
+            escaped(&self.note(talks)),
+        )
+    }
+
+    /// For clients that show notes alone.
+    fn note(&self, talks: &[String]) -> String {
+        let mut text = format!("{} in", self.count);
+        if !talks.is_empty() {
+            let verb = if talks.len() == 1 { "talks" } else { "talk" };
+            text.push_str(&format!(", {} {verb}", join(talks, Language::English)));
+        }
+        text.push_str(if self.video { ", video" } else { ", audio" });
+        if self.locked {
+            text.push_str(", locked");
+        }
+        text
+    }
 }
 
 /// What is to be sent.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Publishing {
+pub struct Publishing {
+    /// The server's name for what is renewed, changed or ended.
     pub tag: Option<String>,
-    pub body: Option<Bytes>,
+    /// The document; `None`: what was said goes on, or ends.
+    pub body: Option<String>,
+    /// For how long, in seconds; 0 ends it.
     pub life_s: u32,
 }
 
 /// One conference's publication.
 #[derive(Debug, Default)]
-pub(crate) struct Publication {
+pub struct Publication {
     /// The server's name for it.
     tag: Option<String>,
     /// What it shall say.
@@ -105,6 +133,7 @@ impl Publication {
         self.ending && !self.under_way && self.tag.is_none()
     }
 
+    /// When `poll` may have something.
     pub fn poll_timeout(&self) -> Option<Instant> {
         if self.under_way || self.is_over() {
             return None;
@@ -117,7 +146,7 @@ impl Publication {
 
     /// When something else may be said.
     fn free_at(&self) -> Option<Instant> {
-        self.said_at.and_then(|at| at.checked_add(PRESENCE_GAP))
+        self.said_at.and_then(|at| at.checked_add(GAP))
     }
 
     /// What is to be sent now.
@@ -142,14 +171,14 @@ impl Publication {
             self.said_at = Some(now);
             Publishing {
                 tag: self.tag.clone(),
-                body: self.wanted.clone().map(Bytes::from),
-                life_s: PRESENCE_LIFE_S,
+                body: self.wanted.clone(),
+                life_s: LIFE_S,
             }
         } else if self.due.is_some_and(|due| due <= now) {
             Publishing {
                 tag: Some(self.tag.clone()?),
                 body: None,
-                life_s: PRESENCE_LIFE_S,
+                life_s: LIFE_S,
             }
         } else {
             return None;
@@ -176,9 +205,7 @@ impl Publication {
             200..=299 if tag.is_some() => {
                 self.tag = tag.map(str::to_owned);
                 self.pause = None;
-                let life_s = granted_s
-                    .unwrap_or(PRESENCE_LIFE_S)
-                    .clamp(1, PRESENCE_LIFE_S);
+                let life_s = granted_s.unwrap_or(LIFE_S).clamp(1, LIFE_S);
                 // At three quarters of its life: a lost renewal can be repeated.
                 let life = Duration::from_millis(u64::from(life_s).saturating_mul(750));
                 self.due = now.checked_add(life);
@@ -196,7 +223,7 @@ impl Publication {
                 }
                 self.dirty = true;
                 self.due = None;
-                self.pause = now.checked_add(PRESENCE_PAUSE);
+                self.pause = now.checked_add(PAUSE);
             }
         }
     }
@@ -216,20 +243,39 @@ mod tests {
     }
 
     #[test]
+    fn the_document_says_what_people_and_programs_want_to_know() {
+        let face = Face {
+            title: "Plan <B>".to_owned(),
+            count: 3,
+            talks: vec!["Bob & Co".to_owned(), "Carol".to_owned()],
+            video: false,
+            locked: true,
+        };
+        let document = face.document("sip:conf-c1@example.org");
+        for part in [
+            "entity=\"sip:conf-c1@example.org\"",
+            "title=\"Plan &lt;B&gt;\" in=\"3\" media=\"audio\" locked=\"true\"><v:talks>Bob &amp; Co</v:talks><v:talks>Carol",
+            "<dm:note>3 in, Bob &amp; Co and Carol talk, audio, locked</dm:note>",
+        ] {
+            assert!(document.contains(part), "{document}");
+        }
+    }
+
+    #[test]
     fn it_is_made_changed_renewed_and_ended() {
         let t0 = start();
         let mut publication = Publication::default();
         assert_eq!(publication.poll(t0), None);
         publication.say("one".to_owned());
         let first = publication.poll(t0).unwrap();
-        assert_eq!((first.tag, first.body), (None, Some(Bytes::from("one"))));
+        assert_eq!((first.tag, first.body), (None, Some("one".to_owned())));
         publication.say("two".to_owned());
         assert_eq!(publication.poll(t0), None, "one at a time");
         publication.answered(200, Some("t1"), Some(120), t0);
         assert_eq!(publication.poll(t0), None, "not twice within a second");
         let next = publication.poll_timeout().unwrap();
         assert!(next <= t0 + secs(90));
-        let second = publication.poll(t0 + PRESENCE_GAP).unwrap();
+        let second = publication.poll(t0 + GAP).unwrap();
         assert_eq!(second.tag.as_deref(), Some("t1"));
         publication.answered(200, Some("t2"), Some(120), t0 + secs(1));
         assert_eq!(publication.poll_timeout(), Some(t0 + secs(91)));
@@ -250,10 +296,10 @@ mod tests {
         publication.say("one".to_owned());
         publication.poll(t0).unwrap();
         publication.answered(200, None, Some(120), t0);
-        assert_eq!(publication.poll_timeout(), Some(t0 + PRESENCE_PAUSE));
+        assert_eq!(publication.poll_timeout(), Some(t0 + PAUSE));
         assert_eq!(publication.poll(t0 + secs(9)), None);
-        let anew = publication.poll(t0 + PRESENCE_PAUSE).unwrap();
-        assert_eq!((anew.tag, anew.body), (None, Some(Bytes::from("one"))));
+        let anew = publication.poll(t0 + PAUSE).unwrap();
+        assert_eq!((anew.tag, anew.body), (None, Some("one".to_owned())));
         publication.answered(200, Some("t1"), Some(120), t0 + secs(10));
         assert_eq!(publication.poll_timeout(), Some(t0 + secs(100)));
         // So too where it is there already, and its renewal fails.
@@ -276,13 +322,13 @@ mod tests {
         publication.poll(t0).unwrap();
         publication.answered(503, None, None, t0);
         assert_eq!(publication.poll(t0 + secs(1)), None);
-        assert_eq!(publication.poll_timeout(), Some(t0 + PRESENCE_PAUSE));
-        publication.poll(t0 + PRESENCE_PAUSE).unwrap();
+        assert_eq!(publication.poll_timeout(), Some(t0 + PAUSE));
+        publication.poll(t0 + PAUSE).unwrap();
         publication.answered(200, Some("t1"), None, t0 + secs(10));
         publication.poll(t0 + secs(200)).unwrap();
         publication.answered(412, None, None, t0 + secs(200));
         let anew = publication.poll(t0 + secs(201)).unwrap();
-        assert_eq!((anew.tag, anew.body), (None, Some(Bytes::from("one"))));
+        assert_eq!((anew.tag, anew.body), (None, Some("one".to_owned())));
         // Ended while it is being made: the end follows.
         publication.end();
         publication.answered(200, Some("t2"), None, t0 + secs(202));

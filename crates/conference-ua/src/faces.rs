@@ -1,0 +1,214 @@
+//! The presence of conferences that nobody else publishes (V9): of each, what it looks like from outside is told to the IM server while it
+//! lasts. Those that the video allocator made have their presence from it.
+//!
+//! As with people on the phone, publications end with the connection that they were made over, so all are made anew after a registration over
+//! another one, and of each conference only the newest look waits to be told.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Instant;
+
+use bytes::Bytes;
+use conference_core::{ConferenceState, Outline};
+use convoke_types::ConferenceId;
+use convoke_types::address::CONFERENCE_USER;
+use service_core::presence::{Face, Publication};
+use sip_proto::endpoint::Endpoint;
+use sip_proto::ua::{MessageToken, Ua};
+use sip_proto::{FlowId, HeaderName, Message, Method, Uri};
+
+const CONTENT_TYPE: &str = "application/pidf+xml";
+/// Longest life that a server may grant, in seconds.
+const LIFE_MAX_S: u32 = 3600;
+
+/// All conferences that are shown, or were until just now.
+#[derive(Debug)]
+pub(crate) struct Faces {
+    domain: String,
+    all: BTreeMap<ConferenceId, Publication>,
+    /// Which are to be looked at.
+    waiting: BTreeSet<ConferenceId>,
+    due: BTreeMap<ConferenceId, Instant>,
+    by_time: BTreeSet<(Instant, ConferenceId)>,
+    under_way: HashMap<MessageToken, ConferenceId>,
+    under_way_max: usize,
+    registered: bool,
+    /// The server takes no such thing, or not from us; asked again over another connection.
+    refused: bool,
+    /// The connection of the last registration; `None`: there was none yet.
+    flow: Option<Option<FlowId>>,
+}
+
+impl Faces {
+    pub(crate) fn new(domain: &str, under_way_max: usize) -> Self {
+        Self {
+            domain: domain.to_owned(),
+            all: BTreeMap::new(),
+            waiting: BTreeSet::new(),
+            due: BTreeMap::new(),
+            by_time: BTreeSet::new(),
+            under_way: HashMap::new(),
+            under_way_max: under_way_max.max(1),
+            registered: false,
+            refused: false,
+            flow: None,
+        }
+    }
+
+    /// What a conference looks like now.
+    pub(crate) fn set(&mut self, outline: &Outline) {
+        if outline.video.is_some() {
+            return;
+        }
+        if !matches!(
+            outline.state,
+            ConferenceState::Starting | ConferenceState::Running
+        ) {
+            return self.over(&outline.conference);
+        }
+        let face = Face {
+            title: outline.title.clone(),
+            count: outline.inside,
+            talks: outline.talking.clone(),
+            video: false,
+            locked: outline.locked,
+        };
+        let id = &outline.conference;
+        let document = face.document(&uri_of(id, &self.domain));
+        self.all.entry(id.clone()).or_default().say(document);
+        self.waiting.insert(id.clone());
+    }
+
+    /// It is over.
+    pub(crate) fn over(&mut self, conference: &ConferenceId) {
+        if let Some(publication) = self.all.get_mut(conference) {
+            publication.end();
+            self.waiting.insert(conference.clone());
+        }
+    }
+
+    /// Registered; over another connection than before, what was published is gone, and is published anew.
+    pub(crate) fn registered(&mut self, flow: Option<FlowId>) {
+        self.registered = true;
+        if self.flow.replace(flow) != Some(flow) {
+            self.refused = false;
+            self.under_way.clear();
+            for publication in self.all.values_mut() {
+                publication.forgotten();
+            }
+            self.waiting.extend(self.all.keys().cloned());
+        }
+    }
+
+    /// Not registered: nothing can be told for now.
+    pub(crate) fn unregistered(&mut self) {
+        self.registered = false;
+    }
+
+    fn is_open(&self) -> bool {
+        self.registered && !self.refused
+    }
+
+    /// When `handle_timeout` is to be called.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        let first = self.by_time.first().map(|(at, _)| *at);
+        first.filter(|_| self.is_open())
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        while self.is_open()
+            && let Some((_, id)) = self.by_time.first().filter(|(at, _)| *at <= now).cloned()
+        {
+            self.set_due(&id, None);
+            self.waiting.insert(id);
+        }
+    }
+
+    /// Sends what is to be told.
+    pub(crate) fn publish(&mut self, ua: &mut Ua, endpoint: &mut Endpoint, now: Instant) {
+        while self.is_open() && self.under_way.len() < self.under_way_max {
+            let Some(id) = self.waiting.pop_first() else {
+                return;
+            };
+            self.publish_one(&id, ua, endpoint, now);
+        }
+    }
+
+    fn publish_one(
+        &mut self,
+        id: &ConferenceId,
+        ua: &mut Ua,
+        endpoint: &mut Endpoint,
+        now: Instant,
+    ) {
+        let Some(publication) = self.all.get_mut(id) else {
+            return;
+        };
+        if publication.is_over() {
+            self.set_due(id, None);
+            self.all.remove(id);
+            return;
+        }
+        if let Some(publishing) = publication.poll(now)
+            && let Ok(uri) = Uri::parse(uri_of(id, &self.domain))
+        {
+            let life = publishing.life_s.to_string();
+            let mut extra = vec![
+                (HeaderName::Event, "presence"),
+                (HeaderName::Expires, &life),
+            ];
+            let tag = publishing.tag.as_deref();
+            extra.extend(tag.map(|tag| (HeaderName::SipIfMatch, tag)));
+            let body = publishing
+                .body
+                .map(|document| (CONTENT_TYPE, Bytes::from(document)));
+            match ua.request(endpoint, Method::Publish, &uri, body, &extra, now) {
+                Ok(token) => {
+                    self.under_way.insert(token, id.clone());
+                }
+                // Too much under way in the endpoint: after a pause.
+                Err(_) => publication.answered(503, None, None, now),
+            }
+        }
+        let due = self.all.get(id).and_then(Publication::poll_timeout);
+        self.set_due(id, due);
+    }
+
+    /// Takes the answer to one of ours; whether it was.
+    pub(crate) fn answered(
+        &mut self,
+        token: MessageToken,
+        status: u16,
+        response: Option<&Message>,
+        now: Instant,
+    ) -> bool {
+        let Some(id) = self.under_way.remove(&token) else {
+            return false;
+        };
+        let Some(publication) = self.all.get_mut(&id) else {
+            return true;
+        };
+        let tag = response.and_then(|response| response.header(HeaderName::SipEtag));
+        let granted = response.and_then(|response| response.expires().ok().flatten());
+        publication.answered(status, tag, granted.map(|s| s.min(LIFE_MAX_S)), now);
+        if matches!(status, 403 | 404 | 405 | 410 | 415 | 489 | 501) {
+            self.refused = true;
+        }
+        self.waiting.insert(id);
+        true
+    }
+
+    fn set_due(&mut self, id: &ConferenceId, at: Option<Instant>) {
+        let before = match at {
+            Some(at) => self.due.insert(id.clone(), at),
+            None => self.due.remove(id),
+        };
+        if let Some(before) = before {
+            self.by_time.remove(&(before, id.clone()));
+        }
+        self.by_time.extend(at.map(|at| (at, id.clone())));
+    }
+}
+
+fn uri_of(conference: &ConferenceId, domain: &str) -> String {
+    format!("sip:{CONFERENCE_USER}{conference}@{domain}")
+}
