@@ -11,13 +11,13 @@ use convoke_types::{
 use service_core::words::Language;
 use soap_proto::{
     AskedPerson, Create, Invite, Invited, KnownPerson, MODES_PEOPLE_MAX, Snapshot, UtcMillis,
-    clean, names,
+    VideoAnswer, clean, names,
 };
 
 use crate::allocator::{Allocator, Caller, Duty, wall_at};
 use crate::config::{CONFERENCES_MAX, PREPARE_WAIT};
 use crate::io::{Event, Output};
-use crate::replies::{Reply, words_of};
+use crate::replies::{Reply, guests, words_of};
 use crate::speak;
 use crate::ways::{self, NoWay, Person};
 
@@ -34,6 +34,8 @@ pub(crate) struct Wanted {
     pub key: Option<(Aor, CommandId)>,
     /// The conference service was asked and did not answer: telephones may ring already.
     pub may_ring: bool,
+    /// Only everybody's way is asked for, and no conference.
+    pub only_ways: bool,
 }
 
 /// A request that is worked on.
@@ -134,12 +136,15 @@ impl Allocator {
             tried: BTreeMap::new(),
             reports: Vec::new(),
         };
+        let only_ways = ask.wanted.only_ways;
         self.enter(id.clone(), ask);
-        self.event(Event::Asked {
-            asker: caller.user.clone(),
-            conference: id.clone(),
-            invited,
-        });
+        if !only_ways {
+            self.event(Event::Asked {
+                asker: caller.user.clone(),
+                conference: id.clone(),
+                invited,
+            });
+        }
         if invited > soap_proto::INVITES_MAX {
             let expected = format!("at most {} people", soap_proto::INVITES_MAX);
             let fault = Fault::new(FaultCode::LimitReached, expected, invited.to_string());
@@ -244,6 +249,11 @@ impl Allocator {
             asker.language = language;
         }
         let asker_language = people.first().map_or(Language::English, |one| one.language);
+        if ask.wanted.only_ways {
+            let answer = VideoAnswer::Ways(guests(&people, asker_language));
+            let Some(ask) = self.leave(id) else { return };
+            return self.tell(&ask.asker, &ask.wanted, Ok(answer), Duty::Word, now);
+        }
         let legs = people.iter().filter_map(|person| person.way.as_ref().ok());
         ask.legs = legs.map(ways::Chosen::legs).fold(0, u32::saturating_add);
         let no_way = people.first().and_then(|asker| asker.way.as_ref().err());
@@ -446,10 +456,12 @@ impl Allocator {
         if let Stage::Preparing(server) | Stage::Creating(server) = &ask.stage {
             self.free_room(id, server, true);
         }
-        self.event(Event::Refused {
-            conference: id.clone(),
-            words: words_of(&fault),
-        });
+        if !ask.wanted.only_ways {
+            self.event(Event::Refused {
+                conference: id.clone(),
+                words: words_of(&fault),
+            });
+        }
         self.tell(&ask.asker, &ask.wanted, Err(fault), Duty::Word, now);
     }
 }

@@ -48,7 +48,7 @@ type Fingerprint = [u8; 32];
 #[derive(Debug)]
 enum Fate {
     UnderWay,
-    Answered(Box<Result<Requested, Fault>>),
+    Answered(Box<Result<VideoAnswer, Fault>>),
 }
 
 /// The commands of the last ten minutes.
@@ -74,7 +74,7 @@ impl Replies {
         self.known.insert(key, (fingerprint, Fate::UnderWay));
     }
 
-    fn answered(&mut self, key: &Key, outcome: Result<Requested, Fault>) {
+    fn answered(&mut self, key: &Key, outcome: Result<VideoAnswer, Fault>) {
         if let Some((_, fate)) = self.known.get_mut(key) {
             *fate = Fate::Answered(Box::new(outcome));
         }
@@ -145,9 +145,13 @@ impl Allocator {
                 came,
             ));
         }
-        let VideoOperation::Request { title, invites } = request.operation else {
-            let expected = "v:request; modes are told by another service";
-            return Err(Fault::new(FaultCode::UnknownOperation, expected, "v:modes"));
+        let (title, invites, only_ways) = match request.operation {
+            VideoOperation::Request { title, invites } => (title, invites, false),
+            VideoOperation::Ways(invites) => (None, invites, true),
+            VideoOperation::Modes(_) => {
+                let expected = "v:request or v:ways; modes are told by another service";
+                return Err(Fault::new(FaultCode::UnknownOperation, expected, "v:modes"));
+            }
         };
         self.replies.begin(key.clone(), fingerprint, now);
         let wanted = Wanted {
@@ -156,6 +160,7 @@ impl Allocator {
             reply,
             key: Some(key),
             may_ring: false,
+            only_ways,
         };
         self.begin(caller, wanted, now);
         Ok(())
@@ -179,6 +184,7 @@ impl Allocator {
                     reply: Reply::Words(language),
                     key: None,
                     may_ring: false,
+                    only_ways: false,
                 };
                 self.begin(caller, wanted, now);
             }
@@ -190,7 +196,7 @@ impl Allocator {
         &mut self,
         asker: &Aor,
         wanted: &Wanted,
-        outcome: Result<Requested, Fault>,
+        outcome: Result<VideoAnswer, Fault>,
         duty: Duty,
         now: Instant,
     ) {
@@ -211,21 +217,22 @@ impl Allocator {
     fn reply(
         &mut self,
         (asker, reply): (&Aor, &Reply),
-        outcome: &Result<Requested, Fault>,
+        outcome: &Result<VideoAnswer, Fault>,
         may_ring: bool,
         duty: Duty,
         now: Instant,
     ) {
         match reply {
             Reply::Device { headers, address } => {
-                let outcome = outcome.clone().map(VideoAnswer::Requested);
-                let envelope = write_video_response(&VideoResponse::to(headers, outcome));
+                let envelope = write_video_response(&VideoResponse::to(headers, outcome.clone()));
                 let to = address.clone();
                 self.send(to, names::CONTENT_TYPE, envelope.into(), duty, None, now);
             }
             Reply::Words(language) => {
                 let words = match outcome {
-                    Ok(requested) => self.ready_words(requested, *language),
+                    Ok(VideoAnswer::Requested(requested)) => self.ready_words(requested, *language),
+                    // Nobody asks for these in words.
+                    Ok(VideoAnswer::Ways(_) | VideoAnswer::Modes(_)) => return,
                     Err(fault) => speak::fault(fault, may_ring, *language),
                 };
                 let to = asker.to_uri();
@@ -318,6 +325,17 @@ pub(crate) fn requested(
     people: &[crate::ways::Person],
     language: Language,
 ) -> Requested {
+    Requested {
+        conference,
+        uri,
+        server,
+        link,
+        guests: guests(people, language),
+    }
+}
+
+/// How each person takes part, as the asker is told.
+pub(crate) fn guests(people: &[crate::ways::Person], language: Language) -> Vec<soap_proto::Guest> {
     let guest = |person: &crate::ways::Person| soap_proto::Guest {
         name: person.name.clone(),
         user: person.user.clone(),
@@ -330,11 +348,5 @@ pub(crate) fn requested(
             Err(why) => Err(speak::no_way(why, language)),
         },
     };
-    Requested {
-        conference,
-        uri,
-        server,
-        link,
-        guests: people.iter().map(guest).collect(),
-    }
+    people.iter().map(guest).collect()
 }

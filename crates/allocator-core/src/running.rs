@@ -8,7 +8,7 @@ use convoke_types::video::{VideoCommand, VideoGuest};
 use convoke_types::{Aor, ConferenceId, LegState, Mode, VideoServerName};
 use service_core::presence::{Face, Publication};
 use service_core::words::Language;
-use soap_proto::{Applied, BROWSER, ConferenceState, Snapshot, UtcMillis};
+use soap_proto::{Applied, BROWSER, ConferenceState, Snapshot, UtcMillis, VideoAnswer};
 
 use crate::allocator::{Allocator, Duty, Timer, WORDS_TYPE, wall_at};
 use crate::asks::{Wanted, left_out};
@@ -124,6 +124,7 @@ impl Allocator {
             .first()
             .map_or(Language::English, |one| one.language);
         let outcome = requested(id.clone(), uri, server, link, &running.people, language);
+        let outcome = VideoAnswer::Requested(outcome);
         self.tell(&asker, &wanted, Ok(outcome), Duty::Ready(id.clone()), now);
         if let Some(running) = self.conferences.get_mut(id) {
             running.wanted = Some((asker, wanted));

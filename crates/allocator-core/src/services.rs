@@ -47,7 +47,7 @@ impl Allocator {
             };
             let answer = response.outcome.and_then(|answer| match answer {
                 VideoAnswer::Modes(people) => Ok(people),
-                VideoAnswer::Requested(_) => Err(another_answer()),
+                VideoAnswer::Requested(_) | VideoAnswer::Ways(_) => Err(another_answer()),
             });
             if let Some((Purpose::Modes(conference), _)) = self.take(&response.headers) {
                 self.on_modes(&conference, answer, now);

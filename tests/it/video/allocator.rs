@@ -181,7 +181,7 @@ fn ask(peer: &mut SipPeer, id: &str, people: &[&str]) -> Result<Requested, convo
     assert_eq!(answer.headers.relates_to, request.headers.message_id);
     answer.outcome.map(|answer| match answer {
         VideoAnswer::Requested(requested) => requested,
-        VideoAnswer::Modes(_) => panic!("modes for a person"),
+        other => panic!("{other:?} to a request"),
     })
 }
 

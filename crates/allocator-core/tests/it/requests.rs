@@ -5,12 +5,45 @@ use std::time::Duration;
 use allocator_core::{Event, IncomingMessage, Output};
 use convoke_types::report::Change;
 use convoke_types::{FaultCode, Mode};
-use soap_proto::{Invite, Invited, Who};
+use soap_proto::{Invite, Invited, VideoAnswer, Who};
 
 use crate::world::{Prepares, Service, World, aor, device, mode, person, server};
 
 fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
+}
+
+#[test]
+fn ways_are_told_beforehand_without_calling_or_telling_anybody() {
+    let mut world = World::new();
+    let answer = world.ask_ways("alice", vec![person("bob"), person("dave"), person("zoe")]);
+    let VideoAnswer::Ways(guests) = answer.unwrap() else {
+        panic!("another answer");
+    };
+    let ways: Vec<_> = guests
+        .iter()
+        .map(|guest| (guest.name.as_str(), guest.way.as_ref().map(|way| way.mode)))
+        .collect();
+    assert_eq!(
+        ways[..3],
+        [
+            ("ALICE", Ok(Mode::Computer)),
+            ("BOB", Ok(Mode::Computer)),
+            ("DAVE", Ok(Mode::Mobile)),
+        ]
+    );
+    // Who has no way is named with the reason, and is not told that they were thought of.
+    let (name, way) = &ways[3];
+    assert_eq!(*name, "zoe");
+    assert!(way.is_err());
+    assert!(world.rooms.is_empty() && world.running.is_empty());
+    for user in ["bob", "dave", "zoe"] {
+        assert!(world.letters_to(user).is_empty(), "{user}");
+    }
+    assert_eq!(world.allocator.asks_under_way(), 0);
+    // What comes after it is a request like any other.
+    let id = world.ask("alice", vec![person("bob")]);
+    assert_eq!(world.ready(&id).guests.len(), 2);
 }
 
 #[test]

@@ -229,7 +229,20 @@ impl World {
 
     pub fn ask_as(&mut self, user: &str, invites: Vec<Invite>, id: &CommandId) {
         let title = Some("Plan".to_owned());
-        let operation = VideoOperation::Request { title, invites };
+        self.command(user, VideoOperation::Request { title, invites }, id);
+    }
+
+    /// Everybody's way as it is now, of people whom this person might invite; what came of it.
+    pub fn ask_ways(&mut self, user: &str, invites: Vec<Invite>) -> Result<VideoAnswer, Fault> {
+        self.commands += 1;
+        let id: CommandId = format!("cmd-{}", self.commands).parse().unwrap();
+        self.command(user, VideoOperation::Ways(invites), &id);
+        let responses = self.letters.iter().filter_map(Letter::response);
+        let mut theirs = responses.filter(|one| one.headers.relates_to.as_ref() == Some(&id));
+        theirs.next().unwrap().outcome
+    }
+
+    fn command(&mut self, user: &str, operation: VideoOperation, id: &CommandId) {
         let mut request = VideoRequest::new(operation, id.clone());
         request.headers.reply_to = Some(device(user));
         request.headers.expires = Some(Expires {
@@ -288,7 +301,7 @@ impl World {
             .map(|response| {
                 response.outcome.map(|answer| match answer {
                     VideoAnswer::Requested(requested) => requested,
-                    VideoAnswer::Modes(_) => panic!("modes for a person"),
+                    other => panic!("{other:?} to a request"),
                 })
             })
             .collect()

@@ -43,6 +43,12 @@ fn operation(body: &Element, path: &str) -> Result<VideoOperation, SoapError> {
             c.finish()?;
             Ok(VideoOperation::Request { title, invites })
         }
+        (Ns::Video, "ways") => {
+            let mut c = Cursor::new(body, path)?;
+            let invites = list(&mut c, "invite", (1, INVITES_MAX), invite)?;
+            c.finish()?;
+            Ok(VideoOperation::Ways(invites))
+        }
         (Ns::Video, "modes") => {
             let mut c = Cursor::new(body, path)?;
             let mut people = Vec::new();
@@ -61,7 +67,7 @@ fn operation(body: &Element, path: &str) -> Result<VideoOperation, SoapError> {
             c.finish()?;
             Ok(VideoOperation::Modes(people))
         }
-        _ => Err(unknown_operation(body, "v:request or v:modes")),
+        _ => Err(unknown_operation(body, "v:request, v:ways or v:modes")),
     }
 }
 
@@ -88,9 +94,9 @@ fn invite(c: &mut Cursor<'_>) -> Result<Invite, SoapError> {
 
 fn answer(body: &Element, path: &str) -> Result<VideoAnswer, SoapError> {
     let mut c = match (&body.ns, body.local.as_str()) {
-        (Ns::Video, "requested" | "modesResponse") => Cursor::new(body, path)?,
+        (Ns::Video, "requested" | "waysResponse" | "modesResponse") => Cursor::new(body, path)?,
         _ => {
-            let expected = "v:requested, v:modesResponse or s:Fault";
+            let expected = "v:requested, v:waysResponse, v:modesResponse or s:Fault";
             return Err(unknown_operation(body, expected));
         }
     };
@@ -103,6 +109,7 @@ fn answer(body: &Element, path: &str) -> Result<VideoAnswer, SoapError> {
             // The asker is one of them.
             guests: list(&mut c, "guest", (1, INVITES_MAX + 1), guest)?,
         }),
+        "waysResponse" => VideoAnswer::Ways(list(&mut c, "guest", (1, INVITES_MAX + 1), guest)?),
         _ => VideoAnswer::Modes(list(&mut c, "person", (1, MODES_PEOPLE_MAX), asked)?),
     };
     c.finish()?;

@@ -27,6 +27,11 @@ pub fn write_video_request(request: &VideoRequest) -> Result<Vec<u8>, SoapError>
                 write_invite(&mut out, invite);
             }
         }
+        VideoOperation::Ways(invites) => {
+            for invite in invites {
+                write_invite(&mut out, invite);
+            }
+        }
         VideoOperation::Modes(people) => {
             for person in people {
                 out.leaf("v:person", &clean(person, PERSON_MAX_CHARS));
@@ -66,6 +71,13 @@ pub fn write_video_response(response: &VideoResponse) -> Vec<u8> {
                 write_guest(&mut out, guest);
             }
             out.close("v:requested");
+        }
+        Ok(VideoAnswer::Ways(guests)) => {
+            out.open("v:waysResponse");
+            for guest in guests {
+                write_guest(&mut out, guest);
+            }
+            out.close("v:waysResponse");
         }
         Ok(VideoAnswer::Modes(people)) => {
             out.open("v:modesResponse");

@@ -39,6 +39,8 @@ pub enum VideoOperation {
         /// Whom to invite, 1 to [`INVITES_MAX`].
         invites: Vec<Invite>,
     },
+    /// Of the allocator: in which way each of these people would be asked now, 1 to [`INVITES_MAX`]. Nobody is called, and nothing prepared.
+    Ways(Vec<Invite>),
     /// Of the modes service: how these people can take part; names, or `user@domain`; 1 to [`MODES_PEOPLE_MAX`].
     Modes(Vec<String>),
 }
@@ -48,6 +50,7 @@ impl VideoOperation {
     pub fn name(&self) -> &'static str {
         match self {
             VideoOperation::Request { .. } => "request",
+            VideoOperation::Ways(_) => "ways",
             VideoOperation::Modes(_) => "modes",
         }
     }
@@ -91,6 +94,8 @@ pub struct VideoResponse {
 pub enum VideoAnswer {
     /// To `request`: the conference is ready.
     Requested(Requested),
+    /// To `ways`: the asker first, then the others in the order of the question.
+    Ways(Vec<Guest>),
     /// To `modes`, in the order of the question.
     Modes(Vec<AskedPerson>),
 }
@@ -190,6 +195,7 @@ impl VideoResponse {
     pub fn to(request: &Headers, outcome: Result<VideoAnswer, Fault>) -> Self {
         let action = match &outcome {
             Ok(VideoAnswer::Requested(_)) => format!("{VIDEO_NS}/requested"),
+            Ok(VideoAnswer::Ways(_)) => format!("{VIDEO_NS}/waysResponse"),
             Ok(VideoAnswer::Modes(_)) => format!("{VIDEO_NS}/modesResponse"),
             // WS-Addressing SOAP binding §6: the action of faults that are not its own.
             Err(_) => format!("{WSA_NS}/soap/fault"),

@@ -41,6 +41,7 @@ pub fn request() -> impl Strategy<Value = VideoRequest> {
     let operation = prop_oneof![
         (of(text(64)), vec(invite(), 1..6))
             .prop_map(|(title, invites)| VideoOperation::Request { title, invites }),
+        vec(invite(), 1..6).prop_map(VideoOperation::Ways),
         vec(label(), 1..6).prop_map(VideoOperation::Modes),
     ];
     (headers(), operation).prop_map(|(headers, operation)| VideoRequest { headers, operation })
@@ -99,6 +100,7 @@ pub fn response() -> impl Strategy<Value = VideoResponse> {
     );
     let outcome = prop_oneof![
         2 => requested,
+        1 => vec(guest(), 1..6).prop_map(|guests| Ok(VideoAnswer::Ways(guests))),
         2 => vec(asked(), 1..5).prop_map(|people| Ok(VideoAnswer::Modes(people))),
         1 => fault().prop_map(Err),
     ];
