@@ -1,6 +1,6 @@
-import { type DragEvent, Fragment, type ReactNode, useEffect, useMemo, useRef, useState } from 'react';
+import { type DragEvent, Fragment, type ReactNode, useEffect, useId, useMemo, useRef, useState } from 'react';
 import { useI18n } from '../i18n/index.tsx';
-import type { Board, BoardState, Composer } from '../model.ts';
+import type { Board, BoardState, Composer, Problem } from '../model.ts';
 import { PictureProblem } from '../pictures/keys.tsx';
 import { Stage } from '../pictures/stage.tsx';
 import { useShown, useStage } from '../pictures/use-pictures.ts';
@@ -9,7 +9,7 @@ import { BackButton, PaneTabs } from '../shell/panes.tsx';
 import { NARROW, useMedia, usePick, useStore, WIDE } from '../store.ts';
 import { Chip } from '../ui/chip.tsx';
 import { DropMenu, MenuItem, MenuLine } from '../ui/float.tsx';
-import { Avatar, Button, cx, IconButton, Notice, ProblemNotice, Timer } from '../ui/parts.tsx';
+import { Avatar, Button, cx, IconButton, Notice, ProblemNotice, Switch, Timer } from '../ui/parts.tsx';
 import { toast } from '../ui/toast.tsx';
 import { VoiceCheck } from '../voice/check.tsx';
 import { AddBox } from './add.tsx';
@@ -23,6 +23,7 @@ import { MyPlace } from './place-menu.tsx';
 import { ComposerLine, noteOf, RoleMark } from './row.tsx';
 import { chipOf } from './row-state.ts';
 import { useComposerTitle } from './title.ts';
+import { useVideo } from './use-video.ts';
 import './board.css';
 
 /** An e-mail that is dropped may be this large. */
@@ -117,6 +118,7 @@ function ComposerView({ composer, running }: { composer: Composer; running: Boar
   const narrow = useMedia(NARROW);
   const [editing, setEditing] = useState(false);
   const [checked, setChecked] = useState(voiceCheck.done);
+  const videoId = useId();
   const leaving = useLeaving();
   const count = state.rows.length;
   const title = useComposerTitle(state);
@@ -130,6 +132,7 @@ function ComposerView({ composer, running }: { composer: Composer; running: Boar
     if (row) toast({ text: t.board.removed(row.person.name), action: { label: t.common.undo, run } });
   };
   const setPlace = useMemo(() => composer.setPlace.bind(composer), [composer]);
+  const video = useVideo(composer, state);
   return (
     <Pane label={t.board.before} screen="composer" onAdd={(text) => void composer.add(text)}>
       <header className="bh">
@@ -167,10 +170,11 @@ function ComposerView({ composer, running }: { composer: Composer; running: Boar
               <b>{t.common.you}</b>
               <RoleMark of="owner" person={{ user: me?.user }} />
             </div>
-            <p className="b one faint t12">{state.me.place.kind === 'browser' ? t.board.talksHere : t.board.calledFirst}</p>
+            <p className="b one faint t12">{video.on || state.me.place.kind === 'browser' ? t.board.talksHere : t.board.calledFirst}</p>
           </div>
           <div className="acts">
-            <MyPlace place={state.me.place} places={state.me.places} onPlace={(place) => composer.setMyPlace(place)} />
+            {/* Who asks for a video call takes part in this window. */}
+            {!video.on && <MyPlace place={state.me.place} places={state.me.places} onPlace={(place) => composer.setMyPlace(place)} />}
           </div>
         </div>
       </div>
@@ -182,7 +186,7 @@ function ComposerView({ composer, running }: { composer: Composer; running: Boar
         autoFocus={state.rows.length === 0}
       />
       <div className="scroll">
-        {state.me.place.kind === 'browser' && !checked && (
+        {(video.on || state.me.place.kind === 'browser') && !checked && (
           <VoiceCheck
             voice={voice}
             onDone={() => {
@@ -198,7 +202,7 @@ function ComposerView({ composer, running }: { composer: Composer; running: Boar
             </h3>
             <ul>
               {state.rows.map((row) => (
-                <ComposerLine key={row.key} row={row} onPlace={setPlace} onRemove={remove} />
+                <ComposerLine key={row.key} row={row} onPlace={setPlace} onRemove={remove} {...video.of(row)} />
               ))}
             </ul>
           </>
@@ -209,33 +213,62 @@ function ComposerView({ composer, running }: { composer: Composer; running: Boar
           </div>
         )}
       </div>
-      {state.problem && <ProblemNotice className="above" problem={state.problem} />}
+      {(video.problem ?? state.problem) && <ProblemNotice className="above" problem={(video.problem ?? state.problem) as Problem} />}
       <footer className="foot">
+        {video.served && (
+          <div className="switchline videoline">
+            <span>
+              <span id={videoId} className="mid">
+                {t.board.asVideo}
+              </span>
+              <span className="faint t12">{t.board.asVideoSay}</span>
+            </span>
+            <Switch checked={video.on} onChange={video.set} labelledBy={videoId} />
+          </div>
+        )}
         <div className="twobuttons">
-          <Button
-            look="primary"
-            touch
-            icon="phone"
-            className="grow"
-            disabled={count === 0 || state.busy}
-            onClick={() => {
-              voiceCheck.set();
-              const call = () => void composer.call();
-              // A telephone of mine may ring beside the call that I am in here; this browser is in one at a time.
-              if (state.me.place.kind === 'browser') leaving.first(call, undefined, true);
-              else call();
-            }}
-          >
-            {state.busy ? t.board.calling : count === 0 ? t.board.callNobody : t.board.call(count)}
-          </Button>
-          <Button
-            touch
-            disabled={state.rows.length === 0 || state.busy}
-            data-tip={t.board.inviteOnlySay}
-            onClick={() => void composer.inviteOnly()}
-          >
-            {t.board.inviteOnly}
-          </Button>
+          {video.on ? (
+            <Button
+              look="primary"
+              touch
+              icon="cam"
+              className="grow"
+              disabled={count === 0 || video.busy}
+              onClick={() => {
+                voiceCheck.set();
+                leaving.first(() => void video.call(), undefined, true);
+              }}
+            >
+              {video.busy ? t.board.preparing : count === 0 ? t.chat.videoCall : t.board.video(count)}
+            </Button>
+          ) : (
+            <>
+              <Button
+                look="primary"
+                touch
+                icon="phone"
+                className="grow"
+                disabled={count === 0 || state.busy}
+                onClick={() => {
+                  voiceCheck.set();
+                  const call = () => void composer.call();
+                  // A telephone of mine may ring beside the call that I am in here; this browser is in one at a time.
+                  if (state.me.place.kind === 'browser') leaving.first(call, undefined, true);
+                  else call();
+                }}
+              >
+                {state.busy ? t.board.calling : count === 0 ? t.board.callNobody : t.board.call(count)}
+              </Button>
+              <Button
+                touch
+                disabled={state.rows.length === 0 || state.busy}
+                data-tip={t.board.inviteOnlySay}
+                onClick={() => void composer.inviteOnly()}
+              >
+                {t.board.inviteOnly}
+              </Button>
+            </>
+          )}
         </div>
       </footer>
     </Pane>
@@ -408,6 +441,20 @@ function BoardView({ board, next }: { board: Board; next: Composer | undefined }
           problem={state.problem}
           action={<IconButton icon="x" label={t.common.dismiss} onClick={() => board.dismiss()} />}
         />
+      )}
+      {state.without && state.without.length > 0 && (
+        <Notice
+          className="above"
+          look="warn"
+          title={t.board.withoutTitle(state.without.length)}
+          action={<IconButton icon="x" label={t.common.dismiss} onClick={() => board.dismiss()} />}
+        >
+          {state.without.map((one) => (
+            <span key={one.name} className="line">
+              {t.board.withoutOne(one.name, one.words)}
+            </span>
+          ))}
+        </Notice>
       )}
       {shows && <PictureProblem {...shows} />}
       {listed && <Groups board={board} state={state} />}

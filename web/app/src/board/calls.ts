@@ -74,9 +74,9 @@ export function useCalls() {
         void start(models, composer, 1);
       },
       /** A video conference, asked for of the allocator; the camera is shown when it is there. */
-      async video(people: readonly Person[]): Promise<VideoCall> {
+      async video(people: readonly Person[], title?: string): Promise<VideoCall> {
         voiceCheck.set();
-        const made = await models.convoke.videoCall(people);
+        const made = await models.convoke.videoCall(people, title);
         if (made.conference && !made.problem) {
           show(models);
           void showCamera(models.convoke);

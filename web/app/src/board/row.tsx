@@ -1,12 +1,13 @@
 import { memo, type ReactNode } from 'react';
 import type { Words } from '../i18n/en.ts';
 import { useI18n } from '../i18n/index.tsx';
-import type { Board, BoardAction, BoardRow, ComposerRow, Person, Place } from '../model.ts';
+import type { Board, BoardAction, BoardRow, ComposerRow, Person, Place, Way } from '../model.ts';
 import { useModels } from '../shell/models.tsx';
 import { clock, NARROW, useMedia } from '../store.ts';
 import { Chip } from '../ui/chip.tsx';
 import { DropMenu, MenuItem, MenuLine, SubMenu } from '../ui/float.tsx';
 import { Icon } from '../ui/icon.tsx';
+import { modeIcon } from '../ui/mode-icon.ts';
 import { Avatar, Button, IconButton, Meter, problemWords } from '../ui/parts.tsx';
 import { placeIcon, usePlaceWord } from '../ui/place.tsx';
 import { PlaceMenu, PlaceWord } from './place-menu.tsx';
@@ -83,12 +84,14 @@ export function RoleMark({ of: role, person }: { of?: BoardRow['role']; person: 
 
 interface ComposerRowProps {
   row: ComposerRow;
+  /** In which way they are asked in a video conference; `asking` until that is known, `unknown` where it cannot be. */
+  way?: Way | 'asking' | 'unknown';
   onPlace: (key: string, place: Place | string) => void;
   onRemove: (key: string) => void;
 }
 
 /** One that will be called. */
-export const ComposerLine = memo(function ComposerLine({ row, onPlace, onRemove }: ComposerRowProps) {
+export const ComposerLine = memo(function ComposerLine({ row, way, onPlace, onRemove }: ComposerRowProps) {
   const { t } = useI18n();
   const word = usePlaceWord();
   const next = row.places.filter((one) => one.id !== row.place.id && one.kind !== 'browser')[0];
@@ -97,21 +100,44 @@ export const ComposerLine = memo(function ComposerLine({ row, onPlace, onRemove 
       person={row.person}
       name={row.person.name}
       mark={<RoleMark person={row.person} />}
-      place={<PlaceMenu person={row.person} place={row.place} places={row.places} onPlace={(place) => onPlace(row.key, place)} />}
+      place={
+        way ? (
+          <WayIn way={way} />
+        ) : (
+          <PlaceMenu person={row.person} place={row.place} places={row.places} onPlace={(place) => onPlace(row.key, place)} />
+        )
+      }
       state={
-        row.onlyInvite ? (
+        way ? null : row.onlyInvite ? (
           <span className="faint t12 cut">{t.board.onlyInvite}</span>
         ) : (
           next && <span className="faint t12 cut">{t.board.thenPlace(word(next).toLocaleLowerCase())}</span>
         )
       }
-      note={row.problem && <span className="badtext">{problemWords(row.problem, t).what}</span>}
+      note={
+        typeof way === 'object' && !way.mode
+          ? way.words
+          : row.problem && <span className="badtext">{problemWords(row.problem, t).what}</span>
+      }
       acts={
         <IconButton icon="x" label={t.board.takeOff} aria-label={t.board.takeOffNamed(row.person.name)} onClick={() => onRemove(row.key)} />
       }
     />
   );
 });
+
+/** In which way somebody is asked, or why in none. */
+function WayIn({ way }: { way: Way | 'asking' | 'unknown' }) {
+  const { t } = useI18n();
+  if (way === 'asking' || way === 'unknown') return <span className="faint t12 cut wayin">{t.way[way]}</span>;
+  if (!way.mode) return <span className="badtext t12 wayin">{t.way.none}</span>;
+  return (
+    <span className="soft t12 wayin" data-tip={way.words}>
+      <Icon name={modeIcon(way.mode)} size="s" />
+      <span className="cut">{t.way.asked(t.way[way.mode], way.picture)}</span>
+    </span>
+  );
+}
 
 /** The menu of a row, in one order everywhere. */
 const order: readonly BoardAction[] = [

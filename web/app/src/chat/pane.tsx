@@ -76,6 +76,7 @@ function Header({ person, user }: { person: Person; user?: string }) {
     : person.user === undefined
       ? (person.places[0]?.number ?? t.board.outside)
       : t.presence[person.presence];
+  const seen = person.skills?.picture === true;
   return (
     <>
       <header className="bar">
@@ -85,7 +86,10 @@ function Header({ person, user }: { person: Person; user?: string }) {
         </span>
         <div className="ti">
           <h1 className="cut">{plain(person.name)}</h1>
-          <p className="cut">{person.unconfirmed ? `${person.user} · ${say}` : say}</p>
+          <p className="cut">
+            {person.unconfirmed ? `${person.user} · ${say}` : say}
+            {seen && ` · ${t.chat.withCamera}`}
+          </p>
         </div>
         <IconButton
           icon={person.favourite ? 'starred' : 'star'}
@@ -196,10 +200,11 @@ function useVideoCall(person: Person): { readonly busy: boolean; readonly call: 
   const call = async () => {
     setBusy(true);
     toast({ text: t.chat.videoPreparing });
-    const { problem, without } = await calls.video([person]);
+    const { problem, conference, without } = await calls.video([person]);
     setBusy(false);
     if (problem) toast({ text: `${t.problem[problem.code].what} ${problem.detail ?? ''}`.trim(), bad: true });
-    for (const one of without) toast({ text: t.chat.videoWithout(one.name, one.words), bad: true });
+    // Where there is a board it says so itself.
+    if (!conference) for (const one of without) toast({ text: t.board.withoutOne(one.name, one.words), bad: true });
   };
   return { busy, call: () => void call() };
 }

@@ -8,6 +8,7 @@ import { pathOf, type Route } from '../shell/window.ts';
 import { NARROW, useMedia, useNow, usePick, useStore } from '../store.ts';
 import { Icon } from '../ui/icon.tsx';
 import { Avatar, Badge, Button, cx, IconButton, Meter, Timer } from '../ui/parts.tsx';
+import { toast } from '../ui/toast.tsx';
 import { Mine } from './mine.tsx';
 import { type LeftRow, leftRows, rowHeight } from './rows.ts';
 import './left.css';
@@ -131,15 +132,38 @@ const Live = memo(function Live({ live }: { live: LiveConference }) {
     view.patch({ board: view.get().board === 'popped' ? 'popped' : 'docked', behind: convoke.conferences.get().composer });
     view.show('board');
   };
-  const join = () => void convoke.conferences.join(live.id).then(open);
-  return (
-    <div className={cx('conf', live.open && 'here')}>
-      <button type="button" className="r opens" data-entry onClick={open}>
-        <span className="cut grow strong">{live.title}</span>
+  const title = live.title || t.invitation.untitled;
+  const join = async () => {
+    const done = await convoke.conferences.join(live.id);
+    if (done || !live.outside) open();
+    else toast({ text: t.left.notLet(title), bad: true });
+  };
+  const head = (
+    <>
+      <span className="cut grow strong">{title}</span>
+      {live.locked && (
+        <span className="mark" data-tip={t.left.locked}>
+          <Icon name="lock" size="s" />
+          <span className="sr">{t.left.locked}</span>
+        </span>
+      )}
+      {live.since !== undefined && (
         <span className="timer calm">
           <Timer since={live.since} />
         </span>
-      </button>
+      )}
+    </>
+  );
+  return (
+    <div className={cx('conf', live.open && 'here')} data-outside={live.outside ? '' : undefined}>
+      {live.outside ? (
+        // There is nothing to open before one is in.
+        <p className="r">{head}</p>
+      ) : (
+        <button type="button" className="r opens" data-entry onClick={open}>
+          {head}
+        </button>
+      )}
       <div className="r">
         <Meter state={live.talking ? 'on' : 'off'} label={live.talking ? t.board.talking : t.board.quiet} />
         <span className="cut grow">
@@ -153,7 +177,12 @@ const Live = memo(function Live({ live }: { live: LiveConference }) {
             {t.left.youAreIn}
           </span>
         ) : (
-          <Button small aria-label={t.left.joinNamed(live.title)} onClick={() => leaving.first(join, live.id)}>
+          <Button
+            small
+            aria-label={t.left.joinNamed(title)}
+            {...(live.outside ? { 'data-entry': '' } : {})}
+            onClick={() => leaving.first(() => void join(), live.id)}
+          >
             {t.left.join}
           </Button>
         )}

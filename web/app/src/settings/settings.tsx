@@ -34,6 +34,11 @@ export default function Settings() {
               {t.settings.telephones}
             </Button>
           </Group>
+          <Group title={t.settings.modes} say={t.modes.say}>
+            <Button icon="cam" onClick={() => view.go({ page: 'modes' })}>
+              {t.settings.modes}
+            </Button>
+          </Group>
           <Links />
           <Group title={t.settings.keyboard}>
             <Button icon="keyboard" onClick={() => view.patch({ help: true })}>

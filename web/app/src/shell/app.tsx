@@ -10,7 +10,7 @@ import { Button, cx, IconButton, Notice } from '../ui/parts.tsx';
 import { Toasts } from '../ui/toast.tsx';
 import { Tooltips } from '../ui/tooltip.tsx';
 import { lazily, untilThere } from './lazily.ts';
-import { linkTargets } from './links.ts';
+import { joinTarget, linkTargets } from './links.ts';
 import { type Models, ModelsProvider, useModels } from './models.tsx';
 import { useNotices } from './notices.ts';
 import { SignIn } from './sign-in.tsx';
@@ -31,6 +31,7 @@ const LargeStage = lazily(() => import('../pictures/large.tsx'));
 const Ringing = lazily(() => import('../ringing/ringing.tsx'));
 const Settings = lazily(() => import('../settings/settings.tsx'));
 const Telephones = lazily(() => import('../settings/telephones.tsx'));
+const Modes = lazily(() => import('../settings/modes.tsx'));
 const Palette = lazily(() => import('../palette/palette.tsx'));
 const Book = lazily(() => import('../palette/book.tsx'));
 const Help = lazily(() => import('./help.tsx'));
@@ -125,6 +126,7 @@ function Shell({ silent }: { silent: boolean }) {
   useKeys();
   useNotices();
   useCallLink();
+  useJoinLink();
   useTitle();
 
   const there = conferences.board !== undefined || conferences.composer !== undefined;
@@ -191,6 +193,8 @@ function Shell({ silent }: { silent: boolean }) {
               <Settings />
             ) : state.route.page === 'telephones' ? (
               <Telephones />
+            ) : state.route.page === 'modes' ? (
+              <Modes />
             ) : (
               <Home />
             )}
@@ -310,5 +314,17 @@ function useCallLink(): void {
     history.replaceState({ pane: 'board' }, '', '/');
     convoke.conferences.compose(targets);
     view.patch({ board: 'docked', pane: 'board', route: { page: 'home' } });
+  }, [convoke, view]);
+}
+
+/** A link into a conference shows its entry, which one click joins; it enters nothing by itself. */
+function useJoinLink(): void {
+  const { convoke, view } = useModels();
+  useEffect(() => {
+    const id = joinTarget(location.pathname);
+    if (!id) return;
+    history.replaceState({ pane: 'list' }, '', '/');
+    convoke.conferences.visit(id);
+    view.patch({ pane: 'list', route: { page: 'home' } });
   }, [convoke, view]);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { linkTarget, linkTargets } from './links.ts';
+import { joinTarget, linkTarget, linkTargets } from './links.ts';
 
 describe('links that open the composer', () => {
   it('understands telephone, SIP and e-mail addresses', () => {
@@ -24,4 +24,11 @@ describe('links that open the composer', () => {
     expect(linkTarget('x'.repeat(10_000))).toBeUndefined();
     expect(linkTarget('bob\u0000\u0007')).toBe('bob');
   });
+});
+
+it('knows the conference of a link into one, and nothing else', () => {
+  expect(joinTarget('/join/9c51e0b2d7a84f36')).toBe('9c51e0b2d7a84f36');
+  expect(joinTarget('/join/a-b.c_d~/')).toBe('a-b.c_d~');
+  for (const path of ['/join', '/join/', '/join/a/b', '/join/a%20b', '/call', `/join/${'a'.repeat(129)}`])
+    expect(joinTarget(path)).toBeUndefined();
 });

@@ -17,6 +17,11 @@ export function linkTargets(search: string): string[] {
   return out.slice(0, LINK_PEOPLE_MAX);
 }
 
+/** The conference that a `/join/ID` link means. */
+export function joinTarget(path: string): string | undefined {
+  return /^\/join\/([A-Za-z0-9._~-]{1,128})\/?$/.exec(path)?.[1];
+}
+
 /** In an address a plus that nobody escaped is read as a space. */
 function withPlus(text: string): string {
   return text.replace(/^((?:web\+)?(?:tel|callto):)? (?=\d)/i, '$1+');

@@ -7,7 +7,8 @@ export type Route =
   | { readonly page: 'home' }
   | { readonly page: 'chat'; readonly user: string }
   | { readonly page: 'settings' }
-  | { readonly page: 'telephones' };
+  | { readonly page: 'telephones' }
+  | { readonly page: 'modes' };
 
 /** On a narrow screen one of three is seen. */
 export type Pane = 'list' | 'main' | 'board';
@@ -83,6 +84,7 @@ export function routeOf(path: string): Route {
   const [, first, second] = path.split('/');
   if (first === 'chat' && second) return { page: 'chat', user: decode(second) };
   if (first === 'settings' && second === 'telephones') return { page: 'telephones' };
+  if (first === 'settings' && second === 'ways') return { page: 'modes' };
   if (first === 'settings') return { page: 'settings' };
   return { page: 'home' };
 }
@@ -105,6 +107,8 @@ export function pathOf(route: Route): string {
       return '/settings';
     case 'telephones':
       return '/settings/telephones';
+    case 'modes':
+      return '/settings/ways';
   }
 }
 

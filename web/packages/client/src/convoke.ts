@@ -5,6 +5,7 @@ import { ChatsModel } from './view/chats.js';
 import { ConferencesModel } from './view/conferences.js';
 import { Core, channelOf, type Gossip, type SignedIn } from './view/core.js';
 import { Invitations } from './view/invitations.js';
+import { ModesModel } from './view/modes.js';
 import { PeopleModel } from './view/people.js';
 import { SessionModel } from './view/session.js';
 import { TelephonesModel } from './view/telephones.js';
@@ -32,6 +33,7 @@ export function createConvoke({ server, platform }: ConvokeOptions): Convoke {
   const session = new SessionModel(core);
   const people = new PeopleModel(core);
   const telephones = new TelephonesModel(core, people);
+  const modes = new ModesModel(core);
   const calls = new CallsModel(core);
   const invitations = new Invitations(core);
   const chats = new ChatsModel(core, people, invitations, calls);
@@ -44,6 +46,7 @@ export function createConvoke({ server, platform }: ConvokeOptions): Convoke {
     chats,
     conferences,
     telephones,
+    modes,
     calls,
     pictures() {
       pictures ??= loadPictures(core, conferences).catch((fault: unknown) => {
@@ -56,6 +59,10 @@ export function createConvoke({ server, platform }: ConvokeOptions): Convoke {
     videoCall: async (people, title) => {
       const { videoCall } = await import('./video.js');
       return videoCall(core, conferences, people, title);
+    },
+    ways: async (people) => {
+      const { askWays } = await import('./video.js');
+      return askWays(core, people);
     },
     onNotice: (listener) => core.onNotice.add(listener),
     close: () => void session.close(),

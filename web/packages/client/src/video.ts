@@ -1,3 +1,3 @@
 /** What is loaded when pictures are wanted. */
 export { MyPictures } from './view/my-pictures.js';
-export { videoCall } from './view/video-call.js';
+export { askWays, videoCall } from './view/video-call.js';

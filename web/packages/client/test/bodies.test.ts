@@ -4,7 +4,7 @@ import { EventState } from '../src/conference/event.js';
 import { readCpim, writeCpim } from '../src/im/cpim.js';
 import { readComposing, readImdn, writeComposing, writeImdn } from '../src/im/imdn.js';
 import { conferenceUri, readInvitation, writeAnswer, writeInvitation } from '../src/im/invitation.js';
-import { readPidf, writePidf } from '../src/im/pidf.js';
+import { readFace, readPidf, writePidf } from '../src/im/pidf.js';
 import { faultOf, readEnvelope, writeEnvelope } from '../src/soap/envelope.js';
 import { operationNode, readAnswer, readReport } from '../src/soap/service.js';
 import { readXml } from '../src/xml/read.js';
@@ -102,6 +102,30 @@ describe('invitations', () => {
 });
 
 describe('presence', () => {
+  it('of a conference says what it looks like, or that it is over', () => {
+    expect(readFace(sample('presence-conference.xml'))).toEqual({
+      title: 'Plan',
+      count: 3,
+      video: true,
+      locked: false,
+      talking: ['BOB'],
+    });
+    expect(readFace(sample('presence-closed.xml'))).toBe('over');
+    expect(readFace(sample('presence-open.xml'))).toBeUndefined();
+    expect(readFace('<presence/>')).toBeUndefined();
+    expect(readFace(sample('presence-conference.xml').replace('in="3"', 'in="-3"'))).toBeUndefined();
+    expect(readFace(sample('presence-conference.xml').replace('in="3"', 'in="many"'))).toBeUndefined();
+  });
+
+  it('says what their devices can, where one says so', () => {
+    expect(readPidf(sample('presence-capabilities.xml'))?.skills).toEqual({ sound: true, picture: true });
+    expect(readPidf(sample('presence-open.xml'))?.skills).toBeUndefined();
+    const deaf = sample('presence-capabilities.xml')
+      .replace('<caps:audio>true', '<caps:audio>false')
+      .replace('<caps:video>true</caps:video>', '');
+    expect(readPidf(deaf)?.skills).toEqual({ sound: false, picture: false });
+  });
+
   it('is read from the server', () => {
     expect(readPidf(sample('presence-open.xml'))?.presence).not.toBe('offline');
     expect(readPidf(sample('presence-closed.xml'))).toMatchObject({ presence: expect.stringMatching(/offline|in-call/) });

@@ -286,7 +286,7 @@ describe('my camera', () => {
       return true;
     };
     peer.connection.cut();
-    await settle(1_000);
+    await settle(2_000);
     expect(calls.shows.length).toBe(2);
     expect(pictures.get().camera.status).toBe('up');
   });
@@ -624,6 +624,46 @@ describe('a video conference', () => {
     expect(asked[0]?.body).toContain('xmlns:v="urn:convoke:video:1"');
     expect(calls.voices.length).toBe(1);
     expect(board(world).get().id).toBe('c1');
+  });
+
+  it('says on its board who has no way in, until that is taken note of', async () => {
+    const { world, peer } = await signedIn();
+    new Calls(peer);
+    allocator(peer, () => ready3);
+    const making = world.convoke.videoCall([BOB]);
+    await settle(500);
+    await making;
+    expect(board(world).get().without).toEqual([{ name: 'Bob Keller', words: 'None of their devices is there' }]);
+    board(world).dismiss();
+    expect(board(world).get().without).toBeUndefined();
+  });
+
+  it('is worked out beforehand: in which way each would be asked', async () => {
+    const { world, peer } = await signedIn();
+    const asked = allocator(
+      peer,
+      () =>
+        '<v:waysResponse><v:guest><v:name>Alice</v:name><v:user>alice@example.org</v:user><v:way><v:mode>computer</v:mode><v:shows>true</v:shows><v:words>here</v:words></v:way></v:guest><v:guest><v:name>Carol</v:name><v:user>carol@example.org</v:user><v:way><v:mode>h323</v:mode><v:shows>true</v:shows><v:words>is called by H.323</v:words></v:way></v:guest><v:guest><v:name>Zoe</v:name><v:none>Nobody of this name</v:none></v:guest></v:waysResponse>',
+    );
+    const asking = world.convoke.ways([CAROL, 'zoe']);
+    await settle(500);
+    expect(await asking).toEqual([
+      { name: 'Carol', user: CAROL, mode: 'h323', picture: true, words: 'is called by H.323' },
+      { name: 'Zoe', user: undefined, picture: false, words: 'Nobody of this name' },
+    ]);
+    expect(asked[0]?.body).toContain('<a:Action>urn:convoke:video:1/ways</a:Action>');
+    expect(asked[0]?.body).toContain(
+      '<v:ways><v:invite><v:person>carol@example.org</v:person></v:invite><v:invite><v:person>zoe</v:person></v:invite></v:ways>',
+    );
+  });
+
+  it('cannot be worked out where there is no allocator, or it refuses', async () => {
+    const { world, peer } = await signedIn();
+    allocator(peer, () => '<s:Fault><faultcode>s:Client</faultcode><faultstring>no</faultstring></s:Fault>');
+    const asking = world.convoke.ways([BOB]);
+    await settle(500);
+    expect(await asking).toBeUndefined();
+    expect(await (await ready({ sound: new Sound() })).world.convoke.ways([BOB])).toBeUndefined();
   });
 
   it('that cannot be had is said, and the microphone is given back', async () => {

@@ -14,6 +14,8 @@ export type MessageRow = Schemas['Message'];
 export type ChatRow = Schemas['Chat'];
 export type CallRow = Schemas['CallRecord'];
 export type TelephoneRow = Schemas['Telephone'];
+export type ModeRow = Schemas['PersonMode'];
+export type ModeBody = Schemas['ModeBody'];
 export type SessionRow = Pick<Schemas['Session'], 'token' | 'expiresAt'> & Partial<Schemas['Session']>;
 
 /** Entries of a page. */
@@ -46,6 +48,12 @@ export class Api {
   }
   setTelephones(telephones: TelephoneRow[]) {
     return ask(this.rest, 'put', '/api/v1/me/telephones', { body: telephones });
+  }
+  modes() {
+    return ask(this.rest, 'get', '/api/v1/me/modes');
+  }
+  setModes(modes: ModeBody[]) {
+    return ask(this.rest, 'put', '/api/v1/me/modes', { body: modes });
   }
   directory(q: string) {
     return ask(this.rest, 'get', '/api/v1/directory', { query: { q } });

@@ -297,7 +297,7 @@ export class BoardModel extends State<BoardState> implements Board {
 
   dismiss(): void {
     this.#problems.clear();
-    this.set({ problem: undefined, notice: undefined });
+    this.set({ problem: undefined, notice: undefined, without: undefined });
     this.#show();
   }
 

@@ -11,6 +11,7 @@ import type { CallsModel } from './calls.js';
 import { Commands } from './commands.js';
 import { ComposerModel, myPlaces } from './composer.js';
 import { type Core, type Line, titleOf } from './core.js';
+import { Faces } from './faces.js';
 import type { InvitationRecord, Invitations } from './invitations.js';
 import { MyCall } from './my-call.js';
 import { MyMute } from './my-mute.js';
@@ -34,6 +35,12 @@ import type {
 
 /** Conferences that are followed at a time. */
 const FOLLOWED_MAX = 16;
+/** Conferences whose presence is followed at a time. */
+const FACES_MAX = 24;
+/** An invitation says for so long that its conference may still run. */
+const INVITED_MS = 3_600_000;
+/** Conferences that were come to by their address, remembered; the oldest go. */
+const VISITED_MAX = 4;
 /** The list is asked for so often: a conference that somebody else started may ring only a telephone of mine. */
 const LIST_EVERY_MS = 60_000;
 /** The list is asked for once for all that come together. */
@@ -42,6 +49,8 @@ const LIST_SOON_MS = 300;
 const LEG_OVER_MS = 3_000;
 /** Records are written when a conference begins, and when it is over. */
 const RECORDS_AFTER_MS = 1_500;
+/** An id of a conference, as it stands in an address. */
+const CONFERENCE = /^[A-Za-z0-9._~-]{1,128}$/;
 
 interface Attached {
   readonly followed: Followed;
@@ -61,7 +70,12 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
   readonly #myCall: MyCall;
   readonly #myMute: MyMute;
   readonly #attached = new Map<string, Attached>();
+  readonly #faces: Faces;
   #listed: ReadonlySet<string> = new Set();
+  /** Their addresses were given to me. */
+  #visited: readonly string[] = [];
+  /** I was taken off their rosters: they are no concern of mine any more. */
+  readonly #denied = new Set<string>();
   readonly #answering = new Set<string>();
   readonly #rings = new Set<string>();
   readonly #list: Alarm;
@@ -83,6 +97,7 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     this.#commands = new Commands(core, invitations);
     this.#myCall = new MyCall(core);
     this.#myMute = new MyMute(core, this.#myCall);
+    this.#faces = new Faces(core);
     this.#list = new Alarm(core.platform);
     this.#expiry = new Alarm(core.platform);
     this.#legOver = new Alarm(core.platform);
@@ -146,9 +161,22 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     this.#tidy();
   }
 
+  visit(id: string): void {
+    const { line, platform } = this.#core;
+    if (!line || !CONFERENCE.test(id)) return;
+    this.#visited = [id, ...this.#visited.filter((one) => one !== id)].slice(0, VISITED_MAX);
+    platform.tab?.set(line.key('visited'), JSON.stringify(this.#visited));
+    this.#watchFaces();
+    this.#listSoon();
+  }
+
   async join(id: string): Promise<boolean> {
     if (!this.#core.line) return false;
-    return this.openBoard(id).join();
+    if (!this.get().live.some((one) => one.id === id && one.outside)) return this.openBoard(id).join();
+    // There is a board only for those who are let in.
+    const why = await this.#myCall.join(id);
+    if (!why) this.openBoard(id);
+    return !why;
   }
 
   callBack(item: CallLineItem): Composer {
@@ -188,8 +216,14 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
   #listen(): void {
     const core = this.#core;
     const show = () => this.#show();
-    core.onOpen.add(() => {
+    core.onOpen.add((line) => {
       this.#first = true;
+      this.#visited = visitedOf(core.platform.tab?.get(line.key('visited')));
+    });
+    this.#faces.onChange.add((id) => {
+      // Perhaps I am on its roster, or the conference is over without a word of the service.
+      if (this.#faces.isOver(id)) this.#listSoon();
+      show();
     });
     core.onClose.add(() => this.#clear());
     core.onOnline.add((line) => {
@@ -256,7 +290,16 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
       line.followed.get(snapshot.id).adopt(snapshot);
     }
     this.#tidy();
+    this.#watchFaces();
     this.#show();
+  }
+
+  /** Follows the presence of all conferences that may concern me. */
+  #watchFaces(): void {
+    const now = this.#core.platform.now();
+    const invited = this.#invitations.recent(now - INVITED_MS).filter((id) => !this.#denied.has(id) && !this.#calls.about(id)?.over);
+    const wanted = [...this.#listed, ...this.#visited, ...invited].filter((id) => !this.#attached.get(id)?.over);
+    this.#faces.want(new Set([...new Set(wanted)].slice(0, FACES_MAX)));
   }
 
   #attach(line: Line, id: string, title = ''): Followed {
@@ -288,8 +331,10 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     const { id, end } = followed.get();
     const attached = this.#attached.get(id);
     this.#commands.look(line, followed);
+    if (followed.get().denied) this.#denied.add(id);
     if (followed.over && attached && !attached.over) {
       attached.over = true;
+      this.#watchFaces();
       this.#core.notice({ kind: 'conference-ended', conference: id, title: this.#titleOf(followed), words: end?.words ?? '' });
       if (this.#myCall.get().conference === id) this.#myCall.ended();
       this.#records.set(RECORDS_AFTER_MS, () => void this.#calls.load());
@@ -345,6 +390,8 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
       this.#people.hint(record.from, record.fromName, true);
       const followed = this.#attach(line, record.conference, record.title);
       this.#watchExpiry();
+      this.#denied.delete(record.conference);
+      this.#watchFaces();
       this.#listSoon();
       this.#show();
       this.#ring(record, followed);
@@ -478,8 +525,9 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     if (!line) return;
     const before = this.get();
     const live = [...this.#attached.values()].filter(({ followed }) => !followed.over).map(({ followed }) => this.#liveOf(followed));
-    const shown = live.filter((one): one is LiveConference => one !== undefined);
-    shown.sort((a, b) => Number(b.open) - Number(a.open) || a.since - b.since);
+    const known = live.filter((one): one is LiveConference => one !== undefined);
+    const shown = [...known, ...this.#outside(new Set(known.map((one) => one.id)))];
+    shown.sort((a, b) => Number(b.open) - Number(a.open) || (a.since ?? Number.MAX_VALUE) - (b.since ?? Number.MAX_VALUE));
     const here = this.#hereOf();
     this.set({ here: same(here, before.here) ? before.here : here });
     const quiet = session?.get().presence === 'dnd';
@@ -506,9 +554,11 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
   }
 
   #liveOf(followed: Followed): LiveConference | undefined {
-    const { id, participants, startedAt, phase, known } = followed.get();
+    const { id, participants, startedAt, phase, known, locked, current } = followed.get();
     // What only rings is in the ringing sheet, and not yet one of mine.
     if (!known || (phase !== 'starting' && phase !== 'running')) return undefined;
+    // Its service does not tell any more, and its presence has run out.
+    if (!current && this.#faces.isOver(id)) return undefined;
     const mine = this.#mine(followed);
     const inside = participants.filter((one) => isIn(one.leg?.state));
     return {
@@ -516,12 +566,37 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
       title: this.#titleOf(followed),
       count: inside.length,
       talking: inside.find((one) => one.talking)?.name,
-      video: inside.some((one) => one.pictures.length > 0),
+      video: inside.some((one) => one.pictures.length > 0) || (this.#faces.get(id)?.video ?? false),
+      locked,
       since: startedAt,
+      outside: false,
       mine: mine?.role === 'owner',
       iAmIn: isIn(mine?.leg?.state),
       open: this.#board?.id === id,
     };
+  }
+
+  /** Those of which no more than their presence is known. */
+  #outside(known: ReadonlySet<string>): LiveConference[] {
+    const named = new Map(this.#invitations.titles());
+    return [...new Set([...this.#visited, ...this.#invitations.recent(0)])].flatMap((id): LiveConference[] => {
+      const face = this.#faces.get(id);
+      if (!face || known.has(id)) return [];
+      return [
+        {
+          id,
+          title: face.title || named.get(id) || '',
+          count: face.count,
+          talking: face.talking[0],
+          video: face.video,
+          locked: face.locked,
+          outside: true,
+          mine: false,
+          iAmIn: false,
+          open: false,
+        },
+      ];
+    });
   }
 
   /** The conference that I am in with this window. */
@@ -574,8 +649,20 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     this.#answering.clear();
     this.#rings.clear();
     this.#listed = new Set();
+    this.#visited = [];
+    this.#denied.clear();
     this.#composer = undefined;
     this.#board = undefined;
     this.put({ live: [], ringing: [] });
+  }
+}
+
+/** What was remembered; nothing where it cannot be read. */
+function visitedOf(text: string | undefined | null): readonly string[] {
+  try {
+    const ids: unknown = JSON.parse(text ?? '[]');
+    return Array.isArray(ids) ? ids.filter((id): id is string => typeof id === 'string' && CONFERENCE.test(id)).slice(0, VISITED_MAX) : [];
+  } catch {
+    return [];
   }
 }

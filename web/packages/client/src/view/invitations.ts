@@ -70,6 +70,17 @@ export class Invitations {
     return new Set([...this.#all.values()].map((one) => one.conference));
   }
 
+  /** The conferences into which I was invited since then, the newest first; those that are over are left out. */
+  recent(since: number): string[] {
+    const all = [...this.#all.values()].filter((one) => !one.mine && one.state !== 'over' && one.at >= since);
+    return [...new Set(all.sort((a, b) => b.at - a.at).map((one) => one.conference))];
+  }
+
+  /** How the invitations call their conferences. */
+  titles(): [conference: string, title: string][] {
+    return [...this.#all.values()].map((one) => [one.conference, one.title]);
+  }
+
   ringing(): InvitationRecord[] {
     return [...this.#all.values()].filter((one) => one.state === 'ringing' && !one.mine);
   }

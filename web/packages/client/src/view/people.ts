@@ -343,6 +343,7 @@ export class PeopleModel extends State<PeopleState> implements People {
       places: placesOf(known, user !== undefined),
       favourite: known?.favourite ?? false,
       contact: known?.contact ?? false,
+      ...(told?.skills ? { skills: told.skills } : {}),
       ...(known?.hinted && !own ? { unconfirmed: true as const } : {}),
     };
   }

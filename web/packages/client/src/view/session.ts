@@ -16,7 +16,7 @@ import type { Me, OwnPresence, Problem, Session, SessionState } from './types.js
 /** What stands in User-Agent. */
 const PRODUCT = 'Convoke-Client/0.1';
 /** Says that we unwrap `message/cpim` ourselves. */
-const FEATURES = ';+g.convoke.cpim';
+const FEATURES = ';+g.convoke.cpim;text';
 /** A token that does not say when it ends is renewed after this time. */
 const TOKEN_LIFE_MS = 900_000;
 /** Pauses between attempts to renew a token, or to go on with a session, while the server is away. */
@@ -211,7 +211,9 @@ export class SessionModel extends State<SessionState> implements Session {
       aor: me.user,
       name: me.name,
       instance,
-      features: FEATURES,
+      // What this window can (RFC 3840): others see it in my presence, and a video conference is worked out by it.
+      features:
+        FEATURES + (platform.media ? ';audio' : ';audio="FALSE"') + (platform.media && platform.pictures ? ';video' : ';video="FALSE"'),
       product: PRODUCT,
       token: () => rest.token,
       renew: () => this.#renew(),
@@ -353,7 +355,7 @@ export class SessionModel extends State<SessionState> implements Session {
 
   /** Nothing of a person stays behind when they sign out. */
   #forget(line: Line): void {
-    for (const name of ['presence', 'outbox', 'drafts', 'call', 'place', 'board', 'numbers']) {
+    for (const name of ['visited', 'presence', 'outbox', 'drafts', 'call', 'place', 'board', 'numbers']) {
       this.#core.platform.memory?.remove(line.key(name));
       this.#core.platform.tab?.remove(line.key(name));
     }

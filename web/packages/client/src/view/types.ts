@@ -179,6 +179,12 @@ export interface Place {
   readonly default?: boolean;
 }
 
+/** What somebody's devices say that they can. */
+export interface Skills {
+  readonly sound: boolean;
+  readonly picture: boolean;
+}
+
 export type PlaceKind = 'work' | 'home' | 'mobile' | 'other' | 'browser' | 'number';
 
 /** A person, of the directory, the contacts, or just a number. */
@@ -200,6 +206,8 @@ export interface Person {
   readonly favourite: boolean;
   /** Whether they are among my contacts. */
   readonly contact: boolean;
+  /** What their devices can, where they say so. */
+  readonly skills?: Skills;
   /** The name is what they call themselves, and the directory does not say so: the account is shown with it. */
   readonly unconfirmed?: true;
 }
@@ -436,8 +444,12 @@ export interface LiveConference {
   readonly talking?: string;
   /** Somebody shows a picture. */
   readonly video: boolean;
-  /** When it began. */
-  readonly since: number;
+  /** Nobody but a moderator may add people. */
+  readonly locked: boolean;
+  /** When it began; absent where only its presence is known. */
+  readonly since?: number;
+  /** I am not on its roster, as far as known: of the conference no more than its presence is seen. */
+  readonly outside: boolean;
   /** I own it. */
   readonly mine: boolean;
   /** I am in it, here or on a telephone. */
@@ -488,7 +500,7 @@ export interface Invitation {
 export type InvitationAnswer = 'join' | { readonly callAt: Place } | 'decline';
 
 export interface ConferencesState {
-  /** Running conferences in which I have a part; own board first, then oldest first. */
+  /** Running conferences in which I have a part, or into whose link I came; own board first, then oldest first. */
   readonly live: readonly LiveConference[];
   /** Invitations that ring now, oldest first. Empty with *do not disturb* (they are in the chats all the same). */
   readonly ringing: readonly Invitation[];
@@ -513,6 +525,8 @@ export interface Conferences extends Store<ConferencesState> {
   /** Closes the board; closing is not leaving. */
   closeBoard(): void;
   answer(invitation: Invitation | InvitationItem | string, answer: InvitationAnswer, note?: string): Promise<boolean>;
+  /** Somebody gave me the address of this conference: its entry is shown while it runs. */
+  visit(id: string): void;
   /** Comes in with the browser: of a live conference, or back into one that was left. */
   join(id: string): Promise<boolean>;
   /** Opens the composer with those of a past call (Call back). */
@@ -710,6 +724,8 @@ export interface BoardState {
   readonly undo?: { readonly name: string; readonly until: number };
   /** What became of the last `add`. */
   readonly notice?: AddNotice;
+  /** Those who were wanted in a video conference and have no way in, with the server's words. */
+  readonly without?: readonly Without[];
   readonly problem?: Problem;
 }
 
@@ -751,7 +767,7 @@ export interface Board extends Store<BoardState> {
   /** Ends my own leg; the conference goes on by its rules. */
   leave(): Promise<boolean>;
   endForAll(): Promise<boolean>;
-  /** Clears `problem` and `notice`. */
+  /** Clears `problem`, `notice` and `without`. */
   dismiss(): void;
 }
 
@@ -848,6 +864,65 @@ export interface Telephones extends Store<TelephonesState> {
   save(list: readonly Telephone[]): Promise<boolean>;
 }
 
+// ------------------------------------------------------------------------------------------------- my ways to take part
+
+/** How somebody takes part in a conference. */
+export type ModeKind = 'computer' | 'mobile' | 'pstn' | 'sip' | 'h323' | 'isdn' | 'atm' | 'gateway';
+
+/** How a mode became known. */
+export type ModeOrigin = 'registration' | 'profile' | 'conference' | 'by-hand';
+
+/** One of my ways to take part. */
+export interface Mode {
+  /** Unique among mine. */
+  readonly id: string;
+  readonly kind: ModeKind;
+  /** A number, a SIP URI, an address of another network; absent for my own clients. */
+  readonly address?: string;
+  /** The label of a telephone of mine. */
+  readonly place?: string;
+  /** It carries pictures. */
+  readonly video: boolean;
+  readonly origin: ModeOrigin;
+  /** When it was last heard of. */
+  readonly seenAt?: number;
+}
+
+/** One as it shall be. */
+export type WantedMode = Pick<Mode, 'kind' | 'address' | 'video'>;
+
+export interface ModesState {
+  /** The one that is tried first, first. */
+  readonly list: readonly Mode[];
+  readonly loading: boolean;
+  readonly saving: boolean;
+  readonly problem?: Problem;
+}
+
+export interface Modes extends Store<ModesState> {
+  load(): Promise<void>;
+  /** Replaces the whole list; those that stay keep where they came from. Shown at once, and taken back if the server refuses. */
+  save(list: readonly WantedMode[]): Promise<boolean>;
+}
+
+/** In which way somebody would take part in a video conference. */
+export interface Way {
+  readonly name: string;
+  readonly user?: string;
+  /** Absent: they have no way in. */
+  readonly mode?: ModeKind;
+  /** A picture may come from there. */
+  readonly picture: boolean;
+  /** The server's words for it, in my language: the way, or why there is none. */
+  readonly words: string;
+}
+
+/** Somebody who cannot take part, and why in the server's words. */
+export interface Without {
+  readonly name: string;
+  readonly words: string;
+}
+
 export interface CallsState {
   /** Newest first. */
   readonly list: readonly CallLineItem[];
@@ -907,6 +982,7 @@ export interface Convoke {
   readonly chats: Chats;
   readonly conferences: Conferences;
   readonly telephones: Telephones;
+  readonly modes: Modes;
   readonly calls: Calls;
   /** Loads what pictures need, once; undefined where the platform has no pictures. Rejects when it cannot be loaded: ask again then. */
   pictures(): Promise<Pictures | undefined>;
@@ -914,6 +990,10 @@ export interface Convoke {
    * Asks the allocator for a video conference with these people, and comes in with this window. Only where `me.video.allocator` is told.
    */
   videoCall(people: readonly (Person | string)[], title?: string): Promise<VideoCall>;
+  /**
+   * In which way each of these people would be asked now, in their order and without me; nobody is told. Undefined where it cannot be known.
+   */
+  ways(people: readonly (Person | string)[]): Promise<readonly Way[] | undefined>;
   /** For notifications, sounds and screen readers: things that happen once. Returns the way to stop. */
   onNotice(listener: (notice: Notice) => void): () => void;
   /**
@@ -927,8 +1007,8 @@ export interface Convoke {
 export interface VideoCall {
   /** Absent: there is none. */
   readonly conference?: string;
-  /** Who cannot take part, and why in the server's words. */
-  readonly without: readonly { readonly name: string; readonly words: string }[];
+  /** Who cannot take part; the board says it too. */
+  readonly without: readonly Without[];
   readonly problem?: Problem;
 }
 

@@ -1,15 +1,42 @@
 /** A video conference, asked for of the allocator: it finds out how each one can take part, and invites them (`docs/wsdl/video.wsdl`). */
 import { problem, problemOf } from '../problem.js';
 import { VIDEO } from '../soap/envelope.js';
+import type { XmlElement } from '../xml/read.js';
 import { clean, type XmlNode } from '../xml/write.js';
 import type { ConferencesModel } from './conferences.js';
 import type { Core } from './core.js';
-import type { Person, VideoCall } from './types.js';
+import type { ModeKind, Person, VideoCall, Way } from './types.js';
 
 const NAME_MAX = 64;
 const PERSON_MAX = 320;
+const WORDS_MAX = 512;
 /** As many as the schema takes. */
 const INVITED_MAX = 100;
+const MODES: readonly string[] = ['computer', 'mobile', 'pstn', 'sip', 'h323', 'isdn', 'atm', 'gateway'];
+
+/** How the allocator tells of somebody that they take part, or why not. */
+function wayOf(guest: XmlElement): Way {
+  const way = guest.child('way');
+  const mode = way?.textAt('mode') ?? '';
+  const known = MODES.includes(mode) ? (mode as ModeKind) : undefined;
+  return {
+    name: clean(guest.textAt('name') ?? '', NAME_MAX),
+    user: guest.textAt('user')?.toLowerCase(),
+    ...(known ? { mode: known } : {}),
+    picture: known !== undefined && way?.textAt('shows') === 'true',
+    words: clean((way ? way.textAt('words') : guest.textAt('none')) ?? '', WORDS_MAX),
+  };
+}
+
+/** In which way each of these people would be asked now; nobody is told. Who is named twice, or is myself, is answered once. */
+export async function askWays(core: Core, people: readonly (Person | string)[]): Promise<readonly Way[] | undefined> {
+  const { line, me } = core;
+  const allocator = me?.video?.allocator;
+  if (!line?.ua.online || !allocator || people.length === 0 || people.length > INVITED_MAX) return undefined;
+  const told = await line.service.ask(allocator, ['v:ways', people.map(invite)], (body) => body.is(VIDEO, 'waysResponse'));
+  // The first is who asks.
+  return 'body' in told && core.line === line ? told.body.all('guest').slice(1).map(wayOf) : undefined;
+}
 
 function invite(one: Person | string): XmlNode {
   const { user, name, places } = typeof one === 'string' ? { user: one, name: undefined, places: [] } : one;
@@ -40,11 +67,10 @@ export async function videoCall(
     opened.close();
     return { without: [], problem: ('body' in told ? undefined : problemOf(told)) ?? problem('bad-answer') };
   }
-  const without = requested.all('guest').flatMap((guest) => {
-    const words = guest.textAt('none');
-    return words === undefined ? [] : [{ name: clean(guest.textAt('name') ?? '', NAME_MAX), words: clean(words, 512) }];
-  });
-  conferences.openBoard(conference);
+  const ways = requested.all('guest').map(wayOf);
+  const without = ways.flatMap(({ mode, name, words }) => (mode ? [] : [{ name, words }]));
+  const board = conferences.openBoard(conference);
+  if (without.length > 0) board.set({ without });
   const why = await conferences.myCall.join(conference, opened);
   return { conference, without, problem: why };
 }

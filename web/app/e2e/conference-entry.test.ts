@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import { callFrom } from './calling.ts';
+import { BOB, byHand, CAROL, talks } from './telephones.ts';
+import { PEOPLE, useWorld } from './world.ts';
+
+const world = useWorld();
+
+/** The id of the conference that somebody runs. */
+async function conferenceOf(user: string): Promise<string> {
+  const { conferences } = await world.server.ask<{ conferences: { id: string }[] }>(user, 'GET', 'conferences');
+  return conferences[0]?.id ?? '';
+}
+
+describe('a conference in the contact list', () => {
+  it('is shown with its own presence to who came by its link, lets nobody in who is not on its list, and goes with its end', async () => {
+    await world.telephones.behave({ [BOB]: talks('bob'), [CAROL]: byHand });
+    const alice = await world.window('alice');
+    await callFrom(alice, 'bob');
+    await alice.board.says(PEOPLE.bob, 'In the call').waitFor();
+    const carol = await world.newWindow('carol');
+    const entries = carol.list.locator('.conf');
+    expect(await entries.count()).toBe(0);
+
+    await carol.reload(`/join/${await conferenceOf('alice')}`);
+    const entry = entries.first();
+    await entry.getByText(/^2 in/).waitFor();
+    await entry.getByText(`${PEOPLE.bob} talks`).waitFor();
+    expect(new URL(carol.page.url()).pathname).toBe('/');
+    // A moderator locks it, and the entry says so.
+    await alice.board.button('Lock the conference').click();
+    await entry.getByText('locked').waitFor();
+    await alice.board.button('Lock the conference').click();
+    await entry.getByText('locked').waitFor({ state: 'detached' });
+    // It is still there after a reload, and one click asks to come in.
+    await carol.reload();
+    await entry.getByText(/^2 in/).waitFor();
+    await entry.getByRole('button', { name: /^Join / }).click();
+    await carol.page.getByText(/^You are not let into/).waitFor();
+    // Once she is added, the same click joins.
+    await alice.board.pane.getByRole('combobox', { name: 'Add people' }).fill('carol');
+    await alice.page.keyboard.press('Enter');
+    await alice.board.row(PEOPLE.carol).waitFor();
+    await entry.getByRole('button', { name: /^Join / }).click();
+    await carol.board.says(PEOPLE.alice, 'In the call').waitFor();
+    await entry.getByText('You are in').waitFor();
+
+    await alice.board.endForAll();
+    await entry.waitFor({ state: 'detached' });
+  });
+});

@@ -1,0 +1,37 @@
+import { expect, it } from 'vitest';
+import type { Person, Way } from '../model.ts';
+import { wayKey, wayOf } from './use-video.ts';
+
+const person = (name: string, more: Partial<Person> = {}): Person => ({
+  id: `${name.toLowerCase()}@example.org`,
+  user: `${name.toLowerCase()}@example.org`,
+  name,
+  initials: name.charAt(0),
+  presence: 'available',
+  places: [],
+  favourite: false,
+  contact: true,
+  ...more,
+});
+
+it('finds somebody’s way by their account, and who has none by the name', () => {
+  const ways: Way[] = [
+    { name: 'Bobby', user: 'bob@example.org', mode: 'computer', picture: true, words: '' },
+    { name: 'Depot', mode: 'pstn', picture: false, words: '' },
+    { name: 'Carol', picture: false, words: 'nobody is called so' },
+  ];
+  expect(wayOf(ways, person('Bob'))).toBe(ways[0]);
+  const { user: _, ...outside } = person('Depot');
+  expect(wayOf(ways, outside)).toBe(ways[1]);
+  // Of whom the server knows no account it answers by the name that was asked for.
+  expect(wayOf(ways, person('Carol'))).toBe(ways[2]);
+  expect(wayOf(ways, person('Dave'))).toBeUndefined();
+});
+
+it('asks again when what somebody can changes, and not for what they do', () => {
+  const before = wayKey([person('Bob')]);
+  expect(wayKey([person('Bob', { presence: 'away' })])).toBe(before);
+  expect(wayKey([person('Bob', { presence: 'offline' })])).not.toBe(before);
+  expect(wayKey([person('Bob', { skills: { sound: true, picture: true } })])).not.toBe(before);
+  expect(wayKey([person('Bob'), person('Carol')])).not.toBe(before);
+});

@@ -1,0 +1,72 @@
+import { useEffect, useRef, useState } from 'react';
+import type { Composer, ComposerRow, ComposerState, Person, Problem, Way } from '../model.ts';
+import { useModels } from '../shell/models.tsx';
+import { usePick } from '../store.ts';
+import { useCalls } from './calls.ts';
+
+/** A list that changes is asked about once it rests. */
+const REST_MS = 300;
+
+/** What makes a difference to anybody's way: who is on the list, and what their devices can now. */
+export function wayKey(people: readonly Person[]): string {
+  return people.map(({ id, presence, skills }) => `${id} ${presence === 'offline'} ${skills?.sound} ${skills?.picture}`).join('\n');
+}
+
+/** Whose way it is: by account; of whom the server knows none, by the name that they were asked about with. */
+export function wayOf(ways: readonly Way[], person: Person): Way | undefined {
+  const user = person.user?.toLowerCase();
+  const own = user && ways.find((way) => way.user === user);
+  return own || ways.find((way) => way.user === undefined && way.name === person.name);
+}
+
+/**
+ * The list as a video call: in which way each would be asked, and asking for it. The question is put again when the list changes, or when what
+ * somebody's devices can changes, as their presence says.
+ */
+export function useVideo(composer: Composer, state: ComposerState) {
+  const { convoke } = useModels();
+  const calls = useCalls();
+  const served = usePick(convoke.session, (now) => now.me?.video?.allocator !== undefined);
+  const [on, set] = useState(false);
+  const [ways, setWays] = useState<readonly Way[] | 'asking' | 'unknown'>('asking');
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState<Problem | undefined>();
+  const people = useRef<readonly Person[]>([]);
+  people.current = state.rows.map((row) => row.person);
+  const key = wayKey(people.current);
+  useEffect(() => {
+    if (!on || key === '') return;
+    let wanted = true;
+    const timer = setTimeout(async () => {
+      const found = await convoke.ways(people.current);
+      if (wanted) setWays(found ?? 'unknown');
+    }, REST_MS);
+    return () => {
+      wanted = false;
+      clearTimeout(timer);
+    };
+  }, [on, key, convoke]);
+  // What went wrong is about the list as it was.
+  useEffect(() => setProblem(undefined), [on, key]);
+  return {
+    served,
+    on: on && served,
+    set,
+    busy,
+    problem,
+    of(row: ComposerRow): { way?: Way | 'asking' | 'unknown' } {
+      if (!on || !served) return {};
+      if (typeof ways === 'string') return { way: ways };
+      return { way: wayOf(ways, row.person) ?? 'asking' };
+    },
+    async call() {
+      setBusy(true);
+      setProblem(undefined);
+      const made = await calls.video(people.current, state.title.trim() || undefined);
+      setBusy(false);
+      if (made.conference) {
+        if (convoke.conferences.get().composer === composer) convoke.conferences.closeComposer();
+      } else setProblem(made.problem);
+    },
+  };
+}

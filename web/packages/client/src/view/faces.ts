@@ -1,0 +1,74 @@
+/** What conferences look like from outside: their own presence (RFC 3856), which whoever knows the address may follow. */
+import { conferenceUri } from '../im/invitation.js';
+import { type Face, PIDF, readFace } from '../im/pidf.js';
+import { Subscription } from '../sip/subscription.js';
+import { Listeners } from '../util/store.js';
+import type { Core } from './core.js';
+
+interface Watched {
+  readonly subscription: Subscription;
+  /** `over`: it was there, and is not any more. */
+  face?: Face | 'over';
+}
+
+export class Faces {
+  readonly #core: Core;
+  readonly #watched = new Map<string, Watched>();
+  /** This one looks different now. */
+  readonly onChange = new Listeners<[string]>();
+
+  constructor(core: Core) {
+    this.#core = core;
+    core.onClose.add(() => {
+      // They end with the connection.
+      for (const { subscription } of this.#watched.values()) subscription.stop(true);
+      this.#watched.clear();
+    });
+  }
+
+  /** Follows these, and no others. */
+  want(ids: ReadonlySet<string>): void {
+    for (const [id, { subscription }] of this.#watched) {
+      if (ids.has(id)) continue;
+      subscription.stop();
+      this.#watched.delete(id);
+    }
+    for (const id of ids) if (!this.#watched.has(id)) this.#watch(id);
+  }
+
+  /** What it looks like; undefined where nobody has told it yet, or no more. */
+  get(id: string): Face | undefined {
+    const face = this.#watched.get(id)?.face;
+    return face === 'over' ? undefined : face;
+  }
+
+  /** It was shown, and is over: also where nobody else could tell, as after a crash. */
+  isOver(id: string): boolean {
+    return this.#watched.get(id)?.face === 'over';
+  }
+
+  #watch(id: string): void {
+    const { line } = this.#core;
+    if (!line) return;
+    const subscription = new Subscription(line.ua, {
+      uri: conferenceUri(id, line.domain),
+      event: 'presence',
+      accept: PIDF,
+      onNotify: (body, type) => {
+        const told = type === PIDF ? readFace(body) : undefined;
+        // Before the first word of a conference the server knows nothing of it.
+        if (told === 'over' ? watched.face !== undefined : told !== undefined) this.#told(id, watched, told);
+        return type === PIDF;
+      },
+      onOver: () => this.#told(id, watched, watched.face && 'over'),
+    });
+    const watched: Watched = { subscription };
+    this.#watched.set(id, watched);
+    subscription.start();
+  }
+
+  #told(id: string, watched: Watched, face: Face | 'over' | undefined): void {
+    watched.face = face;
+    this.onChange.tell(id);
+  }
+}

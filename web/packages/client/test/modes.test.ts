@@ -1,0 +1,74 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { settle, World } from './world.js';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+const rows = [
+  { mode: 'computer', address: null, place: null, video: true, source: 'registration', lastSeen: Date.now() },
+  { mode: 'mobile', address: '+15550111', place: 'mobile', video: false, source: 'profile', lastSeen: null },
+];
+
+async function loaded() {
+  const world = await World.online({ before: ({ rest }) => void rest.routes.set('GET /me/modes', () => rows) });
+  await world.convoke.modes.load();
+  return { world, modes: world.convoke.modes, rest: world.rest };
+}
+
+describe('my ways to take part', () => {
+  it('are read in their order, with where each came from', async () => {
+    const { modes } = await loaded();
+    expect(modes.get()).toMatchObject({
+      loading: false,
+      list: [
+        { kind: 'computer', video: true, origin: 'registration' },
+        { kind: 'mobile', address: '+15550111', place: 'mobile', video: false, origin: 'profile', seenAt: undefined },
+      ],
+    });
+    expect(modes.get().list[0]?.address).toBeUndefined();
+  });
+
+  it('are shown at once as they were saved, and as the server writes them', async () => {
+    const { modes, rest } = await loaded();
+    rest.routes.set('PUT /me/modes', () => [
+      { mode: 'isdn', address: 'isdn:+493012345', place: null, video: true, source: 'by-hand', lastSeen: null },
+      ...rows,
+    ]);
+    const list = modes.get().list;
+    const saving = modes.save([{ kind: 'isdn', address: ' +493012345 ', video: true }, ...list]);
+    expect(modes.get().saving).toBe(true);
+    expect(modes.get().list.map((one) => [one.kind, one.origin])).toEqual([
+      ['isdn', 'by-hand'],
+      ['computer', 'registration'],
+      ['mobile', 'profile'],
+    ]);
+    expect(await saving).toBe(true);
+    expect(rest.asked('PUT', '/me/modes')[0]?.body).toEqual([
+      { mode: 'isdn', address: '+493012345', video: true },
+      { mode: 'computer', address: null, video: true },
+      { mode: 'mobile', address: '+15550111', video: false },
+    ]);
+    expect(modes.get()).toMatchObject({ saving: false, problem: undefined });
+    expect(modes.get().list[0]).toMatchObject({ kind: 'isdn', address: 'isdn:+493012345' });
+  });
+
+  it('are as before where the server refuses, which is said', async () => {
+    const { modes, rest } = await loaded();
+    rest.status.set('PUT /me/modes', 429);
+    const before = modes.get().list;
+    expect(await modes.save([])).toBe(false);
+    expect(modes.get().list).toEqual(before);
+    expect(modes.get().problem?.code).toBe('too-many-attempts');
+    rest.status.set('PUT /me/modes', 400);
+    expect(await modes.save([])).toBe(false);
+    expect(modes.get().problem?.code).toBe('not-understood');
+  });
+
+  it('belong to who is signed in', async () => {
+    const { world, modes } = await loaded();
+    const out = world.convoke.session.signOut();
+    await settle(1_000);
+    await out;
+    expect(modes.get().list).toEqual([]);
+  });
+});
