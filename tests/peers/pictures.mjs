@@ -5,6 +5,7 @@
 
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
+import { numberOf } from '../../web/tools/numbered.mjs';
 
 /** How long anything may take to show: Chromium on a busy machine. */
 const PATIENCE_MS = 18_000;
@@ -21,6 +22,7 @@ const browser = await chromium.launch({
 });
 const context = await browser.newContext({ permissions: ['camera'] });
 await context.addInitScript(hands);
+await context.addInitScript(`globalThis.numberOf = ${numberOf}`);
 const page = await context.newPage();
 page.setDefaultTimeout(PATIENCE_MS);
 await page.route(`${PAGE}**`, (/** @type {any} */ route) => route.fulfill({ contentType: 'text/html', body: '<!doctype html><title>x</title>' }));
@@ -96,25 +98,6 @@ function hands() {
     for (const one of (await receiver(name, mid).getStats()).values()) decoded += one.type === 'inbound-rtp' ? one.framesDecoded : 0;
     return decoded;
   };
-  /** The number that a picture shows: four squares in a row, white for a one; −1 where the field around them has not the number's colour. @param {HTMLVideoElement} video */
-  const numberOf = (video) => {
-    const canvas = Object.assign(document.createElement('canvas'), { width: 320, height: 240 });
-    const ink = canvas.getContext('2d');
-    if (!ink) throw new Error('no canvas');
-    ink.drawImage(video, 0, 0, 320, 240);
-    /** @param {number} x @param {number} y */
-    const at = (x, y) => ink.getImageData(x, y, 1, 1).data;
-    let number = 0;
-    for (let square = 0; square < 4; square += 1) {
-      const [red = 0, green = 0, blue = 0] = at(40 + 80 * square, 120);
-      number = number * 2 + (red + green + blue > 384 ? 1 : 0);
-    }
-    // A field of one of eight colours, told by which of red, green and blue are strong.
-    const [red = 0, green = 0, blue = 0] = at(160, 30);
-    const colour = (red > 110 ? 1 : 0) + (green > 110 ? 2 : 0) + (blue > 110 ? 4 : 0);
-    return { number, colour };
-  };
-
   globalThis.hands = {
     /** @param {string} name */
     async offer(name) {
@@ -149,7 +132,7 @@ function hands() {
       if (!video) throw new Error('no video for the track');
       // What is decoded is drawn a little later.
       await new Promise((drawn) => video.requestVideoFrameCallback(drawn));
-      return { ...numberOf(video), width: video.videoWidth, height: video.videoHeight };
+      return { ...globalThis.numberOf(video), width: video.videoWidth, height: video.videoHeight };
     },
     /** @param {string} name */
     close(name) {

@@ -1,5 +1,6 @@
 export interface Demo {
   readonly url: string;
+  readonly pid: number;
   stop(): Promise<void>;
 }
 

@@ -12,6 +12,7 @@ export async function startDemo(binary, data) {
   });
   return {
     url,
+    pid: demo.pid,
     async stop() {
       demo.kill('SIGTERM');
       await over;

@@ -18,6 +18,8 @@ export interface Opening extends BrowserContextOptions {
   readonly password?: string;
   /** Where the page is, when not at the demo itself. */
   readonly at?: string;
+  /** With a camera of its own, for instance. */
+  readonly browser?: Browser;
 }
 
 export class World {
@@ -44,8 +46,8 @@ export class World {
   }
 
   /** A page in a browser of its own. Breaking the policy, throwing, and opening a dialog are faults. */
-  async open(path = '/', { at = this.server.url, ...options }: Opening = {}): Promise<Page> {
-    const context = await this.#browser.newContext({
+  async open(path = '/', { at = this.server.url, browser = this.#browser, ...options }: Opening = {}): Promise<Page> {
+    const context = await browser.newContext({
       viewport: { width: 1440, height: 900 },
       locale: 'en-GB',
       timezoneId: 'Europe/London',

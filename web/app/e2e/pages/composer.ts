@@ -39,6 +39,15 @@ export class Composer {
     await this.page.keyboard.press('Enter');
   }
 
+  /** Asks for a video conference with all on the list; where that is a kind of call, by its switch first. */
+  async video(): Promise<void> {
+    const ask = this.pane.getByRole('button', { name: /^Video call/ });
+    const kind = this.pane.getByRole('switch', { name: /video/i });
+    await ask.or(kind).first().waitFor();
+    if (!(await ask.isVisible())) await kind.click();
+    await ask.click();
+  }
+
   async callMeAt(place: string | RegExp): Promise<void> {
     await choose(this.me, place);
   }

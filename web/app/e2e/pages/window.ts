@@ -4,17 +4,20 @@ import { Chat } from './chat.ts';
 import { Composer } from './composer.ts';
 import { choose } from './menu.ts';
 import { Palette } from './palette.ts';
+import { Stage } from './stage.ts';
 
 /** The window of somebody, by what stands on it. */
 export class Window {
   readonly board: Board;
   readonly composer: Composer;
   readonly palette: Palette;
+  readonly stage: Stage;
 
   constructor(readonly page: Page) {
     this.board = new Board(page);
     this.composer = new Composer(page);
     this.palette = new Palette(page);
+    this.stage = new Stage(page);
   }
 
   get list(): Locator {
