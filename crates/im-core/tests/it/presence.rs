@@ -142,7 +142,8 @@ fn who_has_a_device_that_takes_messages_is_open_without_publishing() {
         let mut desk = world.device("bob", Transport::Tcp);
         let contact = format!("<{}>;methods=\"INVITE, BYE\"", desk.uri());
         world.register_contact(&mut desk, &contact, "");
-        assert!(world.received(&alice).is_empty(), "it takes no messages");
+        let presence = told(&mut world, &alice).1;
+        assert_eq!(presence.open, Some(false), "it takes no messages");
     }
 }
 
