@@ -510,6 +510,11 @@ fn allowed_cores() -> Vec<usize> {
     if cores.is_empty() { vec![0] } else { cores }
 }
 
+/// Pins this thread to one of the cores that it may use.
+pub(crate) fn pin_to_one() {
+    pin(allowed_cores().first().copied());
+}
+
 fn pin(core: Option<usize>) {
     let Some(core) = core else { return };
     let mut set = CpuSet::new();

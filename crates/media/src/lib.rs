@@ -20,6 +20,7 @@ mod config;
 mod directory;
 mod engine;
 mod events;
+pub mod forwarding;
 mod leg;
 mod ports;
 mod prompts;

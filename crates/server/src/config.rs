@@ -303,8 +303,10 @@ settings! {
         pub admin_key: Option<Secret> = None, like "\"file:janus-rooms.secret\"";
         /// Root certificates (PEM) that its certificate must lead to, for wss; without it the machine's own.
         pub tls_roots: Vec<PathBuf> = vec![], like "[\"/etc/convoke/janus-roots.pem\"]";
-        /// Connections that Janus may carry at once; each who shows and watches is promised three (camera, screen, all others). What a machine bears is not measured here.
-        pub capacity: u32 = 200;
+        /// Connections that Janus may carry at once; each who shows and watches is promised three (camera, screen, all others). Without it, what its cores bear is measured once, for two seconds, and kept in the data directory (forwarding.json).
+        pub capacity: Option<u32> = None, like "200";
+        /// Cores that it has for that, where no capacity is written.
+        pub cores: u32 = 1;
         /// Most kilobits a second of one picture.
         pub picture_kbit: u32 = 1_000;
     }

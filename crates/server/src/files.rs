@@ -24,6 +24,8 @@ pub const BRIDGE_SECRET_FILE: &str = "bridge.secret";
 pub const ALLOCATOR_PASSWORD_FILE: &str = "allocator.password";
 /// The password at our own IM server of what tells people's modes.
 pub const MODES_PASSWORD_FILE: &str = "modes.password";
+/// What a core forwards of pictures, by kinds of processors.
+pub const FORWARDING_FILE: &str = "forwarding.json";
 /// Where the running server listens.
 pub const ADDRESSES_FILE: &str = "addresses.json";
 /// The directory of the self-signed certificate for development.

@@ -1,5 +1,7 @@
 //! The Janus role: an address at which the bridge protocol is spoken, and the adapter behind it.
 
+mod capacity;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -51,7 +53,7 @@ pub(crate) async fn start(config: &Config, tasks: &Tasks) -> Result<SocketAddr, 
         settings: Settings {
             api_secret: read(&janus.api_secret)?,
             admin_key: read(&janus.admin_key)?,
-            capacity: janus.capacity,
+            capacity: capacity::of(config).await?,
             bitrate: janus.picture_kbit.saturating_mul(KILO),
             seed: seed::seed()?,
         },

@@ -51,7 +51,8 @@ impl Stage {
             .set("janus", "listen", "127.0.0.1:0")
             .set("janus", "url", janus.url())
             .set("janus", "api_secret", API_SECRET)
-            .set("janus", "admin_key", ROOMS_KEY);
+            .set("janus", "admin_key", ROOMS_KEY)
+            .set("janus", "capacity", 200);
         let adapter = Convoke::start(adapter).unwrap();
         let im = Convoke::start(more(config())).unwrap();
         let allocator = config()
@@ -110,7 +111,7 @@ impl Stage {
     }
 }
 
-fn file(of: &Convoke, name: &str) -> String {
+pub(super) fn file(of: &Convoke, name: &str) -> String {
     format!("file:{}", of.data().join(name).display())
 }
 
@@ -162,7 +163,11 @@ fn answer_of<T, E>(peer: &mut SipPeer, parse: impl Fn(&[u8]) -> Result<T, E>) ->
 }
 
 /// Asks for a video conference by SOAP; what comes of it.
-fn ask(peer: &mut SipPeer, id: &str, people: &[&str]) -> Result<Requested, convoke_types::Fault> {
+pub(super) fn ask(
+    peer: &mut SipPeer,
+    id: &str,
+    people: &[&str],
+) -> Result<Requested, convoke_types::Fault> {
     let invite = |name: &&str| Invite {
         who: Invited::Person((*name).to_owned()),
         name: None,

@@ -25,23 +25,24 @@ const PEOPLE: [(&str, &str); 3] = [
 ];
 
 /// The simulated network with the telephones of all, which are picked up at once.
-struct Carrier {
-    at: Ports,
+pub(super) struct Carrier {
+    pub at: Ports,
     _program: Program,
     _dir: TempDir,
 }
 
 impl Carrier {
-    fn start() -> Self {
+    pub fn start(people: &[(&str, &str)]) -> Self {
         let (dir, at) = (tempfile::tempdir().unwrap(), ports::reserve().unwrap());
         let file = dir.path().join("telephones.toml");
-        let telephone = |(user, number): (&str, &str)| {
+        let telephone = |(user, number): &(&str, &str)| {
             format!(
                 "[[phone]]\nnumber = \"{number}\"\nowner = \"{user}\"\n\
                  behaviour = {{ does = \"answer\", after_ms = 10, says = {{ tone = {{ hz = 440.0 }} }} }}\n"
             )
         };
-        std::fs::write(&file, PEOPLE.map(telephone).concat()).unwrap();
+        let telephones: Vec<String> = people.iter().map(telephone).collect();
+        std::fs::write(&file, telephones.concat()).unwrap();
         let mut command = convoke::command(&["phones", "--listen", &at.addr().to_string()]);
         command.arg("--network").arg(file);
         let program = Program::start(command).unwrap();
@@ -68,7 +69,7 @@ pub struct Stage {
 
 impl Stage {
     pub fn start(set: impl FnOnce(Config) -> Config) -> Self {
-        let carrier = Carrier::start();
+        let carrier = Carrier::start(&PEOPLE);
         let janus = Janus::start(ALONE.parse().unwrap()).unwrap();
         let bridge = ports::reserve().unwrap();
         let roles = vec!["im", "gateway", "conference", "janus"];
@@ -79,6 +80,7 @@ impl Stage {
             .set("janus", "url", janus.url())
             .set("janus", "api_secret", API_SECRET)
             .set("janus", "admin_key", ROOMS_KEY)
+            .set("janus", "capacity", 200)
             .video_server("janus", bridge.addr())
             .trunk("carrier", carrier.at.addr(), "udp", &[]);
         let convoke = Convoke::start(set(config)).unwrap();

@@ -49,7 +49,8 @@ fn stage(set: impl FnOnce(Config) -> Config) -> Stage {
         .set("janus", "listen", "127.0.0.1:0")
         .set("janus", "url", janus.url())
         .set("janus", "api_secret", API_SECRET)
-        .set("janus", "admin_key", ROOMS_KEY);
+        .set("janus", "admin_key", ROOMS_KEY)
+        .set("janus", "capacity", 200);
     let convoke = Convoke::start(set(config)).unwrap();
     let owner = Owner::of(&convoke);
     Stage {

@@ -36,6 +36,8 @@ const RING_S: std::ops::RangeInclusive<u64> = 5..=180;
 
 /// Connections that a video server may carry: its adapter has room for what each may bring about at once.
 const CAPACITY: std::ops::RangeInclusive<u32> = 1..=10_000;
+/// Cores of one Janus that are believed.
+const CORES: std::ops::RangeInclusive<u32> = 1..=256;
 /// What a picture may take a second: less shows nothing, more no browser sends.
 const PICTURE_KBIT: std::ops::RangeInclusive<u32> = 50..=20_000;
 
@@ -441,10 +443,14 @@ fn janus(config: &Config, findings: &mut Findings) {
         let words = format!("expected ws://… or wss://…, came {:?}", janus.url);
         findings.error("janus.url", words, "write the URL of its WebSocket API");
     }
-    if !CAPACITY.contains(&janus.capacity) {
+    if let Some(capacity) = janus.capacity.filter(|one| !CAPACITY.contains(one)) {
         let fix = "write how many connections it may carry, three for each person";
-        let words = format!("{} is not within {CAPACITY:?}", janus.capacity);
+        let words = format!("{capacity} is not within {CAPACITY:?}");
         findings.error("janus.capacity", words, fix);
+    }
+    if !CORES.contains(&janus.cores) {
+        let words = format!("{} is not within {CORES:?}", janus.cores);
+        findings.error("janus.cores", words, "write how many cores Janus has");
     }
     if !PICTURE_KBIT.contains(&janus.picture_kbit) {
         let words = format!("{} is not within {PICTURE_KBIT:?}", janus.picture_kbit);
