@@ -164,6 +164,15 @@ mod tests {
     }
 
     #[test]
+    fn a_gateway_that_no_trunk_leads_to_is_told() {
+        let route = "[[gateway_route]]\nmode = \"isdn\"\ntemplate = \"sip:{number}@GW.example:5070;transport=tcp\"\n";
+        let expected = "warning: gateway_route[1].template: no trunk leads to \"GW.example\"";
+        expect(route, &[expected]);
+        let trunk = "[dialplan]\nhome_country = \"1\"\n[[trunk]]\nname = \"gw\"\nserver = \"127.0.0.1\"\nsip_domains = [\"gw.example\"]\n";
+        expect(&format!("{trunk}{route}"), &[]);
+    }
+
+    #[test]
     fn each_part_has_an_account_of_its_own_wherever_it_runs() {
         for (rest, key) in [
             ("[allocator]\nuser = \"focus\"\n", "allocator.user"),

@@ -127,12 +127,32 @@ fn im(config: &Config, findings: &mut Findings) {
     }
 }
 
+/// Where the conferences run here too, a trunk must lead to the gateway, or nobody is called through it.
+fn gateway_is_reached(config: &Config, n: usize, template: &str, findings: &mut Findings) {
+    let host = template.rsplit('@').next().unwrap_or_default();
+    let host = host.split([';', '?']).next().unwrap_or_default();
+    let host = host_of(host);
+    let mut domains = config.trunk.iter().flat_map(|trunk| &trunk.sip_domains);
+    let unknown = !domains.any(|domain| domain.eq_ignore_ascii_case(host));
+    // A host that the address brings along is not known before.
+    if config.runs(Part::Conference) && !host.contains('{') && unknown {
+        findings.add(
+            super::Severity::Warning,
+            format!("gateway_route[{}].template", n + 1),
+            format!("no trunk leads to {host:?}, so nobody is called through this gateway"),
+            "name it in sip_domains of a [[trunk]]",
+        );
+    }
+}
+
 fn allocator(config: &Config, findings: &mut Findings) {
     for (n, route) in config.gateway_route.iter().enumerate() {
         let made = allocator_core::GatewayRoute::new(&route.mode, &route.prefix, &route.template);
         if let Err(error) = made {
             let fix = "write like mode = \"isdn\", template = \"sip:{number}@gw.example.org\"";
             findings.error(format!("gateway_route[{}]", n + 1), error.to_string(), fix);
+        } else {
+            gateway_is_reached(config, n, &route.template, findings);
         }
     }
     if !config.runs(Part::Allocator) {
