@@ -38,6 +38,7 @@ fn zeep_reads_the_wsdl_of_both_services() {
                 "disconnectAll",
                 "decline",
                 "end",
+                "pictures",
                 "get",
             ][..],
         ),

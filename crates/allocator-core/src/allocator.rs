@@ -79,6 +79,7 @@ pub(crate) enum Timer {
     Sent(u64),
     Presence(ConferenceId),
     End(ConferenceId),
+    Seat(ConferenceId),
 }
 
 /// A person who may speak to us.
@@ -253,6 +254,7 @@ impl Allocator {
                 }
                 Timer::Presence(conference) => self.publish(&conference, now),
                 Timer::End(conference) => self.on_end_due(&conference, now),
+                Timer::Seat(conference) => self.on_seat_due(&conference, now),
             }
         }
         self.replies.expire(now);

@@ -17,6 +17,7 @@ use soap_proto::{
 use crate::allocator::{Allocator, Caller, Duty, wall_at};
 use crate::config::{CONFERENCES_MAX, PREPARE_WAIT};
 use crate::io::{Event, Output};
+use crate::moving::legs_of;
 use crate::replies::{Reply, guests, words_of};
 use crate::speak;
 use crate::ways::{self, NoWay, Person};
@@ -248,14 +249,23 @@ impl Allocator {
         {
             asker.language = language;
         }
+        ask.people = people;
+        self.judge(id, None, now);
+    }
+
+    /// Whether it can be had with these people: then a server is asked to prepare it, the one that has it already where there is one.
+    fn judge(&mut self, id: &ConferenceId, at: Option<VideoServerName>, now: Instant) {
+        let Some(ask) = self.asks.get_mut(id) else {
+            return;
+        };
+        ask.legs = legs_of(&ask.guests());
+        let people = &ask.people;
         let asker_language = people.first().map_or(Language::English, |one| one.language);
         if ask.wanted.only_ways {
-            let answer = VideoAnswer::Ways(guests(&people, asker_language));
+            let answer = VideoAnswer::Ways(guests(people, asker_language));
             let Some(ask) = self.leave(id) else { return };
             return self.tell(&ask.asker, &ask.wanted, Ok(answer), Duty::Word, now);
         }
-        let legs = people.iter().filter_map(|person| person.way.as_ref().ok());
-        ask.legs = legs.map(ways::Chosen::legs).fold(0, u32::saturating_add);
         let no_way = people.first().and_then(|asker| asker.way.as_ref().err());
         let fault = match no_way {
             Some(why) => {
@@ -274,20 +284,46 @@ impl Allocator {
                             "außer dir ist niemand eingeladen",
                         )
                         .to_owned(),
-                    _ => speak::nobody(&people, asker_language),
+                    _ => speak::nobody(people, asker_language),
                 })
             }
             None => None,
         };
-        ask.people = people;
         match fault {
             Some(came) => {
                 self.tell_left_out(id, now);
                 let fault = Fault::new(FaultCode::NoTelephone, "people who can take part", came);
                 self.refuse_ask(id, fault, now);
             }
-            None => self.place(id, now),
+            None => match at {
+                Some(server) => self.prepare_at(id, server, now),
+                None => self.place(id, now),
+            },
         }
+    }
+
+    /// The conference service calls nobody at an address that it was asked to call, and has made nothing: who is meant is left out, and told.
+    /// False: nobody is.
+    fn without_refused(&mut self, id: &ConferenceId, fault: &Fault, now: Instant) -> bool {
+        let Some(ask) = self.asks.get_mut(id) else {
+            return false;
+        };
+        let Stage::Creating(server) = ask.stage.clone() else {
+            return false;
+        };
+        let mut found = false;
+        for person in &mut ask.people {
+            if let Ok(chosen) = &person.way
+                && chosen.is_at(&fault.came)
+            {
+                person.way = Err(NoWay::NotCalled(chosen.mode));
+                found = true;
+            }
+        }
+        if found {
+            self.judge(id, Some(server), now);
+        }
+        found
     }
 
     /// Who was wanted and has no way is told so: nobody shall wonder.
@@ -306,7 +342,8 @@ impl Allocator {
         let Some(ask) = self.asks.get(id) else {
             return;
         };
-        let near = self.near(&ask.people);
+        let people = ask.people.iter();
+        let near = self.near(people.filter_map(|one| one.user.as_ref()).collect());
         let (legs, tried) = (ask.legs, &ask.tried);
         let full = self.conferences.len() >= CONFERENCES_MAX;
         let server = self.servers.place(legs, tried, &near).filter(|_| !full);
@@ -318,12 +355,19 @@ impl Allocator {
             let fault = Fault::new(FaultCode::Overloaded, "a video server with room", came);
             return self.refuse_ask(id, fault, now);
         };
+        self.prepare_at(id, server, now);
+    }
+
+    fn prepare_at(&mut self, id: &ConferenceId, server: VideoServerName, now: Instant) {
+        let Some(ask) = self.asks.get(id) else {
+            return;
+        };
         let prepare = VideoCommand::Prepare {
             conference: id.clone(),
             title: ask.wanted.title.clone(),
             guests: ask.guests(),
         };
-        self.servers.reserve(&server, id, legs);
+        self.servers.reserve(&server, id, ask.legs);
         self.stage(
             id,
             Stage::Preparing(server.clone()),
@@ -337,9 +381,10 @@ impl Allocator {
     }
 
     /// Servers that have conferences with some of these people.
-    fn near(&self, people: &[Person]) -> BTreeSet<VideoServerName> {
-        let users: BTreeSet<&Aor> = people.iter().filter_map(|one| one.user.as_ref()).collect();
-        let shared = self.conferences.values().filter(|running| {
+    pub(crate) fn near(&self, users: BTreeSet<&Aor>) -> BTreeSet<VideoServerName> {
+        let there = self.conferences.values();
+        let there = there.filter(|running| running.has_pictures());
+        let shared = there.filter(|running| {
             let mut in_it = running.board.participants.iter();
             in_it.any(|one| one.user.as_ref().is_some_and(|user| users.contains(user)))
         });
@@ -410,7 +455,12 @@ impl Allocator {
             return;
         }
         match answer {
-            Err(fault) => self.refuse_ask(id, fault, now),
+            Err(fault) => {
+                let refused = fault.code == FaultCode::NumberRefused;
+                if !refused || !self.without_refused(id, &fault, now) {
+                    self.refuse_ask(id, fault, now);
+                }
+            }
             Ok(snapshot) => {
                 let Some(ask) = self.leave(id) else { return };
                 let Stage::Creating(server) = ask.stage.clone() else {

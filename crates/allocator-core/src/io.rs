@@ -127,6 +127,15 @@ pub enum Event {
         /// Why.
         words: String,
     },
+    /// A conference has its pictures at another server now.
+    Moved {
+        /// Which.
+        conference: ConferenceId,
+        /// Where they were.
+        from: VideoServerName,
+        /// Where they are.
+        to: VideoServerName,
+    },
     /// A conference is over.
     Over {
         /// Which.

@@ -12,6 +12,8 @@
 //!             └─────────┴──────────────────────┴ the asker is told why, nothing is left behind
 //! ```
 //!
+//! A conference that runs is placed anew when its video server is lost.
+//!
 //! Whoever drives it holds to this:
 //!
 //! * Outputs are carried out in their order.
@@ -25,6 +27,7 @@ mod ending;
 mod gateways;
 mod invitation;
 mod io;
+mod moving;
 mod placement;
 mod replies;
 mod rooms;

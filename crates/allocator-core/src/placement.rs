@@ -56,7 +56,16 @@ impl Servers {
         };
         server.says = None;
         server.down = Some(words.to_owned());
-        server.rooms.keys().cloned().collect()
+        self.rooms_of(name)
+    }
+
+    /// The conferences that it has, or is to have.
+    pub fn rooms_of(&self, name: &VideoServerName) -> Vec<ConferenceId> {
+        let rooms = self.servers.get(name).map(|server| &server.rooms);
+        rooms
+            .into_iter()
+            .flat_map(|rooms| rooms.keys().cloned())
+            .collect()
     }
 
     pub fn is_known(&self, name: &VideoServerName) -> bool {

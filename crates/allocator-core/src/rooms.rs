@@ -8,8 +8,7 @@ use convoke_types::{ConferenceId, Fault, FaultCode, VideoServerName};
 
 use crate::allocator::Allocator;
 use crate::asks::Stage;
-use crate::io::{Event, Output};
-use crate::running::Running;
+use crate::io::Output;
 
 impl Allocator {
     /// A server can be reached: what could not be ended there is, and what it should have is prepared again.
@@ -19,37 +18,53 @@ impl Allocator {
         says: Announcement,
         now: Instant,
     ) {
+        let was_ready = self.servers.is_ready(server);
+        let product = says.product.clone();
         for conference in self.servers.announced(server, says) {
             self.output(Output::Video {
                 server: server.clone(),
                 command: VideoCommand::End { conference },
             });
         }
-        if !self.servers.is_ready(server) {
-            return;
+        if self.servers.is_ready(server) {
+            return self.seat_the_lost(server, !was_ready, now);
         }
-        let without = |one: &Running| one.server == *server && !one.over && !one.pictures;
-        let theirs = self.conferences.iter().filter(|(_, one)| without(one));
-        let ids: Vec<ConferenceId> = theirs.map(|(id, _)| id.clone()).collect();
-        for id in ids {
-            self.prepare_again(&id);
-            self.publish(&id, now);
+        // What it stands for is gone. Of its rooms it says that too, or has: whichever comes first.
+        let words = format!("{product} is not ready");
+        for id in self.servers.rooms_of(server) {
+            self.room_gone(&id, server, &words, false, now);
         }
     }
 
     /// A server cannot be reached any more.
     pub(crate) fn on_server_lost(&mut self, server: &VideoServerName, words: &str, now: Instant) {
         for id in self.servers.lost(server, words) {
-            match self.asks.get(&id).map(|ask| ask.stage.clone()) {
-                Some(Stage::Preparing(at)) if at == *server => {
-                    self.not_placed(&id, server, words.to_owned(), true, now);
-                }
-                Some(Stage::Creating(at)) if at == *server => {
-                    self.room_lost(&id, server, words, now)
-                }
-                Some(_) => {}
-                None => self.pictures(&id, Err(words), now),
+            self.room_gone(&id, server, words, true, now);
+        }
+    }
+
+    /// A server does not have a room (any more). `left`: it may have it all the same.
+    fn room_gone(
+        &mut self,
+        id: &ConferenceId,
+        server: &VideoServerName,
+        words: &str,
+        left: bool,
+        now: Instant,
+    ) {
+        match self.asks.get(id).map(|ask| ask.stage.clone()) {
+            Some(Stage::Preparing(at)) if at == *server => {
+                self.not_placed(id, server, words.to_owned(), left, now);
             }
+            Some(Stage::Creating(at)) if at == *server => self.room_lost(id, server, words, now),
+            Some(_) => {}
+            None => match self.conferences.get(id) {
+                Some(running) if running.server == *server && running.has_pictures() => {
+                    self.lose(id, words, now);
+                }
+                Some(_) => self.on_no_seat(id, server, words, left, now),
+                None => {}
+            },
         }
     }
 
@@ -82,23 +97,6 @@ impl Allocator {
         self.on_not_created(id, fault, now);
     }
 
-    fn pictures(&mut self, id: &ConferenceId, there: Result<(), &str>, now: Instant) {
-        let Some(running) = self.conferences.get_mut(id).filter(|one| !one.over) else {
-            return;
-        };
-        if running.pictures == there.is_ok() {
-            return;
-        }
-        running.pictures = there.is_ok();
-        if let Err(words) = there {
-            self.event(Event::PicturesLost {
-                conference: id.clone(),
-                words: words.to_owned(),
-            });
-        }
-        self.publish(id, now);
-    }
-
     /// A server told something of a conference.
     pub(crate) fn on_video(&mut self, server: &VideoServerName, event: VideoEvent, now: Instant) {
         match event {
@@ -109,21 +107,14 @@ impl Allocator {
                 Some(Stage::Preparing(at)) if at == server => {
                     self.not_placed(&conference, server, words, false, now);
                 }
+                Some(_) => {}
                 // What it had before is as it was.
-                _ => {}
+                None => self.on_no_seat(&conference, server, &words, false, now),
             },
             VideoEvent::Ended {
                 conference,
                 lost: Some(words),
-            } => match self.asks.get(&conference).map(|ask| &ask.stage) {
-                Some(Stage::Preparing(at)) if at == server => {
-                    self.not_placed(&conference, server, words, false, now);
-                }
-                Some(Stage::Creating(at)) if at == server => {
-                    self.room_lost(&conference, server, &words, now);
-                }
-                _ => self.lost_room(&conference, server, &words, now),
-            },
+            } => self.room_gone(&conference, server, &words, false, now),
             // The owner of the dialogs has to do with these.
             VideoEvent::Answered { .. }
             | VideoEvent::Offered { .. }
@@ -142,7 +133,9 @@ impl Allocator {
         let running = self.conferences.get(id).filter(|one| !one.over);
         match (stage, running) {
             (Some(Stage::Preparing(at)), _) if at == server => self.on_prepared(id, server, now),
-            (None, Some(one)) if one.server == *server => self.pictures(id, Ok(()), now),
+            (None, Some(one)) if one.server == *server || one.seat.goes_to() == Some(server) => {
+                self.on_seat(id, server, now);
+            }
             // As soon as the conference service was asked, the conference role may have moved it here.
             (Some(Stage::Creating(_)), _) | (None, Some(_)) => {}
             // Too late: we gave this room up.
@@ -153,23 +146,6 @@ impl Allocator {
                 },
             }),
             _ => {}
-        }
-    }
-
-    fn lost_room(
-        &mut self,
-        id: &ConferenceId,
-        server: &VideoServerName,
-        words: &str,
-        now: Instant,
-    ) {
-        let running = self.conferences.get(id);
-        if running.is_none_or(|one| one.over || one.server != *server) {
-            return;
-        }
-        self.pictures(id, Err(words), now);
-        if self.servers.is_ready(server) {
-            self.prepare_again(id);
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::asks::{Wanted, left_out};
 use crate::config::{CONFERENCES_MAX, INVITATION_LIFE_S};
 use crate::invitation::{self, Invitation};
 use crate::io::{Event, Output};
+use crate::moving::{Seat, legs_of};
 use crate::replies::requested;
 use crate::speak;
 use crate::ways::{How, Person};
@@ -33,12 +34,14 @@ pub(crate) struct Running {
     wanted: Option<(Aor, Wanted)>,
     /// The asker knows of it, and the others are invited.
     told: bool,
-    /// The server has its room.
-    pub pictures: bool,
+    /// Where its pictures are.
+    pub seat: Seat,
+    /// Why they were lost last, for people.
+    pub why: String,
     /// It is over, and its presence is being taken back.
     pub over: bool,
     /// As the server was last told.
-    guests: Vec<VideoGuest>,
+    pub guests: Vec<VideoGuest>,
     wall: UtcMillis,
     since: Instant,
 }
@@ -60,7 +63,8 @@ impl Running {
             publication: Publication::default(),
             wanted: Some((asker, wanted)),
             told: false,
-            pictures: true,
+            seat: Seat::There,
+            why: String::new(),
             over: false,
             guests,
             wall,
@@ -68,7 +72,20 @@ impl Running {
         }
     }
 
-    fn wall_at(&self, now: Instant) -> UtcMillis {
+    /// Its server has its room.
+    pub fn has_pictures(&self) -> bool {
+        matches!(self.seat, Seat::There)
+    }
+
+    /// As a server is to be told now. A roster that was cut says less than what is known already.
+    pub fn guests_to_be(&self) -> Vec<VideoGuest> {
+        match self.has_all() || self.guests.is_empty() {
+            true => self.guests_now(),
+            false => self.guests.clone(),
+        }
+    }
+
+    pub fn wall_at(&self, now: Instant) -> UtcMillis {
         wall_at(self.wall, self.since, now)
     }
 
@@ -273,7 +290,7 @@ impl Allocator {
     }
 
     /// The state of a conference, as it was asked for.
-    pub(crate) fn on_state(&mut self, snapshot: Snapshot, now: Instant) {
+    pub(crate) fn on_state(&mut self, snapshot: Snapshot, wall: UtcMillis, now: Instant) {
         let id = snapshot.id.clone();
         let over = snapshot.state == ConferenceState::Ended;
         let unwanted = over || self.is_ending(&id);
@@ -281,25 +298,47 @@ impl Allocator {
             Some(running) if snapshot.version >= running.board.version => running.board = snapshot,
             Some(_) => {}
             None if unwanted => return,
-            None => self.adopt(snapshot, now),
+            None => self.adopt(snapshot, wall, now),
         }
         if over {
             return self.on_over(&id, now);
         }
         self.publish(&id, now);
+        self.tell_pictures(&id, now);
+    }
+
+    /// The state of a conference that runs, as it is in an answer.
+    pub(crate) fn learn(&mut self, snapshot: Snapshot, now: Instant) {
+        let id = snapshot.id.clone();
+        let over = snapshot.state == ConferenceState::Ended;
+        let Some(running) = self.conferences.get_mut(&id) else {
+            return;
+        };
+        if snapshot.version >= running.board.version {
+            running.board = snapshot;
+        }
+        match over {
+            true => self.on_over(&id, now),
+            false => self.publish(&id, now),
+        }
     }
 
     /// Conferences that ran before we did.
-    pub(crate) fn on_what_runs(&mut self, conferences: Vec<Snapshot>, now: Instant) {
+    pub(crate) fn on_what_runs(
+        &mut self,
+        conferences: Vec<Snapshot>,
+        wall: UtcMillis,
+        now: Instant,
+    ) {
         for snapshot in conferences {
             if !self.asks.contains_key(&snapshot.id) {
-                self.on_state(snapshot, now);
+                self.on_state(snapshot, wall, now);
             }
         }
     }
 
     /// Takes up a conference of a former run, which has its pictures at a server of ours.
-    fn adopt(&mut self, snapshot: Snapshot, now: Instant) {
+    fn adopt(&mut self, snapshot: Snapshot, wall: UtcMillis, now: Instant) {
         let Some(server) = snapshot.video.clone() else {
             return;
         };
@@ -315,32 +354,22 @@ impl Allocator {
             publication: Publication::default(),
             wanted: None,
             told: true,
-            pictures: false,
+            seat: Seat::There,
+            why: String::new(),
             over: false,
             guests: Vec::new(),
-            wall: UtcMillis(0),
+            wall,
             since: now,
         };
-        let legs = running
-            .guests_now()
-            .iter()
-            .filter(|guest| guest.sees && guest.mode == Mode::Computer)
-            .count();
-        let legs = u32::try_from(legs).unwrap_or(u32::MAX).saturating_mul(2);
+        let legs = legs_of(&running.guests_now());
         self.servers.reserve(&server, &id, legs);
         // Its room may be gone, so it is prepared again. Of a roster that was cut not all who may be in the room are known: it stays as
         // it is.
         let whole = running.has_all();
-        let pictures = !whole && self.servers.is_reached(&server);
-        self.conferences.insert(
-            id.clone(),
-            Running {
-                pictures,
-                ..running
-            },
-        );
-        if whole {
-            self.prepare_again(&id);
+        let stays = !whole && self.servers.is_reached(&server);
+        self.conferences.insert(id.clone(), running);
+        if !stays {
+            self.await_home(&id, now);
         }
     }
 
@@ -360,9 +389,7 @@ impl Allocator {
         let Some(running) = self.conferences.get_mut(id) else {
             return;
         };
-        if running.has_all() || running.guests.is_empty() {
-            running.guests = running.guests_now();
-        }
+        running.guests = running.guests_to_be();
         let (server, command) = (
             running.server.clone(),
             VideoCommand::Prepare {
@@ -383,8 +410,12 @@ impl Allocator {
         };
         running.over = true;
         running.publication.end();
-        let server = running.server.clone();
+        let (server, other) = (running.server.clone(), running.seat.goes_to().cloned());
+        running.seat = Seat::There;
         self.free_room(id, &server, true);
+        if let Some(other) = other {
+            self.free_room(id, &other, true);
+        }
         self.event(Event::Over {
             conference: id.clone(),
         });
@@ -403,7 +434,7 @@ impl Allocator {
             return;
         }
         if running.told && !running.over {
-            let face = face(&running.board, running.pictures);
+            let face = face(&running.board, running.has_pictures());
             running.publication.say(face.document(&uri));
         }
         if !registered {

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use convoke_types::{CommandId, ConferenceId, Fault, FaultCode};
+use convoke_types::{CommandId, ConferenceId, Fault, FaultCode, VideoServerName};
 use soap_proto::{
     Answer, Create, Expires, Headers, Operation, Request, UtcMillis, VideoAnswer, VideoOperation,
     VideoRequest, names, parse_report, parse_response, parse_video_response, write_request,
@@ -32,6 +32,8 @@ pub(crate) enum Purpose {
     Create(ConferenceId),
     /// It shall be ended: nothing may be left behind.
     End(ConferenceId),
+    /// It shall know that its pictures are at this server, or lost.
+    Pictures(ConferenceId, Option<VideoServerName>),
     /// Its state.
     Get(ConferenceId),
     /// What runs already.
@@ -63,7 +65,7 @@ impl Allocator {
         let Ok(response) = parse_response(body) else {
             return;
         };
-        let Some((purpose, _)) = self.take(&response.headers) else {
+        let Some((purpose, question)) = self.take(&response.headers) else {
             return;
         };
         match purpose {
@@ -72,10 +74,16 @@ impl Allocator {
                     Answer::Done { conference, .. } => Ok(conference),
                     Answer::Get { .. } | Answer::List { .. } => Err(another_answer()),
                 });
-                self.on_created(&conference, created, caller.wall, now);
+                match created {
+                    // What became of the first time nobody knows.
+                    Err(fault) if question.tries > 1 => {
+                        self.on_not_created(&conference, fault, now)
+                    }
+                    created => self.on_created(&conference, created, caller.wall, now),
+                }
             }
             Purpose::Get(conference) => match response.outcome {
-                Ok(Answer::Get { conference, .. }) => self.on_state(conference, now),
+                Ok(Answer::Get { conference, .. }) => self.on_state(conference, caller.wall, now),
                 // It is no more, or was never ours.
                 Err(fault) if is_gone(&fault) => self.on_over(&conference, now),
                 // A passing fault says nothing of the conference: it is asked again when its presence is renewed.
@@ -84,9 +92,20 @@ impl Allocator {
             },
             Purpose::List => {
                 if let Ok(Answer::List { conferences }) = response.outcome {
-                    self.on_what_runs(conferences, now);
+                    self.on_what_runs(conferences, caller.wall, now);
                 }
             }
+            Purpose::Pictures(conference, told) => match response.outcome {
+                Ok(Answer::Done {
+                    conference: state, ..
+                }) => {
+                    self.learn(state, now);
+                    self.on_pictures_told(&conference, &told, now);
+                }
+                Err(fault) if is_gone(&fault) => self.ask_state(&conference, caller.wall, now),
+                // It is told again when its presence is renewed.
+                Err(_) | Ok(Answer::Get { .. } | Answer::List { .. }) => {}
+            },
             Purpose::End(conference) => match response.outcome {
                 Err(fault) if !is_gone(&fault) => self.on_not_ended(&conference, now),
                 Ok(_) | Err(_) => self.on_ended(&conference),
@@ -118,7 +137,10 @@ impl Allocator {
         let Some(question) = self.questions.get_mut(id) else {
             return;
         };
-        let repeats = matches!(question.purpose, Purpose::Create(_) | Purpose::End(_));
+        let repeats = matches!(
+            question.purpose,
+            Purpose::Create(_) | Purpose::End(_) | Purpose::Pictures(..)
+        );
         if repeats && question.tries < CREATE_TRIES {
             question.tries = question.tries.saturating_add(1);
             question.deadline = after(now, CREATE_WAIT);
@@ -151,8 +173,8 @@ impl Allocator {
                 self.on_not_created(&conference, fault("the conference service"), now)
             }
             Purpose::End(conference) => self.on_not_ended(&conference, now),
-            // It is asked again when its presence is renewed.
-            Purpose::Get(_) | Purpose::List => {}
+            // It is asked, and told, again when its presence is renewed.
+            Purpose::Get(_) | Purpose::List | Purpose::Pictures(..) => {}
         }
     }
 

@@ -4,6 +4,7 @@
 use convoke_types::video::VideoGuest;
 use convoke_types::{Aor, Mode, NetworkAddress, ParticipantId};
 use service_core::words::Language;
+use sip_proto::Uri;
 use soap_proto::{BROWSER, Invited, KnownMode, KnownPerson, Party, Who};
 
 use crate::gateways::{GatewayRoute, dial_string};
@@ -122,6 +123,18 @@ pub(crate) fn of_address(
 }
 
 impl Chosen {
+    /// Whether it is the SIP address that a fault names by its domain, as the conference service does.
+    pub fn is_at(&self, came: &str) -> bool {
+        let How::Sip(uri) = &self.how else {
+            return false;
+        };
+        let named = came.rsplit(' ').next().unwrap_or_default();
+        let host = Uri::parse(uri.as_str())
+            .ok()
+            .map(|uri| uri.host().to_owned());
+        host.is_some_and(|host| host.eq_ignore_ascii_case(named))
+    }
+
     /// As the conference service is asked for them.
     pub fn party(&self, person: &Person) -> Party {
         let named = |who| Party {
@@ -150,14 +163,6 @@ impl Chosen {
                     .then(|| self.mode.to_string()),
                 ..named(Who::Sip(uri.clone()))
             },
-        }
-    }
-
-    /// Legs that a video server promises for it: the camera, the screen, and one that sees.
-    pub fn legs(&self) -> u32 {
-        match (&self.how, self.pictures) {
-            (How::Browser, true) => 3,
-            _ => 0,
         }
     }
 }
@@ -216,10 +221,7 @@ mod tests {
         ]);
         let chosen = of_person(&bob, None, &gateways).unwrap();
         assert_eq!(chosen.how, How::Place(Some("mobile".to_owned())));
-        assert_eq!(
-            (chosen.mode, chosen.pictures, chosen.legs()),
-            (Mode::Mobile, false, 0)
-        );
+        assert_eq!((chosen.mode, chosen.pictures), (Mode::Mobile, false));
         let wanted = of_person(&bob, Some(Mode::Isdn), &gateways).unwrap();
         assert_eq!(wanted.how, How::Sip("sip:49302@gw.example".to_owned()));
         // What cannot be had is not had because somebody wants it.
@@ -272,7 +274,6 @@ mod tests {
         let party = browser.party(&bob(browser.clone()));
         assert_eq!(party.who, Who::Person("bob@example.org".to_owned()));
         assert_eq!(party.place.as_deref(), Some("browser"));
-        assert_eq!(browser.legs(), 3);
         let room = way(Mode::Sip, How::Sip("sip:room@v.example".to_owned()));
         assert_eq!(
             room.party(&bob(room.clone())).who,

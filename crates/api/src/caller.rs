@@ -78,6 +78,8 @@ pub struct Acting {
     pub user: Option<Aor>,
     /// Whether it is the administrator.
     pub administrator: bool,
+    /// Whether it is the video allocator, as the conference service finds out.
+    pub allocator: bool,
 }
 
 impl Keys {
@@ -149,6 +151,7 @@ impl Caller {
                 Ok(Acting {
                     user: Some(user),
                     administrator: false,
+                    allocator: false,
                 })
             }
             Caller::Person { .. } | Caller::Administrator if headers.asserted.is_some() => {
@@ -166,10 +169,12 @@ impl Caller {
             Caller::Person { aor, .. } => Ok(Acting {
                 user: Some(aor.clone()),
                 administrator: false,
+                allocator: false,
             }),
             Caller::Administrator => Ok(Acting {
                 user: None,
                 administrator: true,
+                allocator: false,
             }),
         }
     }

@@ -40,6 +40,7 @@ pub(crate) fn snapshot(of: &core::Snapshot, wall_ms: u64) -> soap::Snapshot {
         state: state(of.state),
         locked: of.locked,
         video: of.video.clone(),
+        pictures_lost: of.pictures_lost,
         version: of.version,
         count: u32::try_from(of.roster.len()).unwrap_or(u32::MAX),
         first: 0,
@@ -136,6 +137,11 @@ pub(crate) fn plain(asked: &soap::Operation) -> Option<core::Operation> {
             words
         },
         End { conference },
+        Pictures {
+            conference,
+            video,
+            words
+        },
     )
 }
 

@@ -74,7 +74,8 @@ impl Records {
             | Change::Silent { .. }
             | Change::Hand { .. }
             | Change::Role
-            | Change::Locked { .. } => {}
+            | Change::Locked { .. }
+            | Change::Pictures { .. } => {}
             Change::Removed => {
                 if let Some(whom) = &report.participant {
                     let conference = &report.conference;

@@ -379,6 +379,7 @@ fn calls_somebody(operation: &Operation) -> bool {
         | Operation::DisconnectAll { .. }
         | Operation::Decline { .. }
         | Operation::End { .. }
+        | Operation::Pictures { .. }
         | Operation::Get { .. } => false,
     }
 }

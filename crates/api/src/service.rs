@@ -11,7 +11,7 @@ use runtime::clock;
 use runtime::tasks::Tasks;
 use sha2::{Digest, Sha256};
 use soap_proto::{self as soap, Request, Response};
-use store::Store;
+use store::{AccountKind, Store};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::caller::{Acting, Caller};
@@ -141,10 +141,31 @@ impl ConferenceService {
         };
         let acting = caller.and_then(|caller| caller.acting(&request.headers));
         let answered = match acting {
-            Ok(acting) => self.operate(&request, acting).await,
+            Ok(acting) => match self.known(acting).await {
+                Ok(acting) => self.operate(&request, acting).await,
+                Err(fault) => Err(fault),
+            },
             Err(fault) => Err(fault),
         };
         answered.unwrap_or_else(|fault| refusal(&request.headers, fault))
+    }
+
+    /// Finds out whether it is the video allocator. A person may have had its name before it had: they stay a person.
+    async fn known(&self, acting: Acting) -> Result<Acting, Fault> {
+        let named = acting
+            .user
+            .as_ref()
+            .filter(|_| acting.user == self.shared.allocator);
+        let Some(user) = named else {
+            return Ok(acting);
+        };
+        let account = self.shared.store.account(user).await.map_err(store_fault)?;
+        // Behind another IM server it has no account here.
+        let allocator = account.is_none_or(|account| account.kind == AccountKind::Service);
+        Ok(Acting {
+            allocator,
+            ..acting
+        })
     }
 
     async fn operate(&self, request: &Request, acting: Acting) -> Result<Given, Fault> {
@@ -464,8 +485,12 @@ impl ConferenceService {
     async fn resolve(&self, request: &Request, acting: &Acting) -> Result<Operation, Fault> {
         let directory = &self.shared.directory;
         Ok(match &request.operation {
+            soap::Operation::Pictures { .. } if !acting.allocator => {
+                let expected = "the video allocator";
+                return Err(Fault::new(FaultCode::NotAllowed, expected, "somebody else"));
+            }
             soap::Operation::Create(create) => {
-                let initiator = match self.owner(create, acting)? {
+                let initiator = match Self::owner(create, acting)? {
                     Some(owner) => directory.initiator(&create.initiator, owner).await?,
                     None => directory.party(&create.initiator).await?,
                 };
@@ -529,14 +554,10 @@ impl ConferenceService {
     }
 
     /// Whose a conference to be is: the asker's, or, where the video allocator asks, of whom it names.
-    fn owner<'a>(
-        &self,
-        create: &'a soap::Create,
-        acting: &'a Acting,
-    ) -> Result<Option<&'a Aor>, Fault> {
+    fn owner<'a>(create: &'a soap::Create, acting: &'a Acting) -> Result<Option<&'a Aor>, Fault> {
         let for_others =
             create.conference.is_some() || create.owner.is_some() || create.video.is_some();
-        match (self.is_allocator(acting), &create.owner) {
+        match (acting.allocator, &create.owner) {
             (true, Some(owner)) => Ok(Some(owner)),
             (true, None) => Err(Fault::new(
                 FaultCode::BadRequest,
@@ -552,14 +573,10 @@ impl ConferenceService {
         }
     }
 
-    fn is_allocator(&self, acting: &Acting) -> bool {
-        acting.user.is_some() && acting.user == self.shared.allocator
-    }
-
     /// Who acts, in the focus's eyes. The video allocator speaks for the owner of a conference to be; of those that it asked for it
-    /// may read the state, and end them.
+    /// may read the state, say where their pictures are, and end them.
     fn actor(&self, acting: &Acting, request: &Request, operation: &Operation) -> Actor {
-        if let (true, Some(service)) = (self.is_allocator(acting), &acting.user) {
+        if let (true, Some(service)) = (acting.allocator, &acting.user) {
             let owner = match &request.operation {
                 soap::Operation::Create(create) => create.owner.clone(),
                 _ => None,
@@ -571,7 +588,9 @@ impl ConferenceService {
                         administrator: false,
                     };
                 }
-                Operation::Get { conference, .. } | Operation::End { conference }
+                Operation::Get { conference, .. }
+                | Operation::End { conference }
+                | Operation::Pictures { conference, .. }
                     if self.shared.history.is_allocated_by(conference, service) =>
                 {
                     return Actor {

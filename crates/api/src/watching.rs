@@ -275,6 +275,7 @@ mod tests {
             title: String::new(),
             state: conference_core::ConferenceState::Running,
             locked: false,
+            pictures_lost: false,
             video: None,
             version,
             owner: "p1".parse().unwrap(),

@@ -51,11 +51,13 @@ pub enum Right {
     End,
     /// Read its state.
     Get,
+    /// Say where its pictures are: the service lets nobody ask for it but the video allocator.
+    Pictures,
 }
 
 impl Right {
     /// Every row.
-    pub const ALL: [Right; 21] = [
+    pub const ALL: [Right; 22] = [
         Right::Create,
         Right::Add,
         Right::Appoint,
@@ -77,6 +79,7 @@ impl Right {
         Right::Decline,
         Right::End,
         Right::Get,
+        Right::Pictures,
     ];
 
     /// What was attempted, for a fault's words.
@@ -103,6 +106,7 @@ impl Right {
             Right::Decline => "decline somebody else's call",
             Right::End => "end the conference",
             Right::Get => "read the conference's state",
+            Right::Pictures => "say where the conference's pictures are",
         }
     }
 }
@@ -123,7 +127,7 @@ pub enum Cell {
 use Cell::{ByPolicy, No, Themselves, Yes};
 
 /// The table. Columns: owner, moderator, participant, outsider, administrator.
-pub const TABLE: [(Right, [Cell; 5]); 21] = [
+pub const TABLE: [(Right, [Cell; 5]); 22] = [
     (
         Right::Create,
         [Themselves, Themselves, Themselves, Themselves, Yes],
@@ -154,6 +158,7 @@ pub const TABLE: [(Right, [Cell; 5]); 21] = [
     ),
     (Right::End, [Yes, Yes, No, No, Yes]),
     (Right::Get, [Yes, Yes, Yes, No, Yes]),
+    (Right::Pictures, [No, No, No, No, Yes]),
 ];
 
 /// The cell of a role and a right.

@@ -178,6 +178,15 @@ pub enum Operation {
         /// The conference.
         conference: ConferenceId,
     },
+    /// Which video server has the pictures from now on.
+    Pictures {
+        /// The conference.
+        conference: ConferenceId,
+        /// The server; `None`: the pictures are lost, and those who show them wait for one.
+        video: Option<VideoServerName>,
+        /// What happened, for people; cut at `convoke_types::limits::PICTURES_WORDS_MAX_CHARS`.
+        words: Option<String>,
+    },
     /// The state, and what changed since a version.
     Get {
         /// The conference.
@@ -210,6 +219,7 @@ impl Operation {
             | Operation::DisconnectAll { conference }
             | Operation::Decline { conference, .. }
             | Operation::End { conference }
+            | Operation::Pictures { conference, .. }
             | Operation::Get { conference, .. } => conference,
         }
     }
@@ -333,8 +343,10 @@ pub struct Snapshot {
     pub age_ms: u64,
     /// Whether participants may add nobody.
     pub locked: bool,
-    /// The video server that has the pictures; `None`: there are none.
+    /// The video server that has the pictures, or had them when they were lost; `None`: there are none.
     pub video: Option<VideoServerName>,
+    /// That server is lost, and no other can be had.
+    pub pictures_lost: bool,
     /// Everybody, in the order they were added.
     pub roster: Vec<RosterEntry>,
 }

@@ -48,6 +48,7 @@ pub(crate) struct Conference {
     payer: Option<String>,
     account: Option<String>,
     video: Option<VideoServerName>,
+    pictures_lost: bool,
     created: Instant,
     version: u64,
     reports: VecDeque<Report>,
@@ -196,6 +197,7 @@ impl Conference {
             payer: founding.payer,
             account: founding.account,
             video: founding.video,
+            pictures_lost: false,
             created: cx.now,
             version: 0,
             reports: VecDeque::new(),
@@ -328,6 +330,7 @@ impl Conference {
             age_ms: ms_since(now, self.created),
             locked: self.locked,
             video: self.video.clone(),
+            pictures_lost: self.pictures_lost,
             roster: self.entries(now),
         }
     }

@@ -16,7 +16,7 @@
 //! What somebody shows is a `media` element of type video with the label of its section in offers (RFC 4574, §5.8.3): `Camera` or, as RFC 4796 calls a screen,
 //! `Slides`.
 //!
-//! The exact state, the cause, who talks, whose hand is up and whether it is locked stand in elements of our own namespace, [`EXTENSION`]
+//! The exact state, the cause, who talks, whose hand is up, whether it is locked and where its pictures are stand in elements of our own namespace, [`EXTENSION`]
 //! (`tests/schema/conference-event-1.xsd`). Numbers that are called are never in a document.
 
 use std::collections::BTreeMap;
@@ -151,7 +151,8 @@ pub fn partial(domain: &str, version: u32, told: &Snapshot, now: &Snapshot) -> O
     for entity in before.keys().filter(|entity| !there.contains(entity)) {
         let _ = writeln!(users, "  <user entity=\"{entity}\" state=\"deleted\"/>");
     }
-    if users.is_empty() && (told.state, told.locked) == (now.state, now.locked) {
+    let whole = |of: &Snapshot| (of.state, of.locked, of.video.clone(), of.pictures_lost);
+    if users.is_empty() && whole(told) == whole(now) {
         return None;
     }
     let mut out = begin(&uri, "partial", version);
@@ -193,6 +194,9 @@ fn state(out: &mut String, now: &Snapshot) {
         now.version
     );
     attribute(out, "locked", now.locked.then_some(true));
+    let video = now.video.as_ref().map(|name| clean(name.as_str()));
+    attribute(out, "video", video);
+    attribute(out, "pictures-lost", now.pictures_lost.then_some(true));
     out.push_str("/></conference-state>\n");
 }
 

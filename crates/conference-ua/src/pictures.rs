@@ -10,7 +10,8 @@
 //!
 //! Only who is in with sound shows and sees; with the sound the pictures end. The first call has the conference made ready (`Prepare`)
 //! on the video server with the most room, for everybody on its roster, and the server learns when that changes. When a server is lost, its
-//! pictures end and nothing else; the next call has the conference made ready anew, there or elsewhere.
+//! pictures end and nothing else; the next call has the conference made ready anew, there or elsewhere. Where the video allocator has chosen
+//! the server, it chooses the next one too, and for a moment calls wait for its word.
 //!
 //! When nobody shows anything there is nothing to offer: who wants to see is answered 480 and tries again when the conference's document
 //! (RFC 4575) names a picture.
@@ -58,6 +59,7 @@ const NOT_IN_IT: &str = "Join the conference first";
 const NO_ANSWER: &str = "The video server does not answer";
 const NOTHING_SHOWN: &str = "Nobody shows a picture";
 const NONSENSE: &str = "The video server answered nonsense";
+const MOVED: &str = "The pictures are at another video server now";
 const REPLACED: &str = "Another call has taken its place";
 
 /// Where a call stands.
@@ -95,6 +97,8 @@ struct Call {
     kind: Kind,
     leg: LegKey,
     stage: Stage,
+    /// It waits for who chose the conference's server, which is lost, until its deadline.
+    held: bool,
     /// Whose it is, once that is known.
     participant: Option<ParticipantId>,
     /// Theirs, until it is passed on.
@@ -208,6 +212,12 @@ impl Pictures {
                 continue;
             }
             call.deadline = None;
+            if call.held {
+                let conference = call.conference.clone();
+                self.wait_for_room(key, line.now);
+                self.place(line, &conference, None);
+                continue;
+            }
             let (status, words) = match call.stage {
                 Stage::Asked => (403, NOT_IN_IT),
                 Stage::Preparing | Stage::Opening => (503, NO_ANSWER),
@@ -251,6 +261,7 @@ impl Pictures {
             kind,
             leg: leg.clone(),
             stage: Stage::Asked,
+            held: false,
             participant: None,
             offer,
             server: None,
@@ -297,7 +308,9 @@ impl Pictures {
         let Some(room) = self.rooms.get_mut(conference) else {
             return;
         };
-        room.now = Some(snapshot.clone());
+        let place = |of: &Snapshot| (of.video.clone(), of.pictures_lost);
+        let before = room.now.replace(snapshot.clone());
+        let moves = before.is_some_and(|before| place(&before) != place(snapshot));
         for key in self.calls_of(conference) {
             let (call, room) = (self.known.get(&key), self.rooms.get(conference));
             let Some((call, room)) = call.zip(room) else {
@@ -310,6 +323,9 @@ impl Pictures {
                 }
                 Some(_) => {}
             }
+        }
+        if moves {
+            self.follow(line, conference);
         }
         self.tell_guests(conference);
     }

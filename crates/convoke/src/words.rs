@@ -85,6 +85,15 @@ pub fn report(report: &Report) -> String {
         },
         Change::Locked { on: true } => "is locked".to_owned(),
         Change::Locked { on: false } => "is open".to_owned(),
+        Change::Pictures {
+            video: Some(video), ..
+        } => format!("has its pictures from video server {video} now"),
+        Change::Pictures { video: None, words } if words.is_empty() => {
+            "has lost its pictures; sound goes on".to_owned()
+        }
+        Change::Pictures { video: None, words } => {
+            format!("has lost its pictures; sound goes on ({})", one_line(words))
+        }
         Change::Removed => "is off the list".to_owned(),
         Change::Ended { cause } => format!("has ended: {}", one_line(&cause.words)),
     };

@@ -136,6 +136,11 @@ fn of_conference(
             words: c.optional("words", "at most 512 characters", text::words)?,
         },
         OperationName::End => Operation::End { conference },
+        OperationName::Pictures => Operation::Pictures {
+            conference,
+            video: c.optional("video", "an identifier", text::id)?,
+            words: c.optional("words", "at most 512 characters", text::words)?,
+        },
         OperationName::Get => get(c, conference)?,
         // They name no conference that exists, and never come here.
         OperationName::Create | OperationName::List => return Err(c.missing("another operation")),

@@ -132,7 +132,8 @@ fn outcome(body: &Element, path: &str) -> Result<Result<Answer, Fault>, SoapErro
         | OperationName::UnmuteAll
         | OperationName::DisconnectAll
         | OperationName::Decline
-        | OperationName::End => Answer::Done {
+        | OperationName::End
+        | OperationName::Pictures => Answer::Done {
             operation,
             conference: snapshot(&mut c.block("conference")?)?,
         },
@@ -213,6 +214,7 @@ fn snapshot(c: &mut Cursor<'_>) -> Result<Snapshot, SoapError> {
         })?,
         locked: c.leaf("locked", "true or false", text::boolean)?,
         video: c.optional("video", "an identifier", text::id)?,
+        pictures_lost: c.optional("picturesLost", "yes", mark)?.is_some(),
         version: c.leaf("version", "a version", version)?,
         count: c.leaf("count", "a number", count)?,
         first: c.leaf("first", "a number", count)?,
@@ -356,6 +358,14 @@ fn change(c: &mut Cursor<'_>) -> Result<Change, SoapError> {
     if let Some(on) = c.optional("locked", "on or off", switch)? {
         return Ok(Change::Locked { on });
     }
+    if let Some(mut block) = c.optional_block("pictures")? {
+        let change = Change::Pictures {
+            video: block.optional("video", "an identifier", text::id)?,
+            words: block.leaf("words", "at most 512 characters", text::words)?,
+        };
+        block.finish()?;
+        return Ok(change);
+    }
     if let Some(mut block) = c.optional_block("ended")? {
         let cause = ConferenceEnd {
             reason: block.leaf("reason", "why a conference ended", |t| {
@@ -367,7 +377,7 @@ fn change(c: &mut Cursor<'_>) -> Result<Change, SoapError> {
         return Ok(Change::Ended { cause });
     }
     Err(c.missing(
-        "c:created, added, removed, leg, muted, talking, silent, hand, role, locked or ended",
+        "c:created, added, removed, leg, muted, talking, silent, hand, role, locked, pictures or ended",
     ))
 }
 

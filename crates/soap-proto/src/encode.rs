@@ -55,6 +55,10 @@ pub fn write_request(request: &Request) -> Result<Vec<u8>, SoapError> {
             out.leaf("c:participant", participant.as_str());
             out.optional("c:words", words.as_deref().map(clean_words));
         }
+        Operation::Pictures { video, words, .. } => {
+            out.optional("c:video", video.as_ref().map(ToString::to_string));
+            out.optional("c:words", words.as_deref().map(clean_words));
+        }
         Operation::Get {
             since,
             wait_ms,

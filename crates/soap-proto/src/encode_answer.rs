@@ -127,6 +127,8 @@ fn snapshot(conference: &Snapshot, room: usize) -> String {
             "c:video",
             conference.video.as_ref().map(ToString::to_string),
         );
+        let lost = conference.pictures_lost.then(|| "yes".to_owned());
+        out.optional("c:picturesLost", lost);
         out.leaf("c:version", &conference.version.to_string());
         out.leaf("c:count", &conference.count.to_string());
         out.leaf("c:first", &conference.first.to_string());
@@ -228,6 +230,12 @@ fn write_entry(out: &mut Out, name: &str, report: &Report) {
         Change::Hand { on } => out.leaf("c:hand", switch_word(*on)),
         Change::Role => out.leaf("c:role", "yes"),
         Change::Locked { on } => out.leaf("c:locked", switch_word(*on)),
+        Change::Pictures { video, words } => {
+            out.open("c:pictures");
+            out.optional("c:video", video.as_ref().map(ToString::to_string));
+            out.leaf("c:words", &clean_words(words));
+            out.close("c:pictures");
+        }
         Change::Ended { cause } => {
             out.open("c:ended");
             out.leaf("c:reason", cause.reason.as_str());

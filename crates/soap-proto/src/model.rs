@@ -143,6 +143,15 @@ pub enum Operation {
         /// Which conference.
         conference: ConferenceId,
     },
+    /// Which video server has the pictures from now on; from the video allocator alone.
+    Pictures {
+        /// Which conference.
+        conference: ConferenceId,
+        /// The server; `None`: they are lost.
+        video: Option<VideoServerName>,
+        /// What happened, for people.
+        words: Option<String>,
+    },
     /// The state now, and the reports after `since`.
     Get {
         /// Which conference.
@@ -193,13 +202,14 @@ pub enum OperationName {
     DisconnectAll,
     Decline,
     End,
+    Pictures,
     Get,
     List,
 }
 
 impl OperationName {
     /// Every operation, in the order of the WSDL.
-    pub const ALL: [OperationName; 21] = [
+    pub const ALL: [OperationName; 22] = [
         OperationName::Create,
         OperationName::Add,
         OperationName::Call,
@@ -219,6 +229,7 @@ impl OperationName {
         OperationName::DisconnectAll,
         OperationName::Decline,
         OperationName::End,
+        OperationName::Pictures,
         OperationName::Get,
         OperationName::List,
     ];
@@ -244,6 +255,7 @@ impl OperationName {
             OperationName::DisconnectAll => "disconnectAll",
             OperationName::Decline => "decline",
             OperationName::End => "end",
+            OperationName::Pictures => "pictures",
             OperationName::Get => "get",
             OperationName::List => "list",
         }
@@ -283,6 +295,7 @@ impl Operation {
             Operation::DisconnectAll { .. } => OperationName::DisconnectAll,
             Operation::Decline { .. } => OperationName::Decline,
             Operation::End { .. } => OperationName::End,
+            Operation::Pictures { .. } => OperationName::Pictures,
             Operation::Get { .. } => OperationName::Get,
             Operation::List => OperationName::List,
         }
@@ -309,6 +322,7 @@ impl Operation {
             | Operation::DisconnectAll { conference }
             | Operation::Decline { conference, .. }
             | Operation::End { conference }
+            | Operation::Pictures { conference, .. }
             | Operation::Get { conference, .. } => Some(conference),
         }
     }
@@ -453,8 +467,10 @@ pub struct Snapshot {
     pub state: ConferenceState,
     /// Whether participants may add nobody.
     pub locked: bool,
-    /// The video server that has the pictures; `None`: there are none.
+    /// The video server that has the pictures, or had them when they were lost; `None`: there are none.
     pub video: Option<VideoServerName>,
+    /// That server is lost, and no other can be had.
+    pub pictures_lost: bool,
     /// The number of the last report that is in this state.
     pub version: u64,
     /// Participants on the whole roster.

@@ -26,6 +26,7 @@ impl Snapshot {
             state: ConferenceState::Starting,
             locked: false,
             video: None,
+            pictures_lost: false,
             version: 0,
             count: 0,
             first: 0,
@@ -45,10 +46,14 @@ impl Snapshot {
         if let Some(whom) = &report.participant {
             self.apply_to(whom, &report.change, at);
         }
-        match report.change {
+        match &report.change {
             Change::Ended { .. } => self.state = ConferenceState::Ended,
-            Change::Locked { on } => self.locked = on,
-            Change::Hand { on } => self.move_hands(report.participant.as_ref(), on, at),
+            Change::Locked { on } => self.locked = *on,
+            Change::Pictures { video, .. } => {
+                self.pictures_lost = video.is_none();
+                self.video = video.clone().or(self.video.take());
+            }
+            Change::Hand { on } => self.move_hands(report.participant.as_ref(), *on, at),
             _ => {}
         }
         self.count = u32::try_from(self.participants.len()).unwrap_or(u32::MAX);
@@ -134,6 +139,7 @@ impl Snapshot {
             | Change::Hand { .. }
             | Change::Role
             | Change::Locked { .. }
+            | Change::Pictures { .. }
             | Change::Removed
             | Change::Ended { .. } => {}
         }
@@ -227,5 +233,23 @@ mod tests {
         assert_eq!(board.participants[1].hand_since, None);
         tell(&mut board, "p1", Change::Locked { on: true });
         assert!(board.locked);
+    }
+
+    #[test]
+    fn pictures_move_and_are_lost_and_where_they_were_is_remembered() {
+        let mut board = Snapshot::begin("c1".parse().unwrap(), String::new());
+        let pictures = |video: Option<&str>| Change::Pictures {
+            video: video.map(|name| name.parse().unwrap()),
+            words: String::new(),
+        };
+        for (version, video, shown) in [
+            (1, Some("two"), ("two", false)),
+            (2, None, ("two", true)),
+            (3, Some("one"), ("one", false)),
+        ] {
+            board.apply(&report(version, pictures(video)), UtcMillis(version));
+            let at = board.video.as_ref().map_or("", |name| name.as_str());
+            assert_eq!((at, board.pictures_lost), shown);
+        }
     }
 }

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Cause, CommandId, ConferenceId, LegId, LegState, ParticipantId, Role};
+use crate::{
+    Cause, CommandId, ConferenceId, LegId, LegState, ParticipantId, Role, VideoServerName,
+};
 
 /// One change of a conference. `version` starts at 1 and grows by 1; a client that misses one asks `get` from the last it has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,6 +79,13 @@ pub enum Change {
     Locked {
         /// True: locked.
         on: bool,
+    },
+    /// The pictures are at another video server now, or are lost.
+    Pictures {
+        /// The video server that has them; `None`: they are lost, and come back when one can be had.
+        video: Option<VideoServerName>,
+        /// What happened, for people; may be empty.
+        words: String,
     },
     /// Off the roster.
     Removed,

@@ -3,6 +3,7 @@
 
 mod beside;
 mod ladder;
+mod moving;
 mod requests;
 mod storm;
 mod world;

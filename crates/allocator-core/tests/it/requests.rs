@@ -5,7 +5,7 @@ use std::time::Duration;
 use allocator_core::{Event, IncomingMessage, Output};
 use convoke_types::report::Change;
 use convoke_types::{FaultCode, Mode};
-use soap_proto::{Invite, Invited, VideoAnswer, Who};
+use soap_proto::{Invite, Invited, KnownMode, VideoAnswer, Who};
 
 use crate::world::{Prepares, Service, World, aor, device, mode, person, server};
 
@@ -372,6 +372,46 @@ fn a_conference_service_that_fails_is_told_and_its_work_taken_back() {
 }
 
 #[test]
+fn what_was_made_without_an_answer_is_ended_when_the_repeat_is_refused() {
+    let mut world = World::new();
+    world.conference = Service::Mute;
+    let id = world.ask("alice", vec![person("bob")]);
+    world.conference = Service::Refuses;
+    world.pass(secs(7));
+    world.refused(&id);
+    world.conference = Service::Good;
+    world.pass(secs(60));
+    assert!(world.running.is_empty() && world.rooms.is_empty());
+    assert_eq!(world.ended.len(), 1);
+}
+
+#[test]
+fn who_stands_behind_a_gateway_that_no_trunk_leads_to_is_left_out_and_told() {
+    let mut world = World::new();
+    world.refused_host = Some("gw.example");
+    let isdn = KnownMode {
+        address: Some("isdn:+49302".to_owned()),
+        ..mode(Mode::Isdn, true)
+    };
+    world.people.insert("frank".to_owned(), vec![isdn]);
+    let id = world.ask("alice", vec![person("bob"), person("frank")]);
+    let ready = world.ready(&id);
+    let ways: Vec<bool> = ready.guests.iter().map(|guest| guest.way.is_ok()).collect();
+    assert_eq!(ways, [true, true, false]);
+    let words = ready.guests[2].way.as_ref().unwrap_err();
+    assert!(words.contains("may not be called from here"), "{words}");
+    let told = world.letters_to("frank").pop().unwrap().text();
+    assert!(told.contains("ALICE wanted you"), "{told}");
+    let room = &world.rooms[&(server("one"), ready.conference)];
+    assert_eq!(room.len(), 2, "prepared for those who come");
+    // And where nobody else is left, it comes to nothing.
+    let id = world.ask("carol", vec![person("frank")]);
+    let fault = world.refused(&id);
+    assert_eq!(fault.code, FaultCode::NoTelephone);
+    assert_eq!(world.rooms.len(), 1);
+}
+
+#[test]
 fn a_modes_service_that_fails_is_told() {
     for service in [Service::Refuses, Service::Away, Service::Mute] {
         let mut world = World::new();
@@ -386,6 +426,7 @@ fn a_modes_service_that_fails_is_told() {
 #[test]
 fn a_server_that_is_lost_takes_the_pictures_and_gives_them_back() {
     let mut world = World::new();
+    world.server_lost("two");
     let id = world.ask("alice", vec![person("bob")]);
     let ready = world.ready(&id);
     world.server_lost("one");
@@ -443,6 +484,7 @@ fn people_speak_with_it_in_their_own_words() {
 #[test]
 fn what_is_prepared_again_is_the_roster_of_that_moment() {
     let mut world = World::new();
+    world.server_lost("two");
     // Dora is on the telephone, and shows a camera beside it.
     let telephone = vec![mode(Mode::Mobile, true)];
     world.people.insert("dora".to_owned(), telephone);

@@ -17,6 +17,7 @@ enum Act {
     Prepares(&'static str, Prepares),
     Up(&'static str),
     Lost(&'static str),
+    Crash(&'static str),
     Gone(&'static str, bool),
     End(usize),
     Join(usize),
@@ -51,6 +52,7 @@ fn act() -> impl Strategy<Value = Act> {
         2 => (at(), prepares).prop_map(|(at, how)| Act::Prepares(at, how)),
         2 => at().prop_map(Act::Up),
         2 => at().prop_map(Act::Lost),
+        2 => at().prop_map(Act::Crash),
         2 => (who(), any::<bool>()).prop_map(|(who, gone)| Act::Gone(who, gone)),
         2 => (0usize..8).prop_map(Act::End),
         2 => (0usize..8).prop_map(Act::Join),
@@ -85,6 +87,7 @@ proptest! {
                 Act::Prepares(at, how) => { world.prepares.insert(server(at), how); }
                 Act::Up(at) => world.server_up(at),
                 Act::Lost(at) => world.server_lost(at),
+                Act::Crash(at) => world.server_crashed(at),
                 Act::Gone(who, true) => {
                     ever_gone.insert(who);
                     world.absent.insert(device(who), 480);
@@ -112,6 +115,12 @@ proptest! {
         for (_, conference) in world.rooms.keys() {
             prop_assert!(world.running.contains_key(conference), "a room without a conference");
             prop_assert!(seen.insert(conference.clone()), "a room in two places");
+        }
+        // Each conference has its room, where everybody is told that it is.
+        for id in world.running.keys() {
+            let shown = world.shown_at(id);
+            let there = shown.as_ref().is_some_and(|at| world.rooms_at(at).contains(id));
+            prop_assert!(there, "{id} is shown at {shown:?}, and is not there");
         }
         // And the other way about: what was asked for and runs is known, and published.
         prop_assert!(world.allocator.conferences() >= world.rooms.len());

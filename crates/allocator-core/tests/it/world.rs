@@ -92,6 +92,10 @@ pub struct World {
     pub running: BTreeMap<ConferenceId, (Create, Snapshot)>,
     pub ended: BTreeSet<ConferenceId>,
     pub creates: usize,
+    /// No trunk leads there.
+    pub refused_host: Option<&'static str>,
+    /// What the conference service was told of pictures.
+    pub told: Vec<(ConferenceId, Change)>,
     pub letters: Vec<Letter>,
     pub answers: Vec<(u64, u16)>,
     pub published: BTreeMap<String, String>,
@@ -152,6 +156,8 @@ impl World {
             running: BTreeMap::new(),
             ended: BTreeSet::new(),
             creates: 0,
+            refused_host: None,
+            told: Vec::new(),
             letters: Vec::new(),
             answers: Vec::new(),
             published: BTreeMap::new(),
@@ -190,13 +196,7 @@ impl World {
     }
 
     pub fn server_up(&mut self, name: &str) {
-        let says = Announcement {
-            product: "Test 1".to_owned(),
-            features: vec![Feature::Video],
-            capacity: 100,
-            legs: 0,
-            ready: true,
-        };
+        let says = announcement();
         self.up.insert(server(name));
         self.allocator
             .handle_server(&server(name), ServerNews::Announced(says), self.now);
@@ -208,6 +208,41 @@ impl World {
         let news = ServerNews::Lost("connection refused".to_owned());
         self.allocator.handle_server(&server(name), news, self.now);
         self.pump();
+    }
+
+    /// What it stands for dies with all rooms; its adapter is there and says so.
+    pub fn server_crashed(&mut self, name: &str) {
+        let at = server(name);
+        if !self.up.remove(&at) {
+            return;
+        }
+        let lost: Vec<ConferenceId> = self.rooms_at(name);
+        self.rooms.retain(|(room, _), _| *room != at);
+        for conference in lost {
+            let lost = Some("the connection broke".to_owned());
+            let news = ServerNews::Event(VideoEvent::Ended { conference, lost });
+            self.allocator.handle_server(&at, news, self.now);
+            self.pump();
+        }
+        let news = ServerNews::Announced(Announcement {
+            ready: false,
+            ..announcement()
+        });
+        self.allocator.handle_server(&at, news, self.now);
+        self.pump();
+    }
+
+    /// The conferences that have a room there.
+    pub fn rooms_at(&self, name: &str) -> Vec<ConferenceId> {
+        let rooms = self.rooms.keys().filter(|(at, _)| *at == server(name));
+        rooms.map(|(_, conference)| conference.clone()).collect()
+    }
+
+    /// Where the conference service says that the pictures are; `None`: they are lost.
+    pub fn shown_at(&self, id: &ConferenceId) -> Option<String> {
+        let (_, snapshot) = &self.running[id];
+        let video = snapshot.video.as_ref().map(ToString::to_string);
+        video.filter(|_| !snapshot.pictures_lost)
     }
 
     /// A room is prepared there, whoever wanted it; everybody who commands the server is told.
@@ -545,6 +580,15 @@ impl World {
         let unknown = || Fault::new(FaultCode::UnknownConference, "a conference", "none");
         match &request.operation {
             Operation::Create(create) => {
+                let sip = |party: &soap_proto::Party| match (&party.who, self.refused_host) {
+                    (Who::Sip(uri), Some(host)) => uri.contains(host),
+                    _ => false,
+                };
+                if create.participants.iter().any(sip) {
+                    let came = format!("an address at {}", self.refused_host.unwrap());
+                    let expected = "a SIP address of a domain that a trunk leads to";
+                    return Err(Fault::new(FaultCode::NumberRefused, expected, came));
+                }
                 self.creates += 1;
                 let snapshot = made(create);
                 let id = snapshot.id.clone();
@@ -560,6 +604,30 @@ impl World {
                 Ok(Answer::Done {
                     operation: soap_proto::OperationName::End,
                     conference: snapshot,
+                })
+            }
+            Operation::Pictures {
+                conference,
+                video,
+                words,
+            } => {
+                let change = Change::Pictures {
+                    video: video.clone(),
+                    words: words.clone().unwrap_or_default(),
+                };
+                self.told.push((conference.clone(), change.clone()));
+                let (_, snapshot) = self.running.get_mut(conference).ok_or_else(unknown)?;
+                let report = Report {
+                    conference: conference.clone(),
+                    version: snapshot.version + 1,
+                    participant: None,
+                    change,
+                    command: None,
+                };
+                snapshot.apply(&report, UtcMillis(0));
+                Ok(Answer::Done {
+                    operation: soap_proto::OperationName::Pictures,
+                    conference: snapshot.clone(),
                 })
             }
             Operation::Get { conference, .. } => {
@@ -627,6 +695,16 @@ impl World {
     }
 }
 
+fn announcement() -> Announcement {
+    Announcement {
+        product: "Test 1".to_owned(),
+        features: vec![Feature::Video],
+        capacity: 100,
+        legs: 0,
+        ready: true,
+    }
+}
+
 /// The conference that a `create` makes.
 fn made(create: &Create) -> Snapshot {
     let parties = std::iter::once(&create.initiator).chain(&create.participants);
@@ -659,6 +737,7 @@ fn made(create: &Create) -> Snapshot {
         title: create.title.clone().unwrap_or_default(),
         state: ConferenceState::Starting,
         locked: false,
+        pictures_lost: false,
         video: create.video.clone(),
         version: 3,
         count: u32::try_from(participants.len()).unwrap(),

@@ -25,6 +25,12 @@ pub(crate) struct ConferenceView {
     version: u64,
     /// Only moderators add people, and nobody new comes in.
     locked: bool,
+    /// The video server that has the pictures, or had them when they were lost; missing: there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    video: Option<String>,
+    /// That video server is lost, and no other can be had.
+    #[serde(rename = "picturesLost")]
+    pictures_lost: bool,
     /// Participants on the roster.
     count: u32,
     /// The roster.
@@ -185,6 +191,14 @@ enum ChangeView {
         /// True: locked.
         on: bool,
     },
+    /// The pictures are at another video server now, or are lost.
+    Pictures {
+        /// The video server that has them; missing: they are lost.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        video: Option<String>,
+        /// What happened, for people.
+        words: String,
+    },
     /// Off the roster.
     Removed,
     /// Over; the last report.
@@ -248,6 +262,8 @@ impl From<Snapshot> for ConferenceView {
             state: of.state.as_str(),
             version: of.version,
             locked: of.locked,
+            video: of.video.map(String::from),
+            pictures_lost: of.pictures_lost,
             count: of.count,
             participants: of.participants.into_iter().map(Into::into).collect(),
         }
@@ -330,6 +346,10 @@ impl From<Change> for ChangeView {
             Change::Hand { on } => ChangeView::Hand { on },
             Change::Role => ChangeView::Role,
             Change::Locked { on } => ChangeView::Locked { on },
+            Change::Pictures { video, words } => ChangeView::Pictures {
+                video: video.map(String::from),
+                words,
+            },
             Change::Removed => ChangeView::Removed,
             Change::Ended {
                 cause: ConferenceEnd { reason, words },

@@ -69,11 +69,14 @@ pub enum WebhookEvent {
     /// A conference was locked or opened.
     #[serde(rename = "conference.locked")]
     ConferenceLocked,
+    /// The pictures of a conference moved to another video server, or are lost.
+    #[serde(rename = "conference.pictures")]
+    ConferencePictures,
 }
 
 impl WebhookEvent {
     /// Every event.
-    pub const ALL: [WebhookEvent; 9] = [
+    pub const ALL: [WebhookEvent; 10] = [
         WebhookEvent::ConferenceCreated,
         WebhookEvent::ConferenceEnded,
         WebhookEvent::ParticipantAdded,
@@ -83,6 +86,7 @@ impl WebhookEvent {
         WebhookEvent::ParticipantHand,
         WebhookEvent::ParticipantRole,
         WebhookEvent::ConferenceLocked,
+        WebhookEvent::ConferencePictures,
     ];
 
     /// The identifier.
@@ -98,6 +102,7 @@ impl WebhookEvent {
             WebhookEvent::ParticipantHand => "participant.hand",
             WebhookEvent::ParticipantRole => "participant.role",
             WebhookEvent::ConferenceLocked => "conference.locked",
+            WebhookEvent::ConferencePictures => "conference.pictures",
         }
     }
 
@@ -112,6 +117,7 @@ impl WebhookEvent {
             Change::Hand { .. } => Some(WebhookEvent::ParticipantHand),
             Change::Role => Some(WebhookEvent::ParticipantRole),
             Change::Locked { .. } => Some(WebhookEvent::ConferenceLocked),
+            Change::Pictures { .. } => Some(WebhookEvent::ConferencePictures),
             Change::Ended { .. } => Some(WebhookEvent::ConferenceEnded),
             Change::Talking { .. } | Change::Silent { .. } => None,
         }

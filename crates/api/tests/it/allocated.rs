@@ -110,6 +110,70 @@ async fn the_allocator_may_end_what_it_asked_for_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn the_allocator_alone_says_where_the_pictures_are_and_everybody_reads_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let stage = stage(&directory).await;
+    snapshot(stage.ask(&allocated("e1"), "video").await);
+    let pictures = |id: &str, conference: &str, video: Option<&str>| {
+        let operation = Operation::Pictures {
+            conference: conference.parse().unwrap(),
+            video: video.map(|name| name.parse().unwrap()),
+            words: Some("janus: the connection broke".to_owned()),
+        };
+        Request::new(operation, id.parse().unwrap())
+    };
+    let at = |read: &soap_proto::Snapshot| {
+        let name = read.video.as_ref().map(ToString::to_string);
+        (name.unwrap_or_default(), read.pictures_lost)
+    };
+    let moved = snapshot(
+        stage
+            .ask(&pictures("e2", "v1", Some("other")), "video")
+            .await,
+    );
+    assert_eq!(at(&moved), ("other".to_owned(), false));
+    let lost = snapshot(stage.ask(&pictures("e3", "v1", None), "video").await);
+    assert_eq!(at(&lost), ("other".to_owned(), true));
+    for user in ["alice", "bob", "video"] {
+        let read = snapshot(stage.ask(&of(get, "e4"), user).await);
+        assert_eq!(at(&read), ("other".to_owned(), true), "{user}");
+    }
+    // Not the owner, and not of conferences that it did not ask for.
+    let refused = stage
+        .ask(&pictures("e5", "v1", None), "alice")
+        .await
+        .outcome;
+    assert_eq!(refused.unwrap_err().code, FaultCode::NotAllowed);
+    let other = snapshot(stage.ask(&create("e6", &["bob"]), "alice").await);
+    let id = other.id.as_str();
+    let refused = stage.ask(&pictures("e7", id, None), "video").await.outcome;
+    assert_eq!(refused.unwrap_err().code, FaultCode::UnknownConference);
+}
+
+#[tokio::test]
+async fn a_person_of_the_allocators_name_is_a_person() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path()).unwrap();
+    crate::stage::people(&store).await;
+    let stage = Stage::start(&store);
+    let account = |kind| store::Account {
+        aor: aor("video"),
+        display_name: "Vi Deo".into(),
+        kind,
+        language: "en".into(),
+        ports: 10,
+        created_at: 1,
+    };
+    let person = account(store::AccountKind::Person);
+    store.save_account(person).await.unwrap();
+    let refused = stage.ask(&allocated("f1"), "video").await.outcome;
+    assert_eq!(refused.unwrap_err().code, FaultCode::NotAllowed);
+    let service = account(store::AccountKind::Service);
+    store.save_account(service).await.unwrap();
+    snapshot(stage.ask(&allocated("f2"), "video").await);
+}
+
+#[tokio::test]
 async fn rooms_and_gateways_are_called_where_a_trunk_leads_and_nowhere_else() {
     use convoke_types::bridge::{BridgeCommand, LegEvent};
     use soap_proto::{Party, Who};

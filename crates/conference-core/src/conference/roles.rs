@@ -1,7 +1,8 @@
-//! Who is what in the conference, and whether it is locked.
+//! Who is what in the conference, whether it is locked, and where its pictures are.
 
+use convoke_types::limits::PICTURES_WORDS_MAX_CHARS;
 use convoke_types::report::Change;
-use convoke_types::{CommandId, Role};
+use convoke_types::{CommandId, Role, VideoServerName};
 
 use super::{Conference, Number};
 use crate::context::Context;
@@ -45,6 +46,34 @@ impl Conference {
             self.locked = on;
             self.report(cx, None, Change::Locked { on }, Some(command));
         }
+    }
+
+    /// The pictures are at this server, or are lost. The last one is remembered: they may come back there.
+    pub(crate) fn set_pictures(
+        &mut self,
+        cx: &mut Context,
+        video: Option<VideoServerName>,
+        words: Option<&str>,
+        command: CommandId,
+    ) {
+        let same = match &video {
+            Some(_) => self.video == video && !self.pictures_lost,
+            None => self.pictures_lost,
+        };
+        if same {
+            return;
+        }
+        self.pictures_lost = video.is_none();
+        if video.is_some() {
+            self.video.clone_from(&video);
+        }
+        let words = words
+            .unwrap_or_default()
+            .chars()
+            .take(PICTURES_WORDS_MAX_CHARS);
+        let words = words.collect();
+        let change = Change::Pictures { video, words };
+        self.report(cx, None, change, Some(command));
     }
 
     fn set_role(

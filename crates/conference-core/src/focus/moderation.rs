@@ -1,6 +1,6 @@
 //! Commands about who speaks, who is what, and everybody at once.
 
-use convoke_types::{CommandId, ConferenceId, Fault, ParticipantId, Role};
+use convoke_types::{CommandId, ConferenceId, Fault, ParticipantId, Role, VideoServerName};
 
 use super::Focus;
 use super::checks::{is_actor, target, wrong_state};
@@ -67,6 +67,20 @@ impl Focus {
         self.moderates(actor, conference, right)?;
         let (cx, found) = self.parts(conference)?;
         found.set_locked(cx, on, id.clone());
+        self.done_in(conference, Vec::new())
+    }
+
+    /// The video allocator says where the pictures are, or that they are lost.
+    pub(super) fn pictures(
+        &mut self,
+        id: &CommandId,
+        actor: &Actor,
+        conference: &ConferenceId,
+        (video, words): (Option<VideoServerName>, Option<&str>),
+    ) -> Result<Reply, Fault> {
+        self.moderates(actor, conference, Right::Pictures)?;
+        let (cx, found) = self.parts(conference)?;
+        found.set_pictures(cx, video, words, id.clone());
         self.done_in(conference, Vec::new())
     }
 

@@ -96,6 +96,11 @@ impl Focus {
                 words,
             } => self.decline(&id, &actor, &conference, &participant, words.as_deref()),
             Operation::End { conference } => self.end(&id, &actor, &conference),
+            Operation::Pictures {
+                conference,
+                video,
+                words,
+            } => self.pictures(&id, &actor, &conference, (video, words.as_deref())),
             Operation::Get { conference, since } => {
                 let role = self.role_in(&conference, &actor)?;
                 let found = self.conference(&conference)?;

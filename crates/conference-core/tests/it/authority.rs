@@ -36,6 +36,7 @@ fn every_cell_of_the_table() {
         (Right::Decline, "nnnnn", "yyyny", "nnnnn", "yyyny"),
         (Right::End, "yynny", "yynny", "yynny", "yynny"),
         (Right::Get, "yyyny", "yyyny", "yyyny", "yyyny"),
+        (Right::Pictures, "nnnny", "nnnny", "nnnny", "nnnny"),
     ];
     let roles = [
         Role::Owner,
@@ -169,6 +170,12 @@ fn every_command_obeys_the_table() {
         since: None,
     };
     check_row(&get, true, "yyy?y");
+    let pictures = Operation::Pictures {
+        conference: conference("x"),
+        video: "two".parse().ok(),
+        words: None,
+    };
+    check_row(&pictures, true, "nnn?y");
 }
 
 #[test]

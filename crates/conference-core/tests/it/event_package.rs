@@ -8,7 +8,7 @@ use std::time::Duration;
 use conference_core::event_package::{
     conference_of, deleted, disconnection_of, full, partial, status_of, uri_of,
 };
-use conference_core::{Operation, PictureKind, PictureView, Snapshot};
+use conference_core::{Actor, Operation, PictureKind, PictureView, Snapshot};
 use convoke_types::bridge::LegEvent;
 use convoke_types::{EndReason, LegState};
 
@@ -187,6 +187,23 @@ fn hands_roles_the_lock_and_clients_are_in_the_documents() {
     assert!(floor.contains("hand=\"1\"") && !floor.contains("hand=\"2\""));
     world.command(user("carol"), on!(Unlock)).unwrap();
     assert!(!subscriber.follow(&mut world).contains("locked"));
+    let pictures = |video: Option<&str>| conference_core::Operation::Pictures {
+        conference: conference("x"),
+        video: video.map(|name| name.parse().unwrap()),
+        words: None,
+    };
+    let told = [
+        (Some("two"), "video=\"two\"/>"),
+        (None, "video=\"two\" pictures-lost=\"true\"/>"),
+    ];
+    for (video, shown) in told {
+        world
+            .command(Actor::administrator(), pictures(video))
+            .unwrap();
+        let document = subscriber.follow(&mut world);
+        assert!(document.contains(shown), "{document}");
+        sample("conference-pictures.xml", &document);
+    }
     world.command(user("alice"), on!(HandOver, "p3")).unwrap();
     let roles = subscriber.follow(&mut world);
     assert!(roles.contains("<roles><entry>owner</entry></roles>"));

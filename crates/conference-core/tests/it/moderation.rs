@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use conference_core::Operation;
+use conference_core::{Actor, Operation};
 use convoke_types::bridge::LegEvent;
 use convoke_types::limits::DECLINE_MAX_CHARS;
 use convoke_types::{FaultCode, Role};
@@ -110,6 +110,54 @@ fn the_floor_lifts_a_moderators_mute_and_ones_own_only_if_one_asked() {
         &world.out,
         &["reply", "p4 muted false", "mute l4 false", "say l4 Unmuted"],
     );
+}
+
+#[test]
+fn pictures_move_are_lost_and_come_back_each_told_once() {
+    let mut world = four();
+    let pictures = |video: Option<&str>, words: &str| Operation::Pictures {
+        conference: conference("x"),
+        video: video.map(|name| name.parse().unwrap()),
+        words: Some(words.to_owned()),
+    };
+    let shown = |world: &World| {
+        let now = world.focus.snapshot(&conference("x"), world.now).unwrap();
+        let at = now.video.map(|name| name.to_string());
+        (at.unwrap_or_default(), now.pictures_lost)
+    };
+    let administrator = Actor::administrator;
+    for (video, words, told, at) in [
+        (
+            Some("two"),
+            "one is gone",
+            "pictures two (one is gone)",
+            ("two", false),
+        ),
+        (Some("two"), "again", "", ("two", false)),
+        (
+            None,
+            "two is gone",
+            "pictures lost (two is gone)",
+            ("two", true),
+        ),
+        (None, "still", "", ("two", true)),
+        (Some("two"), "", "pictures two ()", ("two", false)),
+    ] {
+        world
+            .command(administrator(), pictures(video, words))
+            .unwrap();
+        let expected: Vec<&str> = ["reply", told]
+            .into_iter()
+            .filter(|one| !one.is_empty())
+            .collect();
+        check(&world.out, &expected);
+        assert_eq!(shown(&world), (at.0.to_owned(), at.1));
+    }
+    // Nobody who takes part says so.
+    let fault = world
+        .command(user("alice"), pictures(None, "no"))
+        .unwrap_err();
+    assert_eq!(fault.code, FaultCode::NotAllowed);
 }
 
 #[test]

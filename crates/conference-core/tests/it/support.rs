@@ -337,6 +337,10 @@ fn report_word(report: &Report) -> String {
             format!("role {}", role.unwrap_or("of nobody"))
         }
         Change::Locked { on } => format!("locked {on}"),
+        Change::Pictures { video, words } => {
+            let at = video.as_ref().map_or("lost", |name| name.as_str());
+            format!("pictures {at} ({words})")
+        }
         Change::Removed => "removed".to_owned(),
         Change::Ended { cause } => format!("ended {}", cause.reason.as_str()),
     };

@@ -10,8 +10,8 @@ use convoke_types::bridge_protocol::Announcement;
 use convoke_types::video::VideoCommand;
 use sip_proto::call::CallKey;
 
-use super::room::{Readiness, Room, Server, place};
-use super::{AVOIDED, NO_ANSWER, Pictures, Stage, brief};
+use super::room::{NoPlace, Readiness, Room, Server, place};
+use super::{AVOIDED, MOVED, NO_ANSWER, Pictures, Stage, brief};
 use crate::calls::line::Line;
 use crate::ports::{Event, Output};
 
@@ -29,13 +29,26 @@ impl Pictures {
             for conference in at.left().clone() {
                 self.video(server, VideoCommand::End { conference });
             }
+            for conference in self.nowhere() {
+                self.place(line, &conference, None);
+            }
         }
+    }
+
+    /// The conferences that are on no server, in their order.
+    fn nowhere(&self) -> Vec<ConferenceId> {
+        let nowhere = |room: &&Room| room.readiness == Readiness::Nowhere;
+        let rooms = self.rooms.iter().filter(|(_, room)| nowhere(room));
+        let mut found: Vec<ConferenceId> =
+            rooms.map(|(conference, _)| conference.clone()).collect();
+        found.sort_unstable();
+        found
     }
 
     /// A video server is away: pictures end, and nothing else.
     pub(crate) fn lost(&mut self, line: &mut Line<'_>, server: usize, words: &str) {
         if let Some(server) = self.servers.get_mut(server) {
-            server.lose();
+            server.lose(line.now);
         }
         let there = |room: &&Room| room.readiness.server() == Some(server);
         let rooms = self.rooms.iter().filter(|(_, room)| there(room));
@@ -51,12 +64,28 @@ impl Pictures {
             self.lose_room(line, &conference, words);
         }
         // Who waits until it has ended something waits no more for that.
-        let nowhere = |room: &&Room| room.readiness == Readiness::Nowhere;
-        let rooms = self.rooms.iter().filter(|(_, room)| nowhere(room));
-        let mut rest: Vec<ConferenceId> = rooms.map(|(conference, _)| conference.clone()).collect();
-        rest.sort_unstable();
-        for conference in rest {
+        for conference in self.nowhere() {
             self.place(line, &conference, Some(words));
+        }
+    }
+
+    /// Who chose a conference's server says something else of it now: that another one has the pictures, or that they are lost.
+    pub(super) fn follow(&mut self, line: &mut Line<'_>, conference: &ConferenceId) {
+        let room = self.rooms.get(conference);
+        let Some((room, now)) = room.and_then(|room| Some((room, room.now.as_ref()?))) else {
+            return;
+        };
+        let mut servers = self.servers.iter();
+        let chosen = servers.position(|server| server.is_up() && server.is_chosen(now));
+        if let (Some(server), Some(chosen)) = (room.readiness.server(), chosen)
+            && server != chosen
+        {
+            self.lose_room(line, conference, MOVED);
+            self.release(conference, server);
+        }
+        let room = self.rooms.get(conference);
+        if room.is_some_and(|room| room.readiness == Readiness::Nowhere) {
+            self.place(line, conference, None);
         }
     }
 
@@ -109,9 +138,14 @@ impl Pictures {
                 }
                 self.prepare(conference, server);
             }
+            Err(NoPlace::Until(until)) => {
+                for key in waiting {
+                    self.hold(key, until);
+                }
+            }
             // It is placed as soon as the former is gone there.
             Err(_) if self.is_being_ended(conference) => {}
-            Err(why) => {
+            Err(NoPlace::Words(why)) => {
                 let words = match words {
                     Some(words) => {
                         self.without_pictures(conference, words);

@@ -1,7 +1,7 @@
 //! Conferences with pictures: what is known of each, which video server has it, and who is let in there.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use conference_core::{RosterEntry, Snapshot};
 use convoke_types::bridge_protocol::{Announcement, Feature};
@@ -12,12 +12,18 @@ use sip_proto::call::CallKey;
 /// Conferences that a server may still have although it should not, at most; of further ones it is not told.
 const LEFT_MAX: usize = 4096;
 
+/// How long the video allocator may take to place a conference anew whose server is lost, before another server is chosen here. It takes
+/// one question to another server and one command to the conference service; where that server does not answer, it waits 3 s for it.
+const PLACED_ANEW_MAX: Duration = Duration::from_secs(2);
+
 /// A video server.
 #[derive(Debug, Default)]
 pub(super) struct Server {
     name: String,
     /// What it said of itself last; `None`: it is away.
     up: Option<Announcement>,
+    /// Since when it is away, where it was there before.
+    lost: Option<Instant>,
     /// Until when others are asked first, since it has refused a conference or said nothing to it.
     unwilling: Option<Instant>,
     /// What it may still have although it should not. While it is there, it was asked to end these and has not answered yet: until then
@@ -37,12 +43,17 @@ impl Server {
     /// What it says of itself; false when nothing can be asked of it (any more).
     pub(super) fn announce(&mut self, said: &Announcement) -> bool {
         let serves = said.ready && said.features.contains(&Feature::Video);
-        self.up = serves.then(|| said.clone());
+        if serves {
+            self.up = Some(said.clone());
+            self.lost = None;
+        }
         serves
     }
 
-    pub(super) fn lose(&mut self) {
-        self.up = None;
+    pub(super) fn lose(&mut self, at: Instant) {
+        if self.up.take().is_some() {
+            self.lost = Some(at);
+        }
     }
 
     pub(super) fn is_up(&self) -> bool {
@@ -82,18 +93,27 @@ impl Server {
     }
 }
 
-/// The server that was chosen for the conference when it was asked for, while it is there and willing: what room it has is promised to
+/// Why a conference is on no server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NoPlace {
+    /// Its server was lost just now, and who chose that one looks for another until then.
+    Until(Instant),
+    /// In words.
+    Words(&'static str),
+}
+
+/// The server that was chosen for the conference by who asked for it, while it is there and willing: what room it has is promised to
 /// this conference already. Or else the one with the most room of those that are willing, or else of all. Those that were tried for it
 /// already are none of them.
 ///
 /// # Errors
-/// In words.
+/// Why there is none now.
 pub(super) fn place(
     servers: &[Server],
     conference: &ConferenceId,
     room: &Room,
     at: Instant,
-) -> Result<usize, &'static str> {
+) -> Result<usize, NoPlace> {
     let willing = |server: &Server| server.unwilling.is_none_or(|until| until <= at);
     let up = servers.iter().enumerate().filter(|(at, server)| {
         server.is_up() && !room.tried.contains(at) && !server.left.contains(conference)
@@ -103,6 +123,16 @@ pub(super) fn place(
     if let Some((at, _)) = promised.find(|(_, server)| chosen(server) && willing(server)) {
         return Ok(at);
     }
+    let now = room.now.as_ref().filter(|now| !now.pictures_lost);
+    let of_choice = |server: &&Server| now.is_some_and(|now| server.is_chosen(now));
+    let lost = servers
+        .iter()
+        .find(of_choice)
+        .and_then(|server| server.lost);
+    let until = lost.and_then(|since| since.checked_add(PLACED_ANEW_MAX));
+    if let Some(until) = until.filter(|until| at < *until && room.tried.is_empty()) {
+        return Err(NoPlace::Until(until));
+    }
     let free = up.filter_map(|(at, server)| Some((server.room()?, at, willing(server))));
     // Of equals the first.
     let best = free.max_by_key(|(free, at, willing)| {
@@ -110,8 +140,8 @@ pub(super) fn place(
         (first, *free, std::cmp::Reverse(*at))
     });
     match best {
-        None => Err("The video server is away"),
-        Some((0, ..)) => Err("The video server is full"),
+        None => Err(NoPlace::Words("The video server is away")),
+        Some((0, ..)) => Err(NoPlace::Words("The video server is full")),
         Some((_, at, _)) => Ok(at),
     }
 }
@@ -227,8 +257,6 @@ impl Room {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use conference_core::ConferenceState;
     use testkit::clock::epoch;
 
@@ -255,6 +283,7 @@ mod tests {
             owner: "p1".parse().unwrap(),
             age_ms: 0,
             locked: false,
+            pictures_lost: false,
             video: video.map(|name| name.parse().unwrap()),
             roster: Vec::new(),
         };
@@ -284,6 +313,28 @@ mod tests {
     }
 
     #[test]
+    fn whose_server_is_lost_waits_a_moment_for_who_chose_it() {
+        let mut servers = [server("one", 9), server("two", 9)];
+        let (c1, now) = ("c1".parse().unwrap(), epoch());
+        servers[0].lose(now);
+        let until = now + PLACED_ANEW_MAX;
+        let chosen = room(Some("one"));
+        assert_eq!(
+            place(&servers, &c1, &chosen, now),
+            Err(NoPlace::Until(until))
+        );
+        assert_eq!(place(&servers, &c1, &chosen, until), Ok(1));
+        // Nobody looks for another where nobody has chosen, or where they did in vain, or where that is said already.
+        assert_eq!(place(&servers, &c1, &room(None), now), Ok(1));
+        let mut lost = room(Some("one"));
+        if let Some(now) = &mut lost.now {
+            now.pictures_lost = true;
+        }
+        assert_eq!(place(&servers, &c1, &lost, now), Ok(1));
+        assert_eq!(place(&servers, &c1, &room(Some("two")), now), Ok(1));
+    }
+
+    #[test]
     fn who_refuses_is_asked_after_the_others_for_a_while() {
         let mut servers = [server("large", 9), server("small", 2)];
         let (c1, now) = ("c1".parse().unwrap(), epoch());
@@ -294,7 +345,7 @@ mod tests {
             assert_eq!(place(&servers, &c1, &room(video), later), Ok(0));
         }
         // It is better than none, but not for whom it has just refused, or while it is to give the same conference up.
-        servers[1].lose();
+        servers[1].lose(now);
         assert_eq!(place(&servers, &c1, &room(None), now), Ok(0));
         let mut refused = room(None);
         refused.tried.insert(0);

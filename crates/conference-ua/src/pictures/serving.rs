@@ -82,9 +82,19 @@ impl Pictures {
             .collect()
     }
 
+    /// Lets a call wait for who chose the conference's server, which is lost.
+    pub(super) fn hold(&mut self, key: CallKey, until: Instant) {
+        if let Some(call) = self.known.get_mut(&key) {
+            call.stage = Stage::Preparing;
+            call.held = true;
+            self.set_deadline(key, Some(until));
+        }
+    }
+
     pub(super) fn wait_for_room(&mut self, key: CallKey, now: Instant) {
         if let Some(call) = self.known.get_mut(&key) {
             call.stage = Stage::Preparing;
+            call.held = false;
             self.set_deadline(key, now.checked_add(PREPARE_MAX));
         }
     }

@@ -394,6 +394,7 @@ pub fn conference(version: u64, people: &[(&str, LegState, bool)]) -> Snapshot {
         title: "Budget".to_owned(),
         state: ConferenceState::Running,
         locked: false,
+        pictures_lost: false,
         video: None,
         version,
         owner: "p1".parse().unwrap(),

@@ -336,6 +336,7 @@ pub mod tests {
             title: "Plan".into(),
             state: ConferenceState::Running,
             locked: false,
+            pictures_lost: false,
             video: None,
             version: 9,
             count: u32::try_from(participants.len()).unwrap(),

@@ -28,6 +28,8 @@ pub fn answer(conference: &Snapshot) -> Value {
         "title": conference.title,
         "version": conference.version,
         "locked": conference.locked,
+        "video": conference.video,
+        "picturesLost": conference.pictures_lost,
     })
 }
 

@@ -329,6 +329,22 @@ pub(crate) fn report(report: &Report, told: bool, language: Language) -> Option<
                 .choose("The conference is open.", "Die Konferenz ist offen.")
                 .to_owned(),
         ),
+        Change::Pictures { video: Some(_), .. } => Some(
+            language
+                .choose(
+                    "The pictures come from another video server now.",
+                    "Die Bilder kommen jetzt von einem anderen Videoserver.",
+                )
+                .to_owned(),
+        ),
+        Change::Pictures { video: None, .. } => Some(
+            language
+                .choose(
+                    "The pictures are lost; sound goes on.",
+                    "Die Bilder sind ausgefallen; der Ton läuft weiter.",
+                )
+                .to_owned(),
+        ),
         Change::Silent { on: true } => Some(language.choose(
             format!("{who}: no sound from them."),
             format!("{who}: kein Ton."),

@@ -285,6 +285,7 @@ pub fn conference(id: &str, people: &[(&str, &str)]) -> Snapshot {
         title: String::new(),
         state: ConferenceState::Running,
         locked: false,
+        pictures_lost: false,
         video: None,
         version: 5,
         count: u32::try_from(participants.len()).unwrap(),

@@ -205,6 +205,13 @@ fn log(event: &Event) {
         Event::PicturesLost { conference, words } => {
             tracing::warn!(%conference, words, "video conference without pictures");
         }
+        Event::Moved {
+            conference,
+            from,
+            to,
+        } => {
+            tracing::info!(%conference, %from, %to, "pictures of a conference are at another server");
+        }
         Event::Over { conference } => tracing::info!(%conference, "video conference over"),
         Event::NotReached {
             conference,

@@ -139,6 +139,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => id().prop_map(|conference| Operation::DisconnectAll { conference }),
         2 => (id(), id(), of(text(512))).prop_map(|(conference, participant, words)| Operation::Decline { conference, participant, words }),
         1 => id().prop_map(|conference| Operation::End { conference }),
+        1 => (id(), of(id()), of(text(512))).prop_map(|(conference, video, words)| Operation::Pictures { conference, video, words }),
         1 => (id(), of(0u64..10_000_000), of(0u32..=25_000), of(0u32..99_999))
             .prop_map(|(conference, since, wait_ms, first)| Operation::Get { conference, since, wait_ms, first }),
         1 => Just(Operation::List),
@@ -214,17 +215,18 @@ pub fn snapshot() -> impl Strategy<Value = Snapshot> {
         text(64),
         select(ConferenceState::ALL.to_vec()),
         any::<bool>(),
-        of(id()),
+        (of(id()), any::<bool>()),
         0u64..1_000_000,
         vec(participant(), 0..4),
     )
         .prop_map(
-            |(id, title, state, locked, video, version, participants)| Snapshot {
+            |(id, title, state, locked, (video, pictures_lost), version, participants)| Snapshot {
                 id,
                 title,
                 state,
                 locked,
                 video,
+                pictures_lost,
                 version,
                 count: u32::try_from(participants.len()).unwrap(),
                 first: 0,
@@ -255,6 +257,7 @@ fn change() -> impl Strategy<Value = Change> {
         any::<bool>().prop_map(|on| Change::Silent { on }),
         any::<bool>().prop_map(|on| Change::Hand { on }),
         any::<bool>().prop_map(|on| Change::Locked { on }),
+        (of(id()), text(512)).prop_map(|(video, words)| Change::Pictures { video, words }),
         Just(Change::Role),
         (end, text(512)).prop_map(|(reason, words)| Change::Ended {
             cause: ConferenceEnd { reason, words }

@@ -19,7 +19,7 @@ ARGUMENTS = {
     "disconnect": ONE, "remove": ONE, "mute": ONE, "unmute": ONE, "raiseHand": ONE, "lowerHand": ONE, "giveFloor": ONE,
     "lock": dict(conference="c1"), "unlock": dict(conference="c1"), "makeModerator": ONE, "handOver": ONE,
     "muteAll": dict(conference="c1"), "unmuteAll": dict(conference="c1"), "disconnectAll": dict(conference="c1"),
-    "decline": dict(ONE, words="in a meeting"), "end": dict(conference="c1"),
+    "decline": dict(ONE, words="in a meeting"), "end": dict(conference="c1"), "pictures": dict(conference="c1", video="two", words="one is gone"),
     "get": dict(conference="c1", since=3, waitMs=100), "list": {},
 }
 

@@ -26,6 +26,13 @@ import { useComposerTitle } from './title.ts';
 import { useVideo } from './use-video.ts';
 import './board.css';
 
+/** How it looks what became of the pictures. */
+const PICTURES = {
+  moved: { look: 'plain', icon: 'cam' },
+  back: { look: 'plain', icon: 'cam' },
+  lost: { look: 'warn', icon: 'camoff' },
+} as const;
+
 /** An e-mail that is dropped may be this large. */
 const EMAIL_MAX_BYTES = 512 * 1024;
 
@@ -429,6 +436,7 @@ function BoardView({ board, next }: { board: Board; next: Composer | undefined }
       )}
       {me?.sound && !ended && <ProblemNotice className="above" problem={me.sound} />}
       {state.stale && !ended && <Notice className="above" look="warn" icon="cloudoff" title={t.board.stale} />}
+      {state.pictures && <Notice className="above" {...PICTURES[state.pictures]} title={t.board.pictures[state.pictures]} />}
       {!ended && listed && state.actions.has('add') && <AddBox onAdd={(what) => void board.add(what)} notice={state.notice} />}
       {ended && state.end && (
         <div className="why">

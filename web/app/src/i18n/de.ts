@@ -217,6 +217,11 @@ export const de: Words = {
     lock: 'Konferenz sperren',
     locked: 'Gesperrt: niemand kommt dazu',
     unlock: 'Konferenz entsperren',
+    pictures: {
+      moved: 'Der Videoserver ist ausgefallen. Die Bilder kommen von einem anderen.',
+      back: 'Es gibt wieder Bilder.',
+      lost: 'Der Videoserver ist ausgefallen: keine Bilder, bis er wieder da ist. Der Ton läuft weiter.',
+    },
     popOut: 'In eigenem Fenster öffnen',
     popBack: 'In dieses Fenster zurückholen',
     shrink: 'Zur Leiste verkleinern',

@@ -233,6 +233,11 @@ export const en = {
     lock: 'Lock the conference',
     locked: 'Locked: nobody else comes in',
     unlock: 'Unlock the conference',
+    pictures: {
+      moved: 'The video server is lost. The pictures come from another one.',
+      back: 'The pictures can be had again.',
+      lost: 'The video server is lost: no pictures until it is back. The sound goes on.',
+    },
     popOut: 'Open in its own window',
     popBack: 'Bring back into this window',
     shrink: 'Shrink to a bar',

@@ -487,6 +487,34 @@ describe('the board', () => {
     expect(focus.asked.at(-1)).toMatch(/^add/);
   });
 
+  it('says what became of the pictures when their server was lost', async () => {
+    const before = (world: World, focus: Focus) => {
+      people(world, focus);
+      focus.video = 'one';
+    };
+    const { world, focus } = await ready({ before });
+    const open = world.convoke.conferences.openBoard('c1');
+    await settle(1_000);
+    expect(open.get().pictures).toBeUndefined();
+    const told = async (video: string, lost: boolean) => {
+      Object.assign(focus, { video, picturesLost: lost });
+      focus.tell();
+      await settle(10);
+      return open.get().pictures;
+    };
+    expect(await told('two', false)).toBe('moved');
+    await settle(21_000);
+    expect(open.get().pictures).toBeUndefined();
+    expect(await told('two', true)).toBe('lost');
+    await settle(60_000);
+    expect(open.get().pictures).toBe('lost');
+    expect(await told('two', false)).toBe('back');
+    open.dismiss();
+    expect(open.get().pictures).toBeUndefined();
+    expect(await told('two', true)).toBe('lost');
+    expect(await told('one', false)).toBe('moved');
+  });
+
   it('shows whom it has, not a page of them', async () => {
     const { world, focus, peer } = await ready({ before: people });
     const open = world.convoke.conferences.openBoard('c1');

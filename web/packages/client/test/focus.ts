@@ -24,6 +24,8 @@ export class Focus {
   title = '';
   phase = 'starting';
   locked = false;
+  video: string | undefined;
+  picturesLost = false;
   version = 1;
   started = Date.now();
   people: One[] = [];
@@ -103,7 +105,7 @@ export class Focus {
       return `<user entity="sip:conf-${this.id};participant=${one.id}" state="full"><display-text>${escaped(one.name)}</display-text>${one.user ? `<associated-aors><entry><uri>sip:${one.user}</uri></entry></associated-aors>` : ''}<roles><entry>${one.role}</entry></roles><endpoint entity="sip:conf-${this.id};leg=l${one.leg}"><display-text>${one.place}</display-text><status>pending</status>${why}${media.join('')}<c:leg id="l${one.leg}" participant="${one.id}" state="${one.state}"${flags}/></endpoint></user>`;
     });
     // A whole list is lawful in a part too, and spares this script the difference.
-    return `<conference-info xmlns="urn:ietf:params:xml:ns:conference-info" xmlns:c="urn:convoke:conference-event:1" entity="sip:conf-${this.id}@example.org" state="${state}" version="${version}"><conference-description><display-text>${escaped(this.title)}</display-text></conference-description><conference-state><c:conference state="${this.phase}" version="${this.version}"${this.locked ? ' locked="true"' : ''}/></conference-state><users state="full">${users.join('')}</users></conference-info>`;
+    return `<conference-info xmlns="urn:ietf:params:xml:ns:conference-info" xmlns:c="urn:convoke:conference-event:1" entity="sip:conf-${this.id}@example.org" state="${state}" version="${version}"><conference-description><display-text>${escaped(this.title)}</display-text></conference-description><conference-state><c:conference state="${this.phase}" version="${this.version}"${this.locked ? ' locked="true"' : ''}${this.video ? ` video="${this.video}"` : ''}${this.picturesLost ? ' pictures-lost="true"' : ''}/></conference-state><users state="full">${users.join('')}</users></conference-info>`;
   }
 
   snapshot(): string {
@@ -111,7 +113,7 @@ export class Focus {
       (one) =>
         `<c:participant><c:id>${one.id}</c:id><c:name>${escaped(one.name)}</c:name>${one.user ? `<c:user>${one.user}</c:user>` : ''}<c:place>${one.place}</c:place><c:role>${one.role}</c:role><c:muted>${one.muted ?? false}</c:muted><c:talking>${one.talking ?? false}</c:talking><c:silent>false</c:silent>${one.hand ? `<c:hand>${one.hand}</c:hand><c:handSince>${new Date(one.since).toISOString()}</c:handSince>` : ''}<c:leg><c:id>l${one.leg}</c:id><c:state>${one.state}</c:state><c:words>${one.state}</c:words><c:since>${new Date(one.since).toISOString()}</c:since></c:leg></c:participant>`,
     );
-    return `<c:conference><c:id>${this.id}</c:id><c:title>${escaped(this.title)}</c:title><c:state>${this.phase}</c:state><c:version>${this.version}</c:version><c:locked>${this.locked}</c:locked><c:count>${this.people.length}</c:count><c:first>0</c:first>${people.join('')}</c:conference>`;
+    return `<c:conference><c:id>${this.id}</c:id><c:title>${escaped(this.title)}</c:title><c:state>${this.phase}</c:state><c:version>${this.version}</c:version><c:locked>${this.locked}</c:locked>${this.video ? `<c:video>${this.video}</c:video>` : ''}${this.picturesLost ? '<c:picturesLost>yes</c:picturesLost>' : ''}<c:count>${this.people.length}</c:count><c:first>0</c:first>${people.join('')}</c:conference>`;
   }
 
   soap(operation: string, body: string, _request: Sip): string | undefined {

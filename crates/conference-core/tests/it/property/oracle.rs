@@ -13,7 +13,9 @@ use convoke_types::bridge::BridgeCommand;
 use convoke_types::limits::RING_TIMEOUT_MS;
 use convoke_types::media::Prompt;
 use convoke_types::report::{Change, ConferenceEndReason, Report};
-use convoke_types::{Address, Cause, CommandId, EndReason, Fault, LegKey, LegState, Role};
+use convoke_types::{
+    Address, Cause, CommandId, EndReason, Fault, LegKey, LegState, Role, VideoServerName,
+};
 
 pub type Verdict<T = ()> = Result<T, String>;
 
@@ -76,6 +78,8 @@ pub struct Seen {
     end_commanded: Option<(Instant, String)>,
     talking: Vec<Instant>,
     locked: bool,
+    /// Where the pictures are, or were, and whether they are lost.
+    pictures: (Option<VideoServerName>, bool),
     /// Whose hands are up, in order.
     hands: Vec<String>,
 }
@@ -373,6 +377,19 @@ impl Oracle {
                     self.note(if *on { "locked" } else { "open" });
                     Ok(())
                 }
+                Change::Pictures { video, words } => {
+                    let lost = video.is_none();
+                    let at = (video.clone().or(seen.pictures.0.clone()), lost);
+                    hold!(seen.pictures != at, "pictures {video:?} twice");
+                    hold!(words == "it is gone", "other words: {words}");
+                    seen.pictures = at;
+                    self.note(if lost {
+                        "pictures lost"
+                    } else {
+                        "pictures moved"
+                    });
+                    Ok(())
+                }
                 Change::Ended { cause } => {
                     seen.end(cause.reason)?;
                     hold!(!cause.words.is_empty(), "an end without words");
@@ -497,7 +514,11 @@ impl Oracle {
                 seen.roster.remove(&id);
                 self.note("removed");
             }
-            Change::Created | Change::Added | Change::Locked { .. } | Change::Ended { .. } => {
+            Change::Created
+            | Change::Added
+            | Change::Locked { .. }
+            | Change::Pictures { .. }
+            | Change::Ended { .. } => {
                 return Err(format!("not a participant's change: {report:?}"));
             }
         }

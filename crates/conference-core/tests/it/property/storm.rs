@@ -282,6 +282,21 @@ impl Storm {
                     },
                 )
             }
+            134..=138 => {
+                let video = match self.random.below(3) {
+                    0 => None,
+                    n => format!("server{n}").parse().ok(),
+                };
+                let words = Some("it is gone".to_owned());
+                (
+                    "pictures",
+                    Operation::Pictures {
+                        conference,
+                        video,
+                        words,
+                    },
+                )
+            }
             _ => {
                 let since = match self.random.below(3) {
                     0 => None,

@@ -87,6 +87,83 @@ fn another_server_takes_what_one_refuses_or_leaves_unanswered() {
     assert_eq!(stage.scene.core.pictures(), 0);
 }
 
+/// Alice shows at the server that was chosen, which dies: her window calls again before anybody knows of another.
+fn lost_at_the_chosen_one() -> Stage {
+    let mut stage = Stage::away(3);
+    for server in 0..3 {
+        stage.announce(server, 0);
+    }
+    stage.video = "v0".parse().ok();
+    stage.shows("alice", "");
+    stage.lose(0);
+    stage.bye();
+    stage.scene.advance(SECOND);
+    stage.invite("alice", &picture(""));
+    stage.tell();
+    stage.quiet();
+    stage
+}
+
+#[test]
+fn whose_server_dies_is_served_by_the_one_that_is_chosen_next() {
+    let mut stage = lost_at_the_chosen_one();
+    // Not the one with the most room: the allocator's.
+    stage.video = "v2".parse().ok();
+    stage.tell();
+    assert_eq!(stage.prepared(2), ["alice", "bob"]);
+    assert!(matches!(
+        stage.scene.video.remove(0),
+        (2, VideoCommand::Publish { .. })
+    ));
+    // The former comes back, and is nobody's business here.
+    stage.announce(0, 0);
+    stage.quiet();
+    // Another choice while that is there: all are asked to call again, and what was made here is ended here.
+    stage.video = "v1".parse().ok();
+    stage.tell();
+    assert_eq!(
+        stage.refused(),
+        (
+            503,
+            "The pictures are at another video server now".to_owned()
+        )
+    );
+    assert_eq!(stage.scene.video, [(2, end())]);
+    stage.scene.video.clear();
+    stage.ended(2);
+    stage.scene.advance(SECOND);
+    stage.invite("alice", &picture(""));
+    stage.tell();
+    assert_eq!(stage.prepared(1), ["alice", "bob"]);
+}
+
+#[test]
+fn without_a_word_of_who_chose_it_another_is_taken_after_two_seconds() {
+    let mut stage = lost_at_the_chosen_one();
+    stage.scene.advance(SECOND);
+    assert_eq!(stage.prepared(1), ["alice", "bob"]);
+}
+
+#[test]
+fn where_the_loss_is_said_already_nobody_waits() {
+    let mut stage = lost_at_the_chosen_one();
+    stage.lose(1);
+    stage.lose(2);
+    stage.lost = true;
+    stage.tell();
+    let away = "The video server is away".to_owned();
+    assert_eq!(stage.refused(), (503, away.clone()));
+    stage.scene.advance(SECOND);
+    stage.invite("alice", &picture(""));
+    stage.tell();
+    assert_eq!(stage.refused(), (503, away));
+    // It comes back while somebody waits.
+    let mut stage = lost_at_the_chosen_one();
+    stage.announce(0, 0);
+    // What it had is somebody else's to end.
+    assert_eq!(stage.prepared(0), ["alice", "bob"]);
+}
+
 #[test]
 fn what_was_lost_with_a_link_is_ended_when_it_is_back() {
     let mut stage = Stage::new();

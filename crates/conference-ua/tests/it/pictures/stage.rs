@@ -53,8 +53,10 @@ pub struct Stage {
     pub scene: Scene,
     pub people: Vec<(&'static str, LegState, bool)>,
     pub version: u64,
-    /// The server that was chosen for it when it was asked for.
+    /// The server that was chosen for it.
     pub video: Option<VideoServerName>,
+    /// No server has it, as whoever chose that one says.
+    pub lost: bool,
     pub calls: u32,
 }
 
@@ -72,6 +74,7 @@ impl Stage {
             people: vec![("alice", Joined, false), ("bob", Joined, false)],
             version: 1,
             video: None,
+            lost: false,
             calls: 0,
         }
     }
@@ -101,6 +104,7 @@ impl Stage {
         self.version += 1;
         let mut snapshot = conference(self.version, &self.people);
         snapshot.video = self.video.clone();
+        snapshot.pictures_lost = self.lost;
         self.scene.snapshot(snapshot);
     }
 

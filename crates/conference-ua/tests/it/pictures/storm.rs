@@ -26,6 +26,7 @@ enum Act {
     Server(usize, bool),
     Ended(usize, bool),
     Wait(u64),
+    Chosen(usize, bool),
 }
 
 fn acts() -> impl Strategy<Value = Vec<Act>> {
@@ -42,6 +43,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         1 => (0_usize..SERVERS, any::<bool>()).prop_map(|(at, on)| Act::Server(at, on)),
         1 => (0_usize..SERVERS, any::<bool>()).prop_map(|(at, lost)| Act::Ended(at, lost)),
         3 => (0_u64..20_000).prop_map(Act::Wait),
+        1 => (0_usize..SERVERS, any::<bool>()).prop_map(|(at, lost)| Act::Chosen(at, lost)),
     ];
     prop::collection::vec(act, 1..60)
 }
@@ -126,6 +128,13 @@ impl Storm {
                 self.stage.lose(at);
             }
             Act::Ended(at, lost) => self.ended(at, lost),
+            Act::Chosen(at, lost) => {
+                self.stage.video = format!("v{at}").parse().ok();
+                self.stage.lost = lost;
+                // What a server owes that was, or is, chosen is for who chose it.
+                self.servers.iter_mut().for_each(|one| one.asked = false);
+                self.stage.tell();
+            }
             Act::Wait(ms) => self.stage.scene.advance(Duration::from_millis(ms)),
         }
         self.settle();
@@ -206,7 +215,10 @@ impl Storm {
                 dialog.to = format!("<{CONFERENCE}>;tag={tag}");
             }
         }
+        let chosen = self.stage.video.as_ref().map(ToString::to_string);
         for (server, command) in std::mem::take(&mut self.stage.scene.video) {
+            // What the chosen one has not answered it is not asked to end: that is for who chose it.
+            let may_owe = chosen.as_ref() == Some(&format!("v{server}"));
             let at = &mut self.servers[server];
             assert!(at.up, "it is away");
             match command {
@@ -227,7 +239,7 @@ impl Storm {
                 }
                 VideoCommand::Prepare { .. } => {
                     assert!(!at.asked && !at.ending, "it owes an answer");
-                    at.asked = true;
+                    at.asked = !may_owe;
                 }
                 VideoCommand::End { .. } => {
                     at.ending = true;

@@ -89,6 +89,8 @@ export class EventState {
       phase: ours ? phase(ours.attribute('state')) : active === 'false' ? 'ended' : active === 'true' ? 'running' : was.phase,
       version: Number(ours?.attribute('version')) || was.version,
       locked: ours ? isTrue(ours.attribute('locked')) : was.locked,
+      video: ours ? ours.attribute('video') : was.video,
+      picturesLost: ours ? isTrue(ours.attribute('pictures-lost')) : was.picturesLost,
       started: Number.isFinite(started) ? started : was.started,
       participants: [...this.#users.values()],
     };

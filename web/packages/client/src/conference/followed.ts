@@ -27,6 +27,8 @@ export interface FollowedState {
   readonly title: string;
   readonly phase: Snapshot['phase'];
   readonly locked: boolean;
+  readonly video?: string;
+  readonly picturesLost: boolean;
   readonly startedAt: number;
   readonly endedAt?: number;
   readonly end?: End;
@@ -62,6 +64,7 @@ export class Followed extends State<FollowedState> {
       title,
       phase: 'starting',
       locked: false,
+      picturesLost: false,
       startedAt: ua.platform.now(),
       participants: [],
       known: false,
@@ -188,6 +191,8 @@ export class Followed extends State<FollowedState> {
       title: snapshot.title || before.title,
       phase: before.phase === 'ended' ? 'ended' : snapshot.phase,
       locked: snapshot.locked,
+      video: snapshot.video,
+      picturesLost: snapshot.picturesLost ?? false,
       startedAt: started ?? this.#began ?? (before.known ? before.startedAt : this.#earliest(seen)),
       participants: unchanged ? before.participants : shown,
       known: true,

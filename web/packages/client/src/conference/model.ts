@@ -42,6 +42,10 @@ export interface Snapshot {
   /** Number of the last change that is in it. */
   readonly version: number;
   readonly locked: boolean;
+  /** The video server that has the pictures, or had them when they were lost. */
+  readonly video?: string;
+  /** That server is lost, and no other can be had. */
+  readonly picturesLost?: boolean;
   /** By the server's clock. */
   readonly started?: number;
   readonly participants: readonly Participant[];

@@ -118,6 +118,8 @@ function snapshot(element: XmlElement): Snapshot {
     phase: phase(element.textAt('state')),
     version: Number(element.textAt('version')) || 0,
     locked: isTrue(element.textAt('locked')),
+    video: element.textAt('video'),
+    picturesLost: element.textAt('picturesLost') === 'yes',
     started: time(element.textAt('started')),
     participants: element.all('participant').map(participant),
     count: Number(element.textAt('count')) || undefined,

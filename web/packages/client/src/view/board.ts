@@ -1,5 +1,5 @@
 /** The live board: who is where, and everything that can be done about it. */
-import type { Followed, Seen } from '../conference/followed.js';
+import type { Followed, FollowedState, Seen } from '../conference/followed.js';
 import { isCalling, isIn, isLive, isNotReached } from '../conference/model.js';
 import { WORDS } from '../conference/words.js';
 import { problem, problemOf } from '../problem.js';
@@ -36,6 +36,8 @@ import type {
 
 /** How long a removal can be taken back. */
 const UNDO_MS = 8_000;
+/** How long it is news that the pictures come from another server, or are back. */
+const PICTURES_NEWS_MS = 20_000;
 /** The key to talk was let go: others see it as muted only now, so that two words in a row make no noise of marks. */
 const PUSH_ENDS_MS = 300;
 
@@ -67,6 +69,10 @@ export class BoardModel extends State<BoardState> implements Board {
   readonly #states = new Map<string, LegState>();
   readonly #undoEnds: Alarm;
   readonly #pushEnds: Alarm;
+  readonly #newsEnds: Alarm;
+  /** Where the pictures were when that was last told. */
+  #pictures: { readonly video: string | undefined; readonly lost: boolean } | undefined;
+  #picturesNews: BoardState['pictures'];
   #unwatch = () => {};
   #watched = '';
   #undo: { name: string; until: number; person: Person; place: Place } | undefined;
@@ -83,6 +89,7 @@ export class BoardModel extends State<BoardState> implements Board {
     this.#followed = followed;
     this.#undoEnds = new Alarm(parts.core.platform);
     this.#pushEnds = new Alarm(parts.core.platform);
+    this.#newsEnds = new Alarm(parts.core.platform);
     this.#release = followed.hold();
     const show = () => this.#show();
     this.#forget = [
@@ -99,6 +106,7 @@ export class BoardModel extends State<BoardState> implements Board {
     for (const forget of this.#forget) forget();
     this.#undoEnds.clear();
     this.#pushEnds.clear();
+    this.#newsEnds.clear();
     this.#unwatch();
     this.#release();
   }
@@ -297,6 +305,7 @@ export class BoardModel extends State<BoardState> implements Board {
 
   dismiss(): void {
     this.#problems.clear();
+    this.#picturesNews = undefined;
     this.set({ problem: undefined, notice: undefined, without: undefined });
     this.#show();
   }
@@ -428,6 +437,7 @@ export class BoardModel extends State<BoardState> implements Board {
       endedAt: told.endedAt,
       end: told.phase === 'ended' ? (told.end ?? before.end ?? { words: '' }) : undefined,
       locked: told.locked,
+      pictures: over ? undefined : this.#picturesNow(told),
       count: told.participants.filter((one) => isIn(one.leg?.state)).length,
       me: me && before.me && same(me, before.me) ? before.me : me,
       groups: keep(groups, before.groups),
@@ -440,6 +450,21 @@ export class BoardModel extends State<BoardState> implements Board {
     if (mine && !mine.muted) this.#mutedByModerator = false;
     this.#watch(told.participants);
     for (const row of me ? [...rows, me] : rows) this.#announce(row, told.phase === 'ended');
+  }
+
+  /** What there is to say of the pictures: that they are lost as long as they are, and for a while that they are there again. */
+  #picturesNow({ known, video, picturesLost: lost }: FollowedState): BoardState['pictures'] {
+    const was = this.#pictures;
+    if (known) this.#pictures = { video, lost };
+    const elsewhere = was?.video !== undefined && was.video !== video;
+    if (known && !lost && was && (was.lost || elsewhere)) {
+      this.#picturesNews = elsewhere ? 'moved' : 'back';
+      this.#newsEnds.set(PICTURES_NEWS_MS, () => {
+        this.#picturesNews = undefined;
+        this.#show();
+      });
+    }
+    return lost ? 'lost' : this.#picturesNews;
   }
 
   /** `over`: that it has ended says it of all of them. */

@@ -711,6 +711,11 @@ export interface BoardState {
   /** Why it ended. */
   readonly end?: { readonly reason?: ConferenceEndReason; readonly words: string };
   readonly locked: boolean;
+  /**
+   * What became of the pictures when their video server was lost: they come from another one now, or from the same again (both for a while);
+   * or none can be had, and only sound goes on.
+   */
+  readonly pictures?: 'moved' | 'back' | 'lost';
   /** How many are in, with me. */
   readonly count: number;
   /** My line; absent when I am not on the roster. */
