@@ -5,5 +5,6 @@ mod conference;
 mod demo;
 mod fifty;
 mod janus;
+mod loss;
 mod people;
 mod server;

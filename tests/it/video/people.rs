@@ -33,6 +33,8 @@ pub struct Person {
     next: u32,
     /// What the conference's documents say of each participant.
     board: BTreeMap<String, String>,
+    /// And of the conference as a whole, last.
+    pub whole: String,
     /// Why calls were ended by the other side, by their names.
     pub ended: BTreeMap<String, String>,
 }
@@ -66,6 +68,7 @@ impl Person {
             dialogs: BTreeMap::new(),
             next: 0,
             board: BTreeMap::new(),
+            whole: String::new(),
             ended: BTreeMap::new(),
         };
         let contact = person.contact();
@@ -166,6 +169,9 @@ impl Person {
         if between(document, "<conference-info", ">").contains("state=\"full\"") {
             self.board.clear();
         }
+        if document.contains("<c:conference ") {
+            between(document, "<c:conference ", "/>").clone_into(&mut self.whole);
+        }
         for user in document.split("<user entity=").skip(1) {
             let participant = between(user, "participant=", "\"").to_owned();
             if between(user, "state=\"", "\"") == "deleted" {
@@ -253,16 +259,28 @@ impl Person {
     /// Shows the browser's camera.
     #[track_caller]
     pub fn show(&mut self, browser: &mut Pictures) {
-        let offer = browser.offer("show").unwrap();
+        self.show_by(browser, "show");
+    }
+
+    /// The same by a connection of the browser that has this name: it may serve several people.
+    #[track_caller]
+    pub fn show_by(&mut self, browser: &mut Pictures, name: &str) {
+        let offer = browser.offer(name).unwrap();
         let came = self.invite_in_time("show", Some(&offer));
-        browser.answered("show", &came.sdp).unwrap();
+        browser.answered(name, &came.sdp).unwrap();
     }
 
     /// Sees what there is to see now: the sections of the labels.
     #[track_caller]
     pub fn look(&mut self, browser: &mut Pictures) -> BTreeMap<String, String> {
+        self.look_by(browser, "watch")
+    }
+
+    /// The same by a connection of the browser that has this name.
+    #[track_caller]
+    pub fn look_by(&mut self, browser: &mut Pictures, name: &str) -> BTreeMap<String, String> {
         let came = self.invite_in_time("watch", None);
-        let answer = browser.answer_to("watch", &came.sdp).unwrap();
+        let answer = browser.answer_to(name, &came.sdp).unwrap();
         self.acknowledge("watch", &answer);
         let sections = came.sdp.split("\r\nm=").skip(1);
         let labelled = sections.filter(|section| section.contains("a=label:"));

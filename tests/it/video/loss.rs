@@ -1,0 +1,245 @@
+//! A video server dies with conferences running, and another is there: the allocator places them there, everybody sees the others again,
+//! and is told what happened. Then that one dies too, and sound goes on alone until the first is back.
+
+use std::time::Duration;
+
+use convoke_tests::config::Config;
+use convoke_tests::convoke::Convoke;
+use convoke_tests::netns::ALONE;
+use convoke_tests::peers::janus::{API_SECRET, Janus, ROOMS_KEY};
+use convoke_tests::peers::pictures::{Pictures, number};
+use convoke_tests::rest::{Administrator, request};
+use runtime::clock;
+use serde_json::{Value, json};
+use testkit::GIVE_UP;
+use testkit::peer::{Identity, SipPeer};
+
+use super::allocator::{ask, file};
+use super::conference::Carrier;
+use super::janus::in_a_network;
+use super::people::{DOMAIN, Person};
+
+/// Two conferences of two each.
+const PEOPLE: [(&str, &str); 4] = [
+    ("alice", "+15550101"),
+    ("bob", "+15550102"),
+    ("carol", "+15550103"),
+    ("dave", "+15550104"),
+];
+/// How long it may take until everybody sees the others again. The work order says 5 s, which scenes in virtual time keep; here is beside it
+/// whatever else the machine does, so it is five times as long, and what it took is printed.
+const BACK_MAX: Duration = Duration::from_secs(25);
+
+/// A Janus and its adapter, a process each.
+struct Server {
+    janus: Janus,
+    adapter: Convoke,
+}
+
+impl Server {
+    fn start(capacity: i64) -> Self {
+        let janus = Janus::start(ALONE.parse().unwrap()).unwrap();
+        let config = Config::new(DOMAIN)
+            .unwrap()
+            .set("server", "roles", toml::Value::from(vec!["janus"]))
+            .set("janus", "listen", "127.0.0.1:0")
+            .set("janus", "url", janus.url())
+            .set("janus", "api_secret", API_SECRET)
+            .set("janus", "admin_key", ROOMS_KEY)
+            .set("janus", "capacity", capacity);
+        let adapter = Convoke::start(config).unwrap();
+        Self { janus, adapter }
+    }
+
+    fn entry(&self, config: Config, name: &str) -> Config {
+        let at = self.adapter.addr("bridge").unwrap();
+        let keys = [
+            ("name", name.into()),
+            ("url", format!("ws://{at}/bridge").into()),
+            ("secret", file(&self.adapter, "bridge.secret").into()),
+        ];
+        config.entry("video_server", &keys)
+    }
+}
+
+/// Somebody, beside a browser that somebody of the other conference uses too.
+struct Guest {
+    person: Person,
+    user: &'static str,
+    /// Which browser.
+    beside: usize,
+    /// The label of the other's picture, which is that of the other browser.
+    other: &'static str,
+}
+
+/// The numbers that the cameras of the two browsers show.
+const CAMERAS: [u8; 2] = [3, 6];
+
+impl Guest {
+    /// Shows the camera.
+    fn show(&mut self, browsers: &mut [Pictures; 2]) {
+        let name = format!("{} shows", self.user);
+        self.person.show_by(&mut browsers[self.beside], &name);
+    }
+
+    /// Waits until both show, and sees the other.
+    fn see(&mut self, browsers: &mut [Pictures; 2]) {
+        self.person
+            .until("pictures", |person| person.labels() == ["p1-1", "p2-1"]);
+        let name = format!("{} sees", self.user);
+        let browser = &mut browsers[self.beside];
+        let seen = self.person.look_by(browser, &name);
+        let came = browser.see(&name, &seen[self.other]).unwrap();
+        assert_eq!(came, number(CAMERAS[1 - self.beside]));
+    }
+
+    /// Both calls are over: they are made anew, as a window does by itself.
+    fn lose(&mut self, browsers: &mut [Pictures; 2]) {
+        self.person
+            .until("the end", |person| person.ended.len() == 2);
+        for does in ["shows", "sees"] {
+            let name = format!("{} {does}", self.user);
+            browsers[self.beside].close(&name).unwrap();
+        }
+        self.person.ended.clear();
+    }
+}
+
+#[test]
+fn conferences_move_when_their_video_server_dies_and_everybody_sees_the_others_again() {
+    let path = "video::loss::conferences_move_when_their_video_server_dies_and_everybody_sees_the_others_again";
+    in_a_network(path, || {
+        let carrier = Carrier::start(&PEOPLE);
+        // The larger one has both conferences.
+        let (mut one, two) = (Server::start(200), Server::start(100));
+        let roles = vec!["im", "gateway", "conference", "allocator"];
+        let config = Config::new(DOMAIN)
+            .unwrap()
+            .set("server", "roles", toml::Value::from(roles))
+            .trunk("carrier", carrier.at.addr(), "udp", &[]);
+        let config = two.entry(one.entry(config, "one"), "two");
+        let convoke = Convoke::start(config).unwrap();
+        let administrator = Administrator::of(&convoke).unwrap();
+        for (user, number) in PEOPLE {
+            let telephones = [("work", number)];
+            administrator.person(user, user, &telephones).unwrap();
+        }
+        for line in [
+            "conferences registered",
+            "allocator registered",
+            "modes service registered",
+        ] {
+            let program = convoke.program();
+            let came = program.wait_line(line, |said| said.text.contains(line));
+            came.unwrap();
+        }
+        let mut browsers = CAMERAS.map(|number| Pictures::start(number).unwrap());
+        let all = |guests: &mut [Guest],
+                   browsers: &mut [Pictures; 2],
+                   act: fn(&mut Guest, &mut [Pictures; 2])| {
+            guests.iter_mut().for_each(|guest| act(guest, browsers));
+        };
+        let mut guests = Vec::new();
+        let mut ids = Vec::new();
+        for (at, (asker, other)) in [("alice", "bob"), ("carol", "dave")].iter().enumerate() {
+            let password = administrator.device(asker).unwrap();
+            let identity = Identity::new(asker, DOMAIN, &password);
+            let seed = 90 + u64::try_from(at).unwrap();
+            let mut device =
+                SipPeer::tcp(identity, convoke.addr("sip_tcp").unwrap(), seed).unwrap();
+            assert_eq!(device.register("").unwrap().status(), Some(200));
+            let ready = ask(&mut device, &format!("ask-{at}"), &[other]).unwrap();
+            assert_eq!(ready.server.as_str(), "one");
+            let id = ready.conference.to_string();
+            for (beside, user, other) in [(0, *asker, "p2-1"), (1, *other, "p1-1")] {
+                let mut person = Person::enter(&convoke, &administrator, user, &id);
+                person.until("sound", |person| person.joined() == ["p1", "p2"]);
+                assert!(person.whole.contains("video=\"one\""), "{}", person.whole);
+                guests.push(Guest {
+                    person,
+                    user,
+                    beside,
+                    other,
+                });
+            }
+            ids.push(id);
+        }
+        all(&mut guests, &mut browsers, Guest::show);
+        all(&mut guests, &mut browsers, Guest::see);
+
+        // The first dies: everybody is at the second.
+        let begin = clock::now();
+        one.janus.crash().unwrap();
+        all(&mut guests, &mut browsers, Guest::lose);
+        all(&mut guests, &mut browsers, Guest::show);
+        all(&mut guests, &mut browsers, Guest::see);
+        let took = clock::now() - begin;
+        println!("everybody was back {took:?} after the crash");
+        assert!(took < BACK_MAX);
+        for Guest { person, .. } in &mut guests {
+            person.until("the move", |person| person.whole.contains("video=\"two\""));
+            assert!(!person.whole.contains("pictures-lost"), "{}", person.whole);
+            assert_eq!(person.joined(), ["p1", "p2"]);
+        }
+
+        // And so does the second: no other is there, which is told, and the sound goes on.
+        two.janus.crash().unwrap();
+        for guest in &mut guests {
+            guest.lose(&mut browsers);
+            guest.person.until("the loss", |person| {
+                person.whole.contains("pictures-lost=\"true\"") && person.labels().is_empty()
+            });
+            assert_eq!(guest.person.joined(), ["p1", "p2"]);
+        }
+        one.janus.restart().unwrap();
+        for Guest { person, .. } in &mut guests {
+            person.until("the return", |person| {
+                person.whole.contains("video=\"one\"") && !person.whole.contains("pictures-lost")
+            });
+        }
+        all(&mut guests, &mut browsers, Guest::show);
+        all(&mut guests, &mut browsers, Guest::see);
+
+        // The records are those of one call each, in which everybody was all the time.
+        let made = convoke.command(&["user", "password", "alice"]).unwrap();
+        let line = made.wait_line("a password", |line| line.stdout).unwrap();
+        let login = json!({ "user": "alice", "password": line.text.trim() });
+        let session = administrator
+            .call("POST", "/api/v1/session", &login)
+            .unwrap();
+        let token = session["token"].as_str().unwrap();
+        let rest = |method: &str, path: &str| -> Value {
+            let bearer = format!("Authorization: Bearer {token}");
+            let headers = [&*bearer, "Content-Type: application/json"];
+            let server = convoke.addr("http").unwrap();
+            let answer = request(server, method, path, &headers, b"{}").unwrap();
+            assert!((200..300).contains(&answer.status), "{path}: {answer:?}");
+            answer.json().unwrap()
+        };
+        rest("POST", &format!("/api/v1/conferences/{}/end", ids[0]));
+        let deadline = clock::now() + GIVE_UP;
+        let call = loop {
+            let calls = rest("GET", "/api/v1/me/calls");
+            let call = calls["calls"][0].clone();
+            if call.get("endedAt").is_some() {
+                break call;
+            }
+            assert!(clock::now() < deadline, "{calls}");
+            guests[0].person.listen(Duration::from_millis(100));
+        };
+        assert_eq!(call["conference"], ids[0]);
+        let people = call["people"].as_array().unwrap();
+        assert_eq!(people.len(), 2, "{call}");
+        for one in people {
+            assert_eq!(
+                (&one["joined"], &one["state"]),
+                (&true.into(), &"left".into())
+            );
+            let was_in = one["inMs"].as_i64().unwrap();
+            assert!(
+                was_in * 10 > call["durationMs"].as_i64().unwrap() * 9,
+                "{call}"
+            );
+        }
+    });
+}
