@@ -26,6 +26,8 @@ fn zeep_reads_the_wsdl_of_both_services() {
                 "remove",
                 "mute",
                 "unmute",
+                "hide",
+                "unhide",
                 "raiseHand",
                 "lowerHand",
                 "giveFloor",

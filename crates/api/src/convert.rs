@@ -22,6 +22,7 @@ pub(crate) fn snapshot(of: &core::Snapshot, wall_ms: u64) -> soap::Snapshot {
             muted: entry.muted,
             talking: entry.talking,
             silent: entry.silent,
+            hidden: entry.hidden,
             hand: entry.hand,
             hand_since: entry
                 .hand_ms
@@ -103,6 +104,14 @@ pub(crate) fn plain(asked: &soap::Operation) -> Option<core::Operation> {
             participant
         },
         Unmute {
+            conference,
+            participant
+        },
+        Hide {
+            conference,
+            participant
+        },
+        Unhide {
             conference,
             participant
         },

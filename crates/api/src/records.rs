@@ -72,6 +72,7 @@ impl Records {
             | Change::Muted { .. }
             | Change::Talking { .. }
             | Change::Silent { .. }
+            | Change::Hidden { .. }
             | Change::Hand { .. }
             | Change::Role
             | Change::Locked { .. }

@@ -367,6 +367,8 @@ fn calls_somebody(operation: &Operation) -> bool {
         | Operation::Remove { .. }
         | Operation::Mute { .. }
         | Operation::Unmute { .. }
+        | Operation::Hide { .. }
+        | Operation::Unhide { .. }
         | Operation::RaiseHand { .. }
         | Operation::LowerHand { .. }
         | Operation::GiveFloor { .. }

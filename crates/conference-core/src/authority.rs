@@ -25,6 +25,10 @@ pub enum Right {
     Mute,
     /// Unmute somebody.
     Unmute,
+    /// Hide somebody's pictures.
+    Hide,
+    /// Let them be seen again.
+    Unhide,
     /// Raise a hand.
     RaiseHand,
     /// Lower a hand.
@@ -57,7 +61,7 @@ pub enum Right {
 
 impl Right {
     /// Every row.
-    pub const ALL: [Right; 22] = [
+    pub const ALL: [Right; 24] = [
         Right::Create,
         Right::Add,
         Right::Appoint,
@@ -66,6 +70,8 @@ impl Right {
         Right::Remove,
         Right::Mute,
         Right::Unmute,
+        Right::Hide,
+        Right::Unhide,
         Right::RaiseHand,
         Right::LowerHand,
         Right::GiveFloor,
@@ -93,6 +99,8 @@ impl Right {
             Right::Remove => "remove somebody else",
             Right::Mute => "mute somebody else",
             Right::Unmute => "unmute somebody else",
+            Right::Hide => "hide pictures",
+            Right::Unhide => "let hidden pictures be seen",
             Right::RaiseHand => "raise somebody else's hand",
             Right::LowerHand => "lower somebody else's hand",
             Right::GiveFloor => "give the floor",
@@ -127,7 +135,7 @@ pub enum Cell {
 use Cell::{ByPolicy, No, Themselves, Yes};
 
 /// The table. Columns: owner, moderator, participant, outsider, administrator.
-pub const TABLE: [(Right, [Cell; 5]); 22] = [
+pub const TABLE: [(Right, [Cell; 5]); 24] = [
     (
         Right::Create,
         [Themselves, Themselves, Themselves, Themselves, Yes],
@@ -139,6 +147,8 @@ pub const TABLE: [(Right, [Cell; 5]); 22] = [
     (Right::Remove, [Yes, Yes, Themselves, No, Yes]),
     (Right::Mute, [Yes, Yes, Themselves, No, Yes]),
     (Right::Unmute, [Yes, Yes, Themselves, No, Yes]),
+    (Right::Hide, [Yes, Yes, No, No, Yes]),
+    (Right::Unhide, [Yes, Yes, No, No, Yes]),
     (
         Right::RaiseHand,
         [Themselves, Themselves, Themselves, No, Themselves],

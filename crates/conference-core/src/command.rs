@@ -103,6 +103,20 @@ pub enum Operation {
         /// Whom.
         participant: ParticipantId,
     },
+    /// Let nobody see their pictures, those that come later too. Who does not want to be seen shows none.
+    Hide {
+        /// The conference.
+        conference: ConferenceId,
+        /// Whose.
+        participant: ParticipantId,
+    },
+    /// Let them be seen again.
+    Unhide {
+        /// The conference.
+        conference: ConferenceId,
+        /// Whose.
+        participant: ParticipantId,
+    },
     /// Join the queue of those who want to speak; whoever is in may. Raising a hand that is up changes nothing.
     RaiseHand {
         /// The conference.
@@ -207,6 +221,8 @@ impl Operation {
             | Operation::Remove { conference, .. }
             | Operation::Mute { conference, .. }
             | Operation::Unmute { conference, .. }
+            | Operation::Hide { conference, .. }
+            | Operation::Unhide { conference, .. }
             | Operation::RaiseHand { conference, .. }
             | Operation::LowerHand { conference, .. }
             | Operation::GiveFloor { conference, .. }
@@ -383,6 +399,8 @@ pub struct RosterEntry {
     pub participant: ParticipantRef,
     /// Not heard.
     pub muted: bool,
+    /// A moderator lets nobody see their pictures.
+    pub hidden: bool,
     /// Talks now (as last reported).
     pub talking: bool,
     /// Nothing has arrived from them for a while.

@@ -83,6 +83,8 @@ pub(crate) struct Participant {
     pub(crate) party: Party,
     pub(crate) role: Role,
     pub(crate) muted: Muted,
+    /// A moderator lets nobody see their pictures.
+    pub(crate) hidden: bool,
     pub(crate) leg: Leg,
     /// The command that takes them off the roster once their leg has ended.
     pub(crate) removing: Option<CommandId>,
@@ -247,6 +249,7 @@ impl Conference {
             party,
             role,
             muted: Muted::default(),
+            hidden: false,
             leg,
             removing: None,
             moving: false,
@@ -407,6 +410,7 @@ impl Participant {
         RosterEntry {
             participant: self.reference(),
             muted: self.muted.is_muted(),
+            hidden: self.hidden,
             talking: self.talking,
             silent: self.silent,
             hand: None,

@@ -281,6 +281,7 @@ fn user(conference: &str, entry: &RosterEntry) -> User {
     }
     for (name, on) in [
         ("muted", entry.muted),
+        ("hidden", entry.hidden),
         ("talking", entry.talking),
         ("silent", entry.silent),
     ] {

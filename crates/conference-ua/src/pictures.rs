@@ -107,6 +107,8 @@ struct Call {
     server: Option<usize>,
     /// Others can see it.
     visible: bool,
+    /// The server was told to hide it.
+    hidden: bool,
     /// When the client may ask for a change again.
     change_from: Instant,
     deadline: Option<Instant>,
@@ -266,6 +268,7 @@ impl Pictures {
             offer,
             server: None,
             visible: false,
+            hidden: false,
             change_from: line.now,
             deadline: None,
             changing: None,
@@ -323,6 +326,9 @@ impl Pictures {
                 }
                 Some(_) => {}
             }
+        }
+        for key in self.calls_of(conference) {
+            self.obey_moderator(key);
         }
         if moves {
             self.follow(line, conference);

@@ -74,6 +74,8 @@ pub fn report(report: &Report) -> String {
         Change::Muted { on: false } => "can be heard again".to_owned(),
         Change::Talking { on: true } => "talks".to_owned(),
         Change::Talking { on: false } => "stopped talking".to_owned(),
+        Change::Hidden { on: true } => "is not seen any more".to_owned(),
+        Change::Hidden { on: false } => "can be seen again".to_owned(),
         Change::Silent { on: true } => "sends no sound".to_owned(),
         Change::Silent { on: false } => "sends sound again".to_owned(),
         Change::Hand { on: true } => "raises a hand".to_owned(),

@@ -120,6 +120,8 @@ fn of_conference(
         OperationName::Remove => whom!(Remove),
         OperationName::Mute => whom!(Mute),
         OperationName::Unmute => whom!(Unmute),
+        OperationName::Hide => whom!(Hide),
+        OperationName::Unhide => whom!(Unhide),
         OperationName::RaiseHand => whom!(RaiseHand),
         OperationName::LowerHand => whom!(LowerHand),
         OperationName::GiveFloor => whom!(GiveFloor),

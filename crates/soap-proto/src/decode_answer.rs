@@ -121,6 +121,8 @@ fn outcome(body: &Element, path: &str) -> Result<Result<Answer, Fault>, SoapErro
         | OperationName::Remove
         | OperationName::Mute
         | OperationName::Unmute
+        | OperationName::Hide
+        | OperationName::Unhide
         | OperationName::RaiseHand
         | OperationName::LowerHand
         | OperationName::GiveFloor
@@ -241,6 +243,7 @@ fn participant(c: &mut Cursor<'_>) -> Result<ParticipantSnapshot, SoapError> {
         muted: c.leaf("muted", "true or false", text::boolean)?,
         talking: c.leaf("talking", "true or false", text::boolean)?,
         silent: c.leaf("silent", "true or false", text::boolean)?,
+        hidden: c.optional("hidden", "yes", mark)?.is_some(),
         hand: c.optional("hand", "a number", count)?,
         hand_since: c.optional("handSince", "a UTC dateTime", UtcMillis::parse_token)?,
         leg: match c.optional_block("leg")? {
@@ -346,6 +349,9 @@ fn change(c: &mut Cursor<'_>) -> Result<Change, SoapError> {
     if let Some(on) = c.optional("talking", "on or off", switch)? {
         return Ok(Change::Talking { on });
     }
+    if let Some(on) = c.optional("hidden", "on or off", switch)? {
+        return Ok(Change::Hidden { on });
+    }
     if let Some(on) = c.optional("silent", "on or off", switch)? {
         return Ok(Change::Silent { on });
     }
@@ -377,7 +383,7 @@ fn change(c: &mut Cursor<'_>) -> Result<Change, SoapError> {
         return Ok(Change::Ended { cause });
     }
     Err(c.missing(
-        "c:created, added, removed, leg, muted, talking, silent, hand, role, locked, pictures or ended",
+        "c:created, added, removed, leg, muted, talking, hidden, silent, hand, role, locked, pictures or ended",
     ))
 }
 

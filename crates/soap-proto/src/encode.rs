@@ -42,6 +42,8 @@ pub fn write_request(request: &Request) -> Result<Vec<u8>, SoapError> {
         | Operation::Remove { participant, .. }
         | Operation::Mute { participant, .. }
         | Operation::Unmute { participant, .. }
+        | Operation::Hide { participant, .. }
+        | Operation::Unhide { participant, .. }
         | Operation::RaiseHand { participant, .. }
         | Operation::LowerHand { participant, .. }
         | Operation::GiveFloor { participant, .. }

@@ -155,6 +155,7 @@ fn write_participant(out: &mut Out, p: &ParticipantSnapshot) {
     out.leaf("c:muted", &p.muted.to_string());
     out.leaf("c:talking", &p.talking.to_string());
     out.leaf("c:silent", &p.silent.to_string());
+    out.optional("c:hidden", p.hidden.then(|| "yes".to_owned()));
     out.optional("c:hand", p.hand.map(|place| place.to_string()));
     out.optional("c:handSince", p.hand_since.map(|at| at.to_string()));
     if let Some(LegSnapshot {
@@ -226,6 +227,7 @@ fn write_entry(out: &mut Out, name: &str, report: &Report) {
         }
         Change::Muted { on } => out.leaf("c:muted", switch_word(*on)),
         Change::Talking { on } => out.leaf("c:talking", switch_word(*on)),
+        Change::Hidden { on } => out.leaf("c:hidden", switch_word(*on)),
         Change::Silent { on } => out.leaf("c:silent", switch_word(*on)),
         Change::Hand { on } => out.leaf("c:hand", switch_word(*on)),
         Change::Role => out.leaf("c:role", "yes"),

@@ -69,6 +69,20 @@ pub enum Operation {
         /// Whom.
         participant: ParticipantId,
     },
+    /// Nobody sees their pictures any more.
+    Hide {
+        /// Which conference.
+        conference: ConferenceId,
+        /// Whose.
+        participant: ParticipantId,
+    },
+    /// They are seen again.
+    Unhide {
+        /// Which conference.
+        conference: ConferenceId,
+        /// Whose.
+        participant: ParticipantId,
+    },
     /// Join the queue of those who want to speak.
     RaiseHand {
         /// Which conference.
@@ -190,6 +204,8 @@ pub enum OperationName {
     Remove,
     Mute,
     Unmute,
+    Hide,
+    Unhide,
     RaiseHand,
     LowerHand,
     GiveFloor,
@@ -209,7 +225,7 @@ pub enum OperationName {
 
 impl OperationName {
     /// Every operation, in the order of the WSDL.
-    pub const ALL: [OperationName; 22] = [
+    pub const ALL: [OperationName; 24] = [
         OperationName::Create,
         OperationName::Add,
         OperationName::Call,
@@ -217,6 +233,8 @@ impl OperationName {
         OperationName::Remove,
         OperationName::Mute,
         OperationName::Unmute,
+        OperationName::Hide,
+        OperationName::Unhide,
         OperationName::RaiseHand,
         OperationName::LowerHand,
         OperationName::GiveFloor,
@@ -243,6 +261,8 @@ impl OperationName {
             OperationName::Remove => "remove",
             OperationName::Mute => "mute",
             OperationName::Unmute => "unmute",
+            OperationName::Hide => "hide",
+            OperationName::Unhide => "unhide",
             OperationName::RaiseHand => "raiseHand",
             OperationName::LowerHand => "lowerHand",
             OperationName::GiveFloor => "giveFloor",
@@ -283,6 +303,8 @@ impl Operation {
             Operation::Remove { .. } => OperationName::Remove,
             Operation::Mute { .. } => OperationName::Mute,
             Operation::Unmute { .. } => OperationName::Unmute,
+            Operation::Hide { .. } => OperationName::Hide,
+            Operation::Unhide { .. } => OperationName::Unhide,
             Operation::RaiseHand { .. } => OperationName::RaiseHand,
             Operation::LowerHand { .. } => OperationName::LowerHand,
             Operation::GiveFloor { .. } => OperationName::GiveFloor,
@@ -310,6 +332,8 @@ impl Operation {
             | Operation::Remove { conference, .. }
             | Operation::Mute { conference, .. }
             | Operation::Unmute { conference, .. }
+            | Operation::Hide { conference, .. }
+            | Operation::Unhide { conference, .. }
             | Operation::RaiseHand { conference, .. }
             | Operation::LowerHand { conference, .. }
             | Operation::GiveFloor { conference, .. }
@@ -532,6 +556,8 @@ pub struct ParticipantSnapshot {
     pub talking: bool,
     /// No sound arrives from them.
     pub silent: bool,
+    /// A moderator lets nobody see their pictures.
+    pub hidden: bool,
     /// The place in the queue of raised hands, from 1, while theirs is up.
     pub hand: Option<u32>,
     /// Since when it is up.

@@ -101,6 +101,7 @@ impl Snapshot {
                     muted: false,
                     talking: false,
                     silent: false,
+                    hidden: false,
                     hand: None,
                     hand_since: None,
                     leg: None,
@@ -134,6 +135,7 @@ impl Snapshot {
             Change::Muted { on } => participant.muted = *on,
             Change::Talking { on } => participant.talking = *on,
             Change::Silent { on } => participant.silent = *on,
+            Change::Hidden { on } => participant.hidden = *on,
             Change::Created
             | Change::Added
             | Change::Hand { .. }

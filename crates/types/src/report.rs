@@ -63,6 +63,11 @@ pub enum Change {
         /// True: talks.
         on: bool,
     },
+    /// A moderator lets nobody see their pictures, or again everybody.
+    Hidden {
+        /// True: nobody sees them.
+        on: bool,
+    },
     /// No sound arrives from them, or again some.
     Silent {
         /// True: none.

@@ -113,8 +113,8 @@ fn change(entry: &str) -> Change {
     };
     let rest = xml.split("</c:participant>").last().unwrap();
     let told = [
-        "created", "added", "removed", "muted", "talking", "silent", "hand", "role", "locked",
-        "pictures", "ended",
+        "created", "added", "removed", "muted", "talking", "silent", "hidden", "hand", "role",
+        "locked", "pictures", "ended",
     ];
     let what = if rest.contains("<c:leg>") {
         leaf(rest, "c:state").to_owned()

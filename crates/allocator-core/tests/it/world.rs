@@ -727,6 +727,7 @@ fn made(create: &Create) -> Snapshot {
         muted: false,
         talking: false,
         silent: false,
+        hidden: false,
         hand: None,
         hand_since: None,
         leg: None,

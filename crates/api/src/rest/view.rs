@@ -60,6 +60,8 @@ struct ParticipantView {
     talking: bool,
     /// No sound arrives from them.
     silent: bool,
+    /// A moderator lets nobody see their pictures.
+    hidden: bool,
     /// The place in the queue of raised hands, from 1, while theirs is up.
     #[serde(skip_serializing_if = "Option::is_none")]
     hand: Option<u32>,
@@ -174,6 +176,11 @@ enum ChangeView {
         /// True: talks.
         on: bool,
     },
+    /// A moderator lets nobody see their pictures, or again everybody.
+    Hidden {
+        /// True: nobody sees them.
+        on: bool,
+    },
     /// No sound arrives from them, or again some.
     Silent {
         /// True: none.
@@ -281,6 +288,7 @@ impl From<ParticipantSnapshot> for ParticipantView {
             muted: of.muted,
             talking: of.talking,
             silent: of.silent,
+            hidden: of.hidden,
             hand: of.hand,
             hand_since: of.hand_since.map(|at| at.0),
             leg: of.leg.map(|leg| LegView {
@@ -342,6 +350,7 @@ impl From<Change> for ChangeView {
             },
             Change::Muted { on } => ChangeView::Muted { on },
             Change::Talking { on } => ChangeView::Talking { on },
+            Change::Hidden { on } => ChangeView::Hidden { on },
             Change::Silent { on } => ChangeView::Silent { on },
             Change::Hand { on } => ChangeView::Hand { on },
             Change::Role => ChangeView::Role,

@@ -119,7 +119,7 @@ impl WebhookEvent {
             Change::Locked { .. } => Some(WebhookEvent::ConferenceLocked),
             Change::Pictures { .. } => Some(WebhookEvent::ConferencePictures),
             Change::Ended { .. } => Some(WebhookEvent::ConferenceEnded),
-            Change::Talking { .. } | Change::Silent { .. } => None,
+            Change::Talking { .. } | Change::Silent { .. } | Change::Hidden { .. } => None,
         }
     }
 }

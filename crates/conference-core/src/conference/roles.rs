@@ -48,6 +48,21 @@ impl Conference {
         }
     }
 
+    /// Lets nobody see somebody's pictures, or again everybody.
+    pub(crate) fn set_hidden(
+        &mut self,
+        cx: &mut Context,
+        number: Number,
+        on: bool,
+        command: CommandId,
+    ) {
+        let one = self.roster.get_mut(&number);
+        if let Some(one) = one.filter(|one| one.hidden != on) {
+            one.hidden = on;
+            self.report(cx, Some(number), Change::Hidden { on }, Some(command));
+        }
+    }
+
     /// The pictures are at this server, or are lost. The last one is remembered: they may come back there.
     pub(crate) fn set_pictures(
         &mut self,

@@ -26,6 +26,24 @@ impl Focus {
         self.done_in(conference, vec![number])
     }
 
+    pub(super) fn hide(
+        &mut self,
+        id: &CommandId,
+        actor: &Actor,
+        conference: &ConferenceId,
+        participant: &ParticipantId,
+        on: bool,
+    ) -> Result<Reply, Fault> {
+        let right = match on {
+            true => Right::Hide,
+            false => Right::Unhide,
+        };
+        let (number, _) = self.permitted(actor, conference, participant, right)?;
+        let (cx, found) = self.parts(conference)?;
+        found.set_hidden(cx, number, on, id.clone());
+        self.done_in(conference, vec![number])
+    }
+
     pub(super) fn lower_hand(
         &mut self,
         id: &CommandId,

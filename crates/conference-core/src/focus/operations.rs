@@ -63,6 +63,14 @@ impl Focus {
                 conference,
                 participant,
             } => self.unmute(&id, &actor, &conference, &participant),
+            Operation::Hide {
+                conference,
+                participant,
+            } => self.hide(&id, &actor, &conference, &participant, true),
+            Operation::Unhide {
+                conference,
+                participant,
+            } => self.hide(&id, &actor, &conference, &participant, false),
             Operation::RaiseHand {
                 conference,
                 participant,

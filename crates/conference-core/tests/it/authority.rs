@@ -23,6 +23,8 @@ fn every_cell_of_the_table() {
         (Right::Remove, "yynny", "yyyny", "yynny", "yyyny"),
         (Right::Mute, "yynny", "yyyny", "yynny", "yyyny"),
         (Right::Unmute, "yynny", "yyyny", "yynny", "yyyny"),
+        (Right::Hide, "yynny", "yynny", "yynny", "yynny"),
+        (Right::Unhide, "yynny", "yynny", "yynny", "yynny"),
         (Right::RaiseHand, "nnnnn", "yyyny", "nnnnn", "yyyny"),
         (Right::LowerHand, "yynny", "yyyny", "yynny", "yyyny"),
         (Right::GiveFloor, "yynny", "yynny", "yynny", "yynny"),
@@ -150,6 +152,8 @@ fn every_command_obeys_the_table() {
     check_row(&on!(Remove, "p4"), true, "yyn?y");
     check_row(&on!(Mute, "p4"), true, "yyn?y");
     check_row(&on!(Unmute, "p4"), true, "yyn?y");
+    check_row(&on!(Hide, "p4"), true, "yyn?y");
+    check_row(&on!(Unhide, "p4"), true, "yyn?y");
     check_row(&on!(RaiseHand, "p4"), true, "nnn?n");
     check_row(&on!(LowerHand, "p4"), true, "yyn?y");
     check_row(&on!(GiveFloor, "p4"), true, "yyn?y");

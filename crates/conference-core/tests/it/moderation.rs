@@ -113,6 +113,25 @@ fn the_floor_lifts_a_moderators_mute_and_ones_own_only_if_one_asked() {
 }
 
 #[test]
+fn a_moderator_hides_pictures_and_lets_them_be_seen_again() {
+    let mut world = four();
+    let hidden = |world: &World| -> Vec<bool> {
+        let now = world.focus.snapshot(&conference("x"), world.now).unwrap();
+        now.roster.iter().map(|entry| entry.hidden).collect()
+    };
+    world.command(user("carol"), on!(Hide, "p2")).unwrap();
+    check(&world.out, &["reply", "p2 hidden true"]);
+    assert_eq!(hidden(&world), [false, true, false, false]);
+    world.command(user("carol"), on!(Hide, "p2")).unwrap();
+    check(&world.out, &["reply"]);
+    let fault = world.command(user("bob"), on!(Unhide, "p2")).unwrap_err();
+    assert_eq!(fault.code, FaultCode::NotAllowed, "they show none, or all");
+    world.command(user("carol"), on!(Unhide, "p2")).unwrap();
+    check(&world.out, &["reply", "p2 hidden false"]);
+    assert_eq!(hidden(&world), [false; 4]);
+}
+
+#[test]
 fn pictures_move_are_lost_and_come_back_each_told_once() {
     let mut world = four();
     let pictures = |video: Option<&str>, words: &str| Operation::Pictures {

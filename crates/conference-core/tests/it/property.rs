@@ -19,7 +19,7 @@ const CASES_LONG: u64 = 1_000_000;
 const STEPS: (u64, u64) = (30, 60);
 
 /// What has to have happened at least once in a run, or the run proves nothing about it.
-const MUST_HAPPEN: [&str; 65] = [
+const MUST_HAPPEN: [&str; 69] = [
     "reply create",
     "reply add",
     "reply call",
@@ -65,6 +65,10 @@ const MUST_HAPPEN: [&str; 65] = [
     "reply unmuteAll",
     "reply disconnectAll",
     "reply decline",
+    "reply hide",
+    "reply unhide",
+    "hidden",
+    "seen",
     "reply pictures",
     "pictures moved",
     "pictures lost",

@@ -330,6 +330,7 @@ fn report_word(report: &Report) -> String {
         },
         Change::Muted { on } => format!("muted {on}"),
         Change::Talking { on } => format!("talking {on}"),
+        Change::Hidden { on } => format!("hidden {on}"),
         Change::Silent { on } => format!("silent {on}"),
         Change::Hand { on } => format!("hand {on}"),
         Change::Role => {

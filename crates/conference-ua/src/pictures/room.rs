@@ -224,6 +224,12 @@ impl Room {
         guests.any(|guest| guest.participant == *participant)
     }
 
+    /// Whether a moderator lets nobody see this participant's pictures.
+    pub(super) fn hides(&self, participant: &ParticipantId) -> bool {
+        let mut roster = self.now.iter().flat_map(|now| &now.roster);
+        roster.any(|entry| entry.participant.id == *participant && entry.hidden)
+    }
+
     /// It is on no server.
     pub(super) fn nowhere(&mut self) {
         self.readiness = Readiness::Nowhere;

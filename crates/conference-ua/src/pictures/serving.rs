@@ -120,6 +120,7 @@ impl Pictures {
         };
         self.set_deadline(key, now.checked_add(VIDEO_MAX));
         self.video(server, command);
+        self.obey_moderator(key);
     }
 
     /// The video server has answered an offer.
@@ -206,6 +207,26 @@ impl Pictures {
         match description(answer) {
             Ok(answer) => self.video(server, VideoCommand::Answer { leg, answer }),
             Err(words) => self.end(line, key, 488, words),
+        }
+    }
+
+    /// Hides what somebody shows, or lets it be seen again, as a moderator wants it.
+    pub(super) fn obey_moderator(&mut self, key: CallKey) {
+        let Some(call) = self.known.get_mut(&key) else {
+            return;
+        };
+        let room = self.rooms.get(&call.conference);
+        let participant = call.participant.as_ref();
+        let hidden = room
+            .zip(participant)
+            .is_some_and(|(room, one)| room.hides(one));
+        let Some(server) = call.server.filter(|_| call.kind != Kind::Watch) else {
+            return;
+        };
+        if call.hidden != hidden {
+            call.hidden = hidden;
+            let leg = call.leg.clone();
+            self.video(server, VideoCommand::Hide { leg, on: hidden });
         }
     }
 

@@ -31,6 +31,40 @@ fn somebody_shows_a_picture_another_sees_it_and_both_go() {
 }
 
 #[test]
+fn what_a_moderator_hides_is_hidden_and_what_comes_later_too() {
+    let mut stage = Stage::new();
+    let (_, camera) = stage.shows("alice", "");
+    let hide = |leg: &LegKey, on| VideoCommand::Hide {
+        leg: leg.clone(),
+        on,
+    };
+    stage.hidden = vec!["alice"];
+    stage.tell();
+    assert_eq!(stage.asked(), hide(&camera, true));
+    stage.tell();
+    stage.quiet();
+    stage.scene.advance(SECOND);
+    stage.invite("alice", &picture("a=content:slides\r\n"));
+    let commands = std::mem::take(&mut stage.scene.video);
+    let [
+        (_, VideoCommand::Publish { leg, .. }),
+        (_, VideoCommand::Hide { leg: of, on: true }),
+    ] = &commands[..]
+    else {
+        panic!("{commands:?}");
+    };
+    assert_eq!(leg, of);
+    stage.hidden.clear();
+    stage.tell();
+    let commands = std::mem::take(&mut stage.scene.video);
+    let mut seen: Vec<_> = commands.into_iter().map(|(_, command)| command).collect();
+    seen.sort_by_key(|command| format!("{command:?}"));
+    let mut expected = vec![hide(&camera, false), hide(leg, false)];
+    expected.sort_by_key(|command| format!("{command:?}"));
+    assert_eq!(seen, expected);
+}
+
+#[test]
 fn what_there_is_to_see_is_offered_anew_when_it_is_asked_for() {
     let mut stage = Stage::new();
     let (_alice, camera) = stage.shows("alice", "");

@@ -377,6 +377,7 @@ pub fn conference(version: u64, people: &[(&str, LegState, bool)]) -> Snapshot {
         muted: false,
         talking: *talking,
         silent: false,
+        hidden: false,
         hand: None,
         hand_ms: None,
         leg: LegView {

@@ -318,6 +318,7 @@ pub mod tests {
             muted: false,
             talking: false,
             silent: false,
+            hidden: false,
             hand: None,
             hand_since: None,
             leg: state.map(|state| LegSnapshot {

@@ -375,6 +375,7 @@ pub(crate) fn report(report: &Report, told: bool, language: Language) -> Option<
         | Change::Hand { .. }
         | Change::Role
         | Change::Locked { .. }
+        | Change::Hidden { .. }
         | Change::Silent { on: false } => None,
     }
 }

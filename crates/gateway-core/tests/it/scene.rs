@@ -268,6 +268,7 @@ pub fn participant(n: usize, name: &str, place: &str, role: Role) -> Participant
         muted: false,
         talking: false,
         silent: false,
+        hidden: false,
         hand: None,
         hand_since: None,
         leg: None,

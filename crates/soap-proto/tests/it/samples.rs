@@ -127,6 +127,8 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => (id(), id()).prop_map(|(conference, participant)| Operation::Remove { conference, participant }),
         1 => (id(), id()).prop_map(|(conference, participant)| Operation::Mute { conference, participant }),
         1 => (id(), id()).prop_map(|(conference, participant)| Operation::Unmute { conference, participant }),
+        1 => (id(), id()).prop_map(|(conference, participant)| Operation::Hide { conference, participant }),
+        1 => (id(), id()).prop_map(|(conference, participant)| Operation::Unhide { conference, participant }),
         1 => (id(), id()).prop_map(|(conference, participant)| Operation::RaiseHand { conference, participant }),
         1 => (id(), id()).prop_map(|(conference, participant)| Operation::LowerHand { conference, participant }),
         1 => (id(), id()).prop_map(|(conference, participant)| Operation::GiveFloor { conference, participant }),
@@ -188,11 +190,11 @@ fn leg() -> impl Strategy<Value = LegSnapshot> {
 fn participant() -> impl Strategy<Value = ParticipantSnapshot> {
     (
         (id(), text(64), of(aor()), text(64), role()),
-        (any::<bool>(), any::<bool>(), any::<bool>(), of(leg())),
+        (any::<[bool; 4]>(), of(leg())),
         of((1u32..10_000, moment())),
     )
         .prop_map(
-            |((id, name, user, place, role), (muted, talking, silent, leg), hand)| {
+            |((id, name, user, place, role), ([muted, talking, silent, hidden], leg), hand)| {
                 ParticipantSnapshot {
                     id,
                     name,
@@ -202,6 +204,7 @@ fn participant() -> impl Strategy<Value = ParticipantSnapshot> {
                     muted,
                     talking,
                     silent,
+                    hidden,
                     hand: hand.map(|(place, _)| place),
                     hand_since: hand.map(|(_, since)| since),
                     leg,
@@ -255,6 +258,7 @@ fn change() -> impl Strategy<Value = Change> {
         any::<bool>().prop_map(|on| Change::Muted { on }),
         any::<bool>().prop_map(|on| Change::Talking { on }),
         any::<bool>().prop_map(|on| Change::Silent { on }),
+        any::<bool>().prop_map(|on| Change::Hidden { on }),
         any::<bool>().prop_map(|on| Change::Hand { on }),
         any::<bool>().prop_map(|on| Change::Locked { on }),
         (of(id()), text(512)).prop_map(|(video, words)| Change::Pictures { video, words }),

@@ -16,7 +16,7 @@ ARGUMENTS = {
                    participant=[{"person": "bob"}, {"number": "+1 555 0107", "name": "X"}, {"sip": "sip:room@example.org"}],
                    policy={"callAllAtOnce": True, "onOwnerLeft": "end"}, payer="p", account="a"),
     "add": dict(conference="c1", participant=[{"person": "bob"}]), "call": dict(ONE, place="work"),
-    "disconnect": ONE, "remove": ONE, "mute": ONE, "unmute": ONE, "raiseHand": ONE, "lowerHand": ONE, "giveFloor": ONE,
+    "disconnect": ONE, "remove": ONE, "mute": ONE, "unmute": ONE, "hide": ONE, "unhide": ONE, "raiseHand": ONE, "lowerHand": ONE, "giveFloor": ONE,
     "lock": dict(conference="c1"), "unlock": dict(conference="c1"), "makeModerator": ONE, "handOver": ONE,
     "muteAll": dict(conference="c1"), "unmuteAll": dict(conference="c1"), "disconnectAll": dict(conference="c1"),
     "decline": dict(ONE, words="in a meeting"), "end": dict(conference="c1"), "pictures": dict(conference="c1", video="two", words="one is gone"),

@@ -341,7 +341,9 @@ function BoardView({ board, next }: { board: Board; next: Composer | undefined }
         : t.board.mutedByModerator
       : me.silent && me.here && !me.muted
         ? t.board.noSoundMe
-        : noteOf(me, language, t));
+        : me.hidden && !ended
+          ? t.board.hiddenByModerator
+          : noteOf(me, language, t));
   return (
     <Pane label={t.board.label} screen="board" {...(ended ? {} : { onAdd: (text: string) => void board.add(text) })}>
       <header className="bh">

@@ -16,6 +16,7 @@ function row(key: string, state: LegState = 'joined', more: Partial<BoardRow> = 
     muted: false,
     talking: false,
     silent: false,
+    hidden: false,
     shows: [],
     actions: new Set(),
     changedAt: 0,

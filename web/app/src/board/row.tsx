@@ -145,6 +145,8 @@ const order: readonly BoardAction[] = [
   'lower-hand',
   'mute',
   'unmute',
+  'hide',
+  'unhide',
   'make-moderator',
   'hand-over',
   'text',
@@ -157,6 +159,8 @@ const actionIcons = {
   'lower-hand': 'hand',
   mute: 'micoff',
   unmute: 'mic',
+  hide: 'camoff',
+  unhide: 'cam',
   'make-moderator': 'shield',
   'hand-over': 'crown',
   text: 'text',
@@ -171,6 +175,9 @@ function run(board: Board, row: BoardRow, action: BoardAction, text: (person: Pe
       return board.mute(id);
     case 'unmute':
       return board.unmute(id);
+    case 'hide':
+    case 'unhide':
+      return board.hide(id, action === 'hide');
     case 'connect':
       return board.connect(id);
     case 'redial':

@@ -165,6 +165,7 @@ describe('conference documents', () => {
       muted: false,
       talking: false,
       silent: false,
+      hidden: false,
       hand: undefined,
     });
     expect(state.snapshot.participants.length).toBe(4);
@@ -291,6 +292,7 @@ describe('envelopes', () => {
       muted: false,
       talking: false,
       silent: true,
+      hidden: false,
       hand: { position: 2, since: AT - 500 },
     });
     const refused = readEnvelope(

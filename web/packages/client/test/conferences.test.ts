@@ -405,6 +405,8 @@ describe('the board', () => {
     const steps: (() => Promise<unknown>)[] = [
       () => open.mute('p2'),
       () => open.unmute('p2'),
+      () => open.hide('p2', true),
+      () => open.hide('p2', false),
       () => open.giveFloor('p3'),
       () => open.lowerHandOf('p3'),
       () => open.makeModerator('p3'),
@@ -431,6 +433,8 @@ describe('the board', () => {
     expect(focus.asked).toEqual([
       'mute p2',
       'unmute p2',
+      'hide p2',
+      'unhide p2',
       'giveFloor p3',
       'lowerHand p3',
       'makeModerator p3',
@@ -444,7 +448,7 @@ describe('the board', () => {
       'call p5 +15550123',
       'call p6',
       'disconnect p4',
-      ...focus.asked.slice(15, -1).map(() => 'call p4 +15550199'),
+      ...focus.asked.slice(17, -1).map(() => 'call p4 +15550199'),
       'call p4 +15550199',
     ]);
     expect(invitations(peer).map((one) => one.uri)).toEqual([`sip:erin@${DOMAIN}`, `sip:dave@${DOMAIN}`]);

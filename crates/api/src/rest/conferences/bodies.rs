@@ -193,6 +193,10 @@ pub(crate) enum ParticipantVerb {
     Mute,
     /// They are heard again.
     Unmute,
+    /// Nobody sees their pictures any more.
+    Hide,
+    /// They are seen again.
+    Unhide,
     /// Ask to speak.
     RaiseHand,
     /// Ask no more, or take the hand down.
@@ -263,6 +267,14 @@ impl ParticipantVerb {
                 participant,
             },
             ParticipantVerb::Unmute => Operation::Unmute {
+                conference,
+                participant,
+            },
+            ParticipantVerb::Hide => Operation::Hide {
+                conference,
+                participant,
+            },
+            ParticipantVerb::Unhide => Operation::Unhide {
                 conference,
                 participant,
             },

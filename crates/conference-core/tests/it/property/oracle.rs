@@ -91,6 +91,7 @@ pub struct SeenParticipant {
     pub muted: bool,
     pub talking: bool,
     silent: bool,
+    hidden: bool,
     role: Option<Role>,
 }
 
@@ -500,6 +501,11 @@ impl Oracle {
                 participant.talking = *on;
                 seen.talked(now)?;
                 self.note("talking");
+            }
+            Change::Hidden { on } => {
+                hold!(participant.hidden != *on, "hidden {on} twice");
+                participant.hidden = *on;
+                self.note(if *on { "hidden" } else { "seen" });
             }
             Change::Silent { on } => {
                 hold!(participant.silent != *on, "silent {on} twice");

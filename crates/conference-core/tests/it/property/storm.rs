@@ -297,6 +297,8 @@ impl Storm {
                     },
                 )
             }
+            139..=141 => of!(Hide, "hide", whom),
+            142..=143 => of!(Unhide, "unhide", whom),
             _ => {
                 let since = match self.random.below(3) {
                     0 => None,

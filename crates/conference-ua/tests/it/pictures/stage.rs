@@ -57,6 +57,8 @@ pub struct Stage {
     pub video: Option<VideoServerName>,
     /// No server has it, as whoever chose that one says.
     pub lost: bool,
+    /// Whose pictures a moderator hides.
+    pub hidden: Vec<&'static str>,
     pub calls: u32,
 }
 
@@ -75,6 +77,7 @@ impl Stage {
             version: 1,
             video: None,
             lost: false,
+            hidden: Vec::new(),
             calls: 0,
         }
     }
@@ -105,6 +108,9 @@ impl Stage {
         let mut snapshot = conference(self.version, &self.people);
         snapshot.video = self.video.clone();
         snapshot.pictures_lost = self.lost;
+        for entry in &mut snapshot.roster {
+            entry.hidden = self.hidden.contains(&&*entry.participant.name);
+        }
         self.scene.snapshot(snapshot);
     }
 

@@ -122,6 +122,7 @@ function participant(user: XmlElement, entity: string, before: Participant | und
     leg: leg ?? before?.leg,
     muted: endpoint ? isTrue(ours?.attribute('muted')) || status === 'muted-via-focus' : (before?.muted ?? false),
     talking: endpoint ? isTrue(ours?.attribute('talking')) : (before?.talking ?? false),
+    hidden: endpoint ? isTrue(ours?.attribute('hidden')) : (before?.hidden ?? false),
     silent: endpoint ? isTrue(ours?.attribute('silent')) : (before?.silent ?? false),
     hand: endpoint ? (position > 0 ? { position } : undefined) : before?.hand,
     pictures: endpoint ? user.all('endpoint').flatMap(picturesOf).slice(0, PICTURES_MAX) : before?.pictures,

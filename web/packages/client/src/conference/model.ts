@@ -13,6 +13,8 @@ export interface Participant {
   readonly muted: boolean;
   readonly talking: boolean;
   readonly silent: boolean;
+  /** A moderator lets nobody see their pictures; absent: not told. */
+  readonly hidden?: boolean;
   readonly hand?: { readonly position: number; readonly since?: number };
   /** What they show; absent: not told. */
   readonly pictures?: readonly PictureShown[];

@@ -24,6 +24,8 @@ export type ParticipantOperation =
   | 'remove'
   | 'mute'
   | 'unmute'
+  | 'hide'
+  | 'unhide'
   | 'raiseHand'
   | 'lowerHand'
   | 'giveFloor'
@@ -143,6 +145,7 @@ function participant(element: XmlElement): Participant {
     muted: isTrue(element.textAt('muted')),
     talking: isTrue(element.textAt('talking')),
     silent: isTrue(element.textAt('silent')),
+    hidden: element.textAt('hidden') === 'yes',
     hand: position > 0 ? { position, since: time(element.textAt('handSince')) } : undefined,
   };
 }

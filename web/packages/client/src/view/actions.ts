@@ -7,7 +7,7 @@ import type { BoardAction, BoardGroups, BoardMe, BoardRow, ConferenceAction, Rol
 
 /** With somebody else's row, by one of the role `mine`. */
 export function rowActions(
-  row: Pick<BoardRow, 'role' | 'muted' | 'hand' | 'state' | 'person'>,
+  row: Pick<BoardRow, 'role' | 'muted' | 'hidden' | 'shows' | 'hand' | 'state' | 'person'>,
   mine: Role,
   locked: boolean,
 ): ReadonlySet<BoardAction> {
@@ -19,6 +19,8 @@ export function rowActions(
   };
   const inside = isIn(state);
   add(moderates && inside, row.muted ? 'unmute' : 'mute');
+  add(moderates && inside && row.hidden, 'unhide');
+  add(moderates && inside && !row.hidden && row.shows.length > 0, 'hide');
   add(moderates && isLive(state), 'disconnect');
   add(moderates && inside && row.hand !== undefined, 'give-floor', 'lower-hand');
   add(!isLive(state) && (moderates || !locked), state === 'left' ? 'connect' : 'redial', 'set-place');

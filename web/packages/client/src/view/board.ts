@@ -119,6 +119,11 @@ export class BoardModel extends State<BoardState> implements Board {
     return this.#one('unmute', 'unmute', participant);
   }
 
+  hide(participant: string, on: boolean): Promise<boolean> {
+    const name = on ? 'hide' : 'unhide';
+    return this.#one(name, name, participant);
+  }
+
   connect(participant: string): Promise<boolean> {
     return this.#call('connect', participant);
   }
@@ -526,6 +531,8 @@ export class BoardModel extends State<BoardState> implements Board {
     const key = keys.has(person.id) ? `participant:${one.id}` : person.id;
     keys.add(key);
     const hand = one.hand && { position: one.hand.position, since: one.handSince };
+    const hidden = one.hidden ?? false;
+    const shows = isIn(state) ? one.pictures : NOTHING;
     const row: BoardRow = {
       key,
       participant: one.id,
@@ -541,9 +548,10 @@ export class BoardModel extends State<BoardState> implements Board {
       muted: one.muted,
       talking: one.talking && isIn(state),
       silent: one.silent,
+      hidden,
       hand,
-      shows: isIn(state) ? one.pictures : NOTHING,
-      actions: over ? new Set() : rowActions({ role: one.role, muted: one.muted, hand, state, person }, role, locked),
+      shows,
+      actions: over ? new Set() : rowActions({ role: one.role, muted: one.muted, hidden, shows, hand, state, person }, role, locked),
       changedAt: one.changedAt,
       pending: this.#pending.get(one.id),
       problem: this.#problems.get(one.id),

@@ -605,6 +605,8 @@ export interface Composer extends Store<ComposerState> {
 export type BoardAction =
   | 'mute'
   | 'unmute'
+  | 'hide'
+  | 'unhide'
   | 'connect'
   | 'redial'
   | 'disconnect'
@@ -670,6 +672,8 @@ export interface BoardRow {
   readonly talking: boolean;
   /** No sound arrives from them. */
   readonly silent: boolean;
+  /** A moderator lets nobody see what they show. */
+  readonly hidden: boolean;
   readonly hand?: Hand;
   /** What they let others see, for those who can. */
   readonly shows: readonly ShownPicture[];
@@ -738,6 +742,8 @@ export interface BoardState {
 export interface Board extends Store<BoardState> {
   mute(participant: string): Promise<boolean>;
   unmute(participant: string): Promise<boolean>;
+  /** Lets nobody see their pictures, or again everybody. */
+  hide(participant: string, on: boolean): Promise<boolean>;
   /** Calls somebody who is not in, at the row's place. */
   connect(participant: string): Promise<boolean>;
   disconnect(participant: string): Promise<boolean>;
