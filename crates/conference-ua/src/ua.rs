@@ -161,6 +161,9 @@ impl ConferenceUa {
 
     /// What the media bridge tells.
     pub fn handle_media(&mut self, event: MediaEvent, now: Instant) {
+        if let MediaEvent::Gone { words } = event {
+            return self.handle_media_lost(&words, now);
+        }
         self.calls.media_event(&mut self.endpoint, event, now);
         self.pump(now);
     }

@@ -156,12 +156,17 @@ impl Telephony {
             MediaEvent::Silent { leg, on } => self.in_the_mix(leg, LegEvent::Silent { on }),
             // What the stream amounted to goes to the leg's record with the quality figures, later. Browsers' legs are not ours.
             MediaEvent::Closed { .. } | MediaEvent::OpenedWeb { .. } | MediaEvent::Lost { .. } => {}
+            MediaEvent::Gone { words } => self.handle_media_lost(&words, now),
         }
         self.settle(now);
     }
 
     /// The media bridge is gone: its legs end, their calls are hung up.
     pub fn handle_media_lost(&mut self, words: &str, now: Instant) {
+        // Before the legs: a conference whose owner's leg ended first would end because the owner left (C12).
+        self.bridge(BridgeEvent::Lost {
+            words: words.to_owned(),
+        });
         let legs: Vec<LegKey> = self.legs.keys().cloned().collect();
         for leg in legs {
             let cause = Cause {
@@ -173,9 +178,6 @@ impl Telephony {
             self.give_up(&leg, (LegState::Failed, cause), now);
         }
         self.settle(now);
-        self.bridge(BridgeEvent::Lost {
-            words: words.to_owned(),
-        });
     }
 
     /// A SIP message came.

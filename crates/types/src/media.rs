@@ -228,4 +228,29 @@ pub enum MediaEvent {
         /// What it amounted to.
         stats: StreamStats,
     },
+    /// What mixed is gone: all legs that were opened here are over without further word. The bridge itself may be there, and can be
+    /// asked again.
+    Gone {
+        /// What a person reads.
+        words: String,
+    },
+}
+
+impl MediaEvent {
+    /// The leg that it is about; `None` where it is about all.
+    pub fn leg(&self) -> Option<&LegKey> {
+        match self {
+            Self::Opened { leg, .. }
+            | Self::OpenedWeb { leg, .. }
+            | Self::Failed { leg, .. }
+            | Self::Joined { leg }
+            | Self::PromptDone { leg }
+            | Self::Key { leg, .. }
+            | Self::Talking { leg, .. }
+            | Self::Silent { leg, .. }
+            | Self::Lost { leg, .. }
+            | Self::Closed { leg, .. } => Some(leg),
+            Self::Gone { .. } => None,
+        }
+    }
 }

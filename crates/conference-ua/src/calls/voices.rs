@@ -190,9 +190,11 @@ impl Voices {
                     self.set_deadline(key, until);
                 }
             }
+            // That all are gone was heard of before (`ConferenceUa::handle_media`).
             MediaEvent::Opened { .. }
             | MediaEvent::PromptDone { .. }
-            | MediaEvent::Closed { .. } => {}
+            | MediaEvent::Closed { .. }
+            | MediaEvent::Gone { .. } => {}
         }
     }
 
@@ -200,6 +202,11 @@ impl Voices {
     pub(super) fn end_all(&mut self, line: &mut Line<'_>, reason: EndReason, words: &str) {
         let mut all: Vec<CallKey> = self.known.keys().copied().collect();
         all.sort_unstable();
+        if reason == EndReason::Bridge && !all.is_empty() {
+            // Before the legs: a conference whose owner's leg ended first would end because the owner left (C12).
+            let words = words.to_owned();
+            self.bridge(BridgeEvent::Lost { words });
+        }
         for key in all {
             self.give_up(line, key, own(LegState::Failed, reason, words));
         }

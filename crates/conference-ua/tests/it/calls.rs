@@ -350,9 +350,11 @@ fn released_by_the_focus_it_is_hung_up() {
 fn without_the_media_bridge_all_calls_end() {
     let mut scene = Scene::new();
     in_the_mix(&mut scene);
-    scene.core.handle_media_lost("gone", scene.now);
-    scene.run();
+    let words = || "gone".to_owned();
+    media(&mut scene, MediaEvent::Gone { words: words() });
     scene.one("BYE");
+    let lost = BridgeEvent::Lost { words: words() };
+    assert_eq!(scene.bridge.remove(0), lost, "the conference ends first");
     assert_eq!(ended(&mut scene), (LegState::Failed, EndReason::Bridge));
 }
 

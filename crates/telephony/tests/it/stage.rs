@@ -175,7 +175,10 @@ impl Stage {
                     Output::Send { .. } => {}
                     Output::Media(command) => self.media.push(command),
                     Output::Bridge(BridgeEvent::Leg { event, .. }) => self.events.push(event),
-                    Output::Bridge(BridgeEvent::Lost { .. }) => {}
+                    Output::Bridge(BridgeEvent::Lost { .. }) => {
+                        let ended = |event: &LegEvent| matches!(event, LegEvent::Ended { .. });
+                        assert!(!self.events.iter().any(ended), "the conference ends first");
+                    }
                     Output::Bridge(arrived @ BridgeEvent::Arrived { .. }) => {
                         panic!("nobody can dial in: {arrived:?}")
                     }
