@@ -63,7 +63,7 @@ pub struct Setup {
     pub ice: Vec<String>,
     /// What its interface wants to be shown.
     pub api_secret: Option<String>,
-    /// What its VideoRoom wants of who makes rooms, or asks for all that there are.
+    /// What its VideoRoom and AudioBridge want of who makes rooms, or asks for all that there are.
     pub rooms_key: Option<String>,
     /// Seconds without a word after which it ends a session; 0: never.
     pub session_timeout_s: u32,
@@ -121,7 +121,8 @@ impl Setup {
             write("janus.plugin.videoroom.jcfg", text)?;
         }
         if let Some(audiobridge) = &self.audiobridge {
-            write("janus.plugin.audiobridge.jcfg", audiobridge.text())?;
+            let text = audiobridge.text(self.rooms_key.as_deref());
+            write("janus.plugin.audiobridge.jcfg", text)?;
         }
         let mut command = Command::new(PROGRAM);
         command
@@ -180,12 +181,14 @@ impl Setup {
 }
 
 impl AudioBridge {
-    fn text(&self) -> String {
+    fn text(&self, key: Option<&str>) -> String {
+        let key = key.map(|key| format!(", admin_key = {key:?}"));
         let mut text = format!(
-            "general: {{ events = false, local_ip = \"{}\", rtp_port_range = \"{}-{}\" }}\n",
+            "general: {{ events = false, local_ip = \"{}\", rtp_port_range = \"{}-{}\"{} }}\n",
             self.local,
             self.ports.start(),
             self.ports.end(),
+            key.unwrap_or_default(),
         );
         if let Some(room) = self.room {
             // Writing to a String cannot fail.

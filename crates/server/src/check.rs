@@ -317,6 +317,12 @@ mod tests {
             &run.replace("127.0.0.1", "0.0.0.0"),
             &["note: janus.listen: 0.0.0.0:0 is open to others"],
         );
+        let anywhere = "[media]\nbind = \"0.0.0.0\"\n";
+        expect(
+            &format!("{run}{anywhere}"),
+            &["error: janus.rtp: 0.0.0.0 is no address that Janus could send to"],
+        );
+        expect(&format!("{run}rtp = \"127.0.0.1\"\n{anywhere}"), &[]);
     }
 
     #[test]
@@ -330,6 +336,18 @@ mod tests {
                 "error: video_server[a].name: two video servers",
                 "error: video_server[a].url: expected ws://… or wss://…, came \"http",
                 "error: video_server[a].secret:",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_bridge_for_the_sound_needs_an_address_and_its_secret() {
+        expect("[media]\nbridge = \"wss://x/bridge\"\n", &[]);
+        expect(
+            "[media]\nbridge = \"x\"\nbridge_secret = \"file:nowhere\"\n",
+            &[
+                "error: media.bridge: expected ws://… or wss://…, came \"x\"",
+                "error: media.bridge_secret:",
             ],
         );
     }

@@ -25,7 +25,7 @@ settings! {
         pub domain: String = "localhost".into();
         /// Where the database, the development certificate and the administrator's key are kept.
         pub data_dir: PathBuf = "data".into();
-        /// Which parts run in this process: "im" (registrar, relay, log), "gateway" (SIP to SOAP), "conference" (focus, telephones, media), "janus" (adapter for a Janus that forwards pictures), "allocator" (video conferences on request). The allocator may run alone, with an IM server and video servers elsewhere and no database.
+        /// Which parts run in this process: "im" (registrar, relay, log), "gateway" (SIP to SOAP), "conference" (focus, telephones, media), "janus" (adapter for a Janus that forwards pictures or mixes sound), "allocator" (video conferences on request). The allocator may run alone, with an IM server and video servers elsewhere and no database.
         pub roles: Vec<Part> = vec![Part::Im, Part::Gateway, Part::Conference];
         /// Seconds that calls and messages may take to end after SIGTERM.
         pub drain_s: u64 = 10;
@@ -223,6 +223,12 @@ settings! {
         pub tcp_port: Option<u16> = None, like "20000";
         /// Media threads; 0: one for each core.
         pub threads: usize = 0;
+        /// A bridge that mixes the sound of all conferences in place of our own: where it speaks the bridge protocol, as the adapter for Janus does. Without it, ours. What stands above is then for an adapter in this process alone.
+        pub bridge: Option<String> = None, like "\"ws://127.0.0.1:8190/bridge\"";
+        /// The secret that it is commanded with; without it that of bridge.secret in the data directory, as the adapter for Janus makes it.
+        pub bridge_secret: Option<Secret> = None, like "\"file:bridge.secret\"";
+        /// Root certificates (PEM) that its certificate must lead to, for wss; without it the machine's own.
+        pub bridge_tls_roots: Vec<PathBuf> = vec![], like "[\"/etc/convoke/bridge-roots.pem\"]";
     }
 }
 
@@ -289,7 +295,7 @@ settings! {
 }
 
 settings! {
-    /// The adapter for Janus: with the role "janus", a Janus nearby forwards pictures for whoever commands it by the bridge protocol.
+    /// The adapter for Janus: with the role "janus", a Janus nearby forwards pictures (VideoRoom) and mixes sound (AudioBridge) for whoever commands it by the bridge protocol. Telephones send their sound to the adapter, at the addresses of [media].
     pub struct JanusSettings {
         /// Address at which the bridge protocol is spoken: ws://ADDRESS/bridge.
         pub listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8190));
@@ -299,11 +305,13 @@ settings! {
         pub url: String = "ws://127.0.0.1:8188".into();
         /// The secret that its API wants (api_secret in janus.jcfg).
         pub api_secret: Option<Secret> = None, like "\"file:janus-api.secret\"";
-        /// The key that it wants of those who make rooms (admin_key in janus.plugin.videoroom.jcfg).
+        /// The key that it wants of those who make rooms (admin_key in janus.plugin.videoroom.jcfg and janus.plugin.audiobridge.jcfg).
         pub admin_key: Option<Secret> = None, like "\"file:janus-rooms.secret\"";
         /// Root certificates (PEM) that its certificate must lead to, for wss; without it the machine's own.
         pub tls_roots: Vec<PathBuf> = vec![], like "[\"/etc/convoke/janus-roots.pem\"]";
-        /// Connections that Janus may carry at once; each who shows and watches is promised three (camera, screen, all others). Without it, what its cores bear is measured once, for two seconds, and kept in the data directory (forwarding.json).
+        /// Address at which Janus reaches the adapter's RTP sockets, if not media.bind; needed where that is 0.0.0.0.
+        pub rtp: Option<IpAddr> = None, like "\"127.0.0.1\"";
+        /// Connections that Janus may carry at once; each who shows and watches is promised three (camera, screen, all others), each who only speaks has one. Without it, what its cores bear is measured once, for two seconds, and kept in the data directory (forwarding.json).
         pub capacity: Option<u32> = None, like "200";
         /// Cores that it has for that, where no capacity is written.
         pub cores: u32 = 1;

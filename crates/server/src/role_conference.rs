@@ -9,7 +9,8 @@
 //!           └──Watching──► (browsers' calls, who follows conferences, who is on the phone)
 //! ```
 
-mod bridge;
+pub(crate) mod bridge;
+mod linked;
 pub(crate) mod plan;
 mod trunks;
 pub(crate) mod ua;

@@ -18,6 +18,7 @@ use runtime::tls::{self, ClientTrust};
 use crate::config::{Config, Secret};
 use crate::files::{self, BRIDGE_SECRET_FILE};
 use crate::http::{self, Connection, Proxies};
+use crate::role_conference::bridge;
 use crate::start::StartError;
 
 /// Bits of a kilobit.
@@ -57,12 +58,18 @@ pub(crate) async fn start(config: &Config, tasks: &Tasks) -> Result<SocketAddr, 
             bitrate: janus.picture_kbit.saturating_mul(KILO),
             seed: seed::seed()?,
         },
+        media: bridge::media_config(config),
+        beside: janus.rtp.unwrap_or(config.media.bind),
     };
     let addr = janus.listen;
     let failed = |error| StartError::Http { addr, error };
     let listener = runtime::tcp::listen(addr).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
-    let router = adapter::start(adapter, tasks).layer(middleware::from_fn(let_be_silent));
+    let router = adapter::start(adapter, tasks).map_err(|error| StartError::Part {
+        part: "janus",
+        words: error.to_string(),
+    })?;
+    let router = router.layer(middleware::from_fn(let_be_silent));
     let (places, nobody) = (Arc::default(), Proxies::new(&[]));
     http::serve(listener, None, &places, &nobody, router, tasks);
     tracing::info!(listen = %bound, janus = janus.url, "adapter for Janus");

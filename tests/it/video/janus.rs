@@ -262,7 +262,7 @@ fn several_may_command_and_what_one_made_ends_with_them() {
 
         // Sound is elsewhere, and who asks for it is told.
         let told = owner.ask_media(MediaCommand::Open { leg: leg("t1") });
-        let words = "this server carries pictures only".into();
+        let words = "Janus has no AudioBridge plugin".into();
         assert_eq!(
             told,
             MediaEvent::Failed {

@@ -44,7 +44,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "media",
         &["media-core", "runtime", "sip-proto", "convoke-types"],
     ),
-    ("bridges", &["runtime", "convoke-types"]),
+    ("bridges", &["media", "runtime", "convoke-types"]),
     (
         "client",
         &["sip-proto", "soap-proto", "runtime", "convoke-types"],

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::clients::{ClientEvent, ClientId, text_of};
+use super::edge::Edge;
 use super::wire::WireEvent;
 use crate::janus::{self, Janus, Output};
 
@@ -27,6 +28,8 @@ const DESERTED: Duration = Duration::from_secs(60);
 pub(super) enum Input {
     Wire(WireEvent),
     Client(ClientId, ClientEvent),
+    /// Our media bridge tells something.
+    Engine(MediaEvent),
 }
 
 /// Owns the protocol.
@@ -40,6 +43,12 @@ pub(super) struct Hub {
     prepared: BTreeMap<ConferenceId, Prepared>,
     /// Whether Janus was there when that was last told.
     ready: bool,
+    /// Legs of sound.
+    edge: Edge,
+    /// To our media bridge.
+    engine: mpsc::Sender<MediaCommand>,
+    /// Who made which leg of sound.
+    voices: BTreeMap<LegKey, ClientId>,
 }
 
 /// A conference's owners.
@@ -51,7 +60,7 @@ struct Prepared {
 }
 
 impl Hub {
-    pub(super) fn new(core: Janus) -> Self {
+    pub(super) fn new(core: Janus, edge: Edge, engine: mpsc::Sender<MediaCommand>) -> Self {
         Self {
             core,
             wire: None,
@@ -59,6 +68,9 @@ impl Hub {
             legs: BTreeMap::new(),
             prepared: BTreeMap::new(),
             ready: false,
+            edge,
+            engine,
+            voices: BTreeMap::new(),
         }
     }
 
@@ -67,7 +79,7 @@ impl Hub {
         let mut until: Option<Instant> = None;
         loop {
             self.carry_out();
-            if until.is_some() && self.core.conferences().is_empty() {
+            if until.is_some() && self.core.is_over() && self.voices.is_empty() {
                 break;
             }
             let deserted = self.deserted_until();
@@ -82,6 +94,7 @@ impl Hub {
                 input = inputs.recv() => match input {
                     Some(Input::Wire(event)) => self.wire(event),
                     Some(Input::Client(id, event)) => self.client(id, event),
+                    Some(Input::Engine(event)) => self.edge.engine_event(event),
                     None => break,
                 },
                 () = sleep_until(due) => {
@@ -126,7 +139,7 @@ impl Hub {
                 self.clients.insert(id, queue);
             }
             ClientEvent::Asks(ToBridge::Video(command)) => self.obey(id, command),
-            ClientEvent::Asks(ToBridge::Media(command)) => self.decline(id, command),
+            ClientEvent::Asks(ToBridge::Media(command)) => self.obey_media(id, command),
             ClientEvent::Gone => self.gone(id),
         }
     }
@@ -166,19 +179,6 @@ impl Hub {
         self.core.handle_input(input, clock::now());
     }
 
-    /// Sound is mixed elsewhere.
-    fn decline(&mut self, id: ClientId, command: MediaCommand) {
-        let (MediaCommand::Open { leg }
-        | MediaCommand::OpenWeb { leg, .. }
-        | MediaCommand::Reoffer { leg, .. }) = command
-        else {
-            return;
-        };
-        let words = "this server carries pictures only".to_owned();
-        let said = FromBridge::Media(MediaEvent::Failed { leg, words });
-        self.tell(id, text_of(&said));
-    }
-
     fn gone(&mut self, id: ClientId) {
         self.clients.remove(&id);
         let theirs = self.legs.iter().filter(|(_, owner)| **owner == id);
@@ -186,6 +186,7 @@ impl Hub {
             self.legs.remove(&leg);
             self.command(id, VideoCommand::Close { leg });
         }
+        self.close_voices(id);
         let now = clock::now();
         for prepared in self.prepared.values_mut() {
             if prepared.by.remove(&id) && prepared.by.is_empty() {
@@ -224,9 +225,20 @@ impl Hub {
         for conference in self.core.conferences() {
             self.command(ClientId::NOBODY, VideoCommand::End { conference });
         }
+        self.close_all_voices();
     }
 
+    /// Each may want something of the other.
     fn carry_out(&mut self) {
+        loop {
+            self.carry_out_core();
+            if !self.carry_out_edge() {
+                break;
+            }
+        }
+    }
+
+    fn carry_out_core(&mut self) {
         while let Some(output) = self.core.poll_output() {
             match output {
                 Output::Send(text) => {
@@ -244,6 +256,7 @@ impl Hub {
                     }
                 }
                 Output::Event(event) => self.pass_on(event),
+                Output::Sound(event) => self.sound(event),
                 Output::Answer(asker, event) => {
                     let id = ClientId::of(asker);
                     if let VideoEvent::Prepared { conference } = &event {
@@ -324,6 +337,7 @@ impl Hub {
     }
 }
 
+mod sound;
 #[cfg(test)]
 mod tests;
 

@@ -10,7 +10,8 @@ use sha2::{Digest, Sha256};
 
 use super::links::Leg;
 use super::rooms::Room;
-use super::wire::{Body, Jsep, Reply, Request, VIDEOROOM, Verb, code};
+use super::sound::{self, Sound, SoundAbout};
+use super::wire::{Asks, Body, Jsep, Reply, Request, VIDEOROOM, Verb, code};
 use super::{Asker, Input, Output, Settings, words};
 
 /// How long Janus may take for an answer.
@@ -34,6 +35,8 @@ pub struct Janus {
     pub(super) handles: BTreeMap<u64, u64>,
     /// Rooms that may still be at Janus although nobody needs them, with their secrets.
     pub(super) left: BTreeMap<u64, String>,
+    /// What AudioBridge has.
+    pub(super) sound: Sound,
     pub(super) outputs: VecDeque<Output>,
     announced: Option<Announcement>,
     pub(super) now: Instant,
@@ -43,10 +46,25 @@ pub struct Janus {
 pub(super) enum Link {
     /// It is not there, or of no use.
     Away { refusal: Refusal, words: String },
-    /// It is asked what it is; then for a session and a handle to make rooms with.
-    Greeting { session: Option<u64> },
-    /// It can be used.
-    Up { session: u64, control: u64 },
+    /// It is asked what it is; then for a session and, for each plugin that it has, a handle to make rooms with.
+    Greeting {
+        session: Option<u64>,
+        plugins: Plugins,
+        control: Option<u64>,
+    },
+    /// It can be used: pictures where there is a `control`, sound where there is a `mixer`.
+    Up {
+        session: u64,
+        control: Option<u64>,
+        mixer: Option<u64>,
+    },
+}
+
+/// Which plugins that are of use here Janus has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Plugins {
+    pub pictures: bool,
+    pub sound: bool,
 }
 
 pub(super) struct Asked {
@@ -81,6 +99,8 @@ pub(super) enum About {
     },
     Look(u64),
     Start(u64),
+    /// Of AudioBridge.
+    Sound(SoundAbout),
 }
 
 impl Janus {
@@ -102,6 +122,7 @@ impl Janus {
             numbers: BTreeMap::new(),
             handles: BTreeMap::new(),
             left: BTreeMap::new(),
+            sound: Sound::default(),
             outputs: VecDeque::new(),
             announced: None,
             now,
@@ -114,11 +135,30 @@ impl Janus {
     pub fn announcement(&self) -> Announcement {
         Announcement {
             product: self.product.clone(),
-            features: vec![Feature::Video],
+            features: self.features(),
             capacity: self.settings.capacity,
             legs: self.promised(),
             ready: matches!(self.link, Link::Up { .. }),
         }
+    }
+
+    fn features(&self) -> Vec<Feature> {
+        let (pictures, sound) = match &self.link {
+            Link::Up { control, mixer, .. } => (control.is_some(), mixer.is_some()),
+            Link::Greeting { plugins, .. } => (plugins.pictures, plugins.sound),
+            Link::Away { .. } => (true, false),
+        };
+        let mut features = Vec::new();
+        if sound {
+            features.push(Feature::Audio);
+        }
+        if pictures {
+            features.push(Feature::Video);
+        }
+        if sound {
+            features.extend([Feature::ListenerMix, Feature::Prompts]);
+        }
+        features
     }
 
     /// Something comes.
@@ -129,6 +169,7 @@ impl Janus {
             Input::Lost { words } => self.lose(Refusal::Unreachable, &words),
             Input::Text(text) => self.hear(&text),
             Input::Command { by, command } => self.obey(by, command),
+            Input::Sound(command) => self.obey_sound(command),
         }
         self.announce();
     }
@@ -175,7 +216,13 @@ impl Janus {
         self.rooms.keys().cloned().collect()
     }
 
-    /// Whether there is such a leg.
+    /// Whether nothing is at Janus any more, as far as Janus has said.
+    pub fn is_over(&self) -> bool {
+        let sweeps = |asked: &Asked| matches!(asked.about, About::Sound(SoundAbout::Sweep(_)));
+        self.rooms.is_empty() && !self.sound.has_mixes() && !self.asked.values().any(sweeps)
+    }
+
+    /// Whether there is such a leg of pictures.
     pub fn has(&self, leg: &LegKey) -> bool {
         self.legs.contains_key(leg)
     }
@@ -204,12 +251,17 @@ impl Janus {
 
     /// Asks something of VideoRoom through a handle.
     pub(super) fn ask_room(&mut self, about: About, handle: u64, body: &Body, jsep: Option<&Jsep>) {
-        self.ask(about, Verb::Message, Some(handle), Some(body), jsep);
+        let body = Some(Asks::Rooms(body));
+        self.ask(about, Verb::Message, Some(handle), body, jsep);
     }
 
     /// Asks something of VideoRoom through the handle that makes rooms. Without a connection nothing is asked.
     pub(super) fn ask_control(&mut self, about: About, body: &Body) {
-        if let Link::Up { control, .. } = self.link {
+        if let Link::Up {
+            control: Some(control),
+            ..
+        } = self.link
+        {
             self.ask_room(about, control, body, None);
         }
     }
@@ -230,14 +282,18 @@ impl Janus {
         about: About,
         verb: Verb,
         handle: Option<u64>,
-        body: Option<&Body>,
+        body: Option<Asks<'_>>,
         jsep: Option<&Jsep>,
     ) {
         self.next += 1;
         let session = match self.link {
             Link::Up { session, .. } => Some(session),
-            Link::Greeting { session } => session,
+            Link::Greeting { session, .. } => session,
             Link::Away { .. } => return,
+        };
+        let plugin = match about {
+            About::Sound(_) => sound::PLUGIN,
+            _ => VIDEOROOM,
         };
         let request = Request {
             janus: verb,
@@ -245,7 +301,7 @@ impl Janus {
             apisecret: self.settings.api_secret.as_deref(),
             session_id: session,
             handle_id: handle,
-            plugin: (verb == Verb::Attach).then_some(VIDEOROOM),
+            plugin: (verb == Verb::Attach).then_some(plugin),
             body,
             jsep,
         };
@@ -313,6 +369,7 @@ impl Janus {
             }
             About::Look(leg) => self.looked(leg, reply),
             About::Start(leg) => self.started(leg, &reply),
+            About::Sound(about) => self.sound_answered(about, &reply),
         }
     }
 
@@ -337,6 +394,11 @@ impl Janus {
             About::Change(leg) => self.fail_change(leg, words),
             About::Hide { leg, on } => self.hidden(leg, on, Some(words)),
             About::Look(leg) | About::Start(leg) => self.lose_watch(leg, words),
+            About::Sound(about) => {
+                if let Some(words) = self.sound_late(about, words) {
+                    self.give_up(Refusal::Unreachable, &words);
+                }
+            }
         }
     }
 
@@ -352,11 +414,16 @@ impl Janus {
 
     /// Enters a leg, and gives its number.
     pub(super) fn enter(&mut self, key: LegKey, make: impl FnOnce(u64) -> Leg) -> u64 {
-        self.next += 1;
-        let number = self.next;
+        let number = self.number();
         self.numbers.insert(number, key.clone());
         self.legs.insert(key, make(number));
         number
+    }
+
+    /// A number that nothing else has.
+    pub(super) fn number(&mut self) -> u64 {
+        self.next += 1;
+        self.next
     }
 
     /// Takes a leg out, and gives its handle up.

@@ -1,5 +1,6 @@
-//! Janus as a video server: its API and its VideoRoom plugin as a pure protocol. Texts of Janus and commands of the bridge protocol go
-//! in; texts for Janus and events of the bridge protocol come out. Who owns the socket is [`crate::adapter`].
+//! Janus as a video server and as a mixer of sound: its API and its plugins VideoRoom and AudioBridge as a pure protocol. Texts of Janus
+//! and commands of the bridge protocol go in; texts for Janus and events of the bridge protocol come out. Who owns the socket is
+//! [`crate::adapter`].
 //!
 //! A conference is a room with a secret and a PIN that nobody else knows; whoever shows a picture is a participant of it with a number of
 //! their own, and whoever watches is a subscriber with one connection for all pictures. All stand in one session of Janus. That ends with
@@ -15,6 +16,8 @@ mod promises;
 mod publishing;
 mod rooms;
 mod session;
+mod sound;
+mod voices;
 mod watching;
 mod wire;
 mod words;
@@ -25,6 +28,7 @@ use convoke_types::bridge_protocol::Announcement;
 use convoke_types::video::{VideoCommand, VideoEvent};
 
 pub use core::Janus;
+pub use sound::{SoundCommand, SoundEvent};
 
 /// The WebSocket subprotocol of Janus' API.
 pub const SUBPROTOCOL: &str = "janus-protocol";
@@ -34,7 +38,7 @@ pub const SUBPROTOCOL: &str = "janus-protocol";
 pub struct Settings {
     /// The secret that Janus' API wants, if it wants one.
     pub api_secret: Option<String>,
-    /// The key that its VideoRoom wants of those who make rooms, if it wants one.
+    /// The key that its plugins want of those who make rooms, if they want one.
     pub admin_key: Option<String>,
     /// Legs that it may carry at once.
     pub capacity: u32,
@@ -80,6 +84,8 @@ pub enum Input {
         /// For what.
         command: VideoCommand,
     },
+    /// Something is asked for of its mixes.
+    Sound(SoundCommand),
 }
 
 /// One of those who command. The protocol tells them apart and knows nothing else of them.
@@ -95,6 +101,8 @@ pub enum Output {
     Event(VideoEvent),
     /// Tell the one who asked for a conference to be prepared, and nobody else: others may have asked for the same.
     Answer(Asker, VideoEvent),
+    /// Tell of its mixes.
+    Sound(SoundEvent),
     /// Tell who commands what this bridge is now.
     Announce(Announcement),
     /// Give this connection up and try again later.

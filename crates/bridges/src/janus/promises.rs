@@ -29,10 +29,10 @@ pub(super) fn publishers_of(guests: &Guests) -> usize {
 }
 
 impl Janus {
-    /// Legs that have been promised to conferences, and those that are there beyond that.
+    /// Legs that have been promised to conferences, those that are there beyond that, and those of sound.
     pub(super) fn promised(&self) -> u32 {
         let legs: usize = self.rooms.values().map(Room::legs).sum();
-        u32::try_from(legs + self.beyond()).unwrap_or(u32::MAX)
+        u32::try_from(legs + self.beyond() + self.sound.legs()).unwrap_or(u32::MAX)
     }
 
     /// Legs beyond what was promised: second devices that watch.

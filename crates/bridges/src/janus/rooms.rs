@@ -6,7 +6,7 @@ use convoke_types::video::{Refusal, VideoEvent, VideoGuest};
 use convoke_types::{ConferenceId, LegKey, ParticipantId};
 
 use super::Asker;
-use super::core::{About, Janus};
+use super::core::{About, Janus, Link};
 use super::links::Leg;
 use super::promises::{legs_of, publishers_of};
 use super::wire::{Body, Reply, code};
@@ -87,6 +87,10 @@ impl Janus {
         };
         if let Some((refusal, words)) = self.away() {
             return self.tell_asker(by, refuse(refusal, words));
+        }
+        if matches!(self.link, Link::Up { control: None, .. }) {
+            let words = words::NO_VIDEOROOM.to_owned();
+            return self.tell_asker(by, refuse(Refusal::Unsuitable, words));
         }
         let known = self.rooms.get(&conference);
         if known.is_some_and(|room| room.stage == RoomStage::Ending) {

@@ -2,9 +2,10 @@
 
 use convoke_types::video::Refusal;
 
-use super::core::{About, Janus, KEEP_ALIVE, Link};
+use super::core::{About, Janus, KEEP_ALIVE, Link, Plugins};
 use super::rooms::ROOMS_MAX;
-use super::wire::{Body, Reply, VIDEOROOM, Verb};
+use super::sound::SoundAbout;
+use super::wire::{AUDIOBRIDGE, Body, Reply, VIDEOROOM, Verb};
 use super::{Output, words};
 
 /// The first version whose connections carry several streams.
@@ -14,7 +15,11 @@ const LEFT_MAX: usize = ROOMS_MAX;
 
 impl Janus {
     pub(super) fn greet(&mut self) {
-        self.link = Link::Greeting { session: None };
+        self.link = Link::Greeting {
+            session: None,
+            plugins: Plugins::default(),
+            control: None,
+        };
         self.ask(About::Info, Verb::Info, None, None, None);
     }
 
@@ -32,46 +37,89 @@ impl Janus {
             let words = format!("Janus {named} is too old: 1.0 or later is needed");
             return self.give_up(Refusal::Unsuitable, &words);
         }
-        if !plugins.contains_key(VIDEOROOM) {
-            return self.give_up(Refusal::Unsuitable, "Janus has no VideoRoom plugin");
+        let has = Plugins {
+            pictures: plugins.contains_key(VIDEOROOM),
+            sound: plugins.contains_key(AUDIOBRIDGE),
+        };
+        if has == Plugins::default() {
+            let words = "Janus has neither VideoRoom nor AudioBridge";
+            return self.give_up(Refusal::Unsuitable, words);
         }
         if reply.accepting == Some(false) {
             return self.give_up(Refusal::Unsuitable, "Janus takes nobody at the moment");
         }
         self.product = format!("Janus {named}");
+        self.link = Link::Greeting {
+            session: None,
+            plugins: has,
+            control: None,
+        };
         self.ask(About::Session, Verb::Create, None, None, None);
     }
 
     pub(super) fn session_made(&mut self, reply: &Reply) {
-        match (&reply.data, reply.refused()) {
-            (Some(made), None) => {
-                self.link = Link::Greeting {
-                    session: Some(made.id),
-                };
-                self.ask(About::Control, Verb::Attach, None, None, None);
+        match (&reply.data, reply.refused(), &mut self.link) {
+            (Some(made), None, Link::Greeting { session, .. }) => {
+                *session = Some(made.id);
+                self.ask_handles();
             }
+            (_, refused, _) => self.unsuitable(refused),
+        }
+    }
+
+    /// A handle for pictures is there.
+    pub(super) fn control_made(&mut self, reply: &Reply) {
+        match (&reply.data, reply.refused(), &mut self.link) {
+            (Some(made), None, Link::Greeting { control, .. }) => {
+                *control = Some(made.id);
+                self.ask_handles();
+            }
+            (_, refused, _) => self.unsuitable(refused),
+        }
+    }
+
+    /// A handle for sound is there, which is asked for last.
+    pub(super) fn mixer_made(&mut self, reply: &Reply) {
+        match (&reply.data, reply.refused()) {
+            (Some(made), None) => self.up(Some(made.id)),
             (_, refused) => self.unsuitable(refused),
         }
     }
 
-    pub(super) fn control_made(&mut self, reply: &Reply) {
-        match (&reply.data, reply.refused(), &self.link) {
-            (
-                Some(made),
-                None,
-                Link::Greeting {
-                    session: Some(session),
-                },
-            ) => {
-                self.link = Link::Up {
-                    session: *session,
-                    control: made.id,
-                };
-                self.keep_alive = Some(self.now + KEEP_ALIVE);
-                self.sweep();
-            }
-            (_, refused, _) => self.unsuitable(refused),
+    /// Asks for the next handle to make rooms with, until there is one for each plugin.
+    fn ask_handles(&mut self) {
+        let Link::Greeting {
+            plugins, control, ..
+        } = self.link
+        else {
+            return;
+        };
+        if plugins.pictures && control.is_none() {
+            self.ask(About::Control, Verb::Attach, None, None, None);
+        } else if plugins.sound {
+            self.ask_sound(SoundAbout::Control, Verb::Attach, None, None);
+        } else {
+            self.up(None);
         }
+    }
+
+    fn up(&mut self, mixer: Option<u64>) {
+        let Link::Greeting {
+            session: Some(session),
+            control,
+            ..
+        } = self.link
+        else {
+            return;
+        };
+        self.link = Link::Up {
+            session,
+            control,
+            mixer,
+        };
+        self.keep_alive = Some(self.now + KEEP_ALIVE);
+        self.sweep();
+        self.sweep_mixes();
     }
 
     pub(super) fn unsuitable(&mut self, refused: Option<(u32, &str)>) {
@@ -113,6 +161,9 @@ impl Janus {
             }
             _ => {}
         }
+        if self.sound_told(reply) {
+            return;
+        }
         let number = reply.sender.and_then(|handle| self.handles.get(&handle));
         let Some(key) = number.and_then(|number| self.numbers.get(number)).cloned() else {
             return;
@@ -137,8 +188,11 @@ impl Janus {
 
     /// Whether a handle is a leg's, or the one that makes rooms.
     fn is_in_use(&self, handle: u64) -> bool {
-        let control = matches!(self.link, Link::Up { control, .. } if control == handle);
-        control || self.handles.contains_key(&handle)
+        let makes = match self.link {
+            Link::Up { control, mixer, .. } => [control, mixer].contains(&Some(handle)),
+            Link::Greeting { .. } | Link::Away { .. } => false,
+        };
+        makes || self.handles.contains_key(&handle) || self.sound.has_handle(handle)
     }
 
     /// Nothing more is expected of this connection.
@@ -159,6 +213,7 @@ impl Janus {
         self.legs.clear();
         self.numbers.clear();
         self.handles.clear();
+        self.lose_sound(words);
         self.lose_rooms(refusal, words);
     }
 

@@ -1,10 +1,13 @@
 //! Janus' interface as types: what is asked over its WebSocket (subprotocol `janus-protocol`), and what it tells. Requests of its VideoRoom
-//! plugin stand in [`Body`]; both are versions 1.0 and later, which know connections of several streams.
+//! plugin stand in [`Body`], those of its AudioBridge in [`SoundBody`]; all are of versions 1.0 and later, which know connections of several
+//! streams.
 
 use serde::{Deserialize, Serialize};
 
 /// The plugin that forwards pictures.
 pub(super) const VIDEOROOM: &str = "janus.plugin.videoroom";
+/// The plugin that mixes sound.
+pub(super) const AUDIOBRIDGE: &str = "janus.plugin.audiobridge";
 
 /// Codes of errors that we tell apart; each stands once, although Janus and its plugins number theirs apart.
 pub(super) mod code {
@@ -26,6 +29,12 @@ pub(super) mod code {
     pub const NO_SUCH_SESSION: u32 = 458;
     /// The plugin is not there.
     pub const NO_SUCH_PLUGIN: u32 = 460;
+    /// AudioBridge: there is no such room.
+    pub const NO_SUCH_MIX: u32 = 485;
+    /// AudioBridge: the room's number is taken.
+    pub const MIX_EXISTS: u32 = 486;
+    /// AudioBridge: a wrong secret, PIN or administrator's key.
+    pub const MIX_UNAUTHORIZED: u32 = 489;
     /// A session description that is none.
     pub const BAD_SDP: u32 = 465;
 }
@@ -56,9 +65,17 @@ pub(super) struct Request<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plugin: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub body: Option<&'a Body>,
+    pub body: Option<Asks<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jsep: Option<&'a Jsep>,
+}
+
+/// What a plugin is asked.
+#[derive(Clone, Copy, Serialize)]
+#[serde(untagged)]
+pub(super) enum Asks<'a> {
+    Rooms(&'a Body),
+    Mixes(&'a SoundBody),
 }
 
 /// A session description on its way to Janus.
@@ -179,6 +196,51 @@ pub(super) enum Body {
     Start {},
 }
 
+/// A request to AudioBridge.
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase", tag = "request")]
+pub(super) enum SoundBody {
+    /// Makes a room that ends with Janus, and mixes at the telephone's rate.
+    Create {
+        room: u64,
+        permanent: bool,
+        secret: String,
+        pin: String,
+        is_private: bool,
+        sampling_rate: u32,
+        default_prebuffering: u8,
+        allow_rtp_participants: bool,
+        audiolevel_ext: bool,
+        record: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        admin_key: Option<String>,
+    },
+    /// Ends a room; whoever is in is put out.
+    Destroy {
+        room: u64,
+        secret: String,
+        permanent: bool,
+    },
+    /// Comes in by plain RTP. Janus must know where to send to from the beginning: it can be told at no other time.
+    Join {
+        room: u64,
+        id: u64,
+        pin: String,
+        codec: &'static str,
+        muted: bool,
+        rtp: RtpTo,
+    },
+    /// Is heard, or not.
+    Configure { muted: bool },
+}
+
+/// Where Janus shall send RTP.
+#[derive(Serialize)]
+pub(super) struct RtpTo {
+    pub ip: std::net::IpAddr,
+    pub port: u16,
+}
+
 /// Somebody's picture.
 #[derive(Serialize)]
 pub(super) struct Feed {
@@ -237,10 +299,15 @@ pub(super) struct PluginData {
     pub data: RoomEvent,
 }
 
-/// What VideoRoom says.
+/// What VideoRoom or AudioBridge says.
 #[derive(Deserialize)]
 pub(super) struct RoomEvent {
     pub videoroom: Option<String>,
+    pub audiobridge: Option<String>,
+    /// Of AudioBridge: where it receives.
+    pub rtp: Option<RtpAt>,
+    /// Of AudioBridge: who was put out.
+    pub kicked: Option<serde_json::Value>,
     pub room: Option<u64>,
     pub error_code: Option<u32>,
     #[serde(default)]
@@ -249,6 +316,13 @@ pub(super) struct RoomEvent {
     pub streams: Vec<Stream>,
     /// `"ok"`: whoever hears it is out.
     pub leaving: Option<serde_json::Value>,
+}
+
+/// Where Janus receives RTP.
+#[derive(Deserialize)]
+pub(super) struct RtpAt {
+    pub ip: std::net::IpAddr,
+    pub port: u16,
 }
 
 /// A stream that somebody shows or watches.

@@ -14,6 +14,9 @@ pub(super) fn late(limit: Duration) -> String {
 /// It said something that makes no sense here.
 pub(super) const NONSENSE: &str = "what Janus answers makes no sense";
 
+/// It cannot carry pictures.
+pub(super) const NO_VIDEOROOM: &str = "Janus has no VideoRoom plugin";
+
 /// A session description has what none may have (RFC 8866 §9).
 pub(super) const CONTROLS: &str = "the session description has control characters";
 
@@ -33,13 +36,15 @@ pub(super) fn printable(name: &str) -> String {
 pub(super) fn refused(code: u32, reason: &str) -> String {
     match code {
         code::UNAUTHORIZED => "Janus refuses our API secret: look at janus.api_secret".into(),
-        code::ROOM_UNAUTHORIZED => {
+        code::ROOM_UNAUTHORIZED | code::MIX_UNAUTHORIZED => {
             "Janus refuses our key for rooms: look at janus.admin_key".into()
         }
-        code::NO_SUCH_ROOM => "Janus no longer has the conference's room".into(),
+        code::NO_SUCH_ROOM | code::NO_SUCH_MIX => {
+            "Janus no longer has the conference's room".into()
+        }
         code::NO_SUCH_FEED => "somebody left while they were looked for".into(),
         code::PUBLISHERS_FULL => "as many show themselves already as may".into(),
-        code::NO_SUCH_PLUGIN => "Janus has no VideoRoom plugin".into(),
+        code::NO_SUCH_PLUGIN => NO_VIDEOROOM.into(),
         code::INVALID_SDP | code::BAD_SDP => {
             "Janus does not understand the session description".into()
         }

@@ -51,8 +51,13 @@ async fn a_janus_that_hangs_is_given_up_within_five_seconds() {
             bitrate: 1_000_000,
             seed: [7; 32],
         },
+        media: media::Config {
+            threads: 1,
+            ..media::Config::default()
+        },
+        beside: [127, 0, 0, 1].into(),
     };
-    let _router = adapter::start(config, &tasks);
+    let _router = adapter::start(config, &tasks).unwrap();
     let first = clock::within(LIMIT, sockets.recv()).await.unwrap();
     let begin = clock::now();
     let second = clock::within(LIMIT, sockets.recv()).await.unwrap();

@@ -123,6 +123,11 @@ fn certificates(config: &Config, findings: &mut Findings) {
         let key = format!("trunk[{}].tls_pin", trunk.name);
         trusted.push((key, &none, trunk.tls_pin.as_ref()));
     }
+    trusted.push((
+        "media.bridge_tls_roots".to_owned(),
+        &config.media.bridge_tls_roots,
+        None,
+    ));
     for server in &config.video_server {
         let key = format!("video_server[{}].tls_roots", server.name);
         trusted.push((key, &server.tls_roots, None));
@@ -148,6 +153,7 @@ fn secrets(config: &Config, findings: &mut Findings) {
     let named = [
         ("gateway.password", &gateway.password),
         ("gateway.shared_secret", &gateway.shared_secret),
+        ("media.bridge_secret", &config.media.bridge_secret),
         ("janus.secret", &janus.secret),
         ("janus.api_secret", &janus.api_secret),
         ("janus.admin_key", &janus.admin_key),
@@ -193,6 +199,9 @@ fn ports(config: &Config, findings: &mut Findings) {
     if config.runs(Part::Conference) {
         add("sip.udp", Transport::Udp, &config.sip.udp);
         add("sip.tcp", Transport::Tcp, &config.sip.tcp);
+    }
+    let ours = config.runs(Part::Conference) && config.media.bridge.is_none();
+    if ours || config.runs(Part::Janus) {
         let rtp = SocketAddr::new(config.media.bind, 0);
         add("media.bind", Transport::Udp, &[rtp]);
     }

@@ -393,6 +393,17 @@ fn im_account(prefix: &str, account: &AccountSettings<'_>, findings: &mut Findin
 
 fn media(config: &Config, findings: &mut Findings) {
     let media = &config.media;
+    if let Some(url) = &media.bridge {
+        if !url.starts_with("ws://") && !url.starts_with("wss://") {
+            let words = format!("expected ws://… or wss://…, came {url:?}");
+            let fix = "write where it speaks the bridge protocol: ws://HOST:PORT/bridge";
+            findings.error("media.bridge", words, fix);
+        }
+        // Our own sockets are for an adapter alone, and telephones are told its addresses by itself.
+        if !config.runs(Part::Janus) {
+            return;
+        }
+    }
     if media.port_max <= media.port_min {
         let words = format!(
             "{} is not above port_min, {}",
@@ -475,6 +486,14 @@ fn janus(config: &Config, findings: &mut Findings) {
     if !PICTURE_KBIT.contains(&janus.picture_kbit) {
         let words = format!("{} is not within {PICTURE_KBIT:?}", janus.picture_kbit);
         findings.error("janus.picture_kbit", words, "1000 suits most pictures");
+    }
+    if config.media.bind.is_unspecified() && janus.rtp.is_none() {
+        let words = format!(
+            "{} is no address that Janus could send to",
+            config.media.bind
+        );
+        let fix = "write 127.0.0.1 where Janus runs on this machine";
+        findings.error("janus.rtp", words, fix);
     }
     if !janus.listen.ip().is_loopback() {
         findings.add(

@@ -1,13 +1,12 @@
 //! Runs telephony on its transports, between the focus and the media bridge.
 
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use api::BridgePort;
 use convoke_types::bridge::{BridgeCommand, BridgeEvent, LegEvent};
 use convoke_types::media::{MediaCommand, MediaEvent};
 use media::{AsyncEvents, Engine};
-use runtime::clock;
 use runtime::driver::{CoreOutput, SipCore, drive};
 use runtime::seed;
 use runtime::sip::{SipTransports, TransportEvent, TransportEvents};
@@ -15,6 +14,7 @@ use runtime::tasks::Tasks;
 use telephony::{Output, Telephony};
 use tokio::sync::mpsc;
 
+use super::linked;
 use super::trunks::{self, LEGS_MAX};
 use super::ua::BROWSERS_MAX;
 use crate::config::Config;
@@ -36,31 +36,48 @@ const EVENTS_KEPT_FREE: usize = ALL_LEGS_MAX * EVENTS_PER_LEG;
 /// Commands that may wait for the media bridge; a leg has eight at most (its keys, which are confirmed by mute and a sentence, and
 /// a browser's changes have a pace).
 const MEDIA_COMMANDS_MAX: usize = ALL_LEGS_MAX * 8;
-/// Pause before a command that found the media thread busy is tried again, and how often.
-const MEDIA_RETRY: Duration = Duration::from_millis(5);
-const MEDIA_TRIES: u32 = 200;
-
 /// The media bridge's ends.
 pub(super) struct Media {
     commands: mpsc::Sender<MediaCommand>,
-    /// Failures of commands, told like the engine's own events.
-    refused: mpsc::Receiver<MediaEvent>,
-    events: AsyncEvents,
+    /// What a bridge elsewhere tells; of our own, failures of commands.
+    told: mpsc::Receiver<MediaEvent>,
+    /// What our own tells.
+    events: Option<AsyncEvents>,
     /// For counts.
     pub engine: Weak<Engine>,
 }
 
-/// Starts the media threads and the task that hands commands to them.
-pub(super) fn start_media(config: &Config, tasks: &Tasks) -> Result<Media, StartError> {
+/// How our media bridge is set up.
+pub(crate) fn media_config(config: &Config) -> media::Config {
     let settings = &config.media;
-    let media_config = media::Config {
+    media::Config {
         threads: settings.threads,
         bind_ip: settings.bind,
         advertised_ip: settings.advertised,
         tcp_port: settings.tcp_port,
         port_range: Some((settings.port_min, settings.port_max)),
         ..media::Config::default()
-    };
+    }
+}
+
+/// Starts what carries the sound: the bridge that the configuration names, or our own.
+pub(super) fn start_media(config: &Config, tasks: &Tasks) -> Result<Media, StartError> {
+    if let Some(url) = &config.media.bridge {
+        let (commands, receiver) = mpsc::channel(MEDIA_COMMANDS_MAX);
+        let told = linked::open(config, url, receiver, INPUTS_MAX, tasks)?;
+        return Ok(Media {
+            commands,
+            told,
+            events: None,
+            engine: Weak::new(),
+        });
+    }
+    start_engine(config, tasks)
+}
+
+/// Starts the media threads and the task that hands commands to them.
+fn start_engine(config: &Config, tasks: &Tasks) -> Result<Media, StartError> {
+    let media_config = media_config(config);
     let (engine, events) = Engine::start(&media_config).map_err(|error| StartError::Part {
         part: "media",
         words: error.to_string(),
@@ -73,51 +90,14 @@ pub(super) fn start_media(config: &Config, tasks: &Tasks) -> Result<Media, Start
     let (refusals, refused) = mpsc::channel(INPUTS_MAX);
     let engine = Arc::new(engine);
     let weak = Arc::downgrade(&engine);
-    tasks.spawn_vital("media commands", hand_over(engine, receiver, refusals));
+    let handing = media::hand_over(engine, receiver, refusals);
+    tasks.spawn_vital("media commands", handing);
     Ok(Media {
         commands,
-        refused,
-        events,
+        told: refused,
+        events: Some(events),
         engine: weak,
     })
-}
-
-/// Ends, and with it the media threads, when telephony has ended.
-async fn hand_over(
-    engine: Arc<Engine>,
-    mut commands: mpsc::Receiver<MediaCommand>,
-    refusals: mpsc::Sender<MediaEvent>,
-) {
-    while let Some(command) = commands.recv().await {
-        let mut tries = 0;
-        while let Err(error) = engine.command(command.clone()) {
-            tries += 1;
-            if let MediaCommand::Open { leg }
-            | MediaCommand::OpenWeb { leg, .. }
-            | MediaCommand::Reoffer { leg, .. } = &command
-            {
-                let failed = MediaEvent::Failed {
-                    leg: leg.clone(),
-                    words: "the media bridge is overloaded".to_owned(),
-                };
-                // Without telephony nobody waits for it.
-                let _ = refusals.send(failed).await;
-                break;
-            }
-            if tries > MEDIA_TRIES {
-                tracing::error!(%error, "a media command was lost");
-                break;
-            }
-            clock::sleep(MEDIA_RETRY).await;
-        }
-    }
-    // Dropping the engine waits for its threads.
-    if tokio::task::spawn_blocking(move || drop(engine))
-        .await
-        .is_err()
-    {
-        tracing::error!("the media threads did not end as they should");
-    }
 }
 
 /// What the SIP user of conferences needs for the calls of browsers.
@@ -182,7 +162,7 @@ pub(super) fn start_telephony(
     });
     tasks.spawn_vital(
         "media events",
-        pass_media(media.events, media.refused, inputs, browsers),
+        pass_media(media.events, media.told, inputs, browsers),
     );
     let shutdown = tasks.shutdown_token().clone();
     let media_commands = media.commands;
@@ -232,15 +212,18 @@ async fn pass_commands(
 }
 
 async fn pass_media(
-    mut events: AsyncEvents,
-    mut refused: mpsc::Receiver<MediaEvent>,
+    mut events: Option<AsyncEvents>,
+    mut told: mpsc::Receiver<MediaEvent>,
     inputs: mpsc::Sender<Input>,
     browsers: mpsc::Sender<BrowserInput>,
 ) {
     loop {
-        let event = tokio::select! {
-            event = events.next() => event,
-            Some(event) = refused.recv() => Some(event),
+        let event = match &mut events {
+            Some(events) => tokio::select! {
+                event = events.next() => event,
+                Some(event) = told.recv() => Some(event),
+            },
+            None => told.recv().await,
         };
         // As above, nobody may listen.
         let Some(event) = event else {

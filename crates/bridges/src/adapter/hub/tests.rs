@@ -31,7 +31,9 @@ impl Scene {
         };
         let (inputs, receiver) = mpsc::channel(16);
         let tasks = Tasks::new(Shutdown::new());
-        let hub = Hub::new(Janus::new(settings, clock::now()));
+        let (engine, _to_engine) = mpsc::channel(64);
+        let edge = Edge::new([127, 0, 0, 1].into());
+        let hub = Hub::new(Janus::new(settings, clock::now()), edge, engine);
         let stop = tasks.shutdown_token().clone();
         tasks.spawn("hub", hub.run(receiver, stop));
         let (queue, to_janus) = mpsc::channel(64);

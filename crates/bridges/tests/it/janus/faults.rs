@@ -43,7 +43,7 @@ fn a_janus_of_no_use_is_told_in_words() {
 
     let mut bare = server_info(1102, "1.1.2");
     bare["plugins"] = json!({ "janus.plugin.echotest": {} });
-    let words = "Janus has no VideoRoom plugin";
+    let words = "Janus has neither VideoRoom nor AudioBridge";
     assert_eq!(of(bare), (Refusal::Unsuitable, words.into()));
 
     let mut closing = server_info(1102, "1.1.2");

@@ -4,4 +4,5 @@ mod faults;
 mod pictures;
 mod rooms;
 mod scene;
+mod sound;
 mod storm;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use bridges::janus::{Asker, Input, Janus, Output, Settings};
+use bridges::janus::{Asker, Input, Janus, Output, Settings, SoundEvent};
 use convoke_types::bridge_protocol::Announcement;
 use convoke_types::video::{VideoCommand, VideoEvent, VideoGuest};
 use convoke_types::{LegKey, Mode};
@@ -18,6 +18,7 @@ pub struct Scene {
     pub now: Instant,
     requests: VecDeque<Value>,
     events: VecDeque<VideoEvent>,
+    pub sounds: VecDeque<SoundEvent>,
     /// Whom answers were for.
     pub askers: Vec<Asker>,
     pub announced: Option<Announcement>,
@@ -40,6 +41,7 @@ impl Scene {
             now,
             requests: VecDeque::new(),
             events: VecDeque::new(),
+            sounds: VecDeque::new(),
             askers: Vec::new(),
             announced: None,
             dropped: None,
@@ -102,6 +104,7 @@ impl Scene {
                     .requests
                     .push_back(serde_json::from_str(&text).unwrap()),
                 Output::Event(event) => self.events.push_back(event),
+                Output::Sound(event) => self.sounds.push_back(event),
                 Output::Answer(asker, event) => {
                     self.askers.push(asker);
                     self.events.push_back(event);
