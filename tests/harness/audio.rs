@@ -264,7 +264,7 @@ pub fn from_a_law(bytes: &[u8]) -> Vec<i16> {
 }
 
 /// ITU-T G.711 A-law by its segments, all even bits inverted.
-fn a_law(sample: i16) -> u8 {
+pub(crate) fn a_law(sample: i16) -> u8 {
     let sign = if sample >= 0 { 0x80 } else { 0 };
     let magnitude = (if sample >= 0 {
         i32::from(sample)
@@ -286,7 +286,7 @@ fn a_law(sample: i16) -> u8 {
 }
 
 /// ITU-T G.711 µ-law by its segments, all bits inverted.
-fn mu_law(sample: i16) -> u8 {
+pub(crate) fn mu_law(sample: i16) -> u8 {
     let sign = if sample < 0 { 0x80 } else { 0 };
     let biased = (i32::from(sample).abs().min(32_635)) + 132;
     let exponent = biased.ilog2() - 7;

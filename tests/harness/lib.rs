@@ -1,6 +1,7 @@
 //! What end-to-end tests stand on: the real binary ([`convoke`], configured by
 //! [`config`]), programs that were not built from this repository
-//! ([`peers`]), the tones that telephones speak and hear ([`audio`]), and drawings of what was said ([`ladder`]).
+//! ([`peers`]), the tones that telephones speak and hear ([`audio`]), telephones that are nothing but
+//! their sound ([`telephone`]), and drawings of what was said ([`ladder`]).
 
 pub mod again;
 pub mod audio;
@@ -12,6 +13,7 @@ pub mod netns;
 pub mod peers;
 pub mod rest;
 pub mod spoilt;
+pub mod telephone;
 
 use std::io::Write;
 

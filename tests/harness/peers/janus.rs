@@ -1,10 +1,11 @@
-//! Debian's Janus as a video server.
+//! Debian's Janus as a video server, and as a mixer of sound.
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
 
-use bridges::program::{Interface, START_TRIES, Setup};
+use bridges::program::{AudioBridge, Interface, START_TRIES, Setup};
 use tempfile::TempDir;
 use testkit::GIVE_UP;
+use testkit::ports::{self, Ports};
 use testkit::process::Program;
 
 /// The secret of its interface.
@@ -18,8 +19,12 @@ pub struct Janus {
     program: Program,
     setup: Setup,
     addr: SocketAddr,
+    _rtp: Option<Ports>,
     _dir: TempDir,
 }
+
+/// Ports of one that mixes; a leg needs two.
+const RTP_PORTS: u16 = 64;
 
 impl Janus {
     /// Starts one whose browsers reach it at this address, and waits until its interface is open.
@@ -27,15 +32,31 @@ impl Janus {
     /// # Errors
     /// When it is not installed, or does not start.
     pub fn start(browsers: IpAddr) -> anyhow::Result<Self> {
+        Self::start_with(Some(browsers), None)
+    }
+
+    /// Starts one that mixes sound and has no pictures.
+    ///
+    /// # Errors
+    /// When it is not installed, or does not start.
+    pub fn mixer() -> anyhow::Result<Self> {
+        Self::start_with(None, Some(ports::reserve_run(RTP_PORTS)?))
+    }
+
+    fn start_with(browsers: Option<IpAddr>, rtp: Option<Ports>) -> anyhow::Result<Self> {
         let dir = tempfile::tempdir()?;
         // It cannot choose a port by itself.
         let addr = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let setup = Setup {
             directory: dir.path().to_owned(),
             interface: Interface::WebSocket(addr),
-            videoroom: true,
-            audiobridge: None,
-            ice: vec![browsers.to_string()],
+            videoroom: browsers.is_some(),
+            audiobridge: rtp.as_ref().map(|rtp| AudioBridge {
+                local: rtp.addr().ip(),
+                ports: rtp.first()..=rtp.last(),
+                room: None,
+            }),
+            ice: browsers.iter().map(IpAddr::to_string).collect(),
             api_secret: Some(API_SECRET.into()),
             rooms_key: Some(ROOMS_KEY.into()),
             session_timeout_s: 60,
@@ -45,6 +66,7 @@ impl Janus {
             program,
             setup,
             addr,
+            _rtp: rtp,
             _dir: dir,
         })
     }

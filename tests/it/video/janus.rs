@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use bridges::janus::SUBPROTOCOL;
 use convoke_tests::again::alone;
 use convoke_tests::config::Config;
 use convoke_tests::convoke::Convoke;
@@ -10,14 +9,13 @@ use convoke_tests::netns::{ALONE, Alone};
 use convoke_tests::peers::janus::{API_SECRET, Janus, ROOMS_KEY};
 use convoke_tests::peers::pictures::{Pictures, number};
 use convoke_tests::skipped;
-use convoke_types::bridge_protocol::{Feature, TEXT_MAX_BYTES};
+use convoke_types::bridge_protocol::Feature;
 use convoke_types::media::{MediaCommand, MediaEvent};
 use convoke_types::video::{Refusal, VideoCommand, VideoEvent};
 use runtime::clock;
-use runtime::websocket::{Heard, Wanted, WebSocket};
-use serde_json::{Value, json};
 
 use super::server::{Owner, assert_sees, conference, leg, person, prepare, section};
+use crate::bridges::look;
 
 /// Runs a test in a namespace of its own.
 pub fn in_a_network(path: &str, test: impl FnOnce()) {
@@ -310,44 +308,7 @@ fn a_janus_that_hangs_is_told_within_five_seconds() {
 /// How many conferences it has, from itself.
 #[track_caller]
 fn rooms(janus: &Janus) -> usize {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    runtime.unwrap().block_on(async {
-        let wanted = Wanted {
-            url: janus.url(),
-            subprotocol: SUBPROTOCOL,
-            bearer: None,
-            tls: None,
-            text_max_bytes: TEXT_MAX_BYTES,
-        };
-        let mut socket = WebSocket::open(&wanted).await.unwrap();
-        let session = ask(&mut socket, json!({ "janus": "create" })).await;
-        let session = &session["data"]["id"];
-        let plugin = "janus.plugin.videoroom";
-        let attach = json!({ "janus": "attach", "session_id": session, "plugin": plugin });
-        let handle = ask(&mut socket, attach).await;
-        // Only who knows the key sees those that are private.
-        let list = json!({
-            "janus": "message", "session_id": session, "handle_id": handle["data"]["id"],
-            "body": { "request": "list", "admin_key": ROOMS_KEY },
-        });
-        let listed = ask(&mut socket, list).await;
-        socket.close().await;
-        let rooms = listed["plugindata"]["data"]["list"].as_array();
-        rooms.unwrap_or_else(|| panic!("{listed}")).len()
-    })
-}
-
-async fn ask(socket: &mut WebSocket, mut request: Value) -> Value {
-    request["apisecret"] = API_SECRET.into();
-    request["transaction"] = "ask".into();
-    socket.send(request.to_string()).await.unwrap();
-    loop {
-        if let Heard::Text(text) = socket.next().await.unwrap() {
-            return serde_json::from_str(&text).unwrap();
-        }
-    }
+    look::rooms(janus, "janus.plugin.videoroom")
 }
 
 #[track_caller]

@@ -1,0 +1,375 @@
+//! A media bridge as the owner of dialogs sees it: ours in this process, or Janus through link and adapter; and telephones.
+
+use std::time::{Duration, Instant};
+
+use bridges::link::{Link, LinkConfig, LinkEvent, LinkSender};
+use convoke_tests::audio::{Law, level_dbfs};
+use convoke_tests::config::Config;
+use convoke_tests::convoke::Convoke;
+use convoke_tests::peers::janus::{API_SECRET, Janus, ROOMS_KEY};
+use convoke_tests::telephone::{DTMF, LEVEL_DBFS, Telephone};
+use convoke_types::bridge_protocol::{Announcement, Feature, ToBridge};
+use convoke_types::media::{Codec, MediaCommand, MediaEvent, StreamParams, StreamStats};
+use convoke_types::video::VideoEvent;
+use convoke_types::{ConferenceId, LegKey};
+use media::{Engine, Events};
+use runtime::clock;
+use runtime::tasks::{Shutdown, Tasks};
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+
+/// Nothing here takes so long.
+const LIMIT: Duration = Duration::from_secs(30);
+/// How much louder or softer than it was said a tone may be heard.
+const TOLERANCE_DB: f64 = 3.0;
+/// What is softer than this is not heard.
+pub const UNHEARD_DBFS: f64 = -45.0;
+
+/// The bridges that there are.
+enum Kind {
+    Embedded {
+        /// `None` once it has crashed.
+        engine: Option<Box<Engine>>,
+        events: Box<Events>,
+    },
+    Janus {
+        janus: Box<Janus>,
+        adapter: Option<Box<Convoke>>,
+        linked: Box<Linked>,
+    },
+}
+
+struct Linked {
+    runtime: Runtime,
+    sender: LinkSender,
+    events: mpsc::Receiver<LinkEvent>,
+    announced: Option<Announcement>,
+    videos: Vec<VideoEvent>,
+    _tasks: Tasks,
+}
+
+/// A bridge under the contract.
+pub struct Bridge {
+    kind: Kind,
+    /// Events that came while another was waited for.
+    kept: Vec<MediaEvent>,
+}
+
+impl Bridge {
+    /// Ours, in this process.
+    pub fn embedded() -> Self {
+        let config = media::Config {
+            threads: 1,
+            pin: false,
+            ..media::Config::default()
+        };
+        let (engine, events) = Engine::start(&config).unwrap();
+        Self {
+            kind: Kind::Embedded {
+                engine: Some(Box::new(engine)),
+                events: Box::new(events),
+            },
+            kept: Vec::new(),
+        }
+    }
+
+    /// Janus, behind a process of ours that is nothing but its adapter.
+    pub fn janus() -> Self {
+        let janus = Janus::mixer().unwrap();
+        let adapter = Convoke::start(adapter(&janus)).unwrap();
+        let mut bridge = Self {
+            kind: Kind::Janus {
+                janus: Box::new(janus),
+                linked: Box::new(Linked::to(&adapter)),
+                adapter: Some(Box::new(adapter)),
+            },
+            kept: Vec::new(),
+        };
+        bridge.until_ready(true);
+        bridge
+    }
+
+    /// What it says that it can do: ours says nothing of itself, and can do all that there are commands for but pictures.
+    pub fn features(&self) -> Vec<Feature> {
+        match &self.kind {
+            Kind::Embedded { .. } => {
+                vec![Feature::Audio, Feature::ListenerMix, Feature::Prompts]
+            }
+            Kind::Janus { linked, .. } => linked.announced.as_ref().unwrap().features.clone(),
+        }
+    }
+
+    pub fn command(&self, command: MediaCommand) {
+        match &self.kind {
+            Kind::Embedded { engine, .. } => engine.as_ref().unwrap().command(command).unwrap(),
+            Kind::Janus { linked, .. } => linked.sender.media(command).unwrap(),
+        }
+    }
+
+    /// Something that is no command of sound, of a bridge that is elsewhere.
+    pub fn ask(&self, asks: ToBridge) {
+        if let Kind::Janus { linked, .. } = &self.kind {
+            linked.sender.send(asks).unwrap();
+        }
+    }
+
+    /// The next event of pictures.
+    #[track_caller]
+    pub fn video(&mut self) -> VideoEvent {
+        loop {
+            if let Kind::Janus { linked, .. } = &mut self.kind
+                && let Some(event) = linked.videos.pop()
+            {
+                return event;
+            }
+            assert!(self.hear(LIMIT), "nothing was told");
+        }
+    }
+
+    /// Waits until what is behind it is there, or is not any more.
+    #[track_caller]
+    pub fn until_ready(&mut self, ready: bool) {
+        let is = |bridge: &Self| match &bridge.kind {
+            Kind::Embedded { .. } => Some(ready),
+            Kind::Janus { linked, .. } => linked.announced.as_ref().map(|said| said.ready),
+        };
+        while is(self) != Some(ready) {
+            assert!(self.hear(LIMIT), "nothing was told");
+        }
+    }
+
+    /// The first event, come already or still to come, in which something is found.
+    #[track_caller]
+    pub fn wait<T>(&mut self, what: &str, mut found: impl FnMut(&MediaEvent) -> Option<T>) -> T {
+        let mut next = 0;
+        loop {
+            while let Some(event) = self.kept.get(next) {
+                if let Some(wanted) = found(event) {
+                    self.kept.remove(next);
+                    return wanted;
+                }
+                next += 1;
+            }
+            assert!(
+                self.hear(LIMIT),
+                "no {what} came; there are {:#?}",
+                self.kept
+            );
+        }
+    }
+
+    /// Waits for exactly this.
+    #[track_caller]
+    pub fn expect(&mut self, expected: &MediaEvent) {
+        self.wait(&format!("{expected:?}"), |event| {
+            (event == expected).then_some(())
+        });
+    }
+
+    /// Whether there was such an event, of those that were not waited for.
+    pub fn has_told(&self, fits: impl Fn(&MediaEvent) -> bool) -> bool {
+        self.kept.iter().any(fits)
+    }
+
+    /// Takes what comes next; `false` when nothing did.
+    fn hear(&mut self, limit: Duration) -> bool {
+        match &mut self.kind {
+            Kind::Embedded { events, .. } => match events.wait(limit) {
+                Some(event) => self.kept.push(event),
+                None => return false,
+            },
+            Kind::Janus { linked, .. } => {
+                let next = clock::within(limit, linked.events.recv());
+                let Ok(event) = linked.runtime.block_on(next) else {
+                    return false;
+                };
+                match event.unwrap() {
+                    LinkEvent::Up(said) | LinkEvent::Announce(said) => {
+                        linked.announced = Some(said);
+                    }
+                    LinkEvent::Media(event) => self.kept.push(event),
+                    LinkEvent::Video(event) => linked.videos.push(event),
+                    // Whoever owns dialogs takes it so.
+                    LinkEvent::Down { words } => self.kept.push(MediaEvent::Gone { words }),
+                }
+            }
+        }
+        true
+    }
+
+    /// Opens a leg; gives where its telephone shall send to.
+    #[track_caller]
+    pub fn open(&mut self, name: &str) -> std::net::SocketAddr {
+        self.command(MediaCommand::Open { leg: leg(name) });
+        self.wait("port", |event| match event {
+            MediaEvent::Opened { leg: of, local } if *of == leg(name) => Some(*local),
+            MediaEvent::Failed { leg: of, words } if *of == leg(name) => panic!("{words}"),
+            _ => None,
+        })
+    }
+
+    /// Opens a leg and connects it to a telephone, which is not in the mix yet.
+    #[track_caller]
+    pub fn call(&mut self, name: &str, law: Law, tone_hz: f64) -> Telephone {
+        let local = self.open(name);
+        let telephone = Telephone::answer(local, law, tone_hz).unwrap();
+        let params = params(&telephone);
+        let leg = leg(name);
+        self.command(MediaCommand::Connect { leg, params });
+        telephone
+    }
+
+    #[track_caller]
+    pub fn join(&mut self, name: &str) {
+        self.command(MediaCommand::Join { leg: leg(name) });
+        self.expect(&MediaEvent::Joined { leg: leg(name) });
+    }
+
+    /// A telephone in the mix.
+    #[track_caller]
+    pub fn joined(&mut self, name: &str, law: Law, tone_hz: f64) -> Telephone {
+        let telephone = self.call(name, law, tone_hz);
+        self.join(name);
+        telephone
+    }
+
+    #[track_caller]
+    pub fn until_talking(&mut self, name: &str, on: bool) {
+        self.expect(&MediaEvent::Talking { leg: leg(name), on });
+    }
+
+    /// Waits for the end of a leg that was closed.
+    #[track_caller]
+    pub fn closed(&mut self, name: &str) -> StreamStats {
+        self.wait("end", |event| match event {
+            MediaEvent::Closed { leg: of, stats } if *of == leg(name) => Some(stats.clone()),
+            _ => None,
+        })
+    }
+
+    /// Ends what mixes as a crash would; gives what is told, and how long it took.
+    #[track_caller]
+    pub fn crash(&mut self) -> (String, Duration) {
+        let begin = clock::now();
+        match &mut self.kind {
+            Kind::Embedded { engine, .. } => drop(engine.take()),
+            Kind::Janus { janus, .. } => janus.crash().unwrap(),
+        }
+        self.gone(begin)
+    }
+
+    /// Ends the adapter as a crash would, where there is one.
+    #[track_caller]
+    pub fn crash_adapter(&mut self) -> Option<(String, Duration)> {
+        let Kind::Janus { adapter, .. } = &mut self.kind else {
+            return None;
+        };
+        let begin = clock::now();
+        adapter.take()?.crash().unwrap();
+        Some(self.gone(begin))
+    }
+
+    #[track_caller]
+    fn gone(&mut self, begin: Instant) -> (String, Duration) {
+        let words = match &mut self.kind {
+            Kind::Embedded { events, .. } => {
+                // That there are no more events is what tells it.
+                while let Some(event) = events.wait(LIMIT) {
+                    self.kept.push(event);
+                }
+                "the media bridge has stopped".into()
+            }
+            Kind::Janus { .. } => self.wait("word of the crash", |event| match event {
+                MediaEvent::Gone { words } => Some(words.clone()),
+                _ => None,
+            }),
+        };
+        (words, clock::now() - begin)
+    }
+
+    /// The program that mixes, if it is one.
+    pub fn program(&mut self) -> Option<&mut Janus> {
+        match &mut self.kind {
+            Kind::Embedded { .. } => None,
+            Kind::Janus { janus, .. } => Some(janus),
+        }
+    }
+}
+
+impl Linked {
+    fn to(adapter: &Convoke) -> Self {
+        let secret = std::fs::read_to_string(adapter.data().join("bridge.secret")).unwrap();
+        let config = LinkConfig {
+            name: "the bridge".into(),
+            url: format!("ws://{}/bridge", adapter.addr("bridge").unwrap()),
+            secret: secret.trim().into(),
+            tls: None,
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let tasks = Tasks::new(Shutdown::new());
+        let (sender, events) = runtime.block_on(async { Link::open(config, &tasks) });
+        Self {
+            runtime,
+            sender,
+            events,
+            announced: None,
+            videos: Vec::new(),
+            _tasks: tasks,
+        }
+    }
+}
+
+/// A process of ours that is nothing but the adapter of this Janus.
+pub fn adapter(janus: &Janus) -> Config {
+    Config::new("example.test")
+        .unwrap()
+        .set("server", "roles", toml::Value::from(vec!["janus"]))
+        .set("janus", "listen", "127.0.0.1:0")
+        .set("janus", "url", janus.url())
+        .set("janus", "api_secret", API_SECRET)
+        .set("janus", "admin_key", ROOMS_KEY)
+}
+
+pub fn conference() -> ConferenceId {
+    "c1".parse().unwrap()
+}
+
+pub fn leg(name: &str) -> LegKey {
+    LegKey {
+        conference: conference(),
+        leg: name.parse().unwrap(),
+    }
+}
+
+fn params(telephone: &Telephone) -> StreamParams {
+    let (codec, payload_type) = match telephone.law() {
+        Law::A => (Codec::Pcma, 8),
+        Law::Mu | Law::Linear => (Codec::Pcmu, 0),
+    };
+    StreamParams {
+        remote: telephone.local(),
+        codec,
+        payload_type,
+        dtmf_payload_type: Some(DTMF),
+        ptime_ms: 20,
+        send: true,
+        receive: true,
+    }
+}
+
+/// In what a telephone hears, these tones are there at the level that they were said with, and those are not.
+#[track_caller]
+pub fn assert_heard(who: &str, heard: &[i16], there: &[f64], absent: &[f64]) {
+    let level = |hz: &f64| level_dbfs(heard, *hz);
+    let levels = |tones: &[f64]| tones.iter().map(level).collect::<Vec<_>>();
+    let (found, stray) = (levels(there), levels(absent));
+    println!("{who} hears {there:?} at {found:.1?} and {absent:?} at {stray:.1?} dBFS");
+    let right = |dbfs: &f64| (dbfs - LEVEL_DBFS).abs() < TOLERANCE_DB;
+    assert!(found.iter().all(right), "{who}: {found:?}");
+    let unheard = |dbfs: &f64| *dbfs < UNHEARD_DBFS;
+    assert!(stray.iter().all(unheard), "{who}: {stray:?}");
+}
