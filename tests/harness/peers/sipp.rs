@@ -80,7 +80,7 @@ impl Default for Trunk {
 pub struct Sipp {
     program: Program,
     sip: Ports,
-    _rtp: Ports,
+    rtp: Ports,
     dir: TempDir,
 }
 
@@ -158,7 +158,7 @@ impl Sipp {
         Ok(Self {
             program,
             sip,
-            _rtp: rtp,
+            rtp,
             dir,
         })
     }
@@ -166,6 +166,11 @@ impl Sipp {
     /// Where it takes calls.
     pub fn addr(&self) -> SocketAddr {
         self.sip.addr()
+    }
+
+    /// Where the telephone of its only call has RTP.
+    pub fn rtp(&self) -> SocketAddr {
+        self.rtp.addr()
     }
 
     /// Waits until it has taken its calls, at most `limit`, and tells how it went.

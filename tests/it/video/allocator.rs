@@ -26,14 +26,14 @@ use super::server::Owner;
 
 const DOMAIN: &str = "example.test";
 /// What a device says that takes calls with pictures (RFC 3840).
-const WITH_VIDEO: &str = ";audio;video";
+pub const WITH_VIDEO: &str = ";audio;video";
 
 /// The IM server with gateway and conferences, the adapter of a Janus, and the allocator: a process each.
-struct Stage {
+pub struct Stage {
     allocator: Convoke,
     janus: Janus,
     adapter: Convoke,
-    im: Convoke,
+    pub im: Convoke,
 }
 
 impl Stage {
@@ -42,7 +42,7 @@ impl Stage {
     }
 
     /// The same, with more in the configuration of the IM server and conferences.
-    fn with(more: impl FnOnce(Config) -> Config) -> Self {
+    pub fn with(more: impl FnOnce(Config) -> Config) -> Self {
         let janus = Janus::start("127.0.0.1".parse().unwrap()).unwrap();
         let roles = |name: &str| toml::Value::from(vec![name]);
         let config = || Config::new(DOMAIN).unwrap();
@@ -75,13 +75,14 @@ impl Stage {
                     ("secret", file(&adapter, "bridge.secret").into()),
                 ],
             );
-        let allocator = allocator.entry(
-            "gateway_route",
-            &[
-                ("mode", "isdn".into()),
-                ("template", "sip:{number}@gw.example".into()),
-            ],
-        );
+        let routes = [
+            ("isdn", "sip:{number}@gw.example"),
+            ("h323", "sip:{user}**{host}@h323.example"),
+        ];
+        let allocator = routes.iter().fold(allocator, |config, (mode, template)| {
+            let route = [("mode", (*mode).into()), ("template", (*template).into())];
+            config.entry("gateway_route", &route)
+        });
         let allocator = Convoke::start(allocator).unwrap();
         let stage = Self {
             allocator,
@@ -103,6 +104,12 @@ impl Stage {
         administrator
             .person(user, &user.to_uppercase(), &[])
             .unwrap();
+        self.registered(user, contact, seed)
+    }
+
+    /// A device of somebody who has an account.
+    pub fn registered(&self, user: &str, contact: &str, seed: u64) -> SipPeer {
+        let administrator = Administrator::of(&self.im).unwrap();
         let password = administrator.device(user).unwrap();
         let identity = Identity::new(user, DOMAIN, &password);
         let mut peer = SipPeer::tcp(identity, self.im.addr("sip_tcp").unwrap(), seed).unwrap();
@@ -163,19 +170,25 @@ fn answer_of<T, E>(peer: &mut SipPeer, parse: impl Fn(&[u8]) -> Result<T, E>) ->
 }
 
 /// Asks for a video conference by SOAP; what comes of it.
-pub(super) fn ask(
+pub(super) fn ask(peer: &mut SipPeer, id: &str, people: &[&str]) -> Result<Requested, convoke_types::Fault> {
+    let person = |name: &&str| Invited::Person((*name).to_owned());
+    ask_for(peer, id, people.iter().map(person).collect())
+}
+
+/// The same for whomever.
+pub fn ask_for(
     peer: &mut SipPeer,
     id: &str,
-    people: &[&str],
+    people: Vec<Invited>,
 ) -> Result<Requested, convoke_types::Fault> {
-    let invite = |name: &&str| Invite {
-        who: Invited::Person((*name).to_owned()),
+    let invite = |who| Invite {
+        who,
         name: None,
         mode: None,
     };
     let operation = VideoOperation::Request {
         title: Some("Plan".to_owned()),
-        invites: people.iter().map(invite).collect(),
+        invites: people.into_iter().map(invite).collect(),
     };
     let mut request = VideoRequest::new(operation, id.parse().unwrap());
     request.headers.reply_to = peer.gruu().map(str::to_owned);

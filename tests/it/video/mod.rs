@@ -4,6 +4,7 @@ mod allocator;
 mod conference;
 mod demo;
 mod fifty;
+mod gateways;
 mod janus;
 mod loss;
 mod people;

@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use convoke_tests::again::alone;
 use convoke_tests::audio::{RATE, level_at, level_dbfs};
 use convoke_tests::config::Config;
+use convoke_tests::convoke::Convoke;
 use convoke_tests::peers::baresip::{Baresip, Telephone};
 use convoke_tests::peers::python;
 use convoke_tests::peers::sipp::{Sipp, Trunk};
+use convoke_tests::rest::Administrator;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::GIVE_UP;
@@ -22,16 +24,16 @@ const BOB: &str = "+15550102";
 const CAROL: &str = "+15550301";
 
 /// What each says, at −10 dBFS: alice in her browser, bob at baresip, carol at sipp.
-const ALICE_HZ: u16 = 1_700;
-const BOB_HZ: u16 = 440;
+pub const ALICE_HZ: u16 = 1_700;
+pub const BOB_HZ: u16 = 440;
 const CAROL_HZ: u16 = 1_000;
 const DBFS: f64 = -10.0;
 
 /// Samples a second of what a browser hears.
 const WEB_RATE: usize = 48_000;
 
-/// A person's client in a browser.
-struct Browser {
+/// A person's client in a browser, which says a tone of [`ALICE_HZ`].
+pub struct Browser {
     program: Program,
     next: usize,
     heard: PathBuf,
@@ -40,9 +42,9 @@ struct Browser {
 
 impl Browser {
     /// Registers at the IM server.
-    fn start(stage: &Stage, user: &str) -> Self {
-        let password = stage.administrator.device(user).unwrap();
-        let http = stage.convoke.addr("http").unwrap();
+    pub fn start(convoke: &Convoke, administrator: &Administrator, user: &str) -> Self {
+        let password = administrator.device(user).unwrap();
+        let http = convoke.addr("http").unwrap();
         let directory = tempfile::tempdir().unwrap();
         let heard = directory.path().join("heard");
         let (url, hertz) = (format!("ws://{http}/sip"), ALICE_HZ.to_string());
@@ -60,13 +62,13 @@ impl Browser {
     }
 
     /// Does something, and gives what came of it.
-    fn ask(&mut self, what: &Value, outcome: &str) -> Value {
+    pub fn ask(&mut self, what: &Value, outcome: &str) -> Value {
         self.program.say(&what.to_string()).unwrap();
         self.word(outcome)
     }
 
     /// Calls a conference, and is in it.
-    fn call(&mut self, conference: &str) {
+    pub fn call(&mut self, conference: &str) {
         let status = self.ask(&json!({ "call": conference }), "answered");
         assert_eq!(status, 200);
         assert_eq!(self.word("connected"), true);
@@ -79,7 +81,7 @@ impl Browser {
     }
 
     /// The level of a tone in the two seconds before the end of its call.
-    fn level(&self, hertz: u16) -> f64 {
+    pub fn level(&self, hertz: u16) -> f64 {
         self.program.wait_exit(GIVE_UP).unwrap();
         let bytes = std::fs::read(&self.heard).unwrap();
         let pairs = bytes.chunks_exact(2);
@@ -126,14 +128,14 @@ fn create(others: &[&str]) -> Value {
 }
 
 /// The level of a tone in what the telephone heard in the last two seconds.
-fn level(telephone: &Baresip, hertz: u16) -> f64 {
+pub fn level(telephone: &Baresip, hertz: u16) -> f64 {
     let heard = telephone.heard().unwrap();
     let begin = heard.len().checked_sub(2 * RATE as usize);
     level_dbfs(&heard[begin.expect("it heard two seconds")..], hertz.into())
 }
 
 #[track_caller]
-fn assert_heard(level: f64, who: &str) {
+pub fn assert_heard(level: f64, who: &str) {
     assert!(
         (level - DBFS).abs() <= 1.0,
         "{who} is heard at {level} dBFS"
@@ -141,7 +143,7 @@ fn assert_heard(level: f64, who: &str) {
 }
 
 #[track_caller]
-fn assert_unheard(level: f64, who: &str) {
+pub fn assert_unheard(level: f64, who: &str) {
     assert!(level < -50.0, "{who} is heard at {level} dBFS");
 }
 
@@ -155,7 +157,7 @@ fn a_browser_and_telephones_hear_each_other_in_one_conference() {
     });
     let sipp = sipp.unwrap();
     let (mut stage, bob) = stage(Some(&sipp));
-    let mut alice = Browser::start(&stage, "alice");
+    let mut alice = Browser::start(&stage.convoke, &stage.administrator, "alice");
     let zeep = &mut stage.zeep;
     let mut conference = zeep.create(create(&["bob", "carol"])).unwrap();
     alice.call(&conference.id);
@@ -188,8 +190,8 @@ fn a_browser_and_telephones_hear_each_other_in_one_conference() {
 fn a_browser_changes_its_network_is_muted_and_strangers_stay_outside() {
     let _alone = alone();
     let (mut stage, bob) = stage(None);
-    let mut alice = Browser::start(&stage, "alice");
-    let mut dave = Browser::start(&stage, "dave");
+    let mut alice = Browser::start(&stage.convoke, &stage.administrator, "alice");
+    let mut dave = Browser::start(&stage.convoke, &stage.administrator, "dave");
     let zeep = &mut stage.zeep;
     let mut conference = zeep.create(create(&["bob"])).unwrap();
     alice.call(&conference.id);

@@ -1,6 +1,6 @@
 //! Browsers' legs.
 
-mod calls;
+pub mod calls;
 mod media;
 mod secure;
 mod window;

@@ -1,0 +1,146 @@
+//! People behind gateways (sipp is the gateway) in a conference that the allocator made: how they are dialled, what the board says of them,
+//! and what passes both ways between them, telephones and browsers.
+
+use convoke_tests::again::alone;
+use convoke_tests::audio::{RATE, level_dbfs};
+use convoke_tests::peers::baresip::{Baresip, Telephone};
+use convoke_tests::peers::sipp::{Sipp, Trunk};
+use convoke_tests::peers::zeep::{Followed, Zeep};
+use convoke_tests::rest::Administrator;
+use convoke_tests::spoilt::{SpoiltLine, rtp_sound};
+use serde_json::{Value, json};
+use soap_proto::Invited;
+use testkit::GIVE_UP;
+use testkit::relay::Spoil;
+
+use super::allocator::{Stage, WITH_VIDEO, ask_for};
+use crate::web::calls::{ALICE_HZ, BOB_HZ, Browser, assert_heard, assert_unheard, level};
+
+const ALICE: &str = "+15550101";
+const BOB: &str = "+15550102";
+
+/// A gateway, and what it hears and says.
+struct Gateway {
+    sipp: Sipp,
+    line: SpoiltLine,
+    hertz: u16,
+}
+
+impl Gateway {
+    /// One behind which somebody says a tone.
+    fn start(hertz: u16) -> Self {
+        let trunk = Trunk {
+            tone_hz: hertz.into(),
+            ..Trunk::default()
+        };
+        let sipp = Sipp::start(trunk).unwrap();
+        let line = SpoiltLine::before(sipp.addr(), sipp.rtp(), Spoil::default()).unwrap();
+        Self { sipp, line, hertz }
+    }
+
+    /// The level of a tone in the last two seconds of what came to it.
+    fn level(&self, hertz: u16) -> f64 {
+        let (_, heard) = rtp_sound(&self.line.heard());
+        let begin = heard.len().checked_sub(2 * RATE as usize);
+        level_dbfs(&heard[begin.expect("it heard two seconds")..], hertz.into())
+    }
+
+    /// The Request-URI that it was dialled by, once all went as a gateway's call should.
+    fn dialled(self) -> String {
+        let outcome = self.sipp.finish(GIVE_UP).unwrap();
+        assert!(outcome.ok, "{}", outcome.errors);
+        let mut starts = outcome.messages.iter().map(|spoken| &spoken.message.start);
+        let invite = starts.find(|start| start.starts_with("INVITE "));
+        let uri = invite.unwrap().split(' ').nth(1);
+        uri.unwrap().to_owned()
+    }
+}
+
+/// A conference that somebody else made.
+fn follow(id: &str) -> Followed {
+    Followed {
+        id: id.to_owned(),
+        made: Value::Null,
+        reports: Vec::new(),
+    }
+}
+
+/// V6: one in H.323, one by ISDN, one on a telephone and one in a browser.
+#[test]
+fn who_is_behind_a_gateway_hears_and_is_heard_by_telephones_and_browsers() {
+    let _alone = alone();
+    let (h323, isdn) = (Gateway::start(1_000), Gateway::start(2_300));
+    let bob = Telephone {
+        number: BOB,
+        tone_hz: BOB_HZ.into(),
+        ..Telephone::default()
+    };
+    let bob = Baresip::start(bob).unwrap();
+    let stage = Stage::with(|config| {
+        let leads = |domain: &str| [("sip_domains", vec![domain].into())];
+        let to_bob = [("prefixes", vec![BOB].into())];
+        config
+            .set("conference", "guard_outside", false)
+            .trunk("h323", h323.line.sip(), "udp", &leads("h323.example"))
+            .trunk("isdn", isdn.line.sip(), "udp", &leads("gw.example"))
+            .trunk("bob", bob.sip(), "udp", &to_bob)
+    });
+    let administrator = Administrator::of(&stage.im).unwrap();
+    for (user, number) in [("alice", ALICE), ("bob", BOB)] {
+        let telephones = [("work", number)];
+        administrator.person(user, user, &telephones).unwrap();
+    }
+    let mut client = stage.registered("alice", WITH_VIDEO, 1);
+    let mut alice = Browser::start(&stage.im, &administrator, "alice");
+    let token = administrator.token("alice").unwrap();
+    let mut zeep = Zeep::start(&stage.im, &token).unwrap();
+
+    let addresses = ["h323:carol@far.example", "isdn:+493012301"];
+    let mut people = vec![Invited::Person("bob".to_owned())];
+    people.extend(addresses.map(|address| Invited::Network(address.parse().unwrap())));
+    let ready = ask_for(&mut client, "ask-1", people).unwrap();
+    let mut conference = follow(ready.conference.as_str());
+    alice.call(&conference.id);
+    for name in ["bob", addresses[0], addresses[1]] {
+        conference.until_leg(&mut zeep, name, "joined").unwrap();
+    }
+    for address in addresses {
+        let states = ["queued", "dialling", "ringing", "answered", "joined"];
+        assert_eq!(conference.states(address), states, "{address}");
+    }
+    let talks =
+        |report: &Value| report["participant"]["name"] == addresses[0] && report["talking"] == "on";
+    let talking = conference.until(&mut zeep, "carol talks", talks);
+    talking.unwrap();
+
+    // All speak at once, each a tone of their own; nobody hears himself.
+    bob.listen(3).unwrap();
+    let gateways = [&h323, &isdn];
+    for gateway in gateways {
+        assert_heard(gateway.level(ALICE_HZ), "alice");
+        assert_heard(gateway.level(BOB_HZ), "bob");
+        for other in gateways {
+            let (level, who) = (gateway.level(other.hertz), other.hertz.to_string());
+            match other.hertz == gateway.hertz {
+                true => assert_unheard(level, &who),
+                false => assert_heard(level, &who),
+            }
+        }
+        assert_heard(level(&bob, gateway.hertz), "a gateway");
+    }
+    assert_eq!(alice.ask(&json!({ "hang_up": true }), "over"), 200);
+    for gateway in gateways {
+        assert_heard(alice.level(gateway.hertz), "a gateway");
+    }
+    conference.until_ended(&mut zeep).unwrap();
+    for address in addresses {
+        let states = conference.states(address);
+        assert_eq!(
+            states.last().map(String::as_str),
+            Some("left"),
+            "{states:?}"
+        );
+    }
+    assert_eq!(h323.dialled(), "sip:carol**far.example@h323.example");
+    assert_eq!(isdn.dialled(), "sip:493012301@gw.example");
+}
