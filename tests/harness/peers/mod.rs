@@ -4,6 +4,7 @@ pub mod baresip;
 pub mod chromium;
 pub mod janus;
 pub mod kamailio;
+pub mod linphone;
 pub mod pictures;
 pub mod pulse;
 pub mod python;

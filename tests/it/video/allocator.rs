@@ -24,7 +24,7 @@ use testkit::sip_text::SipText;
 
 use super::server::Owner;
 
-const DOMAIN: &str = "example.test";
+pub const DOMAIN: &str = "example.test";
 /// What a device says that takes calls with pictures (RFC 3840).
 pub const WITH_VIDEO: &str = ";audio;video";
 
@@ -99,7 +99,7 @@ impl Stage {
     }
 
     /// An account with its device.
-    fn device(&self, user: &str, contact: &str, seed: u64) -> SipPeer {
+    pub fn device(&self, user: &str, contact: &str, seed: u64) -> SipPeer {
         let administrator = Administrator::of(&self.im).unwrap();
         administrator
             .person(user, &user.to_uppercase(), &[])
@@ -154,7 +154,7 @@ fn send(peer: &mut SipPeer, to: &str, body: &[u8]) -> Option<u16> {
 }
 
 /// The next MESSAGE, taken.
-fn letter(peer: &mut SipPeer) -> SipText {
+pub fn letter(peer: &mut SipPeer) -> SipText {
     let message = peer.expect("MESSAGE").unwrap();
     peer.reply(&message, 200, "OK", &[], b"").unwrap();
     message
@@ -204,7 +204,7 @@ pub fn ask_for(
 }
 
 /// Asks the conference service, by the gateway.
-fn conference(peer: &mut SipPeer, id: &str, operation: Operation) -> Answer {
+pub fn conference(peer: &mut SipPeer, id: &str, operation: Operation) -> Answer {
     let is_command = operation.name().is_command();
     let mut request = Request::new(operation, id.parse().unwrap());
     request.headers.reply_to = peer.gruu().map(str::to_owned);

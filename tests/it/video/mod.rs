@@ -6,6 +6,7 @@ mod demo;
 mod fifty;
 mod gateways;
 mod janus;
+mod linphone;
 mod loss;
 mod people;
 mod server;
