@@ -94,7 +94,7 @@ impl Running {
         u32::try_from(self.board.participants.len()).is_ok_and(|len| len >= self.board.count)
     }
 
-    /// Everybody on the roster, as the server is to know them: who has an account can show and see, by whatever way their sound goes. The
+    /// Everybody on the roster, as the server is to know them: who has an account can show and see, by whatever way their sound goes, and so can video rooms. The
     /// conference role tells the server the same.
     fn guests_now(&self) -> Vec<VideoGuest> {
         let guest = |one: &soap_proto::ParticipantSnapshot| {
@@ -104,14 +104,17 @@ impl Running {
             let mode = mode.filter(|mode| (*mode == Mode::Computer) == with_client);
             let otherwise = match with_client {
                 true => Mode::Computer,
-                false => Mode::Pstn,
+                // A place that nobody has named is called as its mode.
+                false => one.place.parse().unwrap_or(Mode::Pstn),
             };
+            let mode = mode.unwrap_or(otherwise);
+            let shows = one.user.is_some() || mode.may_be_room();
             VideoGuest {
                 participant: one.id.clone(),
                 name: one.name.clone(),
-                mode: mode.unwrap_or(otherwise),
-                shows: one.user.is_some(),
-                sees: one.user.is_some(),
+                mode,
+                shows,
+                sees: shows,
             }
         };
         self.board.participants.iter().map(guest).collect()

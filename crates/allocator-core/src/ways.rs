@@ -167,19 +167,21 @@ impl Chosen {
     }
 }
 
-/// As the video server is told of them: who is on the roster with an account can show and see, by whatever way their sound goes.
+/// As the video server is told of them: who is on the roster with an account can show and see, by whatever way their sound goes, and so can
+/// a video room in the call of its sound.
 pub(crate) fn guests(people: &[(ParticipantId, &Person)]) -> Vec<VideoGuest> {
     let guest = |(n, (participant, person)): (usize, &(ParticipantId, &Person))| {
         let way = person.way.as_ref().ok()?;
         // Whom a number or a SIP address stands for is on the roster without an account, but for the initiator.
         let by_account = matches!(way.how, How::Browser | How::Place(_));
         let account = n == 0 || (by_account && person.user.is_some());
+        let shows = account || (way.mode.may_be_room() && way.pictures);
         Some(VideoGuest {
             participant: participant.clone(),
             name: person.name.clone(),
             mode: way.mode,
-            shows: account,
-            sees: account,
+            shows,
+            sees: shows,
         })
     };
     people.iter().enumerate().filter_map(guest).collect()

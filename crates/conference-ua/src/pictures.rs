@@ -18,6 +18,7 @@
 
 mod placing;
 mod room;
+mod rooms;
 mod serving;
 mod wish;
 
@@ -35,6 +36,7 @@ use crate::calls::line::{Deadlines, Due, Line};
 use crate::calls::{Arrival, PACE, TOO_SOON};
 use crate::ports::Output;
 use room::{Readiness, Room, Server};
+use rooms::Brought;
 use wish::label_of;
 pub(crate) use wish::{Kind, Wish};
 
@@ -127,6 +129,8 @@ pub(crate) struct Pictures {
     rooms: HashMap<ConferenceId, Room>,
     known: HashMap<CallKey, Call>,
     by_leg: HashMap<LegKey, CallKey>,
+    /// What others bring to the video servers: the pictures of video rooms.
+    brought: Brought,
     deadlines: Deadlines,
     next_leg: u64,
     changed: VecDeque<ConferenceId>,
@@ -142,6 +146,7 @@ impl Pictures {
             rooms: HashMap::new(),
             known: HashMap::new(),
             by_leg: HashMap::new(),
+            brought: Brought::default(),
             deadlines: Deadlines::default(),
             next_leg: 0,
             changed: VecDeque::new(),
@@ -193,6 +198,11 @@ impl Pictures {
                 let label = label_of(participant, call.kind);
                 shown.push((participant, PictureView { label, kind }));
             }
+        }
+        for participant in self.brought.to(&snapshot.conference) {
+            let label = label_of(participant, Kind::Camera);
+            let kind = PictureKind::Camera;
+            shown.push((participant, PictureView { label, kind }));
         }
         for entry in &mut snapshot.roster {
             let id = &entry.participant.id;
@@ -334,6 +344,7 @@ impl Pictures {
             self.follow(line, conference);
         }
         self.tell_guests(conference);
+        self.tell_speaker(snapshot);
     }
 
     /// What a video server tells.
@@ -344,6 +355,7 @@ impl Pictures {
                 conference, words, ..
             } => self.refused(line, server, &conference, &words),
             VideoEvent::Ended { conference, lost } => {
+                self.brought_away(server, Some(&conference));
                 let words = match lost {
                     Some(words) => format!("The video server is lost: {words}"),
                     None => "The video server has ended it".to_owned(),
@@ -358,13 +370,18 @@ impl Pictures {
             } => self.offered(line, &leg, &offer, &pictures),
             VideoEvent::Failed { leg, words } => self.failed(line, &leg, &words),
             VideoEvent::Connected { leg, on } => self.connected(&leg, on, line.now),
-            VideoEvent::Visible { leg, on, .. } => {
-                if let Some((_, call)) = self.call_of(&leg)
-                    && std::mem::replace(&mut call.visible, on) != on
-                {
-                    self.changed.push_back(leg.conference);
+            VideoEvent::Visible {
+                leg,
+                on,
+                participant,
+            } => match self.call_of(&leg) {
+                Some((_, call)) => {
+                    if std::mem::replace(&mut call.visible, on) != on {
+                        self.changed.push_back(leg.conference);
+                    }
                 }
-            }
+                None => self.brought_picture(server, leg, participant, on),
+            },
             VideoEvent::Closed { leg } => {
                 if let Some((key, call)) = self.call_of(&leg) {
                     call.server = None;

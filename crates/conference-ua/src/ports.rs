@@ -6,6 +6,7 @@ use bytes::Bytes;
 use convoke_types::ConferenceId;
 use convoke_types::bridge::BridgeEvent;
 use convoke_types::media::MediaCommand;
+use convoke_types::sight::SightCommand;
 use convoke_types::video::VideoCommand;
 use sip_proto::Target;
 use sip_proto::endpoint::{self, SendToken};
@@ -86,6 +87,8 @@ pub enum Output {
         /// What is asked of it.
         command: VideoCommand,
     },
+    /// For who carries the pictures of video rooms: who talks.
+    Sight(SightCommand),
     /// For logs and for whoever looks for the IM server.
     Event(Event),
     /// Nothing is under way any more: the answer to `handle_drain`.

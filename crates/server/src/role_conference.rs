@@ -12,6 +12,7 @@
 pub(crate) mod bridge;
 mod linked;
 pub(crate) mod plan;
+mod sight;
 mod trunks;
 pub(crate) mod ua;
 

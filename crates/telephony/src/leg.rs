@@ -1,7 +1,9 @@
 //! One leg on its way: from the reserved port to the end of its call.
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
+use convoke_types::sight::Sight;
 use convoke_types::{Cause, LegKey, LegState};
 use sip_proto::call::CallKey;
 use sip_proto::sdp::{Sdp, SessionId};
@@ -15,6 +17,8 @@ pub(crate) struct Order {
     pub inviter: String,
     pub language: String,
     pub ring_timeout_ms: u64,
+    /// Pictures are to be offered; taken when a port for them is asked for.
+    pub sight: Option<Sight>,
 }
 
 /// What is dialled over a trunk.
@@ -43,6 +47,17 @@ pub(crate) enum Stage {
     Joined,
 }
 
+/// The pictures of a leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pictures {
+    /// It has sound only.
+    None,
+    /// A port for them is being reserved.
+    Awaited,
+    /// They are received there, or would be.
+    At(SocketAddr),
+}
+
 /// One leg.
 #[derive(Debug)]
 pub(crate) struct Leg {
@@ -51,6 +66,9 @@ pub(crate) struct Leg {
     pub stage: Stage,
     pub call: Option<CallKey>,
     pub session: SessionId,
+    /// Where its sound is received, once that is known.
+    pub sound_at: Option<SocketAddr>,
+    pub pictures: Pictures,
     /// Our description in force: the offer, later the last answer.
     pub ours: Option<Sdp>,
     /// 18x was heard.

@@ -1,11 +1,14 @@
 //! The legs of the telephone network.
 
+mod sight;
+
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use convoke_types::bridge::{BridgeCommand, BridgeEvent, LegEvent};
 use convoke_types::media::{MediaCommand, MediaEvent, Prompt};
+use convoke_types::sight::{Sight, SightCommand};
 use convoke_types::{Address, Cause, EndReason, LegKey, LegState};
 use sip_proto::call::{
     CallEvent, CallKey, Calls, CallsConfig, Ended, EndedBy, Outgoing, key_of_info,
@@ -17,7 +20,7 @@ use sip_proto::{FlowId, Message, NameAddr, ParseError, Source, Target, Uri};
 use crate::cause;
 use crate::config::{Config, GUARD_GRACE, GUARD_MAX, GUARD_REPEATS, MEDIA_MAX, Trunk};
 use crate::incoming;
-use crate::leg::{Dialled, Leg, Order, Stage};
+use crate::leg::{Dialled, Leg, Order, Pictures, Stage};
 
 /// What telephony wants done.
 #[derive(Debug)]
@@ -33,6 +36,8 @@ pub enum Output {
     },
     /// For the media bridge.
     Media(MediaCommand),
+    /// For whoever carries the pictures of video rooms; what is told comes by `handle_sight`.
+    Sight(SightCommand),
     /// For the focus.
     Bridge(BridgeEvent),
 }
@@ -100,12 +105,13 @@ impl Telephony {
                 inviter,
                 language,
                 ring_timeout_ms,
+                sight,
             } => {
                 self.dial(
                     leg,
                     &to,
                     trunk.as_deref(),
-                    (guard, inviter, language, ring_timeout_ms),
+                    (guard, inviter, language, ring_timeout_ms, sight),
                     now,
                 );
             }
@@ -241,7 +247,13 @@ impl Telephony {
         key: LegKey,
         to: &Address,
         trunk: Option<&str>,
-        (guard, inviter, language, ring_timeout_ms): (bool, String, String, u64),
+        (guard, inviter, language, ring_timeout_ms, sight): (
+            bool,
+            String,
+            String,
+            u64,
+            Option<Sight>,
+        ),
         now: Instant,
     ) {
         if self.legs.contains_key(&key) {
@@ -296,6 +308,7 @@ impl Telephony {
                 inviter,
                 language,
                 ring_timeout_ms,
+                sight,
             },
             stage: Stage::Opening,
             call: None,
@@ -303,6 +316,8 @@ impl Telephony {
                 id: self.sessions,
                 version: 1,
             },
+            sound_at: None,
+            pictures: Pictures::None,
             ours: None,
             rang: false,
             held: false,
@@ -311,21 +326,37 @@ impl Telephony {
         };
         self.legs.insert(key.clone(), leg);
         self.set_deadline(&key, Some(now + MEDIA_MAX));
+        self.open_sight(&key);
         self.media(MediaCommand::Open { leg: key });
     }
 
     fn opened(&mut self, key: &LegKey, local: std::net::SocketAddr, now: Instant) {
+        if let Some(leg) = self.legs.get_mut(key) {
+            leg.sound_at.get_or_insert(local);
+            self.invite(key, now);
+        }
+    }
+
+    /// Sends the INVITE once all ports are there.
+    fn invite(&mut self, key: &LegKey, now: Instant) {
         let Some(leg) = self
             .legs
             .get_mut(key)
             .filter(|leg| matches!(leg.stage, Stage::Opening))
+            .filter(|leg| leg.pictures != Pictures::Awaited)
         else {
+            return;
+        };
+        let Some(local) = leg.sound_at else {
             return;
         };
         let Some(trunk) = self.config.trunks.get(leg.order.trunk) else {
             return;
         };
-        let offer = sdp::offer(local, leg.session, &trunk.codecs);
+        let mut offer = sdp::offer(local, leg.session, &trunk.codecs);
+        if let Some(at) = leg.pictures.at() {
+            sdp::offer_pictures(&mut offer, at);
+        }
         let Some(outgoing) = outgoing(trunk, &leg.order, &offer) else {
             let outcome = cause::own(
                 LegState::Failed,
@@ -375,11 +406,13 @@ impl Telephony {
         else {
             return;
         };
-        let params = answer
+        let both = answer
             .and_then(|body| Sdp::parse(body).ok())
-            .zip(leg.ours.as_ref())
-            .and_then(|(answer, offer)| sdp::negotiated(offer, &answer, Side::Offerer).ok());
-        let Some(params) = params else {
+            .zip(leg.ours.clone());
+        let params = both
+            .as_ref()
+            .and_then(|(answer, offer)| sdp::negotiated(offer, answer, Side::Offerer).ok());
+        let Some((params, (answer, offer))) = params.zip(both) else {
             let outcome = cause::own(
                 LegState::Failed,
                 EndReason::Media,
@@ -398,6 +431,7 @@ impl Telephony {
             leg: key.clone(),
             params,
         });
+        self.connect_sight(key, &offer, &answer, Side::Offerer);
         if guard {
             self.set_deadline(key, Some(now + GUARD_MAX));
             self.media(MediaCommand::Play {
@@ -488,15 +522,24 @@ impl Telephony {
         let Some(trunk) = self.config.trunks.get(leg.order.trunk) else {
             return;
         };
-        let next = leg.session.next();
+        let (next, pictures) = (leg.session.next(), leg.pictures.at());
         let accepted = match offer.map(|body| Sdp::parse(body)) {
             // An INVITE without offer asks for ours (RFC 3261 §14.2); what comes in its ACK keeps the session as it is.
-            None => Some((sdp::offer(local, next, &trunk.codecs), None)),
+            None => {
+                let mut ours = sdp::offer(local, next, &trunk.codecs);
+                if let Some(at) = pictures {
+                    sdp::offer_pictures(&mut ours, at);
+                }
+                Some((ours, None))
+            }
             Some(Ok(offer)) => sdp::answer(&offer, local, next, &trunk.codecs, Direction::SendRecv)
                 .ok()
-                .and_then(|answer| {
+                .and_then(|mut answer| {
                     let params = sdp::negotiated(&offer, &answer, Side::Answerer).ok()?;
-                    Some((answer, Some((params, offer.is_hold()))))
+                    if let Some(at) = pictures {
+                        sdp::answer_pictures(&offer, &mut answer, at);
+                    }
+                    Some((answer, Some((params, offer))))
                 }),
             Some(Err(_)) => None,
         };
@@ -509,7 +552,7 @@ impl Telephony {
         };
         leg.session = next;
         let body = Bytes::from(ours.to_string());
-        leg.ours = Some(ours);
+        leg.ours = Some(ours.clone());
         if self
             .calls
             .accept_change(&mut self.endpoint, call, body, now)
@@ -517,13 +560,17 @@ impl Telephony {
         {
             return;
         }
-        let Some((params, held)) = change else { return };
+        let Some((params, offer)) = change else {
+            return;
+        };
+        let held = offer.is_hold();
         let was_held = std::mem::replace(&mut leg.held, held);
         let joined = matches!(leg.stage, Stage::Joined);
         self.media(MediaCommand::Connect {
             leg: key.clone(),
             params,
         });
+        self.connect_sight(key, &offer, &ours, Side::Answerer);
         if joined && was_held != held {
             self.tell(key, LegEvent::Held { on: held });
         }
@@ -596,6 +643,7 @@ impl Telephony {
     /// The leg's last moment: media is freed, the focus is told.
     fn over(&mut self, key: &LegKey) {
         self.set_deadline(key, None);
+        self.close_sight(key);
         let Some(leg) = self.legs.remove(key) else {
             return;
         };

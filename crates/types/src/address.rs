@@ -211,6 +211,10 @@ impl Mode {
     pub fn is_through_gateway(self) -> bool {
         matches!(self, Mode::H323 | Mode::Isdn | Mode::Atm | Mode::Gateway)
     }
+    /// Whether a video room may be there, which shows and sees in the call of its sound.
+    pub fn may_be_room(self) -> bool {
+        self == Mode::Sip || self.is_through_gateway()
+    }
 }
 
 impl FromStr for Mode {

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::media::Prompt;
+use crate::sight::Sight;
 use crate::{Address, Aor, Cause, ConferenceId, LegKey};
 
 /// What the focus asks for. Every command is idempotent; commands for a leg that is over are ignored.
@@ -26,6 +27,9 @@ pub enum BridgeCommand {
         language: String,
         /// How long it may ring, in milliseconds.
         ring_timeout_ms: u64,
+        /// Offer pictures too: the address may be that of a video room, and the conference has pictures.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sight: Option<Sight>,
     },
     /// End the leg: CANCEL or BYE, whichever fits; always answered by `BridgeEvent::Ended`.
     Release {

@@ -10,6 +10,7 @@ pub mod leg;
 pub mod limits;
 pub mod media;
 pub mod report;
+pub mod sight;
 pub mod video;
 
 pub use address::{Address, Aor, E164, Mode, ModeSource, NetworkAddress};

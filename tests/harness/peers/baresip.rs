@@ -1,4 +1,5 @@
-//! baresip as a telephone of another make: answers, speaks a tone, records what it hears, sends keys. UDP, TCP and TLS.
+//! baresip as a telephone of another make: answers, speaks a tone, records what it hears, sends keys. UDP, TCP and TLS. With a picture it is
+//! a video room (H.264), which shows a number and tells the one that it sees.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -14,7 +15,8 @@ use testkit::GIVE_UP;
 use testkit::ports::{self, Ports, Protocol};
 use testkit::process::Program;
 
-use super::{fill, write_certificate};
+use super::pictures::Seen;
+use super::{fill, room, write_certificate};
 use crate::audio::{Law, RATE, read_wav, tone, write_wav};
 
 /// Where Debian keeps the modules, by version.
@@ -25,6 +27,8 @@ const MODULE_DIRS: [&str; 3] = [
 ];
 /// One pair: RTP of its only call is on the first.
 const RTP_PORTS: u16 = 2;
+/// Of a video room: its sound, its pictures, and what else baresip asks for.
+const ROOM_PORTS: u16 = 8;
 
 /// How often its recording is looked at until it has grown, at [`LISTEN_EVERY`].
 const LISTEN_TRIES_MAX: usize = 1_000;
@@ -44,6 +48,8 @@ pub struct Telephone {
     pub tone_hz: f64,
     /// The G.711 law it prefers.
     pub law: Law,
+    /// It is a video room that shows this number.
+    pub shows: Option<u8>,
 }
 
 impl Default for Telephone {
@@ -54,6 +60,7 @@ impl Default for Telephone {
             early: false,
             tone_hz: 700.0,
             law: Law::A,
+            shows: None,
         }
     }
 }
@@ -124,7 +131,10 @@ impl Baresip {
         let (sip, control, rtp) = (
             ports::reserve_run(2)?,
             ports::reserve()?,
-            ports::reserve_run(RTP_PORTS)?,
+            ports::reserve_run(match telephone.shows {
+                Some(_) => ROOM_PORTS,
+                None => RTP_PORTS,
+            })?,
         );
         write_certificate(dir.path(), "telephone.test")?;
         write_wav(&dir.path().join("tone.wav"), says, Law::Linear)?;
@@ -141,6 +151,9 @@ impl Baresip {
             ("MODULES", modules),
         ];
         fill("baresip.config", &words, &dir.path().join("config"))?;
+        if let Some(number) = telephone.shows {
+            room::add_pictures(dir.path(), number)?;
+        }
         let codecs = if telephone.law == Law::Mu {
             "pcmu,pcma"
         } else {
@@ -171,7 +184,7 @@ impl Baresip {
         };
         std::fs::write(dir.path().join("accounts"), line)?;
         let mut command = Command::new("baresip");
-        command.arg("-f").arg(dir.path());
+        command.current_dir(dir.path()).arg("-f").arg(dir.path());
         if account.is_some() {
             // What it says by SIP, for when a test fails.
             command.arg("-s");
@@ -241,6 +254,17 @@ impl Baresip {
     /// Writes to the contact of its account.
     pub fn write(&mut self, text: &str) -> anyhow::Result<()> {
         self.command("message", text)
+    }
+
+    /// Of a video room: waits for a picture that comes now, and tells what it shows.
+    pub fn see(&mut self) -> anyhow::Result<Seen> {
+        let from = self.program.lines().len();
+        self.command("snapshot", "")?;
+        let wrote = "png: wrote snapshot-recv";
+        let told = self
+            .program
+            .wait_line_from(from, wrote, |line| line.text.contains(wrote))?;
+        room::read_picture(self.dir.path(), &told.1.text)
     }
 
     /// Waits for an event of this type (`CALL_INCOMING`, `CALL_ESTABLISHED`, `CALL_RTPESTAB`, `CALL_CLOSED` …).

@@ -8,6 +8,7 @@ pub mod linphone;
 pub mod pictures;
 pub mod pulse;
 pub mod python;
+mod room;
 pub mod sipp;
 pub mod sipp_im;
 pub mod sipp_watch;

@@ -13,8 +13,8 @@ use testkit::process::Program;
 use super::tests_dir;
 
 /// A picture's size.
-const WIDTH: usize = 320;
-const HEIGHT: usize = 240;
+pub(super) const WIDTH: usize = 320;
+pub(super) const HEIGHT: usize = 240;
 /// Frames a second.
 const RATE: usize = 15;
 /// Numbers that a camera can show.

@@ -9,4 +9,5 @@ mod janus;
 mod linphone;
 mod loss;
 mod people;
+mod rooms;
 mod server;

@@ -88,7 +88,7 @@ fn a_conference_is_worked_out_prepared_created_and_everybody_is_told() {
         Some(format!("https://convoke.example/join/{}", ready.conference))
     );
 
-    // Exactly that is what the video server was told: who has an account can show and see …
+    // Exactly that is what the video server was told: who has an account, or may be a video room, can show and see …
     let room = &world.rooms[&(server("one"), ready.conference.clone())];
     let told: Vec<(&str, Mode, bool)> = room
         .iter()
@@ -101,7 +101,7 @@ fn a_conference_is_worked_out_prepared_created_and_everybody_is_told() {
             ("p2", Mode::Computer, true),
             ("p3", Mode::Mobile, true),
             ("p4", Mode::Pstn, false),
-            ("p5", Mode::Isdn, false),
+            ("p5", Mode::Isdn, true),
         ]
     );
     // … and what the conference service was asked for, in Alice's name.

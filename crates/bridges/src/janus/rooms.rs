@@ -20,6 +20,8 @@ const WAITING_MAX: usize = 64;
 const NUMBERS_MAX: u8 = 3;
 /// Codecs of pictures that a room takes, best first (RFC 7742 §5: browsers must know both).
 const CODECS: &str = "vp8,h264";
+/// The same where a video room is among the guests.
+const CODEC_OF_ROOMS: &str = "h264";
 
 /// A conference's room.
 pub(super) struct Room {
@@ -69,6 +71,15 @@ impl Room {
     fn waiting(&self) -> usize {
         let wish = self.wish.as_ref();
         self.waiting.len() + wish.map_or(0, |wish| wish.waiting.len())
+    }
+}
+
+/// What is shown there: video rooms know H.264 alone. One that comes later is seen all the same, and sees whoever shows in it.
+fn codecs(guests: &Guests) -> &'static str {
+    let room = |guest: &VideoGuest| guest.sees && guest.mode.may_be_room();
+    match guests.values().any(room) {
+        true => CODEC_OF_ROOMS,
+        false => CODECS,
     }
 }
 
@@ -157,7 +168,7 @@ impl Janus {
             publishers: room.publishers,
             bitrate: self.settings.bitrate,
             bitrate_cap: true,
-            videocodec: CODECS,
+            videocodec: codecs(&room.guests),
             audiolevel_ext: false,
             record: false,
             admin_key: self.settings.admin_key.clone(),

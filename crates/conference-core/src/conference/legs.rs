@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use convoke_types::bridge::{BridgeCommand, LegEvent};
 use convoke_types::report::Change;
+use convoke_types::sight::Sight;
 use convoke_types::{Cause, CommandId, EndReason, LegId, LegKey, LegState, Role};
 
 use super::keys::Keys;
@@ -115,9 +116,11 @@ impl Conference {
 
     fn dial(&mut self, cx: &mut Context, number: Number, trunk: Option<TrunkIndex>) {
         let policy_ring = self.policy.ring_timeout;
+        let video = self.video.clone();
         let Some(participant) = self.roster.get_mut(&number) else {
             return;
         };
+        let server = video.filter(|_| participant.party.mode.may_be_room());
         let leg = &mut participant.leg;
         if !leg.step(Step::Order) {
             return;
@@ -139,6 +142,10 @@ impl Conference {
             inviter: participant.inviter.clone(),
             language: participant.party.language.clone(),
             ring_timeout_ms: u64::try_from(policy_ring.as_millis()).unwrap_or(u64::MAX),
+            sight: server.map(|server| Sight {
+                participant: id(format!("p{number}")),
+                server,
+            }),
         });
         if participant.muted.is_muted() {
             cx.bridge(BridgeCommand::Mute { leg: key, on: true });

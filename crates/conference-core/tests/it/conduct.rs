@@ -486,6 +486,7 @@ fn the_bridge_is_told_all_it_needs_to_dial() {
             inviter: "bob".to_owned(),
             language: "en".to_owned(),
             ring_timeout_ms: 45_000,
+            sight: None,
         }
     );
 }

@@ -47,6 +47,7 @@ impl Pictures {
 
     /// A video server is away: pictures end, and nothing else.
     pub(crate) fn lost(&mut self, line: &mut Line<'_>, server: usize, words: &str) {
+        self.brought_away(server, None);
         if let Some(server) = self.servers.get_mut(server) {
             server.lose(line.now);
         }

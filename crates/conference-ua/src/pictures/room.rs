@@ -182,6 +182,10 @@ pub(super) struct Room {
     /// Servers that have refused it, or said nothing to it, since the first of those who wait has called.
     pub tried: BTreeSet<usize>,
     pub calls: BTreeSet<CallKey>,
+    /// Who talked last, as those were told who carry the pictures of video rooms.
+    pub speaker: Option<ParticipantId>,
+    /// Video rooms that are in.
+    pub video_rooms: usize,
 }
 
 /// Where somebody stands in a conference.
@@ -238,16 +242,16 @@ impl Room {
         self.refused = None;
     }
 
-    /// Everybody who is in or on the way: who has an account can show and see, by whatever way their sound goes.
+    /// Everybody who is in or on the way: who has an account can show and see, by whatever way their sound goes, and so can video rooms.
     pub(super) fn guests_now(&self) -> Vec<VideoGuest> {
         let guest = |entry: &RosterEntry| {
-            let account = entry.participant.user.is_some();
+            let shows = entry.participant.user.is_some() || entry.leg.mode.may_be_room();
             VideoGuest {
                 participant: entry.participant.id.clone(),
                 name: entry.participant.name.clone(),
                 mode: entry.leg.mode,
-                shows: account,
-                sees: account,
+                shows,
+                sees: shows,
             }
         };
         let roster = self.now.iter().flat_map(|now| &now.roster);

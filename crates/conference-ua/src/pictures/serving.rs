@@ -168,11 +168,14 @@ impl Pictures {
     }
 
     fn section<'a>(&self, picture: &'a Picture) -> Option<Labelled<'a>> {
-        let call = self.known.get(self.by_leg.get(&picture.leg)?)?;
+        let call = self.by_leg.get(&picture.leg);
+        let call = call.and_then(|key| self.known.get(key));
+        // What others bring shows a room.
+        let brought = self.brought.has(&picture.leg).then_some(Kind::Camera);
         Some(Labelled {
             mid: &picture.mid,
             participant: &picture.participant,
-            kind: call.kind,
+            kind: call.map(|call| call.kind).or(brought)?,
         })
     }
 

@@ -2,6 +2,7 @@
 
 mod faults;
 mod placing;
+mod rooms;
 mod stage;
 mod storm;
 

@@ -9,6 +9,7 @@ use conference_ua::{ConferenceUa, Config, Event, Limits, Output};
 use convoke_types::bridge::BridgeEvent;
 use convoke_types::media::MediaCommand;
 use convoke_types::report::ParticipantRef;
+use convoke_types::sight::SightCommand;
 use convoke_types::video::VideoCommand;
 use convoke_types::{ConferenceId, LegState, Mode, Role};
 use sip_proto::auth::Login;
@@ -36,6 +37,8 @@ pub struct Scene {
     pub media: Vec<MediaCommand>,
     /// What the video servers were asked, by their places.
     pub video: Vec<(usize, VideoCommand)>,
+    /// What was told who carry the pictures of video rooms.
+    pub sight: Vec<SightCommand>,
     /// The connection on which it is registered.
     pub flow: FlowId,
     /// Renewals of the registration are for the test to answer.
@@ -114,6 +117,7 @@ impl Scene {
             bridge: Vec::new(),
             media: Vec::new(),
             video: Vec::new(),
+            sight: Vec::new(),
             flow: FlowId(1),
             refreshes_kept: false,
             next: 0,
@@ -175,6 +179,7 @@ impl Scene {
                 Output::Bridge(event) => self.bridge.push(event),
                 Output::Media(command) => self.media.push(command),
                 Output::Video { server, command } => self.video.push((server, command)),
+                Output::Sight(command) => self.sight.push(command),
             }
         }
         for register in refreshes {
@@ -358,7 +363,7 @@ fn start(message: &Message) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
 
-/// Conference `c1` with these people, the state of each one's leg, and whether they talk.
+/// Conference `c1` with these people, the state of each one's leg, and whether they talk. Who begins with # is a video room.
 pub fn conference(version: u64, people: &[(&str, LegState, bool)]) -> Snapshot {
     let entry = |(at, (user, state, talking)): (usize, &(&str, LegState, bool))| RosterEntry {
         participant: ParticipantRef {
@@ -383,7 +388,10 @@ pub fn conference(version: u64, people: &[(&str, LegState, bool)]) -> Snapshot {
         leg: LegView {
             id: format!("l{}", at + 1).parse().unwrap(),
             state: *state,
-            mode: Mode::Mobile,
+            mode: match user.starts_with('#') {
+                true => Mode::Sip,
+                false => Mode::Mobile,
+            },
             cause: None,
             since_ms: 0,
             joined_ms: None,

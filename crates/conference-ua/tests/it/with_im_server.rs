@@ -177,7 +177,8 @@ impl Focus {
                 | Output::Drained
                 | Output::Bridge(_)
                 | Output::Media(_)
-                | Output::Video { .. } => {}
+                | Output::Video { .. }
+                | Output::Sight(_) => {}
             }
         }
     }

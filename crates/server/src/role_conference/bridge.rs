@@ -6,6 +6,7 @@ use std::time::Instant;
 use api::BridgePort;
 use convoke_types::bridge::{BridgeCommand, BridgeEvent, LegEvent};
 use convoke_types::media::{MediaCommand, MediaEvent};
+use convoke_types::sight::{SightCommand, SightEvent};
 use media::{AsyncEvents, Engine};
 use runtime::driver::{CoreOutput, SipCore, drive};
 use runtime::seed;
@@ -15,6 +16,7 @@ use telephony::{Output, Telephony};
 use tokio::sync::mpsc;
 
 use super::linked;
+use super::sight::{self, to_sight};
 use super::trunks::{self, LEGS_MAX};
 use super::ua::BROWSERS_MAX;
 use crate::config::Config;
@@ -110,6 +112,8 @@ pub(crate) struct BrowserPort {
     pub focus: mpsc::Sender<BridgeEvent>,
     /// To the video servers.
     pub video: Vec<VideoLink>,
+    /// Who talks, for video rooms.
+    pub sight: mpsc::Sender<SightCommand>,
 }
 
 /// Both that and telephony hear of what may concern either, and take what is of their own legs.
@@ -124,6 +128,8 @@ pub(super) enum Input {
     Bridge(BridgeCommand),
     Media(MediaEvent),
     MediaLost,
+    Sight(SightEvent),
+    SightLost,
     Trunk(telephony::Trunk),
 }
 
@@ -146,7 +152,9 @@ pub(super) fn start_telephony(
     let (event_sender, bridge_events) = mpsc::channel(EVENTS_MAX);
     let (inputs, mut receiver) = mpsc::channel(INPUTS_MAX);
     let (browsers, browser_inputs) = mpsc::channel(INPUTS_MAX);
+    let sight = sight::start(settings, inputs.clone(), tasks)?;
     let browser_port = BrowserPort {
+        sight: sight.clone(),
         inputs: browser_inputs,
         media: media.commands.clone(),
         focus: event_sender.clone(),
@@ -175,6 +183,7 @@ pub(super) fn start_telephony(
             &shutdown,
             |output, _now| match output {
                 Told::Media(command) => to_media(&media_commands, command),
+                Told::Sight(command) => to_sight(&sight, command),
                 Told::Focus(event) => to_focus(&event_sender, event),
             },
         )
@@ -267,6 +276,7 @@ pub(super) fn to_focus(events: &mpsc::Sender<BridgeEvent>, event: BridgeEvent) {
 /// What telephony tells others.
 enum Told {
     Media(MediaCommand),
+    Sight(SightCommand),
     Focus(BridgeEvent),
 }
 
@@ -296,6 +306,8 @@ impl SipCore for Legs {
         match input {
             Input::Bridge(command) => self.telephony.handle_command(command, now),
             Input::Media(event) => self.telephony.handle_media(event, now),
+            Input::Sight(event) => self.telephony.handle_sight(event, now),
+            Input::SightLost => self.telephony.handle_sight_lost(now),
             Input::Trunk(trunk) => self.telephony.set_trunk(trunk),
             Input::MediaLost => {
                 self.telephony
@@ -321,6 +333,7 @@ impl SipCore for Legs {
                 token: Some(token),
             },
             Output::Media(command) => CoreOutput::App(Told::Media(command)),
+            Output::Sight(command) => CoreOutput::App(Told::Sight(command)),
             Output::Bridge(event) => CoreOutput::App(Told::Focus(event)),
         })
     }

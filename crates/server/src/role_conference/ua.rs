@@ -8,6 +8,7 @@ use conference_ua::{ConferenceUa, Config as CoreConfig, Event, Limits, Output};
 use convoke_types::ConferenceId;
 use convoke_types::bridge::BridgeEvent;
 use convoke_types::media::MediaCommand;
+use convoke_types::sight::SightCommand;
 use convoke_types::video::VideoCommand;
 use runtime::clock;
 use runtime::driver::{CoreOutput, SipCore, drive};
@@ -18,6 +19,7 @@ use sip_proto::{Target, endpoint};
 use tokio::sync::mpsc;
 
 use super::bridge::{self, BrowserInput, BrowserPort};
+use super::sight::to_sight;
 use crate::im_account::{ImAccount, ImServerAddress, ServerSearch};
 use crate::start::StartError;
 
@@ -50,6 +52,7 @@ enum Told {
     Focus(BridgeEvent),
     Media(MediaCommand),
     Video(usize, VideoCommand),
+    Sight(SightCommand),
     Event(Event),
     Drained,
 }
@@ -104,6 +107,7 @@ pub(crate) async fn start(
         media,
         focus,
         video,
+        sight,
     } = browsers;
     let mut servers: Vec<(String, LinkSender)> = Vec::new();
     for (place, link) in video.into_iter().enumerate() {
@@ -129,6 +133,7 @@ pub(crate) async fn start(
                 Told::Focus(event) => bridge::to_focus(&focus, event),
                 Told::Media(command) => bridge::to_media(&media, command),
                 Told::Video(server, command) => to_video(servers.get(server), command),
+                Told::Sight(command) => to_sight(&sight, command),
                 Told::Event(event) => {
                     if matches!(event, Event::NotRegistered { .. }) {
                         search.ask();
@@ -322,6 +327,7 @@ impl SipCore for Core {
             Output::Bridge(event) => CoreOutput::App(Told::Focus(event)),
             Output::Media(command) => CoreOutput::App(Told::Media(command)),
             Output::Video { server, command } => CoreOutput::App(Told::Video(server, command)),
+            Output::Sight(command) => CoreOutput::App(Told::Sight(command)),
             Output::Event(event) => CoreOutput::App(Told::Event(event)),
             Output::Drained => CoreOutput::App(Told::Drained),
         })

@@ -133,8 +133,8 @@ pub fn negotiated(offer: &Sdp, answer: &Sdp, side: Side) -> Result<StreamParams,
     })
 }
 
-/// Sound for one telephone goes to one host: a group or a whole network would be somebody else's.
-fn is_one_host(ip: &IpAddr) -> bool {
+/// Media for one telephone goes to one host: a group or a whole network would be somebody else's.
+pub(super) fn is_one_host(ip: &IpAddr) -> bool {
     !ip.is_multicast() && *ip != IpAddr::V4(Ipv4Addr::BROADCAST)
 }
 

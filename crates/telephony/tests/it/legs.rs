@@ -321,6 +321,7 @@ fn a_repeated_dial_calls_nobody_twice() {
         inviter: "Alice".into(),
         language: "en".into(),
         ring_timeout_ms: 45_000,
+        sight: None,
     });
     stage.run(Duration::from_secs(1));
     assert_eq!(stage.trunk_events.len(), invites);

@@ -2,4 +2,5 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod legs;
+mod sight;
 mod stage;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use convoke_types::bridge::{BridgeCommand, BridgeEvent, LegEvent};
 use convoke_types::media::{Codec, MediaCommand, MediaEvent};
+use convoke_types::sight::{SightCommand, SightEvent};
 use convoke_types::{Address, LegKey};
 use sip_proto::call::{CallEvent, CallKey, Calls, CallsConfig, Local};
 use sip_proto::endpoint::{self, Endpoint};
@@ -20,6 +21,8 @@ pub struct Stage {
     pub trunk: Calls,
     pub trunk_events: Vec<(CallKey, CallEvent)>,
     pub media: Vec<MediaCommand>,
+    /// What was asked who carry pictures.
+    pub sight: Vec<SightCommand>,
     pub events: Vec<LegEvent>,
     /// Nothing that we send arrives.
     pub cut: bool,
@@ -78,6 +81,7 @@ impl Stage {
             trunk: Calls::new(CallsConfig::new(local(2), "trunk")),
             trunk_events: Vec::new(),
             media: Vec::new(),
+            sight: Vec::new(),
             events: Vec::new(),
             cut: false,
         }
@@ -101,6 +105,7 @@ impl Stage {
             inviter: "Alice".into(),
             language: "en".into(),
             ring_timeout_ms,
+            sight: None,
         };
         self.ours.handle_command(command, self.now);
         self.pump();
@@ -109,6 +114,11 @@ impl Stage {
             leg: leg(),
             local: SocketAddr::from(([127, 0, 0, 1], 6000)),
         });
+    }
+
+    pub fn sight(&mut self, event: SightEvent) {
+        self.ours.handle_sight(event, self.now);
+        self.pump();
     }
 
     pub fn command(&mut self, command: BridgeCommand) {
@@ -174,6 +184,7 @@ impl Stage {
                     }
                     Output::Send { .. } => {}
                     Output::Media(command) => self.media.push(command),
+                    Output::Sight(command) => self.sight.push(command),
                     Output::Bridge(BridgeEvent::Leg { event, .. }) => self.events.push(event),
                     Output::Bridge(BridgeEvent::Lost { .. }) => {
                         let ended = |event: &LegEvent| matches!(event, LegEvent::Ended { .. });
@@ -220,9 +231,14 @@ impl Stage {
     }
 
     pub fn trunk_answers(&mut self) {
-        let call = self.call();
+        self.trunk_answers_with("");
+    }
+
+    /// With these streams beside the sound.
+    pub fn trunk_answers_with(&mut self, streams: &str) {
+        let (call, answer) = (self.call(), format!("{PHONE_SDP}{streams}"));
         self.trunk
-            .answer(&mut self.endpoint, call, PHONE_SDP.into(), self.now)
+            .answer(&mut self.endpoint, call, answer.into(), self.now)
             .unwrap();
         self.pump();
     }

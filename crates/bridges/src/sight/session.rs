@@ -1,0 +1,247 @@
+//! One connection to a video server, as a browser has: by it a room's picture is shown, or those of the others are seen. Packets pass as they
+//! are; nothing is decoded.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
+use str0m::config::DtlsCert;
+use str0m::crypto::CryptoProvider;
+use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid};
+use str0m::net::{Protocol, Receive};
+use str0m::rtp::RtpWrite;
+use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
+use tokio::net::UdpSocket;
+
+use super::rtp::Packet;
+
+/// Outputs taken after one input; the rest waits for the next.
+const OUTPUTS_MAX: usize = 512;
+
+/// What all connections share, so that making one takes no new key.
+#[derive(Debug)]
+pub(super) struct Identity {
+    crypto: Arc<CryptoProvider>,
+    certificate: DtlsCert,
+}
+
+impl Identity {
+    pub fn make() -> Option<Self> {
+        let crypto = str0m::crypto::from_feature_flags();
+        let certificate = crypto.dtls_provider.generate_certificate()?;
+        Some(Self {
+            crypto: Arc::new(crypto),
+            certificate,
+        })
+    }
+}
+
+/// What a connection tells.
+#[derive(Debug)]
+pub(super) enum Happened {
+    /// Packets can pass.
+    Connected,
+    /// A whole picture is wanted of what we show.
+    WholeWanted,
+    /// A packet of a picture that we see.
+    Seen {
+        /// Its section.
+        mid: String,
+        marker: bool,
+        sequence: u16,
+        time: u32,
+        payload: Arc<[u8]>,
+    },
+}
+
+/// See the module.
+pub(super) struct Session {
+    rtc: Rtc,
+    local: SocketAddr,
+    pending: Option<(Mid, SdpPendingOffer)>,
+    /// What we show, once that is agreed on.
+    shows: Option<Mid>,
+    deadline: Option<Instant>,
+    /// The number of the last packet that we showed, as it came, and as we counted it.
+    last: Option<(u16, u64)>,
+}
+
+impl Session {
+    /// One that is reached at `local`.
+    pub fn new(identity: &Identity, local: SocketAddr, now: Instant) -> Result<Self, String> {
+        let mut rtc = RtcConfig::new()
+            .set_crypto_provider(Arc::clone(&identity.crypto))
+            .set_dtls_cert(identity.certificate.clone())
+            .set_rtp_mode(true)
+            .clear_codecs()
+            .enable_h264(true)
+            .build(now);
+        let candidate = Candidate::host(local, "udp");
+        rtc.add_local_candidate(candidate.map_err(|error| error.to_string())?);
+        Ok(Self {
+            rtc,
+            local,
+            pending: None,
+            shows: None,
+            deadline: Some(now),
+            last: None,
+        })
+    }
+
+    /// Offers to show a picture.
+    pub fn offer(&mut self) -> Option<String> {
+        let mut api = self.rtc.sdp_api();
+        let mid = api.add_media(MediaKind::Video, Direction::SendOnly, None, None, None);
+        let (offer, pending) = api.apply()?;
+        self.pending = Some((mid, pending));
+        Some(offer.to_sdp_string())
+    }
+
+    /// The answer to that.
+    pub fn answered(&mut self, answer: &str) -> Result<(), String> {
+        let answer = SdpAnswer::from_sdp_string(answer).map_err(|error| error.to_string())?;
+        let Some((mid, pending)) = self.pending.take() else {
+            return Err("it answers what nobody has offered".to_owned());
+        };
+        let accepted = self.rtc.sdp_api().accept_answer(pending, answer);
+        accepted.map_err(|error| error.to_string())?;
+        let media = self.rtc.media(mid);
+        if media.is_none_or(|media| media.remote_pts().is_empty()) {
+            return Err("it takes no H.264".to_owned());
+        }
+        self.shows = Some(mid);
+        Ok(())
+    }
+
+    /// Takes what is offered to be seen; gives the answer.
+    pub fn answer(&mut self, offer: &str) -> Result<String, String> {
+        let offer = SdpOffer::from_sdp_string(offer).map_err(|error| error.to_string())?;
+        let answer = self.rtc.sdp_api().accept_offer(offer);
+        Ok(answer.map_err(|error| error.to_string())?.to_sdp_string())
+    }
+
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// A packet from the network.
+    pub fn take(&mut self, from: SocketAddr, datagram: &[u8], now: Instant) -> Result<(), String> {
+        let Ok(received) = Receive::new(Protocol::Udp, from, self.local, datagram) else {
+            return Ok(());
+        };
+        let input = Input::Receive(now, received);
+        // Who does not know the credentials sends in vain.
+        if !self.rtc.accepts(&input) {
+            return Ok(());
+        }
+        let taken = self.rtc.handle_input(input);
+        taken.map_err(|error| error.to_string())
+    }
+
+    /// Does what is due by the clock.
+    pub fn tick(&mut self, now: Instant) -> Result<(), String> {
+        let ticked = self.rtc.handle_input(Input::Timeout(now));
+        ticked.map_err(|error| error.to_string())
+    }
+
+    /// Shows a packet of the room's picture.
+    pub fn show(&mut self, packet: &Packet<'_>, now: Instant) -> Result<(), String> {
+        let Some(mid) = self.shows.filter(|_| self.rtc.is_connected()) else {
+            return Ok(());
+        };
+        let media = self.rtc.media(mid);
+        let Some(payload_type) = media.and_then(|media| media.remote_pts().first().copied()) else {
+            return Ok(());
+        };
+        let Some(sequence) = counted(&mut self.last, packet.sequence) else {
+            return Ok(());
+        };
+        let mut api = self.rtc.direct_api();
+        if let Some(stream) = api.stream_tx_by_mid(mid, None) {
+            let write = RtpWrite::new(
+                payload_type,
+                sequence.into(),
+                packet.time,
+                now,
+                packet.payload,
+            );
+            stream.write_rtp(write.marker(packet.marker).nackable(true));
+        }
+        self.tick(now)
+    }
+
+    /// Asks for a whole picture in a section.
+    pub fn ask_whole(&mut self, mid: &str) {
+        let mut api = self.rtc.direct_api();
+        if let Some(stream) = api.stream_rx_by_mid(Mid::from(mid), None) {
+            stream.request_keyframe(KeyframeRequestKind::Pli);
+        }
+    }
+
+    /// Sends what is to be sent; gives what happened. An error is the end of the connection.
+    pub fn drain(&mut self, socket: &UdpSocket) -> Result<Vec<Happened>, String> {
+        let mut happened = Vec::new();
+        for _ in 0..OUTPUTS_MAX {
+            match self.rtc.poll_output().map_err(|error| error.to_string())? {
+                Output::Timeout(at) => {
+                    self.deadline = Some(at);
+                    break;
+                }
+                Output::Transmit(transmit) => {
+                    // What cannot be sent shows as lost.
+                    let _sent = socket.try_send_to(&transmit.contents, transmit.destination);
+                }
+                Output::Event(Event::Connected) => happened.push(Happened::Connected),
+                Output::Event(Event::KeyframeRequest(_)) => happened.push(Happened::WholeWanted),
+                Output::Event(Event::RtpPacket(packet)) => {
+                    let mut api = self.rtc.direct_api();
+                    let Some(stream) = api.stream_rx(&packet.header.ssrc) else {
+                        continue;
+                    };
+                    happened.push(Happened::Seen {
+                        mid: stream.mid().to_string(),
+                        marker: packet.header.marker,
+                        sequence: packet.header.sequence_number,
+                        time: packet.header.timestamp,
+                        payload: packet.payload,
+                    });
+                }
+                Output::Event(_) => {}
+            }
+        }
+        match self.rtc.is_alive() {
+            true => Ok(happened),
+            false => Err("the connection is over".to_owned()),
+        }
+    }
+}
+
+/// Counts on over the wrap. Numbers grow from a small one on, so that all know how often they have wrapped (RFC 3711 §3.3.1); what was sent
+/// before the first has none.
+fn counted(last: &mut Option<(u16, u64)>, sequence: u16) -> Option<u64> {
+    /// Leaves room for what overtook the first.
+    const FIRST: u64 = 1_000;
+    let (came, count) = *last.get_or_insert((sequence, FIRST));
+    let step = i64::from(sequence.wrapping_sub(came).cast_signed());
+    let count = count.checked_add_signed(step)?;
+    if step > 0 {
+        *last = Some((sequence, count));
+    }
+    Some(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_counted_on_over_the_wrap() {
+        let mut last = None;
+        let counted: Vec<_> = [65_534, 65_533, 65_535, 1, 0, 2]
+            .into_iter()
+            .map(|sequence| counted(&mut last, sequence).unwrap())
+            .collect();
+        assert_eq!(counted, [1_000, 999, 1_001, 1_003, 1_002, 1_004]);
+    }
+}

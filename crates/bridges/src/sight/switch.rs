@@ -1,0 +1,227 @@
+//! What one room sees: the pictures of several people as one stream of RTP, changed over where somebody's picture begins whole. Pure.
+
+use std::time::{Duration, Instant};
+
+/// RTP clock of pictures, in ticks a millisecond (RFC 6184 §8.1).
+const TICKS_PER_MS: u128 = 90;
+/// The least step of time between two people's pictures, in ticks: that of 30 pictures a second.
+const STEP_MIN: u32 = 3_000;
+/// How often somebody is asked again for a whole picture that does not come.
+const ASK_EVERY: Duration = Duration::from_secs(1);
+
+/// Kinds of units of H.264 (RFC 6184 §5.2): a sequence parameter set, with which a whole picture begins; several units in a packet; a part
+/// of one.
+const SPS: u8 = 7;
+const STAP_A: u8 = 24;
+const FU_A: u8 = 28;
+
+/// See the module. `K` names people's pictures.
+#[derive(Debug)]
+pub(super) struct Switch<K> {
+    shown: Option<Shown<K>>,
+    wanted: Option<K>,
+    asked: Option<Instant>,
+    /// The sequence number after the highest that was sent, and the time of the last packet with the moment of its sending.
+    next: u16,
+    last: Option<(u32, Instant)>,
+}
+
+#[derive(Debug)]
+struct Shown<K> {
+    whose: K,
+    /// What is added to their numbers and times.
+    sequence: u16,
+    time: u32,
+}
+
+/// A packet's place in the stream that the room sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    pub sequence: u16,
+    pub time: u32,
+}
+
+impl<K: Clone + PartialEq> Switch<K> {
+    pub fn new() -> Self {
+        Self {
+            shown: None,
+            wanted: None,
+            asked: None,
+            next: 0,
+            last: None,
+        }
+    }
+
+    /// Whose picture is seen, or is to be.
+    pub fn whose(&self) -> Option<&K> {
+        let shown = self.shown.as_ref().map(|shown| &shown.whose);
+        self.wanted.as_ref().or(shown)
+    }
+
+    /// This picture is to be seen as soon as it begins whole.
+    pub fn want(&mut self, whose: K) {
+        let shown = self.shown.as_ref().map(|shown| &shown.whose);
+        self.wanted = (shown != Some(&whose)).then_some(whose);
+        self.asked = None;
+    }
+
+    /// This picture is over.
+    pub fn forget(&mut self, whose: &K) {
+        self.wanted.take_if(|wanted| wanted == whose);
+        self.shown.take_if(|shown| shown.whose == *whose);
+    }
+
+    /// Whose whole picture is to be asked for now.
+    pub fn ask(&mut self, now: Instant) -> Option<K> {
+        let wanted = self.wanted.clone()?;
+        if self.asked.is_some_and(|at| now < at + ASK_EVERY) {
+            return None;
+        }
+        self.asked = Some(now);
+        Some(wanted)
+    }
+
+    /// When `ask` wants to be called again.
+    pub fn ask_at(&self) -> Option<Instant> {
+        self.wanted.as_ref()?;
+        self.asked.map(|at| at + ASK_EVERY)
+    }
+
+    /// A packet of somebody's picture; `None`: the room does not see it.
+    pub fn take(
+        &mut self,
+        whose: &K,
+        sequence: u16,
+        time: u32,
+        payload: &[u8],
+        now: Instant,
+    ) -> Option<Place> {
+        if self.wanted.as_ref() == Some(whose) && begins_whole(payload) {
+            let since = |(last, at): (u32, Instant)| {
+                let passed = now.saturating_duration_since(at).as_millis() * TICKS_PER_MS;
+                let passed = u32::try_from(passed).unwrap_or(u32::MAX).max(STEP_MIN);
+                last.wrapping_add(passed)
+            };
+            self.shown = Some(Shown {
+                whose: whose.clone(),
+                sequence: self.next.wrapping_sub(sequence),
+                time: self.last.map_or(time, since).wrapping_sub(time),
+            });
+            self.wanted = None;
+        }
+        let shown = self.shown.as_ref().filter(|shown| shown.whose == *whose)?;
+        let place = Place {
+            sequence: sequence.wrapping_add(shown.sequence),
+            time: time.wrapping_add(shown.time),
+        };
+        // One that comes late is before what was sent already (RFC 1982).
+        if place.sequence.wrapping_sub(self.next) < 0x8000 {
+            self.next = place.sequence.wrapping_add(1);
+            self.last = Some((place.time, now));
+        }
+        Some(place)
+    }
+}
+
+/// Whether a whole picture begins with this payload.
+fn begins_whole(payload: &[u8]) -> bool {
+    let kind = |header: &u8| header & 0x1f;
+    match payload {
+        [header, ..] if kind(header) == SPS => true,
+        [header, units @ ..] if kind(header) == STAP_A => has_sps(units),
+        [header, part, ..] if kind(header) == FU_A => part & 0x80 != 0 && kind(part) == SPS,
+        _ => false,
+    }
+}
+
+/// Whether one of several units, each after its length, is a sequence parameter set (RFC 6184 §5.7.1).
+fn has_sps(mut units: &[u8]) -> bool {
+    while let [high, low, rest @ ..] = units {
+        let length = usize::from(u16::from_be_bytes([*high, *low]));
+        let Some((unit, after)) = rest.split_at_checked(length) else {
+            return false;
+        };
+        if unit.first().is_some_and(|header| header & 0x1f == SPS) {
+            return true;
+        }
+        units = after;
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WHOLE: &[u8] = &[0x67, 1, 2];
+    const PART: &[u8] = &[0x41, 1, 2];
+
+    fn place(sequence: u16, time: u32) -> Option<Place> {
+        Some(Place { sequence, time })
+    }
+
+    #[test]
+    fn a_whole_picture_is_told_from_the_rest() {
+        let units = [0x78, 0, 2, 0x09, 0x10, 0, 3, 0x67, 1, 2];
+        for (payload, whole) in [
+            (WHOLE, true),
+            (PART, false),
+            (&units, true),
+            (&units[..5], false),
+            (&[0x78, 0xff, 0xff, 0x67], false),
+            (&[0x7c, 0x87, 1], true),
+            (&[0x7c, 0x07, 1], false),
+            (&[0x7c, 0x85, 1], false),
+            (&[0x7c], false),
+            (&[], false),
+        ] {
+            assert_eq!(begins_whole(payload), whole, "{payload:?}");
+        }
+    }
+
+    #[test]
+    fn the_stream_goes_on_where_somebody_elses_picture_begins_whole() {
+        let begin = runtime::clock::now();
+        let at = |ms| begin + Duration::from_millis(ms);
+        let mut switch = Switch::new();
+        assert_eq!(switch.take(&'a', 7, 100, WHOLE, at(0)), None);
+        switch.want('a');
+        assert_eq!(switch.ask(at(0)), Some('a'));
+        assert_eq!(switch.ask(at(999)), None);
+        assert_eq!(switch.ask(at(1000)), Some('a'));
+        assert_eq!(switch.take(&'a', 65_534, 100, PART, at(0)), None);
+        assert_eq!(switch.take(&'a', 65_535, 100, WHOLE, at(0)), place(0, 100));
+        assert_eq!(switch.ask(at(5000)), None);
+        assert_eq!(switch.take(&'a', 0, 100, PART, at(0)), place(1, 100));
+        // The other is not seen before it is whole, and this one until then.
+        switch.want('b');
+        assert_eq!(switch.whose(), Some(&'b'));
+        assert_eq!(switch.take(&'b', 500, 9, PART, at(40)), None);
+        assert_eq!(switch.take(&'a', 2, 3_100, PART, at(40)), place(3, 3_100));
+        let whole = switch.take(&'b', 501, 4_000, WHOLE, at(100));
+        assert_eq!(whole, place(4, 3_100 + 60 * 90));
+        // A late one of theirs keeps its place, and of the other nothing is seen any more.
+        assert_eq!(
+            switch.take(&'b', 503, 4_000, PART, at(101)),
+            place(6, 8_500)
+        );
+        assert_eq!(
+            switch.take(&'b', 502, 4_000, PART, at(102)),
+            place(5, 8_500)
+        );
+        assert_eq!(
+            switch.take(&'b', 504, 4_000, PART, at(103)),
+            place(7, 8_500)
+        );
+        assert_eq!(switch.take(&'a', 3, 6_100, PART, at(110)), None);
+        // Nobody is left.
+        switch.forget(&'b');
+        assert_eq!(switch.whose(), None);
+        assert_eq!(switch.take(&'b', 505, 1, WHOLE, at(120)), None);
+        // Who is asked for and shown already needs nothing.
+        switch.want('a');
+        assert!(switch.take(&'a', 9, 1, WHOLE, at(130)).is_some());
+        switch.want('a');
+        assert_eq!(switch.ask(at(140)), None);
+    }
+}

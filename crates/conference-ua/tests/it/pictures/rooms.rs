@@ -1,0 +1,66 @@
+//! Video rooms: others bring their pictures to the video server, and are told who talks.
+
+use convoke_types::LegKey;
+use convoke_types::LegState::Joined;
+use convoke_types::sight::SightCommand;
+use convoke_types::video::VideoEvent;
+
+use super::stage::*;
+
+/// The conference with alice, who shows, bob, and a room.
+fn with_room() -> (Stage, LegKey) {
+    let mut stage = Stage::new();
+    let (_alice, camera) = stage.shows("alice", "");
+    stage.people.push(("#1", Joined, false));
+    stage.tell();
+    assert_eq!(stage.prepared(0), ["alice", "bob", "#1"]);
+    (stage, camera)
+}
+
+#[test]
+fn a_room_is_seen_while_others_bring_its_picture() {
+    let (mut stage, camera) = with_room();
+    let room = LegKey {
+        conference: c1(),
+        leg: "l3-shows".parse().unwrap(),
+    };
+    let visible = |on| VideoEvent::Visible {
+        leg: room.clone(),
+        participant: "p3".parse().unwrap(),
+        on,
+    };
+    stage.event(0, visible(true));
+    let (mut bob, watch) = stage.sees("bob", &[("p1", &camera), ("p3", &room)]);
+    // It is gone, and so is its name.
+    stage.event(0, visible(false));
+    stage.scene.advance(SECOND);
+    stage.request(&mut bob, "INVITE", "");
+    stage.asked();
+    stage.offer(&watch, &[("p1", &camera), ("p3", &room)]);
+    let offer = stage.taken(&mut bob);
+    assert!(offer.contains("a=label:p1-1"), "{offer}");
+    assert!(!offer.contains("a=label:p3-1"), "{offer}");
+}
+
+#[test]
+fn who_goes_on_talking_stays_the_one_whom_rooms_see() {
+    let (mut stage, _) = with_room();
+    let mut told = |talking: [bool; 2]| {
+        for (person, talks) in stage.people.iter_mut().zip(talking) {
+            person.2 = talks;
+        }
+        stage.tell();
+        let told = stage.scene.sight.drain(..);
+        let speaker = |command| match command {
+            SightCommand::Speaker { participant, .. } => participant.to_string(),
+            other => panic!("{other:?}"),
+        };
+        told.map(speaker).collect::<Vec<_>>()
+    };
+    assert_eq!(told([false, false]), [""; 0]);
+    assert_eq!(told([true, false]), ["p1"]);
+    assert_eq!(told([true, true]), [""; 0]);
+    assert_eq!(told([false, true]), ["p2"]);
+    assert_eq!(told([false, false]), [""; 0]);
+    assert_eq!(told([false, true]), [""; 0]);
+}

@@ -1,0 +1,101 @@
+//! The pictures of video rooms, in the call of their sound: a port for them before the INVITE, and what became of the offer. Whatever is
+//! amiss with them, the sound is joined all the same.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use convoke_types::LegKey;
+use convoke_types::sight::{SightCommand, SightEvent};
+use sip_proto::sdp::{self, Sdp, Side};
+
+use super::{Output, Telephony};
+use crate::leg::Pictures;
+
+impl Telephony {
+    /// Takes in what is told of pictures.
+    pub fn handle_sight(&mut self, event: SightEvent, now: Instant) {
+        let (key, pictures) = match event {
+            SightEvent::Opened { leg, local } => (leg, Pictures::At(local)),
+            SightEvent::Failed { leg, .. } => (leg, Pictures::None),
+        };
+        if let Some(leg) = self.legs.get_mut(&key)
+            && leg.pictures == Pictures::Awaited
+        {
+            leg.pictures = pictures;
+            self.invite(&key, now);
+        }
+        self.settle(now);
+    }
+
+    /// Nobody carries pictures any more.
+    pub fn handle_sight_lost(&mut self, now: Instant) {
+        let awaited = |key: &LegKey| self.legs[key].pictures == Pictures::Awaited;
+        let waiting: Vec<LegKey> = self
+            .legs
+            .keys()
+            .filter(|key| awaited(key))
+            .cloned()
+            .collect();
+        for leg in self.legs.values_mut() {
+            leg.pictures = Pictures::None;
+        }
+        for key in waiting {
+            self.invite(&key, now);
+        }
+        self.settle(now);
+    }
+
+    /// Asks for a port for pictures, where some are to be offered.
+    pub(super) fn open_sight(&mut self, key: &LegKey) {
+        let Some(leg) = self.legs.get_mut(key) else {
+            return;
+        };
+        if let Some(sight) = leg.order.sight.take() {
+            leg.pictures = Pictures::Awaited;
+            let leg = key.clone();
+            self.sight(SightCommand::Open { leg, sight });
+        }
+    }
+
+    /// Both descriptions are there: pictures pass as they agree, or not at all.
+    pub(super) fn connect_sight(&mut self, key: &LegKey, offer: &Sdp, answer: &Sdp, side: Side) {
+        let Some(leg) = self.legs.get_mut(key) else {
+            return;
+        };
+        if !matches!(leg.pictures, Pictures::At(_)) {
+            return;
+        }
+        let leg_key = key.clone();
+        match sdp::negotiated_pictures(offer, answer, side) {
+            Some(params) => self.sight(SightCommand::Connect {
+                leg: leg_key,
+                params,
+            }),
+            None => self.close_sight(key),
+        }
+    }
+
+    /// There are no pictures, or no longer.
+    pub(super) fn close_sight(&mut self, key: &LegKey) {
+        let pictures = self.legs.get_mut(key).map(|leg| &mut leg.pictures);
+        let before = pictures.map(|pictures| std::mem::replace(pictures, Pictures::None));
+        if before.is_some_and(|before| before != Pictures::None) {
+            let leg = key.clone();
+            self.sight(SightCommand::Close { leg });
+        }
+    }
+
+    fn sight(&mut self, command: SightCommand) {
+        self.outputs.push_back(Output::Sight(command));
+    }
+}
+
+impl Pictures {
+    /// Where they are received.
+    pub(crate) fn at(&self) -> Option<SocketAddr> {
+        match self {
+            Pictures::At(local) => Some(*local),
+            Pictures::None | Pictures::Awaited => None,
+        }
+    }
+}
