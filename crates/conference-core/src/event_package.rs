@@ -14,7 +14,7 @@
 //! | no-answer, declined, unreachable, failed | disconnected | failed |
 //!
 //! What somebody shows is a `media` element of type video with the label of its section in offers (RFC 4574, §5.8.3): `Camera` or, as RFC 4796 calls a screen,
-//! `Slides`.
+//! `Slides`. Who was called as a video room and has answered with sound only has an inactive one, where the others have pictures.
 //!
 //! The exact state, the cause, who talks, whose hand is up, whether it is locked and where its pictures are stand in elements of our own namespace, [`EXTENSION`]
 //! (`tests/schema/conference-event-1.xsd`). Numbers that are called are never in a document.
@@ -124,7 +124,7 @@ pub fn full(domain: &str, version: u32, now: &Snapshot) -> String {
     }
     state(&mut out, now);
     out.push_str(" <users state=\"full\">\n");
-    for user in now.roster.iter().map(|entry| user(&uri, entry)) {
+    for user in users_of(&uri, now) {
         out.push_str(&user.element("full"));
     }
     out.push_str(" </users>\n</conference-info>\n");
@@ -134,15 +134,12 @@ pub fn full(domain: &str, version: u32, now: &Snapshot) -> String {
 /// What changed since the subscriber was told `told`; `None` when nothing did.
 pub fn partial(domain: &str, version: u32, told: &Snapshot, now: &Snapshot) -> Option<String> {
     let uri = uri_of(&now.conference, domain);
-    let before: BTreeMap<String, String> = told
-        .roster
-        .iter()
-        .map(|entry| user(&uri, entry))
+    let before: BTreeMap<String, String> = users_of(&uri, told)
         .map(|user| (user.entity, user.inner))
         .collect();
     let mut users = String::new();
     let mut there = Vec::new();
-    for user in now.roster.iter().map(|entry| user(&uri, entry)) {
+    for user in users_of(&uri, now) {
         if before.get(&user.entity) != Some(&user.inner) {
             users.push_str(&user.element("full"));
         }
@@ -215,7 +212,12 @@ impl User {
     }
 }
 
-fn user(conference: &str, entry: &RosterEntry) -> User {
+fn users_of<'a>(conference: &'a str, now: &'a Snapshot) -> impl Iterator<Item = User> + 'a {
+    let entries = now.roster.iter();
+    entries.map(|entry| user(conference, entry, now.video.is_some()))
+}
+
+fn user(conference: &str, entry: &RosterEntry, video: bool) -> User {
     let who = &entry.participant;
     let leg = &entry.leg;
     // One account may stand on the roster twice, so what names them is always the participant.
@@ -254,6 +256,18 @@ fn user(conference: &str, entry: &RosterEntry) -> User {
                 "<disconnection-info><reason>{words}</reason></disconnection-info>"
             );
         }
+    }
+    // Who was called as a video room and has answered with sound only.
+    let blind = entry.pictures.is_empty()
+        && leg.mode.may_be_room()
+        && matches!(leg.state, LegState::Joined | LegState::Held);
+    if video && blind {
+        let label = clean(&format!("{}-1", who.id));
+        let _ = write!(
+            inner,
+            "<media id=\"{label}\"><display-text>Camera</display-text><type>video</type><label>{label}</label>\
+             <status>inactive</status></media>"
+        );
     }
     for picture in &entry.pictures {
         let label = clean(&picture.label);

@@ -14,6 +14,7 @@ use testkit::GIVE_UP;
 use testkit::relay::Spoil;
 
 use super::allocator::{Stage, WITH_VIDEO, ask_for};
+use super::people::Person;
 use crate::web::calls::{ALICE_HZ, BOB_HZ, Browser, assert_heard, assert_unheard, level};
 
 const ALICE: &str = "+15550101";
@@ -143,4 +144,45 @@ fn who_is_behind_a_gateway_hears_and_is_heard_by_telephones_and_browsers() {
     }
     assert_eq!(h323.dialled(), "sip:carol**far.example@h323.example");
     assert_eq!(isdn.dialled(), "sip:493012301@gw.example");
+}
+
+/// A gateway that answers with sound only where pictures are offered: who is behind it is in with sound, and the board says so.
+#[test]
+fn a_gateway_that_answers_with_sound_only_is_in_with_sound() {
+    let gateway = Sipp::start(Trunk::default()).unwrap();
+    let telephones = Sipp::start(Trunk::default()).unwrap();
+    let stage = Stage::with(|config| {
+        let leads = [("sip_domains", vec!["h323.example"].into())];
+        config
+            .video_server("janus", "127.0.0.1:9".parse().unwrap())
+            .set("conference", "guard_outside", false)
+            .trunk("h323", gateway.addr(), "udp", &leads)
+            .trunk("telephones", telephones.addr(), "udp", &[])
+    });
+    let administrator = Administrator::of(&stage.im).unwrap();
+    let telephone = [("work", "+15550101")];
+    administrator.person("alice", "alice", &telephone).unwrap();
+    let mut client = stage.registered("alice", "", 1);
+    let carol = Invited::Network("h323:carol@far.example".parse().unwrap());
+    let ready = ask_for(&mut client, "ask-1", vec![carol]).unwrap();
+    let id = ready.conference.to_string();
+    let mut alice = Person::enter(&stage.im, &administrator, "alice", &id);
+    alice.until("that carol is in without a picture", |alice| {
+        alice.joined() == ["p1", "p2"] && alice.blind() == ["p2-1"]
+    });
+    assert!(alice.labels().is_empty());
+    let token = administrator.token("alice").unwrap();
+    let mut zeep = Zeep::start(&stage.im, &token).unwrap();
+    let end = json!({ "conference": id });
+    zeep.accepted("end", end).unwrap();
+    let outcome = gateway.finish(GIVE_UP).unwrap();
+    assert!(outcome.ok, "{}", outcome.errors);
+    let mut asked = outcome.messages.iter().map(|spoken| &spoken.message);
+    let invite = asked.find(|message| message.start.starts_with("INVITE "));
+    let offer = invite.unwrap().text();
+    assert!(
+        offer.contains("\r\nm=video ") && offer.contains("H264/90000"),
+        "{offer}"
+    );
+    assert!(telephones.finish(GIVE_UP).unwrap().ok);
 }

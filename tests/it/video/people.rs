@@ -136,10 +136,20 @@ impl Person {
 
     /// What is shown, by labels, in order.
     pub fn labels(&self) -> Vec<&str> {
+        self.media("sendonly")
+    }
+
+    /// What might be shown and is not, by labels, in order.
+    pub fn blind(&self) -> Vec<&str> {
+        self.media("inactive")
+    }
+
+    fn media(&self, status: &str) -> Vec<&str> {
         let media = self
             .board
             .values()
             .flat_map(|said| said.split("<media ").skip(1));
+        let media = media.filter(|media| between(media, "<status>", "</status>") == status);
         let mut labels: Vec<&str> = media
             .map(|media| between(media, "<label>", "</label>"))
             .collect();

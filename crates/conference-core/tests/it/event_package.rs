@@ -10,7 +10,7 @@ use conference_core::event_package::{
 };
 use conference_core::{Actor, Operation, PictureKind, PictureView, Snapshot};
 use convoke_types::bridge::LegEvent;
-use convoke_types::{EndReason, LegState};
+use convoke_types::{EndReason, LegState, Mode};
 
 use crate::on;
 use crate::support::*;
@@ -229,6 +229,34 @@ fn who_shows_a_picture_is_in_the_documents_with_its_label() {
     sample("conference-pictures.xml", &document);
     let gone = partial(DOMAIN, 3, &now, &told).unwrap();
     assert!(!gone.contains("<media "), "{gone}");
+}
+
+#[test]
+fn a_room_that_has_sound_only_is_told_where_others_have_pictures() {
+    let mut world = World::wide();
+    world.create(create("x", party("alice"), vec![party("bob")]));
+    world.join("x/l1");
+    let mut now = snapshot(&mut world);
+    let media = "<media id=\"p1-1\"><display-text>Camera</display-text><type>video</type><label>p1-1</label>\
+                 <status>inactive</status></media>";
+    now.video = "janus".parse().ok();
+    assert!(
+        !full(DOMAIN, 1, &now).contains(media),
+        "a telephone has none"
+    );
+    now.roster[0].leg.mode = Mode::H323;
+    assert!(full(DOMAIN, 1, &now).contains(media));
+    let sound = Snapshot {
+        video: None,
+        ..now.clone()
+    };
+    assert!(!full(DOMAIN, 1, &sound).contains(media));
+    let seen = PictureView {
+        label: "p1-1".to_owned(),
+        kind: PictureKind::Camera,
+    };
+    now.roster[0].pictures.push(seen);
+    assert!(!full(DOMAIN, 1, &now).contains("inactive"));
 }
 
 #[test]
