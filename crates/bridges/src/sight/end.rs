@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 
 use super::rtp::{Packet, Remote, asks_for_whole, report};
 use super::session::{Happened, Identity, Session};
-use super::switch::Switch;
+use super::switch::{Switch, units_of};
 use crate::link::LinkSender;
 
 /// The largest datagram that is read.
@@ -457,17 +457,22 @@ impl End {
             let (Some(place), Some(remote)) = (place, &self.remote) else {
                 continue;
             };
-            let packet = Packet {
-                marker,
-                payload_type: remote.params.sent_as,
-                sequence: place.sequence,
-                time: place.time,
-                ssrc: self.begun.ssrc,
-                payload: &payload,
-            };
-            packet.write(&mut self.out);
-            // What cannot be sent is lost, as on the way.
-            let _sent = self.begun.sockets.rtp.try_send_to(&self.out, remote.rtp());
+            let units = units_of(&payload);
+            let last = units.len().saturating_sub(1);
+            for ((at, payload), number) in units.into_iter().enumerate().zip(0_u16..) {
+                let packet = Packet {
+                    // The picture ends with the last of them.
+                    marker: marker && at == last,
+                    payload_type: remote.params.sent_as,
+                    sequence: place.sequence.wrapping_add(number),
+                    time: place.time,
+                    ssrc: self.begun.ssrc,
+                    payload,
+                };
+                packet.write(&mut self.out);
+                // What cannot be sent is lost, as on the way.
+                let _sent = self.begun.sockets.rtp.try_send_to(&self.out, remote.rtp());
+            }
         }
     }
 

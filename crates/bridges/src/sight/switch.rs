@@ -1,4 +1,6 @@
-//! What one room sees: the pictures of several people as one stream of RTP, changed over where somebody's picture begins whole. Pure.
+//! What one room sees: the pictures of several people as one stream of RTP, changed over where somebody's picture begins whole. Packets of
+//! several units, in which browsers send what goes before a whole picture, are sent as one for each: there are rooms that ask for them
+//! (RFC 6184 §6.3) and do not read them. Pure.
 
 use std::time::{Duration, Instant};
 
@@ -32,9 +34,27 @@ struct Shown<K> {
     /// What is added to their numbers and times.
     sequence: u16,
     time: u32,
+    /// The last packet that became several, and what was added to numbers up to it.
+    split: Option<(u16, u16)>,
 }
 
-/// A packet's place in the stream that the room sees.
+impl<K> Shown<K> {
+    /// What is added to a number of theirs, of a packet that becomes so many.
+    fn add(&mut self, sequence: u16, parts: u16) -> u16 {
+        let before = |(last, _): &(u16, u16)| sequence.wrapping_sub(*last).cast_signed() <= 0;
+        if let Some((_, added)) = self.split.filter(before) {
+            return added;
+        }
+        let added = self.sequence;
+        if parts > 1 {
+            self.split = Some((sequence, added));
+            self.sequence = added.wrapping_add(parts - 1);
+        }
+        added
+    }
+}
+
+/// The place in the stream that the room sees, of a packet or of the first of those that it becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
     pub sequence: u16,
@@ -106,17 +126,19 @@ impl<K: Clone + PartialEq> Switch<K> {
                 whose: whose.clone(),
                 sequence: self.next.wrapping_sub(sequence),
                 time: self.last.map_or(time, since).wrapping_sub(time),
+                split: None,
             });
             self.wanted = None;
         }
-        let shown = self.shown.as_ref().filter(|shown| shown.whose == *whose)?;
+        let shown = self.shown.as_mut().filter(|shown| shown.whose == *whose)?;
+        let parts = u16::try_from(units_of(payload).len()).unwrap_or(1);
         let place = Place {
-            sequence: sequence.wrapping_add(shown.sequence),
+            sequence: sequence.wrapping_add(shown.add(sequence, parts)),
             time: time.wrapping_add(shown.time),
         };
         // One that comes late is before what was sent already (RFC 1982).
         if place.sequence.wrapping_sub(self.next) < 0x8000 {
-            self.next = place.sequence.wrapping_add(1);
+            self.next = place.sequence.wrapping_add(parts);
             self.last = Some((place.time, now));
         }
         Some(place)
@@ -128,25 +150,38 @@ fn begins_whole(payload: &[u8]) -> bool {
     let kind = |header: &u8| header & 0x1f;
     match payload {
         [header, ..] if kind(header) == SPS => true,
-        [header, units @ ..] if kind(header) == STAP_A => has_sps(units),
+        [header, ..] if kind(header) == STAP_A => {
+            let sps = |unit: &&[u8]| unit.first().is_some_and(|header| kind(header) == SPS);
+            units_of(payload).iter().any(sps)
+        }
         [header, part, ..] if kind(header) == FU_A => part & 0x80 != 0 && kind(part) == SPS,
         _ => false,
     }
 }
 
-/// Whether one of several units, each after its length, is a sequence parameter set (RFC 6184 §5.7.1).
-fn has_sps(mut units: &[u8]) -> bool {
-    while let [high, low, rest @ ..] = units {
+/// The payloads that a packet becomes: the units of one of several, each of which stands after its length (RFC 6184 §5.7.1), or itself.
+pub(super) fn units_of(payload: &[u8]) -> Vec<&[u8]> {
+    let [header, rest @ ..] = payload else {
+        return vec![payload];
+    };
+    let mut units = Vec::new();
+    let mut rest = match header & 0x1f {
+        STAP_A => rest,
+        _ => &[],
+    };
+    while let [high, low, after @ ..] = rest {
         let length = usize::from(u16::from_be_bytes([*high, *low]));
-        let Some((unit, after)) = rest.split_at_checked(length) else {
-            return false;
+        let Some((unit, after)) = after.split_at_checked(length).filter(|_| length > 0) else {
+            // Whoever reads it will know what to make of it.
+            return vec![payload];
         };
-        if unit.first().is_some_and(|header| header & 0x1f == SPS) {
-            return true;
-        }
-        units = after;
+        units.push(unit);
+        rest = after;
     }
-    false
+    match units.is_empty() || !rest.is_empty() {
+        true => vec![payload],
+        false => units,
+    }
 }
 
 #[cfg(test)]
@@ -177,6 +212,29 @@ mod tests {
         ] {
             assert_eq!(begins_whole(payload), whole, "{payload:?}");
         }
+    }
+
+    #[test]
+    fn a_packet_of_several_units_becomes_several() {
+        let both = [0x78, 0, 2, 0x67, 0x42, 0, 1, 0x68];
+        assert_eq!(units_of(&both), [&both[3..5], &both[7..]]);
+        for whole in [&both[..6], &both[..4], &[0x78], &[0x78, 0, 0], PART, &[]] {
+            assert_eq!(units_of(whole), [whole]);
+        }
+        let now = runtime::clock::now();
+        let mut switch = Switch::new();
+        switch.want('a');
+        let mut at = |sequence: u16, payload: &[u8]| {
+            let place = switch.take(&'a', sequence, 0, payload, now);
+            place.map(|place| place.sequence)
+        };
+        assert_eq!(at(9, &both), Some(0));
+        assert_eq!(at(10, PART), Some(2));
+        assert_eq!(at(12, &both), Some(4));
+        // What is late, or comes again, has the place that it had.
+        assert_eq!(at(11, PART), Some(3));
+        assert_eq!(at(12, &both), Some(4));
+        assert_eq!(at(13, PART), Some(6));
     }
 
     #[test]
