@@ -8,7 +8,7 @@ use std::time::Instant;
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::config::DtlsCert;
 use str0m::crypto::CryptoProvider;
-use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid};
+use str0m::media::{Direction, MediaKind, Mid};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::RtpWrite;
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
@@ -174,8 +174,11 @@ impl Session {
     /// Asks for a whole picture in a section.
     pub fn ask_whole(&mut self, mid: &str) {
         let mut api = self.rtc.direct_api();
-        if let Some(stream) = api.stream_rx_by_mid(Mid::from(mid), None) {
-            stream.request_keyframe(KeyframeRequestKind::Pli);
+        let stream = api.stream_rx_by_mid(Mid::from(mid), None);
+        if let Some(ssrc) = stream.map(|stream| stream.ssrc()) {
+            // Who only sees has no source of its own to be named as the sender (RFC 4585 §6.1), and Janus 1.1.2 tells by the sender which
+            // of several pictures a request is about: it reads the source that is asked in reports alone.
+            api.send_pli_feedback(ssrc, ssrc);
         }
     }
 
