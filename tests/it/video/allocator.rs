@@ -170,7 +170,11 @@ fn answer_of<T, E>(peer: &mut SipPeer, parse: impl Fn(&[u8]) -> Result<T, E>) ->
 }
 
 /// Asks for a video conference by SOAP; what comes of it.
-pub(super) fn ask(peer: &mut SipPeer, id: &str, people: &[&str]) -> Result<Requested, convoke_types::Fault> {
+pub(super) fn ask(
+    peer: &mut SipPeer,
+    id: &str,
+    people: &[&str],
+) -> Result<Requested, convoke_types::Fault> {
     let person = |name: &&str| Invited::Person((*name).to_owned());
     ask_for(peer, id, people.iter().map(person).collect())
 }

@@ -223,7 +223,7 @@ mod tests {
         assert!(!asks_for_whole(&report(7, name, None)));
         for length in 0..8 {
             let report = report(7, &"x".repeat(length), Some(8));
-            assert!(report.len() % 4 == 0 && asks_for_whole(&report));
+            assert!(report.len().is_multiple_of(4) && asks_for_whole(&report));
             assert!(!asks_for_whole(&report[..report.len() - 1]));
         }
         assert!(asks_for_whole(&[
