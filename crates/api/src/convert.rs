@@ -27,11 +27,10 @@ pub(crate) fn snapshot(of: &core::Snapshot, wall_ms: u64) -> soap::Snapshot {
             hand_since: entry
                 .hand_ms
                 .map(|ms| UtcMillis(wall_ms.saturating_sub(ms))),
-            leg: Some(soap::LegSnapshot {
-                id: entry.leg.id.clone(),
-                state: entry.leg.state,
-                cause: entry.leg.cause.clone(),
-                since: UtcMillis(wall_ms.saturating_sub(entry.leg.since_ms)),
+            leg: Some(leg(&entry.leg, wall_ms)),
+            moving: entry.moving.as_ref().map(|moving| soap::MovingSnapshot {
+                place: moving.place.clone(),
+                leg: leg(&moving.leg, wall_ms),
             }),
         })
         .collect();
@@ -46,6 +45,15 @@ pub(crate) fn snapshot(of: &core::Snapshot, wall_ms: u64) -> soap::Snapshot {
         count: u32::try_from(of.roster.len()).unwrap_or(u32::MAX),
         first: 0,
         participants,
+    }
+}
+
+fn leg(of: &core::LegView, wall_ms: u64) -> soap::LegSnapshot {
+    soap::LegSnapshot {
+        id: of.id.clone(),
+        state: of.state,
+        cause: of.cause.clone(),
+        since: UtcMillis(wall_ms.saturating_sub(of.since_ms)),
     }
 }
 

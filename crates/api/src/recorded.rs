@@ -26,10 +26,15 @@ pub(crate) async fn ended(
         return Ok(None);
     };
     let mut snapshot = Snapshot::begin(id.clone(), record.title);
-    for leg in &legs {
+    let ended_at = |leg: &LegRecord| leg.ended.as_ref().map_or(at, |(at, _)| *at);
+    for (index, leg) in legs.iter().enumerate() {
+        // Who was called at another place and did not get in there stayed where they were.
+        let mut before = legs.iter().take(index);
+        if before.any(|one| one.participant == leg.participant && ended_at(one) > ended_at(leg)) {
+            continue;
+        }
         let report = report_of(leg, snapshot.version + 1, &record.owner);
-        let ended_at = leg.ended.as_ref().map_or(at, |(at, _)| *at);
-        snapshot.apply(&report, utc(ended_at));
+        snapshot.apply(&report, utc(ended_at(leg)));
     }
     let known = snapshot.version.max(since.unwrap_or(0));
     snapshot.version = known.min(VERSION_MAX);
@@ -64,6 +69,7 @@ fn report_of(leg: &LegRecord, version: u64, owner: &Aor) -> Report {
             leg: leg.key.leg.clone(),
             state: leg.state,
             cause: leg.ended.as_ref().map(|(_, cause)| cause.clone()),
+            moving: false,
         },
         command: None,
     }

@@ -517,13 +517,16 @@ impl Sequencer {
     }
 }
 
-/// The legs of those whom a command named.
+/// The legs of those whom a command named: of who is in and called at another place, the one there.
 fn legs_of(reply: &Reply) -> impl Iterator<Item = LegKey> {
     let named = |entry: &&RosterEntry| reply.participants.contains(&entry.participant.id);
     let entries = reply.snapshot.roster.iter().filter(named);
     entries.map(|entry| LegKey {
         conference: reply.snapshot.conference.clone(),
-        leg: entry.leg.id.clone(),
+        leg: match &entry.moving {
+            Some(moving) if !moving.leg.state.is_end() => moving.leg.id.clone(),
+            _ => entry.leg.id.clone(),
+        },
     })
 }
 

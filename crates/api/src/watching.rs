@@ -340,6 +340,7 @@ mod tests {
                     leg: leg.parse().unwrap(),
                     state,
                     cause: None,
+                    moving: false,
                 },
                 command: None,
             })

@@ -65,8 +65,8 @@ pub enum Operation {
         /// Whom, at most `convoke_types::limits::PARTIES_MAX`.
         parties: Vec<Party>,
     },
-    /// Call somebody on the roster again who is not being called or in; or, at another place, oneself: whatever leg one has ends at that
-    /// moment, and is no leaving.
+    /// Call somebody on the roster again who is not being called or in; or, at another place, oneself: a leg that is in goes on until the new
+    /// one joins, and stays if that one does not get in; one that is not in ends at once.
     Call {
         /// The conference.
         conference: ConferenceId,
@@ -178,7 +178,7 @@ pub enum Operation {
         /// The conference.
         conference: ConferenceId,
     },
-    /// Decline one's own call that is not answered yet.
+    /// Decline one's own call that is not answered yet; while one is in and called at another place, the call there.
     Decline {
         /// The conference.
         conference: ConferenceId,
@@ -411,8 +411,19 @@ pub struct RosterEntry {
     pub hand_ms: Option<u64>,
     /// Their current leg, or the last one.
     pub leg: LegView,
+    /// Where else they are being called while they are in, or why that came to nothing.
+    pub moving: Option<MovingView>,
     /// What they show: the focus knows of none, who has the pictures writes it in.
     pub pictures: Vec<PictureView>,
+}
+
+/// Somebody who is in is being called at another place, and goes on there once they answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MovingView {
+    /// The other place.
+    pub place: String,
+    /// The leg there. When it has ended, they stay where they are.
+    pub leg: LegView,
 }
 
 /// A picture in a snapshot.

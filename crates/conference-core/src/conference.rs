@@ -6,6 +6,7 @@ mod ending;
 mod hands;
 mod keys;
 mod legs;
+mod moving;
 mod outline;
 mod roles;
 mod sound;
@@ -15,7 +16,9 @@ use std::time::Instant;
 
 use convoke_types::VideoServerName;
 use convoke_types::report::{Change, ConferenceEnd, ParticipantRef, Report};
-use convoke_types::{Address, Aor, CommandId, ConferenceId, LegId, LegKey, ParticipantId, Role};
+use convoke_types::{
+    Address, Aor, CommandId, ConferenceId, LegId, LegKey, Mode, ParticipantId, Role,
+};
 
 use crate::command::{
     Changes, ConferenceState, Destination, LegView, Party, RosterEntry, Snapshot,
@@ -29,6 +32,8 @@ use crate::timers::TimerId;
 use crate::trunks::{Path, Ticket, TrunkIndex};
 use hands::Hands;
 use keys::Keys;
+use moving::Moving;
+pub(crate) use moving::Seat;
 
 pub use outline::Outline;
 
@@ -88,8 +93,8 @@ pub(crate) struct Participant {
     pub(crate) leg: Leg,
     /// The command that takes them off the roster once their leg has ended.
     pub(crate) removing: Option<CommandId>,
-    /// They were in and change places: until they are in again, the end of a leg is not their leaving.
-    moving: bool,
+    /// Where else they are being called while they are in.
+    moving: Option<Moving>,
     inviter: String,
     /// As last reported.
     talking: bool,
@@ -122,6 +127,8 @@ pub(crate) struct Leg {
     command: Option<CommandId>,
     /// Whether the person whom it calls asked for it.
     own: bool,
+    /// They were in with another leg when this one was begun, and that one has ended.
+    was_in: bool,
     /// What the bridge calls the call that was admitted for it.
     call: Option<String>,
     keys: Keys,
@@ -252,14 +259,14 @@ impl Conference {
             hidden: false,
             leg,
             removing: None,
-            moving: false,
+            moving: None,
             inviter: enlisting.inviter.to_owned(),
             talking: false,
             silent: false,
         };
         self.roster.insert(number, participant);
         self.report(cx, Some(number), Change::Added, Some(command.clone()));
-        self.queued(cx, number);
+        self.queued(cx, Seat::current(number));
         number
     }
 
@@ -285,7 +292,7 @@ impl Conference {
         let mut all = self.live.values().copied();
         all.find(|number| {
             let one = self.roster.get(number);
-            one.is_some_and(|one| one.party.address == *address)
+            one.is_some_and(|one| one.is_at(address))
         })
     }
 
@@ -376,13 +383,23 @@ impl Conference {
         change: Change,
         command: Option<CommandId>,
     ) {
+        let whom = number.and_then(|number| self.roster.get(&number));
+        let whom = whom.map(Participant::reference);
+        self.report_of(cx, whom, change, command);
+    }
+
+    fn report_of(
+        &mut self,
+        cx: &mut Context,
+        participant: Option<ParticipantRef>,
+        change: Change,
+        command: Option<CommandId>,
+    ) {
         self.version += 1;
         let report = Report {
             conference: self.id.clone(),
             version: self.version,
-            participant: number
-                .and_then(|number| self.roster.get(&number))
-                .map(Participant::reference),
+            participant,
             change,
             command,
         };
@@ -415,14 +432,8 @@ impl Participant {
             silent: self.silent,
             hand: None,
             hand_ms: None,
-            leg: LegView {
-                id: self.leg.id.clone(),
-                mode: self.party.mode,
-                state: self.leg.stage.shown(),
-                cause: self.leg.stage.outcome().map(|how| how.cause.clone()),
-                since_ms: ms_since(now, self.leg.since),
-                joined_ms: self.leg.joined.map(|at| ms_since(now, at)),
-            },
+            leg: self.leg.view(self.party.mode, now),
+            moving: self.moving_view(now),
             pictures: Vec::new(),
         }
     }
@@ -430,6 +441,19 @@ impl Participant {
     /// Talks so that the others can hear it.
     fn is_heard(&self) -> bool {
         self.leg.talking && !self.muted.is_muted() && !self.leg.stage.is_over()
+    }
+}
+
+impl Leg {
+    fn view(&self, mode: Mode, now: Instant) -> LegView {
+        LegView {
+            id: self.id.clone(),
+            mode,
+            state: self.stage.shown(),
+            cause: self.stage.outcome().map(|how| how.cause.clone()),
+            since_ms: ms_since(now, self.since),
+            joined_ms: self.joined.map(|at| ms_since(now, at)),
+        }
     }
 }
 

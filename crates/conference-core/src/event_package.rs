@@ -16,6 +16,8 @@
 //! What somebody shows is a `media` element of type video with the label of its section in offers (RFC 4574, §5.8.3): `Camera` or, as RFC 4796 calls a screen,
 //! `Slides`. Who was called as a video room and has answered with sound only has an inactive one, where the others have pictures.
 //!
+//! Who is in and is being called at another place has two endpoints, of which ours says `moving` at the other place.
+//!
 //! The exact state, the cause, who talks, whose hand is up, whether it is locked and where its pictures are stand in elements of our own namespace, [`EXTENSION`]
 //! (`tests/schema/conference-event-1.xsd`). Numbers that are called are never in a document.
 
@@ -25,7 +27,7 @@ use std::fmt::{self, Write as _};
 use convoke_types::address::CONFERENCE_USER;
 use convoke_types::{ConferenceId, EndReason, LegState, Mode};
 
-use crate::command::{ConferenceState, PictureKind, RosterEntry, Snapshot};
+use crate::command::{ConferenceState, LegView, PictureKind, RosterEntry, Snapshot};
 
 /// The package's name in Event.
 pub const PACKAGE: &str = "conference";
@@ -231,13 +233,37 @@ fn user(conference: &str, entry: &RosterEntry, video: bool) -> User {
         );
     }
     let _ = write!(inner, "<roles><entry>{}</entry></roles>", who.role.as_str());
+    // Where they are stands last: a reader that knows one endpoint only knows that one.
+    if let Some(moving) = &entry.moving {
+        endpoint(
+            &mut inner,
+            conference,
+            entry,
+            (&moving.place, &moving.leg),
+            video,
+        );
+    }
+    endpoint(&mut inner, conference, entry, (&who.place, leg), video);
+    User { entity, inner }
+}
+
+/// A leg of somebody: the one they have, with everything that is true of them, or the one with which they are to go on.
+fn endpoint(
+    out: &mut String,
+    conference: &str,
+    entry: &RosterEntry,
+    (place, leg): (&str, &LegView),
+    video: bool,
+) {
+    let inner = out;
+    let current = leg.id == entry.leg.id;
     let reason = leg.cause.as_ref().map(|cause| cause.reason);
     let _ = write!(
         inner,
         "<endpoint entity=\"{conference};leg={}\"><display-text>{}</display-text><status>{}</status>\
          <joining-method>{}</joining-method>",
         leg.id.as_str(),
-        clean(&who.place),
+        clean(place),
         match (leg.mode, leg.state) {
             (Mode::Computer, LegState::Dialling) => "dialing-in",
             (_, state) => status_of(state, entry.muted),
@@ -258,18 +284,20 @@ fn user(conference: &str, entry: &RosterEntry, video: bool) -> User {
         }
     }
     // Who was called as a video room and has answered with sound only.
-    let blind = entry.pictures.is_empty()
+    let blind = current
+        && entry.pictures.is_empty()
         && leg.mode.may_be_room()
         && matches!(leg.state, LegState::Joined | LegState::Held);
     if video && blind {
-        let label = clean(&format!("{}-1", who.id));
+        let label = clean(&format!("{}-1", entry.participant.id));
         let _ = write!(
             inner,
             "<media id=\"{label}\"><display-text>Camera</display-text><type>video</type><label>{label}</label>\
              <status>inactive</status></media>"
         );
     }
-    for picture in &entry.pictures {
+    let pictures = entry.pictures.iter().filter(|_| current);
+    for picture in pictures {
         let label = clean(&picture.label);
         let shows = match picture.kind {
             PictureKind::Camera => "Camera",
@@ -285,25 +313,25 @@ fn user(conference: &str, entry: &RosterEntry, video: bool) -> User {
         inner,
         "<c:leg id=\"{}\" participant=\"{}\" state=\"{}\"",
         leg.id.as_str(),
-        who.id.as_str(),
+        entry.participant.id.as_str(),
         leg.state.as_str()
     );
     if let Some(cause) = &leg.cause {
         let _ = write!(inner, " reason=\"{}\"", cause.reason.as_str());
-        attribute(&mut inner, "sip", cause.sip);
-        attribute(&mut inner, "q850", cause.q850);
+        attribute(inner, "sip", cause.sip);
+        attribute(inner, "q850", cause.q850);
     }
     for (name, on) in [
+        ("moving", !current),
         ("muted", entry.muted),
-        ("hidden", entry.hidden),
-        ("talking", entry.talking),
-        ("silent", entry.silent),
+        ("hidden", current && entry.hidden),
+        ("talking", current && entry.talking),
+        ("silent", current && entry.silent),
     ] {
-        attribute(&mut inner, name, on.then_some(true));
+        attribute(inner, name, on.then_some(true));
     }
-    attribute(&mut inner, "hand", entry.hand);
+    attribute(inner, "hand", entry.hand.filter(|_| current));
     inner.push_str("/></endpoint>");
-    User { entity, inner }
 }
 
 fn attribute(out: &mut String, name: &str, value: Option<impl fmt::Display>) {

@@ -169,11 +169,11 @@ impl Focus {
     fn leg_event(&mut self, leg: LegKey, event: LegEvent) {
         let conference = self.conferences.get_mut(&leg.conference);
         let live = conference.and_then(|found| {
-            let number = found.holder_of(&leg.leg)?;
-            Some((found, number))
+            let seat = found.holder_of(&leg.leg)?;
+            Some((found, seat))
         });
-        if let Some((conference, number)) = live {
-            conference.leg_event(&mut self.cx, number, event);
+        if let Some((conference, seat)) = live {
+            conference.leg_event(&mut self.cx, seat, event);
             self.settle(&leg.conference);
             self.sweep(&leg.conference);
         } else if is_call(&event) {
@@ -219,8 +219,8 @@ impl Focus {
         let cx = &mut self.cx;
         match timer {
             Timer::Leg(leg) => {
-                if let Some(number) = conference.holder_of(&leg.leg) {
-                    conference.leg_timeout(cx, number);
+                if let Some(seat) = conference.holder_of(&leg.leg) {
+                    conference.leg_timeout(cx, seat);
                 }
             }
             Timer::Idle(_) => conference.idle_over(cx),

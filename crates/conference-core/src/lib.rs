@@ -19,8 +19,8 @@ mod timers;
 mod trunks;
 
 pub use command::{
-    Actor, Changes, Command, ConferenceState, Create, Destination, LegView, Operation, Output,
-    Party, PictureKind, PictureView, Reply, RosterEntry, Snapshot,
+    Actor, Changes, Command, ConferenceState, Create, Destination, LegView, MovingView, Operation,
+    Output, Party, PictureKind, PictureView, Reply, RosterEntry, Snapshot,
 };
 pub use conference::Outline;
 pub use config::{Config, OnOwnerLeft, Policy, PolicyOverrides, Route, TrunkConfig};

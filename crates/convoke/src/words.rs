@@ -66,10 +66,21 @@ pub fn report(report: &Report) -> String {
     let what = match &report.change {
         Change::Created => "is being started".to_owned(),
         Change::Added => "is on the list".to_owned(),
-        Change::Leg { state, cause, .. } => match detail(*state, cause.as_ref()) {
-            Some(why) => format!("{}: {why}", state.words()),
-            None => state.words().to_owned(),
-        },
+        Change::Leg {
+            state,
+            cause,
+            moving,
+            ..
+        } => {
+            let stays = match *moving && state.is_end() {
+                true => ", stays where they were",
+                false => "",
+            };
+            match detail(*state, cause.as_ref()) {
+                Some(why) => format!("{}: {why}{stays}", state.words()),
+                None => format!("{}{stays}", state.words()),
+            }
+        }
         Change::Muted { on: true } => "is muted".to_owned(),
         Change::Muted { on: false } => "can be heard again".to_owned(),
         Change::Talking { on: true } => "talks".to_owned(),
@@ -148,6 +159,7 @@ mod tests {
                 leg: "l1".parse().unwrap(),
                 state,
                 cause,
+                moving: false,
             },
             command: None,
         };

@@ -381,10 +381,17 @@ fn own_place(
     let fits = |p: &&ParticipantSnapshot| {
         let state = p.leg.as_ref().map(|leg| leg.state);
         match own {
-            Own::Decline(_) => matches!(
-                state,
-                Some(LegState::Queued | LegState::Dialling | LegState::Ringing)
-            ),
+            Own::Decline(_) => {
+                let moving = p
+                    .moving
+                    .as_ref()
+                    .filter(|moving| !moving.leg.state.is_end());
+                let called = matches!(
+                    state,
+                    Some(LegState::Queued | LegState::Dialling | LegState::Ringing)
+                );
+                called || moving.is_some()
+            }
             Own::RaiseHand => matches!(state, Some(LegState::Joined | LegState::Held)),
             Own::LowerHand => p.hand.is_some(),
         }

@@ -8,8 +8,8 @@ use crate::cursor::Cursor;
 use crate::decode::{count, envelope, unknown_operation, version, with_headers};
 use crate::error::SoapError;
 use crate::model::{
-    Answer, ConferenceState, LegSnapshot, OperationName, ParticipantSnapshot, ReportAck,
-    ReportMessage, Response, Snapshot,
+    Answer, ConferenceState, LegSnapshot, MovingSnapshot, OperationName, ParticipantSnapshot,
+    ReportAck, ReportMessage, Response, Snapshot,
 };
 use crate::names::{LIST_MAX, Ns, REPORTS_MAX};
 use crate::text;
@@ -246,22 +246,33 @@ fn participant(c: &mut Cursor<'_>) -> Result<ParticipantSnapshot, SoapError> {
         hidden: c.optional("hidden", "yes", mark)?.is_some(),
         hand: c.optional("hand", "a number", count)?,
         hand_since: c.optional("handSince", "a UTC dateTime", UtcMillis::parse_token)?,
-        leg: match c.optional_block("leg")? {
+        leg: leg(c)?,
+        moving: match c.optional_block("moving")? {
             Some(mut block) => {
-                let leg = LegSnapshot {
-                    id: block.leaf("id", "an identifier", text::id)?,
-                    state: leg_state(&mut block)?,
-                    cause: cause(&mut block)?,
-                    since: block.leaf("since", "a UTC dateTime", UtcMillis::parse_token)?,
-                };
+                let place = block.leaf("place", "at most 64 characters", text::name)?;
+                let leg = leg(&mut block)?.ok_or_else(|| block.missing("c:leg"))?;
                 block.finish()?;
-                Some(leg)
+                Some(MovingSnapshot { place, leg })
             }
             None => None,
         },
     };
     c.finish()?;
     Ok(found)
+}
+
+fn leg(c: &mut Cursor<'_>) -> Result<Option<LegSnapshot>, SoapError> {
+    let Some(mut block) = c.optional_block("leg")? else {
+        return Ok(None);
+    };
+    let leg = LegSnapshot {
+        id: block.leaf("id", "an identifier", text::id)?,
+        state: leg_state(&mut block)?,
+        cause: cause(&mut block)?,
+        since: block.leaf("since", "a UTC dateTime", UtcMillis::parse_token)?,
+    };
+    block.finish()?;
+    Ok(Some(leg))
 }
 
 /// The state for programs; its words, for people, are those of `LegState::words` and are not kept.
@@ -339,6 +350,7 @@ fn change(c: &mut Cursor<'_>) -> Result<Change, SoapError> {
             leg: block.leaf("id", "an identifier", text::id)?,
             state: leg_state(&mut block)?,
             cause: cause(&mut block)?,
+            moving: block.optional("moving", "yes", mark)?.is_some(),
         };
         block.finish()?;
         return Ok(change);

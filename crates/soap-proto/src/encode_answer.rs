@@ -8,7 +8,8 @@ use crate::decode_answer::{parse_report, switch_word};
 use crate::encode::Out;
 use crate::error::SoapError;
 use crate::model::{
-    Answer, LegSnapshot, ParticipantSnapshot, ReportAck, ReportMessage, Response, Snapshot,
+    Answer, LegSnapshot, MovingSnapshot, ParticipantSnapshot, ReportAck, ReportMessage, Response,
+    Snapshot,
 };
 use crate::names::{LIST_MAX, REPORTS_MAX};
 use crate::text::{aor, clean_name, clean_words};
@@ -158,21 +159,31 @@ fn write_participant(out: &mut Out, p: &ParticipantSnapshot) {
     out.optional("c:hidden", p.hidden.then(|| "yes".to_owned()));
     out.optional("c:hand", p.hand.map(|place| place.to_string()));
     out.optional("c:handSince", p.hand_since.map(|at| at.to_string()));
-    if let Some(LegSnapshot {
+    if let Some(leg) = &p.leg {
+        write_leg(out, leg);
+    }
+    if let Some(MovingSnapshot { place, leg }) = &p.moving {
+        out.open("c:moving");
+        out.leaf("c:place", &clean_name(place));
+        write_leg(out, leg);
+        out.close("c:moving");
+    }
+    out.close("c:participant");
+}
+
+fn write_leg(out: &mut Out, leg: &LegSnapshot) {
+    let LegSnapshot {
         id,
         state,
         cause,
         since,
-    }) = &p.leg
-    {
-        out.open("c:leg");
-        out.leaf("c:id", id.as_str());
-        write_state(out, *state);
-        write_cause(out, cause.as_ref());
-        out.leaf("c:since", &since.to_string());
-        out.close("c:leg");
-    }
-    out.close("c:participant");
+    } = leg;
+    out.open("c:leg");
+    out.leaf("c:id", id.as_str());
+    write_state(out, *state);
+    write_cause(out, cause.as_ref());
+    out.leaf("c:since", &since.to_string());
+    out.close("c:leg");
 }
 
 fn write_state(out: &mut Out, state: LegState) {
@@ -218,11 +229,17 @@ fn write_entry(out: &mut Out, name: &str, report: &Report) {
         Change::Created => out.leaf("c:created", "yes"),
         Change::Added => out.leaf("c:added", "yes"),
         Change::Removed => out.leaf("c:removed", "yes"),
-        Change::Leg { leg, state, cause } => {
+        Change::Leg {
+            leg,
+            state,
+            cause,
+            moving,
+        } => {
             out.open("c:leg");
             out.leaf("c:id", leg.as_str());
             write_state(out, *state);
             write_cause(out, cause.as_ref());
+            out.optional("c:moving", moving.then(|| "yes".to_owned()));
             out.close("c:leg");
         }
         Change::Muted { on } => out.leaf("c:muted", switch_word(*on)),

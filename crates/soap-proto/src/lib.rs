@@ -39,9 +39,9 @@ pub use encode_answer::{write_report, write_report_ack, write_response};
 pub use error::SoapError;
 pub use headers::{Expires, Headers};
 pub use model::{
-    Answer, BROWSER, CallAt, ConferenceState, Create, LegSnapshot, OnOwnerLeft, Operation,
-    OperationName, ParticipantSnapshot, Party, Policy, ReportAck, ReportMessage, Request, Response,
-    Snapshot, Who,
+    Answer, BROWSER, CallAt, ConferenceState, Create, LegSnapshot, MovingSnapshot, OnOwnerLeft,
+    Operation, OperationName, ParticipantSnapshot, Party, Policy, ReportAck, ReportMessage,
+    Request, Response, Snapshot, Who,
 };
 pub use project::Applied;
 pub use text::{clean, clean_name, clean_words};

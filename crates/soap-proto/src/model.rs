@@ -564,6 +564,17 @@ pub struct ParticipantSnapshot {
     pub hand_since: Option<UtcMillis>,
     /// The last leg, if there was one.
     pub leg: Option<LegSnapshot>,
+    /// Where else they are being called while they are in, or why that came to nothing.
+    pub moving: Option<MovingSnapshot>,
+}
+
+/// Somebody who is in is being called at another place, and goes on there once they answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MovingSnapshot {
+    /// The other place.
+    pub place: String,
+    /// The leg there. When it has ended, they stay where they are.
+    pub leg: LegSnapshot,
 }
 
 /// The last attempt to connect a participant.

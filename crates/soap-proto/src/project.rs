@@ -3,7 +3,7 @@
 use convoke_types::report::{Change, ParticipantRef, Report};
 use convoke_types::{ConferenceId, LegState};
 
-use crate::model::{ConferenceState, LegSnapshot, ParticipantSnapshot, Snapshot};
+use crate::model::{ConferenceState, LegSnapshot, MovingSnapshot, ParticipantSnapshot, Snapshot};
 use crate::time::UtcMillis;
 
 /// What `Snapshot::apply` did with a report.
@@ -105,6 +105,7 @@ impl Snapshot {
                     hand: None,
                     hand_since: None,
                     leg: None,
+                    moving: None,
                 });
                 self.participants.len() - 1
             }
@@ -114,20 +115,43 @@ impl Snapshot {
         };
         participant.name.clone_from(&whom.name);
         participant.user = whom.user.as_deref().and_then(|user| user.parse().ok());
-        participant.place.clone_from(&whom.place);
         participant.role = whom.role;
+        // Where somebody is called who is somewhere else.
+        if !matches!(change, Change::Leg { moving: true, .. }) {
+            participant.place.clone_from(&whom.place);
+        }
         match change {
-            Change::Leg { leg, state, cause } => {
-                if state.is_end() {
-                    participant.talking = false;
-                    participant.silent = false;
-                }
-                participant.leg = Some(LegSnapshot {
+            Change::Leg {
+                leg,
+                state,
+                cause,
+                moving,
+            } => {
+                let leg = LegSnapshot {
                     id: leg.clone(),
                     state: *state,
                     cause: cause.clone(),
                     since: at,
-                });
+                };
+                if *moving {
+                    // Taken back, or replaced: nothing is left to be told of it.
+                    participant.moving = (*state != LegState::Left).then(|| MovingSnapshot {
+                        place: whom.place.clone(),
+                        leg,
+                    });
+                    return;
+                }
+                if state.is_end() {
+                    participant.talking = false;
+                    participant.silent = false;
+                }
+                let goes_on = participant.moving.take_if(|moving| moving.leg.id == leg.id);
+                if goes_on.is_none() && state.is_end() {
+                    participant
+                        .moving
+                        .take_if(|moving| moving.leg.state.is_end());
+                }
+                participant.leg = Some(leg);
                 if *state == LegState::Joined && self.state == ConferenceState::Starting {
                     self.state = ConferenceState::Running;
                 }
@@ -180,6 +204,7 @@ mod tests {
             leg: "l1".parse().unwrap(),
             state: LegState::Joined,
             cause: None,
+            moving: false,
         };
         assert_eq!(
             board.apply(&report(1, Change::Added), UtcMillis(5)),

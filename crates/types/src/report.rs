@@ -52,6 +52,10 @@ pub enum Change {
         state: LegState,
         /// Why, at an end.
         cause: Option<Cause>,
+        /// Of somebody who is in with another leg and stays so until this one joins; its end changes nothing else. Once this is the leg they
+        /// have, it is reported without.
+        #[serde(default)]
+        moving: bool,
     },
     /// Muted or unmuted.
     Muted {

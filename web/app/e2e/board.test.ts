@@ -1,6 +1,6 @@
 import { beforeEach, describe, it } from 'vitest';
 import { callFrom } from './calling.ts';
-import { ALICE, BOB, BUSY, byHand, CAROL, DECLINES, MAILBOX, talks } from './telephones.ts';
+import { ALICE, BOB, BUSY, byHand, CAROL, DECLINES, DRIVER, MAILBOX, talks } from './telephones.ts';
 import { PEOPLE, useWorld } from './world.ts';
 
 const world = useWorld();
@@ -110,6 +110,46 @@ describe('the live board', () => {
     await board.pane.getByText('The owner left, which ended it.').waitFor();
     await board.pane.getByText('Left', { exact: true }).first().waitFor();
     await world.telephones.isIdle(BOB);
+  });
+
+  it('keeps me in the call until my other telephone answers, and where I was if it does not', async () => {
+    await world.telephones.behave({ [DRIVER]: byHand });
+    const alice = await world.window('alice');
+    const { board, composer } = alice;
+    await callFrom(alice, 'bob');
+    await board.says(PEOPLE.bob, 'In the call').waitFor();
+    await board.callMeAt('Another number');
+    await composer.number(BUSY);
+    await board.pane
+      .getByText(`…${BUSY.slice(-2)}: Busy`)
+      .or(board.pane.getByText(`${BUSY}: Busy`))
+      .waitFor();
+    await board.pane.getByText('You are still in the call where you were.').waitFor();
+    await world.telephones.isIn(ALICE);
+    await board.button('Dismiss').click();
+    await board.pane.getByText('You are still in the call where you were.').waitFor({ state: 'detached' });
+    // It rings there, I talk here; and I think better of it.
+    const rings = board.pane.getByText('You stay in the call here until you answer there.');
+    for (const stays of [true, false]) {
+      await board.callMeAt('Another number');
+      await composer.number(DRIVER);
+      await world.telephones.rings(DRIVER);
+      await rings.waitFor();
+      await world.telephones.isIn(ALICE);
+      if (!stays) break;
+      await board.button('Stay here').click();
+      await world.telephones.isIdle(DRIVER);
+      await rings.waitFor({ state: 'detached' });
+    }
+    // A number of outside is asked for a key; until it is pressed nothing has changed.
+    await world.telephones.act(DRIVER, 'answer');
+    await board.pane.getByText(/: Confirming$/).waitFor();
+    await world.telephones.isIn(ALICE);
+    await world.telephones.press(DRIVER, '1');
+    await world.telephones.isIdle(ALICE);
+    await world.telephones.isIn(DRIVER);
+    await rings.waitFor({ state: 'detached' });
+    await board.says(PEOPLE.bob, 'In the call').waitFor();
   });
 
   it('shows who talks, and that others are silent', async () => {

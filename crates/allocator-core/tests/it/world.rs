@@ -414,6 +414,7 @@ impl World {
                 leg,
                 state,
                 cause: None,
+                moving: false,
             },
         );
     }
@@ -731,6 +732,7 @@ fn made(create: &Create) -> Snapshot {
         hand: None,
         hand_since: None,
         leg: None,
+        moving: None,
     };
     let participants: Vec<_> = parties.enumerate().map(participant).collect();
     Snapshot {

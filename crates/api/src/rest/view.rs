@@ -4,7 +4,7 @@ use convoke_types::leg::EndReason;
 use convoke_types::report::{Change, ConferenceEnd, ConferenceEndReason, ParticipantRef, Report};
 use convoke_types::{Cause, LegState, Role};
 use serde::Serialize;
-use soap_proto::{ConferenceState, ParticipantSnapshot, Snapshot};
+use soap_proto::{ConferenceState, LegSnapshot, ParticipantSnapshot, Snapshot};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
 
@@ -71,6 +71,19 @@ struct ParticipantView {
     /// The last leg, if there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     leg: Option<LegView>,
+    /// Where else they are being called while they are in, or why that came to nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    moving: Option<MovingView>,
+}
+
+/// Somebody who is in is being called at another place, and goes on there once they answer.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Moving)]
+struct MovingView {
+    /// The other place.
+    place: String,
+    /// The leg there. When it has ended, they stay where they are.
+    leg: LegView,
 }
 
 /// The last attempt to connect a participant.
@@ -165,6 +178,9 @@ enum ChangeView {
         /// Why, at an end.
         #[serde(skip_serializing_if = "Option::is_none")]
         cause: Option<CauseView>,
+        /// True: they are in with another leg, which goes on until this one joins; its end changes nothing else.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        moving: Option<bool>,
     },
     /// Muted or unmuted.
     Muted {
@@ -291,13 +307,23 @@ impl From<ParticipantSnapshot> for ParticipantView {
             hidden: of.hidden,
             hand: of.hand,
             hand_since: of.hand_since.map(|at| at.0),
-            leg: of.leg.map(|leg| LegView {
-                id: leg.id.to_string(),
-                state: leg.state.as_str(),
-                words: leg.state.words(),
-                cause: leg.cause.map(Into::into),
-                since: leg.since.0,
+            leg: of.leg.map(Into::into),
+            moving: of.moving.map(|moving| MovingView {
+                place: moving.place,
+                leg: moving.leg.into(),
             }),
+        }
+    }
+}
+
+impl From<LegSnapshot> for LegView {
+    fn from(of: LegSnapshot) -> Self {
+        Self {
+            id: of.id.to_string(),
+            state: of.state.as_str(),
+            words: of.state.words(),
+            cause: of.cause.map(Into::into),
+            since: of.since.0,
         }
     }
 }
@@ -342,11 +368,17 @@ impl From<Change> for ChangeView {
         match of {
             Change::Created => ChangeView::Created,
             Change::Added => ChangeView::Added,
-            Change::Leg { leg, state, cause } => ChangeView::Leg {
+            Change::Leg {
+                leg,
+                state,
+                cause,
+                moving,
+            } => ChangeView::Leg {
                 leg: leg.to_string(),
                 state: state.as_str(),
                 words: state.words(),
                 cause: cause.map(Into::into),
+                moving: moving.then_some(true),
             },
             Change::Muted { on } => ChangeView::Muted { on },
             Change::Talking { on } => ChangeView::Talking { on },

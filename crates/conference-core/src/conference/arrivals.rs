@@ -1,12 +1,11 @@
-//! People's own clients: they are not dialled but awaited, and call in. And how somebody who has a leg gets another in its place.
+//! People's own clients: they are not dialled but awaited, and call in.
 
 use std::time::Duration;
 
 use convoke_types::bridge::BridgeCommand;
 use convoke_types::{Address, Aor, LegKey, LegState, Mode};
 
-use super::{Attempt, Conference, Number, Participant};
-use crate::causes;
+use super::{Attempt, Conference, Leg, Number, Seat};
 use crate::command::{ConferenceState, Destination};
 use crate::context::Context;
 use crate::leg::{Stage, Step};
@@ -20,12 +19,11 @@ const PLACE: &str = "browser";
 impl Conference {
     /// A leg at a person's own client has become due: nobody is dialled. Who asked for it sees it being set up, the clients of
     /// all others show that they are called.
-    pub(super) fn expect_client(&mut self, cx: &mut Context, number: Number) {
+    pub(super) fn expect_client(&mut self, cx: &mut Context, seat: Seat) {
         let ring = self.policy.ring_timeout;
-        let Some(participant) = self.roster.get_mut(&number) else {
+        let Some(leg) = self.leg_mut(seat) else {
             return;
         };
-        let leg = &mut participant.leg;
         let shown = match leg.own {
             true => LegState::Dialling,
             false => LegState::Ringing,
@@ -35,8 +33,8 @@ impl Conference {
         }
         leg.since = cx.now;
         leg.dialled = Some(cx.now);
-        self.watch(cx, number, ring);
-        self.report_current(cx, number);
+        self.watch(cx, seat, ring);
+        self.report_current(cx, seat);
     }
 
     /// An authenticated user's client calls in; false if this is not somebody who can be let in.
@@ -45,48 +43,38 @@ impl Conference {
             self.state,
             ConferenceState::Starting | ConferenceState::Running
         );
-        let Some(number) = self.expected(user).filter(|_| goes_on) else {
+        let theirs = self.roster.iter().filter(|(_, one)| {
+            goes_on && one.party.user.as_ref() == Some(user) && one.removing.is_none()
+        });
+        let theirs: Vec<Number> = theirs.map(|(number, _)| *number).collect();
+        let Some(first) = theirs.first() else {
             return false;
         };
-        let Some(participant) = self.roster.get(&number) else {
-            return false;
+        let seats = || {
+            let both = |number: &Number| [Seat::current(*number), Seat::moving(*number)];
+            theirs.iter().flat_map(both)
         };
-        let leg = &participant.leg;
-        let admitted = leg.stage.is_placed() && leg.call.as_deref() == Some(call);
+        let is = |seat: &Seat, what: &dyn Fn(&Leg) -> bool| self.leg(*seat).is_some_and(what);
         // A repeat; the leg is told once more, and its stage stays.
-        if admitted && !matches!(leg.stage, Stage::Releasing { .. }) {
-            self.answer(cx, number, call);
+        if let Some(seat) = seats().find(|seat| is(seat, &|leg| leg.admitted(call))) {
+            self.answer(cx, seat, call);
             return true;
         }
-        if !participant.expects_client() {
-            self.come_over(cx, number);
-        }
-        self.admit(cx, number, call);
+        let awaited = seats().find(|seat| is(seat, &Leg::expects_client));
+        let seat = awaited.unwrap_or_else(|| self.come_over(cx, *first));
+        self.admit(cx, seat, call);
         true
     }
 
-    /// Which of those on the roster with this account calls in: who is awaited at a client, else the first.
-    fn expected(&self, user: &Aor) -> Option<Number> {
-        let theirs = || {
-            let all = self.roster.iter();
-            all.filter(|(_, one)| one.party.user.as_ref() == Some(user) && one.removing.is_none())
-        };
-        let awaited = theirs().find(|(_, one)| one.expects_client());
-        let found = awaited.or_else(|| theirs().next());
-        found.map(|(number, _)| *number)
-    }
-
-    /// Somebody calls in who was not awaited.
-    fn come_over(&mut self, cx: &mut Context, number: Number) {
-        let Some(participant) = self.roster.get(&number) else {
-            return;
-        };
+    /// Somebody calls in who was not awaited: the leg that is theirs.
+    fn come_over(&mut self, cx: &mut Context, number: Number) -> Seat {
+        let participant = self.roster.get(&number);
         let at = Destination {
             address: Address::Client,
             mode: Mode::Computer,
             place: PLACE.to_owned(),
             guard: false,
-            language: participant.party.language.clone(),
+            language: participant.map_or_else(String::new, |one| one.party.language.clone()),
         };
         let attempt = Attempt {
             path: Path::Client,
@@ -94,46 +82,13 @@ impl Conference {
             command: None,
             own: true,
         };
-        self.change_place(cx, number, at, attempt);
+        self.change_place(cx, number, at, attempt)
     }
 
-    /// Whatever leg somebody has ends at once, so that nobody is in twice and no telephone rings on, and a new one takes its place.
-    pub(crate) fn change_place(
-        &mut self,
-        cx: &mut Context,
-        number: Number,
-        at: Destination,
-        attempt: Attempt,
-    ) {
-        let Some(participant) = self.roster.get_mut(&number) else {
+    fn admit(&mut self, cx: &mut Context, seat: Seat, call: &str) {
+        let Some(leg) = self.leg_mut(seat) else {
             return;
         };
-        participant.moving |= participant.leg.stage.is_in();
-        let Some(participant) = self.roster.get(&number) else {
-            return;
-        };
-        let leg = &participant.leg;
-        let outcome = match &leg.stage {
-            // Why it is being released explains its end better.
-            Stage::Releasing { outcome, .. } => outcome.clone(),
-            stage => {
-                if stage.is_placed() {
-                    let leg = self.key_of(leg);
-                    cx.bridge(BridgeCommand::Release { leg });
-                }
-                causes::joined_elsewhere()
-            }
-        };
-        self.give_up(cx, number, outcome, true);
-        self.readdress(number, at);
-        self.redial(cx, number, attempt);
-    }
-
-    fn admit(&mut self, cx: &mut Context, number: Number, call: &str) {
-        let Some(participant) = self.roster.get_mut(&number) else {
-            return;
-        };
-        let leg = &mut participant.leg;
         let before = leg.stage.shown();
         if !leg.step(Step::Admit) {
             return;
@@ -144,23 +99,25 @@ impl Conference {
         if changes {
             leg.since = cx.now;
         }
-        self.watch(cx, number, ADMIT_WAIT);
+        self.watch(cx, seat, ADMIT_WAIT);
         if changes {
-            self.report_current(cx, number);
+            self.report_current(cx, seat);
         }
-        self.answer(cx, number, call);
+        self.answer(cx, seat, call);
     }
 
     /// Tells the bridge to take the call as this leg.
-    fn answer(&self, cx: &mut Context, number: Number, call: &str) {
-        let Some(participant) = self.roster.get(&number) else {
+    fn answer(&self, cx: &mut Context, seat: Seat, call: &str) {
+        let Some(participant) = self.roster.get(&seat.number) else {
             return;
         };
-        let leg = self.key_of(&participant.leg);
+        let Some(leg) = self.leg(seat).map(|leg| self.key_of(leg)) else {
+            return;
+        };
         cx.bridge(BridgeCommand::Admit {
             call: call.to_owned(),
             leg: leg.clone(),
-            language: participant.party.language.clone(),
+            language: participant.destination(seat).language,
         });
         if participant.muted.is_muted() {
             cx.bridge(BridgeCommand::Mute { leg, on: true });
@@ -168,13 +125,12 @@ impl Conference {
     }
 
     /// Sets how long the leg may stay where it is.
-    fn watch(&mut self, cx: &mut Context, number: Number, wait: Duration) {
-        let id = self.id.clone();
-        if let Some(participant) = self.roster.get_mut(&number) {
-            let leg = &mut participant.leg;
+    fn watch(&mut self, cx: &mut Context, seat: Seat, wait: Duration) {
+        let conference = self.id.clone();
+        if let Some(leg) = self.leg_mut(seat) {
             cx.timers.cancel(&mut leg.timer);
             let key = LegKey {
-                conference: id,
+                conference,
                 leg: leg.id.clone(),
             };
             leg.timer = Some(cx.timers.after(cx.now, wait, Timer::Leg(key)));
@@ -182,17 +138,21 @@ impl Conference {
     }
 
     /// Reports the leg's state as the consequence of what had it called.
-    fn report_current(&mut self, cx: &mut Context, number: Number) {
-        let participant = self.roster.get(&number);
-        let command = participant.and_then(|one| one.leg.command.clone());
-        self.report_leg(cx, number, command);
+    fn report_current(&mut self, cx: &mut Context, seat: Seat) {
+        let command = self.leg(seat).and_then(|leg| leg.command.clone());
+        self.report_leg(cx, seat, command);
     }
 }
 
-impl Participant {
-    /// Whether they are to call in with a client and have not.
+impl Leg {
+    /// Whether the person is to call in with a client and has not.
     fn expects_client(&self) -> bool {
-        self.leg.path == Path::Client
-            && matches!(self.leg.stage, Stage::Waiting | Stage::Awaited(_))
+        self.path == Path::Client && matches!(self.stage, Stage::Waiting | Stage::Awaited(_))
+    }
+
+    /// Whether this call was let in as this leg, which goes on.
+    fn admitted(&self, call: &str) -> bool {
+        let goes_on = self.stage.is_placed() && !matches!(self.stage, Stage::Releasing { .. });
+        goes_on && self.call.as_deref() == Some(call)
     }
 }

@@ -4,7 +4,7 @@ use convoke_types::CommandId;
 use convoke_types::bridge::BridgeCommand;
 use convoke_types::report::{Change, ConferenceEnd};
 
-use super::{Conference, Ending, Number};
+use super::{Conference, Ending, Number, Seat};
 use crate::causes;
 use crate::command::ConferenceState;
 use crate::config::OnOwnerLeft;
@@ -32,6 +32,9 @@ impl Conference {
         for number in self.others_live() {
             self.release(cx, number, outcome.clone(), command.clone());
         }
+        // The owner goes last, and to no other place any more.
+        let moving = Seat::moving(self.owner);
+        self.release_leg(cx, moving, outcome, command);
     }
 
     /// The bridge is gone, and every leg with it (C12). Legs are over at once; that they are released as well lets whoever
@@ -42,7 +45,9 @@ impl Conference {
         lost.push(self.owner);
         for number in lost {
             self.release(cx, number, causes::bridge_lost(words), None);
-            self.give_up(cx, number, causes::bridge_lost(words), false);
+            for seat in [Seat::moving(number), Seat::current(number)] {
+                self.give_up(cx, seat, causes::bridge_lost(words), false);
+            }
         }
     }
 
@@ -145,7 +150,12 @@ impl Conference {
 
     /// Those other than the owner whose legs are not over, in the order they were queued.
     pub(crate) fn others_live(&self) -> Vec<Number> {
-        let numbers = self.live.values().copied();
-        numbers.filter(|number| *number != self.owner).collect()
+        let mut others: Vec<Number> = Vec::new();
+        for number in self.live.values() {
+            if *number != self.owner && !others.contains(number) {
+                others.push(*number);
+            }
+        }
+        others
     }
 }

@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use convoke_types::bridge::{BridgeCommand, LegEvent};
-use convoke_types::report::Change;
+use convoke_types::report::{Change, ParticipantRef};
 use convoke_types::sight::Sight;
 use convoke_types::{Cause, CommandId, EndReason, LegId, LegKey, LegState, Role};
 
 use super::keys::Keys;
-use super::{Attempt, Conference, Leg, Number, Participant, id};
+use super::{Attempt, Conference, Leg, Number, Participant, Seat, id};
 use crate::causes;
 use crate::command::ConferenceState;
 use crate::context::Context;
@@ -31,6 +31,7 @@ impl Conference {
             tried: attempt.tried,
             command: attempt.command,
             own: attempt.own,
+            was_in: false,
             call: None,
             keys: Keys::default(),
             released_by: None,
@@ -47,44 +48,46 @@ impl Conference {
     }
 
     /// Reports a participant's new leg as queued, and makes it due if it is its time.
-    pub(super) fn queued(&mut self, cx: &mut Context, number: Number) {
-        let Some(participant) = self.roster.get(&number) else {
+    pub(super) fn queued(&mut self, cx: &mut Context, seat: Seat) {
+        let Some(leg) = self.leg(seat) else {
             return;
         };
-        let command = participant.leg.command.clone();
-        self.live.insert(participant.leg.number, number);
+        let (leg, command) = (leg.number, leg.command.clone());
+        self.live.insert(leg, seat.number);
         cx.timers.cancel(&mut self.linger);
-        self.report_leg(cx, number, command);
-        if self.others_due || number == self.owner {
-            self.make_due(cx, number);
+        self.report_leg(cx, seat, command);
+        if self.others_due || seat.number == self.owner {
+            self.make_due(cx, seat);
         }
     }
 
-    /// Calls somebody whose last leg is over.
-    pub(crate) fn redial(&mut self, cx: &mut Context, number: Number, attempt: Attempt) {
+    /// Begins a new leg where the last one is over.
+    pub(crate) fn redial(&mut self, cx: &mut Context, seat: Seat, attempt: Attempt) {
         let leg = self.new_leg(cx.now, attempt);
-        if let Some(participant) = self.roster.get_mut(&number) {
-            participant.leg = leg;
-            self.queued(cx, number);
+        if let Some(last) = self.leg_mut(seat) {
+            *last = leg;
+            self.queued(cx, seat);
         }
     }
 
     /// From now on the leg waits for nothing but its trunk.
-    fn make_due(&mut self, cx: &mut Context, number: Number) {
-        let Some(participant) = self.roster.get_mut(&number) else {
+    fn make_due(&mut self, cx: &mut Context, seat: Seat) {
+        let Some(participant) = self.roster.get_mut(&seat.number) else {
             return;
         };
         let priority = match participant.role {
             Role::Owner | Role::Moderator => Priority::First,
             Role::Participant | Role::Outsider | Role::Administrator => Priority::Then,
         };
-        let leg = &mut participant.leg;
+        let Some(leg) = participant.leg_at_mut(seat) else {
+            return;
+        };
         if leg.stage != Stage::Waiting || leg.ticket.is_some() {
             return;
         }
         let mut trunks = match &leg.path {
-            Path::Direct => return self.dial(cx, number, None),
-            Path::Client => return self.expect_client(cx, number),
+            Path::Direct => return self.dial(cx, seat, None),
+            Path::Client => return self.expect_client(cx, seat),
             Path::Trunks(trunks) => trunks.clone(),
         };
         trunks.retain(|trunk| !leg.tried.contains(trunk));
@@ -100,28 +103,30 @@ impl Conference {
     /// The owner is in: everybody else becomes due at this moment (C7).
     pub(super) fn make_others_due(&mut self, cx: &mut Context) {
         self.others_due = true;
-        let waiting: Vec<Number> = self.live.values().copied().collect();
-        for number in waiting {
-            self.make_due(cx, number);
+        for seat in self.live_seats() {
+            self.make_due(cx, seat);
         }
     }
 
     /// The trunks' dispatcher gave this leg its line.
     pub(crate) fn dispatched(&mut self, cx: &mut Context, leg: &LegId, trunk: TrunkIndex) {
         match self.holder_of(leg) {
-            Some(number) => self.dial(cx, number, Some(trunk)),
+            Some(seat) => self.dial(cx, seat, Some(trunk)),
             None => cx.trunks.free(trunk),
         }
     }
 
-    fn dial(&mut self, cx: &mut Context, number: Number, trunk: Option<TrunkIndex>) {
+    fn dial(&mut self, cx: &mut Context, seat: Seat, trunk: Option<TrunkIndex>) {
         let policy_ring = self.policy.ring_timeout;
         let video = self.video.clone();
-        let Some(participant) = self.roster.get_mut(&number) else {
+        let Some(participant) = self.roster.get_mut(&seat.number) else {
             return;
         };
-        let server = video.filter(|_| participant.party.mode.may_be_room());
-        let leg = &mut participant.leg;
+        let at = participant.destination(seat);
+        let server = video.filter(|_| at.mode.may_be_room());
+        let Some(leg) = participant.leg_at_mut(seat) else {
+            return;
+        };
         if !leg.step(Step::Order) {
             return;
         }
@@ -136,14 +141,14 @@ impl Conference {
         leg.timer = Some(cx.timers.after(cx.now, policy_ring + SETUP_GRACE, watch));
         cx.bridge(BridgeCommand::Dial {
             leg: key.clone(),
-            to: participant.party.address.clone(),
+            to: at.address,
             trunk: trunk.and_then(|trunk| cx.trunks.name(trunk)),
-            guard: participant.party.guard,
+            guard: at.guard,
             inviter: participant.inviter.clone(),
-            language: participant.party.language.clone(),
+            language: at.language,
             ring_timeout_ms: u64::try_from(policy_ring.as_millis()).unwrap_or(u64::MAX),
             sight: server.map(|server| Sight {
-                participant: id(format!("p{number}")),
+                participant: id(format!("p{}", seat.number)),
                 server,
             }),
         });
@@ -152,43 +157,42 @@ impl Conference {
         }
     }
 
-    /// The participant whose live leg this is.
-    pub(crate) fn holder_of(&self, leg: &LegId) -> Option<Number> {
-        let number: u32 = leg.as_str().strip_prefix('l')?.parse().ok()?;
-        let holder = *self.live.get(&number)?;
-        let current = &self.roster.get(&holder)?.leg;
-        (current.id == *leg).then_some(holder)
-    }
-
     /// The bridge says what happened to a live leg.
-    pub(crate) fn leg_event(&mut self, cx: &mut Context, number: Number, event: LegEvent) {
+    pub(crate) fn leg_event(&mut self, cx: &mut Context, seat: Seat, event: LegEvent) {
+        let number = seat.number;
         match event {
-            LegEvent::Dialling => self.progress(cx, number, Step::Dialling),
-            LegEvent::Ringing { .. } => self.progress(cx, number, Step::Ringing),
-            LegEvent::Answered => self.progress(cx, number, Step::Answered),
-            LegEvent::Confirming => self.progress(cx, number, Step::Confirming),
-            LegEvent::Joined => self.progress(cx, number, Step::Joined),
-            LegEvent::Held { on: true } => self.progress(cx, number, Step::Hold),
-            LegEvent::Held { on: false } => self.progress(cx, number, Step::Resume),
+            LegEvent::Dialling => self.progress(cx, seat, Step::Dialling),
+            LegEvent::Ringing { .. } => self.progress(cx, seat, Step::Ringing),
+            LegEvent::Answered => self.progress(cx, seat, Step::Answered),
+            LegEvent::Confirming => self.progress(cx, seat, Step::Confirming),
+            LegEvent::Joined => self.progress(cx, seat, Step::Joined),
+            LegEvent::Held { on: true } => self.progress(cx, seat, Step::Hold),
+            LegEvent::Held { on: false } => self.progress(cx, seat, Step::Resume),
+            LegEvent::Ended { state, cause } => self.bridge_says_ended(cx, seat, state, cause),
+            // Of a leg that is not in yet there is nothing to be heard.
+            _ if seat.moving => {}
             LegEvent::Talking { on } => self.bridge_says_talking(cx, number, on),
             LegEvent::Silent { on } => self.bridge_says_silent(cx, number, on),
             LegEvent::Key { key } => self.key(cx, number, key),
-            LegEvent::Ended { state, cause } => self.bridge_says_ended(cx, number, state, cause),
         }
     }
 
-    fn progress(&mut self, cx: &mut Context, number: Number, step: Step) {
-        let Some(participant) = self.roster.get_mut(&number) else {
+    fn progress(&mut self, cx: &mut Context, seat: Seat, step: Step) {
+        let id = self.id.clone();
+        let Some(participant) = self.roster.get_mut(&seat.number) else {
             return;
         };
-        let leg = &mut participant.leg;
+        let muted = participant.muted.is_muted();
+        let Some(leg) = participant.leg_at_mut(seat) else {
+            return;
+        };
         if !leg.step(step) {
             return;
         }
         leg.since = cx.now;
         leg.dialled.get_or_insert(cx.now);
         let key = LegKey {
-            conference: self.id.clone(),
+            conference: id,
             leg: leg.id.clone(),
         };
         let state = leg.stage.shown();
@@ -206,15 +210,19 @@ impl Conference {
         if joins {
             cx.timers.cancel(&mut leg.timer);
             leg.joined = Some(cx.now);
-            participant.moving = false;
-            if participant.muted.is_muted() {
+            if muted {
                 cx.bridge(BridgeCommand::Mute { leg: key, on: true });
             }
         }
         let command = leg.command.clone();
-        self.report_leg(cx, number, command);
+        let mut seat = seat;
+        if joins && seat.moving {
+            self.take_place(cx, seat.number);
+            seat = Seat::current(seat.number);
+        }
+        self.report_leg(cx, seat, command);
         if joins {
-            self.joined(cx, number);
+            self.joined(cx, seat.number);
         }
     }
 
@@ -228,37 +236,34 @@ impl Conference {
         }
     }
 
-    fn bridge_says_ended(
-        &mut self,
-        cx: &mut Context,
-        number: Number,
-        state: LegState,
-        cause: Cause,
-    ) {
-        let Some(participant) = self.roster.get_mut(&number) else {
+    fn bridge_says_ended(&mut self, cx: &mut Context, seat: Seat, state: LegState, cause: Cause) {
+        let Some(leg) = self.leg_mut(seat) else {
             return;
         };
-        let leg = &mut participant.leg;
         let was_in = leg.stage.is_in();
         let next = leg.next_trunks(state, &cause);
         let state = end_state(state, was_in);
         if !leg.step(Step::End(Outcome { state, cause })) {
             return;
         }
-        let failover = next.filter(|_| self.ending.is_none());
-        let again = failover.map(|tried| Attempt {
+        let was_in = leg.was_in;
+        let again = next.map(|tried| Attempt {
             path: leg.path.clone(),
             tried,
             command: leg.command.clone(),
             own: leg.own,
         });
-        self.over(cx, number, again.is_some());
+        let again = again.filter(|_| self.ending.is_none());
+        self.over(cx, seat, again.is_some());
         if let Some(attempt) = again {
-            self.redial(cx, number, attempt);
+            self.redial(cx, seat, attempt);
+            if let Some(leg) = self.leg_mut(seat) {
+                leg.was_in = was_in;
+            }
         }
     }
 
-    /// Has a leg end like this; at once, if the bridge does not know of it yet. False if it is over or released already.
+    /// Has whatever legs somebody has end like this. False if they are over or released already.
     pub(crate) fn release(
         &mut self,
         cx: &mut Context,
@@ -266,20 +271,34 @@ impl Conference {
         outcome: Outcome,
         command: Option<CommandId>,
     ) -> bool {
-        let Some(participant) = self.roster.get_mut(&number) else {
+        // The one that is not in first, or it would be taken for the one that they go on with.
+        let moving = Seat::moving(number);
+        let moved = self.release_leg(cx, moving, outcome.clone(), command.clone());
+        self.release_leg(cx, Seat::current(number), outcome, command) || moved
+    }
+
+    /// Has a leg end like this; at once, if the bridge does not know of it yet. False if it is over or released already.
+    pub(crate) fn release_leg(
+        &mut self,
+        cx: &mut Context,
+        seat: Seat,
+        outcome: Outcome,
+        command: Option<CommandId>,
+    ) -> bool {
+        let id = self.id.clone();
+        let Some(leg) = self.leg_mut(seat) else {
             return false;
         };
-        let leg = &mut participant.leg;
         if !leg.step(Step::Release(outcome)) {
             return false;
         }
         leg.released_by = command;
         if leg.stage.is_over() {
-            self.over(cx, number, false);
+            self.over(cx, seat, false);
             return true;
         }
         let key = LegKey {
-            conference: self.id.clone(),
+            conference: id,
             leg: leg.id.clone(),
         };
         cx.timers.cancel(&mut leg.timer);
@@ -290,55 +309,48 @@ impl Conference {
     }
 
     /// Ends a leg without waiting for the bridge's word. `again`: another leg of theirs goes on in its place.
-    pub(super) fn give_up(
-        &mut self,
-        cx: &mut Context,
-        number: Number,
-        outcome: Outcome,
-        again: bool,
-    ) {
-        if let Some(participant) = self.roster.get_mut(&number)
-            && participant.leg.step(Step::GiveUp(outcome))
+    pub(super) fn give_up(&mut self, cx: &mut Context, seat: Seat, outcome: Outcome, again: bool) {
+        if let Some(leg) = self.leg_mut(seat)
+            && leg.step(Step::GiveUp(outcome))
         {
-            self.over(cx, number, again);
+            self.over(cx, seat, again);
         }
     }
 
     /// A leg has been long enough where it is.
-    pub(crate) fn leg_timeout(&mut self, cx: &mut Context, number: Number) {
-        let Some(participant) = self.roster.get_mut(&number) else {
+    pub(crate) fn leg_timeout(&mut self, cx: &mut Context, seat: Seat) {
+        let Some(leg) = self.leg_mut(seat) else {
             return;
         };
-        let leg = &mut participant.leg;
         leg.timer = None;
         match &leg.stage {
-            Stage::Waiting => self.line_wait_over(cx, number),
-            Stage::Awaited(_) => self.give_up(cx, number, causes::rang_out(), false),
+            Stage::Waiting => self.line_wait_over(cx, seat),
+            Stage::Awaited(_) => self.give_up(cx, seat, causes::rang_out(), false),
             Stage::Ordered | Stage::Dialling | Stage::Ringing if leg.call.is_some() => {
-                self.release(cx, number, causes::never_joined(), None);
+                self.release_leg(cx, seat, causes::never_joined(), None);
             }
             Stage::Ordered | Stage::Dialling | Stage::Ringing => {
-                self.release(cx, number, causes::rang_out(), None);
+                self.release_leg(cx, seat, causes::rang_out(), None);
             }
             Stage::Answered => {
-                self.release(cx, number, causes::never_joined(), None);
+                self.release_leg(cx, seat, causes::never_joined(), None);
             }
             Stage::Confirming => {
-                self.release(cx, number, causes::not_confirmed(), None);
+                self.release_leg(cx, seat, causes::not_confirmed(), None);
             }
             Stage::Releasing { .. } => {
-                self.give_up(cx, number, causes::not_confirmed_end(), false);
+                self.give_up(cx, seat, causes::not_confirmed_end(), false);
             }
             Stage::Joined | Stage::Held | Stage::Over(_) => {}
         }
     }
 
     /// Fails a leg that has had no free line for `NO_LINE_WAIT`, or looks again at the earliest time that this can be so.
-    fn line_wait_over(&mut self, cx: &mut Context, number: Number) {
-        let Some(participant) = self.roster.get_mut(&number) else {
+    fn line_wait_over(&mut self, cx: &mut Context, seat: Seat) {
+        let id = self.id.clone();
+        let Some(leg) = self.leg_mut(seat) else {
             return;
         };
-        let leg = &mut participant.leg;
         let Some(ticket) = leg.ticket else {
             return;
         };
@@ -349,7 +361,7 @@ impl Conference {
             .filter(|rest| !rest.is_zero())
         {
             let key = LegKey {
-                conference: self.id.clone(),
+                conference: id,
                 leg: leg.id.clone(),
             };
             leg.timer = Some(cx.timers.after(cx.now, rest, Timer::Leg(key)));
@@ -362,28 +374,34 @@ impl Conference {
                 cx.trunks.lines(untried)
             }
         };
-        self.give_up(cx, number, causes::no_line(lines), false);
+        self.give_up(cx, seat, causes::no_line(lines), false);
     }
 
     /// What every end of a leg leads to: line, place in the queue and timer given back, end reported and recorded.
     /// `again`: they go on with another leg.
-    fn over(&mut self, cx: &mut Context, number: Number, again: bool) {
-        let Some(participant) = self.roster.get(&number) else {
+    fn over(&mut self, cx: &mut Context, seat: Seat, again: bool) {
+        let number = seat.number;
+        let Some(leg) = self.leg(seat) else {
             return;
         };
-        let released_by = participant.leg.released_by.clone();
-        let (moving, ended_by_command) = (participant.moving, released_by.is_some());
-        let command = released_by.clone().or(participant.leg.command.clone());
-        self.lower_hand(cx, number, released_by);
+        let released_by = leg.released_by.clone();
+        let command = released_by.clone().or(leg.command.clone());
+        if !seat.moving {
+            self.lower_hand(cx, number, released_by);
+            if let Some(participant) = self.roster.get_mut(&number) {
+                participant.talking = false;
+                participant.silent = false;
+            }
+        }
         let Some(participant) = self.roster.get_mut(&number) else {
             return;
         };
-        participant.talking = false;
-        participant.silent = false;
-        let leg = &mut participant.leg;
+        let Some(leg) = participant.leg_at_mut(seat) else {
+            return;
+        };
         leg.talking = false;
         leg.since = cx.now;
-        self.live.remove(&leg.number);
+        let leg_number = leg.number;
         cx.timers.cancel(&mut leg.timer);
         if let Some(ticket) = leg.ticket.take() {
             cx.trunks.leave(ticket);
@@ -391,10 +409,14 @@ impl Conference {
         if let Some(trunk) = leg.trunk {
             cx.trunks.free(trunk);
         }
-        self.report_leg(cx, number, command);
-        self.record(cx, number);
-        let leaves = !moving || ended_by_command;
-        if number == self.owner && !again && leaves {
+        self.live.remove(&leg_number);
+        self.report_leg(cx, seat, command);
+        self.record(cx, seat);
+        if seat.moving {
+            return self.stays(number, again);
+        }
+        let goes_on = self.go_on(cx, number, again);
+        if number == self.owner && !goes_on {
             self.owner_left = true;
         }
         self.strike_removed(cx, number);
@@ -417,49 +439,49 @@ impl Conference {
         }
     }
 
-    pub(super) fn report_leg(
-        &mut self,
-        cx: &mut Context,
-        number: Number,
-        command: Option<CommandId>,
-    ) {
-        if let Some(participant) = self.roster.get(&number) {
-            let leg = &participant.leg;
+    pub(super) fn report_leg(&mut self, cx: &mut Context, seat: Seat, command: Option<CommandId>) {
+        if let Some(participant) = self.roster.get(&seat.number)
+            && let Some(leg) = self.leg(seat)
+        {
             let change = Change::Leg {
                 leg: leg.id.clone(),
                 state: leg.stage.shown(),
                 cause: leg.stage.outcome().map(|how| how.cause.clone()),
+                moving: seat.moving,
             };
-            self.report(cx, Some(number), change, command);
+            let whom = ParticipantRef {
+                place: participant.destination(seat).place,
+                ..participant.reference()
+            };
+            self.report_of(cx, Some(whom), change, command);
         }
     }
 
-    fn record(&self, cx: &mut Context, number: Number) {
-        if let Some(participant) = self.roster.get(&number)
-            && let Some(outcome) = participant.leg.stage.outcome()
+    fn record(&self, cx: &mut Context, seat: Seat) {
+        if let Some(participant) = self.roster.get(&seat.number)
+            && let Some(leg) = self.leg(seat)
+            && let Some(outcome) = leg.stage.outcome()
         {
             let owner = self.roster.get(&self.owner);
+            let at = participant.destination(seat);
             let record = LegRecord {
                 conference: self.id.clone(),
-                leg: participant.leg.id.clone(),
+                leg: leg.id.clone(),
                 participant: participant.id.clone(),
                 name: participant.party.name.clone(),
                 user: participant.party.user.clone(),
                 owner: owner.and_then(|owner| owner.party.user.clone()),
-                whom: participant.party.address.clone(),
-                place: participant.party.place.clone(),
-                mode: participant.party.mode,
-                trunk: participant
-                    .leg
-                    .trunk
-                    .and_then(|index| cx.trunks.name(index)),
+                whom: at.address,
+                place: at.place,
+                mode: at.mode,
+                trunk: leg.trunk.and_then(|index| cx.trunks.name(index)),
                 account: self.account.clone(),
                 payer: self.payer.clone(),
-                command: participant.leg.command.clone(),
-                queued: participant.leg.queued,
-                dialled: participant.leg.dialled,
-                answered: participant.leg.answered,
-                joined: participant.leg.joined,
+                command: leg.command.clone(),
+                queued: leg.queued,
+                dialled: leg.dialled,
+                answered: leg.answered,
+                joined: leg.joined,
                 ended: cx.now,
                 state: outcome.state,
                 cause: outcome.cause.clone(),
@@ -483,7 +505,7 @@ impl Participant {
     /// How their last leg ended, and whether it had been in.
     pub(super) fn last_end(&self) -> Option<(&Outcome, bool)> {
         let outcome = self.leg.stage.outcome()?;
-        Some((outcome, self.leg.joined.is_some()))
+        Some((outcome, self.leg.joined.is_some() || self.leg.was_in))
     }
 }
 

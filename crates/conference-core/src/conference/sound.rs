@@ -2,9 +2,9 @@
 
 use convoke_types::bridge::BridgeCommand;
 use convoke_types::report::Change;
-use convoke_types::{CommandId, LegKey, Role};
+use convoke_types::{CommandId, Role};
 
-use super::{Conference, Muted, Number, Participant};
+use super::{Conference, Muted, Number, Participant, Seat};
 use crate::command::ConferenceState;
 use crate::context::Context;
 use crate::timers::Timer;
@@ -63,14 +63,11 @@ impl Conference {
         if !changes {
             return false;
         }
-        if participant.leg.stage.is_placed() {
-            cx.bridge(BridgeCommand::Mute {
-                leg: LegKey {
-                    conference: self.id.clone(),
-                    leg: participant.leg.id.clone(),
-                },
-                on,
-            });
+        for seat in [Seat::current(number), Seat::moving(number)] {
+            if let Some(leg) = self.leg(seat).filter(|leg| leg.stage.is_placed()) {
+                let leg = self.key_of(leg);
+                cx.bridge(BridgeCommand::Mute { leg, on });
+            }
         }
         self.report(cx, Some(number), Change::Muted { on }, command);
         true

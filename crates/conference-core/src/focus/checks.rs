@@ -131,7 +131,7 @@ pub(super) fn match_party(conference: &Conference, party: &Party) -> Result<Opti
     for (number, one) in &conference.roster {
         let user = party.user.is_some() && one.party.user == party.user;
         // Everybody's clients have the same address.
-        let address = one.party.address == party.address && party.address != Address::Client;
+        let address = party.address != Address::Client && one.is_at(&party.address);
         let busy = !one.leg.stage.is_over() || one.removing.is_some();
         if (user || address) && busy {
             let expected = "somebody who is not being called or in";

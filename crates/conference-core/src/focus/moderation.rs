@@ -7,7 +7,7 @@ use super::checks::{is_actor, target, wrong_state};
 use crate::authority::Right;
 use crate::causes;
 use crate::command::{Actor, Reply};
-use crate::conference::Number;
+use crate::conference::{Number, Seat};
 
 impl Focus {
     pub(super) fn raise_hand(
@@ -190,12 +190,18 @@ impl Focus {
     ) -> Result<Reply, Fault> {
         let (number, _) = self.permitted(actor, conference, participant, Right::Decline)?;
         let found = self.conference(conference)?;
-        if !target(found, participant)?.leg.stage.is_unanswered() {
+        let called = target(found, participant)?;
+        // Who is in and wants to stay there takes back that they are called elsewhere.
+        let (seat, outcome) = match called.is_moving() {
+            true => (Seat::moving(number), causes::by_themselves()),
+            false => (Seat::current(number), causes::declined(words)),
+        };
+        if !called.is_moving() && !called.leg.stage.is_unanswered() {
             let expected = "somebody who is being called and has not answered";
             return Err(wrong_state(expected, found, number));
         }
         let (cx, found) = self.parts(conference)?;
-        found.release(cx, number, causes::declined(words), Some(id.clone()));
+        found.release_leg(cx, seat, outcome, Some(id.clone()));
         self.done_in(conference, vec![number])
     }
 }

@@ -11,7 +11,7 @@ use super::checks::{
 use crate::authority::{Right, may};
 use crate::causes;
 use crate::command::{Actor, Changes, Command, Create, Destination, Operation, Party, Reply};
-use crate::conference::{Attempt, Conference, Enlisting, Founding, Muted, Number, role_of};
+use crate::conference::{Attempt, Conference, Enlisting, Founding, Muted, Number, Seat, role_of};
 use crate::limits::{CONFERENCES_MAX, OUTPUTS_MAX, PARTICIPANTS_MAX};
 use crate::trunks::Path;
 
@@ -229,7 +229,8 @@ impl Focus {
                     found.rename(cx, number, party);
                     let known = found.roster.get(&number);
                     let own = known.is_some_and(|known| is_actor(actor, &known.party.user));
-                    found.redial(cx, number, Attempt::new(path, id.clone(), own));
+                    let again = Attempt::new(path, id.clone(), own);
+                    found.redial(cx, Seat::current(number), again);
                     number
                 }
             };
@@ -268,12 +269,14 @@ impl Focus {
         let (cx, found) = self.parts(conference)?;
         let attempt = Attempt::new(path, id.clone(), own);
         match at {
-            Some(at) if moves => found.change_place(cx, number, at, attempt),
+            Some(at) if moves => {
+                found.change_place(cx, number, at, attempt);
+            }
             at => {
                 if let Some(at) = at {
                     found.readdress(number, at);
                 }
-                found.redial(cx, number, attempt);
+                found.redial(cx, Seat::current(number), attempt);
             }
         }
         self.done_in(conference, vec![number])

@@ -11,6 +11,7 @@ mod ends;
 mod event_package;
 mod keys;
 mod moderation;
+mod moving;
 mod pacing;
 mod property;
 mod support;

@@ -19,7 +19,7 @@ const CASES_LONG: u64 = 1_000_000;
 const STEPS: (u64, u64) = (30, 60);
 
 /// What has to have happened at least once in a run, or the run proves nothing about it.
-const MUST_HAPPEN: [&str; 69] = [
+const MUST_HAPPEN: [&str; 74] = [
     "reply create",
     "reply add",
     "reply call",
@@ -73,6 +73,11 @@ const MUST_HAPPEN: [&str; 69] = [
     "pictures moved",
     "pictures lost",
     "leg left joined-elsewhere",
+    "moving ringing",
+    "moved",
+    "stayed",
+    "goes on",
+    "moving left",
     "leg declined declined",
     "hand up",
     "hand down",

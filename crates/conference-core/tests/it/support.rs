@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use conference_core::{
-    Actor, Command, Config, Create, Focus, LegRecord, Operation, Output, Party, PolicyOverrides,
-    Reply, Route, TrunkConfig,
+    Actor, Command, Config, Create, Destination, Focus, LegRecord, Operation, Output, Party,
+    PolicyOverrides, Reply, Route, TrunkConfig,
 };
 use convoke_types::bridge::{BridgeCommand, BridgeEvent, LegEvent};
 use convoke_types::report::{Change, Report};
@@ -286,7 +286,7 @@ pub fn leg_key(key: &str) -> LegKey {
     }
 }
 
-/// Outputs in a few words each: `p1 l1 joined`, `dial l1`, `record l1 busy`, `ended by-command`.
+/// Outputs in a few words each: `p1 l1 joined`, `p1 l2 ringing (moving)`, `dial l1`, `record l1 busy`, `ended by-command`.
 pub fn words(outputs: &[Output]) -> Vec<String> {
     outputs.iter().map(word).collect()
 }
@@ -324,10 +324,18 @@ fn report_word(report: &Report) -> String {
     let what = match &report.change {
         Change::Created => "created".to_owned(),
         Change::Added => "added".to_owned(),
-        Change::Leg { leg, state, cause } => match cause {
-            Some(cause) => format!("{leg} {state} {}", cause.reason.as_str()),
-            None => format!("{leg} {state}"),
-        },
+        Change::Leg {
+            leg,
+            state,
+            cause,
+            moving,
+        } => {
+            let moving = if *moving { " (moving)" } else { "" };
+            match cause {
+                Some(cause) => format!("{leg} {state} {}{moving}", cause.reason.as_str()),
+                None => format!("{leg} {state}{moving}"),
+            }
+        }
         Change::Muted { on } => format!("muted {on}"),
         Change::Talking { on } => format!("talking {on}"),
         Change::Hidden { on } => format!("hidden {on}"),
@@ -401,4 +409,35 @@ pub fn decline(who: &str, words: Option<&str>) -> Operation {
         participant: participant(who),
         words: words.map(str::to_owned),
     }
+}
+
+/// Somebody wants to be called at another place.
+pub fn at(who: &str, address: Address, mode: Mode, place: &str) -> Operation {
+    Operation::Call {
+        conference: conference("x"),
+        participant: participant(who),
+        at: Some(Destination {
+            address,
+            mode,
+            place: place.to_owned(),
+            guard: false,
+            language: "en".to_owned(),
+        }),
+    }
+}
+
+/// A client or telephone is picked up.
+pub fn get_in(world: &mut World, key: &str) {
+    world.leg(key, LegEvent::Answered);
+    world.leg(key, LegEvent::Joined);
+}
+
+/// Alice (owner, p1) and bob (p2), both in by telephone.
+pub fn two() -> World {
+    let mut world = World::wide();
+    world.create(create("x", party("alice"), vec![party("bob")]));
+    world.join("x/l1");
+    world.pass(Duration::from_secs(1));
+    world.join("x/l2");
+    world
 }

@@ -396,6 +396,7 @@ pub fn conference(version: u64, people: &[(&str, LegState, bool)]) -> Snapshot {
             since_ms: 0,
             joined_ms: None,
         },
+        moving: None,
         pictures: Vec::new(),
     };
     Snapshot {

@@ -302,6 +302,10 @@ fn detail(p: &ParticipantSnapshot) -> (String, Paint) {
         .as_ref()
         .and_then(|leg| words::detail(leg.state, leg.cause.as_ref()));
     parts.extend(why);
+    if let Some(moving) = &p.moving {
+        let state = moving.leg.state.words().to_lowercase();
+        parts.push(format!("{}: {state}", one_line(&moving.place)));
+    }
     (parts.join(", "), paint)
 }
 

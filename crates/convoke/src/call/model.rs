@@ -327,6 +327,7 @@ pub mod tests {
                 cause: None,
                 since: UtcMillis(10_000),
             }),
+            moving: None,
         }
     }
 

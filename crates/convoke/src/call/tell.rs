@@ -82,6 +82,11 @@ fn participant(p: &ParticipantSnapshot) -> Value {
         "hand": p.hand,
         "state": leg.map(|leg| leg.state),
         "cause": leg.and_then(|leg| leg.cause.as_ref()),
+        "moving": p.moving.as_ref().map(|moving| json!({
+            "place": moving.place,
+            "state": moving.leg.state,
+            "cause": moving.leg.cause,
+        })),
     })
 }
 

@@ -27,6 +27,18 @@ impl Boards {
         let mut lines = Vec::new();
         for conference in service.running() {
             for participant in conference.participants {
+                if let Some(moving) = &participant.moving {
+                    let at = match &participant.user {
+                        Some(user) => telephone(accounts, user, &moving.place).await,
+                        None => None,
+                    };
+                    lines.push(Line {
+                        at: at.or_else(|| Where::said(&moving.place)),
+                        conference: conference.title.clone(),
+                        word: word(moving.leg.state, false, false),
+                        since: moving.leg.since.0,
+                    });
+                }
                 let Some(leg) = participant.leg else { continue };
                 let at = match &participant.user {
                     Some(user) => telephone(accounts, user, &participant.place).await,

@@ -245,6 +245,11 @@ fn line(p: &ParticipantSnapshot, now: UtcMillis, language: Language) -> String {
             language.choose("hand up", "meldet sich")
         );
     }
+    if let Some(moving) = &p.moving {
+        let reason = moving.leg.cause.as_ref().map(|cause| cause.reason);
+        let state = state(moving.leg.state, reason, language);
+        let _ = write!(text, ", {}: {state}", moving.place);
+    }
     text
 }
 
@@ -281,8 +286,18 @@ pub(crate) fn report(report: &Report, told: bool, language: Language) -> Option<
     });
     match &report.change {
         Change::Leg {
-            state: leg, cause, ..
-        } => leg_words(&who, *leg, cause.as_ref(), language),
+            state: leg,
+            cause,
+            moving,
+            ..
+        } => {
+            let place = report.participant.as_ref().map(|p| p.place.as_str());
+            let moving = place.filter(|_| *moving);
+            match moving {
+                Some(place) => moving_words(&who, place, *leg, cause.as_ref(), language),
+                None => leg_words(&who, *leg, cause.as_ref(), language),
+            }
+        }
         Change::Added if !told => {
             Some(language.choose(format!("{who} was added."), format!("{who} kam dazu.")))
         }
@@ -410,6 +425,28 @@ fn leg_words(
             "{who}: {}",
             state(leg, cause.map(|c| c.reason), language)
         )),
+    }
+}
+
+/// Of somebody who is in and is called at another place.
+fn moving_words(
+    who: &str,
+    place: &str,
+    leg: LegState,
+    cause: Option<&convoke_types::Cause>,
+    language: Language,
+) -> Option<String> {
+    let words = leg_words(&format!("{who} ({place})"), leg, cause, language);
+    match leg {
+        // Taken back, or replaced.
+        LegState::Left => None,
+        end if end.is_end() => words.map(|words| {
+            language.choose(
+                format!("{words}; {who} stays in the call."),
+                format!("{words}; {who} bleibt im Gespräch."),
+            )
+        }),
+        _ => words,
     }
 }
 

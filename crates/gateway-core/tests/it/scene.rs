@@ -272,6 +272,7 @@ pub fn participant(n: usize, name: &str, place: &str, role: Role) -> Participant
         hand: None,
         hand_since: None,
         leg: None,
+        moving: None,
     }
 }
 
@@ -337,5 +338,6 @@ pub fn leg(state: LegState) -> Change {
         leg: "l2".parse().unwrap(),
         state,
         cause: None,
+        moving: false,
     }
 }

@@ -72,6 +72,33 @@ fn a_conference_by_words_from_call_to_end() {
             None => assert!(scene.sent.is_empty(), "{state}"),
         }
     }
+    // Who is in and is called at another place stays in when they are not reached there.
+    for (state, words) in [
+        (LegState::Queued, None),
+        (LegState::Ringing, Some("Bob (mobile): ringing")),
+        (
+            LegState::Busy,
+            Some("Bob (mobile): busy; Bob stays in the call."),
+        ),
+        (LegState::Left, None),
+    ] {
+        let moving = match leg(state) {
+            Change::Leg {
+                leg, state, cause, ..
+            } => Change::Leg {
+                leg,
+                state,
+                cause,
+                moving: true,
+            },
+            other => other,
+        };
+        scene.reports(Some(&address), vec![report(8, Some("Bob"), moving)]);
+        match words {
+            Some(words) => assert_eq!(scene.hears(), words),
+            None => assert!(scene.sent.is_empty(), "{state}"),
+        }
+    }
     scene.reports(
         Some(&address),
         vec![report(9, Some("Bob"), Change::Talking { on: true })],

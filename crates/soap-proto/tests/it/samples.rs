@@ -8,9 +8,9 @@ use proptest::option::of;
 use proptest::prelude::*;
 use proptest::sample::select;
 use soap_proto::{
-    Answer, CallAt, ConferenceState, Create, Expires, Headers, LegSnapshot, OnOwnerLeft, Operation,
-    OperationName, ParticipantSnapshot, Party, Policy, ReportAck, ReportMessage, Request, Response,
-    Snapshot, UtcMillis, Who, clean,
+    Answer, CallAt, ConferenceState, Create, Expires, Headers, LegSnapshot, MovingSnapshot,
+    OnOwnerLeft, Operation, OperationName, ParticipantSnapshot, Party, Policy, ReportAck,
+    ReportMessage, Request, Response, Snapshot, UtcMillis, Who, clean,
 };
 use std::fmt::Debug;
 use std::str::FromStr;
@@ -192,9 +192,15 @@ fn participant() -> impl Strategy<Value = ParticipantSnapshot> {
         (id(), text(64), of(aor()), text(64), role()),
         (any::<[bool; 4]>(), of(leg())),
         of((1u32..10_000, moment())),
+        of((text(64), leg())),
     )
         .prop_map(
-            |((id, name, user, place, role), ([muted, talking, silent, hidden], leg), hand)| {
+            |(
+                (id, name, user, place, role),
+                ([muted, talking, silent, hidden], leg),
+                hand,
+                moving,
+            )| {
                 ParticipantSnapshot {
                     id,
                     name,
@@ -208,6 +214,7 @@ fn participant() -> impl Strategy<Value = ParticipantSnapshot> {
                     hand: hand.map(|(place, _)| place),
                     hand_since: hand.map(|(_, since)| since),
                     leg,
+                    moving: moving.map(|(place, leg)| MovingSnapshot { place, leg }),
                 }
             },
         )
@@ -250,10 +257,13 @@ fn change() -> impl Strategy<Value = Change> {
         Just(Change::Created),
         Just(Change::Added),
         Just(Change::Removed),
-        (id(), state(), of(cause())).prop_map(|(leg, state, cause)| Change::Leg {
-            leg,
-            state,
-            cause
+        (id(), state(), of(cause()), any::<bool>()).prop_map(|(leg, state, cause, moving)| {
+            Change::Leg {
+                leg,
+                state,
+                cause,
+                moving,
+            }
         }),
         any::<bool>().prop_map(|on| Change::Muted { on }),
         any::<bool>().prop_map(|on| Change::Talking { on }),

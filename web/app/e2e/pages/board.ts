@@ -32,6 +32,11 @@ export class Board {
     await choose(this.button(`More about ${name}`), command);
   }
 
+  /** Where I am to go on. */
+  async callMeAt(place: string | RegExp): Promise<void> {
+    await choose(this.button(/^Call me at/), place);
+  }
+
   /** Those who left are folded. */
   async unfold(): Promise<void> {
     const left = this.button(/^Left/).and(this.page.locator('[aria-expanded]'));

@@ -19,6 +19,7 @@ import { useCallFocus } from './focus.ts';
 import { Foot, useAll } from './foot.tsx';
 import { Groups } from './groups.tsx';
 import { useLeaving } from './leaving.ts';
+import { MovingNotice } from './moving.tsx';
 import { MyPlace } from './place-menu.tsx';
 import { ComposerLine, noteOf, RoleMark } from './row.tsx';
 import { chipOf } from './row-state.ts';
@@ -436,6 +437,7 @@ function BoardView({ board, next }: { board: Board; next: Composer | undefined }
           </div>
         </div>
       )}
+      {me?.moving && !ended && listed && <MovingNotice board={board} moving={me.moving} />}
       {me?.sound && !ended && <ProblemNotice className="above" problem={me.sound} />}
       {state.stale && !ended && <Notice className="above" look="warn" icon="cloudoff" title={t.board.stale} />}
       {state.pictures && <Notice className="above" {...PICTURES[state.pictures]} title={t.board.pictures[state.pictures]} />}

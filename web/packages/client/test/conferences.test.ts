@@ -548,6 +548,39 @@ describe('the board', () => {
     await settle(100);
     expect(await moving).toBe(true);
     expect(focus.asked).toEqual(['call p1 +15550177']);
+    // There it is called; here I am until I answer.
+    await settle(100);
+    expect(open.get().me).toMatchObject({ state: 'joined', moving: { state: 'dialling' } });
+    const going = focus.one('p1').moving;
+    focus.set('p1', { moving: undefined, leg: going?.leg ?? 0, place: 'work' });
+    await settle(100);
+    expect(open.get().me).toMatchObject({ state: 'joined', place: { id: 'work' } });
+    expect(open.get().me?.moving).toBeUndefined();
+  });
+
+  it('says why I was not reached at another place, and takes back that I am called there', async () => {
+    const { world, focus } = await ready({ before: people });
+    const open = world.convoke.conferences.openBoard('c1');
+    await settle(1_000);
+    focus.set('p1', { moving: { place: 'work', leg: 91, state: 'ringing' } });
+    await settle(100);
+    expect(open.get().me).toMatchObject({ state: 'joined', moving: { place: { id: 'work' }, state: 'ringing' } });
+    focus.set('p1', { moving: { place: 'work', leg: 91, state: 'busy', reason: 'busy' } });
+    await settle(100);
+    expect(open.get().me).toMatchObject({ state: 'joined', moving: { state: 'busy', reason: 'busy' } });
+    // Once I know, it is not shown any more; the next one is.
+    expect(await open.stay()).toBe(true);
+    expect(open.get().me?.moving).toBeUndefined();
+    expect(focus.asked).toEqual([]);
+    focus.set('p1', { moving: { place: 'work', leg: 92, state: 'ringing' } });
+    await settle(100);
+    expect(open.get().me?.moving?.state).toBe('ringing');
+    const staying = open.stay();
+    await settle(100);
+    expect(await staying).toBe(true);
+    expect(focus.asked).toEqual(['decline p1']);
+    expect(open.get().me).toMatchObject({ state: 'joined' });
+    expect(open.get().me?.moving).toBeUndefined();
   });
 
   it('keeps me where I am when another place is refused', async () => {

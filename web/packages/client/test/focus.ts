@@ -14,6 +14,8 @@ export interface One {
   muted?: boolean;
   talking?: boolean;
   hand?: number;
+  /** Called at another place while they are in. */
+  moving?: { place: string; leg: number; state: string; reason?: string };
   pictures?: { label: string; slides?: boolean; status?: string }[];
   since: number;
 }
@@ -101,17 +103,24 @@ export class Focus {
         ({ label, slides, status = 'sendonly' }, at) =>
           `<media id="v${at}">${slides ? '<display-text>slides</display-text>' : ''}<type>video</type><label>${label}</label><status>${status}</status></media>`,
       );
+      const moving = one.moving
+        ? `<endpoint entity="sip:conf-${this.id};leg=l${one.moving.leg}"><display-text>${one.moving.place}</display-text><status>pending</status><c:leg id="l${one.moving.leg}" participant="${one.id}" state="${one.moving.state}" moving="true"${one.moving.reason ? ` reason="${one.moving.reason}"` : ''}/></endpoint>`
+        : '';
       const why = one.words ? `<disconnection-info><reason>${one.words}</reason></disconnection-info>` : '';
-      return `<user entity="sip:conf-${this.id};participant=${one.id}" state="full"><display-text>${escaped(one.name)}</display-text>${one.user ? `<associated-aors><entry><uri>sip:${one.user}</uri></entry></associated-aors>` : ''}<roles><entry>${one.role}</entry></roles><endpoint entity="sip:conf-${this.id};leg=l${one.leg}"><display-text>${one.place}</display-text><status>pending</status>${why}${media.join('')}<c:leg id="l${one.leg}" participant="${one.id}" state="${one.state}"${flags}/></endpoint></user>`;
+      return `<user entity="sip:conf-${this.id};participant=${one.id}" state="full"><display-text>${escaped(one.name)}</display-text>${one.user ? `<associated-aors><entry><uri>sip:${one.user}</uri></entry></associated-aors>` : ''}<roles><entry>${one.role}</entry></roles>${moving}<endpoint entity="sip:conf-${this.id};leg=l${one.leg}"><display-text>${one.place}</display-text><status>pending</status>${why}${media.join('')}<c:leg id="l${one.leg}" participant="${one.id}" state="${one.state}"${flags}/></endpoint></user>`;
     });
     // A whole list is lawful in a part too, and spares this script the difference.
     return `<conference-info xmlns="urn:ietf:params:xml:ns:conference-info" xmlns:c="urn:convoke:conference-event:1" entity="sip:conf-${this.id}@example.org" state="${state}" version="${version}"><conference-description><display-text>${escaped(this.title)}</display-text></conference-description><conference-state><c:conference state="${this.phase}" version="${this.version}"${this.locked ? ' locked="true"' : ''}${this.video ? ` video="${this.video}"` : ''}${this.picturesLost ? ' pictures-lost="true"' : ''}/></conference-state><users state="full">${users.join('')}</users></conference-info>`;
   }
 
   snapshot(): string {
+    const moving = ({ moving: to, since }: One) =>
+      to
+        ? `<c:moving><c:place>${to.place}</c:place><c:leg><c:id>l${to.leg}</c:id><c:state>${to.state}</c:state><c:words>${to.state}</c:words><c:since>${new Date(since).toISOString()}</c:since></c:leg></c:moving>`
+        : '';
     const people = this.people.map(
       (one) =>
-        `<c:participant><c:id>${one.id}</c:id><c:name>${escaped(one.name)}</c:name>${one.user ? `<c:user>${one.user}</c:user>` : ''}<c:place>${one.place}</c:place><c:role>${one.role}</c:role><c:muted>${one.muted ?? false}</c:muted><c:talking>${one.talking ?? false}</c:talking><c:silent>false</c:silent>${one.hand ? `<c:hand>${one.hand}</c:hand><c:handSince>${new Date(one.since).toISOString()}</c:handSince>` : ''}<c:leg><c:id>l${one.leg}</c:id><c:state>${one.state}</c:state><c:words>${one.state}</c:words><c:since>${new Date(one.since).toISOString()}</c:since></c:leg></c:participant>`,
+        `<c:participant><c:id>${one.id}</c:id><c:name>${escaped(one.name)}</c:name>${one.user ? `<c:user>${one.user}</c:user>` : ''}<c:place>${one.place}</c:place><c:role>${one.role}</c:role><c:muted>${one.muted ?? false}</c:muted><c:talking>${one.talking ?? false}</c:talking><c:silent>false</c:silent>${one.hand ? `<c:hand>${one.hand}</c:hand><c:handSince>${new Date(one.since).toISOString()}</c:handSince>` : ''}<c:leg><c:id>l${one.leg}</c:id><c:state>${one.state}</c:state><c:words>${one.state}</c:words><c:since>${new Date(one.since).toISOString()}</c:since></c:leg>${moving(one)}</c:participant>`,
     );
     return `<c:conference><c:id>${this.id}</c:id><c:title>${escaped(this.title)}</c:title><c:state>${this.phase}</c:state><c:version>${this.version}</c:version><c:locked>${this.locked}</c:locked>${this.video ? `<c:video>${this.video}</c:video>` : ''}${this.picturesLost ? '<c:picturesLost>yes</c:picturesLost>' : ''}<c:count>${this.people.length}</c:count><c:first>0</c:first>${people.join('')}</c:conference>`;
   }
@@ -165,6 +174,10 @@ export class Focus {
         if (target) {
           // Whoever calls themselves is moved.
           const moves = target.user === 'alice@example.org' && (text('place') ?? text('number')) !== undefined;
+          if (moves && target.state === 'joined') {
+            target.moving = { place: text('place') ?? 'number', leg: ++this.#leg, state: 'dialling' };
+            break;
+          }
           if (!moves && !['left', 'busy', 'no-answer', 'declined', 'unreachable', 'failed'].includes(target.state))
             return fault('wrong-state');
           Object.assign(target, {
@@ -181,7 +194,8 @@ export class Focus {
         if (target) setTimeout(() => this.set(target.id, { state: 'left', reason: 'by-moderator' }), 500);
         break;
       case 'decline':
-        if (target) Object.assign(target, { state: 'declined', reason: 'declined', words: text('words'), since: Date.now() });
+        if (target?.moving) target.moving = undefined;
+        else if (target) Object.assign(target, { state: 'declined', reason: 'declined', words: text('words'), since: Date.now() });
         break;
       case 'remove':
         this.people = this.people.filter((one) => one !== target);

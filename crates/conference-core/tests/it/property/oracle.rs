@@ -87,6 +87,8 @@ pub struct Seen {
 #[derive(Default)]
 pub struct SeenParticipant {
     pub leg: String,
+    /// The leg with which they are to go on while they are in.
+    moving: Option<String>,
     pub user: Option<String>,
     pub muted: bool,
     pub talking: bool,
@@ -105,6 +107,8 @@ pub struct SeenLeg {
     /// At a client, by its place.
     client: bool,
     pub released: bool,
+    /// Released while they were in with another one.
+    taken_back: bool,
     /// When a star was pressed that waits, and when the last code was complete.
     star: Option<Instant>,
     code: Option<Instant>,
@@ -454,7 +458,12 @@ impl Oracle {
                 }
                 self.note(if *on { "hand up" } else { "hand down" });
             }
-            Change::Leg { leg, state, cause } => {
+            Change::Leg {
+                leg,
+                state,
+                cause,
+                moving,
+            } => {
                 let leg = leg.to_string();
                 let is_owner = reference.role == Role::Owner;
                 let news = LegChange {
@@ -462,9 +471,10 @@ impl Oracle {
                     state: *state,
                     cause: cause.as_ref(),
                     client: reference.place == "browser",
+                    moving: *moving,
                 };
                 hold!(
-                    !state.is_end() || !seen.hands.contains(&id),
+                    *moving || !state.is_end() || !seen.hands.contains(&id),
                     "{id} ends with a hand up"
                 );
                 let awaits = news.client && *state == LegState::Ringing;
@@ -487,6 +497,12 @@ impl Oracle {
                 match cause {
                     Some(cause) => self.note(&format!("leg {state} {}", cause.reason.as_str())),
                     None => self.note(&format!("leg {state}")),
+                }
+                if *moving {
+                    self.note(&format!("moving {state}"));
+                }
+                if let Some(moved) = what.moved {
+                    self.note(moved);
                 }
                 if what.over_another_trunk {
                     self.note("called over another trunk");
@@ -783,6 +799,11 @@ impl Oracle {
                 "{id} shown {:?}",
                 entry.leg.cause
             );
+            let moving = entry.moving.as_ref();
+            let moving = moving.map(|moving| (moving.leg.id.as_str(), moving.leg.state));
+            let told = known.moving.as_deref();
+            let told = told.map(|leg| (leg, seen.legs[leg].state));
+            hold!(moving == told, "{id} moves {moving:?}, told {told:?}");
         }
         if let Changes::Since(changes) = &reply.changes {
             let from = seen.log.len() - changes.len();
@@ -801,11 +822,14 @@ struct LegChange<'r> {
     state: LegState,
     cause: Option<&'r Cause>,
     client: bool,
+    moving: bool,
 }
 
 struct LegNews {
     freed: Option<String>,
     over_another_trunk: bool,
+    /// What became of somebody's moving.
+    moved: Option<&'static str>,
 }
 
 impl Seen {
@@ -819,6 +843,7 @@ impl Seen {
             state,
             cause,
             client,
+            moving,
         }: LegChange,
     ) -> Verdict<LegNews> {
         hold!(
@@ -829,8 +854,9 @@ impl Seen {
             cause.is_none_or(|cause| !cause.words.is_empty()),
             "{key} ends without words"
         );
-        if state == LegState::Queued {
-            return self.new_leg(id, key, client);
+        let goes_on = !moving && self.legs.contains_key(key);
+        if state == LegState::Queued && !goes_on {
+            return self.new_leg(id, key, client, moving);
         }
         let Some(leg) = self.legs.get_mut(key) else {
             return Err(format!("{key} {state} before it was queued"));
@@ -841,16 +867,18 @@ impl Seen {
             leg.participant
         );
         hold!(leg.is_live(), "{key} {state} after it ended {}", leg.state);
+        let before = leg.state;
+        let moved = self.moves(id, key, state, moving)?;
+        let leg = self.legs.get_mut(key).unwrap();
         hold!(
-            follows(leg.state, state),
-            "{key} {state} after {}",
-            leg.state
+            follows(before, state) || (moved == Some("goes on") && before == state),
+            "{key} {state} after {before}"
         );
         let awaited = leg.client && matches!(state, LegState::Dialling | LegState::Ringing);
         if awaited {
             leg.since.get_or_insert(now);
         }
-        let needs_bridge = !state.is_end() && !awaited;
+        let needs_bridge = !state.is_end() && !awaited && moved != Some("goes on");
         hold!(
             leg.is_placed() || !needs_bridge,
             "{key} {state}, and the bridge was never told"
@@ -862,24 +890,86 @@ impl Seen {
             self.owner_joined = true;
         }
         if let Some(cause) = cause {
-            if let Some(participant) = self.roster.get_mut(id) {
+            if let Some(participant) = self.roster.get_mut(id).filter(|_| !moving) {
                 participant.talking = false;
                 participant.silent = false;
             }
-            if cause.reason == EndReason::ConferenceEnded {
+            if cause.reason == EndReason::ConferenceEnded && !moving {
                 self.owner_goes_last(now, id, key)?;
             }
         }
         Ok(LegNews {
             freed,
             over_another_trunk: false,
+            moved,
         })
     }
 
-    fn new_leg(&mut self, id: &str, key: &str, client: bool) -> Verdict<LegNews> {
+    /// Whether a leg may be told of as the one that somebody has, or as the one with which they are to go on. Nobody is in twice: one that
+    /// joins has taken the other one's place.
+    fn moves(
+        &mut self,
+        id: &str,
+        key: &str,
+        state: LegState,
+        moving: bool,
+    ) -> Verdict<Option<&'static str>> {
+        let participant = self.roster.get_mut(id).unwrap();
+        let is_theirs = participant.moving.as_deref() == Some(key);
+        if moving {
+            hold!(is_theirs, "{key} is not where {id} goes");
+            let here = self.legs.get(&participant.leg);
+            hold!(
+                here.is_some_and(SeenLeg::is_live) || state.is_end(),
+                "{id} goes from nowhere"
+            );
+            hold!(
+                !matches!(state, LegState::Joined | LegState::Held),
+                "{id} is in twice"
+            );
+            let stays = here.is_some_and(|here| here.is_in() && !here.released);
+            let missed = state.is_end() && state != LegState::Left;
+            if state == LegState::Left {
+                participant.moving = None;
+            }
+            return Ok((missed && stays).then_some("stayed"));
+        }
+        if !is_theirs {
+            hold!(participant.leg == key, "{key} is not {id}'s any more");
+            let over = |leg: &String| self.legs.get(leg).is_none_or(|leg| !leg.is_live());
+            if state.is_end() {
+                participant.moving.take_if(|moving| over(moving));
+            }
+            return Ok(None);
+        }
+        let here = self.legs.get(&participant.leg);
+        hold!(
+            here.is_some_and(|here| !here.is_live()),
+            "{id} has {key} beside {}",
+            participant.leg
+        );
+        participant.moving = None;
+        participant.leg = key.to_owned();
+        Ok(Some(match state {
+            LegState::Joined => "moved",
+            _ => "goes on",
+        }))
+    }
+
+    fn new_leg(&mut self, id: &str, key: &str, client: bool, moving: bool) -> Verdict<LegNews> {
         hold!(!self.legs.contains_key(key), "{key} queued twice");
         let participant = self.roster.get_mut(id).unwrap();
-        let last = self.legs.get(&participant.leg);
+        if moving {
+            let here = self.legs.get(&participant.leg);
+            hold!(here.is_some_and(SeenLeg::is_live), "{id} goes from nowhere");
+        }
+        let last = match moving {
+            true => participant
+                .moving
+                .as_ref()
+                .and_then(|leg| self.legs.get(leg)),
+            false => self.legs.get(&participant.leg),
+        };
         hold!(
             last.is_none_or(|last| !last.is_live()),
             "{id} called while being called"
@@ -887,7 +977,10 @@ impl Seen {
         let reason = last
             .and_then(|last| last.cause.as_ref())
             .map(|cause| cause.reason);
-        participant.leg = key.to_owned();
+        match moving {
+            true => participant.moving = Some(key.to_owned()),
+            false => participant.leg = key.to_owned(),
+        }
         let leg = SeenLeg {
             participant: id.to_owned(),
             state: LegState::Queued,
@@ -898,6 +991,7 @@ impl Seen {
             star: None,
             code: None,
             released: false,
+            taken_back: false,
             at: None,
             since: None,
             trunk: None,
@@ -907,19 +1001,24 @@ impl Seen {
         Ok(LegNews {
             freed: None,
             over_another_trunk: reason == Some(EndReason::Trunk),
+            moved: None,
         })
     }
 
     /// C11: ended by command, the owner's leg neither is released nor ends for it while others are still there
     /// (unless it was never picked up and its own time is over).
     fn owner_goes_last(&self, now: Instant, id: &str, key: &str) -> Verdict {
+        let roster = self.roster.get(id);
+        let moving = roster.and_then(|one| one.moving.as_deref()) == Some(key);
         if let Some((since, owner)) = &self.end_commanded
             && owner == id
+            && !moving
+            && !self.legs[key].taken_back
             && now - *since < OWNER_RELEASE_WAIT
             && !self.legs[key].rang_out(now)
         {
             let mut others = self.legs.iter();
-            let left = others.find(|(other, leg)| *other != key && leg.is_live());
+            let left = others.find(|(_, leg)| leg.participant != id && leg.is_live());
             hold!(
                 left.is_none(),
                 "the owner goes before {:?}",
@@ -936,6 +1035,15 @@ impl Seen {
             input,
             Input::Lost | Input::Arrived(_) | Input::Command { name: "call", .. }
         );
+        // Another leg of theirs has joined in its place.
+        let replaced = match input {
+            Input::Leg(joined, _) => {
+                let of = |key: &LegKey| Some(&self.legs.get(key.leg.as_str())?.participant);
+                let joined = self.legs.get(joined.leg.as_str()).filter(|leg| leg.is_in());
+                joined.is_some_and(|joined| of(key) == Some(&joined.participant))
+            }
+            _ => false,
+        };
         let participant = match self.legs.get_mut(key.leg.as_str()) {
             Some(leg) if leg.is_live() => {
                 hold!(
@@ -944,10 +1052,13 @@ impl Seen {
                 );
                 hold!(!leg.released, "{key} released twice");
                 leg.released = true;
+                let roster = self.roster.get(&leg.participant);
+                let moving = roster.and_then(|one| one.moving.as_deref());
+                leg.taken_back = moving == Some(key.leg.as_str());
                 leg.participant.clone()
             }
             _ => {
-                hold!(said || given_up, "{key} released after its end");
+                hold!(said || given_up || replaced, "{key} released after its end");
                 return Ok(());
             }
         };

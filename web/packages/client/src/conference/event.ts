@@ -102,7 +102,10 @@ function isTrue(text: string | undefined): boolean {
 }
 
 function participant(user: XmlElement, entity: string, before: Participant | undefined): Participant {
-  const endpoint = user.all('endpoint').at(-1);
+  const endpoints = user.all('endpoint');
+  const isMoving = (one: XmlElement) => isTrue(one.child('leg', EXTENSION)?.attribute('moving'));
+  const endpoint = endpoints.filter((one) => !isMoving(one)).at(-1);
+  const elsewhere = endpoints.find(isMoving);
   const ours = endpoint?.child('leg', EXTENSION);
   const aors = (user.child('associated-aors')?.all('entry') ?? []).map((entry) => aorOf(entry.textAt('uri') ?? ''));
   const roles = user
@@ -117,16 +120,23 @@ function participant(user: XmlElement, entity: string, before: Participant | und
     id: ours?.attribute('participant') ?? before?.id ?? /;participant=([^;?]*)/.exec(entity)?.[1] ?? entity,
     name: name === undefined ? (before?.name ?? '') : clean(name, NAME_MAX),
     user: aors.find(Boolean) ?? before?.user,
-    place: endpoint ? clean(endpoint.textAt('display-text') ?? '', NAME_MAX) : (before?.place ?? ''),
+    place: endpoint ? placeOf(endpoint) : (before?.place ?? ''),
     role: roles ? role(roles.find((one) => one !== 'participant')) : (before?.role ?? 'participant'),
     leg: leg ?? before?.leg,
+    moving: endpoint
+      ? elsewhere && { place: placeOf(elsewhere), leg: legOf(elsewhere, elsewhere.child('leg', EXTENSION)) }
+      : before?.moving,
     muted: endpoint ? isTrue(ours?.attribute('muted')) || status === 'muted-via-focus' : (before?.muted ?? false),
     talking: endpoint ? isTrue(ours?.attribute('talking')) : (before?.talking ?? false),
     hidden: endpoint ? isTrue(ours?.attribute('hidden')) : (before?.hidden ?? false),
     silent: endpoint ? isTrue(ours?.attribute('silent')) : (before?.silent ?? false),
     hand: endpoint ? (position > 0 ? { position } : undefined) : before?.hand,
-    pictures: endpoint ? user.all('endpoint').flatMap(picturesOf).slice(0, PICTURES_MAX) : before?.pictures,
+    pictures: endpoint ? endpoints.flatMap(picturesOf).slice(0, PICTURES_MAX) : before?.pictures,
   };
+}
+
+function placeOf(endpoint: XmlElement): string {
+  return clean(endpoint.textAt('display-text') ?? '', NAME_MAX);
 }
 
 /** What an endpoint sends to be seen; `status` is told from its own side (§5.8.5). */

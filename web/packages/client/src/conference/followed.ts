@@ -271,9 +271,9 @@ function plain(seen: Seen): Participant {
 function gone(participants: readonly Seen[], at: number): readonly Seen[] {
   const left = participants.map((one): Seen => {
     const { leg } = one;
-    if (!isLive(leg?.state) && !one.talking && !one.hand) return one;
+    if (!isLive(leg?.state) && !one.talking && !one.hand && !one.moving) return one;
     const over: Leg | undefined = leg && isLive(leg.state) ? { ...leg, state: 'left', reason: 'conference-ended', words: undefined } : leg;
-    return { ...one, leg: over, talking: false, silent: false, hand: undefined, since: over === leg ? one.since : at };
+    return { ...one, leg: over, moving: undefined, talking: false, silent: false, hand: undefined, since: over === leg ? one.since : at };
   });
   return left.every((one, index) => one === participants[index]) ? participants : left;
 }

@@ -10,6 +10,8 @@ export interface Participant {
   readonly place: string;
   readonly role: Role;
   readonly leg?: Leg;
+  /** Where else they are being called while they are in, or why that came to nothing. */
+  readonly moving?: { readonly place: string; readonly leg: Leg };
   readonly muted: boolean;
   readonly talking: boolean;
   readonly silent: boolean;

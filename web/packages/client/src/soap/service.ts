@@ -134,6 +134,8 @@ function isTrue(text: string | undefined): boolean {
 
 function participant(element: XmlElement): Participant {
   const leg = element.child('leg');
+  const moving = element.child('moving');
+  const there = moving?.child('leg');
   const position = Number(element.textAt('hand'));
   return {
     id: element.textAt('id') ?? '',
@@ -142,6 +144,7 @@ function participant(element: XmlElement): Participant {
     place: element.textAt('place') ?? '',
     role: role(element.textAt('role')),
     leg: leg && legOf(leg),
+    moving: there && { place: moving?.textAt('place') ?? '', leg: legOf(there) },
     muted: isTrue(element.textAt('muted')),
     talking: isTrue(element.textAt('talking')),
     silent: isTrue(element.textAt('silent')),

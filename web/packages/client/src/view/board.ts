@@ -27,6 +27,7 @@ import type {
   BoardState,
   ConferenceAction,
   LegState,
+  Moving,
   Person,
   Place,
   Problem,
@@ -77,6 +78,8 @@ export class BoardModel extends State<BoardState> implements Board {
   #watched = '';
   #undo: { name: string; until: number; person: Person; place: Place } | undefined;
   #mutedByModerator = false;
+  /** The leg at another place of which I know that it came to nothing. */
+  #seen: string | undefined;
   /** The key to talk is held down, or was a moment ago. */
   #pushing = false;
 
@@ -285,6 +288,17 @@ export class BoardModel extends State<BoardState> implements Board {
     return done;
   }
 
+  async stay(): Promise<boolean> {
+    const mine = this.#mineNow();
+    if (mine && isLive(mine.moving?.leg.state)) {
+      const decline = { name: 'decline', conference: this.id, participant: mine.id } as const;
+      return this.#about(mine.id, 'set-place', () => this.#parts.commands.request(decline));
+    }
+    this.#seen = mine?.moving?.leg.id;
+    this.#show();
+    return true;
+  }
+
   async join(): Promise<boolean> {
     const why = await this.#parts.join(this.id);
     if (why) return this.#refuse(why);
@@ -411,10 +425,15 @@ export class BoardModel extends State<BoardState> implements Board {
     return me?.participant === participant ? me : this.#rows.get(participant);
   }
 
+  #mineNow(): Seen | undefined {
+    const me = this.#parts.line.user.toLowerCase();
+    return this.#followed.get().participants.find((one) => one.user?.toLowerCase() === me);
+  }
+
   #show(): void {
-    const { line, core } = this.#parts;
+    const { core } = this.#parts;
     const told = this.#followed.get();
-    const mine = told.participants.find((one) => one.user?.toLowerCase() === line.user.toLowerCase());
+    const mine = this.#mineNow();
     const role = mine?.role ?? 'participant';
     const over = told.phase === 'ending' || told.phase === 'ended';
     // What did not work in it is of no interest any more.
@@ -571,8 +590,18 @@ export class BoardModel extends State<BoardState> implements Board {
     const mine = myPlaces(core, telephones);
     const now = here ? BROWSER : placeNamed(one.place, mine);
     const place = this.#places.get(one.id) ?? now;
+    const moving: Moving | undefined =
+      over || !one.moving || one.moving.leg.id === this.#seen
+        ? undefined
+        : {
+            place: placeNamed(one.moving.place, mine),
+            state: one.moving.leg.state,
+            reason: one.moving.leg.reason,
+            reasonWords: one.moving.leg.words,
+          };
     return {
       ...row,
+      moving,
       place,
       places: withPlace(withPlace(mine, now), place),
       actions: over ? new Set() : myActions(),

@@ -695,8 +695,19 @@ export interface BoardGroups {
   readonly left: readonly BoardRow[];
 }
 
+/** I am in and am called at another place too: once I answer there I go on there, and if I am not reached I stay. */
+export interface Moving {
+  readonly place: Place;
+  /** Where it stands; an end: why I am still where I was. */
+  readonly state: LegState;
+  readonly reason?: EndReason;
+  /** The server's words to the reason. */
+  readonly reasonWords?: string;
+}
+
 /** My own line. */
 export interface BoardMe extends BoardRow {
+  readonly moving?: Moving;
   /** I am in the call with this browser (and not only on a telephone). */
   readonly here: boolean;
   /** A moderator muted me: I cannot unmute myself. */
@@ -773,6 +784,8 @@ export interface Board extends Store<BoardState> {
   add(what: string | Person, place?: Place | string): Promise<AddNotice>;
   /** Calls me at this place (a telephone of mine, a number), or brings me in here (`browser`). */
   setMyPlace(place: Place | string): Promise<boolean>;
+  /** Stays where I am: takes back that I am called at another place, or clears away that I was not reached there. */
+  stay(): Promise<boolean>;
   /** Comes in (again) with this browser. */
   join(): Promise<boolean>;
   /** Ends my own leg; the conference goes on by its rules. */
