@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use convoke_types::address::conference_uri;
 use convoke_types::limits::SOAP_MAX_BYTES;
 use convoke_types::{Aor, CommandId, ConferenceId, VideoServerName};
 use service_core::address::identity;
@@ -412,8 +413,7 @@ impl Allocator {
 
     /// A conference's SIP address.
     pub(crate) fn uri_of(&self, conference: &ConferenceId) -> String {
-        let user = convoke_types::address::CONFERENCE_USER;
-        format!("sip:{user}{conference}@{}", self.config.identity.domain())
+        conference_uri(conference, self.config.identity.domain())
     }
 
     /// The page by which a browser joins.

@@ -25,7 +25,6 @@ mod asks;
 mod config;
 mod ending;
 mod gateways;
-mod invitation;
 mod io;
 mod moving;
 mod placement;

@@ -8,12 +8,12 @@ use convoke_types::video::{VideoCommand, VideoGuest};
 use convoke_types::{Aor, ConferenceId, LegState, Mode, VideoServerName};
 use service_core::presence::{Face, Publication};
 use service_core::words::Language;
+use soap_proto::invitation::{self, Invitation, WayIn};
 use soap_proto::{Applied, BROWSER, ConferenceState, Snapshot, UtcMillis, VideoAnswer};
 
 use crate::allocator::{Allocator, Duty, Timer, WORDS_TYPE, wall_at};
 use crate::asks::{Wanted, left_out};
 use crate::config::{CONFERENCES_MAX, INVITATION_LIFE_S};
-use crate::invitation::{self, Invitation};
 use crate::io::{Event, Output};
 use crate::moving::{Seat, legs_of};
 use crate::replies::requested;
@@ -203,17 +203,19 @@ impl Allocator {
             let invitation = Invitation {
                 id: &format!("{id}-{n}"),
                 conference: id,
-                uri: &uri,
+                domain: self.config.identity.domain(),
                 title: &wanted.title,
                 rings: way.how != How::Browser,
                 expires,
-                asker,
-                asker_name: &asker_name,
-                mode: way.mode,
-                link,
-                words: &speak::way_in(way, link, &uri, person.language),
+                from: (asker, &asker_name),
+                inside: &[],
+                way: Some(WayIn {
+                    mode: way.mode,
+                    link,
+                    words: &speak::way_in(way, link, &uri, person.language),
+                }),
             };
-            let body = invitation::write(&invitation);
+            let body = invitation.write();
             let title = &wanted.title;
             let words = speak::invitation(&asker_name, title, way, link, &uri, person.language);
             letters.push((user.clone(), body, words));

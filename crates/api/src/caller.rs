@@ -80,6 +80,8 @@ pub struct Acting {
     pub administrator: bool,
     /// Whether it is the video allocator, as the conference service finds out.
     pub allocator: bool,
+    /// Whether it came by instant message: then their own client invites those whom it calls.
+    pub by_message: bool,
 }
 
 impl Keys {
@@ -152,6 +154,7 @@ impl Caller {
                     user: Some(user),
                     administrator: false,
                     allocator: false,
+                    by_message: true,
                 })
             }
             Caller::Person { .. } | Caller::Administrator if headers.asserted.is_some() => {
@@ -170,11 +173,13 @@ impl Caller {
                 user: Some(aor.clone()),
                 administrator: false,
                 allocator: false,
+                by_message: false,
             }),
             Caller::Administrator => Ok(Acting {
                 user: None,
                 administrator: true,
                 allocator: false,
+                by_message: false,
             }),
         }
     }

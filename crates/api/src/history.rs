@@ -174,6 +174,12 @@ impl History {
         Some((page.snapshot.clone(), reports))
     }
 
+    /// A conference as it is now, if it is remembered.
+    pub fn snapshot(&self, id: &ConferenceId) -> Option<Snapshot> {
+        let book = self.lock();
+        Some(book.pages.get(id)?.snapshot.clone())
+    }
+
     /// The running conferences that somebody owns or takes part in, at most `limit`: the oldest first, so that another one
     /// that begins does not change how people count those they have.
     pub fn running_of(&self, asker: &Aor, limit: usize) -> Vec<Snapshot> {

@@ -9,8 +9,8 @@ use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use convoke_types::FaultCode;
 use convoke_types::limits::SOAP_MAX_BYTES;
+use convoke_types::{Aor, FaultCode};
 use runtime::tasks::Shutdown;
 
 use crate::accounts::Accounts;
@@ -42,6 +42,8 @@ pub struct Http {
     pub origins: Vec<String>,
     /// What windows are told of video; absent where no video server is configured.
     pub video: Option<VideoView>,
+    /// The account by which conferences invite people; absent where they have none.
+    pub conferences: Option<Aor>,
     /// Ends streams of events.
     pub shutdown: Shutdown,
 }

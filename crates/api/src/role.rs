@@ -20,7 +20,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::convert;
 use crate::directory::store_fault;
-use crate::history::History;
+use crate::history::{self, History};
+use crate::inviting::Inviting;
 use crate::records::Records;
 use crate::reporter::Reporter;
 use crate::watching::{Phones, Watching};
@@ -56,6 +57,8 @@ pub(crate) struct Ask {
     pub encode: Encode,
     /// Present where the answer has to be durable before anything happens.
     pub durable: Option<Durable>,
+    /// Whether those whom it calls are to be invited for the actor.
+    pub invites: bool,
     pub answer: oneshot::Sender<Given>,
 }
 
@@ -145,6 +148,8 @@ pub(crate) struct Parts {
     /// How long conferences may take to end when the server goes down.
     pub drain: Duration,
     pub watching: Watching,
+    /// The domain of conferences and people.
+    pub domain: String,
 }
 
 /// Starts the loop and its sequencer.
@@ -160,6 +165,9 @@ pub(crate) fn start(tasks: &Tasks, parts: Parts) -> FocusHandle {
         webhooks: parts.webhooks,
         records: parts.records,
         bridge: parts.bridge_commands,
+        watching: parts.watching.clone(),
+        inviting: Inviting::default(),
+        domain: parts.domain,
         refusals,
         refused: HashSet::new(),
     };
@@ -195,6 +203,8 @@ struct Answer {
     durable: Option<Durable>,
     /// Whether telephones ring when it is given.
     calls: bool,
+    /// Who invites those whom it calls; absent where their own client does.
+    invites: Option<Option<Aor>>,
     to: oneshot::Sender<Given>,
 }
 
@@ -204,6 +214,7 @@ struct Pending {
     encode: Encode,
     durable: Option<Durable>,
     calls: bool,
+    invites: Option<Option<Aor>>,
     to: oneshot::Sender<Given>,
 }
 
@@ -301,9 +312,11 @@ impl FocusLoop {
             operation,
             encode,
             durable,
+            invites,
             answer: to,
         } = ask;
         let calls = calls_somebody(&operation);
+        let invites = (invites && calls).then(|| actor.user.clone());
         self.focus.handle_command(
             Command {
                 id: id.clone(),
@@ -317,6 +330,7 @@ impl FocusLoop {
             encode,
             durable,
             calls,
+            invites,
             to,
         }))
         .await;
@@ -332,6 +346,7 @@ impl FocusLoop {
                         encode,
                         durable,
                         calls,
+                        invites,
                         to,
                     }) => Step::Answer(Box::new(Answer {
                         id,
@@ -339,6 +354,7 @@ impl FocusLoop {
                         encode,
                         durable,
                         calls,
+                        invites,
                         to,
                     })),
                     None => continue,
@@ -410,6 +426,9 @@ struct Sequencer {
     webhooks: Option<Webhooks>,
     records: Records,
     bridge: mpsc::Sender<BridgeCommand>,
+    watching: Watching,
+    inviting: Inviting,
+    domain: String,
     /// Tells the focus that a leg was not dialled.
     refusals: mpsc::Sender<BridgeEvent>,
     /// Legs of commands whose answers could not be stored: no telephone may ring for them.
@@ -432,6 +451,7 @@ impl Sequencer {
                     if let Some(webhooks) = &self.webhooks {
                         webhooks.see(&report, || self.history.audience(&report));
                     }
+                    self.invite(&report);
                     let removed =
                         (report.change == Change::Removed).then(|| report.conference.clone());
                     self.reporter.report(report);
@@ -476,10 +496,15 @@ impl Sequencer {
         let passing = answer.result.as_ref().is_err_and(convert::is_passing);
         let durable = answer.durable.filter(|_| !passing);
         let given = match keep(&self.store, &answer.id, durable, &envelope).await {
-            Ok(None) => Given {
-                envelope,
-                is_fault: answer.result.is_err(),
-            },
+            Ok(None) => {
+                if let (Ok(reply), Some(by)) = (&answer.result, &answer.invites) {
+                    self.expect(reply, by.as_ref());
+                }
+                Given {
+                    envelope,
+                    is_fault: answer.result.is_err(),
+                }
+            }
             Ok(Some(before)) => before,
             Err(fault) => {
                 if let Ok(reply) = &answer.result
@@ -495,6 +520,37 @@ impl Sequencer {
         };
         // An asker that is gone asks `get` later.
         let _ = answer.to.send(given);
+    }
+
+    /// Those whom a command calls are invited when it is their turn: by the actor, else by the owner.
+    fn expect(&mut self, reply: &Reply, by: Option<&Aor>) {
+        let snapshot = &reply.snapshot;
+        let account = |entry: &RosterEntry| entry.participant.user.as_deref()?.parse::<Aor>().ok();
+        let mut roster = snapshot.roster.iter();
+        let owner = roster.find(|entry| entry.participant.id == snapshot.owner);
+        let Some(by) = by.cloned().or_else(|| owner.and_then(account)) else {
+            return;
+        };
+        for entry in &snapshot.roster {
+            if reply.participants.contains(&entry.participant.id)
+                && let Some(user) = account(entry)
+            {
+                self.inviting.expect(&snapshot.conference, &by, user);
+            }
+        }
+    }
+
+    fn invite(&mut self, report: &Report) {
+        let known = &self.history;
+        let letter = self.inviting.see(
+            report,
+            || known.snapshot(&report.conference),
+            &self.domain,
+            (|| new_id("invitation-").ok(), history::now()),
+        );
+        if let Some(letter) = letter {
+            self.watching.post(letter);
+        }
     }
 
     /// The leg is over as far as the focus is concerned. Not by the trunk's fault: nobody tries another.
@@ -515,6 +571,18 @@ impl Sequencer {
             tracing::error!("the focus does not hear that a leg was not dialled");
         }
     }
+}
+
+/// A random identifier that begins so.
+///
+/// # Errors
+/// `internal`: the system has no randomness.
+pub(crate) fn new_id<T: std::str::FromStr>(prefix: &str) -> Result<T, Fault> {
+    let internal = || Fault::new(FaultCode::Internal, "random bytes", "none from the system");
+    let mut random = [0_u8; 8];
+    getrandom::fill(&mut random).map_err(|_| internal())?;
+    let hex: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{prefix}{hex}").parse().map_err(|_| internal())
 }
 
 /// The legs of those whom a command named: of who is in and called at another place, the one there.
@@ -608,6 +676,7 @@ mod tests {
             },
             encode: Box::new(|_| Bytes::new()),
             durable: None,
+            invites: false,
             answer,
         }
     }

@@ -22,7 +22,7 @@ use crate::in_flight::{Entered, InFlight, reused};
 use crate::recorded;
 use crate::records::Records;
 use crate::reporter::{Reporter, ReportingService, Subscriber};
-use crate::role::{self, Ask, Durable, FocusHandle, Given, Look};
+use crate::role::{self, Ask, Durable, FocusHandle, Given, Look, new_id};
 use crate::watching::Watching;
 use crate::webhooks::Webhooks;
 
@@ -96,6 +96,7 @@ impl ConferenceService {
                 bridge_events: bridge.events,
                 drain: config.drain,
                 watching: watching.clone(),
+                domain: config.directory.domain.clone(),
             },
         );
         let shared = Shared {
@@ -477,6 +478,7 @@ impl ConferenceService {
                 operation,
                 encode,
                 durable,
+                invites: !acting.by_message,
                 answer,
             })
             .await
@@ -696,14 +698,6 @@ fn fingerprint(request: &Request) -> Vec<u8> {
 }
 
 /// A fresh random id.
-fn new_id<T: std::str::FromStr>(prefix: &str) -> Result<T, Fault> {
-    let internal = || Fault::new(FaultCode::Internal, "random bytes", "none from the system");
-    let mut random = [0_u8; 8];
-    getrandom::fill(&mut random).map_err(|_| internal())?;
-    let hex: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{prefix}{hex}").parse().map_err(|_| internal())
-}
-
 fn interrupted() -> Fault {
     Fault::new(
         FaultCode::Internal,

@@ -45,6 +45,10 @@ pub struct SessionView {
     pub domain: String,
     /// Where SIP over WebSocket is, under the server's URL.
     pub sip: String,
+    /// The account by which conferences invite for who called by another way than a message; absent where they have none.
+    #[schema(value_type = Option<String>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conferences: Option<Aor>,
     /// What there is for pictures; absent without a video server.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub video: Option<VideoView>,
@@ -79,14 +83,20 @@ impl From<Fault> for NotSignedIn {
 #[derive(Clone)]
 pub(crate) struct Sessions {
     accounts: Accounts,
+    conferences: Option<Aor>,
     video: Option<VideoView>,
     throttle: Arc<Mutex<Throttle>>,
 }
 
 impl Sessions {
-    pub(crate) fn new(accounts: Accounts, video: Option<VideoView>) -> Self {
+    pub(crate) fn new(
+        accounts: Accounts,
+        conferences: Option<Aor>,
+        video: Option<VideoView>,
+    ) -> Self {
         Self {
             accounts,
+            conferences,
             video,
             throttle: Arc::default(),
         }
@@ -215,6 +225,7 @@ impl Sessions {
             language: account.language,
             domain: self.accounts.domain().to_owned(),
             sip: SIP_PATH.to_owned(),
+            conferences: self.conferences.clone(),
             video: self.video.clone(),
         })
     }

@@ -1,13 +1,17 @@
 //! What others follow of the focus: the conferences that somebody watches, what all look like from outside, and who is on the phone. A mailbox, not a queue: of each
-//! conference and person only the newest state waits, so it holds no more than there are, however slow its reader is.
+//! conference and person only the newest state waits, so it holds no more than there are, however slow its reader is. Letters alone wait in a
+//! row, which is bounded.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use conference_core::{Outline, Snapshot};
 use convoke_types::report::{Change, Report};
-use convoke_types::{ConferenceId, LegKey, LegState};
+use convoke_types::{Aor, ConferenceId, LegKey, LegState};
 use tokio::sync::Notify;
+
+/// Letters that may wait.
+const LETTERS_MAX: usize = 1_000;
 
 /// What is new.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +31,21 @@ pub enum News {
         /// Whether it has one.
         on: bool,
     },
+    /// A message is to be sent.
+    Letter(Letter),
+}
+
+/// A message to somebody's clients that are there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Letter {
+    /// To whom.
+    pub to: Aor,
+    /// The Content-Type of the body.
+    pub content_type: &'static str,
+    /// What it says.
+    pub body: String,
+    /// How long it is of use, in seconds.
+    pub life_s: u32,
 }
 
 /// The mailbox. Clones are one; one of them reads.
@@ -56,6 +75,7 @@ struct State {
     /// What waits to be read; `None`: over.
     outlines: HashMap<ConferenceId, Option<Box<Outline>>>,
     phones: HashMap<String, bool>,
+    letters: VecDeque<Letter>,
     /// In which order; each once.
     order: VecDeque<Subject>,
     /// The focus is gone.
@@ -81,6 +101,9 @@ impl State {
     }
 
     fn take(&mut self) -> Option<News> {
+        if let Some(letter) = self.letters.pop_front() {
+            return Some(News::Letter(letter));
+        }
         loop {
             match self.order.pop_front()? {
                 Subject::Conference(conference) => match self.conferences.remove(&conference) {
@@ -198,6 +221,21 @@ impl Watching {
         if state.phones.insert(user.clone(), on).is_none() {
             state.order.push_back(Subject::Phone(user));
         }
+        drop(state);
+        self.shared.told.notify_one();
+    }
+
+    /// A message to somebody. While too many wait it is lost: it only tells what can be seen otherwise.
+    pub(crate) fn post(&self, letter: Letter) {
+        let mut state = self.lock();
+        if !state.followed {
+            return;
+        }
+        if state.letters.len() >= LETTERS_MAX {
+            tracing::warn!(to = %letter.to, "too many messages wait, one is not sent");
+            return;
+        }
+        state.letters.push_back(letter);
         drop(state);
         self.shared.told.notify_one();
     }

@@ -7,13 +7,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use convoke_types::limits::COMMAND_MAX_LIFE_S;
 use convoke_types::report::Report;
-use convoke_types::{Aor, CommandId, ConferenceId, Fault};
+use convoke_types::{Aor, CommandId, ConferenceId, Fault, LegState};
 use runtime::tasks::Tasks;
 use runtime::{clock, seed};
 use sip_proto::{HeaderName, TokenSource, Uri};
+use soap_proto::invitation::{self, Invitation, LIFE_S};
 use soap_proto::{
-    Answer, Expires, Operation, Request, Response, Snapshot, SoapError, UtcMillis, names,
-    parse_report, parse_response, write_request,
+    Answer, BROWSER, Expires, Operation, ParticipantSnapshot, Request, Response, Snapshot,
+    SoapError, UtcMillis, names, parse_report, parse_response, write_request,
 };
 use tokio::sync::oneshot;
 
@@ -248,6 +249,56 @@ impl ConferenceClient {
         }
     }
 
+    /// Shows an invitation in somebody's clients, as a window does for whom it calls (docs/messages.md). Where none is there it is sent once
+    /// more to be kept: they see what they missed.
+    ///
+    /// # Errors
+    /// See [`SendError`]; that nobody took it is no error.
+    pub async fn invite(
+        &self,
+        whom: &ParticipantSnapshot,
+        conference: &Snapshot,
+    ) -> Result<(), SendError> {
+        let Some(to) = whom.user.as_ref() else {
+            return Ok(());
+        };
+        let Ok(uri) = Uri::parse(to.to_uri()) else {
+            return Ok(());
+        };
+        let aor = self.shared.im.aor();
+        let people = conference.participants.iter();
+        let is_in = |state| matches!(state, LegState::Joined | LegState::Held);
+        let inside: Vec<&str> = people
+            .clone()
+            .filter(|one| one.leg.as_ref().is_some_and(|leg| is_in(leg.state)))
+            .map(|one| one.name.as_str())
+            .collect();
+        let mut me = people.filter(|one| one.user.as_ref() == Some(aor));
+        let id = self.shared.fresh_id();
+        let body = Invitation {
+            id: id.as_str(),
+            conference: &conference.id,
+            domain: aor.domain(),
+            title: &conference.title,
+            rings: whom.place != BROWSER,
+            expires: UtcMillis(now().0.saturating_add(u64::from(LIFE_S) * 1_000)),
+            from: (aor, me.next().map_or("", |one| one.name.as_str())),
+            inside: &inside,
+            way: None,
+        };
+        let body = Bytes::from(body.write());
+        let life = vec![(HeaderName::Expires, LIFE_S.to_string())];
+        let im = &self.shared.im;
+        let status = im
+            .message(&uri, invitation::CONTENT_TYPE, body.clone(), life)
+            .await?;
+        if status.code == 480 {
+            im.message(&uri, invitation::CONTENT_TYPE, body, Vec::new())
+                .await?;
+        }
+        Ok(())
+    }
+
     /// The state of a conference with its whole roster.
     ///
     /// # Errors
@@ -342,6 +393,10 @@ impl ConferenceClient {
 
 impl Shared {
     fn on_message(&self, message: Incoming) {
+        // What windows tell each other; the conference itself reports what comes of it.
+        if message.is_type(invitation::CONTENT_TYPE) {
+            return;
+        }
         if !message.is_type("text/xml") {
             return self.inbox.put(Event::Chat(message));
         }

@@ -24,7 +24,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
-use convoke_types::address::CONFERENCE_USER;
+use convoke_types::address::{CONFERENCE_USER, conference_uri};
 use convoke_types::{ConferenceId, EndReason, LegState, Mode};
 
 use crate::command::{ConferenceState, LegView, PictureKind, RosterEntry, Snapshot};
@@ -38,19 +38,6 @@ pub const EXTENSION: &str = "urn:convoke:conference-event:1";
 const CONFERENCE_INFO: &str = "urn:ietf:params:xml:ns:conference-info";
 /// Longest text of a document, in characters; what is longer is cut.
 const TEXT_MAX_CHARS: usize = 512;
-
-/// The conference's URI: `sip:conf-ID@DOMAIN`.
-pub fn uri_of(conference: &ConferenceId, domain: &str) -> String {
-    let mut user = String::new();
-    for byte in conference.as_str().bytes() {
-        match byte {
-            // RFC 3261 §25.1: they would end the user part.
-            b'@' | b':' => user.push_str(&format!("%{byte:02X}")),
-            other => user.push(char::from(other)),
-        }
-    }
-    format!("sip:{CONFERENCE_USER}{user}@{domain}")
-}
 
 /// The conference that the user part of a URI names, unescaped; `None` when it names none.
 pub fn conference_of(user: &str) -> Option<ConferenceId> {
@@ -115,7 +102,7 @@ fn joining_of(mode: Mode) -> &'static str {
 
 /// The whole state. `version` counts the documents of one subscription, by one each (§4.1.1).
 pub fn full(domain: &str, version: u32, now: &Snapshot) -> String {
-    let uri = uri_of(&now.conference, domain);
+    let uri = conference_uri(&now.conference, domain);
     let mut out = begin(&uri, "full", version);
     let title = clean(&now.title);
     if !title.is_empty() {
@@ -135,7 +122,7 @@ pub fn full(domain: &str, version: u32, now: &Snapshot) -> String {
 
 /// What changed since the subscriber was told `told`; `None` when nothing did.
 pub fn partial(domain: &str, version: u32, told: &Snapshot, now: &Snapshot) -> Option<String> {
-    let uri = uri_of(&now.conference, domain);
+    let uri = conference_uri(&now.conference, domain);
     let before: BTreeMap<String, String> = users_of(&uri, told)
         .map(|user| (user.entity, user.inner))
         .collect();
@@ -165,7 +152,7 @@ pub fn partial(domain: &str, version: u32, told: &Snapshot, now: &Snapshot) -> O
 
 /// That the conference is over: the last document of a subscription (§4.5).
 pub fn deleted(domain: &str, version: u32, conference: &ConferenceId) -> String {
-    let mut out = begin(&uri_of(conference, domain), "deleted", version);
+    let mut out = begin(&conference_uri(conference, domain), "deleted", version);
     out.push_str("</conference-info>\n");
     out
 }

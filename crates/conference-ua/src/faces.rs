@@ -10,7 +10,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use conference_core::{ConferenceState, Outline};
 use convoke_types::ConferenceId;
-use convoke_types::address::CONFERENCE_USER;
+use convoke_types::address::conference_uri;
 use service_core::presence::{Face, Publication};
 use sip_proto::endpoint::Endpoint;
 use sip_proto::ua::{MessageToken, Ua};
@@ -73,7 +73,7 @@ impl Faces {
             locked: outline.locked,
         };
         let id = &outline.conference;
-        let document = face.document(&uri_of(id, &self.domain));
+        let document = face.document(&conference_uri(id, &self.domain));
         self.all.entry(id.clone()).or_default().say(document);
         self.waiting.insert(id.clone());
     }
@@ -149,7 +149,7 @@ impl Faces {
             return;
         }
         if let Some(publishing) = publication.poll(now)
-            && let Ok(uri) = Uri::parse(uri_of(id, &self.domain))
+            && let Ok(uri) = Uri::parse(conference_uri(id, &self.domain))
         {
             let life = publishing.life_s.to_string();
             let mut extra = vec![
@@ -207,8 +207,4 @@ impl Faces {
         }
         self.by_time.extend(at.map(|at| (at, id.clone())));
     }
-}
-
-fn uri_of(conference: &ConferenceId, domain: &str) -> String {
-    format!("sip:{CONFERENCE_USER}{conference}@{domain}")
 }

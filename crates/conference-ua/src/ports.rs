@@ -42,7 +42,7 @@ pub struct Limits {
     pub calls: usize,
     /// Most calls with pictures at once; one more is 503.
     pub pictures: usize,
-    /// Most publications without an answer; others wait their turn, of each person only the newest state.
+    /// Most publications without an answer, and most messages; others wait their turn, of each person only the newest state.
     pub publishing: usize,
 }
 
@@ -135,6 +135,8 @@ pub enum Event {
         /// What a person reads.
         words: String,
     },
+    /// Somebody was not invited: too many messages wait.
+    NotSent,
     /// The IM server takes no presence; it is tried again after the next registration.
     NoPresence {
         /// What it answered.

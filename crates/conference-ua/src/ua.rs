@@ -17,6 +17,7 @@ use sip_proto::{FlowId, Message, Method, ParseError, Source, Target};
 use crate::calls::Calls;
 use crate::faces::Faces;
 use crate::identity::asserted;
+use crate::letters::{Letter, Letters};
 use crate::phones::Phones;
 use crate::ports::{Config, Event, Output};
 use crate::rosters::{Rosters, Who};
@@ -39,6 +40,7 @@ pub struct ConferenceUa {
     subscriptions: Subscriptions,
     phones: Phones,
     faces: Faces,
+    letters: Letters,
     calls: Calls,
     rosters: Rosters,
     outputs: VecDeque<Output>,
@@ -68,6 +70,7 @@ impl ConferenceUa {
             subscriptions: Subscriptions::new(&config.domain, contact, &config.limits),
             phones: Phones::new(config.limits.publishing),
             faces: Faces::new(&config.domain, config.limits.publishing),
+            letters: Letters::new(config.limits.publishing),
             domain: config.domain,
             ua: Ua::new(config.ua),
             believes,
@@ -150,6 +153,14 @@ impl ConferenceUa {
     /// An account (`user@domain`) has a leg in a conference, or has none any more.
     pub fn handle_phone(&mut self, person: &str, on: bool, now: Instant) {
         self.phones.set(person, on && !self.draining);
+        self.pump(now);
+    }
+
+    /// A message to somebody's clients. While too many wait it is not sent: [`Event::NotSent`].
+    pub fn handle_letter(&mut self, letter: Letter, now: Instant) {
+        if !self.draining && !self.letters.post(letter) {
+            self.tell(Event::NotSent);
+        }
         self.pump(now);
     }
 
@@ -283,6 +294,7 @@ impl ConferenceUa {
                 .notify(&mut self.endpoint, &via_host, now);
             self.phones.publish(&mut self.ua, &mut self.endpoint, now);
             self.faces.publish(&mut self.ua, &mut self.endpoint, now);
+            self.letters.send(&mut self.ua, &mut self.endpoint, now);
             if !self.drain(now) {
                 return;
             }
@@ -508,7 +520,7 @@ impl ConferenceUa {
                     self.tell(event);
                 }
             }
-            UaEvent::MessageResult { .. } => {}
+            UaEvent::MessageResult { token, .. } => self.letters.answered(token),
         }
     }
 

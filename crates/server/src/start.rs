@@ -327,6 +327,8 @@ impl Server {
         routes = routes.merge(metrics::router(counted));
         let allocator = ImAccount::allocator(&config).map(|account| account.identity());
         let allocator = allocator.transpose()?;
+        let conferences = ImAccount::conferences(&config).map(|account| account.identity());
+        let conferences = conferences.transpose()?;
         let video = (!config.video_server.is_empty()).then_some(VideoView { allocator });
         let allocator = video.as_ref().and_then(|video| video.allocator.clone());
         let router = api::router(api::Http {
@@ -337,6 +339,7 @@ impl Server {
             public_url: url.clone(),
             origins: config.http.origins.clone(),
             video,
+            conferences,
             shutdown: http_tasks.shutdown_token().clone(),
         });
         let mut router = router.merge(routes).merge(pages);

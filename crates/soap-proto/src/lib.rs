@@ -23,6 +23,7 @@ mod encode;
 mod encode_answer;
 mod error;
 mod headers;
+pub mod invitation;
 mod model;
 pub mod names;
 mod project;

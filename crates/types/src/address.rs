@@ -5,10 +5,24 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ConferenceId;
 use crate::limits::{E164_MAX_DIGITS, E164_MIN_DIGITS};
 
 /// What the user part of a conference's SIP address begins with; that of no account does.
 pub const CONFERENCE_USER: &str = "conf-";
+
+/// A conference's SIP URI: `sip:conf-ID@DOMAIN`.
+pub fn conference_uri(conference: &ConferenceId, domain: &str) -> String {
+    let mut user = String::new();
+    for byte in conference.as_str().bytes() {
+        match byte {
+            // RFC 3261 §25.1: they would end the user part.
+            b'@' | b':' => user.push_str(&format!("%{byte:02X}")),
+            other => user.push(char::from(other)),
+        }
+    }
+    format!("sip:{CONFERENCE_USER}{user}@{domain}")
+}
 
 /// Why a text is not an address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

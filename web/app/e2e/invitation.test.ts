@@ -65,6 +65,36 @@ describe('somebody who is called', () => {
     await world.telephones.allIdle();
   });
 
+  it('sees who calls by REST, and joins from the window', async () => {
+    const bob = await world.window('bob');
+    const called = { title: 'Gate check', initiator: { person: 'alice', place: 'work' }, participants: [{ person: 'bob' }] };
+    const { conference } = await world.server.ask<{ conference: { id: string } }>('alice', 'POST', 'conferences', called);
+    await bob.ringing.getByText('Alice Martin calls you').waitFor();
+    await bob.ringing.getByText('Gate check').waitFor();
+    await world.telephones.rings(BOB);
+    await bob.ringing.getByRole('button', { name: 'Join here' }).click();
+    await world.telephones.isIdle(BOB);
+    await bob.board.says(PEOPLE.alice, 'In the call').waitFor();
+    await world.server.ask('alice', 'POST', `conferences/${conference.id}/end`);
+    await bob.board.pane.getByText(/ended/).first().waitFor();
+  });
+
+  it('sees who calls from a command line, and declines', async () => {
+    const bob = await world.window('bob');
+    const call = world.server.call('alice', 'bob', '--from', 'work', '--title', 'Gate check');
+    await bob.ringing.getByText('Alice Martin calls you').waitFor();
+    await bob.ringing.getByText('Gate check').waitFor();
+    await world.telephones.rings(BOB);
+    await choose(bob.ringing.getByRole('button', { name: 'Decline with a message' }), 'I will call you back');
+    await world.telephones.isIdle(BOB);
+    await call.says(/"declined"/);
+    await call.says(/I will call you back/);
+    // What windows tell each other is nothing for people to read.
+    expect(call.output).not.toContain('invitation-answer');
+    const card = (await bob.chatWith(PEOPLE.alice)).log.getByRole('article', { name: /^Invitation/ }).last();
+    await card.getByText('Declined', { exact: true }).first().waitFor();
+  });
+
   it('is only invited: no telephone rings, and the number in the answer is called', async () => {
     const alice = await world.window('alice');
     const bob = await world.window('bob');

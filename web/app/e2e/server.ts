@@ -1,6 +1,8 @@
 /** What tests ask of the server beside the window: as its administrator, and as a program of one of its people. */
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { PATIENCE_MS } from './patience.ts';
 
 /** Of the people that tests make; those of the demo have a shorter one. */
 export const PASSWORD = 'demo-demo';
@@ -34,6 +36,13 @@ export class Server {
     return token;
   }
 
+  /** Has somebody call from a command line; it ends with the conference. */
+  call(user: string, ...words: string[]): CommandLine {
+    const binary = process.env.CONVOKE_BIN;
+    if (!binary) throw new Error('CONVOKE_BIN names no program');
+    return new CommandLine(spawn(binary, ['call', ...words, '--as', user, '--json', '--data', this.data]));
+  }
+
   /** Ends what a test has left over. */
   async endConferences(users: readonly string[]): Promise<void> {
     for (const user of users) {
@@ -48,6 +57,36 @@ export class Server {
   async #administrate(method: string, path: string, body: unknown): Promise<void> {
     const key = readFileSync(join(this.data, 'administrator.key'), 'utf8').trim();
     await request(this.url, method, path, key, body);
+  }
+}
+
+/** A program that runs, and all that it has written. */
+export class CommandLine {
+  output = '';
+  readonly #waiting = new Set<() => void>();
+
+  constructor(program: ChildProcessWithoutNullStreams) {
+    for (const stream of [program.stdout, program.stderr]) {
+      stream.on('data', (chunk) => {
+        this.output += chunk;
+        for (const look of [...this.#waiting]) look();
+      });
+    }
+  }
+
+  /** Waits until it has written this. */
+  says(what: RegExp): Promise<void> {
+    return new Promise((done, fail) => {
+      const timer = setTimeout(() => fail(new Error(`never said ${what}: ${this.output}`)), PATIENCE_MS);
+      const look = () => {
+        if (!what.test(this.output)) return;
+        clearTimeout(timer);
+        this.#waiting.delete(look);
+        done();
+      };
+      this.#waiting.add(look);
+      look();
+    });
   }
 }
 

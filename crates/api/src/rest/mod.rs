@@ -151,7 +151,11 @@ fn paths() -> OpenApiRouter<Rest> {
 /// The routes.
 pub(crate) fn router(http: &Http) -> Router {
     let rest = Rest {
-        sessions: Sessions::new(http.accounts.clone(), http.video.clone()),
+        sessions: Sessions::new(
+            http.accounts.clone(),
+            http.conferences.clone(),
+            http.video.clone(),
+        ),
         http: http.clone(),
         streams: Arc::default(),
     };

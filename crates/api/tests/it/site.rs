@@ -110,6 +110,7 @@ impl Site {
             public_url: url.to_owned(),
             origins: vec!["https://Intranet.example".to_owned()],
             video: None,
+            conferences: None,
             shutdown: shutdown.clone(),
         });
         let router = router.layer(map_request(from));

@@ -6,9 +6,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use conference_core::event_package::{
-    conference_of, deleted, disconnection_of, full, partial, status_of, uri_of,
+    conference_of, deleted, disconnection_of, full, partial, status_of,
 };
 use conference_core::{Actor, Operation, PictureKind, PictureView, Snapshot};
+use convoke_types::address::conference_uri;
 use convoke_types::bridge::LegEvent;
 use convoke_types::{EndReason, LegState, Mode};
 
@@ -99,6 +100,43 @@ fn sample(name: &str, document: &str) {
     }
     let there = std::fs::read_to_string(&path).unwrap_or_default();
     assert_eq!(there, document, "{name} is stale; run with UPDATE=1");
+}
+
+#[test]
+fn who_is_called_at_another_place_has_two_endpoints() {
+    let mut world = two();
+    let mut subscriber = Subscriber::new(&mut world);
+    let home = at("p2", number("+15558888888"), Mode::Pstn, "home");
+    world.command(user("bob"), home).unwrap();
+    world.leg("x/l3", LegEvent::Dialling);
+    world.leg("x/l3", LegEvent::Ringing { sip: 180 });
+    world.leg("x/l2", LegEvent::Talking { on: true });
+    let document = subscriber.follow(&mut world);
+    sample("conference-moving.xml", &document);
+    let endpoints: Vec<&str> = document.split("<endpoint ").skip(1).collect();
+    assert_eq!(endpoints.len(), 2);
+    let [there, here] = endpoints[..] else {
+        unreachable!()
+    };
+    for words in [
+        "leg=l3",
+        ">home<",
+        ">alerting<",
+        "state=\"ringing\" moving=\"true\"",
+    ] {
+        assert!(there.contains(words), "{words}: {there}");
+    }
+    for words in ["leg=l2", ">mobile<", ">connected<", "talking=\"true\""] {
+        assert!(here.contains(words), "{words}: {here}");
+    }
+    assert!(!here.contains("moving") && !there.contains("talking"));
+    // They count once.
+    assert!(document.contains("<user-count>2</user-count>"));
+    world.leg("x/l3", busy());
+    let document = subscriber.follow(&mut world);
+    assert!(document.contains("<disconnection-method>busy</disconnection-method>"));
+    assert!(document.contains("state=\"busy\" reason=\"busy\" sip=\"486\" moving=\"true\""));
+    assert!(document.contains("<status>connected</status>"));
 }
 
 #[test]
@@ -300,11 +338,11 @@ fn every_state_has_a_status_and_every_end_a_method() {
 #[test]
 fn a_conference_is_found_by_its_uri() {
     assert_eq!(
-        uri_of(&conference("c-1"), DOMAIN),
+        conference_uri(&conference("c-1"), DOMAIN),
         "sip:conf-c-1@example.org"
     );
     assert_eq!(
-        uri_of(&conference("a@b:c"), DOMAIN),
+        conference_uri(&conference("a@b:c"), DOMAIN),
         "sip:conf-a%40b%3Ac@example.org"
     );
     assert_eq!(conference_of("conf-a@b:c"), Some(conference("a@b:c")));

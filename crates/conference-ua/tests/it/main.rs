@@ -5,6 +5,7 @@
 mod any_input;
 mod calls;
 mod faces;
+mod letters;
 mod phones;
 mod pictures;
 mod scene;

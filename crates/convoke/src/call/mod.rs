@@ -14,10 +14,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use client::{CommandError, ConferenceClient, Connection, Event, Followed};
 use convoke_types::report::{ConferenceEndReason, Report};
-use convoke_types::{Fault, FaultCode};
+use convoke_types::{Aor, Fault, FaultCode, ParticipantId};
 use runtime::clock;
 use runtime::tasks::Tasks;
-use soap_proto::{Answer, Applied, Operation, UtcMillis};
+use soap_proto::invitation::Expected;
+use soap_proto::{Answer, Applied, Operation, Snapshot, UtcMillis};
 use tokio::sync::mpsc;
 
 use crate::cli::Call;
@@ -83,6 +84,7 @@ async fn conference(session: &Session, options: &Call, stop: &mut Stop) -> Resul
         model: Model::new(Followed::begin(&snapshot), began, session.im.aor().clone()),
         view,
         results,
+        expected: expected(&snapshot, session.im.aor()),
         commands: 0,
         catching_up: false,
         to_end: format!(
@@ -113,7 +115,11 @@ enum End {
 
 /// What was asked for in the background.
 enum Done {
-    Command(Result<Answer, CommandError>),
+    Command {
+        result: Result<Answer, CommandError>,
+        /// Whom it calls.
+        called: Option<ParticipantId>,
+    },
     CaughtUp(Box<Followed>, Result<Vec<Report>, CommandError>),
 }
 
@@ -123,6 +129,8 @@ struct Watching {
     model: Model,
     view: View,
     results: mpsc::Sender<Done>,
+    /// Those whom we called and who are not invited yet.
+    expected: Expected,
     commands: usize,
     catching_up: bool,
     /// The command line that ends the conference from elsewhere.
@@ -203,7 +211,10 @@ impl Watching {
 
     fn on_report(&mut self, report: &Report) -> Result<()> {
         match self.model.followed.report(report, now()) {
-            Applied::New => self.show(report),
+            Applied::New => {
+                self.invite();
+                self.show(report)
+            }
             Applied::Known => Ok(()),
             Applied::Gap => {
                 self.catch_up();
@@ -222,10 +233,13 @@ impl Watching {
 
     fn on_done(&mut self, done: Done) -> Result<()> {
         match done {
-            Done::Command(result) => {
+            Done::Command { result, called } => {
                 self.commands = self.commands.saturating_sub(1);
                 match result {
                     Ok(Answer::Done { conference, .. }) => {
+                        if let Some(called) = called {
+                            self.expect(&called, &conference);
+                        }
                         self.model.followed.heard_of(&conference);
                         self.model.notice = None;
                     }
@@ -239,6 +253,7 @@ impl Watching {
                     self.on_report(report)?;
                 }
                 self.model.followed.adopt(ahead.snapshot().clone());
+                self.invite();
                 if let Err(CommandError::Fault(Fault {
                     code: FaultCode::UnknownConference,
                     ..
@@ -276,10 +291,48 @@ impl Watching {
         self.commands += 1;
         let (client, results) = (self.client.clone(), self.results.clone());
         self.background("command", async move {
+            let called = match &operation {
+                Operation::Call { participant, .. } => Some(participant.clone()),
+                _ => None,
+            };
             let result = client.request(operation).await;
             // Nobody watches any more.
-            let _ = results.send(Done::Command(result)).await;
+            let _ = results.send(Done::Command { result, called }).await;
         });
+    }
+
+    /// Whom a command of ours calls is invited when it is their turn.
+    fn expect(&mut self, called: &ParticipantId, conference: &Snapshot) {
+        let mut people = conference.participants.iter();
+        let whom = people.find(|one| one.id == *called);
+        if let Some(user) = whom.and_then(|one| one.user.clone()) {
+            self.expected.expect(user);
+        }
+    }
+
+    /// Lets the windows of those ring whose turn it is.
+    fn invite(&mut self) {
+        if self.expected.is_empty() {
+            return;
+        }
+        let board = self.model.followed.snapshot();
+        let mut due = Vec::new();
+        for one in &board.participants {
+            if let (Some(user), Some(leg)) = (&one.user, &one.leg)
+                && user != self.client.im().aor()
+                && self.expected.see(user, leg.state)
+            {
+                due.push(one.clone());
+            }
+        }
+        for whom in due {
+            let (client, board) = (self.client.clone(), self.model.followed.snapshot().clone());
+            self.background("invite", async move {
+                if let Err(error) = client.invite(&whom, &board).await {
+                    tracing::debug!(%error, "somebody was not invited");
+                }
+            });
+        }
     }
 
     /// Asks for the reports that are missing, in the background: the board goes on.
@@ -359,6 +412,18 @@ impl Watching {
             _ => Ok(true),
         }
     }
+}
+
+/// Those whom the conference calls besides us.
+fn expected(conference: &Snapshot, me: &Aor) -> Expected {
+    let mut expected = Expected::default();
+    let people = conference.participants.iter();
+    for user in people.filter_map(|one| one.user.clone()) {
+        if user != *me {
+            expected.expect(user);
+        }
+    }
+    expected
 }
 
 fn is_normal(reason: ConferenceEndReason) -> bool {

@@ -893,6 +893,27 @@ describe('being called', () => {
     expect(world.convoke.conferences.get().ringing[1]?.from.unconfirmed).toBeUndefined();
   });
 
+  it('by the account of conferences is from whom it names, who called by REST; by others it is from its sender', async () => {
+    const conferences = `focus@${DOMAIN}`;
+    const { world, peer } = await ready({
+      before: (world, focus) => {
+        people(world, focus);
+        const session = world.rest.routes.get('POST /session');
+        world.rest.routes.set('POST /session', (body, path) => ({ ...(session?.(body, path) as object), conferences }));
+      },
+    });
+    const chat = world.convoke.chats.open(BOB);
+    const type = 'application/vnd.convoke.invitation+xml';
+    peer.message(conferences, type, invitation('i1'), ['Expires: 45']);
+    peer.message(CAROL, type, invitation('i2'), ['Expires: 45']);
+    await settle(500);
+    const { ringing } = world.convoke.conferences.get();
+    expect(ringing.map((one) => one.from.user)).toEqual([BOB, CAROL]);
+    expect(chat.get().items).toMatchObject([{ kind: 'invitation', id: 'i1' }]);
+    // Nobody has a chat with the account that said it.
+    expect(world.convoke.chats.get().list.map((one) => one.with.user)).not.toContain(conferences);
+  });
+
   it('does not disturb who does not want to be disturbed', async () => {
     const { world, peer } = await ready({ before: people });
     world.convoke.session.setPresence('dnd');

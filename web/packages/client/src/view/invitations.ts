@@ -87,9 +87,10 @@ export class Invitations {
 
   /** Takes one that was sent or came, now or as history tells. Known ones stay as they are. */
   take(body: InvitationBody, sender: string, to: string, at: number, serverId?: number): InvitationRecord {
-    const allocator = this.#core.me?.video?.allocator;
-    // The allocator invites for whoever asked it; nobody else speaks for others.
-    const from = allocator && sender.toLowerCase() === allocator.toLowerCase() ? body.from.user.toLowerCase() : sender;
+    const { conferences, video } = this.#core.me ?? {};
+    // Conferences and the allocator invite for whoever asked them; nobody else speaks for others.
+    const speaks = [conferences, video?.allocator].some((one) => one?.toLowerCase() === sender.toLowerCase());
+    const from = speaks ? body.from.user.toLowerCase() : sender;
     const known = this.#all.get(body.id);
     // An id of somebody else's invitation is no way to change it.
     if (known) return known;

@@ -199,8 +199,9 @@ export class SessionModel extends State<SessionState> implements Session {
     const domain = row.domain ?? me.user.split('@')[1] ?? '';
     const user = account(me.user, domain);
     const name = me.name || (user.split('@')[0] ?? user);
+    const conferences = row.conferences ? { conferences: row.conferences } : {};
     const video = row.video ? { video: { allocator: row.video.allocator ?? undefined } } : {};
-    this.#start({ user, name, initials: initialsOf(name), domain, language: me.language, ...video }, instance, row.sip ?? '/sip');
+    this.#start({ user, name, initials: initialsOf(name), domain, language: me.language, ...conferences, ...video }, instance, row.sip ?? '/sip');
     return true;
   }
 

@@ -125,6 +125,8 @@ export interface Me {
   readonly domain: string;
   /** `en`, `de`. */
   readonly language: string;
+  /** The account by which conferences invite for who called by REST, where they have one. */
+  readonly conferences?: string;
   /** The server has a place for pictures; `allocator` is the account that is asked for video conferences, where there is one. */
   readonly video?: { readonly allocator?: string };
 }
