@@ -34,8 +34,6 @@ pub(crate) const TOKEN_CHARS: usize = 32;
 const LABEL_MAX_CHARS: usize = 64;
 /// Longest language tag, in characters.
 const LANGUAGE_MAX_CHARS: usize = 35;
-/// Language of an account unless another is asked for.
-const LANGUAGE_DEFAULT: &str = "en";
 
 /// Told when an account or its passwords change, so that caches forget it and what a revoked password opened is closed.
 pub type Changed = std::sync::Arc<dyn Fn(&Aor, Change) + Send + Sync>;
@@ -194,7 +192,7 @@ impl Accounts {
             aor: aor.clone(),
             display_name: String::new(),
             kind,
-            language: LANGUAGE_DEFAULT.to_owned(),
+            language: None,
             ports: PORTS_DEFAULT,
             created_at: now(),
         });
@@ -234,14 +232,14 @@ impl Accounts {
     ///
     /// # Errors
     /// `bad-request`, `unknown-person`, and from the store.
-    pub async fn save_profile(&self, aor: &Aor, name: &str, language: &str) -> Result<(), Fault> {
+    pub async fn save_profile(
+        &self,
+        aor: &Aor,
+        name: &str,
+        language: Option<&str>,
+    ) -> Result<(), Fault> {
         let name = text(name, 1, LABEL_MAX_CHARS, "a name")?;
-        let is_tag = (2..=LANGUAGE_MAX_CHARS).contains(&language.len())
-            && language.starts_with(|c: char| c.is_ascii_alphabetic())
-            && language
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || c == '-');
-        if !is_tag {
+        if let Some(language) = language.filter(|language| !is_language(language)) {
             return Err(Fault::new(
                 FaultCode::BadRequest,
                 "a language tag, such as en or de",
@@ -250,7 +248,7 @@ impl Accounts {
         }
         let mut account = self.account(aor).await?;
         account.display_name = name;
-        language.clone_into(&mut account.language);
+        account.language = language.map(str::to_owned);
         self.save_account(account).await
     }
 
@@ -617,6 +615,13 @@ pub(crate) fn text(text: &str, min: usize, max: usize, what: &str) -> Result<Str
     let expected = format!("{what} of {min} to {max} characters");
     let came = if count > max { "more" } else { "less" };
     Err(Fault::new(FaultCode::BadRequest, expected, came))
+}
+
+/// Whether it may be a BCP 47 tag.
+fn is_language(text: &str) -> bool {
+    (2..=LANGUAGE_MAX_CHARS).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
 }
 
 /// Marks, embeddings and isolates of writing direction (UAX 9 §2), which turn what stands beside them; spaces and hyphens without

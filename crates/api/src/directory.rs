@@ -70,6 +70,12 @@ impl Directory {
         })
     }
 
+    /// The language that is spoken to somebody: what they chose, else the server's.
+    pub fn language_of(&self, account: &Account) -> String {
+        let chosen = account.language.clone();
+        chosen.unwrap_or_else(|| self.language.clone())
+    }
+
     /// Whether a trunk leads to the domain of a SIP address.
     fn leads_to(&self, uri: &str) -> bool {
         let read = sip_proto::Uri::parse(uri).ok();
@@ -107,8 +113,8 @@ impl Directory {
         }
         let account = self.account(actor).await?;
         party.user = Some(actor.clone());
+        party.language = self.language_of(&account);
         party.name = asked.name.clone().unwrap_or(account.display_name);
-        party.language = account.language;
         Ok(party)
     }
 
@@ -129,7 +135,10 @@ impl Directory {
                     guard: self.is_guarded(&number).await?,
                     address: Address::Number(number),
                     mode: Mode::Pstn,
-                    language: account.map_or_else(|| self.language.clone(), |one| one.language),
+                    language: account.map_or_else(
+                        || self.language.clone(),
+                        |one| self.language_of(&one),
+                    ),
                 })
             }
             (CallAt::Place(place), Some(account)) => {
@@ -209,7 +218,7 @@ impl Directory {
                 mode: Mode::Computer,
                 place: BROWSER.to_owned(),
                 guard: false,
-                language: account.language.clone(),
+                language: self.language_of(account),
                 moderator: false,
             });
         }
@@ -252,7 +261,7 @@ impl Directory {
             mode: mode(telephone),
             place: telephone.label.clone(),
             guard: telephone.guard.unwrap_or(false),
-            language: account.language.clone(),
+            language: self.language_of(account),
             moderator: false,
         })
     }

@@ -39,8 +39,9 @@ pub struct SessionView {
     pub user: Aor,
     /// The name that others see.
     pub name: String,
-    /// The language that the person chose, a BCP 47 tag.
-    pub language: String,
+    /// The language that the person chose, a BCP 47 tag; absent while none is chosen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
     /// The domain of the accounts.
     pub domain: String,
     /// Where SIP over WebSocket is, under the server's URL.

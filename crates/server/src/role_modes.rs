@@ -166,9 +166,9 @@ async fn answer(sources: &Sources, request: &VideoRequest) -> Result<VideoAnswer
         let known = match known {
             Some(account) => Some(KnownPerson {
                 modes: modes(sources, &account.aor).await?,
+                language: sources.directory.language_of(&account),
                 user: account.aor,
                 name: clean_name(&account.display_name),
-                language: account.language,
             }),
             None => None,
         };

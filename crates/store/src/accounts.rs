@@ -49,8 +49,8 @@ pub struct Account {
     pub display_name: String,
     /// What it is for.
     pub kind: AccountKind,
-    /// Language of prompts and words to this account, a BCP 47 tag.
-    pub language: String,
+    /// Language of prompts and words to this account, a BCP 47 tag; `None`: nobody has chosen one.
+    pub language: Option<String>,
     /// How many telephone legs its conferences may have at once.
     pub ports: u32,
     /// When it was made.
@@ -118,7 +118,7 @@ impl Store {
                 account.aor.to_string(),
                 account.display_name,
                 account.kind.as_str(),
-                account.language,
+                account.language.as_deref().unwrap_or_default(),
                 account.ports,
                 account.created_at,
                 name_key(&account.display_name),
@@ -310,7 +310,7 @@ pub(crate) fn account_of(raw: RawAccount) -> Result<Account, StoreError> {
             .map_err(|_| StoreError::Corrupt { what: "address" })?,
         display_name,
         kind: AccountKind::from_stored(&kind)?,
-        language,
+        language: Some(language).filter(|language| !language.is_empty()),
         ports,
         created_at,
     })

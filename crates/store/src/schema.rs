@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::StoreError;
 
 /// Every migration, in order; number `n` of the file's name is its place, starting at 1. A released one is never edited.
-const MIGRATIONS: [Migration; 10] = [
+const MIGRATIONS: [Migration; 11] = [
     Migration::of(include_str!("../migrations/0001_first.sql")),
     Migration::of(include_str!("../migrations/0002_binding_password.sql")),
     Migration {
@@ -31,6 +31,7 @@ const MIGRATIONS: [Migration; 10] = [
         sql: include_str!("../migrations/0010_modes.sql"),
         then: crate::modes::fill,
     },
+    Migration::of(include_str!("../migrations/0011_language.sql")),
 ];
 
 /// One step from schema to schema.

@@ -1,11 +1,27 @@
-import { afterAll, describe, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { ALICE, BOB, CAROL, silent } from './telephones.ts';
 import { PEOPLE, useWorld } from './world.ts';
 
 const world = useWorld();
 
 describe('in German', () => {
-  afterAll(() => world.server.ask('carol', 'PUT', 'me', { name: PEOPLE.carol, language: 'en' }));
+  afterAll(() => world.server.ask('carol', 'PUT', 'me', { name: PEOPLE.carol }));
+
+  it('is the window of a German browser until its owner chooses something else', async () => {
+    const page = await world.open('/', { locale: 'de-DE' });
+    await page.getByLabel('Name', { exact: true }).fill('carol');
+    await page.getByLabel('Passwort', { exact: true }).fill('demo');
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: 'Einstellungen' }).click();
+    const choice = page.getByLabel('Sprache');
+    await expect.poll(() => choice.inputValue()).toBe('');
+    await choice.selectOption({ label: 'English' });
+    await page.getByRole('heading', { level: 1, name: 'Settings' }).waitFor();
+    await page.reload();
+    await page.getByRole('button', { name: 'Settings' }).click();
+    await page.getByLabel('Language').selectOption({ label: 'As the browser' });
+    await page.getByRole('heading', { level: 1, name: 'Einstellungen' }).waitFor();
+  });
 
   it('signs in, calls and ends', async () => {
     await world.telephones.behave({ [ALICE]: silent(), [BOB]: { does: 'busy' }, [CAROL]: silent() });
@@ -14,8 +30,8 @@ describe('in German', () => {
     await page.getByLabel('Passwort', { exact: true }).fill('demo');
     await page.keyboard.press('Enter');
     // The language of a person is kept at the server, for all their windows.
-    await page.getByRole('button', { name: 'Settings' }).click();
-    await page.getByLabel('Language').selectOption({ label: 'Deutsch' });
+    await page.getByRole('button', { name: 'Einstellungen' }).click();
+    await page.getByLabel('Sprache').selectOption({ label: 'Deutsch' });
     await page.getByRole('heading', { level: 1, name: 'Einstellungen' }).waitFor();
     await page.goto(new URL('/call?to=alice,bob', page.url()).href);
     const list = page.getByRole('complementary', { name: 'Konferenztafel vor dem Anruf' });

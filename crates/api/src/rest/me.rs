@@ -24,8 +24,9 @@ pub(crate) struct Profile {
     user: Aor,
     /// The name that others see.
     name: String,
-    /// The language of prompts and words, a BCP 47 tag.
-    language: String,
+    /// The language of prompts and words, a BCP 47 tag; absent while none is chosen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<String>,
 }
 
 /// What one may change of oneself.
@@ -35,9 +36,10 @@ pub(crate) struct ProfileBody {
     /// The name that others see.
     #[schema(min_length = 1, max_length = 64)]
     name: String,
-    /// The language of prompts and words, a BCP 47 tag.
+    /// The language of prompts and words, a BCP 47 tag. Without one the window follows the browser, and telephones hear the server's.
+    #[serde(default)]
     #[schema(min_length = 2, max_length = 35)]
-    language: String,
+    language: Option<String>,
 }
 
 /// A change of one's own password.
@@ -76,7 +78,7 @@ pub(crate) async fn save_profile(
 ) -> Result<Json<Profile>, Refusal> {
     let accounts = &rest.http.accounts;
     accounts
-        .save_profile(&user, &body.name, &body.language)
+        .save_profile(&user, &body.name, body.language.as_deref())
         .await?;
     profile(
         Program {

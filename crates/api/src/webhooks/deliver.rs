@@ -278,7 +278,7 @@ mod tests {
                 aor: alice(),
                 display_name: "Alice".into(),
                 kind: AccountKind::Person,
-                language: "en".into(),
+                language: None,
                 ports: 1,
                 created_at: 1,
             })

@@ -171,13 +171,14 @@ async fn a_services_account_is_not_renamed() {
 async fn renaming_an_account_leaves_its_language_alone() {
     let site = Site::start().await;
     let bob = site.accounts.aor("bob").unwrap();
-    site.accounts.save_profile(&bob, "Bob", "de").await.unwrap();
+    let chosen = site.accounts.save_profile(&bob, "Bob", Some("de"));
+    chosen.await.unwrap();
     let renamed = json!({ "name": "Robert" });
     site.good(KEY, "PUT /api/v1/users/bob", renamed).await;
     let account = site.store.account(&bob).await.unwrap().unwrap();
     assert_eq!(
-        (account.display_name.as_str(), account.language.as_str()),
-        ("Robert", "de")
+        (account.display_name.as_str(), account.language.as_deref()),
+        ("Robert", Some("de"))
     );
 }
 
@@ -246,7 +247,7 @@ async fn a_new_name_changes_nothing_else_of_an_account() {
         aor,
         display_name: "Conferences".to_owned(),
         kind: store::AccountKind::Person,
-        language: "de".to_owned(),
+        language: Some("de".to_owned()),
         ports: 7,
         created_at: 1,
     };
@@ -288,7 +289,7 @@ async fn accounts_beyond_a_page_of_the_store_are_listed_too() {
             aor: format!("zoe{n:04}@example.org").parse().unwrap(),
             display_name: "Zoe".to_owned(),
             kind: store::AccountKind::Person,
-            language: "en".to_owned(),
+            language: Some("en".to_owned()),
             ports: 1,
             created_at: 1,
         };

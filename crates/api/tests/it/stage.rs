@@ -29,7 +29,7 @@ pub async fn people(store: &Store) {
             aor: aor(user),
             display_name: format!("{} Test", user.to_uppercase()),
             kind: AccountKind::Person,
-            language: "en".into(),
+            language: Some("en".into()),
             ports: 10,
             created_at: 1,
         };

@@ -21,7 +21,7 @@ fn account(text: &str) -> Account {
         aor: aor(text),
         display_name: "Älice".to_owned(),
         kind: AccountKind::Person,
-        language: "en".to_owned(),
+        language: Some("en".to_owned()),
         ports: 10,
         created_at: 1000,
     }

@@ -73,7 +73,7 @@ fn account(user: &str, name: &str) -> store::Account {
         aor: aor(user),
         display_name: name.to_owned(),
         kind: store::AccountKind::Person,
-        language: "en".to_owned(),
+        language: Some("en".to_owned()),
         ports: 10,
         created_at: 1000,
     }

@@ -571,6 +571,7 @@ export const de: Words = {
     nameSaved: 'Ihr Name wurde gespeichert.',
     look: 'Aussehen und Sprache',
     language: 'Sprache',
+    asBrowser: 'Wie der Browser',
     theme: 'Farben',
     themes: { system: 'Wie das System', light: 'Hell', dark: 'Dunkel' },
     links: 'Verweise',

@@ -586,6 +586,7 @@ export const en = {
     nameSaved: 'Your name was saved.',
     look: 'Look and language',
     language: 'Language',
+    asBrowser: 'As the browser',
     theme: 'Theme',
     themes: { system: 'As the system', light: 'Light', dark: 'Dark' },
     links: 'Links',

@@ -1,6 +1,6 @@
 import { type ReactNode, useEffect, useId, useState } from 'react';
 import { useLeaving } from '../board/leaving.ts';
-import { isLanguage, languages, useI18n } from '../i18n/index.tsx';
+import { isLanguage, type Language, languages, useI18n } from '../i18n/index.tsx';
 import type { OwnPresence, VoiceDevice } from '../model.ts';
 import { Film } from '../pictures/film.tsx';
 import { useModels } from '../shell/models.tsx';
@@ -121,16 +121,17 @@ function You() {
 
 function Look() {
   const { convoke, view } = useModels();
-  const { t, language } = useI18n();
+  const { t } = useI18n();
+  const own = usePick(convoke.session, (state) => state.me?.language);
   const theme = usePick(view, (state) => state.theme);
   return (
     <Group title={t.settings.look}>
       <div className="pairs">
-        <Choice
+        <Choice<Language | ''>
           label={t.settings.language}
-          value={language}
-          options={Object.entries(languages) as [typeof language, string][]}
-          onChange={(next) => isLanguage(next) && void convoke.session.setLanguage(next)}
+          value={isLanguage(own) ? own : ''}
+          options={[['', t.settings.asBrowser], ...(Object.entries(languages) as [Language, string][])]}
+          onChange={(next) => void convoke.session.setLanguage(next || undefined)}
         />
         <Choice<ThemeChoice>
           label={t.settings.theme}

@@ -43,6 +43,7 @@ const LANGUAGE_KEY = 'convoke.language';
 /** The window. `silent`: without the ring tone, for pictures and tests. */
 export function App({ models, language: fixed, silent }: { models: Models; language?: Language; silent?: boolean }) {
   const own = usePick(models.convoke.session, (state) => state.me?.language);
+  const signedIn = usePick(models.convoke.session, (state) => state.me !== undefined);
   const theme = usePick(models.view, (state) => state.theme);
   const [chosen, setChosen] = useState<Language | undefined>(() => {
     const kept = memory.get(LANGUAGE_KEY);
@@ -51,10 +52,10 @@ export function App({ models, language: fixed, silent }: { models: Models; langu
   // What was chosen on the page where one signs in is what the person wants, whatever the account said before.
   const [picked, setPicked] = useState<Language | undefined>();
   useEffect(() => {
-    if (own === undefined || picked === undefined) return;
+    if (!signedIn || picked === undefined) return;
     setPicked(undefined);
     if (own !== picked) void models.convoke.session.setLanguage(picked);
-  }, [models, own, picked]);
+  }, [models, own, signedIn, picked]);
   useEffect(() => applyTheme(theme), [theme]);
   useEffect(() => models.view.follow(), [models]);
   const language = fixed ?? picked ?? (isLanguage(own) ? own : (chosen ?? browserLanguage()));

@@ -241,6 +241,21 @@ describe('oneself', () => {
     expect(again.peer.requests('PUBLISH')[0]?.body).toContain('writing');
   });
 
+  it('has no language until one is chosen, and none again', async () => {
+    const { convoke, rest } = await World.online({
+      before: (world) => {
+        const session = world.rest.routes.get('POST /session');
+        world.rest.routes.set('POST /session', (body, path) => ({ ...(session?.(body, path) as object), language: undefined }));
+      },
+    });
+    expect(convoke.session.get().me?.language).toBeUndefined();
+    await convoke.session.setLanguage('de');
+    expect(convoke.session.get().me?.language).toBe('de');
+    await convoke.session.setLanguage(undefined);
+    expect(rest.asked('PUT', '/me').map((one) => one.body)).toEqual([{ name: 'Alice Martin', language: 'de' }, { name: 'Alice Martin' }]);
+    expect(convoke.session.get().me?.language).toBeUndefined();
+  });
+
   it('has a name and a language, which the server keeps or refuses', async () => {
     const { convoke, rest } = await World.online();
     await convoke.session.setLanguage('de');

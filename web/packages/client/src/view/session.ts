@@ -138,7 +138,7 @@ export class SessionModel extends State<SessionState> implements Session {
     this.#publish(line);
   }
 
-  async setLanguage(language: string): Promise<void> {
+  async setLanguage(language: string | undefined): Promise<void> {
     await this.#setMe({ language });
   }
 
@@ -155,7 +155,7 @@ export class SessionModel extends State<SessionState> implements Session {
     await line?.ua.stop();
   }
 
-  async #setMe(change: { name?: string; language?: string }): Promise<void> {
+  async #setMe(change: { name?: string; language?: string | undefined }): Promise<void> {
     const me = this.get().me;
     if (!me) return;
     const next: Me = { ...me, ...change, initials: initialsOf(change.name ?? me.name) };
@@ -187,7 +187,9 @@ export class SessionModel extends State<SessionState> implements Session {
   async #open(row: SessionRow, turn: number): Promise<boolean> {
     this.#take(row);
     const { api, platform } = this.#core;
-    let me = row.user ? { user: row.user, name: row.name ?? '', language: row.language ?? 'en' } : undefined;
+    let me: { user: string; name: string; language?: string | null } | undefined = row.user
+      ? { user: row.user, name: row.name ?? '', language: row.language ?? null }
+      : undefined;
     if (!me) {
       const result = await api.me();
       if (turn !== this.#turn) return false;
@@ -199,9 +201,10 @@ export class SessionModel extends State<SessionState> implements Session {
     const domain = row.domain ?? me.user.split('@')[1] ?? '';
     const user = account(me.user, domain);
     const name = me.name || (user.split('@')[0] ?? user);
+    const language = me.language ? { language: me.language } : {};
     const conferences = row.conferences ? { conferences: row.conferences } : {};
     const video = row.video ? { video: { allocator: row.video.allocator ?? undefined } } : {};
-    this.#start({ user, name, initials: initialsOf(name), domain, language: me.language, ...conferences, ...video }, instance, row.sip ?? '/sip');
+    this.#start({ user, name, initials: initialsOf(name), domain, ...language, ...conferences, ...video }, instance, row.sip ?? '/sip');
     return true;
   }
 

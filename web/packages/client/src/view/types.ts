@@ -123,8 +123,8 @@ export interface Me {
   readonly name: string;
   readonly initials: string;
   readonly domain: string;
-  /** `en`, `de`. */
-  readonly language: string;
+  /** `en`, `de`; absent while none is chosen: as the browser. */
+  readonly language?: string;
   /** The account by which conferences invite for who called by REST, where they have one. */
   readonly conferences?: string;
   /** The server has a place for pictures; `allocator` is the account that is asked for video conferences, where there is one. */
@@ -159,7 +159,8 @@ export interface Session extends Store<SessionState> {
   /** Connects now instead of at `retryAt`; for a button, and for "the network is back" of the browser. */
   reconnect(): void;
   setPresence(presence: OwnPresence, note?: string): void;
-  setLanguage(language: string): Promise<void>;
+  /** `undefined`: as the browser. */
+  setLanguage(language: string | undefined): Promise<void>;
   setName(name: string): Promise<void>;
 }
 
