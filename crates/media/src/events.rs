@@ -123,6 +123,11 @@ impl Shared {
                 leg: directory.name(leg)?,
                 answer,
             },
+            Notice::Ended(leg) => MediaEvent::Failed {
+                leg: directory.name(leg)?,
+                words: "expected an offer of a fresh transport: the one that is there has ended"
+                    .to_owned(),
+            },
             Notice::Lost(leg, on) => MediaEvent::Lost {
                 leg: directory.name(leg)?,
                 on,

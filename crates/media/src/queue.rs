@@ -62,6 +62,8 @@ pub(crate) enum Order {
 pub(crate) enum Notice {
     Opened(LegNumber, u16),
     OpenedWeb(LegNumber, String),
+    /// An offer was for a transport that has ended.
+    Ended(LegNumber),
     Joined(LegNumber),
     PromptDone(LegNumber),
     Key(LegNumber, char),

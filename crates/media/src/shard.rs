@@ -396,10 +396,15 @@ impl Shard {
     fn renew(&mut self, number: LegNumber, renewal: Renewal, answer: String) {
         self.now = instant();
         let place = self.leg_places.get(&number);
-        if let Some(Some(Member::Web(leg))) = place.map(|&place| &mut self.legs[place]) {
-            leg.renew(renewal, self.now, &self.counters);
-        }
-        self.tell(Notice::OpenedWeb(number, answer));
+        let goes_on = match place.map(|&place| &mut self.legs[place]) {
+            Some(Some(Member::Web(leg))) => leg.renew(renewal, self.now, &self.counters),
+            _ => true,
+        };
+        self.tell(match goes_on {
+            true => Notice::OpenedWeb(number, answer),
+            // An answer would have the browser wait for a connection that never comes.
+            false => Notice::Ended(number),
+        });
     }
 
     fn accept(&mut self, number: LegNumber, arrival: Arrival) {

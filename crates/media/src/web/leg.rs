@@ -170,11 +170,12 @@ impl WebLeg {
         self.next.replace(transport)
     }
 
-    /// Changes the transport that was agreed on last.
-    pub(crate) fn renew(&mut self, renewal: Renewal, now: Instant, counters: &Counters) {
+    /// Changes the transport that was agreed on last; false when that one has ended.
+    pub(crate) fn renew(&mut self, renewal: Renewal, now: Instant, counters: &Counters) -> bool {
         let transport = self.next.as_mut().unwrap_or(&mut self.current);
-        transport.renew(renewal, now, &mut self.ear, counters);
+        let goes_on = transport.renew(renewal, now, &mut self.ear, counters);
         self.listen();
+        goes_on
     }
 
     /// Takes a TCP connection of the transport that is called so; gives back what is to be watched, if it was taken.

@@ -141,18 +141,21 @@ impl Transport {
         !self.connected && !self.dead
     }
 
-    /// Goes on as agreed anew.
+    /// Goes on as agreed anew; false when it can carry nothing any more: only a fresh one helps then.
     pub(crate) fn renew(
         &mut self,
         renewal: Renewal,
         now: Instant,
         sink: &mut impl Sink,
         counters: &Counters,
-    ) {
+    ) -> bool {
+        if self.dead {
+            return false;
+        }
         self.agreed.send = renewal.send;
         self.agreed.receive = renewal.receive;
         let Some((ours, theirs)) = renewal.restart else {
-            return;
+            return true;
         };
         self.ufrag.clone_from(&ours.ufrag);
         // The next nomination may be of any address; until it comes sound goes where it went.
@@ -170,6 +173,7 @@ impl Transport {
             rtc.handle_input(Input::Timeout(now))
         });
         self.candidates = candidates;
+        !self.dead
     }
 
     /// Takes a TCP connection; false when there are too many.

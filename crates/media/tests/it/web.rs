@@ -529,3 +529,40 @@ fn a_browser_that_goes_is_told_as_lost_until_a_fresh_one_has_come() {
     fresh.connect();
     assert!(!bridge.wait_for(lost));
 }
+
+#[test]
+fn an_ice_restart_of_a_transport_that_has_ended_is_refused_and_a_fresh_one_taken() {
+    let mut bridge = Bridge::start();
+    let web = key("c1", "web");
+    let mut browser = Browser::new();
+    let offer = browser.offer(false);
+    let answer = bridge.open_web(&web, &offer);
+    browser.answered(&answer);
+    browser.connect();
+    bridge.join(&web);
+    browser.talk(10, || Some([0; 320]));
+    let lost = |event: &MediaEvent| match event {
+        MediaEvent::Lost { leg, on } if *leg == web => Some(*on),
+        _ => None,
+    };
+    browser.close();
+    assert!(bridge.wait_for(lost));
+    // The same keys and other credentials: that is an ICE restart.
+    let restart = offer
+        .replace(line(&offer, "a=ice-ufrag:"), "again")
+        .replace(line(&offer, "a=ice-pwd:"), "anotherpasswordthatislong");
+    bridge.command(MediaCommand::Reoffer {
+        leg: web.clone(),
+        offer: restart,
+    });
+    let words = bridge.wait_for(|event| match event {
+        MediaEvent::Failed { leg, words } if *leg == web => Some(words.clone()),
+        _ => None,
+    });
+    assert!(words.contains("has ended"), "{words}");
+    let (mut fresh, offer) = browser.fresh();
+    let answer = bridge.reoffer(&web, &offer);
+    fresh.answered(&answer);
+    fresh.connect();
+    assert!(!bridge.wait_for(lost));
+}
