@@ -421,4 +421,61 @@ mod tests {
         second.tasks.finish(Duration::from_secs(5)).await.unwrap();
         assert_eq!(second.program.got.lock().unwrap().len(), 1);
     }
+    /// Whose webhooks are in memory, and how many each has.
+    fn remembered(stage: &Stage) -> Vec<(Aor, usize)> {
+        let book = stage.webhooks.shared.book.lock();
+        let mut all: Vec<(Aor, usize)> = book
+            .iter()
+            .map(|(aor, hooks)| (aor.clone(), hooks.len()))
+            .collect();
+        all.sort();
+        all
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn webhooks_that_went_with_their_token_are_not_remembered() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = open(&directory).await;
+        let token = store::ApiToken {
+            hash: [7; 32],
+            aor: alice(),
+            label: "a program".into(),
+            scopes: "conference".into(),
+            created_at: 1,
+            expires_at: None,
+        };
+        let token = store.add_token(token).await.unwrap();
+        let mut stage = stage(&store, Program::default()).await;
+        let url = "http://127.0.0.1:9/hook";
+        for of in [Some(token), Some(token), None] {
+            let made = stage.webhooks.add(&alice(), of, url, EVENTS.into()).await;
+            made.unwrap();
+        }
+        assert_eq!(remembered(&stage), [(alice(), 3)]);
+        assert!(store.remove_token(&alice(), token).await.unwrap());
+        // The first report that meets them finds that they are gone; the one that stays is told.
+        stage.see(1, Change::Created);
+        assert_eq!(stage.attempts(1).await.len(), 1);
+        stage.see(2, Change::Created);
+        stage.attempts(1).await;
+        stage.tasks.finish(Duration::from_secs(5)).await.unwrap();
+        assert_eq!(remembered(&stage), [(alice(), 1)]);
+        assert_eq!(stage.program.got.lock().unwrap().len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_is_remembered_whose_last_webhook_is_gone() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = open(&directory).await;
+        let stage = stage(&store, Program::default()).await;
+        let url = "http://127.0.0.1:9/hook";
+        let made = stage.webhooks.add(&alice(), None, url, EVENTS.into()).await;
+        stage
+            .webhooks
+            .remove(&alice(), made.unwrap().id)
+            .await
+            .unwrap();
+        assert_eq!(remembered(&stage), []);
+        stage.tasks.finish(Duration::from_secs(5)).await.unwrap();
+    }
 }
