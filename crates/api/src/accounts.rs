@@ -4,7 +4,7 @@
 mod telephones;
 
 use convoke_types::address::{BadAddress, CONFERENCE_USER};
-use convoke_types::{Aor, Fault, FaultCode, loggable};
+use convoke_types::{Aor, Fault, FaultCode, NumberRefusal, loggable};
 use runtime::clock;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -589,8 +589,8 @@ impl Accounts {
 /// `number-refused`.
 pub(crate) fn number(text: &str) -> Result<convoke_types::E164, Fault> {
     text.parse().map_err(|error: BadAddress| {
-        Fault::new(
-            FaultCode::NumberRefused,
+        Fault::number(
+            NumberRefusal::NoNumber,
             error.expected,
             loggable(&error.came),
         )

@@ -1,6 +1,6 @@
 //! From what a person types to a number that may be called: national forms, what is abroad, what is refused in words.
 
-use convoke_types::{E164, Fault, FaultCode};
+use convoke_types::{E164, Fault, NumberRefusal};
 
 /// Short numbers that are never dialled from a conference: an emergency service must reach the caller's place and line.
 const EMERGENCY: [&str; 8] = ["110", "112", "113", "118", "119", "911", "999", "000"];
@@ -39,7 +39,8 @@ impl DialPlan {
         let begins =
             |prefix: &String| !prefix.is_empty() && number.as_str().starts_with(prefix.as_str());
         if self.refused.iter().any(begins) {
-            return Err(refused(
+            return Err(Fault::number(
+                NumberRefusal::Premium,
                 "a number that this server may call (premium and similar numbers are refused)",
                 number.masked(),
             ));
@@ -51,7 +52,8 @@ impl DialPlan {
         if home || self.allowed.iter().any(begins) {
             return Ok(());
         }
-        Err(refused(
+        Err(Fault::number(
+            NumberRefusal::Abroad,
             "a number at home or in a permitted country ([dialplan] abroad)",
             format!("{} abroad", number.masked()),
         ))
@@ -59,7 +61,10 @@ impl DialPlan {
 
     fn international(&self, text: &str) -> Result<E164, Fault> {
         let typed = text.strip_prefix("tel:").unwrap_or(text).trim();
-        let not_a_number = || refused("a number, such as +15550107", "something else");
+        let not_a_number = || {
+            let expected = "a number, such as +15550107";
+            Fault::number(NumberRefusal::NoNumber, expected, "something else")
+        };
         if typed.starts_with('+') {
             return typed.parse().map_err(|_| not_a_number());
         }
@@ -68,7 +73,8 @@ impl DialPlan {
             return Err(not_a_number());
         }
         if EMERGENCY.contains(&digits.as_str()) {
-            return Err(refused(
+            return Err(Fault::number(
+                NumberRefusal::Emergency,
                 "a number outside the emergency services (dial those from your own telephone)",
                 "an emergency number",
             ));
@@ -80,7 +86,8 @@ impl DialPlan {
             return format!("+{rest}").parse().map_err(|_| not_a_number());
         }
         let Some(code) = &self.home_country_code else {
-            return Err(refused(
+            return Err(Fault::number(
+                NumberRefusal::National,
                 "a number in international form, as no home country is configured",
                 "a national number",
             ));
@@ -94,12 +101,10 @@ impl DialPlan {
     }
 }
 
-fn refused(expected: &str, came: impl Into<String>) -> Fault {
-    Fault::new(FaultCode::NumberRefused, expected, came)
-}
-
 #[cfg(test)]
 mod tests {
+    use convoke_types::FaultCode;
+
     use super::*;
 
     fn germany() -> DialPlan {
@@ -156,5 +161,20 @@ mod tests {
                 FaultCode::NumberRefused
             );
         }
+    }
+
+    #[test]
+    fn programs_are_told_why() {
+        for (typed, why) in [
+            ("+15550107", NumberRefusal::Abroad),
+            ("0900 1234567", NumberRefusal::Premium),
+            ("112", NumberRefusal::Emergency),
+            ("bob", NumberRefusal::NoNumber),
+        ] {
+            let fault = germany().number(typed).unwrap_err();
+            assert_eq!(fault.why, Some(why), "{typed}");
+        }
+        let fault = DialPlan::default().number("030901820").unwrap_err();
+        assert_eq!(fault.why, Some(NumberRefusal::National));
     }
 }

@@ -1,7 +1,7 @@
 //! From how a request names somebody to where they are called: accounts, their telephones (T11), the dial plan.
 
 use conference_core::{Destination, Party};
-use convoke_types::{Address, Aor, E164, Fault, FaultCode, Mode};
+use convoke_types::{Address, Aor, E164, Fault, FaultCode, Mode, NumberRefusal};
 use soap_proto::{BROWSER, CallAt, Who};
 use store::{Account, PersonMode, Store, StoreError, Telephone, TelephoneKind};
 
@@ -49,8 +49,8 @@ impl Directory {
     /// A SIP address of a domain that a trunk leads to. A place that is the name of another network says what stands behind the gateway.
     fn room(&self, uri: &str, asked: &soap_proto::Party) -> Result<Party, Fault> {
         if !self.leads_to(uri) {
-            return Err(Fault::new(
-                FaultCode::NumberRefused,
+            return Err(Fault::number(
+                NumberRefusal::NoRoute,
                 "a person, a number, or a SIP address of a domain that a trunk leads to",
                 masked(uri),
             ));
@@ -135,10 +135,8 @@ impl Directory {
                     guard: self.is_guarded(&number).await?,
                     address: Address::Number(number),
                     mode: Mode::Pstn,
-                    language: account.map_or_else(
-                        || self.language.clone(),
-                        |one| self.language_of(&one),
-                    ),
+                    language: account
+                        .map_or_else(|| self.language.clone(), |one| self.language_of(&one)),
                 })
             }
             (CallAt::Place(place), Some(account)) => {

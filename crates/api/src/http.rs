@@ -15,6 +15,7 @@ use runtime::tasks::Shutdown;
 
 use crate::accounts::Accounts;
 use crate::caller::Keys;
+use crate::dialplan::DialPlan;
 use crate::rest;
 use crate::role::Given;
 use crate::service::ConferenceService;
@@ -42,6 +43,8 @@ pub struct Http {
     pub origins: Vec<String>,
     /// What windows are told of video; absent where no video server is configured.
     pub video: Option<VideoView>,
+    /// What may be dialled; absent where no trunk dials anything.
+    pub dialplan: Option<DialPlan>,
     /// The account by which conferences invite people; absent where they have none.
     pub conferences: Option<Aor>,
     /// Ends streams of events.

@@ -493,15 +493,16 @@ impl ConferenceService {
             }
             soap::Operation::Create(create) => {
                 let initiator = match Self::owner(create, acting)? {
-                    Some(owner) => directory.initiator(&create.initiator, owner).await?,
-                    None => directory.party(&create.initiator).await?,
+                    Some(owner) => directory.initiator(&create.initiator, owner).await,
+                    None => directory.party(&create.initiator).await,
                 };
+                let initiator = initiator.map_err(|fault| fault.about(0))?;
                 let conference = create.conference.clone();
                 Operation::Create(Create {
                     conference: conference.map_or_else(|| new_id(""), Ok)?,
                     title: create.title.clone().unwrap_or_default(),
                     initiator,
-                    participants: self.parties(&create.participants).await?,
+                    participants: self.parties(&create.participants, 1).await?,
                     policy: convert::policy(create.policy),
                     payer: create.payer.clone(),
                     account: create.account.clone(),
@@ -513,7 +514,7 @@ impl ConferenceService {
                 participants,
             } => Operation::Add {
                 conference: conference.clone(),
-                parties: self.parties(participants).await?,
+                parties: self.parties(participants, 0).await?,
             },
             soap::Operation::Call {
                 conference,
@@ -627,10 +628,16 @@ impl ConferenceService {
         Ok(())
     }
 
-    async fn parties(&self, asked: &[soap::Party]) -> Result<Vec<conference_core::Party>, Fault> {
+    /// `first`: how many the request names before these.
+    async fn parties(
+        &self,
+        asked: &[soap::Party],
+        first: usize,
+    ) -> Result<Vec<conference_core::Party>, Fault> {
         let mut parties = Vec::with_capacity(asked.len());
-        for party in asked {
-            parties.push(self.shared.directory.party(party).await?);
+        for (at, party) in asked.iter().enumerate() {
+            let party = self.shared.directory.party(party).await;
+            parties.push(party.map_err(|fault| fault.about(first + at))?);
         }
         Ok(parties)
     }

@@ -327,6 +327,9 @@ impl Server {
         routes = routes.merge(metrics::router(counted));
         let allocator = ImAccount::allocator(&config).map(|account| account.identity());
         let allocator = allocator.transpose()?;
+        // Without a trunk nobody dials anything, and no plan need be configured.
+        let dialplan =
+            (!config.trunk.is_empty()).then(|| role_conference::plan::dial_plan(&config.dialplan));
         let conferences = ImAccount::conferences(&config).map(|account| account.identity());
         let conferences = conferences.transpose()?;
         let video = (!config.video_server.is_empty()).then_some(VideoView { allocator });
@@ -340,6 +343,7 @@ impl Server {
             origins: config.http.origins.clone(),
             video,
             conferences,
+            dialplan,
             shutdown: http_tasks.shutdown_token().clone(),
         });
         let mut router = router.merge(routes).merge(pages);

@@ -2,7 +2,7 @@
 
 use convoke_types::limits::PARTIES_MAX;
 use convoke_types::report::{Change, ConferenceEnd, ConferenceEndReason, ParticipantRef, Report};
-use convoke_types::{Cause, EndReason, Fault, FaultCode, LegState, Role};
+use convoke_types::{Cause, EndReason, Fault, FaultCode, LegState, NumberRefusal, Role};
 
 use crate::cursor::Cursor;
 use crate::decode::{count, envelope, unknown_operation, version, with_headers};
@@ -181,9 +181,17 @@ pub(crate) fn fault(body: &Element, path: &str) -> Result<Fault, SoapError> {
             })?;
             let expected = f.leaf("expected", "at most 512 characters", text::words)?;
             let came = f.leaf("came", "at most 512 characters", text::words)?;
+            let why = f.optional("why", "why a number is refused", |t| {
+                one_of(t, NumberRefusal::ALL, NumberRefusal::as_str)
+            })?;
+            let index = f.optional("index", "a number", count)?;
             f.finish()?;
             d.finish()?;
-            Fault::new(code, expected, came)
+            Fault {
+                why,
+                index,
+                ..Fault::new(code, expected, came)
+            }
         }
         None => Fault::new(FaultCode::Internal, "an answer", words),
     };

@@ -111,6 +111,8 @@ pub(crate) fn write_fault(out: &mut Out, fault: &Fault) {
     out.leaf("c:code", fault.code.as_str());
     out.leaf("c:expected", &clean_words(&fault.expected));
     out.leaf("c:came", &clean_words(&fault.came));
+    out.optional("c:why", fault.why.map(|why| why.as_str().to_owned()));
+    out.optional("c:index", fault.index.map(|index| index.to_string()));
     out.close("c:fault");
     out.close("detail");
     out.close("s:Fault");

@@ -108,6 +108,48 @@ impl fmt::Display for FaultCode {
     }
 }
 
+/// Why a number is not called, for programs; it goes with [`FaultCode::NumberRefused`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NumberRefusal {
+    /// It is none.
+    NoNumber,
+    /// An emergency service must reach the caller's own place and line.
+    Emergency,
+    /// Without its country, and the server has none.
+    National,
+    /// A premium number or the like, by `[dialplan] refused`.
+    Premium,
+    /// Abroad, and no country that is permitted.
+    Abroad,
+    /// No line leads there.
+    NoRoute,
+}
+
+impl NumberRefusal {
+    /// Every reason.
+    pub const ALL: [NumberRefusal; 6] = [
+        NumberRefusal::NoNumber,
+        NumberRefusal::Emergency,
+        NumberRefusal::National,
+        NumberRefusal::Premium,
+        NumberRefusal::Abroad,
+        NumberRefusal::NoRoute,
+    ];
+
+    /// The identifier, as in SOAP faults and REST errors.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            NumberRefusal::NoNumber => "no-number",
+            NumberRefusal::Emergency => "emergency",
+            NumberRefusal::National => "national",
+            NumberRefusal::Premium => "premium",
+            NumberRefusal::Abroad => "abroad",
+            NumberRefusal::NoRoute => "no-route",
+        }
+    }
+}
+
 /// A refusal: the code, what would have been accepted, and what came.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{code}: expected {expected}, came {came}")]
@@ -118,6 +160,12 @@ pub struct Fault {
     pub expected: String,
     /// For people: what came instead (never a secret, never a body).
     pub came: String,
+    /// For programs: why a number is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<NumberRefusal>,
+    /// For programs: which of those whom the request names, in its order and from 0; the initiator comes first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<u32>,
 }
 
 impl Fault {
@@ -127,6 +175,28 @@ impl Fault {
             code,
             expected: expected.into(),
             came: came.into(),
+            why: None,
+            index: None,
+        }
+    }
+
+    /// A number that is refused.
+    pub fn number(
+        why: NumberRefusal,
+        expected: impl Into<String>,
+        came: impl Into<String>,
+    ) -> Self {
+        Self {
+            why: Some(why),
+            ..Self::new(FaultCode::NumberRefused, expected, came)
+        }
+    }
+
+    /// The same about this one of those whom the request names.
+    pub fn about(self, index: usize) -> Self {
+        Self {
+            index: u32::try_from(index).ok(),
+            ..self
         }
     }
 }

@@ -14,7 +14,7 @@ pub mod sight;
 pub mod video;
 
 pub use address::{Address, Aor, E164, Mode, ModeSource, NetworkAddress};
-pub use fault::{Fault, FaultCode};
+pub use fault::{Fault, FaultCode, NumberRefusal};
 pub use ids::loggable;
 pub use ids::{CommandId, ConferenceId, LegId, LegKey, ParticipantId, RequestId, VideoServerName};
 pub use leg::{Cause, EndReason, LegState, Role};

@@ -10,7 +10,7 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use convoke_types::{Fault, FaultCode, loggable};
+use convoke_types::{Fault, FaultCode, NumberRefusal, loggable};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder, schema};
@@ -45,6 +45,20 @@ pub(crate) struct FaultView {
     expected: String,
     /// For people: what came instead.
     came: String,
+    /// For programs: why a number is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = number_refusals)]
+    why: Option<String>,
+    /// For programs: which of those that the request names, in its order and from 0; an initiator comes first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    index: Option<u32>,
+}
+
+fn number_refusals() -> schema::Object {
+    one_of(
+        "For programs: why a number is refused.",
+        &NumberRefusal::ALL.map(NumberRefusal::as_str),
+    )
 }
 
 fn fault_codes() -> schema::Object {
@@ -120,6 +134,8 @@ impl IntoResponse for Refusal {
                 code: self.fault.code.to_string(),
                 expected: self.fault.expected,
                 came: self.fault.came,
+                why: self.fault.why.map(|why| why.as_str().to_owned()),
+                index: self.fault.index,
             },
         };
         let mut response = (status, Json(body)).into_response();

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use convoke_types::{Aor, Fault, FaultCode};
+use convoke_types::{Aor, E164, Fault, FaultCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -13,6 +13,7 @@ use super::users::good_password;
 use super::who::{Peer, Person, Program};
 use crate::accounts::{TelephoneView, TokenView, now};
 use crate::caller::{SecretDigest, bearer};
+use crate::dialplan::DialPlan;
 use crate::directory::store_fault;
 use crate::http::authorization;
 
@@ -130,6 +131,8 @@ pub(crate) async fn telephones(
 }
 
 /// Replace my telephones.
+///
+/// A new number that may not be called (abroad, say) is refused.
 #[utoipa::path(put, path = "/api/v1/me/telephones", operation_id = "saveTelephones", tag = "me", request_body = Vec<TelephoneView>,
     responses((status = 200, description = "As they are now", body = Vec<TelephoneView>), Refusal))]
 pub(crate) async fn save_telephones(
@@ -138,8 +141,33 @@ pub(crate) async fn save_telephones(
     Body(body): Body<Vec<TelephoneView>>,
 ) -> Result<Json<Vec<TelephoneView>>, Refusal> {
     let accounts = &rest.http.accounts;
+    if let Some(plan) = &rest.http.dialplan {
+        let known = accounts.telephones(&user).await?;
+        callable(plan, &known, &body)?;
+    }
     accounts.save_telephones(&user, body).await?;
     Ok(Json(accounts.telephones(&user).await?))
+}
+
+/// A number at which nobody would ever be called is refused when it is entered, not when somebody wants to call. Those that are there already,
+/// by the administrator or under former rules, stay.
+///
+/// # Errors
+/// `number-refused`, with which of them.
+fn callable(
+    plan: &DialPlan,
+    known: &[TelephoneView],
+    wanted: &[TelephoneView],
+) -> Result<(), Fault> {
+    for (at, telephone) in wanted.iter().enumerate() {
+        let is_known = known.iter().any(|one| one.number == telephone.number);
+        // What is no number at all is refused as that when it is saved.
+        let number = telephone.number.parse::<E164>().ok();
+        if let Some(number) = number.filter(|_| !is_known) {
+            plan.permit(&number).map_err(|fault| fault.about(at))?;
+        }
+    }
+    Ok(())
 }
 
 /// My programs' tokens.

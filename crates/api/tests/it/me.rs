@@ -84,6 +84,34 @@ async fn a_profile_keeps_everything_of_each_telephone_in_order() {
 }
 
 #[tokio::test]
+async fn a_number_that_nobody_may_call_is_refused_when_it_is_entered() {
+    let site = Site::start().await;
+    let alice = site.sign_in("alice").await;
+    let line = "PUT /api/v1/me/telephones";
+    let at = |number: &str| json!({ "label": number, "number": number });
+    let wanted = json!([at("+15550101"), at("+44209460000"), at("+4930901820")]);
+    let answer = site.ask(&alice, line, wanted).await;
+    let body = answer.json();
+    assert_eq!(answer.code().0, 422, "{body}");
+    let error = &body["error"];
+    assert_eq!(
+        (&error["code"], &error["why"], &error["index"]),
+        (&json!("number-refused"), &json!("abroad"), &json!(2)),
+        "{body}"
+    );
+    assert!(!body.to_string().contains("4930"), "{body}");
+    let permitted = json!([at("+15550101"), at("+44209460000")]);
+    site.good(&alice, line, permitted).await;
+    // One that the administrator put there stays, whatever else is changed.
+    let put = json!([at("+4930901820")]);
+    site.good(KEY, "PUT /api/v1/users/alice/telephones", put)
+        .await;
+    let both = json!([at("+4930901820"), at("+15550101")]);
+    let saved = site.good(&alice, line, both).await;
+    assert_eq!(saved[0]["number"], "+4930901820");
+}
+
+#[tokio::test]
 async fn a_person_changes_their_name_and_language() {
     let site = Site::start().await;
     let alice = site.sign_in("alice").await;
@@ -95,11 +123,15 @@ async fn a_person_changes_their_name_and_language() {
         site.good(&alice, "GET /api/v1/me", Value::Null).await,
         expected
     );
+    // Without one the browser's is followed, as at first.
+    let profile = json!({ "name": "Alice Martín" });
+    let expected = json!({ "user": "alice@example.org", "name": "Alice Martín" });
+    assert_eq!(site.good(&alice, "PUT /api/v1/me", profile).await, expected);
     for refused in [
         json!({ "name": "", "language": "de" }),
         json!({ "name": "A", "language": "d" }),
         json!({ "name": "A", "language": "de_CH" }),
-        json!({ "name": "A" }),
+        json!({ "language": "de" }),
     ] {
         assert_eq!(site.refused(&alice, "PUT /api/v1/me", refused).await.0, 400);
     }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use api::{Accounts, Change, Http, Keys, Peer, SecretDigest, Webhooks};
+use api::{Accounts, Change, DialPlan, Http, Keys, Peer, SecretDigest, Webhooks};
 use axum::extract::Request;
 use axum::middleware::map_request;
 use convoke_types::Aor;
@@ -111,6 +111,11 @@ impl Site {
             origins: vec!["https://Intranet.example".to_owned()],
             video: None,
             conferences: None,
+            dialplan: Some(DialPlan {
+                home_country_code: Some("1".to_owned()),
+                allowed: vec!["+44".to_owned()],
+                ..DialPlan::default()
+            }),
             shutdown: shutdown.clone(),
         });
         let router = router.layer(map_request(from));

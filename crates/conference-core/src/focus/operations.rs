@@ -1,7 +1,9 @@
 //! Commands: who they come from, whether they are allowed and fit the state, and what they do.
 
 use convoke_types::limits::{NAME_MAX_BYTES, PARTIES_MAX};
-use convoke_types::{Address, Aor, CommandId, ConferenceId, Fault, FaultCode, ParticipantId, Role};
+use convoke_types::{
+    Address, Aor, CommandId, ConferenceId, Fault, FaultCode, NumberRefusal, ParticipantId, Role,
+};
 
 use super::Focus;
 use super::checks::{
@@ -153,10 +155,11 @@ impl Focus {
         }
         let everybody = std::iter::once(&create.initiator).chain(&create.participants);
         self.check_parties(0, create.participants.len() + 1, everybody)?;
-        let initiator = self.routed(create.initiator)?;
+        let initiator = self.routed(0, create.initiator)?;
         let participants = create.participants.into_iter();
-        let participants = participants
-            .map(|party| self.routed(party))
+        let participants = (1..)
+            .zip(participants)
+            .map(|(at, party)| self.routed(at, party))
             .collect::<Result<Vec<_>, _>>()?;
         let conference = Conference::found(
             &mut self.cx,
@@ -209,7 +212,8 @@ impl Focus {
             plan.push(known);
         }
         self.check_parties(found.roster.len(), fresh, &parties)?;
-        let routed = parties.into_iter().map(|party| self.routed(party));
+        let routed = parties.into_iter().enumerate();
+        let routed = routed.map(|(at, party)| self.routed(at, party));
         let routed = routed.collect::<Result<Vec<_>, _>>()?;
         let inviter = self.inviter(conference, actor);
         let (cx, found) = self.parts(conference)?;
@@ -459,8 +463,10 @@ impl Focus {
         Ok(())
     }
 
-    fn routed(&self, party: Party) -> Result<(Party, Path), Fault> {
-        let path = self.path(&party.address)?;
+    /// `at`: which of those whom the command names it is.
+    fn routed(&self, at: usize, party: Party) -> Result<(Party, Path), Fault> {
+        let path = self.path(&party.address);
+        let path = path.map_err(|fault| fault.about(at))?;
         Ok((party, path))
     }
 
@@ -471,7 +477,7 @@ impl Focus {
                 Address::Sip(_) | Address::Client => address.to_string(),
             };
             let expected = "a number that a trunk's route leads to";
-            Fault::new(FaultCode::NumberRefused, expected, masked)
+            Fault::number(NumberRefusal::NoRoute, expected, masked)
         })
     }
 

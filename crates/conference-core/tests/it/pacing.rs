@@ -211,6 +211,8 @@ fn the_longest_prefix_chooses_the_trunk_and_no_route_is_a_refusal() {
     };
     let fault = world.command(user("alice"), add).unwrap_err();
     assert_eq!(fault.code, FaultCode::NumberRefused);
+    assert_eq!(fault.why, Some(convoke_types::NumberRefusal::NoRoute));
+    assert_eq!(fault.index, Some(0));
     assert!(!fault.came.contains("1234"), "digits stay hidden: {fault}");
 }
 

@@ -100,7 +100,7 @@ fn policy(settings: &ConferenceSettings) -> Policy {
     }
 }
 
-fn dial_plan(settings: &DialPlanSettings) -> DialPlan {
+pub(crate) fn dial_plan(settings: &DialPlanSettings) -> DialPlan {
     DialPlan {
         home_country_code: settings.home_country.clone(),
         national_prefix: settings.national_prefix.clone(),

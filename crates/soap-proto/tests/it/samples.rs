@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "what is parsed here was made to fit")]
 
 use convoke_types::report::{Change, ConferenceEnd, ConferenceEndReason, ParticipantRef, Report};
-use convoke_types::{Aor, Cause, EndReason, Fault, FaultCode, LegState, Role};
+use convoke_types::{Aor, Cause, EndReason, Fault, FaultCode, LegState, NumberRefusal, Role};
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
@@ -301,8 +301,15 @@ fn report_entry() -> impl Strategy<Value = Report> {
 }
 
 pub fn fault() -> impl Strategy<Value = Fault> {
-    (select(FaultCode::ALL.to_vec()), text(512), text(512))
-        .prop_map(|(code, expected, came)| Fault::new(code, expected, came))
+    let why = of(select(NumberRefusal::ALL.to_vec()));
+    let code = select(FaultCode::ALL.to_vec());
+    (code, text(512), text(512), why, of(0u32..500)).prop_map(
+        |(code, expected, came, why, index)| Fault {
+            why,
+            index,
+            ..Fault::new(code, expected, came)
+        },
+    )
 }
 
 pub fn response() -> impl Strategy<Value = Response> {

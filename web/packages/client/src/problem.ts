@@ -61,9 +61,10 @@ const CODES: Readonly<Record<string, ProblemCode>> = {
 export function problemOf(outcome: Outcome): Problem | undefined {
   if ('answer' in outcome) return undefined;
   if ('fault' in outcome) {
-    const { code, expected, came } = outcome.fault;
+    const { fault } = outcome;
+    const { code, expected, came } = fault;
     const why = problem(CODES[code] ?? 'internal', `${code}: expected ${expected}, came ${came}`);
-    return why.code === 'number-refused' ? { ...why, refused: refusedNumber(expected, came, outcome.numbers ?? []) } : why;
+    return why.code === 'number-refused' ? { ...why, refused: refusedNumber(fault, outcome.numbers ?? []) } : why;
   }
   const { status } = outcome;
   const code: ProblemCode =
@@ -79,8 +80,8 @@ export function problemOf(outcome: Outcome): Problem | undefined {
   return problem(code, `SIP ${status}`);
 }
 
-/** Why a request failed. */
-export function restProblem(error: RestError): Problem {
+/** Why a request failed. `numbers`: those that it named, in its order. */
+export function restProblem(error: RestError, numbers: readonly (string | undefined)[] = []): Problem {
   const { status, words } = error;
   const byStatus: ProblemCode =
     status === 0
@@ -98,5 +99,6 @@ export function restProblem(error: RestError): Problem {
               : status >= 500
                 ? 'busy-server'
                 : 'internal';
-  return problem(CODES[error.code] ?? byStatus, `${status} ${error.code}: ${words}`);
+  const why = problem(CODES[error.code] ?? byStatus, `${status} ${error.code}: ${words}`);
+  return why.code === 'number-refused' ? { ...why, refused: refusedNumber(error, numbers) } : why;
 }

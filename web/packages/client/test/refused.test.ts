@@ -10,36 +10,32 @@ afterEach(() => {
 });
 
 describe('a number that is refused', () => {
-  const fault = (expected: string, came: string) =>
-    `<s:Fault><faultcode>s:Client</faultcode><faultstring>no</faultstring><detail><c:fault><c:code>number-refused</c:code><c:expected>${expected}</c:expected><c:came>${came}</c:came></c:fault></detail></s:Fault>`;
+  const fault = (why: string, index?: number) =>
+    `<s:Fault><faultcode>s:Client</faultcode><faultstring>no</faultstring><detail><c:fault><c:code>number-refused</c:code><c:expected>another</c:expected><c:came>this</c:came><c:why>${why}</c:why>${index === undefined ? '' : `<c:index>${index}</c:index>`}</c:fault></detail></s:Fault>`;
 
   it('is named with why, and its row is marked', async () => {
     const { world, peer } = await ready();
     const { soap } = peer;
     const composer = world.convoke.conferences.compose([BOB, '+15550107', '+493012345678', '911']);
     await settle(200);
-    const refuse = async (expected: string, came: string) => {
-      peer.soap = (operation, body, request) => (operation === 'create' ? fault(expected, came) : soap(operation, body, request));
+    const refuse = async (why: string, index?: number) => {
+      peer.soap = (operation, body, request) => (operation === 'create' ? fault(why, index) : soap(operation, body, request));
       const calling = composer.call();
       await settle(200);
       expect(await calling).toBe(false);
       const marked = composer.get().rows.filter((row) => row.problem);
-      return [composer.get().problem?.refused, marked.map((row) => row.person.name)];
+      return [composer.get().problem?.refused, marked.map((row) => row.person.name)] as const;
     };
-    expect(await refuse('a number at home or in a permitted country ([dialplan] abroad)', '••••••••••78 abroad')).toEqual([
-      { why: 'abroad', number: '+493012345678' },
-      ['+493012345678'],
-    ]);
-    expect(await refuse('a number outside the emergency services', 'an emergency number')).toEqual([
-      { why: 'emergency', number: '911' },
-      ['911'],
-    ]);
-    expect(await refuse('a number that a trunk&apos;s route leads to', '••••••07')).toEqual([
-      { why: 'no-route', number: '+15550107' },
-      ['+15550107'],
-    ]);
-    // Of several that it may be none is accused.
-    expect(await refuse('a number, such as +15550107', 'something else')).toEqual([{ why: 'no-number', number: undefined }, []]);
+    expect(await refuse('abroad', 3)).toEqual([{ why: 'abroad', number: '+493012345678', index: 3 }, ['+493012345678']]);
+    expect(await refuse('emergency', 4)).toEqual([{ why: 'emergency', number: '911', index: 4 }, ['911']]);
+    expect(await refuse('no-route', 2)).toEqual([{ why: 'no-route', number: '+15550107', index: 2 }, ['+15550107']]);
+    // A telephone of somebody's profile: who it is, and not the number.
+    const [of, [name, ...more]] = await refuse('abroad', 1);
+    expect([of, more]).toEqual([{ why: 'abroad', number: undefined, index: 1 }, []]);
+    expect(name).toBe(world.convoke.people.person(BOB).name);
+    // I myself, whom no row stands for, and what a newer server says.
+    expect(await refuse('abroad', 0)).toEqual([{ why: 'abroad', number: undefined, index: 0 }, []]);
+    expect(await refuse('full-moon')).toEqual([{ why: 'other', number: undefined, index: undefined }, []]);
     composer.remove('number:911');
     expect(composer.get().rows.some((row) => row.problem)).toBe(false);
   });
@@ -55,12 +51,11 @@ describe('a number that is refused', () => {
     const open = world.convoke.conferences.openBoard('c1');
     await settle(1_000);
     const { soap } = peer;
-    peer.soap = (operation, body, request) =>
-      operation === 'call' ? fault('a number outside the emergency services', 'an emergency number') : soap(operation, body, request);
+    peer.soap = (operation, body, request) => (operation === 'call' ? fault('emergency') : soap(operation, body, request));
     const calling = open.redial('p2', '911');
     await settle(100);
     expect(await calling).toBe(false);
-    expect(open.get().problem?.refused).toEqual({ why: 'emergency', number: '911' });
-    expect(open.get().groups.left[0]?.problem?.refused).toEqual({ why: 'emergency', number: '911' });
+    expect(open.get().problem?.refused).toEqual({ why: 'emergency', number: '911', index: 0 });
+    expect(open.get().groups.left[0]?.problem?.refused).toEqual({ why: 'emergency', number: '911', index: 0 });
   });
 });

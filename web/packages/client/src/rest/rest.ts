@@ -7,6 +7,10 @@ export interface RestError {
   /** The server's code: `not-allowed`, `unknown-person` … */
   readonly code: string;
   readonly words: string;
+  /** Of `number-refused`: `abroad`, `emergency` … */
+  readonly why?: string;
+  /** Which of those that the request names, in its order and from 0. */
+  readonly index?: number;
   /** Seconds until it may be tried again. */
   readonly retryAfter?: number;
 }
@@ -88,13 +92,15 @@ function parse(text: string): unknown {
 }
 
 function errorOf(status: number, data: unknown, retryAfter: string | null): RestError {
-  const error = (data as { error?: { code?: unknown; expected?: unknown; came?: unknown } } | undefined)?.error;
+  const error = (data as { error?: Partial<Record<'code' | 'expected' | 'came' | 'why' | 'index', unknown>> } | undefined)?.error;
   const word = (value: unknown) => (typeof value === 'string' ? value.slice(0, 512) : '');
   const seconds = Number(retryAfter);
   return {
     status,
     code: word(error?.code) || (status ? `http-${status}` : 'bad-answer'),
     words: error ? `expected ${word(error.expected)}, came ${word(error.came)}` : `status ${status}`,
+    why: word(error?.why) || undefined,
+    index: typeof error?.index === 'number' ? error.index : undefined,
     retryAfter: seconds > 0 ? seconds : undefined,
   };
 }

@@ -23,10 +23,10 @@ const ANSWER_MS = 8_000;
 /** After a failure to deliver that may pass. */
 const PAUSE_MS = 1_000;
 
-/** What came of a command: an answer, a fault of the service (and the numbers that the command named), or the SIP status with which it was not delivered (0: no answer in time). */
+/** What came of a command: an answer, a fault of the service (and the number of each whom the command named), or the SIP status with which it was not delivered (0: no answer in time). */
 export type Outcome =
   | { readonly answer: Answer }
-  | { readonly fault: Fault; readonly numbers?: readonly string[] }
+  | { readonly fault: Fault; readonly numbers?: readonly (string | undefined)[] }
   | { readonly status: number };
 
 /** The same, with the body of the answer as it came. */

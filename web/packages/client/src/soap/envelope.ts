@@ -77,6 +77,10 @@ export interface Fault {
   readonly code: string;
   readonly expected: string;
   readonly came: string;
+  /** Of `number-refused`: `abroad`, `emergency` … */
+  readonly why?: string;
+  /** Which of those whom the request names, in its order and from 0. */
+  readonly index?: number;
 }
 
 /** The fault in a body; undefined where it is a good answer. */
@@ -84,5 +88,12 @@ export function faultOf(body: XmlElement): Fault | undefined {
   if (!body.is(SOAP, 'Fault')) return undefined;
   const detail = body.child('detail', '')?.child('fault', CONFERENCE);
   const words = body.child('faultstring', '')?.text.trim() ?? '';
-  return { code: detail?.textAt('code') ?? 'internal', expected: detail?.textAt('expected') ?? words, came: detail?.textAt('came') ?? '' };
+  const index = detail?.textAt('index');
+  return {
+    code: detail?.textAt('code') ?? 'internal',
+    expected: detail?.textAt('expected') ?? words,
+    came: detail?.textAt('came') ?? '',
+    why: detail?.textAt('why'),
+    index: index ? Number(index) : undefined,
+  };
 }

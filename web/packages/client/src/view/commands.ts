@@ -136,12 +136,12 @@ export class Commands {
   }
 }
 
-/** The numbers that an operation names. */
-function numbersIn(operation: Operation): string[] {
+/** The number of each whom an operation names, where it names them by one. */
+function numbersIn(operation: Operation): (string | undefined)[] {
   const parties = 'participants' in operation ? operation.participants : [];
   const initiator = operation.name === 'create' ? [operation.initiator] : [];
   const at = operation.name === 'call' ? [operation] : [];
-  return [...initiator, ...parties, ...at].flatMap(({ number }) => number ?? []);
+  return [...initiator, ...parties, ...at].map(({ number }) => number);
 }
 
 function isWrongState(outcome: Outcome): boolean {

@@ -3,7 +3,7 @@
 import { problem } from '../problem.js';
 import { State } from '../util/store.js';
 import type { Core } from './core.js';
-import { BROWSER, digitsOf, type PeopleModel } from './people.js';
+import { BROWSER, type PeopleModel } from './people.js';
 import { isNamed, placeFrom, usualPlace, withPlace } from './places.js';
 import { resolvePeople } from './resolve.js';
 import type { TelephonesModel } from './telephones.js';
@@ -189,12 +189,12 @@ export class ComposerModel extends State<ComposerState> implements Composer {
   #show(): void {
     const { problem } = this.get();
     const known = new Map(this.get().rows.map((row) => [row.key, row]));
-    const rows = this.#rows.map(({ key, place: chosen }): ComposerRow => {
+    const rows = this.#rows.map(({ key, place: chosen }, at): ComposerRow => {
       const person = this.#people.person(key);
       const was = known.get(key);
       const place = chosen ?? usualPlace(person);
-      const refused = problem?.refused?.number;
-      const why = refused !== undefined && place.number && digitsOf(place.number) === digitsOf(refused) ? problem : undefined;
+      // Whoever starts it is named first.
+      const why = problem?.refused?.index === at + 1 ? problem : undefined;
       if (was && was.person === person && was.place.id === place.id && was.problem === why) return was;
       const places = withPlace(person.places, place);
       return { key, person, place, places, onlyInvite: person.places.every((one) => one.kind === 'browser'), problem: why };

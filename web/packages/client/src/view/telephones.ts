@@ -42,7 +42,8 @@ export class TelephonesModel extends State<TelephonesState> implements Telephone
     }));
     const result = await this.#core.api.setTelephones(rows);
     if (this.#core.line !== line) return false;
-    this.set({ saving: false, problem: result.ok ? undefined : restProblem(result.error) });
+    const numbers = rows.map((row) => row.number);
+    this.set({ saving: false, problem: result.ok ? undefined : restProblem(result.error, numbers) });
     // The server writes numbers in its own way.
     if (result.ok) this.#take(result.data);
     return result.ok;

@@ -45,8 +45,10 @@ export type WhyRefused =
 
 export interface RefusedNumber {
   readonly why: WhyRefused;
-  /** As it was given; absent where the server does not tell which one of several. */
+  /** As it was given; absent where the request named nobody by a number there. */
   readonly number?: string;
+  /** Which of those whom the request named, from 0. */
+  readonly index?: number;
 }
 
 /** Everything that can go wrong from a person's point of view. */
