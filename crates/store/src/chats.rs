@@ -1,7 +1,7 @@
 //! Chats: what two people wrote to each other, newest first, what of it is unread, and what became of what one wrote.
 //!
 //! The index by the two people is filled with the other indexes of the log; rows that are newer are found by scanning. Control
-//! messages, notifications and typing are not in it.
+//! messages, notifications and typing are not in it; words to a service and its words back are.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -140,15 +140,23 @@ struct Fresh {
     parsed: Parsed,
 }
 
-/// Rows of the log with an id from above `range.0` up to `range.1` that are no control, with what they say. Words are not
+/// Of rows `m` of the log those that people may see: no control, but for words, bare or in an envelope.
+macro_rules! for_people {
+    () => {
+        "(NOT m.control OR m.content_type LIKE 'text/plain%' OR m.content_type LIKE 'message/cpim%')"
+    };
+}
+
+/// Rows of the log with an id from above `range.0` up to `range.1` that are for people, with what they say. Words are not
 /// read for it.
 fn fresh(conn: &Connection, range: [i64; 2], of: Option<i64>) -> Result<Vec<Fresh>, StoreError> {
-    let mut statement = conn.prepare_cached(
+    let mut statement = conn.prepare_cached(concat!(
         "SELECT id, at, sender, recipient, content_type,
                 CASE WHEN content_type LIKE 'text/%' THEN x'' ELSE body END
-         FROM messages WHERE id > ?1 AND id <= ?2 AND NOT control
-              AND (?3 IS NULL OR sender = ?3 OR recipient = ?3) ORDER BY id",
-    )?;
+         FROM messages m WHERE id > ?1 AND id <= ?2 AND ",
+        for_people!(),
+        " AND (?3 IS NULL OR sender = ?3 OR recipient = ?3) ORDER BY id",
+    ))?;
     let [after, up_to] = range;
     let mut rows = statement.query(params![after, up_to, of])?;
     let mut found = Vec::new();
@@ -241,16 +249,17 @@ fn newest(
     let before = before.map_or(i64::MAX, |id| id.0);
     let mut found = Vec::new();
     // One by one: some of these rows are not shown, and no more are read than are needed.
-    let mut statement = conn.prepare_cached(
+    let mut statement = conn.prepare_cached(concat!(
         "SELECT m.id, m.at, s.name, r.name, m.device, m.content_type, m.body, m.direction,
                 m.control, m.keep, d.at
          FROM messages m
          JOIN names s ON s.id = m.sender JOIN names r ON r.id = m.recipient
          LEFT JOIN deliveries d ON d.message = m.id
-         WHERE m.id > ?1 AND m.id < ?2 AND NOT m.control
-               AND ((m.sender = ?3 AND m.recipient = ?4) OR (m.sender = ?4 AND m.recipient = ?3))
+         WHERE m.id > ?1 AND m.id < ?2 AND ",
+        for_people!(),
+        " AND ((m.sender = ?3 AND m.recipient = ?4) OR (m.sender = ?4 AND m.recipient = ?3))
          ORDER BY m.id DESC",
-    )?;
+    ))?;
     let mut rows = statement.query(params![indexed, before, pair.person, pair.other])?;
     while found.len() < limit
         && let Some(row) = rows.next()?

@@ -46,6 +46,22 @@ describe('a chat', () => {
     await chat.field.fill('');
   });
 
+  it('is kept with the conference service too, for who commands it in words', async () => {
+    const alice = await world.window('alice');
+    const written = world.server.send('alice', 'conference', 'who');
+    await written.says(/./);
+    await alice.lineOf('Conferences').waitFor();
+    await alice.reload();
+    const chat = await alice.chatWith('Conferences');
+    await chat.message('who').last().waitFor();
+    // What it answered then stands there, and what it answers now.
+    const answers = chat.log.getByRole('article');
+    const before = await answers.count();
+    expect(before).toBeGreaterThan(1);
+    await chat.send('help');
+    await expect.poll(() => answers.count(), { timeout: PATIENCE_MS }).toBeGreaterThan(before + 1);
+  });
+
   it('keeps a message for who is away', async () => {
     const alice = await world.window('alice');
     const chat = await alice.chatWith(PEOPLE.carol);

@@ -38,9 +38,18 @@ export class Server {
 
   /** Has somebody call from a command line; it ends with the conference. */
   call(user: string, ...words: string[]): CommandLine {
+    return this.#run('call', ...words, '--as', user, '--json');
+  }
+
+  /** Has somebody write from a command line. */
+  send(user: string, to: string, text: string): CommandLine {
+    return this.#run('send', to, text, '--as', user);
+  }
+
+  #run(...words: string[]): CommandLine {
     const binary = process.env.CONVOKE_BIN;
     if (!binary) throw new Error('CONVOKE_BIN names no program');
-    return new CommandLine(spawn(binary, ['call', ...words, '--as', user, '--json', '--data', this.data]));
+    return new CommandLine(spawn(binary, [...words, '--data', this.data]));
   }
 
   /** Ends what a test has left over. */

@@ -54,6 +54,7 @@ fn a_chat_is_what_two_people_wrote_to_each_other_and_nothing_else() {
     let (a, b, c) = ("a@x", "b@x", "c@x");
     let mut command = chat(a, b, 3, "<soap/>");
     command.control = true;
+    command.content_type = "text/xml".to_owned();
     let answer = NewMessage {
         content_type: "application/vnd.convoke.invitation+xml".to_owned(),
         ..chat(b, a, 8, "<invitation-answer/>")
@@ -110,6 +111,40 @@ fn a_chat_is_what_two_people_wrote_to_each_other_and_nothing_else() {
     indexed(bench.path());
     check(&bench);
     let bench = bench.reopen();
+    check(&bench);
+}
+
+#[test]
+fn words_with_a_service_are_a_chat_and_its_envelopes_are_not() {
+    let bench = Bench::new();
+    let (a, service) = ("a@x", "conference@x");
+    let control = |mut message: NewMessage, content_type: &str| {
+        message.control = true;
+        message.keep = false;
+        message.content_type = content_type.to_owned();
+        message
+    };
+    let words = "text/plain;charset=utf-8";
+    let mut enveloped = cpim(a, service, 3, "m-3", "text/plain", "who");
+    enveloped.control = true;
+    for message in [
+        control(chat(a, service, 1, "call bob"), words),
+        control(chat(service, a, 2, "Bob: ringing"), words),
+        enveloped,
+        control(chat(a, service, 4, "<soap/>"), "text/xml"),
+        control(chat(service, a, 5, "<soap/>"), "text/xml"),
+    ] {
+        bench.ask(bench.store.log_message(message)).unwrap();
+    }
+    let check = |bench: &Bench| {
+        let found = bench.ask(bench.store.chat(a, service, None, 10)).unwrap();
+        assert_eq!(texts(&found), ["who", "Bob: ringing", "call bob"]);
+        let list = bench.ask(bench.store.chats(a, None, 10)).unwrap();
+        let with: Vec<_> = list.iter().map(|chat| (&*chat.with, chat.unread)).collect();
+        assert_eq!(with, [(service, 1)]);
+    };
+    check(&bench);
+    indexed(bench.path());
     check(&bench);
 }
 

@@ -14,6 +14,8 @@ import { Outbox, type Outgoing } from './outbox.js';
 import type { PeopleModel } from './people.js';
 import type { Chat, ChatSummary, Chats, ChatsState } from './types.js';
 
+/** As the conference service calls itself. */
+const SERVICE_NAME = 'Conferences';
 /** Ids of messages that came lately: what comes again is shown once. */
 const SEEN_MAX = 2_000;
 /** Newest chats in which the presence of the other one is followed without their being open. */
@@ -132,6 +134,7 @@ export class ChatsModel extends State<ChatsState> implements Chats {
 
   #row(row: ChatRow, domain: string): void {
     const user = row.with.toLowerCase();
+    if (this.#isService(user)) this.#people.hint(user, SERVICE_NAME);
     const { last } = row;
     const words = last.type === 'text';
     const invitation = last.type.startsWith('invitation');
@@ -174,7 +177,8 @@ export class ChatsModel extends State<ChatsState> implements Chats {
       else if (body) this.#invitations.take(body, user, me, message.at, message.serverId);
       return;
     }
-    this.#people.hint(user, displayName(message), true);
+    if (this.#isService(user)) this.#people.hint(user, SERVICE_NAME);
+    else this.#people.hint(user, displayName(message), true);
     const known = this.#chats.get(user);
     if (known && !known.arrived(message)) return;
     const unread = (this.#summaries.get(user)?.unread ?? 0) + 1;
@@ -210,6 +214,11 @@ export class ChatsModel extends State<ChatsState> implements Chats {
   #tellDelivered(user: string, id: string): void {
     const ua = this.#core.line?.ua;
     if (ua) ua.send(ua.outline('MESSAGE', uriOf(user), { type: CPIM, body: wrapImdn(ua, user, id, 'delivered') }));
+  }
+
+  /** Whoever commands conferences in words has a chat with their service, which no directory names. */
+  #isService(user: string): boolean {
+    return user === this.#core.line?.service.account.toLowerCase();
   }
 
   #isNew(key: string): boolean {
