@@ -160,7 +160,7 @@ async fn a_person_of_the_allocators_name_is_a_person() {
         aor: aor("video"),
         display_name: "Vi Deo".into(),
         kind,
-        language: "en".into(),
+        language: None,
         ports: 10,
         created_at: 1,
     };
