@@ -40,6 +40,34 @@ describe('a number that is refused', () => {
     expect(composer.get().rows.some((row) => row.problem)).toBe(false);
   });
 
+  it('marks nobody else when the list has changed since', async () => {
+    const { world, peer } = await ready();
+    const { soap } = peer;
+    const composer = world.convoke.conferences.compose([BOB, '+15550107', '+493012345678']);
+    await settle(200);
+    peer.soap = (operation, body, request) => (operation === 'create' ? fault('abroad', 2) : soap(operation, body, request));
+    const marked = () => composer.get().rows.flatMap((row) => (row.problem ? [row.key] : []));
+    composer.remove(BOB);
+    let calling = composer.call();
+    await settle(200);
+    expect(await calling).toBe(false);
+    expect(marked()).toEqual(['number:+493012345678']);
+    composer.undo();
+    expect(composer.get().rows.length).toBe(3);
+    expect([composer.get().problem, marked()]).toEqual([undefined, []]);
+    // Meanwhile somebody else stands where the refused one stood.
+    peer.soap = (operation, body, request) => {
+      if (operation !== 'create') return soap(operation, body, request);
+      composer.remove('number:+15550107');
+      return fault('abroad', 2);
+    };
+    calling = composer.call();
+    await settle(200);
+    expect(await calling).toBe(false);
+    expect(marked()).toEqual([]);
+    expect(composer.get().problem?.refused?.number).toBe('+15550107');
+  });
+
   it('is named where one is called at it', async () => {
     const { world, peer } = await ready({
       before: (_, focus) => {

@@ -21,8 +21,14 @@ interface Chosen {
   readonly place?: Place;
 }
 
-/** Starts the conference; the problem if it did not work. */
-export type Start = (composer: ComposerModel, inviteOnly: boolean) => Promise<Problem | undefined>;
+/** Why a conference was not started, and the row that this is about, if it is about one. */
+export interface NotStarted {
+  readonly problem: Problem;
+  readonly row?: string;
+}
+
+/** Starts the conference; why not, if it did not work. */
+export type Start = (composer: ComposerModel, inviteOnly: boolean) => Promise<NotStarted | undefined>;
 
 export class ComposerModel extends State<ComposerState> implements Composer {
   readonly #core: Core;
@@ -35,6 +41,8 @@ export class ComposerModel extends State<ComposerState> implements Composer {
   #forget: (() => void)[];
   #unwatch = () => {};
   #adding = 0;
+  /** The row that the problem is about. */
+  #refused: string | undefined;
   /** Over when everybody who is being added is known. */
   #pending: Promise<unknown> = Promise.resolve();
 
@@ -118,7 +126,7 @@ export class ComposerModel extends State<ComposerState> implements Composer {
   undo(): void {
     const before = this.#past.pop();
     if (before) this.#rows = before;
-    this.set({ notice: undefined });
+    this.set({ notice: undefined, problem: undefined });
     this.#show();
   }
 
@@ -165,7 +173,8 @@ export class ComposerModel extends State<ComposerState> implements Composer {
       return false;
     }
     const why = await this.#start(this, inviteOnly);
-    this.set({ busy: false, problem: why });
+    this.#refused = why?.row;
+    this.set({ busy: false, problem: why?.problem });
     // The row that it is about says it too.
     this.#show();
     return why === undefined;
@@ -189,12 +198,11 @@ export class ComposerModel extends State<ComposerState> implements Composer {
   #show(): void {
     const { problem } = this.get();
     const known = new Map(this.get().rows.map((row) => [row.key, row]));
-    const rows = this.#rows.map(({ key, place: chosen }, at): ComposerRow => {
+    const rows = this.#rows.map(({ key, place: chosen }): ComposerRow => {
       const person = this.#people.person(key);
       const was = known.get(key);
       const place = chosen ?? usualPlace(person);
-      // Whoever starts it is named first.
-      const why = problem?.refused?.index === at + 1 ? problem : undefined;
+      const why = problem?.refused && key === this.#refused ? problem : undefined;
       if (was && was.person === person && was.place.id === place.id && was.problem === why) return was;
       const places = withPlace(person.places, place);
       return { key, person, place, places, onlyInvite: person.places.every((one) => one.kind === 'browser'), problem: why };

@@ -9,7 +9,7 @@ import { Alarm } from '../util/timer.js';
 import { BoardModel } from './board.js';
 import type { CallsModel } from './calls.js';
 import { Commands } from './commands.js';
-import { ComposerModel, myPlaces } from './composer.js';
+import { ComposerModel, myPlaces, type NotStarted } from './composer.js';
 import { type Core, type Line, titleOf } from './core.js';
 import { Faces } from './faces.js';
 import type { InvitationRecord, Invitations } from './invitations.js';
@@ -481,17 +481,17 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
   }
 
   /** Starts what the composer has put together. */
-  async #start(composer: ComposerModel, inviteOnly: boolean): Promise<Problem | undefined> {
+  async #start(composer: ComposerModel, inviteOnly: boolean): Promise<NotStarted | undefined> {
     const { line, me } = this.#core;
-    if (!line || !me) return problem('session-ended');
-    if (!line.ua.online) return problem('unreachable');
+    if (!line || !me) return { problem: problem('session-ended') };
+    if (!line.ua.online) return { problem: problem('unreachable') };
     const { title, rows, me: mine } = composer.get();
     const invited = rows.filter((row) => !inviteOnly || row.person.user !== undefined);
-    if (invited.length === 0) return problem('no-telephone');
+    if (invited.length === 0) return { problem: problem('no-telephone') };
     const here = mine.place.kind === 'browser';
     // The microphone first: nobody shall be called by somebody who cannot speak.
     const opened = here ? await this.#myCall.open() : undefined;
-    if (opened && !('offer' in opened)) return opened;
+    if (opened && !('offer' in opened)) return { problem: opened };
     const self = { user: me.user, name: me.name, places: mine.places };
     const outcome = await this.#commands.request({
       name: 'create',
@@ -502,7 +502,10 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     const created = 'answer' in outcome ? outcome.answer.conference : undefined;
     if (!created) {
       opened?.close();
-      return problemOf(outcome) ?? problem('bad-answer');
+      const why = problemOf(outcome) ?? problem('bad-answer');
+      // Of those who were asked for, whatever the list is by now; whoever starts it is named first.
+      const at = why.refused?.index;
+      return { problem: why, row: at === undefined ? undefined : invited[at - 1]?.key };
     }
     const board = this.openBoard(created.id);
     if (this.#composer === composer) this.closeComposer();
