@@ -1055,6 +1055,28 @@ describe('my own voice', () => {
     expect(open.get().me?.here).toBe(false);
   });
 
+  it('rings nowhere any more when I leave while another telephone of mine is called', async () => {
+    const sound = new Sound();
+    const { world, focus, peer } = await ready({ before: people, sound });
+    answering(peer);
+    void world.convoke.conferences.join('c1');
+    await settle(300);
+    focus.set('p1', { moving: { place: 'work', leg: 91, state: 'ringing' } });
+    await settle(100);
+    const leaving = board(world).leave();
+    await settle(100);
+    expect(await leaving).toBe(true);
+    expect(focus.asked).toEqual(['disconnect p1']);
+    expect(peer.requests('BYE').length).toBe(1);
+    // What came to nothing does not have to be ended.
+    focus.set('p1', { state: 'joined', moving: { place: 'work', leg: 92, state: 'busy' } });
+    void world.convoke.conferences.join('c1');
+    await settle(1_000);
+    void board(world).leave();
+    await settle(100);
+    expect(focus.asked).toEqual(['disconnect p1']);
+  });
+
   it('is mended by a fresh offer within the call after a change of the network', async () => {
     const sound = new Sound();
     const { world, peer } = await ready({ before: people, sound });

@@ -313,9 +313,12 @@ export class BoardModel extends State<BoardState> implements Board {
   async leave(): Promise<boolean> {
     const me = this.get().me;
     // Also while it is still being set up.
-    if (this.#parts.myCall.get().conference === this.id) this.#parts.myCall.leave();
-    else if (me && isLive(me.state)) return this.#mine('disconnect', 'disconnect');
-    return true;
+    const here = this.#parts.myCall.get().conference === this.id;
+    // To hang up here alone would be to go on where another telephone of mine rings.
+    const elsewhere = isLive(here ? me?.moving?.state : me?.state);
+    const leaving = elsewhere ? this.#mine('disconnect', 'disconnect') : true;
+    if (here) this.#parts.myCall.leave();
+    return leaving;
   }
 
   endForAll(): Promise<boolean> {
