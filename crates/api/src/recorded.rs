@@ -27,12 +27,7 @@ pub(crate) async fn ended(
     };
     let mut snapshot = Snapshot::begin(id.clone(), record.title);
     let ended_at = |leg: &LegRecord| leg.ended.as_ref().map_or(at, |(at, _)| *at);
-    for (index, leg) in legs.iter().enumerate() {
-        // Who was called at another place and did not get in there stayed where they were.
-        let mut before = legs.iter().take(index);
-        if before.any(|one| one.participant == leg.participant && ended_at(one) > ended_at(leg)) {
-            continue;
-        }
+    for leg in legs_that_count(&legs) {
         let report = report_of(leg, snapshot.version + 1, &record.owner);
         snapshot.apply(&report, utc(ended_at(leg)));
     }
@@ -47,6 +42,22 @@ pub(crate) async fn ended(
     };
     snapshot.apply(&last, utc(at));
     Ok(Some((snapshot, vec![last])))
+}
+
+/// The legs, in the order they were made, without those at another place where somebody did not get in: they stayed where they were. That
+/// they were in when it was made says so: after a crash all ends have one time.
+pub(crate) fn legs_that_count(legs: &[LegRecord]) -> impl Iterator<Item = &LegRecord> {
+    let was_in_meanwhile = |before: &LegRecord, leg: &LegRecord| {
+        let ended = before.ended.as_ref().map_or(UnixMs::MAX, |(at, _)| *at);
+        before.participant == leg.participant
+            && before.times.joined.is_some()
+            && ended >= leg.times.created
+    };
+    legs.iter().enumerate().filter_map(move |(index, leg)| {
+        let mut before = legs.iter().take(index);
+        let stayed = leg.times.joined.is_none() && before.any(|one| was_in_meanwhile(one, leg));
+        (!stayed).then_some(leg)
+    })
 }
 
 fn report_of(leg: &LegRecord, version: u64, owner: &Aor) -> Report {
@@ -77,4 +88,76 @@ fn report_of(leg: &LegRecord, version: u64, owner: &Aor) -> Report {
 
 fn utc(at: UnixMs) -> UtcMillis {
     UtcMillis(u64::try_from(at).unwrap_or(0)).clamped()
+}
+
+#[cfg(test)]
+mod tests {
+    use convoke_types::media::StreamStats;
+    use convoke_types::{Cause, EndReason, LegState};
+    use store::LegTimes;
+
+    use super::*;
+
+    /// A leg of bob's: made, perhaps joined, and ended at these times.
+    fn leg(
+        place: &str,
+        (created, joined, ended): (UnixMs, Option<UnixMs>, UnixMs),
+        state: LegState,
+    ) -> LegRecord {
+        let cause = Cause {
+            reason: EndReason::Shutdown,
+            sip: None,
+            q850: None,
+            words: String::new(),
+        };
+        LegRecord {
+            key: convoke_types::LegKey {
+                conference: "c1".parse().unwrap(),
+                leg: format!("l{created}").parse().unwrap(),
+            },
+            participant: "p2".parse().unwrap(),
+            name: "Bob".to_owned(),
+            user: Some("bob@example.org".parse().unwrap()),
+            place: place.to_owned(),
+            address: "+15550107".to_owned(),
+            trunk: None,
+            state,
+            times: LegTimes {
+                created,
+                dialled: None,
+                ringing: None,
+                answered: joined,
+                joined,
+            },
+            ended: Some((ended, cause)),
+            stats: StreamStats::default(),
+        }
+    }
+
+    /// Bob is in by his mobile; his desk was busy, then his home rang when the server fell.
+    fn moving() -> Vec<LegRecord> {
+        vec![
+            leg("mobile", (1_000, Some(2_000), 9_000), LegState::Failed),
+            leg("desk", (3_000, None, 4_000), LegState::Busy),
+            leg("home", (5_000, None, 9_000), LegState::Failed),
+        ]
+    }
+
+    fn places(legs: &[LegRecord]) -> Vec<&str> {
+        legs_that_count(legs)
+            .map(|leg| leg.place.as_str())
+            .collect()
+    }
+
+    #[test]
+    fn who_was_called_elsewhere_in_vain_was_where_they_were() {
+        assert_eq!(places(&moving()), ["mobile"]);
+        // Called again after they had left, and there they got in.
+        let mut legs = moving();
+        legs.push(leg("work", (9_500, None, 9_900), LegState::NoAnswer));
+        assert_eq!(places(&legs), ["mobile", "work"]);
+        let mut legs = moving();
+        legs.push(leg("work", (8_000, Some(9_000), 9_900), LegState::Left));
+        assert_eq!(places(&legs), ["mobile", "work"]);
+    }
 }

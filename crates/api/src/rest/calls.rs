@@ -14,6 +14,7 @@ use super::answer::{Asked, Refusal};
 use super::me::page;
 use super::who::Person;
 use crate::directory::store_fault;
+use crate::recorded::legs_that_count;
 
 /// Calls in one answer unless another number is asked for, and at most.
 const CALLS_DEFAULT: usize = 50;
@@ -113,7 +114,7 @@ fn view(call: Call, me: &Aor) -> CallView {
         && of_mine().all(|leg| leg.times.joined.is_none() && !refused(leg));
     // A redial is another leg of the same person.
     let mut people: BTreeMap<(usize, &str), CalledView> = BTreeMap::new();
-    for leg in &legs {
+    for leg in legs_that_count(&legs) {
         let id = leg.participant.as_str();
         let called = people.entry((id.len(), id)).or_insert_with(|| CalledView {
             name: leg.name.clone(),
@@ -267,5 +268,26 @@ mod tests {
             .map(|one| (one.joined, one.in_ms))
             .collect();
         assert_eq!(people, [(true, 90), (true, 50)], "one row a person");
+    }
+
+    #[test]
+    fn who_was_called_elsewhere_in_vain_has_the_state_of_where_they_were() {
+        let call = Call {
+            conference: ConferenceRecord {
+                id: "c1".parse().unwrap(),
+                owner: Aor::new("alice", "x").unwrap(),
+                title: String::new(),
+                created_at: 1,
+                ended: None,
+            },
+            legs: vec![
+                leg("l1", "p2", "bob", Some(10), EndReason::HungUp),
+                leg("l2", "p2", "bob", None, EndReason::RingTimeout),
+            ],
+        };
+        let [bob] = &view(call, &Aor::new("bob", "x").unwrap()).people[..] else {
+            panic!("one person");
+        };
+        assert_eq!((bob.joined, bob.state), (true, "left"));
     }
 }
