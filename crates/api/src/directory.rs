@@ -36,7 +36,7 @@ impl Directory {
         match &asked.who {
             Who::Person(name) => {
                 let account = self.person(name).await?;
-                self.telephone_of(&account, asked).await
+                Ok(self.telephone_of(&account, asked).await?.0)
             }
             Who::Number(text) => {
                 let number = self.dialplan.number(text)?;
@@ -132,7 +132,7 @@ impl Directory {
                 let number = self.dialplan.number(text)?;
                 Ok(Destination {
                     place: format!("number {}", ending(&number)),
-                    guard: self.is_guarded(&number).await?,
+                    guard: self.is_guarded(&number).await?.then_some(true),
                     address: Address::Number(number),
                     mode: Mode::Pstn,
                     language: account
@@ -142,12 +142,12 @@ impl Directory {
             (CallAt::Place(place), Some(account)) => {
                 let mut asked = soap_proto::Party::of(Who::Person(account.aor.to_string()));
                 asked.place = Some(place.clone());
-                let found = self.telephone_of(&account, &asked).await?;
+                let (found, guard) = self.telephone_of(&account, &asked).await?;
                 Ok(Destination {
                     address: found.address,
                     mode: found.mode,
                     place: found.place,
-                    guard: found.guard,
+                    guard,
                     language: found.language,
                 })
             }
@@ -200,16 +200,17 @@ impl Directory {
         }
     }
 
+    /// Somebody at a telephone of theirs, and what they chose of key 1 for it.
     async fn telephone_of(
         &self,
         account: &Account,
         asked: &soap_proto::Party,
-    ) -> Result<Party, Fault> {
+    ) -> Result<(Party, Option<bool>), Fault> {
         let named = asked.name.clone();
         let name = named.unwrap_or_else(|| account.display_name.clone());
         let is_browser = |place: &String| place.eq_ignore_ascii_case(BROWSER);
         if asked.place.as_ref().is_some_and(is_browser) {
-            return Ok(Party {
+            let party = Party {
                 name,
                 user: Some(account.aor.clone()),
                 address: Address::Client,
@@ -218,7 +219,8 @@ impl Directory {
                 guard: false,
                 language: self.language_of(account),
                 moderator: false,
-            });
+            };
+            return Ok((party, None));
         }
         let telephones = self
             .store
@@ -252,7 +254,7 @@ impl Directory {
         if let Address::Number(number) = &telephone.address {
             self.dialplan.permit(number)?;
         }
-        Ok(Party {
+        let party = Party {
             name,
             user: Some(account.aor.clone()),
             address: telephone.address.clone(),
@@ -261,7 +263,8 @@ impl Directory {
             guard: telephone.guard.unwrap_or(false),
             language: self.language_of(account),
             moderator: false,
-        })
+        };
+        Ok((party, telephone.guard))
     }
 
     async fn number(&self, number: E164, asked: &soap_proto::Party) -> Result<Party, Fault> {

@@ -292,8 +292,9 @@ pub struct Destination {
     pub mode: Mode,
     /// The place as others may see it.
     pub place: String,
-    /// Ask for key 1 before joining.
-    pub guard: bool,
+    /// Ask for key 1 before joining. `None`: nobody has said so; asked of a number where somebody would otherwise give up a place that
+    /// they are at, for it may be a mailbox that answers.
+    pub guard: Option<bool>,
     /// Language of prompts, a BCP 47 tag.
     pub language: String,
 }

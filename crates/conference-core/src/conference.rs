@@ -316,7 +316,7 @@ impl Conference {
             party.address = at.address;
             party.mode = at.mode;
             party.place = at.place;
-            party.guard = at.guard;
+            party.guard = at.guard.unwrap_or(false);
             party.language = at.language;
         }
     }

@@ -73,7 +73,7 @@ impl Conference {
             address: Address::Client,
             mode: Mode::Computer,
             place: PLACE.to_owned(),
-            guard: false,
+            guard: None,
             language: participant.map_or_else(String::new, |one| one.party.language.clone()),
         };
         let attempt = Attempt {

@@ -123,6 +123,7 @@ impl Conference {
             return;
         };
         let at = participant.destination(seat);
+        let guard = at.is_guarded(seat);
         let server = video.filter(|_| at.mode.may_be_room());
         let Some(leg) = participant.leg_at_mut(seat) else {
             return;
@@ -143,7 +144,7 @@ impl Conference {
             leg: key.clone(),
             to: at.address,
             trunk: trunk.and_then(|trunk| cx.trunks.name(trunk)),
-            guard: at.guard,
+            guard,
             inviter: participant.inviter.clone(),
             language: at.language,
             ring_timeout_ms: u64::try_from(policy_ring.as_millis()).unwrap_or(u64::MAX),

@@ -173,6 +173,14 @@ impl Conference {
     }
 }
 
+impl Destination {
+    /// Whether whoever answers has to press 1. A mailbox that answers for somebody who is in elsewhere must not put them out of there.
+    pub(super) fn is_guarded(&self, seat: Seat) -> bool {
+        let takes_place = seat.moving && matches!(self.address, Address::Number(_));
+        self.guard.unwrap_or(takes_place)
+    }
+}
+
 impl Participant {
     fn leg_at(&self, seat: Seat) -> Option<&Leg> {
         match seat.moving {
@@ -196,7 +204,7 @@ impl Participant {
                 address: self.party.address.clone(),
                 mode: self.party.mode,
                 place: self.party.place.clone(),
-                guard: self.party.guard,
+                guard: Some(self.party.guard),
                 language: self.party.language.clone(),
             },
         }

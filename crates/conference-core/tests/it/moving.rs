@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use conference_core::{MovingView, Operation};
-use convoke_types::bridge::LegEvent;
+use conference_core::{MovingView, Operation, Output};
+use convoke_types::bridge::{BridgeCommand, LegEvent};
 use convoke_types::{Address, FaultCode, LegState, Mode};
 
 use crate::on;
@@ -312,4 +312,57 @@ fn a_number_that_rings_for_somebody_is_nobody_elses_meanwhile() {
     let missed = "p2 l4 no-answer ring-timeout (moving)".to_owned();
     assert!(came.contains(&missed), "{came:?}");
     assert_eq!(shown(&world, 1).1, LegState::Joined);
+}
+
+/// Whether whoever answers the leg that is dialled has to press 1.
+fn is_guarded(world: &World) -> bool {
+    let mut dialled = world.out.iter().filter_map(|output| match output {
+        Output::Bridge(BridgeCommand::Dial { guard, .. }) => Some(*guard),
+        _ => None,
+    });
+    dialled.next().unwrap()
+}
+
+fn unguarded(mut operation: Operation) -> Operation {
+    if let Operation::Call { at: Some(at), .. } = &mut operation {
+        at.guard = Some(false);
+    }
+    operation
+}
+
+#[test]
+fn a_mailbox_that_answers_puts_nobody_out() {
+    let mut world = two();
+    world.command(user("alice"), home("p1")).unwrap();
+    assert!(is_guarded(&world));
+    world.leg("x/l3", LegEvent::Answered);
+    world.leg("x/l3", LegEvent::Confirming);
+    assert_eq!(shown(&world, 0).1, LegState::Joined);
+    // The mailbox presses nothing.
+    world.pass(Duration::from_secs(120));
+    check(&world.out, &["release l3"]);
+    check(
+        world.leg("x/l3", hung_up()),
+        &["p1 l3 no-answer voicemail (moving)", "record l3 no-answer"],
+    );
+    let (place, state, moving) = shown(&world, 0);
+    assert_eq!((place.as_str(), state), ("mobile", LegState::Joined));
+    assert_eq!(moving.unwrap().leg.state, LegState::NoAnswer);
+    // A telephone that its owner says has no mailbox asks for nothing.
+    world.command(user("alice"), unguarded(home("p1"))).unwrap();
+    assert!(!is_guarded(&world));
+    // Nor does one that is called while its owner is in nowhere, also where they were called while they were in.
+    world.pass(Duration::from_secs(1));
+    world.command(user("bob"), desk("p2")).unwrap();
+    assert!(is_guarded(&world));
+    world.join("x/l5");
+    world.leg("x/l5", hung_up());
+    world.pass(Duration::from_secs(1));
+    let again = Operation::Call {
+        conference: conference("x"),
+        participant: participant("p2"),
+        at: None,
+    };
+    world.command(user("bob"), again).unwrap();
+    assert!(!is_guarded(&world));
 }

@@ -420,7 +420,7 @@ pub fn at(who: &str, address: Address, mode: Mode, place: &str) -> Operation {
             address,
             mode,
             place: place.to_owned(),
-            guard: false,
+            guard: None,
             language: "en".to_owned(),
         }),
     }

@@ -318,7 +318,7 @@ impl Storm {
             address: person.address,
             mode: person.mode,
             place: person.place,
-            guard: person.guard,
+            guard: person.guard.then_some(true),
             language: person.language,
         }
     }
