@@ -4,9 +4,9 @@
 use std::collections::HashMap;
 
 use convoke_types::report::{Change, Report};
-use convoke_types::{Aor, ConferenceId, LegState};
-use soap_proto::invitation::{self, Expected, Invitation};
-use soap_proto::{BROWSER, Snapshot, UtcMillis};
+use convoke_types::{Aor, CommandId, ConferenceId, ParticipantId};
+use soap_proto::invitation::{self, Expected};
+use soap_proto::{Snapshot, UtcMillis};
 
 use crate::watching::Letter;
 
@@ -16,13 +16,18 @@ const CONFERENCES_MAX: usize = 1_000;
 /// Who is to be invited, by whom.
 #[derive(Debug, Default)]
 pub(crate) struct Inviting {
-    conferences: HashMap<ConferenceId, Vec<(Aor, Expected)>>,
+    conferences: HashMap<ConferenceId, Expected<Aor>>,
 }
 
 impl Inviting {
-    /// A command of this person calls somebody, perhaps themselves.
-    pub fn expect(&mut self, conference: &ConferenceId, by: &Aor, user: Aor) {
-        if user == *by {
+    /// A command by this person calls somebody, perhaps themselves.
+    pub fn expect(
+        &mut self,
+        conference: &ConferenceId,
+        (command, by): (&CommandId, &Aor),
+        (participant, user): (&ParticipantId, &Aor),
+    ) {
+        if user == by {
             return;
         }
         let known = self.conferences.contains_key(conference);
@@ -30,15 +35,8 @@ impl Inviting {
             tracing::warn!(%conference, "too many wait to be invited");
             return;
         }
-        let inviters = self.conferences.entry(conference.clone()).or_default();
-        match inviters.iter_mut().find(|(one, _)| one == by) {
-            Some((_, expected)) => expected.expect(user),
-            None => {
-                let mut expected = Expected::default();
-                expected.expect(user);
-                inviters.push((by.clone(), expected));
-            }
-        }
+        let expected = self.conferences.entry(conference.clone()).or_default();
+        expected.expect(participant.clone(), command.clone(), by.clone());
     }
 
     /// Takes a report; `now` is the conference with it, `id` names a new invitation.
@@ -53,48 +51,18 @@ impl Inviting {
             self.conferences.remove(&report.conference);
             return None;
         }
-        let Change::Leg {
-            state,
-            moving: false,
-            ..
-        } = report.change
-        else {
-            return None;
-        };
-        let whom = report.participant.as_ref()?;
-        let inviters = self.conferences.get_mut(&report.conference)?;
-        let user: Aor = whom.user.as_deref()?.parse().ok()?;
-        let by = inviters
-            .iter_mut()
-            .find_map(|(by, expected)| expected.see(&user, state).then(|| by.clone()));
-        inviters.retain(|(_, expected)| !expected.is_empty());
-        if inviters.is_empty() {
+        let expected = self.conferences.get_mut(&report.conference)?;
+        let by = expected.see(report);
+        if expected.is_empty() {
             self.conferences.remove(&report.conference);
         }
+        let whom = report.participant.as_ref()?;
+        let user: Aor = whom.user.as_deref()?.parse().ok()?;
         let (by, now, id) = (by?, now()?, id()?);
-        let roster = now.participants.iter();
-        let mut inviter = roster.clone().filter(|one| one.user.as_ref() == Some(&by));
-        let is_in = |state| matches!(state, LegState::Joined | LegState::Held);
-        let inside: Vec<&str> = roster
-            .filter(|one| one.leg.as_ref().is_some_and(|leg| is_in(leg.state)))
-            .map(|one| one.name.as_str())
-            .collect();
-        let expires = wall.0.saturating_add(u64::from(invitation::LIFE_S) * 1_000);
-        let invitation = Invitation {
-            id: &id,
-            conference: &report.conference,
-            domain,
-            title: &now.title,
-            rings: whom.place != BROWSER,
-            expires: UtcMillis(expires),
-            from: (&by, inviter.next().map_or("", |one| one.name.as_str())),
-            inside: &inside,
-            way: None,
-        };
         Some(Letter {
             to: user,
             content_type: invitation::CONTENT_TYPE,
-            body: invitation.write(),
+            body: invitation::to_call((&id, &whom.place), &by, (&now, domain), wall),
             life_s: invitation::LIFE_S,
         })
     }
@@ -103,8 +71,8 @@ impl Inviting {
 #[cfg(test)]
 mod tests {
     use convoke_types::report::ParticipantRef;
-    use convoke_types::{CommandId, Role};
-    use soap_proto::{ConferenceState, LegSnapshot, ParticipantSnapshot};
+    use convoke_types::{LegState, Role};
+    use soap_proto::{BROWSER, ConferenceState, LegSnapshot, ParticipantSnapshot};
 
     use super::*;
 
@@ -121,7 +89,7 @@ mod tests {
             conference: conference(),
             version: 1,
             participant: Some(ParticipantRef {
-                id: "p2".parse().unwrap(),
+                id: format!("p-{user}").parse().unwrap(),
                 name: user.to_owned(),
                 user: Some(aor(user).to_string()),
                 place: place.to_owned(),
@@ -133,7 +101,7 @@ mod tests {
                 cause: None,
                 moving,
             },
-            command: None::<CommandId>,
+            command: Some("k1".parse().unwrap()),
         }
     }
 
@@ -165,6 +133,12 @@ mod tests {
         }
     }
 
+    fn expect(inviting: &mut Inviting, user: &str) {
+        let by = (&"k1".parse().unwrap(), &aor("alice"));
+        let whom = (&format!("p-{user}").parse().unwrap(), &aor(user));
+        inviting.expect(&conference(), by, whom);
+    }
+
     fn see(inviting: &mut Inviting, report: &Report) -> Option<Letter> {
         let id = || Some("invitation-1".to_owned());
         let at = UtcMillis(1_795_774_500_000);
@@ -175,7 +149,7 @@ mod tests {
     fn who_is_called_is_invited_once_and_by_whose_command_it_was() {
         let mut inviting = Inviting::default();
         for user in ["alice", "bob"] {
-            inviting.expect(&conference(), &aor("alice"), aor(user));
+            expect(&mut inviting, user);
         }
         let queued = leg("bob", "mobile", LegState::Queued, false);
         assert_eq!(see(&mut inviting, &queued), None);
@@ -203,18 +177,18 @@ mod tests {
     #[test]
     fn nobody_is_invited_to_where_they_are_or_after_the_end() {
         let mut inviting = Inviting::default();
-        inviting.expect(&conference(), &aor("alice"), aor("bob"));
+        expect(&mut inviting, "bob");
         // They are in elsewhere, and call themselves at another place.
         let moving = leg("bob", "home", LegState::Ringing, true);
         assert_eq!(see(&mut inviting, &moving), None);
         let joined = leg("bob", "browser", LegState::Joined, false);
         assert_eq!(see(&mut inviting, &joined), None);
         assert!(inviting.conferences.is_empty());
-        inviting.expect(&conference(), &aor("alice"), aor("carol"));
+        expect(&mut inviting, "carol");
         let at_browser = leg("carol", BROWSER, LegState::Ringing, false);
         let letter = see(&mut inviting, &at_browser).unwrap();
         assert!(letter.body.contains("kind=\"invite\""), "{}", letter.body);
-        inviting.expect(&conference(), &aor("alice"), aor("dave"));
+        expect(&mut inviting, "dave");
         let ended = Report {
             participant: None,
             change: Change::Ended {

@@ -498,7 +498,7 @@ impl Sequencer {
         let given = match keep(&self.store, &answer.id, durable, &envelope).await {
             Ok(None) => {
                 if let (Ok(reply), Some(by)) = (&answer.result, &answer.invites) {
-                    self.expect(reply, by.as_ref());
+                    self.expect(&answer.id, reply, by.as_ref());
                 }
                 Given {
                     envelope,
@@ -523,7 +523,7 @@ impl Sequencer {
     }
 
     /// Those whom a command calls are invited when it is their turn: by the actor, else by the owner.
-    fn expect(&mut self, reply: &Reply, by: Option<&Aor>) {
+    fn expect(&mut self, command: &CommandId, reply: &Reply, by: Option<&Aor>) {
         let snapshot = &reply.snapshot;
         let account = |entry: &RosterEntry| entry.participant.user.as_deref()?.parse::<Aor>().ok();
         let mut roster = snapshot.roster.iter();
@@ -535,7 +535,9 @@ impl Sequencer {
             if reply.participants.contains(&entry.participant.id)
                 && let Some(user) = account(entry)
             {
-                self.inviting.expect(&snapshot.conference, &by, user);
+                let whom = (&entry.participant.id, &user);
+                self.inviting
+                    .expect(&snapshot.conference, (command, &by), whom);
             }
         }
     }

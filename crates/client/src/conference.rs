@@ -7,14 +7,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use convoke_types::limits::COMMAND_MAX_LIFE_S;
 use convoke_types::report::Report;
-use convoke_types::{Aor, CommandId, ConferenceId, Fault, LegState};
+use convoke_types::{Aor, CommandId, ConferenceId, Fault};
 use runtime::tasks::Tasks;
 use runtime::{clock, seed};
 use sip_proto::{HeaderName, TokenSource, Uri};
-use soap_proto::invitation::{self, Invitation, LIFE_S};
+use soap_proto::invitation::{self, LIFE_S};
 use soap_proto::{
-    Answer, BROWSER, Expires, Operation, ParticipantSnapshot, Request, Response, Snapshot,
-    SoapError, UtcMillis, names, parse_report, parse_response, write_request,
+    Answer, Expires, Operation, ParticipantSnapshot, Request, Response, Snapshot, SoapError,
+    UtcMillis, names, parse_report, parse_response, write_request,
 };
 use tokio::sync::oneshot;
 
@@ -190,6 +190,11 @@ impl ConferenceClient {
         self.request_as(operation, id).await
     }
 
+    /// An id for a command that nobody has had.
+    pub fn fresh_id(&self) -> CommandId {
+        self.shared.fresh_id()
+    }
+
     /// As [`request`](Self::request), with an id of the caller's.
     ///
     /// # Errors
@@ -266,27 +271,10 @@ impl ConferenceClient {
             return Ok(());
         };
         let aor = self.shared.im.aor();
-        let people = conference.participants.iter();
-        let is_in = |state| matches!(state, LegState::Joined | LegState::Held);
-        let inside: Vec<&str> = people
-            .clone()
-            .filter(|one| one.leg.as_ref().is_some_and(|leg| is_in(leg.state)))
-            .map(|one| one.name.as_str())
-            .collect();
-        let mut me = people.filter(|one| one.user.as_ref() == Some(aor));
         let id = self.shared.fresh_id();
-        let body = Invitation {
-            id: id.as_str(),
-            conference: &conference.id,
-            domain: aor.domain(),
-            title: &conference.title,
-            rings: whom.place != BROWSER,
-            expires: UtcMillis(now().0.saturating_add(u64::from(LIFE_S) * 1_000)),
-            from: (aor, me.next().map_or("", |one| one.name.as_str())),
-            inside: &inside,
-            way: None,
-        };
-        let body = Bytes::from(body.write());
+        let names = (id.as_str(), whom.place.as_str());
+        let into = (conference, aor.domain());
+        let body = Bytes::from(invitation::to_call(names, aor, into, now()));
         let life = vec![(HeaderName::Expires, LIFE_S.to_string())];
         let im = &self.shared.im;
         let status = im

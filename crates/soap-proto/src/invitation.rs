@@ -1,10 +1,13 @@
 //! The body by which people are invited (`docs/messages.md`, `urn:convoke:invitation:1`), and who is to be sent one when.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use convoke_types::address::conference_uri;
-use convoke_types::{Aor, ConferenceId, LegState, Mode};
+use convoke_types::report::{Change, Report};
+use convoke_types::{Aor, CommandId, ConferenceId, LegState, Mode, ParticipantId};
 
+use crate::model::{BROWSER, Snapshot};
 use crate::names;
 use crate::text::{clean_name, clean_words};
 use crate::time::UtcMillis;
@@ -49,6 +52,36 @@ pub struct WayIn<'a> {
     pub link: Option<&'a str>,
     /// The same for people.
     pub words: &'a str,
+}
+
+/// The body by which somebody who is called at `place` is invited by `by` into a conference as it is `now`. `id`: its own; `domain`: the
+/// conference's.
+pub fn to_call(
+    (id, place): (&str, &str),
+    by: &Aor,
+    (conference, domain): (&Snapshot, &str),
+    now: UtcMillis,
+) -> String {
+    let people = conference.participants.iter();
+    let is_in = |state| matches!(state, LegState::Joined | LegState::Held);
+    let inside: Vec<&str> = people
+        .clone()
+        .filter(|one| one.leg.as_ref().is_some_and(|leg| is_in(leg.state)))
+        .map(|one| one.name.as_str())
+        .collect();
+    let mut inviter = people.filter(|one| one.user.as_ref() == Some(by));
+    let invitation = Invitation {
+        id,
+        conference: &conference.id,
+        domain,
+        title: &conference.title,
+        rings: place != BROWSER,
+        expires: UtcMillis(now.0.saturating_add(u64::from(LIFE_S) * 1_000)),
+        from: (by, inviter.next().map_or("", |one| one.name.as_str())),
+        inside: &inside,
+        way: None,
+    };
+    invitation.write()
 }
 
 impl Invitation<'_> {
@@ -103,31 +136,52 @@ pub fn escaped(text: &str) -> String {
     out
 }
 
-/// Those of one conference who are to be invited when they are called.
-#[derive(Debug, Clone, Default)]
-pub struct Expected {
-    people: Vec<Aor>,
+/// Those of one conference who are to be invited when they are called, each by the command that calls them. `T`: what is to be known then.
+#[derive(Debug, Clone)]
+pub struct Expected<T> {
+    people: HashMap<ParticipantId, (CommandId, T)>,
 }
 
-impl Expected {
-    /// This person is going to be called.
-    pub fn expect(&mut self, user: Aor) {
-        if !self.people.contains(&user) {
-            self.people.push(user);
+impl<T> Default for Expected<T> {
+    fn default() -> Self {
+        Self {
+            people: HashMap::new(),
+        }
+    }
+}
+
+impl<T> Expected<T> {
+    /// This command is going to call somebody; it counts instead of one before.
+    pub fn expect(&mut self, participant: ParticipantId, command: CommandId, known: T) {
+        self.people.insert(participant, (command, known));
+    }
+
+    /// Takes a report: something when its participant is to be invited now, once. A leg keeps its command over all trunks that are tried; one
+    /// of another command, or of none, is somebody else's call, or they come in by themselves.
+    pub fn see(&mut self, report: &Report) -> Option<T> {
+        let whom = &report.participant.as_ref()?.id;
+        let (command, _) = self.people.get(whom)?;
+        let is_theirs = report.command.as_ref() == Some(command);
+        match report.change {
+            Change::Leg { moving: true, .. } => None,
+            Change::Leg { state, .. } if is_theirs => self.look(whom, state),
+            Change::Leg { .. } | Change::Removed => {
+                self.people.remove(whom);
+                None
+            }
+            _ => None,
         }
     }
 
-    /// Takes the state of somebody's leg: true when they are to be invited now, once. Who is in before that needs no invitation.
-    pub fn see(&mut self, user: &Aor, state: LegState) -> bool {
+    /// The same from where a leg of the command is now.
+    pub fn look(&mut self, participant: &ParticipantId, state: LegState) -> Option<T> {
         let called = matches!(state, LegState::Dialling | LegState::Ringing);
         let inside = matches!(state, LegState::Joined | LegState::Held);
-        let Some(at) = self.people.iter().position(|one| one == user) else {
-            return false;
-        };
-        if called || inside {
-            self.people.swap_remove(at);
+        if !called && !inside {
+            return None;
         }
-        called
+        let (_, known) = self.people.remove(participant)?;
+        called.then_some(known)
     }
 
     /// Whether nobody is left to be invited.
@@ -138,6 +192,9 @@ impl Expected {
 
 #[cfg(test)]
 mod tests {
+    use convoke_types::Role;
+    use convoke_types::report::ParticipantRef;
+
     use super::*;
 
     #[test]
@@ -172,19 +229,74 @@ mod tests {
         ));
     }
 
+    /// A state of bob's leg by a command, if by one.
+    fn leg(command: Option<&str>, state: LegState) -> Report {
+        Report {
+            conference: "c1".parse().unwrap(),
+            version: 1,
+            participant: Some(ParticipantRef {
+                id: "p2".parse().unwrap(),
+                name: "Bob".to_owned(),
+                user: Some("bob@example.org".to_owned()),
+                place: "mobile".to_owned(),
+                role: Role::Participant,
+            }),
+            change: Change::Leg {
+                leg: "l2".parse().unwrap(),
+                state,
+                cause: None,
+                moving: false,
+            },
+            command: command.map(|id| id.parse().unwrap()),
+        }
+    }
+
+    fn expected() -> Expected<&'static str> {
+        let mut expected = Expected::default();
+        expected.expect("p2".parse().unwrap(), "add".parse().unwrap(), "alice");
+        expected
+    }
+
     #[test]
     fn everybody_is_invited_once_and_when_they_are_called() {
-        let aor = |user: &str| Aor::new(user, "example.org").unwrap();
-        let mut expected = Expected::default();
-        for user in ["bob", "carol", "bob"] {
-            expected.expect(aor(user));
+        let mut bob = expected();
+        // The first trunk fails before anything rings.
+        for state in [LegState::Queued, LegState::Failed, LegState::Queued] {
+            assert_eq!(bob.see(&leg(Some("add"), state)), None);
         }
-        assert!(!expected.see(&aor("bob"), LegState::Queued));
-        assert!(!expected.see(&aor("alice"), LegState::Ringing));
-        assert!(expected.see(&aor("bob"), LegState::Dialling));
-        assert!(!expected.see(&aor("bob"), LegState::Ringing));
-        // Carol came in by herself.
-        assert!(!expected.see(&aor("carol"), LegState::Joined));
-        assert!(expected.is_empty());
+        assert_eq!(
+            bob.see(&leg(Some("add"), LegState::Dialling)),
+            Some("alice")
+        );
+        assert_eq!(bob.see(&leg(Some("add"), LegState::Ringing)), None);
+        assert!(bob.is_empty());
+        let mut bob = expected();
+        assert_eq!(bob.look(&"p2".parse().unwrap(), LegState::Busy), None);
+        let rings = bob.look(&"p2".parse().unwrap(), LegState::Ringing);
+        assert_eq!(rings, Some("alice"));
+    }
+
+    #[test]
+    fn nobody_is_invited_to_what_somebody_else_or_they_themselves_began() {
+        // No line was free; later somebody else calls him again.
+        let mut bob = expected();
+        for (command, state) in [
+            ("add", LegState::Queued),
+            ("add", LegState::Failed),
+            ("redial", LegState::Queued),
+            ("redial", LegState::Dialling),
+        ] {
+            assert_eq!(bob.see(&leg(Some(command), state)), None);
+        }
+        assert!(bob.is_empty());
+        // He comes in while he waits to be called.
+        let mut bob = expected();
+        assert_eq!(bob.see(&leg(Some("add"), LegState::Left)), None);
+        assert_eq!(bob.see(&leg(None, LegState::Dialling)), None);
+        assert!(bob.is_empty());
+        // He was quicker.
+        let mut bob = expected();
+        assert_eq!(bob.see(&leg(Some("add"), LegState::Joined)), None);
+        assert!(bob.is_empty());
     }
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use client::{CommandError, ConferenceClient, Connection, Event, Followed};
 use convoke_types::report::{ConferenceEndReason, Report};
-use convoke_types::{Aor, Fault, FaultCode, ParticipantId};
+use convoke_types::{Aor, CommandId, Fault, FaultCode, ParticipantId};
 use runtime::clock;
 use runtime::tasks::Tasks;
 use soap_proto::invitation::Expected;
@@ -54,7 +54,8 @@ async fn conference(session: &Session, options: &Call, stop: &mut Stop) -> Resul
     let client = ConferenceClient::start(session.im.clone(), &service, &session.tasks)?;
     let began = now();
     let create = parties::create(options, &session.im.aor().to_string());
-    let asked = client.request(Operation::Create(create));
+    let command = client.fresh_id();
+    let asked = client.request_as(Operation::Create(create), command.clone());
     let answer = tokio::select! {
         answer = asked => answer,
         () = stop.asked() => bail!("interrupted before the conference service answered; telephones may ring all the same"),
@@ -84,7 +85,7 @@ async fn conference(session: &Session, options: &Call, stop: &mut Stop) -> Resul
         model: Model::new(Followed::begin(&snapshot), began, session.im.aor().clone()),
         view,
         results,
-        expected: expected(&snapshot, session.im.aor()),
+        expected: expected(&snapshot, session.im.aor(), &command),
         commands: 0,
         catching_up: false,
         to_end: format!(
@@ -118,7 +119,7 @@ enum Done {
     Command {
         result: Result<Answer, CommandError>,
         /// Whom it calls.
-        called: Option<ParticipantId>,
+        called: Option<(ParticipantId, CommandId)>,
     },
     CaughtUp(Box<Followed>, Result<Vec<Report>, CommandError>),
 }
@@ -130,7 +131,7 @@ struct Watching {
     view: View,
     results: mpsc::Sender<Done>,
     /// Those whom we called and who are not invited yet.
-    expected: Expected,
+    expected: Expected<()>,
     commands: usize,
     catching_up: bool,
     /// The command line that ends the conference from elsewhere.
@@ -212,7 +213,9 @@ impl Watching {
     fn on_report(&mut self, report: &Report) -> Result<()> {
         match self.model.followed.report(report, now()) {
             Applied::New => {
-                self.invite();
+                if let (Some(()), Some(whom)) = (self.expected.see(report), &report.participant) {
+                    self.invite(&whom.id);
+                }
                 self.show(report)
             }
             Applied::Known => Ok(()),
@@ -237,10 +240,12 @@ impl Watching {
                 self.commands = self.commands.saturating_sub(1);
                 match result {
                     Ok(Answer::Done { conference, .. }) => {
-                        if let Some(called) = called {
-                            self.expect(&called, &conference);
+                        if let Some((called, command)) = called {
+                            self.expect(called, command, &conference);
                         }
                         self.model.followed.heard_of(&conference);
+                        // Their reports may have overtaken the answer.
+                        self.look();
                         self.model.notice = None;
                     }
                     Ok(_) => self.model.notice = None,
@@ -253,7 +258,7 @@ impl Watching {
                     self.on_report(report)?;
                 }
                 self.model.followed.adopt(ahead.snapshot().clone());
-                self.invite();
+                self.look();
                 if let Err(CommandError::Fault(Fault {
                     code: FaultCode::UnknownConference,
                     ..
@@ -291,48 +296,58 @@ impl Watching {
         self.commands += 1;
         let (client, results) = (self.client.clone(), self.results.clone());
         self.background("command", async move {
+            let id = client.fresh_id();
             let called = match &operation {
-                Operation::Call { participant, .. } => Some(participant.clone()),
+                Operation::Call { participant, .. } => Some((participant.clone(), id.clone())),
                 _ => None,
             };
-            let result = client.request(operation).await;
+            let result = client.request_as(operation, id).await;
             // Nobody watches any more.
             let _ = results.send(Done::Command { result, called }).await;
         });
     }
 
     /// Whom a command of ours calls is invited when it is their turn.
-    fn expect(&mut self, called: &ParticipantId, conference: &Snapshot) {
+    fn expect(&mut self, called: ParticipantId, command: CommandId, conference: &Snapshot) {
         let mut people = conference.participants.iter();
-        let whom = people.find(|one| one.id == *called);
-        if let Some(user) = whom.and_then(|one| one.user.clone()) {
-            self.expected.expect(user);
+        let whom = people.find(|one| one.id == called);
+        let user = whom.and_then(|one| one.user.as_ref());
+        if user.is_some_and(|user| user != self.client.im().aor()) {
+            self.expected.expect(called, command, ());
         }
     }
 
-    /// Lets the windows of those ring whose turn it is.
-    fn invite(&mut self) {
+    /// Lets the windows of those ring whose turn it is by the board.
+    fn look(&mut self) {
         if self.expected.is_empty() {
             return;
         }
-        let board = self.model.followed.snapshot();
         let mut due = Vec::new();
-        for one in &board.participants {
-            if let (Some(user), Some(leg)) = (&one.user, &one.leg)
-                && user != self.client.im().aor()
-                && self.expected.see(user, leg.state)
+        for one in &self.model.followed.snapshot().participants {
+            if let Some(leg) = &one.leg
+                && self.expected.look(&one.id, leg.state).is_some()
             {
-                due.push(one.clone());
+                due.push(one.id.clone());
             }
         }
         for whom in due {
-            let (client, board) = (self.client.clone(), self.model.followed.snapshot().clone());
-            self.background("invite", async move {
-                if let Err(error) = client.invite(&whom, &board).await {
-                    tracing::debug!(%error, "somebody was not invited");
-                }
-            });
+            self.invite(&whom);
         }
+    }
+
+    /// Lets their windows ring.
+    fn invite(&self, whom: &ParticipantId) {
+        let board = self.model.followed.snapshot();
+        let mut people = board.participants.iter();
+        let Some(whom) = people.find(|one| one.id == *whom).cloned() else {
+            return;
+        };
+        let (client, board) = (self.client.clone(), board.clone());
+        self.background("invite", async move {
+            if let Err(error) = client.invite(&whom, &board).await {
+                tracing::debug!(%error, "somebody was not invited");
+            }
+        });
     }
 
     /// Asks for the reports that are missing, in the background: the board goes on.
@@ -414,13 +429,12 @@ impl Watching {
     }
 }
 
-/// Those whom the conference calls besides us.
-fn expected(conference: &Snapshot, me: &Aor) -> Expected {
+/// Those whom the command that made the conference calls besides us.
+fn expected(conference: &Snapshot, me: &Aor, command: &CommandId) -> Expected<()> {
     let mut expected = Expected::default();
-    let people = conference.participants.iter();
-    for user in people.filter_map(|one| one.user.clone()) {
-        if user != *me {
-            expected.expect(user);
+    for one in &conference.participants {
+        if one.user.as_ref().is_some_and(|user| user != me) {
+            expected.expect(one.id.clone(), command.clone(), ());
         }
     }
     expected
