@@ -18,10 +18,10 @@ afterAll(async () => {
 });
 afterEach(() => context.close());
 
-const open = async (name: string, state: string, width: number, locale = 'en-GB') => {
+const open = async (name: string, state: string, width: number, locale = 'en-GB', more = '') => {
   context = await browser.newContext({ viewport: { width, height: 900 }, locale, timezoneId: 'Europe/London' });
   page = await context.newPage();
-  await page.goto(`${site.origin}/?page=${name}&state=${state}&theme=light`);
+  await page.goto(`${site.origin}/?page=${name}&state=${state}&theme=light${more}`);
   await page.waitForSelector('[data-screen]', { state: 'attached' });
   await settled(page);
 };
@@ -123,7 +123,7 @@ describe('who is in the call already', () => {
 
 describe('the language of the page where one signs in', () => {
   it('is the person’s from then on', async () => {
-    await open('sign-in', 'fresh', 1440);
+    await open('sign-in', 'fresh', 1440, 'en-GB', '&lang=own');
     await page.getByRole('combobox', { name: 'Language' }).selectOption('de');
     await page.evaluate(() => {
       // biome-ignore lint/suspicious/noExplicitAny: what the page with made-up data puts there.
@@ -133,6 +133,14 @@ describe('the language of the page where one signs in', () => {
     // biome-ignore lint/suspicious/noExplicitAny: what the page with made-up data puts there.
     const language = () => page.evaluate(() => (window as any).models.convoke.session.get().me.language);
     await expect.poll(language).toBe('de');
+    const shown = () => page.evaluate(() => document.documentElement.lang);
+    await expect.poll(shown).toBe('de');
+    // As the browser, whatever was chosen on this device.
+    await page.evaluate(() => {
+      // biome-ignore lint/suspicious/noExplicitAny: what the page with made-up data puts there.
+      void (window as any).models.convoke.session.setLanguage(undefined);
+    });
+    await expect.poll(shown).toBe('en');
   });
 });
 

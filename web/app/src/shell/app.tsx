@@ -53,12 +53,15 @@ export function App({ models, language: fixed, silent }: { models: Models; langu
   const [picked, setPicked] = useState<Language | undefined>();
   useEffect(() => {
     if (!signedIn || picked === undefined) return;
-    setPicked(undefined);
-    if (own !== picked) void models.convoke.session.setLanguage(picked);
+    const kept = () => setPicked((now) => (now === picked ? undefined : now));
+    if (own === picked) kept();
+    else void models.convoke.session.setLanguage(picked).then(kept, kept);
   }, [models, own, signedIn, picked]);
   useEffect(() => applyTheme(theme), [theme]);
   useEffect(() => models.view.follow(), [models]);
-  const language = fixed ?? picked ?? (isLanguage(own) ? own : (chosen ?? browserLanguage()));
+  // For who is signed in the account says it; what was once chosen on this device was perhaps another person's.
+  const fallback = (signedIn ? undefined : chosen) ?? browserLanguage();
+  const language = fixed ?? picked ?? (isLanguage(own) ? own : fallback);
   return (
     <CSPProvider disableStyleElements>
       <I18nProvider language={language}>
