@@ -122,6 +122,24 @@ describe('the composer', () => {
     expect(conferences.get().live).toMatchObject([{ id: 'c1', count: 1, mine: true, iAmIn: true, open: true }]);
   });
 
+  it('invites nobody to what somebody else or they themselves began', async () => {
+    const { world, peer, focus } = await ready();
+    const composer = world.convoke.conferences.compose([BOB, CAROL]);
+    await settle();
+    const calling = composer.call();
+    await settle(300);
+    expect(await calling).toBe(true);
+    const legs = ['p2', 'p3'].map((id) => focus.one(id).leg);
+    // No line was free for Bob; a moderator calls him later. Carol's telephone still waits when she comes in by her window.
+    focus.set('p2', { state: 'failed', reason: 'no-line' });
+    await settle(300);
+    focus.set('p2', { state: 'ringing', reason: undefined, leg: 91 });
+    focus.set('p3', { state: 'dialling', place: 'browser', leg: 92 });
+    await settle(300);
+    expect(legs).not.toContain(91);
+    expect(invitations(peer)).toEqual([]);
+  });
+
   it('says why it did not work, and keeps everything', async () => {
     const { world, focus } = await ready();
     const composer = world.convoke.conferences.compose([BOB]);

@@ -1,6 +1,6 @@
 /** Commands to a conference as the board and the invitations give them, and the invitations that go with them. */
 import type { Followed } from '../conference/followed.js';
-import { isIn, type Snapshot } from '../conference/model.js';
+import { isIn, isLive, type Snapshot } from '../conference/model.js';
 import { INVITATION, type InvitationBody, writeInvitation } from '../im/invitation.js';
 import { uriOf } from '../sip/uri.js';
 import type { Outcome } from '../soap/client.js';
@@ -19,13 +19,19 @@ const RINGS_S = 45;
 const ROUNDS = 12;
 const ROUND_MS = 400;
 
+/** Somebody who is to be invited: how, and with which leg of theirs; unknown until one is seen. */
+interface Expected {
+  readonly kind: 'call' | 'invite';
+  readonly leg?: string;
+}
+
 export class Commands {
   /** Whom this window asked for by a number. */
   readonly outside: Outside;
   readonly #core: Core;
   readonly #invitations: Invitations;
   /** Accounts that are to be invited when their leg is due, by conference. */
-  readonly #expected = new Map<string, Map<string, 'call' | 'invite'>>();
+  readonly #expected = new Map<string, Map<string, Expected>>();
 
   constructor(core: Core, invitations: Invitations) {
     this.#core = core;
@@ -80,8 +86,8 @@ export class Commands {
   /** From now on these are sent an invitation when their leg is due. */
   expect(conference: string, users: readonly string[], kind: 'call' | 'invite'): void {
     const { line } = this.#core;
-    const expected = this.#expected.get(conference) ?? new Map<string, 'call' | 'invite'>();
-    for (const user of users) if (user.toLowerCase() !== line?.user.toLowerCase()) expected.set(user.toLowerCase(), kind);
+    const expected = this.#expected.get(conference) ?? new Map<string, Expected>();
+    for (const user of users) if (user.toLowerCase() !== line?.user.toLowerCase()) expected.set(user.toLowerCase(), { kind });
     this.#expected.set(conference, expected);
     if (line) this.look(line, line.followed.get(conference));
   }
@@ -96,10 +102,17 @@ export class Commands {
       this.#expected.delete(id);
       return;
     }
-    for (const { user, leg } of participants) {
-      const kind = user === undefined ? undefined : expected.get(user.toLowerCase());
-      if (!user || !kind || !leg) continue;
-      if (leg.state === 'dialling' || leg.state === 'ringing') {
+    for (const { user, leg, place } of participants) {
+      const one = user === undefined ? undefined : expected.get(user.toLowerCase());
+      if (!user || !one || !leg) continue;
+      const another = one.leg !== undefined && one.leg !== leg.id;
+      if (!another) expected.set(user.toLowerCase(), { ...one, leg: leg.id });
+      const { kind } = one;
+      // Tried by the next trunk, they are still called by this command; later it is somebody else's, and in their own window they come in
+      // by themselves.
+      const over = !isLive(leg.state) && leg.reason !== 'trunk';
+      if (over || (another && place === 'browser')) expected.delete(user.toLowerCase());
+      else if (leg.state === 'dialling' || leg.state === 'ringing') {
         expected.delete(user.toLowerCase());
         void this.#invite(line, followed, user, kind);
       } else if (isIn(leg.state)) {
