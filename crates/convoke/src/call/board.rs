@@ -302,7 +302,10 @@ fn detail(p: &ParticipantSnapshot) -> (String, Paint) {
         .as_ref()
         .and_then(|leg| words::detail(leg.state, leg.cause.as_ref()));
     parts.extend(why);
-    if let Some(moving) = &p.moving {
+    // Why that came to nothing is news, and told as such; it does not stay on the board.
+    if let Some(moving) = &p.moving
+        && !moving.leg.state.is_end()
+    {
         let state = moving.leg.state.words().to_lowercase();
         parts.push(format!("{}: {state}", one_line(&moving.place)));
     }
@@ -381,6 +384,7 @@ mod tests {
     use super::super::model::tests::{model, person};
     use super::*;
     use convoke_types::{Cause, EndReason};
+    use soap_proto::MovingSnapshot;
 
     fn sample() -> Model {
         let mut alice = person("p1", "Alice Martin", "work", Some(LegState::Joined));
@@ -451,6 +455,22 @@ mod tests {
         assert!(lines[3].starts_with("  Bob Keller +"), "{}", lines[3]);
         let lines = picture(&model, 40, 24);
         assert!(lines[2].contains("↑ Hand up"), "{}", lines[2]);
+    }
+
+    #[test]
+    fn another_place_is_shown_while_somebody_is_called_there() {
+        for (state, shown) in [(LegState::Ringing, true), (LegState::Busy, false)] {
+            let mut snapshot = sample().followed.snapshot().clone();
+            let mut leg = snapshot.participants[0].leg.clone().unwrap();
+            leg.state = state;
+            let place = "home".to_owned();
+            snapshot.participants[0].moving = Some(MovingSnapshot { place, leg });
+            let mut model = sample();
+            model.followed = client::Followed::resume(snapshot);
+            let line = &picture(&model, 100, 24)[2];
+            assert_eq!(line.contains("home: ringing"), shown, "{line}");
+            assert!(!line.contains("busy"), "{line}");
+        }
     }
 
     #[test]

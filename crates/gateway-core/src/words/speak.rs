@@ -245,7 +245,10 @@ fn line(p: &ParticipantSnapshot, now: UtcMillis, language: Language) -> String {
             language.choose("hand up", "meldet sich")
         );
     }
-    if let Some(moving) = &p.moving {
+    // That it came to nothing was told when it did.
+    if let Some(moving) = &p.moving
+        && !moving.leg.state.is_end()
+    {
         let reason = moving.leg.cause.as_ref().map(|cause| cause.reason);
         let state = state(moving.leg.state, reason, language);
         let _ = write!(text, ", {}: {state}", moving.place);

@@ -427,6 +427,17 @@ fn who_lists_states_and_times() {
         LegState::Ringing,
         before(5_000),
     );
+    let mut leg = snapshot.participants[0].leg.clone().unwrap();
+    leg.state = LegState::Ringing;
+    let place = "home".to_owned();
+    let moving = |leg| Some(soap_proto::MovingSnapshot { place, leg });
+    let mut ringing = snapshot.clone();
+    ringing.participants[0].moving = moving.clone()(leg.clone());
+    scene.says_with("who", vec![ringing]);
+    assert!(scene.hears().contains("hand up (1), home: ringing"));
+    // That nobody answered there is not told for ever.
+    leg.state = LegState::NoAnswer;
+    snapshot.participants[0].moving = moving(leg);
     scene.says_with("who", vec![snapshot]);
     assert_eq!(
         scene.hears(),
