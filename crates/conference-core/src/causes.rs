@@ -48,12 +48,21 @@ pub(crate) fn declined(words: Option<&str>) -> Outcome {
     outcome(LegState::Declined, EndReason::Declined, words)
 }
 
-/// The person called in with a client of theirs.
+/// The person is in at another place.
 pub(crate) fn joined_elsewhere() -> Outcome {
     outcome(
         LegState::Left,
         EndReason::JoinedElsewhere,
         "joined from another place",
+    )
+}
+
+/// Called, and given up for another place where they are to be called or call in from.
+pub(crate) fn placed_elsewhere() -> Outcome {
+    outcome(
+        LegState::Left,
+        EndReason::JoinedElsewhere,
+        "another place was chosen instead",
     )
 }
 

@@ -103,10 +103,8 @@ fn view(call: Call, me: &Aor) -> CallView {
     let of_mine = || legs.iter().filter(|leg| leg.user.as_ref() == Some(me));
     let refused = |leg: &LegRecord| {
         let reason = leg.ended.as_ref().map(|(_, cause)| cause.reason);
-        matches!(
-            reason,
-            Some(EndReason::Declined | EndReason::JoinedElsewhere)
-        )
+        // Given up for another place (`joined-elsewhere`) is not declined: were they in there, a leg says so.
+        reason == Some(EndReason::Declined)
     };
     let missed = conference.owner != *me
         && ended_at.is_some()
@@ -259,6 +257,9 @@ mod tests {
         assert!(missed(vec![unanswered.clone()]));
         assert!(!missed(vec![unanswered.clone(), declined]));
         assert!(!missed(vec![]), "never called");
+        let elsewhere = leg("l2", "p2", "bob", None, EndReason::JoinedElsewhere);
+        assert!(missed(vec![elsewhere.clone(), unanswered.clone()]));
+        assert!(!missed(vec![elsewhere, joined.clone()]));
         let again = view(call(vec![unanswered, joined]), &bob);
         assert!(!again.missed);
         assert_eq!(again.duration_ms, 90);

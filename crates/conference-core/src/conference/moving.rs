@@ -10,7 +10,7 @@ use super::{Attempt, Conference, Leg, Number, Participant};
 use crate::causes;
 use crate::command::{Destination, MovingView};
 use crate::context::Context;
-use crate::leg::Stage;
+use crate::leg::{Outcome, Stage};
 
 /// A leg by whose it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +76,7 @@ impl Conference {
         let participant = self.roster.get(&number);
         if participant.is_some_and(|one| one.leg.stage.is_in()) {
             let seat = Seat::moving(number);
-            self.displace(cx, seat);
+            self.displace(cx, seat, causes::placed_elsewhere());
             let leg = self.new_leg(cx.now, attempt);
             if let Some(participant) = self.roster.get_mut(&number) {
                 participant.moving = Some(Moving { leg, at });
@@ -85,7 +85,7 @@ impl Conference {
             seat
         } else {
             let seat = Seat::current(number);
-            self.displace(cx, seat);
+            self.displace(cx, seat, causes::placed_elsewhere());
             self.readdress(number, at);
             self.redial(cx, seat, attempt);
             seat
@@ -93,7 +93,7 @@ impl Conference {
     }
 
     /// Ends a leg in whose place there is another one of the same person.
-    fn displace(&mut self, cx: &mut Context, seat: Seat) {
+    fn displace(&mut self, cx: &mut Context, seat: Seat, outcome: Outcome) {
         let Some(leg) = self.leg(seat) else {
             return;
         };
@@ -105,7 +105,7 @@ impl Conference {
                     let leg = self.key_of(leg);
                     cx.bridge(BridgeCommand::Release { leg });
                 }
-                causes::joined_elsewhere()
+                outcome
             }
         };
         self.give_up(cx, seat, outcome, true);
@@ -117,7 +117,7 @@ impl Conference {
         let Some(moving) = taken.and_then(|one| one.moving.take()) else {
             return;
         };
-        self.displace(cx, Seat::current(number));
+        self.displace(cx, Seat::current(number), causes::joined_elsewhere());
         self.put_in_place(number, moving);
     }
 

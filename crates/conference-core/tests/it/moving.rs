@@ -156,6 +156,12 @@ fn a_second_other_place_replaces_the_first_that_rings() {
             "dial l4",
         ],
     );
+    // Nobody is in at the newer one yet.
+    let told = world.out.iter().find_map(|output| match output {
+        Output::Record(record) => Some(record.cause.words.clone()),
+        _ => None,
+    });
+    assert_eq!(told.as_deref(), Some("another place was chosen instead"));
     // Picked up in this moment: it must not stay up.
     check(world.leg("x/l3", LegEvent::Answered), &["release l3"]);
     // A client that comes in is a newer one still.
