@@ -129,8 +129,8 @@ impl Allocator {
         let to = self.servers.place(legs_of(&guests), &round.tried, &near);
         match to {
             Some(to) if to != home => self.ask_to_take(id, to, round, now),
-            Some(_) => self.await_home(id, now),
-            None if !round.again && self.servers.is_ready(&home) => self.await_home(id, now),
+            Some(_) => self.wait_for_home(id, now),
+            None if !round.again && self.servers.is_ready(&home) => self.wait_for_home(id, now),
             None => {
                 self.take_seat(id, Seat::Lost(after(now, ROUND_PAUSE)));
                 self.tell_pictures(id, now);
@@ -157,7 +157,7 @@ impl Allocator {
     }
 
     /// Its room is to be where it was, at once or as soon as that server is reached.
-    pub(crate) fn await_home(&mut self, id: &ConferenceId, now: Instant) {
+    pub(crate) fn wait_for_home(&mut self, id: &ConferenceId, now: Instant) {
         self.take_seat(id, Seat::Awaited(after(now, PREPARE_WAIT)));
         self.prepare_again(id);
     }
@@ -261,7 +261,7 @@ impl Allocator {
         for id in waiting {
             let running = self.conferences.get(&id);
             match running.is_some_and(|running| running.server == *server) {
-                true => self.await_home(&id, now),
+                true => self.wait_for_home(&id, now),
                 false => self.seek(&id, now),
             }
         }

@@ -374,7 +374,7 @@ impl Allocator {
         let stays = !whole && self.servers.is_reached(&server);
         self.conferences.insert(id.clone(), running);
         if !stays {
-            self.await_home(&id, now);
+            self.wait_for_home(&id, now);
         }
     }
 
