@@ -15,7 +15,7 @@ use runtime::seed;
 use runtime::tasks::Tasks;
 use runtime::tls::{self, ClientTrust};
 
-use crate::config::{Config, Secret};
+use crate::config::{Config, Part, Secret};
 use crate::files::{self, BRIDGE_SECRET_FILE};
 use crate::http::{self, Connection, Proxies};
 use crate::role_conference::bridge;
@@ -58,7 +58,7 @@ pub(crate) async fn start(config: &Config, tasks: &Tasks) -> Result<SocketAddr, 
             bitrate: janus.picture_kbit.saturating_mul(KILO),
             seed: seed::seed()?,
         },
-        media: bridge::media_config(config),
+        media: media_config(config),
         beside: janus.rtp.unwrap_or(config.media.bind),
     };
     let addr = janus.listen;
@@ -76,6 +76,17 @@ pub(crate) async fn start(config: &Config, tasks: &Tasks) -> Result<SocketAddr, 
     Ok(bound)
 }
 
+/// The adapter's media bridge. A fixed TCP port is taken by the conference role's, where that has one of its own in this process.
+fn media_config(config: &Config) -> media::Config {
+    let has_engine = config.runs(Part::Conference) && config.media.bridge.is_none();
+    let settings = bridge::media_config(config);
+    let is_free = |port: &u16| *port == 0 || !has_engine;
+    media::Config {
+        tcp_port: settings.tcp_port.filter(is_free),
+        ..settings
+    }
+}
+
 /// What has become a WebSocket has bounds of its own.
 async fn let_be_silent(
     ConnectInfo(connection): ConnectInfo<Connection>,
@@ -87,4 +98,26 @@ async fn let_be_silent(
         connection.upgraded();
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_conference_roles_own_media_bridge_has_the_fixed_port_alone() {
+        let mut config = Config::default();
+        config.media.tcp_port = Some(20_000);
+        let port = |config: &Config| media_config(config).tcp_port;
+        config.server.roles = vec![Part::Conference, Part::Janus];
+        assert_eq!(port(&config), None);
+        config.media.bridge = Some("ws://192.0.2.1".to_owned());
+        assert_eq!(port(&config), Some(20_000));
+        config.media.bridge = None;
+        config.media.tcp_port = Some(0);
+        assert_eq!(port(&config), Some(0), "any free one");
+        config.media.tcp_port = Some(20_000);
+        config.server.roles = vec![Part::Janus];
+        assert_eq!(port(&config), Some(20_000));
+    }
 }
