@@ -353,9 +353,7 @@ impl End {
     fn drop_see(&mut self) {
         self.see = None;
         self.pictures.clear();
-        if let Some(mid) = self.switch.whose().cloned() {
-            self.switch.forget(&mid);
-        }
+        self.switch.clear();
     }
 
     /// The video server offers what there is.

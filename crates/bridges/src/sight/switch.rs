@@ -91,6 +91,13 @@ impl<K: Clone + PartialEq> Switch<K> {
         self.shown.take_if(|shown| shown.whose == *whose);
     }
 
+    /// All pictures are over; the stream goes on with the next.
+    pub fn clear(&mut self) {
+        self.wanted = None;
+        self.shown = None;
+        self.asked = None;
+    }
+
     /// Whose whole picture is to be asked for now.
     pub fn ask(&mut self, now: Instant) -> Option<K> {
         let wanted = self.wanted.clone()?;
@@ -281,5 +288,23 @@ mod tests {
         assert!(switch.take(&'a', 9, 1, WHOLE, at(130)).is_some());
         switch.want('a');
         assert_eq!(switch.ask(at(140)), None);
+    }
+
+    #[test]
+    fn nothing_of_an_ended_connection_is_seen_or_wanted() {
+        let begin = runtime::clock::now();
+        let mut switch = Switch::new();
+        switch.want('a');
+        assert_eq!(switch.take(&'a', 7, 100, WHOLE, begin), place(0, 100));
+        switch.want('b');
+        assert_eq!(switch.ask(begin), Some('b'));
+        switch.clear();
+        assert_eq!((switch.whose(), switch.ask_at()), (None, None));
+        assert_eq!(switch.take(&'a', 8, 100, PART, begin), None);
+        // The next is asked for at once, and goes on after what the room has.
+        switch.want('a');
+        assert_eq!(switch.ask(begin), Some('a'));
+        let whole = switch.take(&'a', 500, 9, WHOLE, begin);
+        assert_eq!(whole, place(1, 100 + STEP_MIN));
     }
 }
