@@ -87,8 +87,16 @@ pub(super) struct End {
     /// The room's source, and when it was asked last for a whole picture.
     theirs: u32,
     asked: Option<Instant>,
-    warned: String,
+    /// What was logged last, of showing and of seeing.
+    warned: [String; 2],
     out: Vec<u8>,
+}
+
+/// Which of the connections something is about.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    Show,
+    See,
 }
 
 impl End {
@@ -107,7 +115,7 @@ impl End {
             report_at: None,
             theirs: 0,
             asked: None,
-            warned: String::new(),
+            warned: [String::new(), String::new()],
             out: Vec::new(),
         }
     }
@@ -234,7 +242,7 @@ impl End {
             Ok((session, offer))
         });
         match offered {
-            Err(words) => self.warn("cannot show its picture", &words),
+            Err(words) => self.warn(Way::Show, "cannot show its picture", &words),
             Ok((session, offer)) => {
                 self.show = Some(session);
                 self.command(VideoCommand::Publish {
@@ -268,7 +276,7 @@ impl End {
     }
 
     fn show_failed(&mut self, words: &str, now: Instant) {
-        self.warn("does not show its picture", words);
+        self.warn(Way::Show, "does not show its picture", words);
         self.drop_show();
         self.command(VideoCommand::Close {
             leg: self.begun.show.clone(),
@@ -395,7 +403,7 @@ impl End {
     }
 
     fn see_failed(&mut self, words: &str, now: Instant) {
-        self.warn("does not see the others", words);
+        self.warn(Way::See, "does not see the others", words);
         self.drop_see();
         self.command(VideoCommand::Close {
             leg: self.begun.see.clone(),
@@ -529,10 +537,15 @@ impl End {
         }
     }
 
-    /// What is told again each second is logged once.
-    fn warn(&mut self, what: &str, words: &str) {
+    /// What is told again each second is logged once, also where both ways fail by turns.
+    fn warn(&mut self, way: Way, what: &str, words: &str) {
+        let [show, see] = &mut self.warned;
+        let warned = match way {
+            Way::Show => show,
+            Way::See => see,
+        };
         let now = format!("{what}: {words}");
-        if std::mem::replace(&mut self.warned, now.clone()) == now {
+        if std::mem::replace(warned, now.clone()) == now {
             return;
         }
         let participant = &self.begun.participant;
