@@ -15,6 +15,7 @@ use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
 use tokio::net::UdpSocket;
 
 use super::rtp::Packet;
+use super::switch::time_after;
 
 /// Outputs taken after one input; the rest waits for the next.
 const OUTPUTS_MAX: usize = 512;
@@ -63,8 +64,23 @@ pub(super) struct Session {
     /// What we show, once that is agreed on.
     shows: Option<Mid>,
     deadline: Option<Instant>,
-    /// The number of the last packet that we showed, as it came, and as we counted it.
-    last: Option<(u16, u64)>,
+    last: Option<Last>,
+}
+
+/// The last packet that we showed, and how those of its source become ours.
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    /// The room's source.
+    ssrc: u32,
+    /// Its number, as it came, and as we counted it.
+    came: u16,
+    count: u64,
+    /// The least number that packets of its source have.
+    first: u64,
+    /// Its time as we sent it, and the moment of its sending.
+    sent: (u32, Instant),
+    /// What is added to times.
+    time: u32,
 }
 
 impl Session {
@@ -154,18 +170,12 @@ impl Session {
         let Some(payload_type) = media.and_then(|media| media.remote_pts().first().copied()) else {
             return Ok(());
         };
-        let Some(sequence) = counted(&mut self.last, packet.sequence) else {
+        let Some((sequence, time)) = counted(&mut self.last, packet, now) else {
             return Ok(());
         };
         let mut api = self.rtc.direct_api();
         if let Some(stream) = api.stream_tx_by_mid(mid, None) {
-            let write = RtpWrite::new(
-                payload_type,
-                sequence.into(),
-                packet.time,
-                now,
-                packet.payload,
-            );
+            let write = RtpWrite::new(payload_type, sequence.into(), time, now, packet.payload);
             stream.write_rtp(write.marker(packet.marker).nackable(true));
         }
         self.tick(now)
@@ -220,31 +230,91 @@ impl Session {
     }
 }
 
-/// Counts on over the wrap. Numbers grow from a small one on, so that all know how often they have wrapped (RFC 3711 §3.3.1); what was sent
-/// before the first has none.
-fn counted(last: &mut Option<(u16, u64)>, sequence: u16) -> Option<u64> {
+/// Counts on over the wrap, and where the room begins a stream anew, in which numbers and times are others (RFC 3550 §5.1): gives ours.
+/// Numbers grow from a small one on, so that all know how often they have wrapped (RFC 3711 §3.3.1); what was sent before the first of
+/// a stream has none.
+fn counted(last: &mut Option<Last>, packet: &Packet<'_>, now: Instant) -> Option<(u64, u32)> {
     /// Leaves room for what overtook the first.
     const FIRST: u64 = 1_000;
-    let (came, count) = *last.get_or_insert((sequence, FIRST));
-    let step = i64::from(sequence.wrapping_sub(came).cast_signed());
-    let count = count.checked_add_signed(step)?;
-    if step > 0 {
-        *last = Some((sequence, count));
+    let before = *last;
+    let same = before.filter(|before| before.ssrc == packet.ssrc);
+    let stream = same.unwrap_or_else(|| {
+        let (first, count, time) = match before {
+            None => (0, FIRST, packet.time),
+            // No number is used twice.
+            Some(before) => {
+                let next = before.count + 1;
+                (next, next, time_after(before.sent, now))
+            }
+        };
+        Last {
+            ssrc: packet.ssrc,
+            came: packet.sequence,
+            count,
+            first,
+            sent: (time, now),
+            time: time.wrapping_sub(packet.time),
+        }
+    });
+    let step = i64::from(packet.sequence.wrapping_sub(stream.came).cast_signed());
+    let count = stream.count.checked_add_signed(step)?;
+    let time = packet.time.wrapping_add(stream.time);
+    if count < stream.first {
+        return None;
     }
-    Some(count)
+    if step > 0 || same.is_none() {
+        *last = Some(Last {
+            came: packet.sequence,
+            count,
+            sent: (time, now),
+            ..stream
+        });
+    }
+    Some((count, time))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    fn packet(ssrc: u32, sequence: u16, time: u32) -> Packet<'static> {
+        Packet {
+            marker: false,
+            payload_type: 96,
+            sequence,
+            time,
+            ssrc,
+            payload: &[],
+        }
+    }
 
     #[test]
     fn numbers_are_counted_on_over_the_wrap() {
-        let mut last = None;
+        let (mut last, now) = (None, runtime::clock::now());
         let counted: Vec<_> = [65_534, 65_533, 65_535, 1, 0, 2]
             .into_iter()
-            .map(|sequence| counted(&mut last, sequence).unwrap())
+            .map(|sequence| counted(&mut last, &packet(7, sequence, 5), now).unwrap())
             .collect();
-        assert_eq!(counted, [1_000, 999, 1_001, 1_003, 1_002, 1_004]);
+        let expected = [1_000_u64, 999, 1_001, 1_003, 1_002, 1_004];
+        assert_eq!(counted, expected.map(|number| (number, 5_u32)));
+    }
+
+    #[test]
+    fn a_stream_that_begins_anew_goes_on_in_ours() {
+        let begin = runtime::clock::now();
+        let mut last = None;
+        let mut at = |ms, ssrc, sequence, time| {
+            let now = begin + Duration::from_millis(ms);
+            counted(&mut last, &packet(ssrc, sequence, time), now)
+        };
+        assert_eq!(at(0, 7, 40_000, 500), Some((1_000, 500)));
+        assert_eq!(at(33, 7, 40_001, 3_500), Some((1_001, 3_500)));
+        assert_eq!(at(133, 8, 9, 70_000), Some((1_002, 12_500)));
+        // It has no number that another has.
+        assert_eq!(at(134, 8, 8, 70_000), None);
+        assert_eq!(at(166, 8, 11, 73_000), Some((1_004, 15_500)));
+        assert_eq!(at(167, 8, 10, 70_000), Some((1_003, 12_500)));
     }
 }

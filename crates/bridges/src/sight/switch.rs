@@ -124,11 +124,7 @@ impl<K: Clone + PartialEq> Switch<K> {
         now: Instant,
     ) -> Option<Place> {
         if self.wanted.as_ref() == Some(whose) && begins_whole(payload) {
-            let since = |(last, at): (u32, Instant)| {
-                let passed = now.saturating_duration_since(at).as_millis() * TICKS_PER_MS;
-                let passed = u32::try_from(passed).unwrap_or(u32::MAX).max(STEP_MIN);
-                last.wrapping_add(passed)
-            };
+            let since = |last| time_after(last, now);
             self.shown = Some(Shown {
                 whose: whose.clone(),
                 sequence: self.next.wrapping_sub(sequence),
@@ -150,6 +146,13 @@ impl<K: Clone + PartialEq> Switch<K> {
         }
         Some(place)
     }
+}
+
+/// The time of what is sent now where the last packet was another picture's: its time, and the moment of its sending.
+pub(super) fn time_after((last, at): (u32, Instant), now: Instant) -> u32 {
+    let passed = now.saturating_duration_since(at).as_millis() * TICKS_PER_MS;
+    let passed = u32::try_from(passed).unwrap_or(u32::MAX).max(STEP_MIN);
+    last.wrapping_add(passed)
 }
 
 /// Whether a whole picture begins with this payload.
