@@ -287,10 +287,7 @@ impl Pictures {
         self.known.insert(key, call);
         self.by_leg.insert(leg, key);
         self.set_deadline(key, line.now.checked_add(ASK_MAX));
-        if !self.rooms.contains_key(&conference) {
-            self.outputs.push_back(Output::Watch(conference.clone()));
-        }
-        let room = self.rooms.entry(conference).or_default();
+        let room = self.watched(&conference);
         room.calls.insert(key);
         if room.now.is_some() {
             self.consider(line, key);
@@ -456,9 +453,19 @@ impl Pictures {
         self.tidy(&call.conference);
     }
 
-    /// Forgets a conference that nobody calls and that is on no server.
+    /// A conference, which is watched from now on.
+    fn watched(&mut self, conference: &ConferenceId) -> &mut Room {
+        if !self.rooms.contains_key(conference) {
+            self.outputs.push_back(Output::Watch(conference.clone()));
+        }
+        self.rooms.entry(conference.clone()).or_default()
+    }
+
+    /// Forgets a conference that nobody calls, that is on no server, and in which no video room shows a picture.
     fn tidy(&mut self, conference: &ConferenceId) {
-        let idle = |room: &Room| room.calls.is_empty() && room.readiness == Readiness::Nowhere;
+        let brought = self.brought.to(conference).next().is_some();
+        let idle =
+            |room: &Room| room.calls.is_empty() && room.readiness == Readiness::Nowhere && !brought;
         if self.rooms.get(conference).is_some_and(idle) {
             self.rooms.remove(conference);
             self.outputs.push_back(Output::Unwatch(conference.clone()));

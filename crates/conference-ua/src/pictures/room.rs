@@ -167,7 +167,7 @@ impl Readiness {
     }
 }
 
-/// A conference that somebody shows or wants to see pictures in.
+/// A conference that somebody shows or wants to see pictures in, a video room among them.
 #[derive(Debug, Default)]
 pub(super) struct Room {
     /// What it is like, once that is known.

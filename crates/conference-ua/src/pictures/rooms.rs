@@ -46,9 +46,17 @@ impl Pictures {
             true if self.brought.0.len() >= BROUGHT_MAX => false,
             true => self.brought.0.insert(leg, (server, participant)).is_none(),
         };
-        if changed {
-            self.changed.push_back(conference);
+        if !changed {
+            return;
         }
+        match on {
+            // Whoever brings it is to know who talks, also while nobody's browser calls.
+            true => {
+                self.watched(&conference);
+            }
+            false => self.tidy(&conference),
+        }
+        self.changed.push_back(conference);
     }
 
     /// A server has lost a conference, or all.
@@ -56,14 +64,18 @@ impl Pictures {
         let gone = |leg: &LegKey, of: usize| {
             of == server && conference.is_none_or(|conference| leg.conference == *conference)
         };
-        let (brought, changed) = (&mut self.brought.0, &mut self.changed);
-        brought.retain(|leg, (of, _)| {
+        let mut changed = Vec::new();
+        self.brought.0.retain(|leg, (of, _)| {
             let gone = gone(leg, *of);
             if gone {
-                changed.push_back(leg.conference.clone());
+                changed.push(leg.conference.clone());
             }
             !gone
         });
+        for conference in changed {
+            self.tidy(&conference);
+            self.changed.push_back(conference);
+        }
     }
 
     /// Tells who talks, when it is somebody else: who goes on talking stays the speaker.

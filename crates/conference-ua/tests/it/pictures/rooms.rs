@@ -64,3 +64,35 @@ fn who_goes_on_talking_stays_the_one_whom_rooms_see() {
     assert_eq!(told([false, false]), [""; 0]);
     assert_eq!(told([false, true]), [""; 0]);
 }
+
+#[test]
+fn rooms_are_told_who_talks_also_where_no_browser_shows_or_sees() {
+    let mut stage = Stage::new();
+    stage.people = vec![("alice", Joined, true), ("#1", Joined, false)];
+    let leg = LegKey {
+        conference: c1(),
+        leg: "l2-shows".parse().unwrap(),
+    };
+    let visible = |on| VideoEvent::Visible {
+        leg: leg.clone(),
+        participant: "p2".parse().unwrap(),
+        on,
+    };
+    stage.event(0, visible(true));
+    assert_eq!(stage.scene.watched, [c1()]);
+    stage.tell();
+    let speaker = SightCommand::Speaker {
+        conference: c1(),
+        participant: "p1".parse().unwrap(),
+    };
+    assert_eq!(stage.scene.sight, [speaker]);
+    stage.quiet();
+    stage.event(0, visible(false));
+    assert!(stage.scene.watched.is_empty());
+    assert_eq!(stage.scene.core.pictures(), 0);
+    // With the server it is gone too.
+    stage.event(0, visible(true));
+    assert_eq!(stage.scene.watched, [c1()]);
+    stage.lose(0);
+    assert!(stage.scene.watched.is_empty());
+}
