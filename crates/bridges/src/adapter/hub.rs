@@ -133,9 +133,13 @@ impl Hub {
     fn client(&mut self, id: ClientId, event: ClientEvent) {
         match event {
             ClientEvent::Here(queue) => {
-                let said = FromBridge::Announce(self.core.announcement());
-                // The queue is new, so there is room.
-                let _ = queue.try_send(text_of(&said));
+                let announcement = FromBridge::Announce(self.core.announcement());
+                // What the others were told before they came.
+                let visible = self.core.visible().into_iter().map(FromBridge::Video);
+                for said in std::iter::once(announcement).chain(visible) {
+                    // The queue is new, so there is room.
+                    let _ = queue.try_send(text_of(&said));
+                }
                 self.clients.insert(id, queue);
             }
             ClientEvent::Asks(ToBridge::Video(command)) => self.obey(id, command),

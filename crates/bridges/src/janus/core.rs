@@ -227,6 +227,17 @@ impl Janus {
         self.legs.contains_key(leg)
     }
 
+    /// The pictures that can be seen now, as was told when they came.
+    pub fn visible(&self) -> Vec<VideoEvent> {
+        let visible = self.legs.iter().filter(|(_, leg)| leg.visible());
+        let told = |(key, leg): (&LegKey, &Leg)| VideoEvent::Visible {
+            leg: key.clone(),
+            participant: leg.participant.clone(),
+            on: true,
+        };
+        visible.map(told).collect()
+    }
+
     fn obey(&mut self, by: Asker, command: VideoCommand) {
         match command {
             VideoCommand::Prepare {

@@ -233,6 +233,7 @@ impl Scene {
         self.events(&[answered(name)]);
         self.say(handle, json!({ "janus": "webrtcup" }));
         self.events(&[connected(name, true), visible(name, who, true)]);
+        assert!(self.core.visible().contains(&visible(name, who, true)));
         id
     }
 
