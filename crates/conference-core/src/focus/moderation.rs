@@ -39,6 +39,12 @@ impl Focus {
             false => Right::Unhide,
         };
         let (number, _) = self.permitted(actor, conference, participant, right)?;
+        let found = self.conference(conference)?;
+        // What a video room shows is not brought by calls of its own, which could be told to hide it.
+        if on && target(found, participant)?.party.mode.may_be_room() {
+            let expected = "somebody who is not in a video room or behind a gateway";
+            return Err(wrong_state(expected, found, number));
+        }
         let (cx, found) = self.parts(conference)?;
         found.set_hidden(cx, number, on, id.clone());
         self.done_in(conference, vec![number])

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use conference_core::{Actor, Operation};
+use conference_core::{Actor, Operation, Party};
 use convoke_types::bridge::LegEvent;
 use convoke_types::limits::DECLINE_MAX_CHARS;
-use convoke_types::{FaultCode, Role};
+use convoke_types::{FaultCode, Mode, Role};
 
 use crate::on;
 use crate::support::*;
@@ -129,6 +129,28 @@ fn a_moderator_hides_pictures_and_lets_them_be_seen_again() {
     world.command(user("carol"), on!(Unhide, "p2")).unwrap();
     check(&world.out, &["reply", "p2 hidden false"]);
     assert_eq!(hidden(&world), [false; 4]);
+}
+
+#[test]
+fn the_pictures_of_a_video_room_are_not_hidden() {
+    let mut world = four();
+    for (mode, digits, who) in [
+        (Mode::Sip, "+15550005", "p5"),
+        (Mode::H323, "+15550006", "p6"),
+    ] {
+        let room = Party {
+            mode,
+            ..outside(digits)
+        };
+        let room = Operation::Add {
+            conference: conference("x"),
+            parties: vec![room],
+        };
+        world.command(user("alice"), room).unwrap();
+        let fault = world.command(user("alice"), on!(Hide, who)).unwrap_err();
+        assert_eq!(fault.code, FaultCode::WrongState, "{mode}");
+        world.command(user("alice"), on!(Unhide, who)).unwrap();
+    }
 }
 
 #[test]
