@@ -51,7 +51,11 @@ struct Running {
 impl Running {
     /// Waits until it ends. What it says meanwhile is taken and forgotten, so that it need not wait for a reader.
     async fn until_end(&mut self) {
-        while let Ok(Some(_)) = self.lines.next_line().await {}
+        // That need not be text.
+        let mut nowhere = tokio::io::sink();
+        if let Err(error) = tokio::io::copy(self.lines.get_mut(), &mut nowhere).await {
+            tracing::warn!(%error, "what Janus says cannot be read");
+        }
         if let Err(error) = self.child.wait().await {
             tracing::warn!(%error, "it is not known how Janus has ended");
         }
