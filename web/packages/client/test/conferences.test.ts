@@ -887,6 +887,46 @@ describe('being called', () => {
     expect(world.convoke.conferences.get().ringing).toEqual([]);
   });
 
+  /** I am taken off the roster while I look at the board; then `c1` lets me in again. */
+  async function removed(): Promise<{ world: World; focus: Focus; peer: Peer }> {
+    const scene = await ready({ before: people });
+    const { world, focus, peer } = scene;
+    world.convoke.conferences.openBoard('c1');
+    await settle(1_000);
+    focus.exists = false;
+    focus.refuse.set('get', 'unknown-conference');
+    const { conferences } = peer;
+    const document = conferences.get('c1');
+    conferences.delete('c1');
+    peer.notify('conference', 'conf-c1@example.org', focus.document(99, 'full'), 'terminated;reason=rejected');
+    await settle(1_000);
+    expect(board(world).get().state).toBe('ended');
+    focus.refuse.clear();
+    if (document) conferences.set('c1', document);
+    return scene;
+  }
+
+  it('rings also for a conference that I was removed from', async () => {
+    const { world, focus, peer } = await removed();
+    focus.exists = true;
+    rings(peer);
+    await settle(500);
+    const { ringing, board: open } = world.convoke.conferences.get();
+    expect(ringing).toMatchObject([{ id: 'i1', in: ['Bob Keller'], alsoRinging: ['Work'] }]);
+    expect(open).toBeUndefined();
+    world.convoke.conferences.openBoard('c1');
+    await settle(500);
+    expect(board(world).get()).toMatchObject({ state: 'running', stale: false });
+  });
+
+  it('is seen in the list when I was removed and am added again', async () => {
+    const { world, focus } = await removed();
+    expect(world.convoke.conferences.get().live).toEqual([]);
+    focus.exists = true;
+    await settle(61_000);
+    expect(world.convoke.conferences.get().live).toMatchObject([{ id: 'c1', count: 1 }]);
+  });
+
   it('for ever does not keep the window busy', async () => {
     const { world, peer } = await ready({ before: people });
     rings(peer, invitation('i1', 'invite', 200 * 86_400));

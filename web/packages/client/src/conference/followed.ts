@@ -287,10 +287,13 @@ export class Conferences {
     readonly service: ConferenceService,
   ) {}
 
-  /** The one of this id. Those that nobody holds are forgotten when another one is asked for. */
+  /**
+   * The one of this id. Those that nobody holds are forgotten when another one is asked for; one that did not let us in is asked anew, as
+   * somebody may have added us since.
+   */
   get(id: string, title = ''): Followed {
     const known = this.#all.get(id);
-    if (known) return known;
+    if (known && (known.held || !known.get().denied)) return known;
     for (const [other, followed] of this.#all) {
       if (!followed.held) this.#all.delete(other);
     }

@@ -286,6 +286,7 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     const running = outcome.answer.conferences.filter((one) => one.phase === 'starting' || one.phase === 'running').slice(0, FOLLOWED_MAX);
     this.#listed = new Set(running.map((one) => one.id));
     for (const snapshot of running) {
+      this.#letGo(snapshot.id);
       this.#attach(line, snapshot.id, snapshot.title);
       line.followed.get(snapshot.id).adopt(snapshot);
     }
@@ -314,6 +315,16 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
       this.#attached.set(id, { followed, forget, over: followed.over, recorded: false });
     }
     return followed;
+  }
+
+  /** One that did not let me in, and now does: what is known of it is over, and its board with it. */
+  #letGo(id: string): void {
+    const attached = this.#attached.get(id);
+    if (!attached?.followed.get().denied) return;
+    attached.forget();
+    this.#attached.delete(id);
+    this.#denied.delete(id);
+    if (this.#board?.id === id) this.closeBoard();
   }
 
   /** Lets go of what nobody looks at any more. */
@@ -388,6 +399,7 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     if (!line) return;
     if (record.state === 'ringing' && !record.mine) {
       this.#people.hint(record.from, record.fromName, true);
+      this.#letGo(record.conference);
       const followed = this.#attach(line, record.conference, record.title);
       this.#watchExpiry();
       this.#denied.delete(record.conference);
