@@ -416,7 +416,7 @@ describe('the board', () => {
     await page.evaluate(() => {
       const { conferences } = (window as unknown as Shown).models.convoke;
       Object.assign(window, { joined: [] });
-      conferences.join = async (id: string) => (window as unknown as { joined: string[] }).joined.push(id) > 0;
+      conferences.join = async (id: string) => void (window as unknown as { joined: string[] }).joined.push(id);
     });
     const joined = () => page.evaluate(() => (window as unknown as { joined: string[] }).joined);
     await page.getByRole('button', { name: 'Join Dock inspection' }).click();

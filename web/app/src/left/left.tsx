@@ -1,13 +1,13 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { type KeyboardEvent, type MouseEvent, memo, useLayoutEffect, useMemo, useRef } from 'react';
+import { type KeyboardEvent, type MouseEvent, memo, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { useLeaving } from '../board/leaving.ts';
 import { useI18n } from '../i18n/index.tsx';
-import type { ChatSummary, LiveConference, Person } from '../model.ts';
+import type { ChatSummary, LiveConference, Person, ProblemCode } from '../model.ts';
 import { useModels } from '../shell/models.tsx';
 import { pathOf, type Route } from '../shell/window.ts';
 import { NARROW, useMedia, useNow, usePick, useStore } from '../store.ts';
 import { Icon } from '../ui/icon.tsx';
-import { Avatar, Badge, Button, cx, IconButton, Meter, Timer } from '../ui/parts.tsx';
+import { Avatar, Badge, Button, cx, IconButton, Meter, problemWords, Timer } from '../ui/parts.tsx';
 import { toast } from '../ui/toast.tsx';
 import { Mine } from './mine.tsx';
 import { type LeftRow, leftRows, rowHeight } from './rows.ts';
@@ -123,10 +123,14 @@ function Head({ section }: { section: 'live' | 'favourites' | 'contacts' | 'chat
   );
 }
 
+/** The conference itself says no, or does not say that there is one. */
+const NOT_LET: ReadonlySet<ProblemCode> = new Set(['not-allowed', 'unknown']);
+
 const Live = memo(function Live({ live }: { live: LiveConference }) {
   const { convoke, view } = useModels();
   const { t } = useI18n();
   const leaving = useLeaving();
+  const [joining, setJoining] = useState(false);
   const open = () => {
     convoke.conferences.openBoard(live.id);
     view.patch({ board: view.get().board === 'popped' ? 'popped' : 'docked', behind: convoke.conferences.get().composer });
@@ -134,9 +138,11 @@ const Live = memo(function Live({ live }: { live: LiveConference }) {
   };
   const title = live.title || t.invitation.untitled;
   const join = async () => {
-    const done = await convoke.conferences.join(live.id);
-    if (done || !live.outside) open();
-    else toast({ text: t.left.notLet(title), bad: true });
+    setJoining(true);
+    const why = await convoke.conferences.join(live.id);
+    setJoining(false);
+    if (!why || !live.outside) open();
+    else toast({ text: NOT_LET.has(why.code) ? t.left.notLet(title) : problemWords(why, t).what, bad: true });
   };
   const head = (
     <>
@@ -181,7 +187,9 @@ const Live = memo(function Live({ live }: { live: LiveConference }) {
             small
             aria-label={t.left.joinNamed(title)}
             {...(live.outside ? { 'data-entry': '' } : {})}
-            onClick={() => leaving.first(() => void join(), live.id)}
+            disabled={joining}
+            // One that I am not let into yet has no board to come back to.
+            onClick={() => leaving.first(() => void join(), live.outside ? undefined : live.id)}
           >
             {t.left.join}
           </Button>

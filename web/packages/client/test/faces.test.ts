@@ -64,7 +64,8 @@ describe('a conference whose address was given to me', () => {
   });
 
   it('is come into with one command, and where I am not let in there is no board', async () => {
-    const { world, peer } = await ready({ sound: new Sound() });
+    const sound = new Sound();
+    const { world, peer } = await ready({ sound });
     const { conferences } = world.convoke;
     conferences.visit('x1');
     await settle(500);
@@ -73,12 +74,22 @@ describe('a conference whose address was given to me', () => {
     answering(peer, 404);
     const joining = conferences.join('x1');
     await settle(500);
-    expect(await joining).toBe(false);
+    expect((await joining)?.code).toBe('unknown');
     expect(conferences.get().board).toBeUndefined();
+    answering(peer, 403);
+    const forbidden = conferences.join('x1');
+    await settle(500);
+    expect((await forbidden)?.code).toBe('not-allowed');
+    sound.refused = 'microphone-refused';
+    const silent = conferences.join('x1');
+    await settle(500);
+    expect((await silent)?.code).toBe('microphone-refused');
+    expect(conferences.get().board).toBeUndefined();
+    sound.refused = undefined;
     answering(peer);
     const again = conferences.join('x1');
     await settle(500);
-    expect(await again).toBe(true);
+    expect(await again).toBeUndefined();
     expect(conferences.get().board?.get().id).toBe('x1');
   });
 

@@ -170,13 +170,16 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     this.#listSoon();
   }
 
-  async join(id: string): Promise<boolean> {
-    if (!this.#core.line) return false;
-    if (!this.get().live.some((one) => one.id === id && one.outside)) return this.openBoard(id).join();
+  async join(id: string): Promise<Problem | undefined> {
+    if (!this.#core.line) return problem('session-ended');
+    if (!this.get().live.some((one) => one.id === id && one.outside)) {
+      const board = this.openBoard(id);
+      return (await board.join()) ? undefined : (board.get().problem ?? problem('internal'));
+    }
     // There is a board only for those who are let in.
     const why = await this.#myCall.join(id);
     if (!why) this.openBoard(id);
-    return !why;
+    return why;
   }
 
   callBack(item: CallLineItem): Composer {

@@ -532,8 +532,8 @@ export interface Conferences extends Store<ConferencesState> {
   answer(invitation: Invitation | InvitationItem | string, answer: InvitationAnswer, note?: string): Promise<boolean>;
   /** Somebody gave me the address of this conference: its entry is shown while it runs. */
   visit(id: string): void;
-  /** Comes in with the browser: of a live conference, or back into one that was left. */
-  join(id: string): Promise<boolean>;
+  /** Comes in with the browser: of a live conference, or back into one that was left. Returns why not; a board that there is says it too. */
+  join(id: string): Promise<Problem | undefined>;
   /** Opens the composer with those of a past call (Call back). */
   callBack(item: CallLineItem): Composer;
 }
