@@ -14,6 +14,7 @@ export const de: Words = {
     more: 'Mehr',
     you: 'Sie',
     dismiss: 'Ausblenden',
+    tryAgain: 'Noch einmal versuchen',
     loading: 'Wird geladen',
     unread: (count) => n(count, { one: '# ungelesen', other: '# ungelesen' }),
     people: (count) => n(count, { one: '# Person', other: '# Personen' }),

@@ -31,6 +31,7 @@ export const en = {
     more: 'More',
     you: 'You',
     dismiss: 'Dismiss',
+    tryAgain: 'Try again',
     loading: 'Loading',
     unread: (count: number) => n(count, { one: '# unread', other: '# unread' }),
     people: (count: number) => n(count, { one: '# person', other: '# people' }),

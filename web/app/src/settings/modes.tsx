@@ -85,8 +85,21 @@ export default function Modes() {
       <div className="scroll">
         <div className="inner">
           <p className="soft">{t.modes.say}</p>
-          {state.problem && <ProblemNotice problem={state.problem} className="pagenotice" />}
-          {state.loading && list.length === 0 ? (
+          {state.problem && (
+            <ProblemNotice
+              problem={state.problem}
+              className="pagenotice"
+              action={
+                !state.loaded && (
+                  <Button small disabled={state.loading} onClick={() => void modes.load()}>
+                    {t.common.tryAgain}
+                  </Button>
+                )
+              }
+            />
+          )}
+          {!state.loaded ? (
+            state.loading &&
             slow && (
               <div className="bones" role="status" aria-label={t.common.loading}>
                 <span className="bone" />

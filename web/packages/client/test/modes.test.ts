@@ -64,6 +64,65 @@ describe('my ways to take part', () => {
     expect(modes.get().problem?.code).toBe('not-understood');
   });
 
+  it('are not saved before they are known, and are read again with the connection', async () => {
+    const world = await World.online({ before: ({ rest }) => void rest.status.set('GET /me/modes', 503) });
+    const { modes } = world.convoke;
+    await modes.load();
+    expect(modes.get()).toMatchObject({ list: [], loaded: false, loading: false, problem: { code: 'busy-server' } });
+    expect(await modes.save([{ kind: 'h323', address: 'h323:a', video: true }])).toBe(false);
+    expect(world.rest.asked('PUT', '/me/modes')).toEqual([]);
+    world.rest.status.clear();
+    world.rest.routes.set('GET /me/modes', () => rows);
+    world.peer.connection.cut();
+    await settle(5_000);
+    expect(modes.get()).toMatchObject({ loaded: true, problem: undefined });
+    expect(modes.get().list.map((one) => one.kind)).toEqual(['computer', 'mobile']);
+  });
+
+  it('are saved one after the other, the newest last, whatever is answered in between', async () => {
+    const { modes, rest } = await loaded();
+    const answers: (() => void)[] = [];
+    rest.routes.set('PUT /me/modes', (body) => {
+      const wanted = body as { mode: string }[];
+      return new Promise((done) => answers.push(() => done(wanted.map(({ mode }) => rows.find((row) => row.mode === mode)))));
+    });
+    const kinds = () => modes.get().list.map((one) => one.kind);
+    const [computer, mobile] = modes.get().list;
+    if (!computer || !mobile) throw new Error('nothing was read');
+    const saving = [[mobile, computer], [computer], [mobile], [computer, mobile]].map((list) => modes.save(list));
+    await settle();
+    // Of those that waited only the newest is sent.
+    expect(rest.asked('PUT', '/me/modes').length).toBe(1);
+    const stale = modes.load();
+    await settle();
+    answers.shift()?.();
+    await stale;
+    await settle();
+    expect(kinds()).toEqual(['computer', 'mobile']);
+    expect(modes.get().saving).toBe(true);
+    answers.shift()?.();
+    expect(await Promise.all(saving)).toEqual([true, true, true, true]);
+    expect(rest.asked('PUT', '/me/modes').map(({ body }) => (body as { mode: string }[]).map((one) => one.mode))).toEqual([
+      ['mobile', 'computer'],
+      ['computer', 'mobile'],
+    ]);
+    expect(kinds()).toEqual(['computer', 'mobile']);
+    expect(modes.get().saving).toBe(false);
+  });
+
+  it('are as the server has them where the newest of several is refused', async () => {
+    const { modes, rest } = await loaded();
+    const [computer, mobile] = modes.get().list;
+    if (!computer || !mobile) throw new Error('nothing was read');
+    rest.routes.set('PUT /me/modes', () => {
+      rest.status.set('PUT /me/modes', 429);
+      return [...rows].reverse();
+    });
+    expect(await Promise.all([modes.save([mobile, computer]), modes.save([mobile])])).toEqual([false, false]);
+    expect(modes.get().list.map((one) => one.kind)).toEqual(['mobile', 'computer']);
+    expect(modes.get().problem?.code).toBe('too-many-attempts');
+  });
+
   it('belong to who is signed in', async () => {
     const { world, modes } = await loaded();
     const out = world.convoke.session.signOut();

@@ -3,49 +3,91 @@ import { problem, restProblem } from '../problem.js';
 import type { ModeRow } from '../rest/api.js';
 import type { RestError } from '../rest/rest.js';
 import { State } from '../util/store.js';
-import type { Core } from './core.js';
+import type { Core, Line } from './core.js';
 import type { Mode, Modes, ModesState, Problem, WantedMode } from './types.js';
 
 export class ModesModel extends State<ModesState> implements Modes {
   readonly #core: Core;
+  /** Somebody looks at them, or did. */
+  #asked = false;
+  /** As the server has them. */
+  #stored: readonly Mode[] = [];
+  /** The newest that is wanted, until it is sent: one save is under way at a time, so that none overtakes another. */
+  #wanted: readonly Mode[] | undefined;
+  #sending: Promise<boolean> | undefined;
+  /** Counts what was wanted: an answer that was asked for before it is older. */
+  #turn = 0;
 
   constructor(core: Core) {
-    super({ list: [], loading: false, saving: false });
+    super({ list: [], loading: false, loaded: false, saving: false });
     this.#core = core;
-    core.onClose.add(() => this.put({ list: [], loading: false, saving: false }));
+    core.onBack.add(() => {
+      if (this.#asked) void this.load();
+    });
+    core.onClose.add(() => {
+      this.#asked = false;
+      this.#stored = [];
+      this.#wanted = undefined;
+      this.#sending = undefined;
+      this.put({ list: [], loading: false, loaded: false, saving: false });
+    });
   }
 
   async load(): Promise<void> {
     const line = this.#core.line;
+    this.#asked = true;
     if (!line || this.get().loading) return;
     this.set({ loading: true });
+    const turn = this.#turn;
     const result = await this.#core.api.modes();
     if (this.#core.line !== line) return;
+    this.set({ loading: false });
+    // What was saved meanwhile says more, and so does how that went.
+    if (turn !== this.#turn) return;
     if (result.ok) this.#take(result.data);
-    this.set({ loading: false, problem: result.ok ? undefined : restProblem(result.error) });
+    this.set({ problem: result.ok ? undefined : restProblem(result.error) });
   }
 
   async save(list: readonly WantedMode[]): Promise<boolean> {
     const line = this.#core.line;
-    if (!line) return false;
-    const before = this.get().list;
-    const known = new Map(before.map((one) => [one.id, one]));
+    // Whoever does not know what there is would wipe it.
+    if (!line || !this.get().loaded) return false;
+    const known = new Map(this.get().list.map((one) => [one.id, one]));
     const next = list.map((one): Mode => {
       const id = idOf(one);
       return { origin: 'by-hand', ...known.get(id), id, ...one };
     });
+    this.#turn++;
+    this.#wanted = next;
     this.set({ list: next, saving: true });
-    const body = next.map(({ kind, address, video }) => ({ mode: kind, address: address?.trim() ?? null, video }));
-    const result = await this.#core.api.setModes(body);
-    if (this.#core.line !== line) return false;
-    this.set({ saving: false, list: result.ok ? next : before, problem: result.ok ? undefined : whyNot(result.error) });
-    // The server writes addresses in its own way.
-    if (result.ok) this.#take(result.data);
-    return result.ok;
+    this.#sending ??= this.#send(line);
+    return this.#sending;
+  }
+
+  /** Sends what is wanted until nothing newer waits. Returns whether the newest was taken. */
+  async #send(line: Line): Promise<boolean> {
+    let done = false;
+    while (this.#wanted) {
+      const body = this.#wanted.map(({ kind, address, video }) => ({ mode: kind, address: address?.trim() ?? null, video }));
+      this.#wanted = undefined;
+      const result = await this.#core.api.setModes(body);
+      if (this.#core.line !== line) return false;
+      done = result.ok;
+      // The server writes addresses in its own way.
+      if (result.ok) this.#stored = this.#read(result.data);
+      if (!this.#wanted) this.set({ saving: false, list: this.#stored, problem: result.ok ? undefined : whyNot(result.error) });
+    }
+    this.#sending = undefined;
+    return done;
   }
 
   #take(rows: readonly ModeRow[]): void {
-    const list = rows.map((row): Mode => {
+    this.#stored = this.#read(rows);
+    this.set({ list: this.#stored, loaded: true });
+  }
+
+  #read(rows: readonly ModeRow[]): readonly Mode[] {
+    return rows.map((row): Mode => {
       const address = row.address ?? undefined;
       return {
         id: idOf({ kind: row.mode, address }),
@@ -57,7 +99,6 @@ export class ModesModel extends State<ModesState> implements Modes {
         seenAt: typeof row.lastSeen === 'number' ? this.#core.localTime(row.lastSeen) : undefined,
       };
     });
-    this.set({ list });
   }
 }
 

@@ -924,13 +924,18 @@ export interface ModesState {
   /** The one that is tried first, first. */
   readonly list: readonly Mode[];
   readonly loading: boolean;
+  /** The list is known; before that an empty one says nothing. */
+  readonly loaded: boolean;
   readonly saving: boolean;
   readonly problem?: Problem;
 }
 
 export interface Modes extends Store<ModesState> {
   load(): Promise<void>;
-  /** Replaces the whole list; those that stay keep where they came from. Shown at once, and taken back if the server refuses. */
+  /**
+   * Replaces the whole list; those that stay keep where they came from. Shown at once, and taken back if the server refuses. Of several in a row
+   * the newest counts. Refused before the list is known.
+   */
   save(list: readonly WantedMode[]): Promise<boolean>;
 }
 
