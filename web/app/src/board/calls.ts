@@ -77,10 +77,9 @@ export function useCalls() {
       async video(people: readonly Person[], title?: string): Promise<VideoCall> {
         voiceCheck.set();
         const made = await models.convoke.videoCall(people, title);
-        if (made.conference && !made.problem) {
-          show(models);
-          void showCamera(models.convoke);
-        }
+        // Where there is a conference its board says what went wrong.
+        if (made.conference) show(models);
+        if (made.conference && !made.problem) void showCamera(models.convoke);
         return made;
       },
       compose(people: readonly (Person | string)[] = [], chat?: string) {

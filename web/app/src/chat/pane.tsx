@@ -202,7 +202,7 @@ function useVideoCall(person: Person): { readonly busy: boolean; readonly call: 
     toast({ text: t.chat.videoPreparing });
     const { problem, conference, without } = await calls.video([person]);
     setBusy(false);
-    if (problem) toast({ text: `${t.problem[problem.code].what} ${problem.detail ?? ''}`.trim(), bad: true });
+    if (problem && !conference) toast({ text: `${t.problem[problem.code].what} ${problem.detail ?? ''}`.trim(), bad: true });
     // Where there is a board it says so itself.
     if (!conference) for (const one of without) toast({ text: t.board.withoutOne(one.name, one.words), bad: true });
   };

@@ -3,7 +3,7 @@ import { EventState } from '../src/conference/event.js';
 import type { PictureEvent, PictureKind, PicturePort, Pictures, ShowSession, WatchSession } from '../src/index.js';
 import { refuse, videoSections, withSlides } from '../src/sip/sdp.js';
 import type { Focus } from './focus.js';
-import { ALICE, BOB, board, CAROL, ready, Sound } from './scene.js';
+import { ALICE, answering, BOB, board, CAROL, ready, Sound } from './scene.js';
 import { type Connection, DOMAIN, type Peer, type Sip, settle, type World } from './world.js';
 
 beforeEach(() => void vi.useFakeTimers());
@@ -679,6 +679,17 @@ describe('a video conference', () => {
     expect(sound.sessions[0]?.closed).toBe(true);
     sound.refused = 'microphone-refused';
     expect((await world.convoke.videoCall([BOB])).problem?.code).toBe('microphone-refused');
+  });
+
+  it('that I cannot come into says so on its board', async () => {
+    const { world, peer, sound } = await signedIn();
+    answering(peer, 488);
+    allocator(peer, () => ready3);
+    const making = world.convoke.videoCall([BOB]);
+    await settle(500);
+    expect(await making).toMatchObject({ conference: 'c1', problem: { code: 'no-sound' } });
+    expect(board(world).get()).toMatchObject({ id: 'c1', problem: { code: 'no-sound' } });
+    expect(sound.sessions[0]?.closed).toBe(true);
   });
 
   it('is answered by the allocator alone', async () => {

@@ -72,5 +72,6 @@ export async function videoCall(
   const board = conferences.openBoard(conference);
   if (without.length > 0) board.set({ without });
   const why = await conferences.myCall.join(conference, opened);
+  if (why) board.set({ problem: why });
   return { conference, without, problem: why };
 }
