@@ -37,6 +37,16 @@ const PICTURES = {
 /** An e-mail that is dropped may be this large. */
 const EMAIL_MAX_BYTES = 512 * 1024;
 
+const keys = new WeakMap<Composer, string>();
+let lists = 0;
+
+/** What one list is asked to be, such as a video call, is not asked of the next. */
+function keyOf(composer: Composer): string {
+  const key = keys.get(composer) ?? `list ${++lists}`;
+  keys.set(composer, key);
+  return key;
+}
+
 /** Before the call the list of whom to call, then the live board: one list, so nothing jumps. */
 export default function BoardPane() {
   const { convoke, view } = useModels();
@@ -44,7 +54,7 @@ export default function BoardPane() {
   const composer = usePick(convoke.conferences, (state) => state.composer);
   const behind = usePick(view, (state) => state.behind);
   // A list that was just opened stands before a call that runs; each leads to the other.
-  if (composer && (!board || composer !== behind)) return <ComposerView composer={composer} running={board} />;
+  if (composer && (!board || composer !== behind)) return <ComposerView key={keyOf(composer)} composer={composer} running={board} />;
   if (board) return <BoardView key="board" board={board} next={composer} />;
   return null;
 }
@@ -231,7 +241,7 @@ function ComposerView({ composer, running }: { composer: Composer; running: Boar
               </span>
               <span className="faint t12">{t.board.asVideoSay}</span>
             </span>
-            <Switch checked={video.on} onChange={video.set} labelledBy={videoId} />
+            <Switch checked={video.on} disabled={video.busy} onChange={video.set} labelledBy={videoId} />
           </div>
         )}
         <div className="twobuttons">

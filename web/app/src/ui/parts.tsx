@@ -253,8 +253,15 @@ export function Select({ options, ...rest }: SelectProps) {
   );
 }
 
+interface SwitchProps {
+  checked: boolean;
+  disabled?: boolean;
+  onChange: (on: boolean) => void;
+  labelledBy: string;
+}
+
 /** A real switch: `role=switch` with its state. */
-export function Switch({ checked, onChange, labelledBy }: { checked: boolean; onChange: (on: boolean) => void; labelledBy: string }) {
+export function Switch({ checked, disabled, onChange, labelledBy }: SwitchProps) {
   return (
     <button
       type="button"
@@ -262,6 +269,7 @@ export function Switch({ checked, onChange, labelledBy }: { checked: boolean; on
       className="switch"
       aria-checked={checked}
       aria-labelledby={labelledBy}
+      disabled={disabled}
       onClick={() => onChange(!checked)}
     />
   );

@@ -1,5 +1,6 @@
 /** Puts the view models together. */
 import type { Channel, Platform } from './platform.js';
+import { problem } from './problem.js';
 import { CallsModel } from './view/calls.js';
 import { ChatsModel } from './view/chats.js';
 import { ConferencesModel } from './view/conferences.js';
@@ -57,16 +58,18 @@ export function createConvoke({ server, platform }: ConvokeOptions): Convoke {
       return pictures;
     },
     videoCall: async (people, title) => {
-      const { videoCall } = await import('./video.js');
-      return videoCall(core, conferences, people, title);
+      const video = await theVideo();
+      return video ? video.videoCall(core, conferences, people, title) : { without: [], problem: problem('unreachable') };
     },
-    ways: async (people) => {
-      const { askWays } = await import('./video.js');
-      return askWays(core, people);
-    },
+    ways: async (people) => (await theVideo())?.askWays(core, people),
     onNotice: (listener) => core.onNotice.add(listener),
     close: () => void session.close(),
   };
+}
+
+/** What asks for video conferences; undefined: the network does not give it now, and may the next time. */
+function theVideo() {
+  return import('./video.js').catch(() => undefined);
 }
 
 /** What pictures need is loaded when somebody wants to show or see one. */
