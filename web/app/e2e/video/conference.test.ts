@@ -2,13 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { numbered, SCREEN } from '../pages/stage.ts';
 import { DRIVER, talks } from '../telephones.ts';
 import { PEOPLE, useWorld } from '../world.ts';
-import { janus } from './janus.ts';
+import { useJanus } from './janus.ts';
 import { allSeen, askFor, joinSeen, NUMBERS, shoot, useMeeting } from './meeting.ts';
 
+useJanus();
 const world = useWorld();
 const meeting = useMeeting(world);
 
-describe.skipIf(janus() === undefined)('a video conference', () => {
+describe('a video conference', () => {
   it('is asked for with one press, entered with one click, and ends for all', { timeout: 240_000 }, async () => {
     await world.telephones.behave({ [DRIVER]: talks('driver') });
     const alice = await meeting.window('alice');
