@@ -6,6 +6,7 @@ import type { Chat, ChatState } from '../model.ts';
 import { useModels } from '../shell/models.tsx';
 import { useNow, usePick, useSlow } from '../store.ts';
 import { Icon } from '../ui/icon.tsx';
+import { named } from '../ui/named.ts';
 import { IconButton, ProblemNotice } from '../ui/parts.tsx';
 import { Call, InvitationCard } from './events.tsx';
 import { hiddenRows, type LogRow, logRows, type MadeRows, WINDOW_ROWS } from './log.ts';
@@ -21,6 +22,7 @@ const guess: Record<LogRow['kind'], number> = { day: 44, new: 28, item: 44 };
 /** The messages: only those in sight are in the page, however many there are. */
 export function Log({ chat, state }: { chat: Chat; state: ChatState }) {
   const { t } = useI18n();
+  const name = plain(named(state.with, t).name);
   const scroll = useRef<HTMLDivElement>(null);
   const [atEnd, setAtEnd] = useState(true);
   const stick = useRef(true);
@@ -108,7 +110,7 @@ export function Log({ chat, state }: { chat: Chat; state: ChatState }) {
           slow && <Bones />
         ) : (
           <div className="empty">
-            <h2 className="t14 strong">{t.chat.emptyTitle(plain(state.with.name))}</h2>
+            <h2 className="t14 strong">{t.chat.emptyTitle(name)}</h2>
             <p className="soft">{t.chat.emptySay}</p>
           </div>
         )}
@@ -128,11 +130,7 @@ export function Log({ chat, state }: { chat: Chat; state: ChatState }) {
         tabIndex={0}
       >
         <div className="older">
-          {state.loadingOlder ? (
-            slowOlder && t.chat.older
-          ) : !state.hasOlder && from === 0 ? (
-            <span>{t.chat.start(plain(state.with.name))}</span>
-          ) : null}
+          {state.loadingOlder ? slowOlder && t.chat.older : !state.hasOlder && from === 0 ? <span>{t.chat.start(name)}</span> : null}
         </div>
         <div className="virtual" style={{ height: total }}>
           {virtual.getVirtualItems().map((item) => (
@@ -143,7 +141,7 @@ export function Log({ chat, state }: { chat: Chat; state: ChatState }) {
               className="vrow"
               style={{ transform: `translateY(${item.start}px)` }}
             >
-              <Line row={rows[item.index] as LogRow} chat={chat} name={plain(state.with.name)} />
+              <Line row={rows[item.index] as LogRow} chat={chat} name={name} />
             </div>
           ))}
         </div>

@@ -9,6 +9,7 @@ import { useTitled } from '../shell/title.ts';
 import { NARROW, useMaybePick, useMedia, usePick, useStore } from '../store.ts';
 import { DropMenu, MenuItem, MenuLine } from '../ui/float.tsx';
 import { Icon } from '../ui/icon.tsx';
+import { named } from '../ui/named.ts';
 import { Avatar, Button, cx, IconButton } from '../ui/parts.tsx';
 import { placeIcon, usePlaceWord } from '../ui/place.tsx';
 import { toast } from '../ui/toast.tsx';
@@ -28,10 +29,11 @@ export function ChatPane({ user }: { user: string }) {
 function WithAccount({ chat }: { chat: Chat }) {
   const state = useStore(chat);
   const { t } = useI18n();
-  useTitled(state.with.name);
+  const person = named(state.with, t);
+  useTitled(person.name);
   return (
-    <section className="chat" aria-label={`${t.chat.label}: ${state.with.name}`} data-screen="chat">
-      <Header person={state.with} user={state.with.user ?? state.with.id} />
+    <section className="chat" aria-label={`${t.chat.label}: ${person.name}`} data-screen="chat">
+      <Header person={person} user={person.user ?? person.id} />
       <Log chat={chat} state={state} />
       <p className="typing">
         {state.typing && (
@@ -41,11 +43,11 @@ function WithAccount({ chat }: { chat: Chat }) {
               <b />
               <b />
             </span>
-            {t.chat.typing(plain(state.with.name))}
+            {t.chat.typing(plain(person.name))}
           </>
         )}
       </p>
-      <Write chat={chat} name={plain(state.with.name)} draft={state.draft} />
+      <Write chat={chat} name={plain(person.name)} draft={state.draft} />
     </section>
   );
 }

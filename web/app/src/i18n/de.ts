@@ -15,6 +15,7 @@ export const de: Words = {
     you: 'Sie',
     dismiss: 'Ausblenden',
     tryAgain: 'Noch einmal versuchen',
+    service: 'Konferenzen',
     loading: 'Wird geladen',
     unread: (count) => n(count, { one: '# ungelesen', other: '# ungelesen' }),
     people: (count) => n(count, { one: '# Person', other: '# Personen' }),

@@ -32,6 +32,7 @@ export const en = {
     you: 'You',
     dismiss: 'Dismiss',
     tryAgain: 'Try again',
+    service: 'Conferences',
     loading: 'Loading',
     unread: (count: number) => n(count, { one: '# unread', other: '# unread' }),
     people: (count: number) => n(count, { one: '# person', other: '# people' }),

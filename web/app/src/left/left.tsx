@@ -7,6 +7,7 @@ import { useModels } from '../shell/models.tsx';
 import { pathOf, type Route } from '../shell/window.ts';
 import { NARROW, useMedia, useNow, usePick, useStore } from '../store.ts';
 import { Icon } from '../ui/icon.tsx';
+import { named } from '../ui/named.ts';
 import { Avatar, Badge, Button, cx, IconButton, Meter, problemWords, Timer } from '../ui/parts.tsx';
 import { toast } from '../ui/toast.tsx';
 import { Mine } from './mine.tsx';
@@ -244,15 +245,16 @@ const PersonLine = memo(function PersonLine({ person, also }: { person: Person; 
 const ChatLine = memo(function ChatLine({ chat }: { chat: ChatSummary }) {
   const { view } = useModels();
   const { t, format } = useI18n();
-  const user = chat.with.user ?? chat.with.id;
+  const person = named(chat.with, t);
+  const user = person.user ?? person.id;
   const here = usePick(view, (state) => state.route.page === 'chat' && state.route.user === user);
   const go = useGo({ page: 'chat', user });
   return (
     <a className="li tall" data-entry {...go} aria-current={here ? 'page' : undefined}>
-      <Avatar person={chat.with} size="sm" />
+      <Avatar person={person} size="sm" />
       <span className="two">
         <span>
-          <span className={cx('cut grow', chat.unread > 0 && 'strong')}>{chat.with.name}</span>
+          <span className={cx('cut grow', chat.unread > 0 && 'strong')}>{person.name}</span>
           {chat.at !== undefined && <ShortTime at={chat.at} format={format.short} />}
         </span>
         <span className="sub">

@@ -3,6 +3,7 @@ import { chipOf } from '../board/row-state.ts';
 import { useI18n } from '../i18n/index.tsx';
 import { useLatest } from '../store.ts';
 import { announce, silence } from '../ui/announce.tsx';
+import { named } from '../ui/named.ts';
 import { clearToasts } from '../ui/toast.tsx';
 import { useModels } from './models.tsx';
 
@@ -25,7 +26,7 @@ export function useNotices(): void {
             announce(t.board.announceEnded(notice.title));
             break;
           case 'message':
-            announce(t.board.announceMessage(notice.from.name, notice.text));
+            announce(t.board.announceMessage(named(notice.from, t).name, notice.text));
             break;
           case 'ringing-over':
             break;

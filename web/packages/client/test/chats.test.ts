@@ -640,3 +640,23 @@ describe('calls', () => {
     expect(composer.get().rows.map((row) => row.person.user)).toEqual([BOB]);
   });
 });
+
+describe('the conference service', () => {
+  it('is marked, so that a window names it in its language, unless I call it something', async () => {
+    const service = `conference@${DOMAIN}`;
+    const { peer, convoke, rest } = await World.online();
+    peer.message(service, 'text/plain', 'You are in no conference.');
+    peer.text(BOB, 'm1', 'hello');
+    await settle();
+    const people = convoke.chats.get().list.map((one) => one.with);
+    expect(people.find((one) => one.user === service)).toMatchObject({ name: 'Conferences', service: true });
+    expect(people.find((one) => one.user === BOB)?.service).toBeUndefined();
+    rest.routes.set('GET /me/contacts', () => ({
+      contacts: [{ key: service, user: service, name: 'The desk', favourite: false, numbers: [], places: [] }],
+    }));
+    peer.connection.cut();
+    await settle(5_000);
+    expect(convoke.people.person(service)).toMatchObject({ name: 'The desk' });
+    expect(convoke.people.person(service).service).toBeUndefined();
+  });
+});

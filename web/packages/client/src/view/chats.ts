@@ -14,7 +14,7 @@ import { Outbox, type Outgoing } from './outbox.js';
 import type { PeopleModel } from './people.js';
 import type { Chat, ChatSummary, Chats, ChatsState } from './types.js';
 
-/** As the conference service calls itself. */
+/** As the conference service calls itself, for who has no words of their own for it. */
 const SERVICE_NAME = 'Conferences';
 /** Ids of messages that came lately: what comes again is shown once. */
 const SEEN_MAX = 2_000;

@@ -345,6 +345,8 @@ export class PeopleModel extends State<PeopleState> implements People {
       contact: known?.contact ?? false,
       ...(told?.skills ? { skills: told.skills } : {}),
       ...(known?.hinted && !own ? { unconfirmed: true as const } : {}),
+      // Whoever has it among the contacts calls it something.
+      ...(id === this.#core.line?.service.account.toLowerCase() && !known?.contact ? { service: true as const } : {}),
     };
   }
 

@@ -215,6 +215,8 @@ export interface Person {
   readonly skills?: Skills;
   /** The name is what they call themselves, and the directory does not say so: the account is shown with it. */
   readonly unconfirmed?: true;
+  /** The conference service, with whom one has a chat in words: a window calls it something in its own language. */
+  readonly service?: true;
 }
 
 export interface PeopleState {
