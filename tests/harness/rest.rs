@@ -120,6 +120,16 @@ impl Administrator {
         text(&minted, "token")
     }
 
+    /// Somebody chooses the language that is spoken to them.
+    pub fn speaks(&self, user: &str, language: &str) -> anyhow::Result<()> {
+        let bearer = format!("Authorization: Bearer {}", self.token(user)?);
+        let headers = [&*bearer, "Content-Type: application/json"];
+        let body = json!({ "name": user, "language": language }).to_string();
+        let response = request(self.server, "PUT", "/api/v1/me", &headers, body.as_bytes())?;
+        ensure!((200..300).contains(&response.status), "{response:?}");
+        Ok(())
+    }
+
     /// A new password for a SIP device.
     pub fn device(&self, user: &str) -> anyhow::Result<String> {
         let path = format!("/api/v1/users/{user}/devices");

@@ -41,8 +41,9 @@ impl Focus {
         let (number, _) = self.permitted(actor, conference, participant, right)?;
         let found = self.conference(conference)?;
         // What a video room shows is not brought by calls of its own, which could be told to hide it.
-        if on && target(found, participant)?.party.mode.may_be_room() {
-            let expected = "somebody who is not in a video room or behind a gateway";
+        let party = &target(found, participant)?.party;
+        if on && party.user.is_none() && party.mode.may_be_room() {
+            let expected = "somebody whose pictures come from a client of ours";
             return Err(wrong_state(expected, found, number));
         }
         let (cx, found) = self.parts(conference)?;
