@@ -120,13 +120,25 @@ impl Administrator {
         text(&minted, "token")
     }
 
+    /// Somebody gets a password and signs in with it; gives the token of the session.
+    pub fn signs_in(&self, convoke: &Convoke, user: &str) -> anyhow::Result<String> {
+        let made = convoke.command(&["user", "password", user])?;
+        let line = made.wait_line("a password", |line| line.stdout)?;
+        let login = json!({ "user": user, "password": line.text.trim() });
+        text(&self.call("POST", "/api/v1/session", &login)?, "token")
+    }
+
     /// Somebody chooses the language that is spoken to them.
-    pub fn speaks(&self, user: &str, language: &str) -> anyhow::Result<()> {
-        let bearer = format!("Authorization: Bearer {}", self.token(user)?);
-        let headers = [&*bearer, "Content-Type: application/json"];
-        let body = json!({ "name": user, "language": language }).to_string();
-        let response = request(self.server, "PUT", "/api/v1/me", &headers, body.as_bytes())?;
-        ensure!((200..300).contains(&response.status), "{response:?}");
+    pub fn speaks(&self, convoke: &Convoke, user: &str, language: &str) -> anyhow::Result<()> {
+        let own = Self {
+            server: self.server,
+            key: self.signs_in(convoke, user)?,
+        };
+        own.call(
+            "PUT",
+            "/api/v1/me",
+            &json!({ "name": user, "language": language }),
+        )?;
         Ok(())
     }
 

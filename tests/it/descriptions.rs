@@ -65,16 +65,10 @@ fn rest_answers_as_its_openapi_document_says() {
     let administrator = Administrator::of(&convoke).unwrap();
     let telephones = [("work", "+15550101")];
     administrator.person("alice", "Alice", &telephones).unwrap();
-    let made = convoke.command(&["user", "password", "alice"]).unwrap();
-    let line = made.wait_line("a password", |line| line.stdout).unwrap();
-    let password = line.text.trim().to_owned();
-    let login = json!({ "user": "alice", "password": password });
-    let session = administrator
-        .call("POST", "/api/v1/session", &login)
-        .unwrap();
+    let token = administrator.signs_in(&convoke, "alice").unwrap();
     let key = std::fs::read_to_string(convoke.data().join("administrator.key")).unwrap();
     let url = convoke.ready()["url"].as_str().unwrap();
-    let arguments = [url, session["token"].as_str().unwrap(), key.trim()];
+    let arguments = [url, &*token, key.trim()];
     let judged = python::run("openapi_judge.py", &arguments, JUDGE_LIMIT).unwrap();
     assert_eq!(judged["document"], json!([]));
     assert_eq!(judged["runs"], json!({ "person": 0, "administrator": 0 }));

@@ -39,7 +39,8 @@ fn keys_raise_hands_and_mute_and_a_voice_confirms_them() {
             .set("conference", "language", "de")
             .set("conference", "guard_outside", false);
     let mut stage = Stage::start(config, &[("alice", ALICE), ("bob", BOB)]);
-    stage.administrator.speaks("bob", "en").unwrap();
+    let administrator = &stage.administrator;
+    administrator.speaks(&stage.convoke, "bob", "en").unwrap();
     // The board of the moderator, as it is printed where there is no terminal.
     let board = stage
         .convoke

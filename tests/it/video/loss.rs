@@ -201,13 +201,7 @@ fn conferences_move_when_their_video_server_dies_and_everybody_sees_the_others_a
         all(&mut guests, &mut browsers, Guest::see);
 
         // The records are those of one call each, in which everybody was all the time.
-        let made = convoke.command(&["user", "password", "alice"]).unwrap();
-        let line = made.wait_line("a password", |line| line.stdout).unwrap();
-        let login = json!({ "user": "alice", "password": line.text.trim() });
-        let session = administrator
-            .call("POST", "/api/v1/session", &login)
-            .unwrap();
-        let token = session["token"].as_str().unwrap();
+        let token = administrator.signs_in(&convoke, "alice").unwrap();
         let rest = |method: &str, path: &str| -> Value {
             let bearer = format!("Authorization: Bearer {token}");
             let headers = [&*bearer, "Content-Type: application/json"];
