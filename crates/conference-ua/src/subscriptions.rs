@@ -192,6 +192,8 @@ impl Subscriptions {
         for waiting in self.take_waiting(&conference) {
             self.decide(endpoint, &conference, waiting, Some(&snapshot), now);
         }
+        // Not before all are decided on: who is refused may stand before who is let in.
+        self.unwatch_if_nobody_does(&conference);
     }
 
     /// What a conference was like last, where that is known here.
@@ -284,8 +286,7 @@ impl Subscriptions {
             watcher,
         } = waiting;
         if !snapshot.is_some_and(|snapshot| is_on_roster(snapshot, &watcher)) {
-            self.refuse(endpoint, &request, 404, "Not Found", now);
-            return self.unwatch_if_nobody_does(conference);
+            return self.refuse(endpoint, &request, 404, "Not Found", now);
         }
         let watch = Watch {
             resource: conference.as_str().into(),
@@ -302,10 +303,7 @@ impl Subscriptions {
                     watcher,
                 }));
             }
-            Err(refusal) => {
-                self.refuse_as(endpoint, &request, refusal, now);
-                self.unwatch_if_nobody_does(conference);
-            }
+            Err(refusal) => self.refuse_as(endpoint, &request, refusal, now),
         }
     }
 

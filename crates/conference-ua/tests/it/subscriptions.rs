@@ -129,6 +129,18 @@ fn to_strangers_there_is_no_conference() {
 }
 
 #[test]
+fn a_stranger_who_came_first_does_not_end_it_for_who_came_second() {
+    let mut scene = Scene::new();
+    assert!(scene.subscribe("mallory", EVENT).is_none());
+    assert!(scene.subscribe("bob", EVENT).is_none());
+    scene.snapshot(conference(1, &[("bob", Ringing, false)]));
+    let sent = scene.sent();
+    let answers: Vec<_> = sent.iter().filter_map(|message| message.status()).collect();
+    assert_eq!(answers, [404, 200]);
+    assert_eq!(scene.watched.len(), 1, "it is still watched");
+}
+
+#[test]
 fn an_identity_counts_only_from_our_own_server() {
     let mut scene = Scene::new();
     let now = conference(1, &[("alice", Joined, false)]);
