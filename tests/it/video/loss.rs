@@ -10,7 +10,7 @@ use convoke_tests::peers::janus::{API_SECRET, Janus, ROOMS_KEY};
 use convoke_tests::peers::pictures::{Pictures, number};
 use convoke_tests::rest::{Administrator, request};
 use runtime::clock;
-use serde_json::{Value, json};
+use serde_json::Value;
 use testkit::GIVE_UP;
 use testkit::peer::{Identity, SipPeer};
 
