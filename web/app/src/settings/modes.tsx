@@ -11,7 +11,7 @@ import { modeIcon } from '../ui/mode-icon.ts';
 import { Button, cx, IconButton, ProblemNotice } from '../ui/parts.tsx';
 import { usePlaceWord } from '../ui/place.tsx';
 import { toast } from '../ui/toast.tsx';
-import { placeAt, withAgain } from './mode-rules.ts';
+import { placeAt, withAgain, withChanged } from './mode-rules.ts';
 import { ModeEdit } from './modes-edit.tsx';
 import { moved } from './telephones.tsx';
 import './settings.css';
@@ -49,14 +49,14 @@ export default function Modes() {
   const list = state.list;
   const save = (next: readonly Mode[]) => void modes.save(next);
   const remove = (gone: Mode) => {
-    const index = list.indexOf(gone);
-    save(list.filter((one) => one !== gone));
+    const index = list.findIndex((one) => one.id === gone.id);
+    save(list.filter((one) => one.id !== gone.id));
     const { name, where } = words(gone);
     const run = () => save(withAgain(modes.get().list, gone, index));
     toast({ text: t.modes.removed(where || name), action: { label: t.common.undo, run } });
   };
   const move = (one: Mode, to: number) => {
-    const from = list.indexOf(one);
+    const from = list.findIndex(({ id }) => id === one.id);
     const at = Math.max(0, Math.min(list.length - 1, to));
     if (from < 0 || at === from) return;
     save(moved(list, from, at));
@@ -143,11 +143,11 @@ export default function Modes() {
       {editing !== undefined && (
         <ModeEdit
           it={editing === 'new' ? undefined : editing}
-          others={list.filter((one) => one !== editing)}
+          others={editing === 'new' ? list : list.filter((one) => one.id !== editing.id)}
           onClose={() => setEditing(undefined)}
           onSave={(next) => {
             const made = { ...next, id: `${next.kind} ${next.address ?? ''}`, origin: 'by-hand' as const };
-            save(editing === 'new' ? [...list, made] : list.map((one) => (one === editing ? made : one)));
+            save(editing === 'new' ? [...list, made] : withChanged(list, editing.id, made));
             setEditing(undefined);
           }}
         />
