@@ -36,7 +36,8 @@ export class ModesModel extends State<ModesState> implements Modes {
   async load(): Promise<void> {
     const line = this.#core.line;
     this.#asked = true;
-    if (!line || this.get().loading) return;
+    // While some are saved the server may still tell what was before them; how that went says it all.
+    if (!line || this.get().loading || this.#sending) return;
     this.set({ loading: true });
     const turn = this.#turn;
     const result = await this.#core.api.modes();
