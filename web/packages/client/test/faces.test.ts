@@ -63,6 +63,22 @@ describe('a conference whose address was given to me', () => {
     expect(world.convoke.conferences.get().live.map((one) => one.id)).toEqual(['x1']);
   });
 
+  it('is asked for again when its address is followed once more, where the server knew nothing of it', async () => {
+    const { world, peer } = await ready();
+    const { conferences } = world.convoke;
+    peer.missing.add(`conf-x1@${DOMAIN}`);
+    conferences.visit('x1');
+    await settle(500);
+    expect(watched(peer, 'x1')).toBe(false);
+    peer.missing.clear();
+    conferences.visit('x1');
+    await settle(500);
+    expect(watched(peer, 'x1')).toBe(true);
+    show(peer, 'x1', face('x1', 1));
+    await settle();
+    expect(conferences.get().live.map((one) => one.id)).toEqual(['x1']);
+  });
+
   it('is come into with one command, and where I am not let in there is no board', async () => {
     const sound = new Sound();
     const { world, peer } = await ready({ sound });

@@ -127,6 +127,8 @@ export class Peer {
   /** Texts that were stored, each once. */
   readonly chat: { to: string; id: string; text: string; number: number }[] = [];
   readonly presence = new Map<string, string>();
+  /** Whose presence the server does not know: following it is refused. */
+  readonly missing = new Set<string>();
   /** Event documents of conferences, without their version. */
   readonly conferences = new Map<string, (version: number, state: 'full' | 'partial') => string>();
   readonly watched: Watched[] = [];
@@ -268,7 +270,8 @@ export class Peer {
       seq: 0,
       version: 0,
     };
-    if (event === 'conference' && !this.conferences.has(watched.resource.replace(/^conf-(.*)@.*$/, '$1')) && !known) {
+    const gone = event === 'conference' && !this.conferences.has(watched.resource.replace(/^conf-(.*)@.*$/, '$1'));
+    if (!known && (gone || this.missing.has(resource))) {
       this.reply(request, connection, 404, 'Not Found');
       return;
     }

@@ -57,17 +57,21 @@ export class Faces {
       onNotify: (body, type) => {
         const told = type === PIDF ? readFace(body) : undefined;
         // Before the first word of a conference the server knows nothing of it.
-        if (told === 'over' ? watched.face !== undefined : told !== undefined) this.#told(id, watched, told);
+        if (told !== undefined && (told !== 'over' || watched.face !== undefined)) this.#told(id, watched, told);
         return type === PIDF;
       },
-      onOver: () => this.#told(id, watched, watched.face && 'over'),
+      onOver: () => {
+        if (watched.face) this.#told(id, watched, 'over');
+        // There was none yet: it is asked for again when somebody next wants it.
+        else if (this.#watched.get(id) === watched) this.#watched.delete(id);
+      },
     });
     const watched: Watched = { subscription };
     this.#watched.set(id, watched);
     subscription.start();
   }
 
-  #told(id: string, watched: Watched, face: Face | 'over' | undefined): void {
+  #told(id: string, watched: Watched, face: Face | 'over'): void {
     watched.face = face;
     this.onChange.tell(id);
   }
