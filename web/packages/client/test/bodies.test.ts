@@ -295,6 +295,15 @@ describe('envelopes', () => {
       hidden: false,
       hand: { position: 2, since: AT - 500 },
     });
+    // What others wrote is told as events tell it.
+    const wild = conference
+      .replace('Plan', ` Plan\n${'x'.repeat(300)}`)
+      .replace('Bob', 'Bob \n Keller')
+      .replace('mobile', ' the\tdesk ');
+    const other = readEnvelope(envelope(`<c:getResponse>${wild}</c:getResponse>`));
+    const cleaned = other && readAnswer(other.body)?.conference;
+    expect(cleaned?.title).toBe(`Plan ${'x'.repeat(251)}`);
+    expect(cleaned?.participants[0]).toMatchObject({ name: 'Bob Keller', place: 'the desk' });
     const refused = readEnvelope(
       envelope(
         '<s:Fault><faultcode>s:Client</faultcode><faultstring>no</faultstring><detail><c:fault><c:code>not-allowed</c:code><c:expected>a</c:expected><c:came>b</c:came></c:fault></detail></s:Fault>',

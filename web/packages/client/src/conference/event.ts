@@ -2,14 +2,11 @@
 import { aorOf } from '../sip/uri.js';
 import type { EndReason, LegState } from '../view/types.js';
 import { tryXml, type XmlElement } from '../xml/read.js';
-import { clean } from '../xml/write.js';
-import { type Leg, legState, type Participant, type PictureShown, phase, role, type Snapshot } from './model.js';
+import { type Leg, legState, type Participant, type PictureShown, phase, role, type Snapshot, toldName, toldWords } from './model.js';
 
 export const CONFERENCE_INFO = 'application/conference-info+xml';
 const NS = 'urn:ietf:params:xml:ns:conference-info';
 const EXTENSION = 'urn:convoke:conference-event:1';
-const NAME_MAX = 256;
-const WORDS_MAX = 512;
 /** Most participants that are kept: twice what the service takes. */
 const PARTICIPANTS_MAX = 1_000;
 
@@ -85,7 +82,7 @@ export class EventState {
     const started = Date.parse(ours?.attribute('started') ?? '');
     this.#snapshot = {
       id: was.id,
-      title: description ? clean(description.textAt('display-text') ?? '', NAME_MAX) : was.title,
+      title: description ? toldName(description.textAt('display-text')) : was.title,
       phase: ours ? phase(ours.attribute('state')) : active === 'false' ? 'ended' : active === 'true' ? 'running' : was.phase,
       version: Number(ours?.attribute('version')) || was.version,
       locked: ours ? isTrue(ours.attribute('locked')) : was.locked,
@@ -118,7 +115,7 @@ function participant(user: XmlElement, entity: string, before: Participant | und
   const status = endpoint?.textAt('status');
   return {
     id: ours?.attribute('participant') ?? before?.id ?? /;participant=([^;?]*)/.exec(entity)?.[1] ?? entity,
-    name: name === undefined ? (before?.name ?? '') : clean(name, NAME_MAX),
+    name: name === undefined ? (before?.name ?? '') : toldName(name),
     user: aors.find(Boolean) ?? before?.user,
     place: endpoint ? placeOf(endpoint) : (before?.place ?? ''),
     role: roles ? role(roles.find((one) => one !== 'participant')) : (before?.role ?? 'participant'),
@@ -136,7 +133,7 @@ function participant(user: XmlElement, entity: string, before: Participant | und
 }
 
 function placeOf(endpoint: XmlElement): string {
-  return clean(endpoint.textAt('display-text') ?? '', NAME_MAX);
+  return toldName(endpoint.textAt('display-text'));
 }
 
 /** What an endpoint sends to be seen; `status` is told from its own side (§5.8.5). */
@@ -162,12 +159,11 @@ const STATES: Readonly<Record<string, LegState>> = {
 };
 
 function legOf(endpoint: XmlElement, ours: XmlElement | undefined): Leg {
-  const words = endpoint.textAt('disconnection-info', 'reason');
   const foreign = endpoint.textAt('disconnection-method') === 'busy' ? 'busy' : STATES[endpoint.textAt('status') ?? ''];
   return {
     id: ours?.attribute('id') ?? endpoint.attribute('entity') ?? '',
     state: ours ? legState(ours.attribute('state')) : (foreign ?? 'queued'),
     reason: ours?.attribute('reason') as EndReason | undefined,
-    words: words ? clean(words, WORDS_MAX) : undefined,
+    words: toldWords(endpoint.textAt('disconnection-info', 'reason')),
   };
 }

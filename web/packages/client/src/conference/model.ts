@@ -1,5 +1,19 @@
 /** A conference as its documents and answers tell it. */
 import type { ConferenceEndReason, ConferencePhase, EndReason, LegState, Role } from '../view/types.js';
+import { clean } from '../xml/write.js';
+
+const NAME_MAX = 256;
+const WORDS_MAX = 512;
+
+/** A title, name or place as others wrote it: one line, and no longer than it can be shown. */
+export function toldName(text = ''): string {
+  return clean(text, NAME_MAX);
+}
+
+/** A reason in words, in the same way; undefined where there is none. */
+export function toldWords(text: string | undefined): string | undefined {
+  return text ? clean(text, WORDS_MAX) : undefined;
+}
 
 export interface Participant {
   readonly id: string;

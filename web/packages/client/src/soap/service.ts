@@ -1,5 +1,5 @@
 /** What the conference service is asked and answers: operations as data, answers as {@link Snapshot}s. */
-import { type End, type Leg, legState, type Participant, phase, role, type Snapshot } from '../conference/model.js';
+import { type End, type Leg, legState, type Participant, phase, role, type Snapshot, toldName, toldWords } from '../conference/model.js';
 import type { ConferenceEndReason, EndReason } from '../view/types.js';
 import type { XmlElement } from '../xml/read.js';
 import { clean, type XmlNode } from '../xml/write.js';
@@ -105,7 +105,7 @@ export function readReport(body: XmlElement): { conference: string; end?: End }[
 
 function endOf(report: XmlElement): End | undefined {
   const ended = report.child('ended', CONFERENCE);
-  return ended && { reason: ended.textAt('reason') as ConferenceEndReason | undefined, words: ended.textAt('words') ?? '' };
+  return ended && { reason: ended.textAt('reason') as ConferenceEndReason | undefined, words: toldWords(ended.textAt('words')) ?? '' };
 }
 
 function time(text: string | undefined): number | undefined {
@@ -116,7 +116,7 @@ function time(text: string | undefined): number | undefined {
 function snapshot(element: XmlElement): Snapshot {
   return {
     id: element.textAt('id') ?? '',
-    title: element.textAt('title') ?? '',
+    title: toldName(element.textAt('title')),
     phase: phase(element.textAt('state')),
     version: Number(element.textAt('version')) || 0,
     locked: isTrue(element.textAt('locked')),
@@ -139,12 +139,12 @@ function participant(element: XmlElement): Participant {
   const position = Number(element.textAt('hand'));
   return {
     id: element.textAt('id') ?? '',
-    name: element.textAt('name') ?? '',
+    name: toldName(element.textAt('name')),
     user: element.textAt('user') || undefined,
-    place: element.textAt('place') ?? '',
+    place: toldName(element.textAt('place')),
     role: role(element.textAt('role')),
     leg: leg && legOf(leg),
-    moving: there && { place: moving?.textAt('place') ?? '', leg: legOf(there) },
+    moving: there && { place: toldName(moving?.textAt('place')), leg: legOf(there) },
     muted: isTrue(element.textAt('muted')),
     talking: isTrue(element.textAt('talking')),
     silent: isTrue(element.textAt('silent')),
@@ -158,7 +158,7 @@ function legOf(element: XmlElement): Leg {
     id: element.textAt('id') ?? '',
     state: legState(element.textAt('state')),
     reason: element.textAt('cause', 'reason') as EndReason | undefined,
-    words: element.textAt('cause', 'words'),
+    words: toldWords(element.textAt('cause', 'words')),
     since: time(element.textAt('since')),
   };
 }
