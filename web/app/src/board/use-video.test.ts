@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Person, Way } from '../model.ts';
-import { wayKey, wayOf } from './use-video.ts';
+import { wayKey, wayOf, wayShown } from './use-video.ts';
 
 const person = (name: string, more: Partial<Person> = {}): Person => ({
   id: `${name.toLowerCase()}@example.org`,
@@ -26,6 +26,25 @@ it('finds somebody’s way by their account, and who has none by the name', () =
   // Of whom the server knows no account it answers by the name that was asked for.
   expect(wayOf(ways, person('Carol'))).toBe(ways[2]);
   expect(wayOf(ways, person('Dave'))).toBeUndefined();
+});
+
+it('knows who was asked about by a name that was sent in another way', () => {
+  const { user: _, ...gate } = person(`  The  gate\n${'x'.repeat(80)}`);
+  const ways: Way[] = [{ name: `The gate ${'x'.repeat(55)}`, mode: 'pstn', picture: false, words: '' }];
+  expect(wayOf(ways, gate)).toBe(ways[0]);
+});
+
+it('looks for nobody any more whom the answer leaves out', () => {
+  const [bob, dave] = [person('Bob'), person('Dave')];
+  const way: Way = { name: 'Bob', user: 'bob@example.org', mode: 'computer', picture: true, words: '' };
+  expect(wayShown(undefined, 'now', bob)).toBe('asking');
+  const told = { key: 'now', ways: [way] };
+  expect(wayShown(told, 'now', bob)).toBe(way);
+  expect(wayShown(told, 'now', dave)).toBe('unknown');
+  // The list was changed since: whose way was told keeps it, the others are asked about.
+  expect(wayShown(told, 'later', bob)).toBe(way);
+  expect(wayShown(told, 'later', dave)).toBe('asking');
+  expect(wayShown({ key: 'now' }, 'now', bob)).toBe('unknown');
 });
 
 it('asks again when what somebody can changes, and not for what they do', () => {

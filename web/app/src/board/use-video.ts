@@ -12,11 +12,31 @@ export function wayKey(people: readonly Person[]): string {
   return people.map(({ id, presence, skills }) => `${id} ${presence === 'offline'} ${skills?.sound} ${skills?.picture}`).join('\n');
 }
 
+/** As long as a name may be in what is asked. */
+const NAME_MAX = 64;
+
+/** A name as it is asked about, and answered. */
+function asked(name: string): string {
+  return [...name.replace(/[\s\u0000-\u001f\u007f-\u009f]+/g, ' ').trim()].slice(0, NAME_MAX).join('').trimEnd();
+}
+
 /** Whose way it is: by account; of whom the server knows none, by the name that they were asked about with. */
 export function wayOf(ways: readonly Way[], person: Person): Way | undefined {
   const user = person.user?.toLowerCase();
   const own = user && ways.find((way) => way.user === user);
-  return own || ways.find((way) => way.user === undefined && way.name === person.name);
+  return own || ways.find((way) => way.user === undefined && way.name === asked(person.name));
+}
+
+/** The newest answer, and what it was asked about; without ways: nobody answered. */
+export interface Told {
+  readonly key: string;
+  readonly ways?: readonly Way[] | undefined;
+}
+
+/** What is known of somebody's way. Once the list as it is was asked about, whoever is not in the answer is not looked for any more. */
+export function wayShown(told: Told | undefined, key: string, person: Person): Way | 'asking' | 'unknown' {
+  const way = told?.ways && wayOf(told.ways, person);
+  return way ?? (told?.key === key ? 'unknown' : 'asking');
 }
 
 /**
@@ -28,7 +48,7 @@ export function useVideo(composer: Composer, state: ComposerState) {
   const calls = useCalls();
   const served = usePick(convoke.session, (now) => now.me?.video?.allocator !== undefined);
   const [on, set] = useState(false);
-  const [ways, setWays] = useState<readonly Way[] | 'asking' | 'unknown'>('asking');
+  const [told, setTold] = useState<Told | undefined>();
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem | undefined>();
   const people = useRef<readonly Person[]>([]);
@@ -38,8 +58,8 @@ export function useVideo(composer: Composer, state: ComposerState) {
     if (!on || key === '') return;
     let wanted = true;
     const timer = setTimeout(async () => {
-      const found = await convoke.ways(people.current);
-      if (wanted) setWays(found ?? 'unknown');
+      const ways = await convoke.ways(people.current);
+      if (wanted) setTold({ key, ways });
     }, REST_MS);
     return () => {
       wanted = false;
@@ -56,8 +76,7 @@ export function useVideo(composer: Composer, state: ComposerState) {
     problem,
     of(row: ComposerRow): { way?: Way | 'asking' | 'unknown' } {
       if (!on || !served) return {};
-      if (typeof ways === 'string') return { way: ways };
-      return { way: wayOf(ways, row.person) ?? 'asking' };
+      return { way: wayShown(told, key, row.person) };
     },
     async call() {
       setBusy(true);
