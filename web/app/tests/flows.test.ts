@@ -439,6 +439,20 @@ describe('the board', () => {
   });
 });
 
+describe('a name that turns the direction', () => {
+  it('stands plain in every sentence', async () => {
+    await open('list', 'hostile');
+    await page.getByRole('button', { name: 'Join <b>"elit' }).click();
+    await page.getByText('You are not let into <b>"elit. Ask').waitFor();
+    await page.getByText(/<img src=x onerror=alert\(1\)> "Bob talks/).waitFor();
+    await open('board', 'without-many');
+    const reasons = page.getByRole('group', { name: /^32 people/ });
+    expect(await reasons.locator('.line').first().textContent()).toBe('<img src=x onerror=alert(1)> "Bob: none of their clients is there');
+    expect(await reasons.locator('.line').count()).toBe(32);
+    expect(await reasons.evaluate((one) => one.scrollHeight > one.clientHeight && one.clientHeight < 200)).toBe(true);
+  });
+});
+
 describe('a link', () => {
   it('fills the list and calls nobody', async () => {
     await page.addInitScript(() => history.replaceState(null, '', `/call${location.search}&to=bob@convoke.example,tel:%2B15550177`));

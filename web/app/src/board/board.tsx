@@ -1,6 +1,7 @@
 import { type DragEvent, Fragment, type ReactNode, useEffect, useId, useMemo, useRef, useState } from 'react';
+import { plain } from '../i18n/format.ts';
 import { useI18n } from '../i18n/index.tsx';
-import type { Board, BoardState, Composer, Problem } from '../model.ts';
+import type { Board, BoardState, Composer, Without } from '../model.ts';
 import { PictureProblem } from '../pictures/keys.tsx';
 import { Stage } from '../pictures/stage.tsx';
 import { useShown, useStage } from '../pictures/use-pictures.ts';
@@ -147,10 +148,11 @@ function ComposerView({ composer, running }: { composer: Composer; running: Boar
   const remove = (key: string) => {
     const row = state.rows.find((one) => one.key === key);
     const run = composer.remove(key);
-    if (row) toast({ text: t.board.removed(row.person.name), action: { label: t.common.undo, run } });
+    if (row) toast({ text: t.board.removed(plain(row.person.name)), action: { label: t.common.undo, run } });
   };
   const setPlace = useMemo(() => composer.setPlace.bind(composer), [composer]);
   const video = useVideo(composer, state);
+  const trouble = video.problem ?? state.problem;
   return (
     <Pane label={t.board.before} screen="composer" onAdd={(text) => void composer.add(text)}>
       <header className="bh">
@@ -231,7 +233,7 @@ function ComposerView({ composer, running }: { composer: Composer; running: Boar
           </div>
         )}
       </div>
-      {(video.problem ?? state.problem) && <ProblemNotice className="above" problem={(video.problem ?? state.problem) as Problem} />}
+      {trouble && <ProblemNotice className="above" problem={trouble} />}
       <footer className="foot">
         {video.served && (
           <div className="switchline videoline">
@@ -471,17 +473,29 @@ function BoardView({ board, next }: { board: Board; next: Composer | undefined }
           title={t.board.withoutTitle(state.without.length)}
           action={<IconButton icon="x" label={t.common.dismiss} onClick={() => board.dismiss()} />}
         >
-          {state.without.map((one) => (
-            <span key={one.name} className="line">
-              {t.board.withoutOne(one.name, one.words)}
-            </span>
-          ))}
+          <WithoutLines without={state.without} />
         </Notice>
       )}
       {shows && <PictureProblem {...shows} />}
       {listed && <Groups board={board} state={state} />}
       <Foot board={board} state={state} />
     </Pane>
+  );
+}
+
+/** Who is not asked, and why: as many as there were on the list. */
+function WithoutLines({ without }: { without: readonly Without[] }) {
+  const { t } = useI18n();
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by the keyboard.
+    <span className="lines" tabIndex={0} role="group" aria-label={t.board.withoutTitle(without.length)}>
+      {without.map((one, index) => (
+        // The list stays as it was told, and names may be the same.
+        <span key={index} className="line">
+          {t.common.of(plain(one.name), plain(one.words))}
+        </span>
+      ))}
+    </span>
   );
 }
 
@@ -492,6 +506,6 @@ function useUndoToast(board: Board, state: BoardState): void {
   const name = state.undo?.name;
   useEffect(() => {
     if (until === undefined || name === undefined) return;
-    return toast({ text: t.board.removed(name), action: { label: t.common.undo, run: () => void board.undo() } });
+    return toast({ text: t.board.removed(plain(name)), action: { label: t.common.undo, run: () => void board.undo() } });
   }, [board, until, name, t]);
 }

@@ -1,3 +1,4 @@
+import { plain } from '../i18n/format.ts';
 import { useI18n } from '../i18n/index.tsx';
 import type { Board, Moving } from '../model.ts';
 import { Button, IconButton, Notice } from '../ui/parts.tsx';
@@ -18,7 +19,7 @@ export function MovingNotice({ board, moving }: { board: Board; moving: Moving }
       </Button>
     );
     return (
-      <Notice className="above moving" icon="phone" title={t.board.movingTo(place, t.chip[moving.state])} action={stay}>
+      <Notice className="above moving" icon="phone" title={t.common.of(plain(place), t.chip[moving.state])} action={stay}>
         {t.board.movingSay}
       </Notice>
     );
@@ -26,7 +27,7 @@ export function MovingNotice({ board, moving }: { board: Board; moving: Moving }
   const reason = moving.reason && addsToChip(moving.reason) ? t.reason[moving.reason] : t.chip[moving.state];
   const seen = <IconButton icon="x" label={t.common.dismiss} onClick={() => void board.stay()} />;
   return (
-    <Notice className="above" look="warn" title={t.board.notMoved(place, reason)} action={seen}>
+    <Notice className="above" look="warn" title={t.common.of(plain(place), reason)} action={seen}>
       {t.board.notMovedSay}
     </Notice>
   );

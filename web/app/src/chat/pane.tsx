@@ -136,10 +136,21 @@ function CallButton({ person, user }: { person: Person; user?: string }) {
   return (
     <>
       {video && !narrow && (
-        <IconButton icon="cam" className="touchy" label={t.chat.videoNamed(person.name)} disabled={video.busy} onClick={video.call} />
+        <IconButton
+          icon="cam"
+          className="touchy"
+          label={t.chat.videoNamed(plain(person.name))}
+          disabled={video.busy}
+          onClick={video.call}
+        />
       )}
       <span className="split">
-        <Button icon="phone" className="touchy" aria-label={t.chat.callNamed(person.name)} onClick={() => calls.call([person], user)}>
+        <Button
+          icon="phone"
+          className="touchy"
+          aria-label={t.chat.callNamed(plain(person.name))}
+          onClick={() => calls.call([person], user)}
+        >
           {t.chat.call}
         </Button>
         <DropMenu
@@ -173,7 +184,7 @@ function CallButton({ person, user }: { person: Person; user?: string }) {
               onClick={() => {
                 void convoke.people.removeContact(person);
                 toast({
-                  text: t.chat.contactRemoved(person.name),
+                  text: t.chat.contactRemoved(plain(person.name)),
                   action: { label: t.common.undo, run: () => void convoke.people.addContact(person) },
                 });
               }}
@@ -202,11 +213,10 @@ function useVideoCall(person: Person): { readonly busy: boolean; readonly call: 
   const call = async () => {
     setBusy(true);
     toast({ text: t.chat.videoPreparing });
-    const { problem, conference, without } = await calls.video([person]);
+    const { problem, conference } = await calls.video([person]);
     setBusy(false);
-    if (problem && !conference) toast({ text: `${t.problem[problem.code].what} ${problem.detail ?? ''}`.trim(), bad: true });
     // Where there is a board it says so itself.
-    if (!conference) for (const one of without) toast({ text: t.board.withoutOne(one.name, one.words), bad: true });
+    if (problem && !conference) toast({ text: `${t.problem[problem.code].what} ${problem.detail ?? ''}`.trim(), bad: true });
   };
   return { busy, call: () => void call() };
 }

@@ -1,6 +1,7 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { type KeyboardEvent, type MouseEvent, memo, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { useLeaving } from '../board/leaving.ts';
+import { plain } from '../i18n/format.ts';
 import { useI18n } from '../i18n/index.tsx';
 import type { ChatSummary, LiveConference, Person, ProblemCode } from '../model.ts';
 import { useModels } from '../shell/models.tsx';
@@ -143,7 +144,7 @@ const Live = memo(function Live({ live }: { live: LiveConference }) {
     const why = await convoke.conferences.join(live.id);
     setJoining(false);
     if (!why || !live.outside) open();
-    else toast({ text: NOT_LET.has(why.code) ? t.left.notLet(title) : problemWords(why, t).what, bad: true });
+    else toast({ text: NOT_LET.has(why.code) ? t.left.notLet(plain(title)) : problemWords(why, t).what, bad: true });
   };
   const head = (
     <>
@@ -176,7 +177,7 @@ const Live = memo(function Live({ live }: { live: LiveConference }) {
         <span className="cut grow">
           {t.left.inCount(live.count)}
           {live.video && ` · ${t.left.withPictures}`}
-          {live.talking && ` · ${t.left.talks(live.talking)}`}
+          {live.talking && ` · ${t.left.talks(plain(live.talking))}`}
         </span>
         {live.iAmIn ? (
           <span className="chip go">
@@ -186,7 +187,7 @@ const Live = memo(function Live({ live }: { live: LiveConference }) {
         ) : (
           <Button
             small
-            aria-label={t.left.joinNamed(title)}
+            aria-label={t.left.joinNamed(plain(title))}
             {...(live.outside ? { 'data-entry': '' } : {})}
             disabled={joining}
             // One that I am not let into yet has no board to come back to.
