@@ -8,7 +8,9 @@ const world = useWorld();
 /** The id of the conference that somebody runs. */
 async function conferenceOf(user: string): Promise<string> {
   const { conferences } = await world.server.ask<{ conferences: { id: string }[] }>(user, 'GET', 'conferences');
-  return conferences[0]?.id ?? '';
+  const [one] = conferences;
+  if (!one) throw new Error(`${user} runs no conference`);
+  return one.id;
 }
 
 describe('a conference in the contact list', () => {
@@ -19,6 +21,8 @@ describe('a conference in the contact list', () => {
     await alice.board.says(PEOPLE.bob, 'In the call').waitFor();
     const carol = await world.newWindow('carol');
     const entries = carol.list.locator('.conf');
+    // Nothing says so before the list is there.
+    await carol.lineOf(PEOPLE.alice).first().waitFor();
     expect(await entries.count()).toBe(0);
 
     await carol.reload(`/join/${await conferenceOf('alice')}`);

@@ -9,6 +9,7 @@ export const PASSWORD = 'demo-demo';
 
 export class Server {
   readonly #tokens = new Map<string, Promise<string>>();
+  readonly #running = new Set<CommandLine>();
 
   constructor(
     readonly url: string,
@@ -49,10 +50,19 @@ export class Server {
   #run(...words: string[]): CommandLine {
     const binary = process.env.CONVOKE_BIN;
     if (!binary) throw new Error('CONVOKE_BIN names no program');
-    return new CommandLine(spawn(binary, [...words, '--data', this.data]));
+    const line = new CommandLine(spawn(binary, [...words, '--data', this.data]));
+    this.#running.add(line);
+    return line;
   }
 
-  /** Ends what a test has left over. */
+  /** Ends the command lines that a test has left over. */
+  async endCommandLines(): Promise<void> {
+    const running = [...this.#running];
+    this.#running.clear();
+    await Promise.all(running.map((line) => line.end()));
+  }
+
+  /** Ends the conferences that a test has left over. */
   async endConferences(users: readonly string[]): Promise<void> {
     for (const user of users) {
       const { conferences } = await this.ask<{ conferences: { id: string; state: string }[] }>(user, 'GET', 'conferences');
@@ -73,8 +83,19 @@ export class Server {
 export class CommandLine {
   output = '';
   readonly #waiting = new Set<() => void>();
+  readonly #program: ChildProcessWithoutNullStreams;
+  /** Why nothing more will come. */
+  #over: string | undefined;
 
   constructor(program: ChildProcessWithoutNullStreams) {
+    this.#program = program;
+    const over = (why: string) => {
+      this.#over ??= why;
+      for (const look of [...this.#waiting]) look();
+    };
+    program.on('error', (error) => over(`could not be run (${error.message})`));
+    // Its last words have come by then.
+    program.on('close', (code, signal) => over(`ended with ${signal ?? code}`));
     for (const stream of [program.stdout, program.stderr]) {
       stream.on('data', (chunk) => {
         this.output += chunk;
@@ -83,15 +104,31 @@ export class CommandLine {
     }
   }
 
-  /** Waits until it has written this. */
+  /** Stops it, where it still runs. */
+  end(): Promise<void> {
+    return new Promise((done) => {
+      if (this.#over !== undefined) return done();
+      this.#program.once('close', () => done());
+      // One that could not be run has no id, and its signal would go to all of us.
+      if (this.#program.pid !== undefined) this.#program.kill('SIGKILL');
+    });
+  }
+
+  /** Waits until it has written this; it fails when it is over without. */
   says(what: RegExp): Promise<void> {
     return new Promise((done, fail) => {
-      const timer = setTimeout(() => fail(new Error(`never said ${what}: ${this.output}`)), PATIENCE_MS);
+      const never = (why: string) => new Error(`never said ${what}, ${why}: ${this.output}`);
+      const timer = setTimeout(() => {
+        this.#waiting.delete(look);
+        fail(never('and still runs'));
+      }, PATIENCE_MS);
       const look = () => {
-        if (!what.test(this.output)) return;
+        const said = what.test(this.output);
+        if (!said && this.#over === undefined) return;
         clearTimeout(timer);
         this.#waiting.delete(look);
-        done();
+        if (said) done();
+        else fail(never(this.#over ?? ''));
       };
       this.#waiting.add(look);
       look();

@@ -96,6 +96,7 @@ export class World {
     }
     const faults = this.#faults;
     this.#faults = [];
+    await this.server.endCommandLines();
     await this.server.endConferences(Object.keys(PEOPLE));
     await this.telephones.reset();
     expect(faults).toEqual([]);
