@@ -9,6 +9,7 @@ use runtime::clock;
 use sip_proto::Uri;
 use soap_proto::{Answer, Create, Operation, Party, Snapshot, Who};
 use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::TryRecvError;
 
 use super::audio;
 use super::cast::{BUSY, Cast, NO_ANSWER, TONES, e164};
@@ -267,6 +268,11 @@ async fn end(
     conference: &ConferenceId,
     telephones: &mut broadcast::Receiver<PhoneEvent>,
 ) -> Outcome {
+    // What the telephones did before this command proves nothing of it.
+    while !matches!(
+        telephones.try_recv(),
+        Err(TryRecvError::Empty | TryRecvError::Closed)
+    ) {}
     let end = Operation::End {
         conference: conference.clone(),
     };
@@ -284,29 +290,32 @@ async fn end(
     if bob > alice || alice + 2 != reports.seen().len() {
         return Err("the order of the reports is another".to_owned());
     }
-    let mut hung_up = Vec::new();
-    let waited = clock::within(LIMIT, async {
-        while hung_up.len() < 2 {
-            match telephones.recv().await {
-                Ok(event) if event.what == What::Ended => hung_up.push(event.number.to_string()),
-                Ok(_) => {}
-                Err(_) => return,
+    for number in [TONES[1].number, TONES[0].number] {
+        hung_up(telephones, number).await?;
+    }
+    Ok("ended by the client: Bob, Alice, the end".to_owned())
+}
+
+/// Waits until one of Alice's and Bob's telephones is hung up, which must be this one.
+async fn hung_up(telephones: &mut broadcast::Receiver<PhoneEvent>, expected: &str) -> Outcome {
+    let of_them = [TONES[0].number, TONES[1].number];
+    let next = async {
+        loop {
+            let event = telephones
+                .recv()
+                .await
+                .map_err(|error| format!("what the telephones do was missed: {error}"))?;
+            let number = event.number.to_string();
+            if event.what == What::Ended && of_them.contains(&number.as_str()) {
+                return Ok(number);
             }
         }
-    });
-    waited
-        .await
-        .map_err(|_| "the telephones were not hung up".to_owned())?;
-    // Carol's own end, Busy's and Absent's came before; the last two are those of this command.
-    let last: Vec<&str> = hung_up
-        .iter()
-        .map(String::as_str)
-        .filter(|n| [TONES[0].number, TONES[1].number].contains(n))
-        .collect();
-    if last == [TONES[1].number, TONES[0].number] || last.len() < 2 {
-        Ok("ended by the client: Bob, Alice, the end".to_owned())
-    } else {
-        Err(format!("the telephones were hung up in the order {last:?}"))
+    };
+    match clock::within(LIMIT, next).await {
+        Ok(Ok(number)) if number == expected => Ok(number),
+        Ok(Ok(number)) => Err(format!("{number} was hung up before {expected}")),
+        Ok(Err(words)) => Err(words),
+        Err(_) => Err(format!("{expected} was not hung up")),
     }
 }
 
