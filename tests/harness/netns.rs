@@ -1,6 +1,6 @@
 //! Network namespaces (Linux, as root). [`TwoWays`]: a server and a browser with two ways between them, as somebody has who leaves the
 //! wireless network while a cable is plugged in; each way is a veth pair, and the server has one address that both lead to.
-//! [`Alone`]: one machine with an address.
+//! [`Alone`]: one machine with an address. [`Bare`]: one without any network.
 
 use std::path::Path;
 use std::process::Command;
@@ -72,7 +72,8 @@ impl TwoWays {
         write(server, &filter, "1")?;
         let (gateway, metric) = (format!("10.77.{way}.1"), format!("{}", 10 * way));
         let route = ["route", "add", SERVER, "via", &gateway, "metric", &metric];
-        ip(&[&["-n", browser][..], &route].concat())
+        ip(&[&["-n", browser][..], &route].concat())?;
+        Ok(())
     }
 
     /// The name of the browser's namespace.
@@ -89,7 +90,8 @@ impl TwoWays {
             "set",
             &format!("way{way}"),
             "down",
-        ])
+        ])?;
+        Ok(())
     }
 
     /// Runs a test of this binary, by its path, in the server's namespace, where it finds this by [`TwoWays::inside`]. Gives what it printed.
@@ -109,6 +111,60 @@ impl Drop for TwoWays {
         }
     }
 }
+
+/// A namespace with nothing but the loopback interface, and that down as the kernel makes it unless it is taken up.
+pub struct Bare {
+    name: String,
+}
+
+impl Bare {
+    /// Makes it. The error says what is missing.
+    pub fn make(word: &str) -> anyhow::Result<Self> {
+        let name = format!("convoke-{word}-{}", std::process::id());
+        ip(&["netns", "add", &name])?;
+        Ok(Self { name })
+    }
+
+    /// Takes the loopback interface up.
+    pub fn take_up(&self) -> anyhow::Result<()> {
+        ip(&["-n", &self.name, "link", "set", "lo", "up"])?;
+        Ok(())
+    }
+
+    /// The interfaces that are up in it.
+    pub fn up(&self) -> anyhow::Result<Vec<String>> {
+        let shown = ip(&["-n", &self.name, "-o", "link", "show", "up"])?;
+        let names = shown.lines().filter_map(|line| line.split(": ").nth(1));
+        Ok(names.map(str::to_owned).collect())
+    }
+
+    /// A command in it, of a user who may do nothing that others may not.
+    pub fn command(&self, program: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(tool());
+        command
+            .args(["netns", "exec", &self.name, "setpriv"])
+            .args(NOBODY)
+            .arg(program)
+            .args(arguments);
+        command
+    }
+}
+
+impl Drop for Bare {
+    fn drop(&mut self) {
+        // What was never made is not there to be removed.
+        ip(&["netns", "del", &self.name]).ok();
+    }
+}
+
+/// Debian's `nobody`, with no other groups and no capability, not even by a program that has some.
+const NOBODY: [&str; 5] = [
+    "--reuid=65534",
+    "--regid=65534",
+    "--clear-groups",
+    "--bounding-set=-all",
+    "--no-new-privs",
+];
 
 /// The address of a machine that is alone in its network.
 pub const ALONE: &str = "10.78.0.1";
@@ -157,7 +213,7 @@ impl Drop for Alone {
     }
 }
 
-fn ip(arguments: &[&str]) -> anyhow::Result<()> {
+fn ip(arguments: &[&str]) -> anyhow::Result<String> {
     let done = Command::new(tool())
         .args(arguments)
         .output()
@@ -166,7 +222,7 @@ fn ip(arguments: &[&str]) -> anyhow::Result<()> {
         let words = String::from_utf8_lossy(&done.stderr);
         bail!("ip {}: {}", arguments.join(" "), words.trim());
     }
-    Ok(())
+    Ok(String::from_utf8(done.stdout)?)
 }
 
 /// It is in /usr/sbin, which is not in everybody's PATH.
@@ -181,5 +237,6 @@ fn tool() -> &'static str {
 /// Sets something of the kernel in a namespace.
 fn write(namespace: &str, name: &str, value: &str) -> anyhow::Result<()> {
     let script = format!("echo {value} > /proc/sys/{name}");
-    ip(&["netns", "exec", namespace, "sh", "-c", &script])
+    ip(&["netns", "exec", namespace, "sh", "-c", &script])?;
+    Ok(())
 }

@@ -1,42 +1,25 @@
-//! The binary's own commands, as an operator types them: selftest, check, call.
+//! The binary's own commands, as an operator types them: check, call, send, watch, log.
 
 use std::time::Duration;
 
-use convoke_tests::convoke::command;
+use convoke_tests::convoke::{Convoke, command};
 use convoke_tests::peers::python;
 use convoke_tests::peers::sipp::{Sipp, Trunk};
 use convoke_tests::peers::tests_dir;
+use convoke_tests::rest::Administrator;
 use serde_json::Value;
 use testkit::GIVE_UP;
 use testkit::process::Program;
 
-use super::stage::{Stage, behind};
-
-/// The promise of `convoke selftest`: these steps, in this order.
-const STEPS: [&str; 16] = [
-    "im.register",
-    "im.message",
-    "gateway.command",
-    "command.repeat",
-    "leg.ringing",
-    "leg.joined",
-    "leg.busy",
-    "leg.no-answer",
-    "audio.others",
-    "audio.not-self",
-    "audio.mute",
-    "talking",
-    "leg.left",
-    "owner.end-order",
-    "report.order",
-    "log",
-];
-/// It takes at most so long.
-const SELFTEST_MAX: Duration = Duration::from_secs(120);
+use super::stage::{Stage, behind, config};
 
 /// What a command wrote to standard output, line by line, and its exit code.
 fn run(arguments: &[&str], limit: Duration) -> (Vec<String>, Option<i32>) {
-    let program = Program::start(command(arguments)).unwrap();
+    ended(&Program::start(command(arguments)).unwrap(), limit)
+}
+
+/// The same of one that runs already.
+fn ended(program: &Program, limit: Duration) -> (Vec<String>, Option<i32>) {
     let status = program.wait_exit(limit).unwrap();
     let lines = program.lines();
     let said = lines
@@ -44,29 +27,6 @@ fn run(arguments: &[&str], limit: Duration) -> (Vec<String>, Option<i32>) {
         .filter(|line| line.stdout)
         .map(|line| line.text);
     (said.collect(), status.code())
-}
-
-#[test]
-fn selftest_proves_the_whole_road_in_the_promised_form() {
-    let (said, code) = run(&["selftest", "--json"], SELFTEST_MAX);
-    let lines: Vec<Value> = said
-        .iter()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
-    let last = lines.last().unwrap();
-    assert_eq!((code, &last["ok"]), (Some(0), &Value::Bool(true)), "{last}");
-    let steps = last["steps"].as_array().unwrap();
-    let names: Vec<_> = steps
-        .iter()
-        .map(|step| step["name"].as_str().unwrap())
-        .collect();
-    assert_eq!(names, STEPS);
-    for step in steps {
-        assert_eq!(step["ok"], true, "{step}");
-        assert!(step["ms"].is_u64() && step["detail"].is_string(), "{step}");
-    }
-    let keys: Vec<_> = last.as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["ok", "steps"]);
 }
 
 /// What `convoke check --json` says of a configuration: keys with what is proposed, and the exit code.
@@ -205,6 +165,52 @@ fn call_rings_telephones_and_tells_every_event_as_json() {
     assert_eq!(last["participants"].as_array().unwrap().len(), 3);
     let outcome = sipp.finish(GIVE_UP).unwrap();
     assert!(outcome.ok, "{}", outcome.errors);
+}
+
+/// A message from one command line to another, and in the log: there with its body only where that is asked for.
+#[test]
+fn what_one_sends_another_watches_and_the_log_lists() {
+    const WORDS: &str = "Lot 7 is confirmed.";
+    let convoke = Convoke::start(config()).unwrap();
+    let administrator = Administrator::of(&convoke).unwrap();
+    for user in ["alice", "bob"] {
+        administrator.person(user, user, &[]).unwrap();
+    }
+    let watch = convoke.command(&["watch", "--as", "bob"]).unwrap();
+    watch
+        .wait_line("that it watches", |line| {
+            line.text.contains("Watching what bob@example.test receives")
+        })
+        .unwrap();
+    let send = ["send", "bob", WORDS, "--as", "alice"];
+    let send = convoke.command(&send).unwrap();
+    assert_eq!(ended(&send, GIVE_UP), (vec![], Some(0)));
+    let line = format!("  alice@example.test  {WORDS}");
+    let seen = watch.wait_line(&line, |said| said.stdout && said.text.ends_with(&line));
+    seen.unwrap();
+    watch.terminate();
+    let (said, code) = ended(&watch, GIVE_UP);
+    assert_eq!((said.len(), code), (1, Some(0)), "{said:?}");
+
+    let log = |more: &[&str]| {
+        let log = convoke.command(&[&["log"][..], more].concat()).unwrap();
+        let (said, code) = ended(&log, GIVE_UP);
+        assert_eq!(code, Some(0), "{said:?}");
+        said
+    };
+    let line = format!(
+        "alice@example.test → bob@example.test  text/plain; charset=utf-8, {} bytes, delivered",
+        WORDS.len()
+    );
+    let listed = log(&[]);
+    assert_eq!(listed.len(), 1, "{listed:?}");
+    assert!(listed[0].ends_with(&line), "{listed:?}");
+    let with_body = log(&["--bodies"]);
+    assert_eq!(with_body, [listed[0].clone(), format!("    {WORDS}")]);
+    assert_eq!(log(&["--user", "bob"]), listed);
+    let object: Value = serde_json::from_str(&log(&["--json"])[0]).unwrap();
+    assert_eq!(object["from"], "alice@example.test");
+    assert!(object["body"].is_null(), "{object}");
 }
 
 /// The parser accepts exactly what the schema does (PyPI's xmlschema), and zeep reads all that the writer writes.

@@ -4,6 +4,7 @@ mod commands;
 mod keys;
 mod ladder;
 mod rest;
+mod selftest;
 mod service;
 mod speech;
 pub mod stage;
