@@ -51,7 +51,7 @@ pub fn command(arguments: &[&str]) -> Command {
     command
 }
 
-/// A running `convoke serve`.
+/// A running `convoke serve` or `convoke demo`.
 pub struct Convoke {
     program: Program,
     ready: Value,
@@ -61,7 +61,7 @@ pub struct Convoke {
 /// Where an installation lives: it outlasts a crash, so that a restart finds what was there.
 pub struct Place {
     dir: TempDir,
-    _rtp: Ports,
+    _rtp: Option<Ports>,
 }
 
 /// A directory in memory where there is one: builds beside the tests can keep a disk busy for so many seconds that every
@@ -76,13 +76,29 @@ impl Convoke {
         let dir = place()?;
         let (text, rtp) = config.finish();
         std::fs::write(dir.path().join("convoke.toml"), text)?;
-        Self::restart(Place { dir, _rtp: rtp })
+        Self::restart(Place {
+            dir,
+            _rtp: Some(rtp),
+        })
     }
 
     /// Starts it again where it was before.
     pub fn restart(place: Place) -> anyhow::Result<Self> {
         let mut command = command(&["serve", "--ready-line", "--config"]);
         command.arg(place.dir.path().join("convoke.toml"));
+        Self::run(command, place)
+    }
+
+    /// Starts the demo: its people, and its simulated telephones behind the trunk.
+    pub fn demo() -> anyhow::Result<Self> {
+        let place = Place {
+            dir: place()?,
+            _rtp: None,
+        };
+        Self::run(command(&["demo", "--any-ports", "--ready-line"]), place)
+    }
+
+    fn run(mut command: Command, place: Place) -> anyhow::Result<Self> {
         command.arg("--data").arg(place.dir.path().join("data"));
         let program = Program::start(command)?;
         let line = program.wait_line("its ready line", |line| {

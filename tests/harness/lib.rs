@@ -1,7 +1,7 @@
 //! What end-to-end tests stand on: the real binary ([`convoke`], configured by
 //! [`config`]), programs that were not built from this repository
 //! ([`peers`]), the tones that telephones speak and hear ([`audio`]), telephones that are nothing but
-//! their sound ([`telephone`]), and drawings of what was said ([`ladder`]).
+//! their sound ([`telephone`]), a terminal to sit at ([`terminal`]), and drawings of what was said ([`ladder`]).
 
 pub mod again;
 pub mod audio;
@@ -14,6 +14,7 @@ pub mod peers;
 pub mod rest;
 pub mod spoilt;
 pub mod telephone;
+pub mod terminal;
 
 use std::io::Write;
 
