@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use crate::site::{KEY, PATIENCE, Site};
 use crate::stage::{Stage, aor, create};
 
-fn hung_up() -> LegEvent {
+pub fn hung_up() -> LegEvent {
     let cause = Cause {
         reason: EndReason::HungUp,
         sip: None,
@@ -28,7 +28,7 @@ fn hung_up() -> LegEvent {
 }
 
 /// The parties of a conference of alice's.
-fn new(others: &[&str]) -> Value {
+pub fn new(others: &[&str]) -> Value {
     let others: Vec<Value> = others.iter().map(|who| json!({ "person": who })).collect();
     json!({ "title": "Plan", "participants": others })
 }

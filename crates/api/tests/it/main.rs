@@ -5,6 +5,7 @@ mod administration;
 mod allocated;
 mod conferences;
 mod me;
+mod moderation;
 mod openapi;
 mod service;
 mod sign_in;
