@@ -1,14 +1,18 @@
 //! What Janus itself says of what it has, asked of it past the adapter.
 
+use std::time::Duration;
+
 use bridges::janus::SUBPROTOCOL;
 use convoke_tests::peers::janus::{API_SECRET, Janus, ROOMS_KEY};
 use convoke_types::bridge_protocol::TEXT_MAX_BYTES;
+use runtime::clock;
 use runtime::websocket::{Heard, Wanted, WebSocket};
 use serde_json::{Value, json};
+use testkit::GIVE_UP;
 
 const AUDIOBRIDGE: &str = "janus.plugin.audiobridge";
-/// How often Janus is asked until it has done what is on its way.
-const TRIES_MAX: usize = 500;
+/// How long is waited before Janus is asked again whether it has done what is on its way.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// How many conferences one of its plugins has.
 #[track_caller]
@@ -25,8 +29,16 @@ pub fn rooms(janus: &Janus, plugin: &str) -> usize {
 /// Waits until it mixes for nobody.
 #[track_caller]
 pub fn until_no_mix(janus: &Janus) {
-    let mut tries = (0..TRIES_MAX).map(|_| rooms(janus, AUDIOBRIDGE));
-    assert!(tries.any(|rooms| rooms == 0), "a room stays");
+    block_on(async {
+        let mut asking = Asking::open(janus, AUDIOBRIDGE).await;
+        let gone = clock::within(GIVE_UP, async {
+            while !asking.rooms().await.is_empty() {
+                clock::sleep(PAUSE).await;
+            }
+        });
+        gone.await.expect("a room stays");
+        asking.socket.close().await;
+    });
 }
 
 /// Waits until so many are muted in its only mix.
@@ -35,16 +47,20 @@ pub fn until_muted(janus: &Janus, count: usize) {
     block_on(async {
         let mut asking = Asking::open(janus, AUDIOBRIDGE).await;
         let room = asking.rooms().await[0]["room"].clone();
-        for _ in 0..TRIES_MAX {
-            let body = json!({ "request": "listparticipants", "room": room });
-            let listed = asking.ask(body).await;
-            let all = listed["participants"].as_array().unwrap();
-            if all.iter().filter(|one| one["muted"] == true).count() == count {
-                asking.socket.close().await;
-                return;
+        let muted = clock::within(GIVE_UP, async {
+            loop {
+                let body = json!({ "request": "listparticipants", "room": room });
+                let listed = asking.ask(body).await;
+                let all = listed["participants"].as_array().unwrap();
+                if all.iter().filter(|one| one["muted"] == true).count() == count {
+                    return;
+                }
+                clock::sleep(PAUSE).await;
             }
-        }
-        panic!("Janus never had {count} muted");
+        });
+        let words = format!("Janus never had {count} muted");
+        muted.await.expect(&words);
+        asking.socket.close().await;
     });
 }
 

@@ -1,5 +1,4 @@
-//! The contract: one set of tests, on every bridge that mixes sound. What a bridge declares to be absent is the only thing in which they
-//! may differ, and must be refused.
+//! The contract: one set of tests, on every bridge that mixes sound; then how each of them ends, and what Janus' says of itself.
 
 use std::net::UdpSocket;
 use std::time::Duration;
@@ -53,10 +52,6 @@ contract! {
     fn keys_are_told_once_before_and_in_the_mix();
     #[test]
     fn a_sentence_is_for_one_alone_and_the_guard_holds();
-    #[test]
-    fn a_crash_is_told_within_two_seconds();
-    #[test]
-    fn what_is_declared_absent_is_refused();
 }
 
 const ALICE_HZ: f64 = 700.0;
@@ -90,10 +85,6 @@ fn each_hears_all_others_and_not_themselves(mut bridge: Bridge) {
         &carol.listen(1.0).unwrap(),
         &[ALICE_HZ, BOB_HZ],
         &[CAROL_HZ],
-    );
-    assert!(
-        bridge.features().contains(&Feature::ListenerMix),
-        "nobody hears themselves, so it is said"
     );
 }
 
@@ -244,51 +235,70 @@ fn a_sentence_is_for_one_alone_and_the_guard_holds(mut bridge: Bridge) {
     assert!(likeness(&alice.heard()[before.0..], "muted", "de") < 0.5);
 }
 
-/// Crash: whoever owns the dialogs can end them all.
-fn a_crash_is_told_within_two_seconds(mut bridge: Bridge) {
-    let alice = bridge.joined("a", Law::Mu, ALICE_HZ);
-    let _bob = bridge.joined("b", Law::Mu, BOB_HZ);
-    bridge.until_talking("b", true);
-    let (words, took) = bridge.crash();
-    println!("the crash was told after {took:?}: {words}");
-    assert!(took < Duration::from_secs(2));
-    drop(alice);
-    if bridge.program().is_none() {
-        return;
-    }
-    bridge.until_ready(false);
-    bridge.program().unwrap().restart().unwrap();
-    bridge.until_ready(true);
-    let alice = bridge.joined("c", Law::Mu, 0.0);
-    let _bob = bridge.joined("d", Law::Mu, BOB_HZ);
-    bridge.until_talking("d", true);
-    alice.listen(0.5).unwrap();
-    assert_heard("alice", &alice.listen(1.0).unwrap(), &[BOB_HZ], &[]);
-    let (words, took) = bridge.crash_adapter().unwrap();
-    println!("the end of the adapter was told after {took:?}: {words}");
-    assert!(took < Duration::from_secs(2));
+/// Ours lives and dies with this process: what can be told is that its engine was dropped.
+#[test]
+fn our_engine_dropped_in_the_middle_of_a_conference_ends_its_events_within_two_seconds() {
+    let path = "bridges::sound::our_engine_dropped_in_the_middle_of_a_conference_ends_its_events_within_two_seconds";
+    on_time(path, || {
+        let mut bridge = Bridge::embedded();
+        let _alice = bridge.joined("a", Law::Mu, ALICE_HZ);
+        let _bob = bridge.joined("b", Law::Mu, BOB_HZ);
+        bridge.until_talking("b", true);
+        assert_told_in_time(&bridge.end());
+    });
 }
 
-/// Recording has no command yet, so it is declared nowhere.
-fn what_is_declared_absent_is_refused(mut bridge: Bridge) {
-    let features = bridge.features();
-    for needed in [Feature::Audio, Feature::ListenerMix, Feature::Prompts] {
-        assert!(features.contains(&needed), "{features:?}");
-    }
-    assert!(!features.contains(&Feature::Recording), "{features:?}");
-    assert!(!features.contains(&Feature::Video), "{features:?}");
-    if bridge.program().is_none() {
-        return;
-    }
-    bridge.ask(ToBridge::Video(VideoCommand::Prepare {
-        conference: conference(),
-        title: "no pictures".into(),
-        guests: vec![],
-    }));
-    let expected = VideoEvent::Refused {
-        conference: conference(),
-        refusal: Refusal::Unsuitable,
-        words: "Janus has no VideoRoom plugin".into(),
-    };
-    assert_eq!(bridge.video(), expected);
+/// Whoever owns the dialogs can end them all.
+#[test]
+fn a_crash_of_janus_or_of_its_adapter_is_told_within_two_seconds() {
+    let path = "bridges::sound::a_crash_of_janus_or_of_its_adapter_is_told_within_two_seconds";
+    on_time(path, || {
+        let mut bridge = Bridge::janus();
+        let alice = bridge.joined("a", Law::Mu, ALICE_HZ);
+        let _bob = bridge.joined("b", Law::Mu, BOB_HZ);
+        bridge.until_talking("b", true);
+        assert_told_in_time(&bridge.end());
+        drop(alice);
+        bridge.until_ready(false);
+        bridge.program().unwrap().restart().unwrap();
+        bridge.until_ready(true);
+        let alice = bridge.joined("c", Law::Mu, 0.0);
+        let _bob = bridge.joined("d", Law::Mu, BOB_HZ);
+        bridge.until_talking("d", true);
+        alice.listen(0.5).unwrap();
+        assert_heard("alice", &alice.listen(1.0).unwrap(), &[BOB_HZ], &[]);
+        assert_told_in_time(&bridge.crash_adapter().unwrap());
+    });
+}
+
+#[track_caller]
+fn assert_told_in_time((words, took): &(String, Duration)) {
+    println!("the end was told after {took:?}: {words}");
+    assert!(*took < Duration::from_secs(2));
+}
+
+/// What Janus' adapter does not declare is refused. Recording has no command yet, so it is declared nowhere.
+#[test]
+fn what_janus_declares_to_be_absent_is_refused() {
+    let path = "bridges::sound::what_janus_declares_to_be_absent_is_refused";
+    on_time(path, || {
+        let mut bridge = Bridge::janus();
+        let features = bridge.features().unwrap();
+        for needed in [Feature::Audio, Feature::ListenerMix, Feature::Prompts] {
+            assert!(features.contains(&needed), "{features:?}");
+        }
+        assert!(!features.contains(&Feature::Recording), "{features:?}");
+        assert!(!features.contains(&Feature::Video), "{features:?}");
+        bridge.ask(ToBridge::Video(VideoCommand::Prepare {
+            conference: conference(),
+            title: "no pictures".into(),
+            guests: vec![],
+        }));
+        let expected = VideoEvent::Refused {
+            conference: conference(),
+            refusal: Refusal::Unsuitable,
+            words: "Janus has no VideoRoom plugin".into(),
+        };
+        assert_eq!(bridge.video(), expected);
+    });
 }

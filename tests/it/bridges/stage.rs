@@ -28,7 +28,7 @@ pub const UNHEARD_DBFS: f64 = -45.0;
 /// The bridges that there are.
 enum Kind {
     Embedded {
-        /// `None` once it has crashed.
+        /// `None` once it was dropped.
         engine: Option<Box<Engine>>,
         events: Box<Events>,
     },
@@ -89,13 +89,11 @@ impl Bridge {
         bridge
     }
 
-    /// What it says that it can do: ours says nothing of itself, and can do all that there are commands for but pictures.
-    pub fn features(&self) -> Vec<Feature> {
+    /// What it says that it can do; ours says nothing of itself.
+    pub fn features(&self) -> Option<&[Feature]> {
         match &self.kind {
-            Kind::Embedded { .. } => {
-                vec![Feature::Audio, Feature::ListenerMix, Feature::Prompts]
-            }
-            Kind::Janus { linked, .. } => linked.announced.as_ref().unwrap().features.clone(),
+            Kind::Embedded { .. } => None,
+            Kind::Janus { linked, .. } => linked.announced.as_ref().map(|said| &*said.features),
         }
     }
 
@@ -247,9 +245,9 @@ impl Bridge {
         })
     }
 
-    /// Ends what mixes as a crash would; gives what is told, and how long it took.
+    /// Ends what mixes, a program as a crash would; gives what is told, and how long it took.
     #[track_caller]
-    pub fn crash(&mut self) -> (String, Duration) {
+    pub fn end(&mut self) -> (String, Duration) {
         let begin = clock::now();
         match &mut self.kind {
             Kind::Embedded { engine, .. } => drop(engine.take()),
