@@ -8,6 +8,8 @@ use testkit::GIVE_UP;
 use testkit::ports::{self, Ports};
 use testkit::process::Program;
 
+use crate::config::Config;
+
 /// The secret of its interface.
 pub const API_SECRET: &str = "sesame";
 
@@ -74,6 +76,16 @@ impl Janus {
     /// Where its WebSocket API is.
     pub fn url(&self) -> String {
         format!("ws://{}", self.addr)
+    }
+
+    /// Has it commanded by an adapter of this configuration, which is commanded itself where it listens.
+    #[must_use]
+    pub fn commanded_by(&self, config: Config, listen: &str) -> Config {
+        config
+            .set("janus", "listen", listen)
+            .set("janus", "url", self.url())
+            .set("janus", "api_secret", API_SECRET)
+            .set("janus", "admin_key", ROOMS_KEY)
     }
 
     /// The program, for its lines and signals.

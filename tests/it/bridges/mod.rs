@@ -1,5 +1,6 @@
 //! Media bridges: what each must do with the sound of telephones, tried on ours and on Janus' AudioBridge, which is exchanged for it.
 
+pub mod linked;
 pub mod look;
 mod sound;
 mod stage;

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use bridges::link::{Link, LinkConfig, LinkEvent, LinkSender};
+use bridges::link::LinkEvent;
 use convoke_tests::audio::{Law, level_dbfs};
 use convoke_tests::config::Config;
 use convoke_tests::convoke::Convoke;
-use convoke_tests::peers::janus::{API_SECRET, Janus, ROOMS_KEY};
+use convoke_tests::peers::janus::Janus;
 use convoke_tests::telephone::{DTMF, LEVEL_DBFS, Telephone};
 use convoke_types::bridge_protocol::{Announcement, Feature, ToBridge};
 use convoke_types::media::{Codec, MediaCommand, MediaEvent, StreamParams, StreamStats};
@@ -14,9 +14,8 @@ use convoke_types::video::VideoEvent;
 use convoke_types::{ConferenceId, LegKey};
 use media::{Engine, Events};
 use runtime::clock;
-use runtime::tasks::{Shutdown, Tasks};
-use tokio::runtime::Runtime;
-use tokio::sync::mpsc;
+
+use super::linked::Linked;
 
 /// Nothing here takes so long.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -36,16 +35,9 @@ enum Kind {
         janus: Box<Janus>,
         adapter: Option<Box<Convoke>>,
         linked: Box<Linked>,
+        announced: Option<Announcement>,
+        videos: Vec<VideoEvent>,
     },
-}
-
-struct Linked {
-    runtime: Runtime,
-    sender: LinkSender,
-    events: mpsc::Receiver<LinkEvent>,
-    announced: Option<Announcement>,
-    videos: Vec<VideoEvent>,
-    _tasks: Tasks,
 }
 
 /// A bridge under the contract.
@@ -82,6 +74,8 @@ impl Bridge {
                 janus: Box::new(janus),
                 linked: Box::new(Linked::to(&adapter)),
                 adapter: Some(Box::new(adapter)),
+                announced: None,
+                videos: Vec::new(),
             },
             kept: Vec::new(),
         };
@@ -93,7 +87,7 @@ impl Bridge {
     pub fn features(&self) -> Option<&[Feature]> {
         match &self.kind {
             Kind::Embedded { .. } => None,
-            Kind::Janus { linked, .. } => linked.announced.as_ref().map(|said| &*said.features),
+            Kind::Janus { announced, .. } => announced.as_ref().map(|said| &*said.features),
         }
     }
 
@@ -115,8 +109,8 @@ impl Bridge {
     #[track_caller]
     pub fn video(&mut self) -> VideoEvent {
         loop {
-            if let Kind::Janus { linked, .. } = &mut self.kind
-                && let Some(event) = linked.videos.pop()
+            if let Kind::Janus { videos, .. } = &mut self.kind
+                && let Some(event) = videos.pop()
             {
                 return event;
             }
@@ -129,7 +123,7 @@ impl Bridge {
     pub fn until_ready(&mut self, ready: bool) {
         let is = |bridge: &Self| match &bridge.kind {
             Kind::Embedded { .. } => Some(ready),
-            Kind::Janus { linked, .. } => linked.announced.as_ref().map(|said| said.ready),
+            Kind::Janus { announced, .. } => announced.as_ref().map(|said| said.ready),
         };
         while is(self) != Some(ready) {
             assert!(self.hear(LIMIT), "nothing was told");
@@ -176,21 +170,19 @@ impl Bridge {
                 Some(event) => self.kept.push(event),
                 None => return false,
             },
-            Kind::Janus { linked, .. } => {
-                let next = clock::within(limit, linked.events.recv());
-                let Ok(event) = linked.runtime.block_on(next) else {
-                    return false;
-                };
-                match event.unwrap() {
-                    LinkEvent::Up(said) | LinkEvent::Announce(said) => {
-                        linked.announced = Some(said);
-                    }
-                    LinkEvent::Media(event) => self.kept.push(event),
-                    LinkEvent::Video(event) => linked.videos.push(event),
-                    // Whoever owns dialogs takes it so.
-                    LinkEvent::Down { words } => self.kept.push(MediaEvent::Gone { words }),
-                }
-            }
+            Kind::Janus {
+                linked,
+                announced,
+                videos,
+                ..
+            } => match linked.next(limit) {
+                None => return false,
+                Some(LinkEvent::Up(said) | LinkEvent::Announce(said)) => *announced = Some(said),
+                Some(LinkEvent::Media(event)) => self.kept.push(event),
+                Some(LinkEvent::Video(event)) => videos.push(event),
+                // Whoever owns dialogs takes it so.
+                Some(LinkEvent::Down { words }) => self.kept.push(MediaEvent::Gone { words }),
+            },
         }
         true
     }
@@ -294,42 +286,11 @@ impl Bridge {
     }
 }
 
-impl Linked {
-    fn to(adapter: &Convoke) -> Self {
-        let secret = std::fs::read_to_string(adapter.data().join("bridge.secret")).unwrap();
-        let config = LinkConfig {
-            name: "the bridge".into(),
-            url: format!("ws://{}/bridge", adapter.addr("bridge").unwrap()),
-            secret: secret.trim().into(),
-            tls: None,
-        };
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
-        let tasks = Tasks::new(Shutdown::new());
-        let (sender, events) = runtime.block_on(async { Link::open(config, &tasks) });
-        Self {
-            runtime,
-            sender,
-            events,
-            announced: None,
-            videos: Vec::new(),
-            _tasks: tasks,
-        }
-    }
-}
-
 /// A process of ours that is nothing but the adapter of this Janus.
 pub fn adapter(janus: &Janus) -> Config {
-    Config::new("example.test")
-        .unwrap()
-        .set("server", "roles", toml::Value::from(vec!["janus"]))
-        .set("janus", "listen", "127.0.0.1:0")
-        .set("janus", "url", janus.url())
-        .set("janus", "api_secret", API_SECRET)
-        .set("janus", "admin_key", ROOMS_KEY)
+    let config = Config::new("example.test").unwrap();
+    let roles = toml::Value::from(vec!["janus"]);
+    janus.commanded_by(config.set("server", "roles", roles), "127.0.0.1:0")
 }
 
 pub fn conference() -> ConferenceId {

@@ -11,6 +11,7 @@ use convoke_tests::peers::janus::Janus;
 use runtime::clock;
 use serde_json::{Value, json};
 
+use super::linked::{secret_of, url_of};
 use super::look;
 use super::stage::{UNHEARD_DBFS, adapter};
 use crate::calls::stage::{Stage, baresips, config, create, likeness};
@@ -43,11 +44,9 @@ fn mixer() -> (Janus, Convoke) {
 
 /// Conferences have their sound mixed there.
 fn mixed_by(config: Config, adapter: &Convoke) -> Config {
-    let secret = std::fs::read_to_string(adapter.data().join("bridge.secret")).unwrap();
-    let url = format!("ws://{}/bridge", adapter.addr("bridge").unwrap());
     config
-        .set("media", "bridge", url)
-        .set("media", "bridge_secret", secret.trim())
+        .set("media", "bridge", url_of(adapter))
+        .set("media", "bridge_secret", secret_of(adapter))
 }
 
 fn talks(name: &str, on: &str) -> impl Fn(&Value) -> bool {

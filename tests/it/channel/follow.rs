@@ -13,6 +13,18 @@ use super::stage::{DOMAIN, ImServer, Stage, aor, for_old_clients};
 const CONFERENCE_INFO: &str = "application/conference-info+xml";
 const PIDF: &str = "application/pidf+xml";
 
+/// The server with conferences, and two telephones that answer.
+fn two_telephones(server: ImServer) -> (Sipp, Stage) {
+    let trunk = Sipp::start(Trunk {
+        calls: 2,
+        ..Trunk::default()
+    })
+    .unwrap();
+    let stage = Stage::configured(server, for_old_clients(trunk.addr()));
+    stage.await_conferences();
+    (trunk, stage)
+}
+
 /// Whether one of them says this.
 fn says(told: &[SipText], words: &str) -> bool {
     told.iter().any(|notify| notify.text().contains(words))
@@ -45,13 +57,7 @@ fn root<'a>(document: &'a str, name: &str) -> &'a str {
 }
 
 fn a_participant_follows_and_a_stranger_does_not(server: ImServer) {
-    let trunk = Sipp::start(Trunk {
-        calls: 2,
-        ..Trunk::default()
-    })
-    .unwrap();
-    let stage = Stage::configured(server, for_old_clients(trunk.addr()));
-    stage.await_conferences();
+    let (trunk, stage) = two_telephones(server);
     let mut alice = SoapClient::new(stage.device("alice", 1));
     let answer = alice.command(&create(&person("alice"), &[person("bob")]));
     let conference = leaf(&answer, "c:id").to_owned();
@@ -115,13 +121,7 @@ fn a_participant_follows_their_conference_through_kamailio() {
 
 #[test]
 fn a_friend_who_is_not_in_the_call_sees_who_is_on_the_phone() {
-    let trunk = Sipp::start(Trunk {
-        calls: 2,
-        ..Trunk::default()
-    })
-    .unwrap();
-    let stage = Stage::configured(ImServer::Ours, for_old_clients(trunk.addr()));
-    stage.await_conferences();
+    let (trunk, stage) = two_telephones(ImServer::Ours);
     let mut watcher = stage.watcher("carol", &aor("bob"), "presence", PIDF);
     let telephones = |notify: &SipText| notify.text().contains("on-the-phone");
     let told = watcher
@@ -154,13 +154,7 @@ fn a_friend_who_is_not_in_the_call_sees_who_is_on_the_phone() {
 
 #[test]
 fn a_conference_by_telephone_has_a_presence_until_its_end_for_who_knows_its_address() {
-    let trunk = Sipp::start(Trunk {
-        calls: 2,
-        ..Trunk::default()
-    })
-    .unwrap();
-    let stage = Stage::configured(ImServer::Ours, for_old_clients(trunk.addr()));
-    stage.await_conferences();
+    let (trunk, stage) = two_telephones(ImServer::Ours);
     let mut alice = SoapClient::new(stage.device("alice", 1));
     let answer = alice.command(&create(&person("alice"), &[person("bob")]));
     let conference = leaf(&answer, "c:id").to_owned();
@@ -191,12 +185,7 @@ fn a_conference_by_telephone_has_a_presence_until_its_end_for_who_knows_its_addr
 
 #[test]
 fn what_a_device_registers_that_it_can_is_seen_by_who_watches() {
-    let trunk = Sipp::start(Trunk {
-        calls: 2,
-        ..Trunk::default()
-    })
-    .unwrap();
-    let stage = Stage::configured(ImServer::Ours, for_old_clients(trunk.addr()));
+    let (_trunk, stage) = two_telephones(ImServer::Ours);
     let mut carol = stage.watcher("carol", &aor("bob"), "presence", PIDF);
     let closed = |notify: &SipText| notify.text().contains("<basic>closed</basic>");
     let told = carol

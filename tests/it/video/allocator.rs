@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use convoke_tests::config::Config;
 use convoke_tests::convoke::Convoke;
-use convoke_tests::peers::janus::{API_SECRET, Janus, ROOMS_KEY};
+use convoke_tests::peers::janus::Janus;
 use convoke_tests::peers::sipp::{Sipp, Trunk};
 use convoke_tests::peers::sipp_im::{Client, ImClients, Text};
 use convoke_tests::peers::sipp_watch::{Watch, Watcher};
@@ -48,12 +48,8 @@ impl Stage {
         let config = || Config::new(DOMAIN).unwrap();
         let adapter = config()
             .set("server", "roles", roles("janus"))
-            .set("janus", "listen", "127.0.0.1:0")
-            .set("janus", "url", janus.url())
-            .set("janus", "api_secret", API_SECRET)
-            .set("janus", "admin_key", ROOMS_KEY)
             .set("janus", "capacity", 200);
-        let adapter = Convoke::start(adapter).unwrap();
+        let adapter = Convoke::start(janus.commanded_by(adapter, "127.0.0.1:0")).unwrap();
         let im = Convoke::start(more(config())).unwrap();
         let allocator = config()
             .set("server", "roles", roles("allocator"))

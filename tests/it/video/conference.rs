@@ -6,7 +6,7 @@ use std::time::Duration;
 use convoke_tests::config::Config;
 use convoke_tests::convoke::{self, Convoke};
 use convoke_tests::netns::ALONE;
-use convoke_tests::peers::janus::{API_SECRET, Janus, ROOMS_KEY};
+use convoke_tests::peers::janus::Janus;
 use convoke_tests::peers::pictures::{Pictures, number};
 use convoke_tests::rest::{Administrator, request};
 use runtime::clock;
@@ -76,13 +76,10 @@ impl Stage {
         let config = Config::new(DOMAIN)
             .unwrap()
             .set("server", "roles", toml::Value::from(roles))
-            .set("janus", "listen", bridge.addr().to_string())
-            .set("janus", "url", janus.url())
-            .set("janus", "api_secret", API_SECRET)
-            .set("janus", "admin_key", ROOMS_KEY)
             .set("janus", "capacity", 200)
             .video_server("janus", bridge.addr())
             .trunk("carrier", carrier.at.addr(), "udp", &[]);
+        let config = janus.commanded_by(config, &bridge.addr().to_string());
         let convoke = Convoke::start(set(config)).unwrap();
         let administrator = Administrator::of(&convoke).unwrap();
         for (user, number) in PEOPLE {

@@ -6,7 +6,7 @@ use convoke_tests::again::alone;
 use convoke_tests::config::Config;
 use convoke_tests::convoke::Convoke;
 use convoke_tests::netns::{ALONE, Alone};
-use convoke_tests::peers::janus::{API_SECRET, Janus, ROOMS_KEY};
+use convoke_tests::peers::janus::Janus;
 use convoke_tests::peers::pictures::{Pictures, number};
 use convoke_tests::skipped;
 use convoke_types::bridge_protocol::Feature;
@@ -44,11 +44,8 @@ fn stage(set: impl FnOnce(Config) -> Config) -> Stage {
     let config = Config::new("example.test")
         .unwrap()
         .set("server", "roles", toml::Value::from(vec!["janus"]))
-        .set("janus", "listen", "127.0.0.1:0")
-        .set("janus", "url", janus.url())
-        .set("janus", "api_secret", API_SECRET)
-        .set("janus", "admin_key", ROOMS_KEY)
         .set("janus", "capacity", 200);
+    let config = janus.commanded_by(config, "127.0.0.1:0");
     let convoke = Convoke::start(set(config)).unwrap();
     let owner = Owner::of(&convoke);
     Stage {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use convoke_tests::config::Config;
 use convoke_tests::convoke::Convoke;
 use convoke_tests::netns::ALONE;
-use convoke_tests::peers::janus::{API_SECRET, Janus, ROOMS_KEY};
+use convoke_tests::peers::janus::Janus;
 use convoke_tests::peers::pictures::{Pictures, number};
 use convoke_tests::rest::{Administrator, request};
 use runtime::clock;
@@ -42,12 +42,8 @@ impl Server {
         let config = Config::new(DOMAIN)
             .unwrap()
             .set("server", "roles", toml::Value::from(vec!["janus"]))
-            .set("janus", "listen", "127.0.0.1:0")
-            .set("janus", "url", janus.url())
-            .set("janus", "api_secret", API_SECRET)
-            .set("janus", "admin_key", ROOMS_KEY)
             .set("janus", "capacity", capacity);
-        let adapter = Convoke::start(config).unwrap();
+        let adapter = Convoke::start(janus.commanded_by(config, "127.0.0.1:0")).unwrap();
         Self { janus, adapter }
     }
 

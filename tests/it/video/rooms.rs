@@ -4,7 +4,7 @@ use convoke_tests::config::Config;
 use convoke_tests::convoke::Convoke;
 use convoke_tests::netns::ALONE;
 use convoke_tests::peers::baresip::{Baresip, Telephone};
-use convoke_tests::peers::janus::{API_SECRET, Janus, ROOMS_KEY};
+use convoke_tests::peers::janus::Janus;
 use convoke_tests::peers::pictures::{Pictures, Seen, number};
 use convoke_tests::peers::sipp::{Sipp, Trunk};
 use convoke_tests::rest::{Administrator, request};
@@ -49,13 +49,10 @@ impl Stage {
             .set("server", "roles", toml::Value::from(roles))
             // Where Janus can reach it.
             .set("media", "bind", ALONE)
-            .set("janus", "listen", bridge.addr().to_string())
-            .set("janus", "url", janus.url())
-            .set("janus", "api_secret", API_SECRET)
-            .set("janus", "admin_key", ROOMS_KEY)
             .video_server("janus", bridge.addr())
             .trunk("rooms", room.sip(), "udp", &[leads])
             .trunk("telephones", telephones.addr(), "udp", &[]);
+        let config = janus.commanded_by(config, &bridge.addr().to_string());
         let convoke = Convoke::start(config).unwrap();
         let administrator = Administrator::of(&convoke).unwrap();
         for (user, number) in [("alice", ALICE), ("bob", BOB)] {

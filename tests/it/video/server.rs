@@ -3,26 +3,22 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use bridges::link::{Link, LinkConfig, LinkEvent, LinkSender};
+use bridges::link::LinkEvent;
 use convoke_tests::convoke::Convoke;
 use convoke_tests::peers::pictures::{Pictures, Seen};
 use convoke_types::bridge_protocol::Announcement;
 use convoke_types::media::{MediaCommand, MediaEvent};
 use convoke_types::video::{Picture, VideoCommand, VideoEvent, VideoGuest};
 use convoke_types::{ConferenceId, LegKey, Mode, ParticipantId};
-use runtime::clock;
-use runtime::tasks::{Shutdown, Tasks};
-use tokio::runtime::Runtime;
-use tokio::sync::mpsc;
+
+use crate::bridges::linked::{Linked, secret_of};
 
 /// Nothing here takes so long.
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// Who commands.
 pub struct Owner {
-    runtime: Runtime,
-    sender: LinkSender,
-    events: mpsc::Receiver<LinkEvent>,
+    linked: Linked,
     /// Events that came while another was waited for.
     kept: VecDeque<VideoEvent>,
     /// Of sound.
@@ -31,37 +27,20 @@ pub struct Owner {
     down: Option<String>,
     /// What the bridge said last of itself.
     pub announced: Announcement,
-    _tasks: Tasks,
 }
 
 impl Owner {
     /// Of the bridge that this process has, once it is ready.
     pub fn of(convoke: &Convoke) -> Self {
-        let secret = std::fs::read_to_string(convoke.data().join("bridge.secret")).unwrap();
-        let mut owner = Self::with(convoke, secret.trim());
+        let mut owner = Self::with(convoke, &secret_of(convoke));
         owner.until_ready(true);
         owner
     }
 
     /// One who shows this secret.
     pub fn with(convoke: &Convoke, secret: &str) -> Self {
-        let config = LinkConfig {
-            name: "the bridge".into(),
-            url: format!("ws://{}/bridge", convoke.addr("bridge").unwrap()),
-            secret: secret.into(),
-            tls: None,
-        };
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
-        let tasks = Tasks::new(Shutdown::new());
-        let (sender, events) = runtime.block_on(async { Link::open(config, &tasks) });
         Self {
-            runtime,
-            sender,
-            events,
+            linked: Linked::with(convoke, secret),
             kept: VecDeque::new(),
             media: VecDeque::new(),
             down: None,
@@ -72,12 +51,11 @@ impl Owner {
                 legs: 0,
                 ready: false,
             },
-            _tasks: tasks,
         }
     }
 
     pub fn command(&self, command: VideoCommand) {
-        self.sender.video(command).unwrap();
+        self.linked.sender.video(command).unwrap();
     }
 
     /// Why the bridge is not there; waits for that.
@@ -92,7 +70,7 @@ impl Owner {
     /// Asks for something of sound, and gives what is told of it.
     #[track_caller]
     pub fn ask_media(&mut self, command: MediaCommand) -> MediaEvent {
-        self.sender.media(command).unwrap();
+        self.linked.sender.media(command).unwrap();
         while self.media.is_empty() {
             assert!(self.hear(), "nothing was told");
         }
@@ -141,11 +119,10 @@ impl Owner {
 
     /// Takes the next event; `false` when none came.
     fn hear(&mut self) -> bool {
-        let next = clock::within(LIMIT, self.events.recv());
-        let Ok(event) = self.runtime.block_on(next) else {
+        let Some(event) = self.linked.next(LIMIT) else {
             return false;
         };
-        match event.unwrap() {
+        match event {
             LinkEvent::Up(announcement) | LinkEvent::Announce(announcement) => {
                 self.announced = announcement;
             }
