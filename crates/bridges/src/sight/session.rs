@@ -19,6 +19,9 @@ use super::switch::time_after;
 
 /// Outputs taken after one input; the rest waits for the next.
 const OUTPUTS_MAX: usize = 512;
+/// The largest payload that is shown: with all headers and their encryption it must fit into the 2000 bytes that a connection has for a
+/// packet (`DATAGRAM_MAX_PACKET_SIZE` of str0m, which panics beyond). Pictures are sent in far smaller ones, as networks carry.
+const PAYLOAD_MAX: usize = 1_800;
 
 /// What all connections share, so that making one takes no new key.
 #[derive(Debug)]
@@ -161,8 +164,11 @@ impl Session {
         ticked.map_err(|error| error.to_string())
     }
 
-    /// Shows a packet of the room's picture.
+    /// Shows a packet of the room's picture; one that is too large for that is lost.
     pub fn show(&mut self, packet: &Packet<'_>, now: Instant) -> Result<(), String> {
+        if packet.payload.len() > PAYLOAD_MAX {
+            return Ok(());
+        }
         let Some(mid) = self.shows.filter(|_| self.rtc.is_connected()) else {
             return Ok(());
         };
@@ -277,6 +283,8 @@ fn counted(last: &mut Option<Last>, packet: &Packet<'_>, now: Instant) -> Option
 mod tests {
     use std::time::Duration;
 
+    use runtime::clock;
+
     use super::*;
 
     fn packet(ssrc: u32, sequence: u16, time: u32) -> Packet<'static> {
@@ -288,6 +296,73 @@ mod tests {
             ssrc,
             payload: &[],
         }
+    }
+
+    async fn socket() -> UdpSocket {
+        UdpSocket::bind("127.0.0.1:0").await.unwrap()
+    }
+
+    /// What has come, and what is due.
+    fn turn(session: &mut Session, socket: &UdpSocket) -> Vec<Happened> {
+        let mut datagram = [0; 2_048];
+        while let Ok((length, from)) = socket.try_recv_from(&mut datagram) {
+            let taken = session.take(from, &datagram[..length], clock::now());
+            taken.unwrap();
+        }
+        session.tick(clock::now()).unwrap();
+        session.drain(socket).unwrap()
+    }
+
+    /// The first such thing that happens on one of two sides.
+    async fn happens(
+        sides: &mut [Session; 2],
+        sockets: &[UdpSocket; 2],
+        what: fn(&Happened) -> bool,
+    ) -> Happened {
+        for _ in 0..500 {
+            for (session, socket) in sides.iter_mut().zip(sockets) {
+                if let Some(happened) = turn(session, socket).into_iter().find(what) {
+                    return happened;
+                }
+            }
+            clock::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("it did not happen");
+    }
+
+    #[tokio::test]
+    async fn what_is_too_large_to_be_shown_is_lost_and_nothing_else() {
+        let identity = Identity::make().unwrap();
+        let sockets = [socket().await, socket().await];
+        let mut sides = sockets.each_ref().map(|socket| {
+            let local = socket.local_addr().unwrap();
+            Session::new(&identity, local, clock::now()).unwrap()
+        });
+        let offer = sides[0].offer().unwrap();
+        let answer = sides[1].answer(&offer).unwrap();
+        sides[0].answered(&answer).unwrap();
+        while !sides.iter().all(|side| side.rtc.is_connected()) {
+            happens(&mut sides, &sockets, |one| {
+                matches!(one, Happened::Connected)
+            })
+            .await;
+        }
+        // The largest that a datagram of a room may hold, and those about which it turns.
+        let pictures = [2_036, PAYLOAD_MAX + 1, PAYLOAD_MAX];
+        for (length, sequence) in pictures.into_iter().zip(1..) {
+            let payload = vec![0x41; length];
+            let packet = Packet {
+                payload: &payload,
+                ..packet(7, sequence, 90)
+            };
+            sides[0].show(&packet, clock::now()).unwrap();
+            sides[0].drain(&sockets[0]).unwrap();
+        }
+        let seen = |one: &Happened| matches!(one, Happened::Seen { .. });
+        let Happened::Seen { payload, .. } = happens(&mut sides, &sockets, seen).await else {
+            unreachable!("it was waited for");
+        };
+        assert_eq!(payload.len(), PAYLOAD_MAX);
     }
 
     #[test]
