@@ -25,7 +25,7 @@ const DATAGRAM_MAX: usize = 2_048;
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// Pictures that come and go within this time are looked at together.
 const LOOK_AFTER: Duration = Duration::from_millis(200);
-/// How often the room hears that we are there (RFC 3550 §6.2), and is asked for a whole picture at most.
+/// How often the room hears that we are there (RFC 3550 §6.2), and is asked for a whole picture, or is heard asking for one, at most.
 const REPORT_EVERY: Duration = Duration::from_secs(5);
 const WHOLE_EVERY: Duration = Duration::from_millis(500);
 
@@ -87,6 +87,8 @@ pub(super) struct End {
     /// The room's source, and when it was asked last for a whole picture.
     theirs: u32,
     asked: Option<Instant>,
+    /// When the room's wish for a whole picture was passed on last.
+    wished: Option<Instant>,
     /// What was logged last, of showing and of seeing.
     warned: [String; 2],
     out: Vec<u8>,
@@ -115,6 +117,7 @@ impl End {
             report_at: None,
             theirs: 0,
             asked: None,
+            wished: None,
             warned: [String::new(), String::new()],
             out: Vec::new(),
         }
@@ -133,7 +136,7 @@ impl End {
                     None => break,
                 },
                 came = sockets.rtp.recv_from(rtp) => self.on_rtp(came, &buffers[0]),
-                came = sockets.rtcp.recv_from(rtcp) => self.on_rtcp(came, &buffers[1]),
+                came = sockets.rtcp.recv_from(rtcp) => self.on_rtcp(came, &buffers[1], clock::now()),
                 came = sockets.show.recv_from(show) => {
                     let taken = take(&mut self.show, came, &buffers[2]);
                     self.after_show(taken, clock::now());
@@ -305,7 +308,12 @@ impl End {
         }
     }
 
-    fn on_rtcp(&mut self, came: io::Result<(usize, SocketAddr)>, buffer: &[u8]) {
+    fn on_rtcp(
+        &mut self,
+        came: io::Result<(usize, SocketAddr)>,
+        buffer: &[u8],
+        now: Instant,
+    ) {
         let Ok((length, from)) = came else {
             return;
         };
@@ -313,11 +321,14 @@ impl End {
         if !self.remote.as_ref().is_some_and(theirs) {
             return;
         }
+        if self.wished.is_some_and(|at| now < at + WHOLE_EVERY) {
+            return;
+        }
         if buffer.get(..length).is_some_and(asks_for_whole)
             && let (Some(mid), Some(session)) = (self.switch.whose(), &mut self.see)
         {
+            self.wished = Some(now);
             session.ask_whole(mid);
-            let now = clock::now();
             let ticked = session.tick(now);
             self.after_see(ticked, now);
         }
@@ -568,4 +579,106 @@ fn take(
     };
     let datagram = buffer.get(..length).unwrap_or_default();
     session.take(from, datagram, clock::now())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use runtime::tasks::{Shutdown, Tasks};
+
+    use super::*;
+    use crate::link::{Link, LinkConfig};
+    use crate::sight::session::tests::{connected, turn};
+
+    const WHOLE: &[u8] = &[0x67, 0x42, 0xe0, 0x1f];
+
+    async fn socket() -> UdpSocket {
+        UdpSocket::bind("127.0.0.1:0").await.unwrap()
+    }
+
+    fn key(leg: &str) -> LegKey {
+        LegKey {
+            conference: "c1".parse().unwrap(),
+            leg: leg.parse().unwrap(),
+        }
+    }
+
+    /// A room that is given what comes by `see`. No video server is behind it.
+    async fn end(see: UdpSocket) -> End {
+        let local = see.local_addr().unwrap();
+        let config = LinkConfig {
+            name: "janus".into(),
+            url: "ws://127.0.0.1:9/bridge".into(),
+            secret: "secret".into(),
+            tls: None,
+        };
+        let (link, _events) = Link::open(config, &Tasks::new(Shutdown::new()));
+        End::new(Beginning {
+            identity: Arc::new(Identity::make().unwrap()),
+            sockets: Sockets {
+                rtp: socket().await,
+                rtcp: socket().await,
+                show: socket().await,
+                see,
+            },
+            at: [local, local],
+            show: key("l1-shows"),
+            see: key("l1-sees"),
+            participant: "p1".parse().unwrap(),
+            link,
+            server_up: true,
+            ssrc: 5,
+        })
+    }
+
+    #[tokio::test]
+    async fn a_room_that_asks_often_for_a_whole_picture_is_heard_seldom() {
+        let ([mut other, sees], [at, see]) = connected().await;
+        let mut end = end(see).await;
+        let now = clock::now();
+        let room = SocketAddr::from((Ipv4Addr::LOCALHOST, 7_000));
+        end.remote = Some(Remote::new(SightParams {
+            remote: room,
+            sent_as: 97,
+            comes_as: 97,
+            send: true,
+            receive: true,
+        }));
+        end.see = Some(sees);
+        let packet = Packet {
+            marker: true,
+            payload_type: 97,
+            sequence: 1,
+            time: 90,
+            ssrc: 7,
+            payload: WHOLE,
+        };
+        other.show(&packet, now).unwrap();
+        turn(&mut other, &at);
+        let mut came = [0; DATAGRAM_MAX];
+        let (length, from) = end.begun.sockets.see.recv_from(&mut came).await.unwrap();
+        let session = end.see.as_mut().unwrap();
+        session.take(from, &came[..length], now).unwrap();
+        let [Happened::Seen { mid, .. }] = &session.drain(&end.begun.sockets.see).unwrap()[..]
+        else {
+            panic!("a picture is seen");
+        };
+        end.switch.want(mid.clone());
+        end.switch.take(mid, 1, 90, WHOLE, now).unwrap();
+
+        let wish = report(7, "room", Some(5));
+        let mut wishes = |after: Duration, from: IpAddr| {
+            let came = Ok((wish.len(), (from, 7_001).into()));
+            end.on_rtcp(came, &wish, now + after);
+            let wanted = |one: &Happened| matches!(one, Happened::WholeWanted);
+            turn(&mut other, &at).iter().any(wanted)
+        };
+        let ms = Duration::from_millis;
+        assert!(!wishes(ms(0), "127.0.0.9".parse().unwrap()), "a stranger");
+        assert!(wishes(ms(0), room.ip()));
+        assert!(!wishes(ms(10), room.ip()));
+        assert!(!wishes(WHOLE_EVERY - ms(1), room.ip()));
+        assert!(wishes(WHOLE_EVERY, room.ip()));
+    }
 }

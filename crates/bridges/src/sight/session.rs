@@ -280,7 +280,7 @@ fn counted(last: &mut Option<Last>, packet: &Packet<'_>, now: Instant) -> Option
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::time::Duration;
 
     use runtime::clock;
@@ -303,7 +303,7 @@ mod tests {
     }
 
     /// What has come, and what is due.
-    fn turn(session: &mut Session, socket: &UdpSocket) -> Vec<Happened> {
+    pub fn turn(session: &mut Session, socket: &UdpSocket) -> Vec<Happened> {
         let mut datagram = [0; 2_048];
         while let Ok((length, from)) = socket.try_recv_from(&mut datagram) {
             let taken = session.take(from, &datagram[..length], clock::now());
@@ -330,8 +330,8 @@ mod tests {
         panic!("it did not happen");
     }
 
-    #[tokio::test]
-    async fn what_is_too_large_to_be_shown_is_lost_and_nothing_else() {
+    /// Two that have connected, of which the first shows the second a picture.
+    pub async fn connected() -> ([Session; 2], [UdpSocket; 2]) {
         let identity = Identity::make().unwrap();
         let sockets = [socket().await, socket().await];
         let mut sides = sockets.each_ref().map(|socket| {
@@ -347,6 +347,12 @@ mod tests {
             })
             .await;
         }
+        (sides, sockets)
+    }
+
+    #[tokio::test]
+    async fn what_is_too_large_to_be_shown_is_lost_and_nothing_else() {
+        let (mut sides, sockets) = connected().await;
         // The largest that a datagram of a room may hold, and those about which it turns.
         let pictures = [2_036, PAYLOAD_MAX + 1, PAYLOAD_MAX];
         for (length, sequence) in pictures.into_iter().zip(1..) {
