@@ -7,6 +7,9 @@ use convoke_types::sight::SightParams;
 
 /// A room that sends from elsewhere is believed when it was silent for so long where it sent from.
 const MOVES_AFTER: Duration = Duration::from_secs(2);
+/// Packets of one source from another host than was negotiated after which its address is taken for the room's, and the others' pictures
+/// go there: until then whoever knows the port could have them sent elsewhere. The sound's is the same.
+const PROVING_PACKETS: u16 = 50;
 /// Kinds of RTCP packets (RFC 3550 §12.1, RFC 4585 §6.1), and of feedback on pictures (RFC 4585 §6.3, RFC 5104 §4.3).
 const RECEIVER_REPORT: u8 = 201;
 const DESCRIPTION: u8 = 202;
@@ -78,11 +81,26 @@ impl<'a> Packet<'a> {
 pub(super) struct Remote {
     pub params: SightParams,
     seen: Option<(SocketAddr, Instant)>,
+    /// Who sends from another host, and has not proved to be the room.
+    elsewhere: Option<Elsewhere>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Elsewhere {
+    from: SocketAddr,
+    ssrc: u32,
+    packets: u16,
+    /// When the last of them came.
+    at: Instant,
 }
 
 impl Remote {
     pub fn new(params: SightParams) -> Self {
-        Self { params, seen: None }
+        Self {
+            params,
+            seen: None,
+            elsewhere: None,
+        }
     }
 
     /// Where pictures go to.
@@ -96,7 +114,7 @@ impl Remote {
         SocketAddr::new(rtp.ip(), rtp.port().saturating_add(1))
     }
 
-    /// Whether a packet from there is the room's.
+    /// Whether a packet from there is the room's: from where it was negotiated or seen, or, where nothing comes from there, from elsewhere.
     pub fn accepts(&mut self, from: SocketAddr, packet: &Packet<'_>, now: Instant) -> bool {
         if !self.params.receive || packet.payload_type != self.params.comes_as {
             return false;
@@ -107,7 +125,25 @@ impl Remote {
         if self.seen.is_some_and(stands) {
             return false;
         }
+        let seen = self.seen.is_some_and(|(seen, _)| seen == from);
+        if !seen && from.ip() != self.params.remote.ip() {
+            let packets = match self.elsewhere {
+                Some(one) if one.from == from && one.ssrc == packet.ssrc => one.packets + 1,
+                Some(one) if now < one.at + MOVES_AFTER => return false,
+                _ => 1,
+            };
+            if packets < PROVING_PACKETS {
+                self.elsewhere = Some(Elsewhere {
+                    from,
+                    ssrc: packet.ssrc,
+                    packets,
+                    at: now,
+                });
+                return true;
+            }
+        }
         self.seen = Some((from, now));
+        self.elsewhere = None;
         true
     }
 }
@@ -208,12 +244,33 @@ mod tests {
         let nat = "198.51.100.1:40000".parse().unwrap();
         let stranger = "203.0.113.1:1".parse().unwrap();
         assert!(!remote.accepts(nat, &packet(96), now));
+        // It counts at once, and has to prove that it is the room before anything goes there.
+        for _ in 1..PROVING_PACKETS {
+            assert!(remote.accepts(nat, &packet(97), now));
+            assert!(!remote.accepts(stranger, &packet(97), now));
+            let other = Packet {
+                ssrc: 2,
+                ..packet(97)
+            };
+            assert!(!remote.accepts(nat, &other, now));
+            assert_eq!(remote.rtp(), params.remote);
+        }
         assert!(remote.accepts(nat, &packet(97), now));
-        assert!(!remote.accepts(stranger, &packet(97), now));
         assert_eq!(remote.rtp(), nat);
-        assert!(remote.accepts(stranger, &packet(97), now + MOVES_AFTER));
-        assert!(remote.accepts(params.remote, &packet(97), now + MOVES_AFTER));
+        assert!(!remote.accepts(stranger, &packet(97), now));
+        let later = now + MOVES_AFTER;
+        for _ in 1..PROVING_PACKETS {
+            assert!(remote.accepts(stranger, &packet(97), later));
+            assert_eq!(remote.rtp(), nat);
+        }
+        // Whoever is where it was negotiated has nothing to prove, from whatever port.
+        assert!(remote.accepts(params.remote, &packet(97), later));
         assert_eq!(remote.rtp(), params.remote);
+        assert!(!remote.accepts(stranger, &packet(97), later));
+        let port = "192.0.2.9:9000".parse().unwrap();
+        assert!(!remote.accepts(port, &packet(97), later));
+        assert!(remote.accepts(port, &packet(97), later + MOVES_AFTER));
+        assert_eq!(remote.rtp(), port);
     }
 
     #[test]
