@@ -304,7 +304,10 @@ impl End {
         }
         if let Some(session) = &mut self.show {
             let shown = session.show(&packet, now);
-            self.after_show(shown, now);
+            if shown == Ok(true) {
+                self.ask_room(now);
+            }
+            self.after_show(shown.map(drop), now);
         }
     }
 

@@ -23,6 +23,10 @@ const OUTPUTS_MAX: usize = 512;
 /// packet (`DATAGRAM_MAX_PACKET_SIZE` of str0m, which panics beyond). Pictures are sent in far smaller ones, as networks carry.
 const PAYLOAD_MAX: usize = 1_800;
 
+/// Steps of numbers within which packets follow each other or overtake each other; what steps farther may have begun anew under the same
+/// source (RFC 3550 §A.1).
+const STEPS: std::ops::Range<i16> = -100..3_000;
+
 /// What all connections share, so that making one takes no new key.
 #[derive(Debug)]
 pub(super) struct Identity {
@@ -80,6 +84,8 @@ struct Last {
     count: u64,
     /// The least number that packets of its source have.
     first: u64,
+    /// The number after one that stepped too far: where that comes next, the stream has begun anew.
+    astray: Option<u16>,
     /// Its time as we sent it, and the moment of its sending.
     sent: (u32, Instant),
     /// What is added to times.
@@ -164,27 +170,29 @@ impl Session {
         ticked.map_err(|error| error.to_string())
     }
 
-    /// Shows a packet of the room's picture; one that is too large for that is lost.
-    pub fn show(&mut self, packet: &Packet<'_>, now: Instant) -> Result<(), String> {
+    /// Shows a packet of the room's picture; one that is too large for that is lost. Gives whether a stream began with it.
+    pub fn show(&mut self, packet: &Packet<'_>, now: Instant) -> Result<bool, String> {
         if packet.payload.len() > PAYLOAD_MAX {
-            return Ok(());
+            return Ok(false);
         }
         let Some(mid) = self.shows.filter(|_| self.rtc.is_connected()) else {
-            return Ok(());
+            return Ok(false);
         };
         let media = self.rtc.media(mid);
         let Some(payload_type) = media.and_then(|media| media.remote_pts().first().copied()) else {
-            return Ok(());
+            return Ok(false);
         };
-        let Some((sequence, time)) = counted(&mut self.last, packet, now) else {
-            return Ok(());
+        let place = place(&mut self.last, packet);
+        let Some((sequence, time)) = counted(&mut self.last, packet, place, now) else {
+            return Ok(false);
         };
         let mut api = self.rtc.direct_api();
         if let Some(stream) = api.stream_tx_by_mid(mid, None) {
             let write = RtpWrite::new(payload_type, sequence.into(), time, now, packet.payload);
             stream.write_rtp(write.marker(packet.marker).nackable(true));
         }
-        self.tick(now)
+        self.tick(now)?;
+        Ok(place == Place::First)
     }
 
     /// Asks for a whole picture in a section.
@@ -236,14 +244,49 @@ impl Session {
     }
 }
 
+/// How a packet stands to those that came before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// It begins a stream, or one anew.
+    First,
+    /// It is of the stream.
+    Within,
+    /// Late by far, or the first of what begins anew: that shows with the next.
+    Astray,
+}
+
+fn place(last: &mut Option<Last>, packet: &Packet<'_>) -> Place {
+    let Some(last) = last.as_mut().filter(|last| last.ssrc == packet.ssrc) else {
+        return Place::First;
+    };
+    let step = packet.sequence.wrapping_sub(last.came).cast_signed();
+    if STEPS.contains(&step) {
+        return Place::Within;
+    }
+    let next = packet.sequence.wrapping_add(1);
+    match last.astray.replace(next) == Some(packet.sequence) {
+        true => Place::First,
+        false => Place::Astray,
+    }
+}
+
 /// Counts on over the wrap, and where the room begins a stream anew, in which numbers and times are others (RFC 3550 §5.1): gives ours.
 /// Numbers grow from a small one on, so that all know how often they have wrapped (RFC 3711 §3.3.1); what was sent before the first of
 /// a stream has none.
-fn counted(last: &mut Option<Last>, packet: &Packet<'_>, now: Instant) -> Option<(u64, u32)> {
+fn counted(
+    last: &mut Option<Last>,
+    packet: &Packet<'_>,
+    place: Place,
+    now: Instant,
+) -> Option<(u64, u32)> {
     /// Leaves room for what overtook the first.
     const FIRST: u64 = 1_000;
     let before = *last;
-    let same = before.filter(|before| before.ssrc == packet.ssrc);
+    let same = match place {
+        Place::First => None,
+        Place::Within => before,
+        Place::Astray => return None,
+    };
     let stream = same.unwrap_or_else(|| {
         let (first, count, time) = match before {
             None => (0, FIRST, packet.time),
@@ -258,6 +301,7 @@ fn counted(last: &mut Option<Last>, packet: &Packet<'_>, now: Instant) -> Option
             came: packet.sequence,
             count,
             first,
+            astray: None,
             sent: (time, now),
             time: time.wrapping_sub(packet.time),
         }
@@ -272,6 +316,7 @@ fn counted(last: &mut Option<Last>, packet: &Packet<'_>, now: Instant) -> Option
         *last = Some(Last {
             came: packet.sequence,
             count,
+            astray: None,
             sent: (time, now),
             ..stream
         });
@@ -371,12 +416,18 @@ pub(super) mod tests {
         assert_eq!(payload.len(), PAYLOAD_MAX);
     }
 
+    /// Ours of a packet.
+    fn count(last: &mut Option<Last>, packet: &Packet<'_>, now: Instant) -> Option<(u64, u32)> {
+        let place = place(last, packet);
+        counted(last, packet, place, now)
+    }
+
     #[test]
     fn numbers_are_counted_on_over_the_wrap() {
         let (mut last, now) = (None, runtime::clock::now());
         let counted: Vec<_> = [65_534, 65_533, 65_535, 1, 0, 2]
             .into_iter()
-            .map(|sequence| counted(&mut last, &packet(7, sequence, 5), now).unwrap())
+            .map(|sequence| count(&mut last, &packet(7, sequence, 5), now).unwrap())
             .collect();
         let expected = [1_000_u64, 999, 1_001, 1_003, 1_002, 1_004];
         assert_eq!(counted, expected.map(|number| (number, 5_u32)));
@@ -388,7 +439,7 @@ pub(super) mod tests {
         let mut last = None;
         let mut at = |ms, ssrc, sequence, time| {
             let now = begin + Duration::from_millis(ms);
-            counted(&mut last, &packet(ssrc, sequence, time), now)
+            count(&mut last, &packet(ssrc, sequence, time), now)
         };
         assert_eq!(at(0, 7, 40_000, 500), Some((1_000, 500)));
         assert_eq!(at(33, 7, 40_001, 3_500), Some((1_001, 3_500)));
@@ -397,5 +448,34 @@ pub(super) mod tests {
         assert_eq!(at(134, 8, 8, 70_000), None);
         assert_eq!(at(166, 8, 11, 73_000), Some((1_004, 15_500)));
         assert_eq!(at(167, 8, 10, 70_000), Some((1_003, 12_500)));
+    }
+
+    #[test]
+    fn a_room_that_begins_anew_under_the_same_source_is_seen_on() {
+        let begin = clock::now();
+        let mut last = None;
+        let mut at = |ms, sequence, time| {
+            let now = begin + Duration::from_millis(ms);
+            let packet = packet(7, sequence, time);
+            let place = place(&mut last, &packet);
+            (place, counted(&mut last, &packet, place, now))
+        };
+        assert_eq!(at(0, 40_000, 500), (Place::First, Some((1_000, 500))));
+        assert_eq!(at(1, 39_900, 400), (Place::Within, Some((900, 400))));
+        // One that is late by far is nothing that begins, nor are two of which the other does not follow.
+        assert_eq!(at(2, 39_899, 400), (Place::Astray, None));
+        assert_eq!(at(3, 39_897, 400), (Place::Astray, None));
+        let next = (Place::Within, Some((1_001, 3_500)));
+        assert_eq!(at(33, 40_001, 3_500), next);
+        assert_eq!(at(34, 39_898, 400), (Place::Astray, None));
+        // Much lower, and on from there.
+        assert_eq!(at(132, 10_020, 70_000), (Place::Astray, None));
+        let first = (Place::First, Some((1_002, 12_500)));
+        assert_eq!(at(133, 10_021, 70_000), first);
+        let second = (Place::Within, Some((1_003, 15_500)));
+        assert_eq!(at(166, 10_022, 73_000), second);
+        // Much higher.
+        assert_eq!(at(199, 15_000, 1), (Place::Astray, None));
+        assert_eq!(at(200, 15_001, 1), (Place::First, Some((1_004, 18_560))));
     }
 }
