@@ -75,7 +75,7 @@ pub enum SightEvent {
         /// Where the room shall send RTP.
         local: SocketAddr,
     },
-    /// There will be no pictures.
+    /// There will be no pictures, or no more.
     Failed {
         /// The leg.
         leg: LegKey,

@@ -85,6 +85,7 @@ pub fn start(
         servers,
         rooms: HashMap::new(),
         by_connection: HashMap::new(),
+        given_up: Vec::new(),
         tasks: tasks.clone(),
     };
     let stop = tasks.shutdown_token().clone();
@@ -133,6 +134,8 @@ struct Hub {
     rooms: HashMap<LegKey, Room>,
     /// Rooms by their connections to video servers.
     by_connection: HashMap<LegKey, LegKey>,
+    /// What is still to be told of rooms that were given up.
+    given_up: Vec<SightEvent>,
     tasks: Tasks,
 }
 
@@ -153,6 +156,11 @@ impl Hub {
                     }
                 }
                 Some((server, event)) = of_servers.recv() => self.server_says(server, event),
+            }
+            for event in std::mem::take(&mut self.given_up) {
+                if events.send(event).await.is_err() {
+                    return;
+                }
             }
         }
     }
@@ -263,7 +271,7 @@ impl Hub {
         }
     }
 
-    /// Tells a room's task; one that does not keep up is given up.
+    /// Tells a room's task; one that does not keep up is given up, and its sound goes on without pictures.
     fn tell(&mut self, leg: &LegKey, told: Told) {
         let Some(room) = self.rooms.get(leg) else {
             return;
@@ -271,6 +279,10 @@ impl Hub {
         if room.inbox.try_send(told).is_err() {
             tracing::error!(conference = %leg.conference, "a video room's task does not keep up, or is gone");
             self.close(leg);
+            self.given_up.push(SightEvent::Failed {
+                leg: leg.clone(),
+                words: "its pictures were given up".to_owned(),
+            });
         }
     }
 
@@ -379,5 +391,85 @@ impl Hub {
             }
         }
         Err(io::Error::from(io::ErrorKind::AddrInUse))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::time::Duration;
+
+    use runtime::clock;
+
+    use super::*;
+    use crate::link::{Link, LinkConfig};
+
+    fn key(leg: &str) -> LegKey {
+        LegKey {
+            conference: "c1".parse().unwrap(),
+            leg: leg.parse().unwrap(),
+        }
+    }
+
+    /// One that has a room, of whose task nobody takes more than one thing.
+    fn hub(inbox: mpsc::Sender<Told>) -> Hub {
+        let tasks = Tasks::new(Shutdown::new());
+        let config = LinkConfig {
+            name: "janus".into(),
+            url: "ws://127.0.0.1:9/bridge".into(),
+            secret: "secret".into(),
+            tls: None,
+        };
+        let (link, _events) = Link::open(config, &tasks);
+        let (show, see) = (key("l1-shows"), key("l1-sees"));
+        let connections = [&show, &see].map(|one| (one.clone(), key("l1")));
+        Hub {
+            bind: Ipv4Addr::LOCALHOST.into(),
+            advertised: Ipv4Addr::LOCALHOST.into(),
+            ports: (0, 0),
+            next_port: 0,
+            identity: None,
+            servers: vec![Server {
+                name: "janus".into(),
+                link,
+                up: true,
+            }],
+            by_connection: connections.into(),
+            rooms: HashMap::from([(
+                key("l1"),
+                Room {
+                    inbox,
+                    server: 0,
+                    show,
+                    see,
+                },
+            )]),
+            given_up: Vec::new(),
+            tasks,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_room_that_is_given_up_is_told() {
+        let (inbox, _receiver) = mpsc::channel(1);
+        let (commands, to_hub) = mpsc::channel(8);
+        let (of_servers, from_servers) = mpsc::channel(8);
+        let (events, mut told) = mpsc::channel(8);
+        let running = tokio::spawn(hub(inbox).run(to_hub, from_servers, events));
+        for _ in 0..3 {
+            let speaker = SightCommand::Speaker {
+                conference: "c1".parse().unwrap(),
+                participant: "p1".parse().unwrap(),
+            };
+            commands.send(speaker).await.unwrap();
+        }
+        let failed = clock::within(Duration::from_secs(5), told.recv()).await;
+        let Ok(Some(SightEvent::Failed { leg, .. })) = failed else {
+            panic!("{failed:?}");
+        };
+        assert_eq!(leg, key("l1"));
+        drop((commands, of_servers));
+        running.await.unwrap();
+        assert_eq!(told.recv().await, None, "it is told once");
     }
 }

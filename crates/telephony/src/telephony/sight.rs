@@ -18,11 +18,14 @@ impl Telephony {
             SightEvent::Opened { leg, local } => (leg, Pictures::At(local)),
             SightEvent::Failed { leg, .. } => (leg, Pictures::None),
         };
-        if let Some(leg) = self.legs.get_mut(&key)
-            && leg.pictures == Pictures::Awaited
-        {
-            leg.pictures = pictures;
-            self.invite(&key, now);
+        match self.legs.get_mut(&key) {
+            Some(leg) if leg.pictures == Pictures::Awaited => {
+                leg.pictures = pictures;
+                self.invite(&key, now);
+            }
+            // Those that it had are given up.
+            Some(leg) if pictures == Pictures::None => leg.pictures = pictures,
+            _ => {}
         }
         self.settle(now);
     }

@@ -119,3 +119,19 @@ fn without_a_port_for_pictures_sound_is_offered() {
     assert_eq!(stage.trunk_events.len(), 1);
     assert!(stage.sight.is_empty());
 }
+
+#[test]
+fn pictures_that_are_given_up_leave_the_sound() {
+    let mut stage = dialled();
+    opened(&mut stage);
+    stage.sight(SightEvent::Failed {
+        leg: leg(),
+        words: "they were given up".into(),
+    });
+    // What the room says of them is no longer asked of anybody.
+    stage.trunk_answers_with(PICTURES);
+    stage.media(MediaEvent::Joined { leg: leg() });
+    assert_eq!(stage.events.last(), Some(&LegEvent::Joined));
+    stage.trunk_hangs_up();
+    assert!(stage.sight.is_empty());
+}
