@@ -52,6 +52,8 @@ pub struct Telephony {
     by_call: HashMap<CallKey, LegKey>,
     deadlines: BTreeSet<(Instant, LegKey)>,
     sessions: u64,
+    /// Nobody carries pictures any more.
+    sight_lost: bool,
     outputs: VecDeque<Output>,
 }
 
@@ -69,6 +71,7 @@ impl Telephony {
             sessions: u64::from_be_bytes([
                 0, 0, seed[0], seed[1], seed[2], seed[3], seed[4], seed[5],
             ]),
+            sight_lost: false,
             outputs: VecDeque::new(),
             config,
         }
@@ -600,6 +603,9 @@ impl Telephony {
     }
 
     fn overdue(&mut self, key: &LegKey, now: Instant) {
+        if self.opens_without_sight(key, now) {
+            return;
+        }
         let Some(leg) = self.legs.get(key) else {
             return;
         };

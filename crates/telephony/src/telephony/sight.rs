@@ -9,7 +9,8 @@ use convoke_types::sight::{SightCommand, SightEvent};
 use sip_proto::sdp::{self, Sdp, Side};
 
 use super::{Output, Telephony};
-use crate::leg::Pictures;
+use crate::config::MEDIA_MAX;
+use crate::leg::{Leg, Pictures, Stage};
 
 impl Telephony {
     /// Takes in what is told of pictures.
@@ -30,8 +31,9 @@ impl Telephony {
         self.settle(now);
     }
 
-    /// Nobody carries pictures any more.
+    /// Nobody carries pictures any more; later calls have sound only.
     pub fn handle_sight_lost(&mut self, now: Instant) {
+        self.sight_lost = true;
         let awaited = |key: &LegKey| self.legs[key].pictures == Pictures::Awaited;
         let waiting: Vec<LegKey> = self
             .legs
@@ -53,11 +55,28 @@ impl Telephony {
         let Some(leg) = self.legs.get_mut(key) else {
             return;
         };
-        if let Some(sight) = leg.order.sight.take() {
+        let sight = leg.order.sight.take();
+        if let Some(sight) = sight.filter(|_| !self.sight_lost) {
             leg.pictures = Pictures::Awaited;
             let leg = key.clone();
             self.sight(SightCommand::Open { leg, sight });
         }
+    }
+
+    /// A leg is overdue: where only pictures are awaited still, it is called with sound. Gives whether that was so.
+    pub(super) fn opens_without_sight(&mut self, key: &LegKey, now: Instant) -> bool {
+        let waits = |leg: &Leg| {
+            matches!(leg.stage, Stage::Opening)
+                && leg.pictures == Pictures::Awaited
+                && leg.sound_at.is_some()
+        };
+        if !self.legs.get(key).is_some_and(waits) {
+            return false;
+        }
+        self.close_sight(key);
+        self.set_deadline(key, Some(now + MEDIA_MAX));
+        self.invite(key, now);
+        true
     }
 
     /// Both descriptions are there: pictures pass as they agree, or not at all.

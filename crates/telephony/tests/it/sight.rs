@@ -1,9 +1,11 @@
 //! Video rooms: pictures are offered in the call of the sound, and pass as the room wants them, or not at all.
 
-use convoke_types::Address;
+use std::time::Duration;
+
 use convoke_types::bridge::{BridgeCommand, LegEvent};
 use convoke_types::media::MediaEvent;
 use convoke_types::sight::{Sight, SightCommand, SightEvent, SightParams};
+use convoke_types::{Address, LegKey};
 use sip_proto::call::CallEvent;
 use sip_proto::sdp::Sdp;
 
@@ -18,23 +20,28 @@ fn sight() -> Sight {
     }
 }
 
-/// A room is dialled, and both ports but that of its pictures are asked for.
-fn dialled() -> Stage {
-    let mut stage = Stage::new();
+/// A room is to be called, with pictures.
+fn dial(stage: &mut Stage, leg: LegKey, guard: bool) {
     stage.command(BridgeCommand::Dial {
-        leg: leg(),
+        leg: leg.clone(),
         to: Address::Sip("sip:room@rooms.example".into()),
         trunk: Some("carrier".into()),
-        guard: false,
+        guard,
         inviter: "Alice".into(),
         language: "en".into(),
         ring_timeout_ms: 45_000,
         sight: Some(sight()),
     });
     stage.media(MediaEvent::Opened {
-        leg: leg(),
+        leg,
         local: "127.0.0.1:6000".parse().unwrap(),
     });
+}
+
+/// A room is dialled, and both ports but that of its pictures are there.
+fn dialled() -> Stage {
+    let mut stage = Stage::new();
+    dial(&mut stage, leg(), false);
     let open = SightCommand::Open {
         leg: leg(),
         sight: sight(),
@@ -133,5 +140,31 @@ fn pictures_that_are_given_up_leave_the_sound() {
     stage.media(MediaEvent::Joined { leg: leg() });
     assert_eq!(stage.events.last(), Some(&LegEvent::Joined));
     stage.trunk_hangs_up();
+    assert!(stage.sight.is_empty());
+}
+
+#[test]
+fn who_carries_pictures_and_does_not_answer_keeps_nobody_out() {
+    let mut stage = dialled();
+    stage.run(Duration::from_secs(60));
+    assert_eq!(offered(&stage), [("audio".to_owned(), 6000)]);
+    assert_eq!(stage.sight, [SightCommand::Close { leg: leg() }]);
+    // What comes after all changes nothing.
+    stage.sight(SightEvent::Opened {
+        leg: leg(),
+        local: "127.0.0.1:6002".parse().unwrap(),
+    });
+    stage.trunk_answers_with("");
+    stage.media(MediaEvent::Joined { leg: leg() });
+    assert_eq!(stage.events.last(), Some(&LegEvent::Joined));
+    assert_eq!(stage.sight.len(), 1);
+}
+
+#[test]
+fn later_calls_have_sound_where_nobody_carries_pictures_any_more() {
+    let mut stage = Stage::new();
+    stage.ours.handle_sight_lost(stage.now);
+    dial(&mut stage, leg(), false);
+    assert_eq!(offered(&stage), [("audio".to_owned(), 6000)]);
     assert!(stage.sight.is_empty());
 }
