@@ -302,6 +302,8 @@ impl Telephony {
             });
         }
         self.sessions = self.sessions.wrapping_add(1);
+        // Pictures would pass as soon as the call is answered, and who answers is in only with key 1.
+        let sight = sight.filter(|_| !guard);
         let leg = Leg {
             key: key.clone(),
             order: Order {

@@ -168,3 +168,11 @@ fn later_calls_have_sound_where_nobody_carries_pictures_any_more() {
     assert_eq!(offered(&stage), [("audio".to_owned(), 6000)]);
     assert!(stage.sight.is_empty());
 }
+
+#[test]
+fn who_has_to_press_a_key_first_is_called_with_sound() {
+    let mut stage = Stage::new();
+    dial(&mut stage, leg(), true);
+    assert_eq!(offered(&stage), [("audio".to_owned(), 6000)]);
+    assert!(stage.sight.is_empty());
+}
