@@ -659,13 +659,10 @@ mod tests {
         };
         other.show(&packet, now).unwrap();
         turn(&mut other, &at);
-        let mut came = [0; DATAGRAM_MAX];
-        let (length, from) = end.begun.sockets.see.recv_from(&mut came).await.unwrap();
         let session = end.see.as_mut().unwrap();
-        session.take(from, &came[..length], now).unwrap();
-        let [Happened::Seen { mid, .. }] = &session.drain(&end.begun.sockets.see).unwrap()[..]
-        else {
-            panic!("a picture is seen");
+        let seen = turn(session, &end.begun.sockets.see);
+        let [Happened::Seen { mid, .. }] = &seen[..] else {
+            panic!("{seen:?}");
         };
         end.switch.want(mid.clone());
         end.switch.take(mid, 1, 90, WHOLE, now).unwrap();
