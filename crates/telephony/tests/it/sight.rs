@@ -146,7 +146,7 @@ fn pictures_that_are_given_up_leave_the_sound() {
 #[test]
 fn who_carries_pictures_and_does_not_answer_keeps_nobody_out() {
     let mut stage = dialled();
-    stage.run(Duration::from_secs(60));
+    stage.run(Duration::from_secs(6));
     assert_eq!(offered(&stage), [("audio".to_owned(), 6000)]);
     assert_eq!(stage.sight, [SightCommand::Close { leg: leg() }]);
     // What comes after all changes nothing.
