@@ -353,6 +353,48 @@ mod tests {
     }
 
     #[test]
+    fn rooms_pictures_pass_here_wherever_the_sound_is_mixed() {
+        let bridge = "[media]\nbridge = \"wss://x/bridge\"\n";
+        let trunk = "[sip]\nudp = [\"0.0.0.0:0\"]\n[dialplan]\nhome_country = \"49\"\n[[trunk]]\nname = \"a\"\nserver = \"192.0.2.1\"\n";
+        let rooms = format!("{trunk}sip_domains = [\"rooms.example\"]\n");
+        let server = "[[video_server]]\nname = \"own\"\nurl = \"ws://x/bridge\"\n";
+        let free = FREE.replace(
+            "[sip]\nudp = [\"127.0.0.1:0\"]\ntcp = [\"127.0.0.1:0\"]\n",
+            "",
+        );
+        let said_of = |rest: &str| {
+            let directory = tempfile::tempdir().unwrap();
+            said(&format!("{free}{rest}"), directory.path()).join("\n")
+        };
+        let found = said_of(&format!("{bridge}{rooms}{server}"));
+        let expected = "error: media.bind: a video room's picture is bound to 127.0.0.1";
+        assert!(found.contains(expected), "{found}");
+        let anywhere = format!("{bridge}bind = \"0.0.0.0\"\n{rooms}{server}");
+        let found = said_of(&anywhere);
+        let expected = "error: media.advertised: 0.0.0.0 is no address";
+        assert!(found.contains(expected), "{found}");
+        let found = said_of(&format!(
+            "{bridge}port_min = 20000\nport_max = 20009\n{rooms}lines = 6\n{server}"
+        ));
+        let expected = "warning: media.port_max: ports for 5 legs, but the trunks have 6 lines";
+        assert!(found.contains(expected), "{found}");
+        let elsewhere = "[media]\nbridge = \"wss://x/bridge\"\nbind = \"192.0.2.77\"\n";
+        let found = said_of(&format!("{elsewhere}{rooms}{server}"));
+        assert!(
+            found.contains("error: media.bind: 192.0.2.77 is no address of this machine"),
+            "{found}"
+        );
+        // Where no room is called with pictures, no socket of ours carries anything.
+        for rest in [
+            format!("{bridge}{rooms}"),
+            format!("{bridge}{trunk}{server}"),
+            format!("{elsewhere}{trunk}"),
+        ] {
+            assert!(!said_of(&rest).contains("media."), "{rest}");
+        }
+    }
+
+    #[test]
     fn an_open_gateway_is_an_error() {
         expect(
             "[gateway]\nim_server = \"im.example.org\"\ntrusted_servers = [\"0.0.0.0/0\"]\n",

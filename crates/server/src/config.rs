@@ -209,7 +209,7 @@ settings! {
 }
 
 settings! {
-    /// Sound: RTP to the telephone network.
+    /// Sound, and the pictures of video rooms: RTP to the telephone network.
     pub struct MediaSettings {
         /// Address that RTP sockets are bound to.
         pub bind: IpAddr = IpAddr::from([127, 0, 0, 1]);
@@ -223,7 +223,7 @@ settings! {
         pub tcp_port: Option<u16> = None, like "20000";
         /// Media threads; 0: one for each core.
         pub threads: usize = 0;
-        /// A bridge that mixes the sound of all conferences in place of our own: where it speaks the bridge protocol, as the adapter for Janus does. Without it, ours. What stands above is then for an adapter in this process alone.
+        /// A bridge that mixes the sound of all conferences in place of our own: where it speaks the bridge protocol, as the adapter for Janus does. Without it, ours. What stands above is then for the pictures of video rooms, which pass here all the same, and for an adapter in this process.
         pub bridge: Option<String> = None, like "\"ws://127.0.0.1:8190/bridge\"";
         /// The secret that it is commanded with; without it that of bridge.secret in the data directory, as the adapter for Janus makes it.
         pub bridge_secret: Option<Secret> = None, like "\"file:bridge.secret\"";
@@ -379,6 +379,17 @@ impl Config {
     /// Whether a part runs in this process.
     pub fn runs(&self, part: Part) -> bool {
         self.server.roles.contains(&part)
+    }
+    /// Whether sound passes through this process: its own media bridge mixes it, or stands beside a Janus.
+    pub(crate) fn carries_sound(&self) -> bool {
+        self.runs(Part::Janus) || (self.runs(Part::Conference) && self.media.bridge.is_none())
+    }
+    /// Whether video rooms are called from here with pictures, which pass through this process wherever the sound is mixed.
+    pub(crate) fn calls_rooms(&self) -> bool {
+        let mut trunks = self.trunk.iter();
+        self.runs(Part::Conference)
+            && !self.video_server.is_empty()
+            && trunks.any(|trunk| !trunk.sip_domains.is_empty())
     }
     /// Every section: its header, and its keys.
     pub fn sections() -> Vec<describe::Section> {

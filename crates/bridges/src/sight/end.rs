@@ -311,12 +311,7 @@ impl End {
         }
     }
 
-    fn on_rtcp(
-        &mut self,
-        came: io::Result<(usize, SocketAddr)>,
-        buffer: &[u8],
-        now: Instant,
-    ) {
+    fn on_rtcp(&mut self, came: io::Result<(usize, SocketAddr)>, buffer: &[u8], now: Instant) {
         let Ok((length, from)) = came else {
             return;
         };

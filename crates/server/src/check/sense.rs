@@ -399,10 +399,17 @@ fn media(config: &Config, findings: &mut Findings) {
             let fix = "write where it speaks the bridge protocol: ws://HOST:PORT/bridge";
             findings.error("media.bridge", words, fix);
         }
-        // Our own sockets are for an adapter alone, and telephones are told its addresses by itself.
-        if !config.runs(Part::Janus) {
-            return;
-        }
+    }
+    // With a bridge elsewhere our own sockets are for an adapter, and for the pictures of video rooms; where others receive sound, it tells
+    // itself.
+    let all = config.carries_sound();
+    let rooms = config.calls_rooms();
+    let trunks = || {
+        let trunks = config.trunk.iter();
+        trunks.filter(move |trunk| all || (rooms && !trunk.sip_domains.is_empty()))
+    };
+    if !all && !rooms {
+        return;
     }
     if media.port_max <= media.port_min {
         let words = format!(
@@ -413,24 +420,32 @@ fn media(config: &Config, findings: &mut Findings) {
         return;
     }
     let legs = usize::from(media.port_max - media.port_min).div_ceil(2);
-    let lines: usize = config.trunk.iter().map(|trunk| trunk.lines).sum();
+    let lines: usize = trunks().map(|trunk| trunk.lines).sum();
     if legs < lines {
         let words = format!("ports for {legs} legs, but the trunks have {lines} lines");
         findings.warn("media.port_max", words, "widen port_min to port_max");
     }
-    let has_trunk_elsewhere = config.trunk.iter().any(|trunk| !is_local(&trunk.server));
+    let has_trunk_elsewhere = trunks().any(|trunk| !is_local(&trunk.server));
+    let what = if all {
+        "sound"
+    } else {
+        "a video room's picture"
+    };
     if has_trunk_elsewhere && media.bind.is_loopback() {
         findings.error(
             "media.bind",
-            format!("sound is bound to {}, which no carrier reaches", media.bind),
+            format!(
+                "{what} is bound to {}, which nobody elsewhere reaches",
+                media.bind
+            ),
             "write this machine's address, and behind NAT the outer one as media.advertised",
         );
     }
-    if media.bind.is_unspecified() && media.advertised.is_none() && !config.trunk.is_empty() {
+    if media.bind.is_unspecified() && media.advertised.is_none() && trunks().next().is_some() {
         findings.error(
             "media.advertised",
             format!(
-                "{} is no address that a telephone could send to",
+                "{} is no address that a telephone or a video room could send to",
                 media.bind
             ),
             "write the address under which this machine is reached",
@@ -438,7 +453,6 @@ fn media(config: &Config, findings: &mut Findings) {
     }
 }
 
-/// A call by UDP leaves from the address that is listened on; a connection is opened from any, and answers come back over it.
 fn signalling(config: &Config, findings: &mut Findings) {
     let udp = &config.sip.udp;
     let elsewhere =
