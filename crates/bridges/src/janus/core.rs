@@ -25,6 +25,8 @@ pub struct Janus {
     drawn: u64,
     pub(super) link: Link,
     pub(super) product: String,
+    /// What it had when it was last asked; before that, pictures are what it is most likely there for.
+    pub(super) plugins: Plugins,
     pub(super) asked: BTreeMap<u64, Asked>,
     next: u64,
     pub(super) keep_alive: Option<Instant>,
@@ -49,7 +51,6 @@ pub(super) enum Link {
     /// It is asked what it is; then for a session and, for each plugin that it has, a handle to make rooms with.
     Greeting {
         session: Option<u64>,
-        plugins: Plugins,
         control: Option<u64>,
     },
     /// It can be used: pictures where there is a `control`, sound where there is a `mixer`.
@@ -114,6 +115,10 @@ impl Janus {
                 words: "Janus was not reached yet".into(),
             },
             product: "Janus".into(),
+            plugins: Plugins {
+                pictures: true,
+                sound: false,
+            },
             asked: BTreeMap::new(),
             next: 0,
             keep_alive: None,
@@ -143,11 +148,7 @@ impl Janus {
     }
 
     fn features(&self) -> Vec<Feature> {
-        let (pictures, sound) = match &self.link {
-            Link::Up { control, mixer, .. } => (control.is_some(), mixer.is_some()),
-            Link::Greeting { plugins, .. } => (plugins.pictures, plugins.sound),
-            Link::Away { .. } => (true, false),
-        };
+        let Plugins { pictures, sound } = self.plugins;
         let mut features = Vec::new();
         if sound {
             features.push(Feature::Audio);

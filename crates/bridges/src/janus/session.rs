@@ -17,7 +17,6 @@ impl Janus {
     pub(super) fn greet(&mut self) {
         self.link = Link::Greeting {
             session: None,
-            plugins: Plugins::default(),
             control: None,
         };
         self.ask(About::Info, Verb::Info, None, None, None);
@@ -41,6 +40,8 @@ impl Janus {
             pictures: plugins.contains_key(VIDEOROOM),
             sound: plugins.contains_key(AUDIOBRIDGE),
         };
+        self.product = format!("Janus {named}");
+        self.plugins = has;
         if has == Plugins::default() {
             let words = "Janus has neither VideoRoom nor AudioBridge";
             return self.give_up(Refusal::Unsuitable, words);
@@ -48,12 +49,6 @@ impl Janus {
         if reply.accepting == Some(false) {
             return self.give_up(Refusal::Unsuitable, "Janus takes nobody at the moment");
         }
-        self.product = format!("Janus {named}");
-        self.link = Link::Greeting {
-            session: None,
-            plugins: has,
-            control: None,
-        };
         self.ask(About::Session, Verb::Create, None, None, None);
     }
 
@@ -88,15 +83,12 @@ impl Janus {
 
     /// Asks for the next handle to make rooms with, until there is one for each plugin.
     fn ask_handles(&mut self) {
-        let Link::Greeting {
-            plugins, control, ..
-        } = self.link
-        else {
+        let Link::Greeting { control, .. } = self.link else {
             return;
         };
-        if plugins.pictures && control.is_none() {
+        if self.plugins.pictures && control.is_none() {
             self.ask(About::Control, Verb::Attach, None, None, None);
-        } else if plugins.sound {
+        } else if self.plugins.sound {
             self.ask_sound(SoundAbout::Control, Verb::Attach, None, None);
         } else {
             self.up(None);

@@ -163,6 +163,23 @@ fn what_a_janus_can_is_what_its_plugins_can() {
 }
 
 #[test]
+fn what_a_janus_can_is_told_while_it_is_away_as_it_was() {
+    let mut scene = up(10);
+    let before = scene.announced.clone().unwrap();
+    for input in [Input::Lost { words: "x".into() }, Input::Open] {
+        scene.input(input);
+        let said = scene.announced.clone().unwrap();
+        assert!(!said.ready);
+        assert_eq!(said.features, before.features);
+    }
+    // It is another one then.
+    let info = scene.request("info");
+    scene.reply(&info, server_info(1102, "1.1.2"));
+    let said = scene.announced.clone().unwrap();
+    assert_eq!(said.features, [Feature::Video]);
+}
+
+#[test]
 fn a_room_is_made_with_the_first_leg_and_ends_with_the_last() {
     let mut scene = up(10);
     join(&mut scene, "l1");
