@@ -293,6 +293,16 @@ impl Edge {
         }
     }
 
+    /// Our media bridge has ended: all legs are over, without further word.
+    pub(super) fn engine_gone(&mut self) {
+        self.names.clear();
+        for leg in std::mem::take(&mut self.lines).into_keys() {
+            let leave = SoundCommand::Leave { leg: leg.clone() };
+            self.outputs.push_back(EdgeOutput::Janus(leave));
+            self.outputs.push_back(EdgeOutput::Over(leg));
+        }
+    }
+
     /// Janus tells something.
     pub(super) fn sound_event(&mut self, event: SoundEvent) {
         match event {

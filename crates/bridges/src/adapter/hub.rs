@@ -30,6 +30,8 @@ pub(super) enum Input {
     Client(ClientId, ClientEvent),
     /// Our media bridge tells something.
     Engine(MediaEvent),
+    /// It has ended.
+    EngineGone,
 }
 
 /// Owns the protocol.
@@ -95,6 +97,7 @@ impl Hub {
                     Some(Input::Wire(event)) => self.wire(event),
                     Some(Input::Client(id, event)) => self.client(id, event),
                     Some(Input::Engine(event)) => self.edge.engine_event(event),
+                    Some(Input::EngineGone) => self.engine_gone(),
                     None => break,
                 },
                 () = sleep_until(due) => {

@@ -105,7 +105,7 @@ pub fn start(config: AdapterConfig, tasks: &Tasks) -> Result<Router, StartError>
     Ok(clients::router(&config.secret, inputs, texts_max, tasks))
 }
 
-/// Ends with the media bridge, or with the hub.
+/// Ends with the media bridge, whose end it tells, or with the hub.
 async fn pass_media(
     mut events: AsyncEvents,
     mut refused: mpsc::Receiver<MediaEvent>,
@@ -116,8 +116,9 @@ async fn pass_media(
             event = events.next() => event,
             Some(event) = refused.recv() => Some(event),
         };
-        let Some(event) = event else { return };
-        if inputs.send(hub::Input::Engine(event)).await.is_err() {
+        let over = event.is_none();
+        let input = event.map_or(hub::Input::EngineGone, hub::Input::Engine);
+        if inputs.send(input).await.is_err() || over {
             return;
         }
     }

@@ -149,6 +149,7 @@ impl Janus {
 
     fn features(&self) -> Vec<Feature> {
         let Plugins { pictures, sound } = self.plugins;
+        let sound = sound && self.sound.over.is_none();
         let mut features = Vec::new();
         if sound {
             features.push(Feature::Audio);
@@ -171,6 +172,7 @@ impl Janus {
             Input::Text(text) => self.hear(&text),
             Input::Command { by, command } => self.obey(by, command),
             Input::Sound(command) => self.obey_sound(command),
+            Input::SoundOver { words } => self.sound.over = Some(words),
         }
         self.announce();
     }

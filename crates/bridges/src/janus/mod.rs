@@ -86,6 +86,11 @@ pub enum Input {
     },
     /// Something is asked for of its mixes.
     Sound(SoundCommand),
+    /// What stands between Janus' mixes and those who hear them has ended: there is no sound any more.
+    SoundOver {
+        /// What a person reads.
+        words: String,
+    },
 }
 
 /// One of those who command. The protocol tells them apart and knows nothing else of them.

@@ -91,6 +91,8 @@ pub(super) struct Sound {
     pub(super) handles: BTreeMap<u64, u64>,
     /// Rooms that may still be at Janus although nobody is in them, with their secrets.
     left: BTreeMap<u64, String>,
+    /// Why there can be no legs any more.
+    pub(super) over: Option<String>,
 }
 
 /// A conference's room.
@@ -162,6 +164,9 @@ impl Janus {
 
     /// Why no leg can be brought into a mix at the moment.
     pub fn sound_refused(&self) -> Option<String> {
+        if let over @ Some(_) = &self.sound.over {
+            return over.clone();
+        }
         if let Some((_, words)) = self.away() {
             return Some(words);
         }

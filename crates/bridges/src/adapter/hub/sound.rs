@@ -1,5 +1,7 @@
 //! The hub's part in sound: between who commands, the edge with our media bridge, and Janus.
 
+use std::collections::BTreeSet;
+
 use convoke_types::LegKey;
 use convoke_types::bridge_protocol::FromBridge;
 use convoke_types::media::{MediaCommand, MediaEvent};
@@ -78,15 +80,30 @@ impl Hub {
     /// Janus tells something of its mixes.
     pub(super) fn sound(&mut self, event: SoundEvent) {
         if let SoundEvent::Gone { words } = &event {
-            let said = FromBridge::Media(MediaEvent::Gone {
-                words: words.clone(),
-            });
-            let owners = self.voices.values().copied();
-            for owner in owners.collect::<std::collections::BTreeSet<_>>() {
-                self.tell(owner, text_of(&said));
-            }
+            self.tell_gone(words);
         }
         self.edge.sound_event(event);
+    }
+
+    /// Our media bridge has ended, and all legs of sound with it; there can be no others. Pictures go on.
+    pub(super) fn engine_gone(&mut self) {
+        let words = "the media bridge of Janus' adapter has ended";
+        tracing::error!("{words}");
+        self.tell_gone(words);
+        self.edge.engine_gone();
+        let words = words.to_owned();
+        let input = janus::Input::SoundOver { words };
+        self.core.handle_input(input, clock::now());
+    }
+
+    /// All who have legs hear that these are over.
+    fn tell_gone(&mut self, words: &str) {
+        let words = words.to_owned();
+        let said = text_of(&FromBridge::Media(MediaEvent::Gone { words }));
+        let owners = self.voices.values().copied();
+        for owner in owners.collect::<BTreeSet<_>>() {
+            self.tell(owner, said.clone());
+        }
     }
 
     /// Carries out what the edge wants; `false` where it wants nothing.

@@ -13,10 +13,13 @@ use crate::janus::{Asker, Settings};
 
 /// Nothing takes so long but the wait for owners; in it, Janus is asked each ten seconds whether it is there.
 const LIMIT: Duration = Duration::from_secs(15);
+/// Commands that may wait for our media bridge.
+const ENGINE_COMMANDS: usize = 4;
 
 struct Scene {
     inputs: mpsc::Sender<Input>,
     to_janus: mpsc::Receiver<String>,
+    to_engine: mpsc::Receiver<MediaCommand>,
     tasks: Tasks,
 }
 
@@ -31,7 +34,7 @@ impl Scene {
         };
         let (inputs, receiver) = mpsc::channel(16);
         let tasks = Tasks::new(Shutdown::new());
-        let (engine, _to_engine) = mpsc::channel(64);
+        let (engine, to_engine) = mpsc::channel(ENGINE_COMMANDS);
         let edge = Edge::new([127, 0, 0, 1].into());
         let hub = Hub::new(Janus::new(settings, clock::now()), edge, engine);
         let stop = tasks.shutdown_token().clone();
@@ -40,10 +43,11 @@ impl Scene {
         let mut scene = Self {
             inputs,
             to_janus,
+            to_engine,
             tasks,
         };
         scene.input(Input::Wire(WireEvent::Open(queue))).await;
-        for _ in ["info", "create", "attach"] {
+        for _ in ["info", "create", "attach", "attach"] {
             scene.serve().await;
         }
         scene
@@ -66,7 +70,7 @@ impl Scene {
         let mut reply = match request["janus"].as_str().unwrap() {
             "info" => json!({
                 "janus": "server_info", "version": 1102, "version_string": "1.1.2",
-                "plugins": { "janus.plugin.videoroom": {} },
+                "plugins": { "janus.plugin.videoroom": {}, "janus.plugin.audiobridge": {} },
             }),
             "create" => json!({ "janus": "success", "data": { "id": 5 } }),
             "attach" => json!({ "janus": "success", "data": { "id": 6 } }),
@@ -100,6 +104,17 @@ impl Scene {
         self.input(Input::Client(client.id, asks)).await;
     }
 
+    async fn asks_sound(&self, client: &Client, command: MediaCommand) {
+        let asks = ClientEvent::Asks(ToBridge::Media(command));
+        self.input(Input::Client(client.id, asks)).await;
+    }
+
+    /// What our media bridge is asked for next.
+    async fn engine(&mut self) -> MediaCommand {
+        let command = clock::within(LIMIT, self.to_engine.recv()).await;
+        command.unwrap().unwrap()
+    }
+
     async fn end(self) {
         self.tasks.finish(LIMIT).await.unwrap();
     }
@@ -117,6 +132,18 @@ impl Client {
             let text = clock::within(LIMIT, self.texts.recv()).await;
             match serde_json::from_str(&text.unwrap().unwrap()).unwrap() {
                 FromBridge::Video(event) => return event,
+                FromBridge::Announce(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// The same of sound.
+    async fn sound(&mut self) -> MediaEvent {
+        loop {
+            let text = clock::within(LIMIT, self.texts.recv()).await;
+            match serde_json::from_str(&text.unwrap().unwrap()).unwrap() {
+                FromBridge::Media(event) => return event,
                 FromBridge::Announce(_) => {}
                 other => panic!("{other:?}"),
             }
@@ -234,4 +261,37 @@ async fn a_conference_ends_some_time_after_the_last_of_those_who_prepared_it() {
     assert_eq!(three.event().await, ended("c"));
     assert_eq!(three.event().await, ended("d"));
     scene.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_our_media_bridge_is_told_and_pictures_go_on() {
+    let mut scene = Scene::start().await;
+    let (mut one, mut two) = (scene.client(1).await, scene.client(2).await);
+    scene
+        .asks_sound(&one, MediaCommand::Open { leg: leg() })
+        .await;
+    scene.engine().await;
+    scene.input(Input::EngineGone).await;
+    let words = "the media bridge of Janus' adapter has ended".to_owned();
+    let gone = MediaEvent::Gone {
+        words: words.clone(),
+    };
+    assert_eq!(one.sound().await, gone);
+    // Nothing is kept of the leg, and there can be no other.
+    for client in [&mut one, &mut two] {
+        scene
+            .asks_sound(client, MediaCommand::Open { leg: leg() })
+            .await;
+        let (leg, words) = (leg(), words.clone());
+        assert_eq!(client.sound().await, MediaEvent::Failed { leg, words });
+    }
+    scene.asks(&two, prepare("c")).await;
+    scene.serve_until("create").await;
+    assert_eq!(two.event().await, prepared("c"));
+    let conference = id("c");
+    scene.asks(&two, VideoCommand::End { conference }).await;
+    scene.serve_until("destroy").await;
+    let before = clock::now();
+    scene.end().await;
+    assert!(clock::now() - before < DRAIN, "nothing is waited for");
 }
