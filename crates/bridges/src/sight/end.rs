@@ -172,7 +172,7 @@ impl End {
             }
             Told::Server(up) => {
                 self.server_up = up;
-                self.drop_show();
+                self.show = None;
                 self.drop_see();
                 (self.show_at, self.look_at) = (Some(now), Some(now));
             }
@@ -234,7 +234,8 @@ impl End {
                     leg: self.begun.show.clone(),
                 });
             }
-            return self.drop_show();
+            self.show = None;
+            return;
         }
         if !self.server_up || self.show.is_some() {
             return;
@@ -257,10 +258,6 @@ impl End {
         }
     }
 
-    fn drop_show(&mut self) {
-        self.show = None;
-    }
-
     fn after_show(&mut self, done: Result<(), String>, now: Instant) {
         let Some(session) = &mut self.show else {
             return;
@@ -280,7 +277,7 @@ impl End {
 
     fn show_failed(&mut self, words: &str, now: Instant) {
         self.warn(Way::Show, "does not show its picture", words);
-        self.drop_show();
+        self.show = None;
         self.command(VideoCommand::Close {
             leg: self.begun.show.clone(),
         });
@@ -468,11 +465,11 @@ impl End {
             else {
                 continue;
             };
-            let place = self.switch.take(&mid, sequence, time, &payload, now);
+            let units = units_of(&payload);
+            let place = self.switch.take(&mid, sequence, time, &units, now);
             let (Some(place), Some(remote)) = (place, &self.remote) else {
                 continue;
             };
-            let units = units_of(&payload);
             let last = units.len().saturating_sub(1);
             for ((at, payload), number) in units.into_iter().enumerate().zip(0_u16..) {
                 let packet = Packet {
@@ -515,7 +512,7 @@ impl End {
                 self.see_failed(&words, now);
             }
             VideoEvent::Closed { leg } if leg == self.begun.show && self.show.is_some() => {
-                self.drop_show();
+                self.show = None;
                 self.show_at = Some(now + AGAIN_AFTER);
             }
             VideoEvent::Closed { leg } if leg == self.begun.see && self.see.is_some() => {
@@ -523,7 +520,7 @@ impl End {
                 self.look_at = Some(now + AGAIN_AFTER);
             }
             VideoEvent::Ended { .. } => {
-                self.drop_show();
+                self.show = None;
                 self.drop_see();
                 self.show_at = Some(now + AGAIN_AFTER);
                 self.look_at = Some(now + AGAIN_AFTER);

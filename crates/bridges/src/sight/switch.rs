@@ -114,16 +114,17 @@ impl<K: Clone + PartialEq> Switch<K> {
         self.asked.map(|at| at + ASK_EVERY)
     }
 
-    /// A packet of somebody's picture; `None`: the room does not see it.
+    /// A packet of somebody's picture, which becomes those with these payloads; `None`: the room does not see it.
     pub fn take(
         &mut self,
         whose: &K,
         sequence: u16,
         time: u32,
-        payload: &[u8],
+        payloads: &[&[u8]],
         now: Instant,
     ) -> Option<Place> {
-        if self.wanted.as_ref() == Some(whose) && begins_whole(payload) {
+        let whole = || payloads.iter().any(|payload| begins_whole(payload));
+        if self.wanted.as_ref() == Some(whose) && whole() {
             let since = |last| time_after(last, now);
             self.shown = Some(Shown {
                 whose: whose.clone(),
@@ -134,7 +135,7 @@ impl<K: Clone + PartialEq> Switch<K> {
             self.wanted = None;
         }
         let shown = self.shown.as_mut().filter(|shown| shown.whose == *whose)?;
-        let parts = u16::try_from(units_of(payload).len()).unwrap_or(1);
+        let parts = u16::try_from(payloads.len()).unwrap_or(1);
         let place = Place {
             sequence: sequence.wrapping_add(shown.add(sequence, parts)),
             time: time.wrapping_add(shown.time),
@@ -160,10 +161,6 @@ fn begins_whole(payload: &[u8]) -> bool {
     let kind = |header: &u8| header & 0x1f;
     match payload {
         [header, ..] if kind(header) == SPS => true,
-        [header, ..] if kind(header) == STAP_A => {
-            let sps = |unit: &&[u8]| unit.first().is_some_and(|header| kind(header) == SPS);
-            units_of(payload).iter().any(sps)
-        }
         [header, part, ..] if kind(header) == FU_A => part & 0x80 != 0 && kind(part) == SPS,
         _ => false,
     }
@@ -198,8 +195,8 @@ pub(super) fn units_of(payload: &[u8]) -> Vec<&[u8]> {
 mod tests {
     use super::*;
 
-    const WHOLE: &[u8] = &[0x67, 1, 2];
-    const PART: &[u8] = &[0x41, 1, 2];
+    const WHOLE: &[&[u8]] = &[&[0x67, 1, 2]];
+    const PART: &[&[u8]] = &[&[0x41, 1, 2]];
 
     fn place(sequence: u16, time: u32) -> Option<Place> {
         Some(Place { sequence, time })
@@ -209,8 +206,8 @@ mod tests {
     fn a_whole_picture_is_told_from_the_rest() {
         let units = [0x78, 0, 2, 0x09, 0x10, 0, 3, 0x67, 1, 2];
         for (payload, whole) in [
-            (WHOLE, true),
-            (PART, false),
+            (WHOLE[0], true),
+            (PART[0], false),
             (&units, true),
             (&units[..5], false),
             (&[0x78, 0xff, 0xff, 0x67], false),
@@ -220,7 +217,8 @@ mod tests {
             (&[0x7c], false),
             (&[], false),
         ] {
-            assert_eq!(begins_whole(payload), whole, "{payload:?}");
+            let mut units = units_of(payload).into_iter();
+            assert_eq!(units.any(begins_whole), whole, "{payload:?}");
         }
     }
 
@@ -228,14 +226,15 @@ mod tests {
     fn a_packet_of_several_units_becomes_several() {
         let both = [0x78, 0, 2, 0x67, 0x42, 0, 1, 0x68];
         assert_eq!(units_of(&both), [&both[3..5], &both[7..]]);
-        for whole in [&both[..6], &both[..4], &[0x78], &[0x78, 0, 0], PART, &[]] {
+        for whole in [&both[..6], &both[..4], &[0x78], &[0x78, 0, 0], PART[0], &[]] {
             assert_eq!(units_of(whole), [whole]);
         }
         let now = runtime::clock::now();
         let mut switch = Switch::new();
         switch.want('a');
-        let mut at = |sequence: u16, payload: &[u8]| {
-            let place = switch.take(&'a', sequence, 0, payload, now);
+        let both = units_of(&both);
+        let mut at = |sequence: u16, payloads: &[&[u8]]| {
+            let place = switch.take(&'a', sequence, 0, payloads, now);
             place.map(|place| place.sequence)
         };
         assert_eq!(at(9, &both), Some(0));
