@@ -251,27 +251,24 @@ impl Janus {
             return;
         }
         if let Some(mix) = self.sound.mixes.remove(conference) {
-            self.sound.leave(mix.number, mix.secret);
-            self.sweep_mix(mix.number);
+            self.sound.leave(mix.number, mix.secret.clone());
+            self.sweep_mix(mix.number, mix.secret);
         }
     }
 
-    fn sweep_mix(&mut self, room: u64) {
-        let secret = self.sound.left.get(&room).cloned();
-        let body = secret.map(|secret| SoundBody::Destroy {
+    fn sweep_mix(&mut self, room: u64, secret: String) {
+        let body = SoundBody::Destroy {
             room,
             secret,
             permanent: false,
-        });
-        if let Some(body) = body {
-            self.ask_mixer(SoundAbout::Sweep(room), &body);
-        }
+        };
+        self.ask_mixer(SoundAbout::Sweep(room), &body);
     }
 
     /// Destroys what a former connection left, where Janus still has it.
     pub(super) fn sweep_mixes(&mut self) {
-        for room in self.sound.left.keys().copied().collect::<Vec<_>>() {
-            self.sweep_mix(room);
+        for (room, secret) in self.sound.left.clone() {
+            self.sweep_mix(room, secret);
         }
     }
 
