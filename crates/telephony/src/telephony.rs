@@ -521,7 +521,7 @@ impl Telephony {
         let Some(leg) = self.legs.get_mut(key) else {
             return;
         };
-        let (Some(call), Some(local)) = (leg.call, leg.ours.as_ref().and_then(local_of)) else {
+        let (Some(call), Some(local)) = (leg.call, leg.sound_at) else {
             return;
         };
         let Some(trunk) = self.config.trunks.get(leg.order.trunk) else {
@@ -810,12 +810,4 @@ fn outgoing(trunk: &Trunk, order: &Order, offer: &Sdp) -> Option<Outgoing> {
         local: Some(trunk.local.clone()),
         headers: Vec::new(),
     })
-}
-
-fn local_of(ours: &Sdp) -> Option<std::net::SocketAddr> {
-    let audio = ours.audio()?;
-    Some(std::net::SocketAddr::new(
-        ours.address_of(audio)?,
-        audio.port,
-    ))
 }

@@ -34,12 +34,6 @@ pub fn answer_pictures(offer: &Sdp, answer: &mut Sdp, local: SocketAddr) {
     }
 }
 
-/// Where we receive pictures, as our own description says.
-pub fn pictures_at(ours: &Sdp) -> Option<SocketAddr> {
-    let stream = ours.media.iter().find(|media| is_pictures(media))?;
-    Some(SocketAddr::new(ours.address_of(stream)?, stream.port))
-}
-
 /// What both descriptions agree on, seen from our side; `None`: there are no pictures, or none that can be had.
 pub fn negotiated_pictures(offer: &Sdp, answer: &Sdp, side: Side) -> Option<SightParams> {
     let mut streams = offer.media.iter().zip(&answer.media);
@@ -144,10 +138,6 @@ mod tests {
         ] {
             assert!(text.contains(line), "{text}");
         }
-        assert_eq!(
-            pictures_at(&offer),
-            Some("192.0.2.1:20002".parse().unwrap())
-        );
         let with = |format: &str| {
             theirs(&format!(
                 "m=video 7002 RTP/AVP 120\r\na=rtpmap:120 h264/90000\r\na=fmtp:120 {format}\r\n"
