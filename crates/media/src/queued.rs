@@ -24,10 +24,7 @@ pub async fn hand_over(
         let mut tries = 0;
         while let Err(error) = engine.command(command.clone()) {
             tries += 1;
-            if let MediaCommand::Open { leg }
-            | MediaCommand::OpenWeb { leg, .. }
-            | MediaCommand::Reoffer { leg, .. } = &command
-            {
+            if let Some(leg) = command.answered() {
                 let failed = MediaEvent::Failed {
                     leg: leg.clone(),
                     words: "the media bridge is overloaded".to_owned(),

@@ -145,6 +145,21 @@ pub enum MediaCommand {
     },
 }
 
+impl MediaCommand {
+    /// The leg, of a command that is answered by `Failed` where it cannot be done.
+    pub fn answered(&self) -> Option<&LegKey> {
+        match self {
+            Self::Open { leg } | Self::OpenWeb { leg, .. } | Self::Reoffer { leg, .. } => Some(leg),
+            Self::Connect { .. }
+            | Self::Play { .. }
+            | Self::Join { .. }
+            | Self::Mute { .. }
+            | Self::Close { .. }
+            | Self::CloseMix { .. } => None,
+        }
+    }
+}
+
 /// What a leg's stream amounted to, for its call detail record.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct StreamStats {

@@ -86,20 +86,10 @@ async fn carry(
 
 /// Hands a command on; what is answered, and cannot be, is answered here. The rest is told by `Down`.
 fn refused(sender: &LinkSender, command: MediaCommand, away: Option<&str>) -> Option<MediaEvent> {
-    let opens = match &command {
-        MediaCommand::Open { leg }
-        | MediaCommand::OpenWeb { leg, .. }
-        | MediaCommand::Reoffer { leg, .. } => Some(leg.clone()),
-        MediaCommand::Connect { .. }
-        | MediaCommand::Play { .. }
-        | MediaCommand::Join { .. }
-        | MediaCommand::Mute { .. }
-        | MediaCommand::Close { .. }
-        | MediaCommand::CloseMix { .. } => None,
-    };
+    let answered = command.answered().cloned();
     let error = sender.media(command).err()?;
     let words = away.map_or_else(|| error.to_string(), str::to_owned);
-    opens.map(|leg| MediaEvent::Failed { leg, words })
+    answered.map(|leg| MediaEvent::Failed { leg, words })
 }
 
 /// Says what cannot be done with such a bridge; it answers so itself whenever it is asked.
