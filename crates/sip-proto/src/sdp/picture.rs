@@ -30,7 +30,12 @@ pub fn answer_pictures(offer: &Sdp, answer: &mut Sdp, local: SocketAddr) {
     });
     if let Some((offered, answered, (payload_type, _))) = found {
         let direction = Direction::SendRecv.answering(offer.direction_of(offered));
-        *answered = pictures(local, payload_type, direction);
+        // RTP/AVPF stays what it is (RFC 3264 §6).
+        let protocol = answered.protocol.clone();
+        *answered = Media {
+            protocol,
+            ..pictures(local, payload_type, direction)
+        };
     }
 }
 
@@ -185,5 +190,19 @@ mod tests {
         let params = negotiated_pictures(&offer, &answer, Side::Answerer).unwrap();
         assert_eq!((params.sent_as, params.comes_as), (98, 98));
         assert!(params.send && !params.receive);
+        assert_eq!(answer.media[1].protocol, "RTP/AVP");
+    }
+
+    #[test]
+    fn the_answer_has_the_offers_protocol() {
+        let offer = theirs("m=video 7002 RTP/AVPF 96\r\na=rtpmap:96 H264/90000\r\n");
+        let session = SessionId { id: 1, version: 2 };
+        let local = "192.0.2.1:20000".parse().unwrap();
+        let direction = Direction::SendRecv;
+        let mut answer = sdp::answer(&offer, local, session, &[Codec::Pcma], direction).unwrap();
+        answer_pictures(&offer, &mut answer, "192.0.2.1:20002".parse().unwrap());
+        let text = answer.to_string();
+        assert!(text.contains("m=video 20002 RTP/AVPF 96\r\n"), "{text}");
+        assert!(negotiated_pictures(&offer, &answer, Side::Answerer).is_some());
     }
 }
