@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use convoke_types::sight::Sight;
+use convoke_types::sight::{Sight, SightParams};
 use convoke_types::{Cause, LegKey, LegState};
 use sip_proto::call::CallKey;
 use sip_proto::sdp::{Sdp, SessionId};
@@ -69,6 +69,8 @@ pub(crate) struct Leg {
     /// Where its sound is received, once that is known.
     pub sound_at: Option<SocketAddr>,
     pub pictures: Pictures,
+    /// How they passed last.
+    pub seen: Option<SightParams>,
     /// Our description in force: the offer, later the last answer.
     pub ours: Option<Sdp>,
     /// 18x was heard.

@@ -323,6 +323,7 @@ impl Telephony {
             },
             sound_at: None,
             pictures: Pictures::None,
+            seen: None,
             ours: None,
             rang: false,
             held: false,

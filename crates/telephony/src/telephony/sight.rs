@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use convoke_types::LegKey;
-use convoke_types::sight::{SightCommand, SightEvent};
+use convoke_types::sight::{SightCommand, SightEvent, SightParams};
 use sip_proto::sdp::{self, Sdp, Side};
 
 use super::{Output, Telephony};
@@ -79,7 +79,8 @@ impl Telephony {
         true
     }
 
-    /// Both descriptions are there: pictures pass as they agree, or not at all.
+    /// Both descriptions are there: pictures pass as they agree, or not at all. Those that passed before may come back with a later offer,
+    /// since some rooms refuse the stream for as long as they hold: their ports are kept.
     pub(super) fn connect_sight(&mut self, key: &LegKey, offer: &Sdp, answer: &Sdp, side: Side) {
         let Some(leg) = self.legs.get_mut(key) else {
             return;
@@ -87,10 +88,18 @@ impl Telephony {
         if !matches!(leg.pictures, Pictures::At(_)) {
             return;
         }
-        let leg_key = key.clone();
-        match sdp::negotiated_pictures(offer, answer, side) {
+        let held = || {
+            leg.seen.map(|params| SightParams {
+                send: false,
+                receive: false,
+                ..params
+            })
+        };
+        let params = sdp::negotiated_pictures(offer, answer, side).or_else(held);
+        leg.seen = params;
+        match params {
             Some(params) => self.sight(SightCommand::Connect {
-                leg: leg_key,
+                leg: key.clone(),
                 params,
             }),
             None => self.close_sight(key),

@@ -91,6 +91,34 @@ fn a_rooms_pictures_pass_until_it_hangs_up() {
 }
 
 #[test]
+fn a_room_that_refuses_its_picture_while_it_holds_has_it_back_afterwards() {
+    let mut stage = dialled();
+    opened(&mut stage);
+    stage.trunk_answers_with(PICTURES);
+    stage.media(MediaEvent::Joined { leg: leg() });
+    let Some(SightCommand::Connect { params, .. }) = stage.sight.pop() else {
+        panic!("{:?}", stage.sight)
+    };
+    let off = SightParams {
+        send: false,
+        receive: false,
+        ..params
+    };
+    let streams = [
+        ("a=sendonly\r\nm=video 0 RTP/AVP 97\r\n", off),
+        (PICTURES, params),
+    ];
+    for ((streams, expected), version) in streams.into_iter().cycle().take(4).zip(2..) {
+        stage.trunk_changes(version, streams);
+        let (leg, params) = (leg(), expected);
+        let connect = SightCommand::Connect { leg, params };
+        assert_eq!(std::mem::take(&mut stage.sight), [connect]);
+    }
+    stage.trunk_hangs_up();
+    assert_eq!(stage.sight, [SightCommand::Close { leg: leg() }]);
+}
+
+#[test]
 fn a_gateway_that_answers_with_sound_only_is_joined_with_sound() {
     for streams in ["", "m=video 0 RTP/AVP 97\r\n"] {
         let mut stage = dialled();

@@ -243,6 +243,16 @@ impl Stage {
         self.pump();
     }
 
+    /// Offers a change of the call: the sound with this, and these streams beside it.
+    pub fn trunk_changes(&mut self, version: u64, streams: &str) {
+        let offer = PHONE_SDP.replace("o=- 9 1", &format!("o=- 9 {version}"));
+        let (call, offer) = (self.call(), format!("{offer}{streams}"));
+        self.trunk
+            .change(&mut self.endpoint, call, offer.into(), self.now)
+            .unwrap();
+        self.pump();
+    }
+
     pub fn trunk_rejects(&mut self, status: u16) {
         let call = self.call();
         self.trunk
