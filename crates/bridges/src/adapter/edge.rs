@@ -293,6 +293,23 @@ impl Edge {
         }
     }
 
+    /// Our media bridge has no room for a command: that ends its leg, or else nobody would know what became of it. Only the end of one is the
+    /// caller's to keep until there is room.
+    pub(super) fn overloaded(&mut self, command: MediaCommand) {
+        let words = String::from("the media bridge of Janus' adapter is overloaded");
+        if let Some(leg) = command.answered().cloned() {
+            return self.engine_event(MediaEvent::Failed { leg, words });
+        }
+        if let MediaCommand::Connect { leg, .. }
+        | MediaCommand::Play { leg, .. }
+        | MediaCommand::Join { leg }
+        | MediaCommand::Mute { leg, .. } = &command
+            && let Some(leg) = self.names.get(&leg.conference).cloned()
+        {
+            self.fail(&leg, words);
+        }
+    }
+
     /// Our media bridge has ended: all legs are over, without further word.
     pub(super) fn engine_gone(&mut self) {
         self.names.clear();

@@ -1,7 +1,7 @@
 //! The hub: feeds the protocol with what comes from both sides and carries out what it wants. It never waits for anybody: who does not
 //! take what is said to them is cut off.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use axum::extract::ws::Utf8Bytes;
@@ -49,6 +49,8 @@ pub(super) struct Hub {
     edge: Edge,
     /// To our media bridge.
     engine: mpsc::Sender<MediaCommand>,
+    /// Ends of halves of legs for which it had no room; each ends once.
+    owed: VecDeque<MediaCommand>,
     /// Who made which leg of sound.
     voices: BTreeMap<LegKey, ClientId>,
 }
@@ -72,6 +74,7 @@ impl Hub {
             ready: false,
             edge,
             engine,
+            owed: VecDeque::new(),
             voices: BTreeMap::new(),
         }
     }
@@ -79,6 +82,7 @@ impl Hub {
     /// Runs until the token is cancelled and the conferences at Janus have ended.
     pub(super) async fn run(mut self, mut inputs: mpsc::Receiver<Input>, stop: Shutdown) {
         let mut until: Option<Instant> = None;
+        let engine = self.engine.clone();
         loop {
             self.carry_out();
             if until.is_some() && self.core.is_over() && self.voices.is_empty() {
@@ -99,6 +103,15 @@ impl Hub {
                     Some(Input::Engine(event)) => self.edge.engine_event(event),
                     Some(Input::EngineGone) => self.engine_gone(),
                     None => break,
+                },
+                room = engine.reserve(), if !self.owed.is_empty() => match room {
+                    Ok(room) => {
+                        if let Some(end) = self.owed.pop_front() {
+                            room.send(end);
+                        }
+                    }
+                    // It has ended, and all legs with it.
+                    Err(_) => self.owed.clear(),
                 },
                 () = sleep_until(due) => {
                     let now = clock::now();

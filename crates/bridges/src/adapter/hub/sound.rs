@@ -6,6 +6,7 @@ use convoke_types::LegKey;
 use convoke_types::bridge_protocol::FromBridge;
 use convoke_types::media::{MediaCommand, MediaEvent};
 use runtime::clock;
+use tokio::sync::mpsc::error::TrySendError;
 
 use super::{ClientId, Hub, text_of};
 use crate::adapter::edge::EdgeOutput;
@@ -112,11 +113,18 @@ impl Hub {
             return false;
         };
         match output {
-            EdgeOutput::Engine(command) => {
-                if self.engine.try_send(command).is_err() {
-                    tracing::error!("a media command found no room");
+            EdgeOutput::Engine(command) => match self.engine.try_send(command) {
+                Ok(()) => {}
+                Err(TrySendError::Full(end @ MediaCommand::Close { .. })) => {
+                    self.owed.push_back(end);
                 }
-            }
+                Err(TrySendError::Full(command)) => {
+                    tracing::error!("a media command found no room, and its leg is given up");
+                    self.edge.overloaded(command);
+                }
+                // It has ended, which is just being told.
+                Err(TrySendError::Closed(_)) => {}
+            },
             EdgeOutput::Janus(command) => {
                 let input = janus::Input::Sound(command);
                 self.core.handle_input(input, clock::now());

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use convoke_types::Mode;
 use convoke_types::bridge_protocol::TEXT_MAX_BYTES;
+use convoke_types::media::StreamStats;
 use convoke_types::video::VideoGuest;
 use runtime::tasks::{Shutdown, Tasks};
 use serde_json::{Value, json};
@@ -260,6 +261,60 @@ async fn a_conference_ends_some_time_after_the_last_of_those_who_prepared_it() {
     assert!(took >= DESERTED && took < DESERTED + LIMIT, "{took:?}");
     assert_eq!(three.event().await, ended("c"));
     assert_eq!(three.event().await, ended("d"));
+    scene.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_leg_stays_where_our_media_bridge_has_no_room_for_commands() {
+    let mut scene = Scene::start().await;
+    let mut one = scene.client(1).await;
+    let commands = [
+        MediaCommand::Open { leg: leg() },
+        MediaCommand::Mute {
+            leg: leg(),
+            on: true,
+        },
+        MediaCommand::Mute {
+            leg: leg(),
+            on: false,
+        },
+        // The one too many.
+        MediaCommand::Mute {
+            leg: leg(),
+            on: true,
+        },
+    ];
+    for command in commands {
+        scene.asks_sound(&one, command).await;
+    }
+    let words = "the media bridge of Janus' adapter is overloaded".to_owned();
+    let failed = MediaEvent::Failed { leg: leg(), words };
+    assert_eq!(one.sound().await, failed);
+    let mut asked = Vec::new();
+    while asked.len() < ENGINE_COMMANDS + 2 {
+        asked.push(scene.engine().await);
+    }
+    let half = |name: &str| LegKey {
+        conference: id("edge-1"),
+        leg: name.parse().unwrap(),
+    };
+    let closes = ["outer", "inner"].map(|name| MediaCommand::Close { leg: half(name) });
+    assert_eq!(asked[ENGINE_COMMANDS..], closes);
+    // Once it is over its name is free.
+    for name in ["outer", "inner"] {
+        let (leg, stats) = (half(name), StreamStats::default());
+        let closed = MediaEvent::Closed { leg, stats };
+        scene.input(Input::Engine(closed)).await;
+    }
+    scene
+        .asks_sound(&one, MediaCommand::Open { leg: leg() })
+        .await;
+    let LegKey { conference, .. } = match scene.engine().await {
+        MediaCommand::Open { leg } => leg,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(conference, id("edge-2"));
+    scene.input(Input::EngineGone).await;
     scene.end().await;
 }
 
