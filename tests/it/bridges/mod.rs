@@ -3,5 +3,5 @@
 pub mod linked;
 pub mod look;
 mod sound;
-mod stage;
+pub mod stage;
 mod telephones;

@@ -15,7 +15,7 @@ use convoke_types::{ConferenceId, LegKey};
 use media::{Engine, Events};
 use runtime::clock;
 
-use super::linked::Linked;
+use super::linked::{Linked, secret_of, url_of};
 
 /// Nothing here takes so long.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -291,6 +291,20 @@ pub fn adapter(janus: &Janus) -> Config {
     let config = Config::new("example.test").unwrap();
     let roles = toml::Value::from(vec!["janus"]);
     janus.commanded_by(config.set("server", "roles", roles), "127.0.0.1:0")
+}
+
+/// Janus, and its adapter in a process of its own.
+pub fn mixer() -> (Janus, Convoke) {
+    let janus = Janus::mixer().unwrap();
+    let adapter = Convoke::start(adapter(&janus)).unwrap();
+    (janus, adapter)
+}
+
+/// Conferences of this configuration have their sound mixed there.
+pub fn mixed_by(config: Config, adapter: &Convoke) -> Config {
+    config
+        .set("media", "bridge", url_of(adapter))
+        .set("media", "bridge_secret", secret_of(adapter))
 }
 
 pub fn conference() -> ConferenceId {

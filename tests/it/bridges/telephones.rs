@@ -4,16 +4,12 @@ use std::time::Duration;
 
 use convoke_tests::again::on_time;
 use convoke_tests::audio::{Law, RATE, level_dbfs};
-use convoke_tests::config::Config;
-use convoke_tests::convoke::Convoke;
 use convoke_tests::peers::baresip::{Baresip, Telephone};
-use convoke_tests::peers::janus::Janus;
 use runtime::clock;
 use serde_json::{Value, json};
 
-use super::linked::{secret_of, url_of};
 use super::look;
-use super::stage::{UNHEARD_DBFS, adapter};
+use super::stage::{UNHEARD_DBFS, mixed_by, mixer};
 use crate::calls::stage::{Stage, baresips, config, create, likeness};
 
 const ALICE: &str = "+15550101";
@@ -33,20 +29,6 @@ fn telephone(number: &'static str, tone_hz: f64, law: Law) -> Telephone {
         law,
         ..Telephone::default()
     }
-}
-
-/// Janus, and its adapter in a process of its own.
-fn mixer() -> (Janus, Convoke) {
-    let janus = Janus::mixer().unwrap();
-    let adapter = Convoke::start(adapter(&janus)).unwrap();
-    (janus, adapter)
-}
-
-/// Conferences have their sound mixed there.
-fn mixed_by(config: Config, adapter: &Convoke) -> Config {
-    config
-        .set("media", "bridge", url_of(adapter))
-        .set("media", "bridge_secret", secret_of(adapter))
 }
 
 fn talks(name: &str, on: &str) -> impl Fn(&Value) -> bool {

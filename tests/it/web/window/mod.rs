@@ -1,6 +1,7 @@
 //! The window in Debian's Chromium, at the real server, with a telephone of another make: how voices get through, and what becomes of a
 //! call when something breaks.
 
+mod elsewhere;
 mod interruptions;
 mod microphone;
 mod network;

@@ -61,15 +61,9 @@ impl Stage {
 
     /// The legs of the one conference that runs, as the service tells them: the name, the leg's id and its state.
     pub fn legs(&self) -> Vec<(String, String, String)> {
-        let token = self.administrator.token("alice").unwrap();
-        let server = self.convoke.addr("http").unwrap();
-        let bearer = format!("Authorization: Bearer {token}");
-        let told = request(server, "GET", "/api/v1/conferences", &[&bearer], &[]).unwrap();
-        let told = told.json().unwrap();
-        let conferences = told["conferences"].as_array().unwrap();
-        assert_eq!(conferences.len(), 1, "{told}");
+        let conference = self.conference();
         let word = |of: &Value| of.as_str().unwrap_or_default().to_owned();
-        let people = conferences[0]["participants"].as_array().unwrap();
+        let people = conference["participants"].as_array().unwrap();
         people
             .iter()
             .map(|one| {
@@ -77,6 +71,29 @@ impl Stage {
                 (word(&one["name"]), word(&leg["id"]), word(&leg["state"]))
             })
             .collect()
+    }
+
+    /// Alice ends the one conference that runs.
+    pub fn end(&self) {
+        let conference = self.conference();
+        let id = conference["id"].as_str().unwrap();
+        self.alice("POST", &format!("/api/v1/conferences/{id}/end"));
+    }
+
+    fn conference(&self) -> Value {
+        let mut told = self.alice("GET", "/api/v1/conferences");
+        let conferences = told["conferences"].as_array_mut().unwrap();
+        assert_eq!(conferences.len(), 1, "{conferences:?}");
+        conferences.remove(0)
+    }
+
+    /// What alice is answered.
+    fn alice(&self, method: &str, path: &str) -> Value {
+        let token = self.administrator.token("alice").unwrap();
+        let server = self.convoke.addr("http").unwrap();
+        let bearer = format!("Authorization: Bearer {token}");
+        let told = request(server, method, path, &[&bearer], &[]).unwrap();
+        told.json().unwrap()
     }
 }
 
