@@ -178,8 +178,8 @@ impl Server {
         if !says.features.contains(&Feature::Video) {
             return format!("{} carries no pictures", says.product);
         }
-        if !says.ready {
-            return format!("{} is not ready", says.product);
+        if let Some(words) = says.not_ready() {
+            return words;
         }
         let room = self.room().unwrap_or(0);
         format!("{} has room for {room} of {legs} pictures", says.product)
@@ -200,6 +200,7 @@ mod tests {
             capacity,
             legs,
             ready: true,
+            why: None,
         }
     }
     fn id(text: &str) -> ConferenceId {
@@ -233,6 +234,17 @@ mod tests {
             ..says(99, 0)
         };
         servers.announced(&name("c"), audio);
+        for why in [None, Some("Test 1 is too old")] {
+            let away = Announcement {
+                ready: false,
+                why: why.map(str::to_owned),
+                ..says(99, 0)
+            };
+            servers.announced(&name("b"), away);
+            let expected = format!("b: {}", why.unwrap_or("Test 1 is not ready"));
+            let told = servers.why_not(50, &none.0);
+            assert!(told.contains(&expected), "{told}");
+        }
         assert_eq!(servers.place(2, &none.0, &none.1), Some(name("a")));
         let why = servers.why_not(50, &tried);
         assert!(why.contains("a: Test 1 has room for 4 of 50"), "{why}");

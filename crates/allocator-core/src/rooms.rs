@@ -19,7 +19,7 @@ impl Allocator {
         now: Instant,
     ) {
         let was_ready = self.servers.is_ready(server);
-        let product = says.product.clone();
+        let why = says.not_ready();
         for conference in self.servers.announced(server, says) {
             self.output(Output::Video {
                 server: server.clone(),
@@ -30,7 +30,7 @@ impl Allocator {
             return self.seat_the_lost(server, !was_ready, now);
         }
         // What it stands for is gone. Of its rooms it says that too, or has: whichever comes first.
-        let words = format!("{product} is not ready");
+        let words = why.unwrap_or_default();
         for id in self.servers.rooms_of(server) {
             self.room_gone(&id, server, &words, false, now);
         }

@@ -39,8 +39,22 @@ pub struct Announcement {
     pub capacity: u32,
     /// Legs that it carries, or has promised to conferences that were prepared.
     pub legs: u32,
-    /// `false`: what it stands for is not reachable at the moment.
+    /// `false`: what it stands for is not reachable at the moment, or of no use.
     pub ready: bool,
+    /// Why it is not ready, as a person reads it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+impl Announcement {
+    /// Why it is not ready; `None`: it is.
+    pub fn not_ready(&self) -> Option<String> {
+        let words = || match &self.why {
+            Some(why) => why.clone(),
+            None => format!("{} is not ready", self.product),
+        };
+        (!self.ready).then(words)
+    }
 }
 
 /// To a bridge.

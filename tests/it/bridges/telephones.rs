@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use convoke_tests::again::on_time;
 use convoke_tests::audio::{Law, RATE, level_dbfs};
+use convoke_tests::convoke::Convoke;
 use convoke_tests::peers::baresip::{Baresip, Telephone};
+use convoke_tests::peers::janus::Janus;
 use runtime::clock;
 use serde_json::{Value, json};
 
 use super::look;
-use super::stage::{UNHEARD_DBFS, mixed_by, mixer};
+use super::stage::{UNHEARD_DBFS, adapter, mixed_by, mixer};
 use crate::calls::stage::{Stage, baresips, config, create, likeness};
 
 const ALICE: &str = "+15550101";
@@ -172,6 +174,31 @@ fn an_outside_number_passes_the_guard_into_the_mix_of_janus() {
         conference.until_ended(zeep).unwrap();
         person.wait_event("CALL_CLOSED").unwrap();
     });
+}
+
+/// What a Janus lacks is said where its operator looks and to who calls.
+#[test]
+fn a_janus_without_audiobridge_is_named_to_its_operator_and_to_who_calls() {
+    let janus = Janus::start("127.0.0.1".parse().unwrap()).unwrap();
+    let config_of_adapter = adapter(&janus).set("janus", "capacity", 200);
+    let adapter = Convoke::start(config_of_adapter).unwrap();
+    let telephones = [
+        telephone(ALICE, ALICE_HZ, Law::A),
+        telephone(BOB, BOB_HZ, Law::Mu),
+    ];
+    let (config, [_alice, _bob]) = baresips(config(), telephones);
+    let people = [("alice", ALICE), ("bob", BOB)];
+    let mut stage = Stage::start(mixed_by(config, &adapter), &people);
+    let words = "the media bridge mixes no sound";
+    let program = stage.convoke.program();
+    let told = program.wait_line(words, |line| line.text.contains(words));
+    assert!(told.unwrap().text.contains("Janus 1."));
+    let zeep = &mut stage.zeep;
+    let mut refused = zeep.create(create("alice", &["bob"])).unwrap();
+    refused.until_ended(zeep).unwrap();
+    let text = json!(refused.reports).to_string();
+    assert!(text.contains("Janus has no AudioBridge plugin"), "{text}");
+    assert_eq!(refused.states("alice"), ["queued", "failed"]);
 }
 
 /// C12: the conference has no other bridge, so it ends by the error, and everybody is told which.

@@ -43,7 +43,10 @@ impl Stage {
 
     /// The same, with more in the configuration of the IM server and conferences.
     pub fn with(more: impl FnOnce(Config) -> Config) -> Self {
-        let janus = Janus::start("127.0.0.1".parse().unwrap()).unwrap();
+        Self::by(Janus::start("127.0.0.1".parse().unwrap()).unwrap(), more)
+    }
+
+    fn by(janus: Janus, more: impl FnOnce(Config) -> Config) -> Self {
         let roles = |name: &str| toml::Value::from(vec![name]);
         let config = || Config::new(DOMAIN).unwrap();
         let adapter = config()
@@ -403,6 +406,29 @@ fn without_a_video_server_and_without_a_way_the_asker_is_told_why() {
     let fault = ask(&mut alice, "ask-2", &["bob"]).unwrap_err();
     assert_eq!(fault.code, FaultCode::Overloaded);
     assert!(fault.came.contains("janus: "), "{fault}");
+}
+
+/// A Janus that only mixes is no video server, and who asks is told so.
+#[test]
+fn a_janus_without_videoroom_is_named_to_the_asker() {
+    let stage = Stage::by(Janus::mixer().unwrap(), |config| config);
+    let mut alice = stage.device("alice", WITH_VIDEO, 1);
+    let _bob = stage.device("bob", WITH_VIDEO, 2);
+    let there = stage.adapter.program().wait_line("what Janus can", |line| {
+        line.text.contains("Janus is there")
+    });
+    let there = there.unwrap().text;
+    assert!(
+        there.contains("Audio") && !there.contains("Video"),
+        "{there}"
+    );
+    let fault = ask(&mut alice, "ask-1", &["bob"]).unwrap_err();
+    assert_eq!(fault.code, FaultCode::Overloaded);
+    let words = "carries no pictures";
+    assert!(
+        fault.came.contains("janus: Janus ") && fault.came.contains(words),
+        "{fault}"
+    );
 }
 
 /// Clients, a watcher and telephones of another make: sipp is all of them.

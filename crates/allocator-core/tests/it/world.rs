@@ -703,6 +703,7 @@ fn announcement() -> Announcement {
         capacity: 100,
         legs: 0,
         ready: true,
+        why: None,
     }
 }
 

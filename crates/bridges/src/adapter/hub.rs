@@ -289,7 +289,9 @@ impl Hub {
                         self.ready = announcement.ready;
                         match self.ready {
                             true => {
-                                tracing::info!(product = announcement.product, "Janus is there")
+                                let (product, features) =
+                                    (&announcement.product, &announcement.features);
+                                tracing::info!(product, ?features, "Janus is there");
                             }
                             false => tracing::warn!("Janus is away"),
                         }

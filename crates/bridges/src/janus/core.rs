@@ -19,12 +19,16 @@ pub(super) const ANSWER_MAX: Duration = Duration::from_secs(8);
 /// How often Janus hears of us, so that it keeps the session (60 s by default) and we learn that it is stuck.
 pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
+const NOT_YET: &str = "Janus was not reached yet";
+
 /// The protocol. All calls return at once.
 pub struct Janus {
     pub(super) settings: Settings,
     drawn: u64,
     pub(super) link: Link,
     pub(super) product: String,
+    /// Why it could not be used last: it is told until it can be, and so does not change while it is greeted again and again.
+    pub(super) lost: String,
     /// What it had when it was last asked; before that, pictures are what it is most likely there for.
     pub(super) plugins: Plugins,
     pub(super) asked: BTreeMap<u64, Asked>,
@@ -112,9 +116,10 @@ impl Janus {
             drawn: 0,
             link: Link::Away {
                 refusal: Refusal::Unreachable,
-                words: "Janus was not reached yet".into(),
+                words: NOT_YET.into(),
             },
             product: "Janus".into(),
+            lost: NOT_YET.into(),
             plugins: Plugins {
                 pictures: true,
                 sound: false,
@@ -144,6 +149,10 @@ impl Janus {
             capacity: self.settings.capacity,
             legs: self.promised(),
             ready: matches!(self.link, Link::Up { .. }),
+            why: match &self.link {
+                Link::Up { .. } => None,
+                Link::Greeting { .. } | Link::Away { .. } => Some(self.lost.clone()),
+            },
         }
     }
 

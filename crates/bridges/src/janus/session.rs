@@ -32,6 +32,7 @@ impl Janus {
         };
         let named = reply.version_string.as_deref().unwrap_or("of no version");
         let named = convoke_types::loggable(named);
+        self.product = format!("Janus {named}");
         if version < VERSION_MIN {
             let words = format!("Janus {named} is too old: 1.0 or later is needed");
             return self.give_up(Refusal::Unsuitable, &words);
@@ -40,7 +41,6 @@ impl Janus {
             pictures: plugins.contains_key(VIDEOROOM),
             sound: plugins.contains_key(AUDIOBRIDGE),
         };
-        self.product = format!("Janus {named}");
         self.plugins = has;
         if has == Plugins::default() {
             let words = "Janus has neither VideoRoom nor AudioBridge";
@@ -200,6 +200,7 @@ impl Janus {
             refusal,
             words: words.to_owned(),
         };
+        words.clone_into(&mut self.lost);
         self.asked.clear();
         self.keep_alive = None;
         self.legs.clear();

@@ -280,6 +280,7 @@ mod tests {
             capacity,
             legs: 0,
             ready: true,
+            why: None,
         });
         server
     }

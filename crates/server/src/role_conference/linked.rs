@@ -43,20 +43,20 @@ async fn carry(
 ) {
     // Why there is nothing to command; what a person reads.
     let mut away = Some("the media bridge was not reached yet".to_owned());
-    let mut was_ready = None;
+    let mut said = None;
     loop {
         let event = tokio::select! {
             biased;
             event = link.recv() => match event {
                 Some(LinkEvent::Up(announced)) => {
-                    if was_ready.replace(announced.ready) != Some(announced.ready) {
+                    if said.replace(announced.not_ready()) != Some(announced.not_ready()) {
                         look_at(&announced);
                     }
                     away = None;
                     continue;
                 }
                 Some(LinkEvent::Announce(announced)) => {
-                    if was_ready.replace(announced.ready) != Some(announced.ready) {
+                    if said.replace(announced.not_ready()) != Some(announced.not_ready()) {
                         look_at(&announced);
                     }
                     continue;
@@ -65,7 +65,7 @@ async fn carry(
                 Some(LinkEvent::Video(_)) => continue,
                 Some(LinkEvent::Down { words }) => {
                     let words = format!("the media bridge is lost: {words}");
-                    (away, was_ready) = (Some(words.clone()), None);
+                    (away, said) = (Some(words.clone()), None);
                     MediaEvent::Gone { words }
                 }
                 None => return,
@@ -95,9 +95,10 @@ fn refused(sender: &LinkSender, command: MediaCommand, away: Option<&str>) -> Op
 /// Says what cannot be done with such a bridge; it answers so itself whenever it is asked.
 fn look_at(announced: &Announcement) {
     let product = &*announced.product;
-    if !announced.ready {
+    if let Some(words) = announced.not_ready() {
         tracing::warn!(
             product,
+            words,
             "the media bridge is there, and what it stands for is not"
         );
     } else if !announced.features.contains(&Feature::Audio) {

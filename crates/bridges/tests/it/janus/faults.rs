@@ -28,7 +28,8 @@ fn of(info: Value) -> (Refusal, String) {
     let (refusal, words) = refused(&mut scene);
     assert_eq!(words, dropped);
     scene.no_request();
-    assert!(!scene.announced.as_ref().unwrap().ready);
+    let said = scene.announced.clone().unwrap();
+    assert_eq!((said.ready, said.why), (false, Some(words.clone())));
     // It may be another one the next time.
     scene.connect();
     scene.prepare(&["a"]);
@@ -40,6 +41,18 @@ fn a_janus_of_no_use_is_told_in_words() {
     let old = of(server_info(142, "0.14.2"));
     let words = "Janus 0.14.2 is too old: 1.0 or later is needed";
     assert_eq!(old, (Refusal::Unsuitable, words.into()));
+
+    // As one of 2016 answers, whose flags were texts and which did not say whether it takes anybody.
+    let mut oldest = server_info(12, "0.1.2");
+    let known = oldest.as_object_mut().unwrap();
+    known.remove("accepting-new-sessions");
+    known.remove("session-timeout");
+    known.insert("name".into(), "Janus WebRTC Gateway".into());
+    for flag in ["log-to-stdout", "data_channels", "api_secret", "auth_token"] {
+        known.insert(flag.into(), "false".into());
+    }
+    let words = "Janus 0.1.2 is too old: 1.0 or later is needed";
+    assert_eq!(of(oldest), (Refusal::Unsuitable, words.into()));
 
     let mut bare = server_info(1102, "1.1.2");
     bare["plugins"] = json!({ "janus.plugin.echotest": {} });
