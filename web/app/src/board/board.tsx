@@ -1,4 +1,4 @@
-import { type DragEvent, Fragment, type ReactNode, useEffect, useId, useMemo, useRef, useState } from 'react';
+import { type DragEvent, Fragment, type ReactNode, useEffect, useMemo, useRef, useState } from 'react';
 import { plain } from '../i18n/format.ts';
 import { useI18n } from '../i18n/index.tsx';
 import type { Board, BoardState, Composer, Without } from '../model.ts';
@@ -10,7 +10,8 @@ import { BackButton, PaneTabs } from '../shell/panes.tsx';
 import { NARROW, useMedia, usePick, useStore, WIDE } from '../store.ts';
 import { Chip } from '../ui/chip.tsx';
 import { DropMenu, MenuItem, MenuLine } from '../ui/float.tsx';
-import { Avatar, Button, cx, IconButton, Notice, ProblemNotice, Switch, Timer } from '../ui/parts.tsx';
+import { SwitchLine } from '../ui/form.tsx';
+import { Avatar, Button, cx, IconButton, Notice, ProblemNotice, Timer } from '../ui/parts.tsx';
 import { toast } from '../ui/toast.tsx';
 import { VoiceCheck } from '../voice/check.tsx';
 import { AddBox } from './add.tsx';
@@ -137,7 +138,6 @@ function ComposerView({ composer, running }: { composer: Composer; running: Boar
   const narrow = useMedia(NARROW);
   const [editing, setEditing] = useState(false);
   const [checked, setChecked] = useState(voiceCheck.done);
-  const videoId = useId();
   const leaving = useLeaving();
   const count = state.rows.length;
   const title = useComposerTitle(state);
@@ -236,15 +236,14 @@ function ComposerView({ composer, running }: { composer: Composer; running: Boar
       {trouble && <ProblemNotice className="above" problem={trouble} />}
       <footer className="foot">
         {video.served && (
-          <div className="switchline videoline">
-            <span>
-              <span id={videoId} className="mid">
-                {t.board.asVideo}
-              </span>
-              <span className="faint t12">{t.board.asVideoSay}</span>
-            </span>
-            <Switch checked={video.on} disabled={video.busy} onChange={video.set} labelledBy={videoId} />
-          </div>
+          <SwitchLine
+            className="videoline"
+            label={t.board.asVideo}
+            say={t.board.asVideoSay}
+            checked={video.on}
+            disabled={video.busy}
+            onChange={video.set}
+          />
         )}
         <div className="twobuttons">
           {video.on ? (

@@ -5,7 +5,8 @@ import type { OwnPresence, Presence } from '../model.ts';
 import { useModels } from '../shell/models.tsx';
 import { usePick, useStore } from '../store.ts';
 import { DropMenu, MenuItem, MenuLine, MenuRadio, MenuRadios, Modal } from '../ui/float.tsx';
-import { Avatar, Button, Field, IconButton, PresenceDot } from '../ui/parts.tsx';
+import { FormActs } from '../ui/form.tsx';
+import { Avatar, Field, IconButton, PresenceDot } from '../ui/parts.tsx';
 
 const choices: readonly OwnPresence[] = ['available', 'away', 'busy', 'dnd'];
 
@@ -102,12 +103,7 @@ function NoteDialog({ note, onClose, onSave }: { note: string; onClose: () => vo
           maxLength={NOTE_MAX}
           onChange={(event) => setText(event.target.value)}
         />
-        <div className="acts">
-          <Button onClick={onClose}>{t.common.cancel}</Button>
-          <Button look="primary" type="submit">
-            {t.common.save}
-          </Button>
-        </div>
+        <FormActs onCancel={onClose} />
       </form>
     </Modal>
   );

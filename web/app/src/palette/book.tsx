@@ -5,6 +5,7 @@ import type { Person } from '../model.ts';
 import { useModels } from '../shell/models.tsx';
 import { NARROW, useMedia, useStore } from '../store.ts';
 import { Modal } from '../ui/float.tsx';
+import { FormActs } from '../ui/form.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { isNumber } from '../ui/number.ts';
 import { Avatar, Button, cx, Field, IconButton } from '../ui/parts.tsx';
@@ -191,12 +192,7 @@ function AddNumber({ name: firstName, number: firstNumber, onClose }: { name: st
           value={number}
           onChange={(event) => setNumber(event.target.value)}
         />
-        <div className="acts">
-          <Button onClick={onClose}>{t.common.cancel}</Button>
-          <Button look="primary" type="submit">
-            {t.common.save}
-          </Button>
-        </div>
+        <FormActs onCancel={onClose} />
       </form>
     </Modal>
   );

@@ -1,10 +1,10 @@
-import { type FormEvent, useId, useState } from 'react';
+import { type FormEvent, useState } from 'react';
 import { useI18n } from '../i18n/index.tsx';
 import type { Mode, ModeKind, WantedMode } from '../model.ts';
 import { Modal } from '../ui/float.tsx';
-import { Button, Field, Switch } from '../ui/parts.tsx';
+import { Choice, FormActs, SwitchLine } from '../ui/form.tsx';
+import { Field } from '../ui/parts.tsx';
 import { ADDRESS_MAX, addressFor, isAddress, isTaken, kindsByHand } from './mode-rules.ts';
-import { Choice } from './settings.tsx';
 
 interface EditProps {
   it: Mode | undefined;
@@ -20,7 +20,6 @@ const canShow = (kind: ModeKind) => kind !== 'mobile' && kind !== 'pstn';
 /** Writes a way in, or changes one. */
 export function ModeEdit({ it, others, onClose, onSave }: EditProps) {
   const { t } = useI18n();
-  const videoId = useId();
   const [kind, setKind] = useState<ModeKind>(it?.kind ?? 'sip');
   const [address, setAddress] = useState(it?.address?.replace(new RegExp(`^${it.kind}:`), '') ?? '');
   const [video, setVideo] = useState(it?.video ?? true);
@@ -54,23 +53,8 @@ export function ModeEdit({ it, others, onClose, onSave }: EditProps) {
           maxLength={ADDRESS_MAX}
           onChange={(event) => setAddress(event.target.value)}
         />
-        {canShow(kind) && (
-          <div className="switchline">
-            <span>
-              <span id={videoId} className="mid">
-                {t.modes.picture}
-              </span>
-              <span className="faint t12">{t.modes.pictureSay}</span>
-            </span>
-            <Switch checked={video} onChange={setVideo} labelledBy={videoId} />
-          </div>
-        )}
-        <div className="acts">
-          <Button onClick={onClose}>{t.common.cancel}</Button>
-          <Button look="primary" type="submit">
-            {t.common.save}
-          </Button>
-        </div>
+        {canShow(kind) && <SwitchLine label={t.modes.picture} say={t.modes.pictureSay} checked={video} onChange={setVideo} />}
+        <FormActs onCancel={onClose} />
       </form>
     </Modal>
   );

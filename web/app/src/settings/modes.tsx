@@ -2,19 +2,18 @@ import { type KeyboardEvent, type PointerEvent, useEffect, useLayoutEffect, useR
 import { useI18n } from '../i18n/index.tsx';
 import type { Mode } from '../model.ts';
 import { useModels } from '../shell/models.tsx';
-import { BackButton } from '../shell/panes.tsx';
-import { useNow, useSlow, useStore } from '../store.ts';
+import { useNow, useStore } from '../store.ts';
 import { announce } from '../ui/announce.tsx';
 import { DropMenu, MenuItem, MenuLine } from '../ui/float.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { modeIcon } from '../ui/mode-icon.ts';
-import { Button, cx, IconButton, ProblemNotice } from '../ui/parts.tsx';
+import { Button, cx, IconButton } from '../ui/parts.tsx';
 import { usePlaceWord } from '../ui/place.tsx';
 import { toast } from '../ui/toast.tsx';
+import { ListPage } from './list-page.tsx';
 import { placeAt, withAgain, withChanged } from './mode-rules.ts';
 import { ModeEdit } from './modes-edit.tsx';
-import { moved } from './telephones.tsx';
-import './settings.css';
+import { moved } from './order.ts';
 
 /** How a way is called where its mode is not enough. */
 function useModeWords(): (mode: Mode) => { name: string; where: string } {
@@ -42,7 +41,6 @@ export default function Modes() {
   const { t } = useI18n();
   const { modes } = convoke;
   const state = useStore(modes);
-  const slow = useSlow(state.loading);
   const words = useModeWords();
   const [editing, setEditing] = useState<Mode | 'new' | undefined>();
   useEffect(() => void modes.load(), [modes]);
@@ -70,89 +68,57 @@ export default function Modes() {
     if (line && document.activeElement === document.body) line.querySelector<HTMLElement>('.grip')?.focus();
   }, [list, drag.list]);
   return (
-    <section className="page" aria-label={t.modes.title} data-screen="modes">
-      <header className="bar">
-        <BackButton />
-        <div className="ti">
-          <h1>{t.modes.title}</h1>
-        </div>
-        {list.length > 0 && (
-          <Button icon="plus" className="touchy" onClick={() => setEditing('new')}>
-            {t.modes.add}
+    <ListPage
+      screen="modes"
+      words={t.modes}
+      known={state.loaded}
+      loading={state.loading}
+      empty={list.length === 0}
+      problem={state.problem}
+      mend={
+        !state.loaded && (
+          <Button small disabled={state.loading} onClick={() => void modes.load()}>
+            {t.common.tryAgain}
           </Button>
-        )}
-      </header>
-      <div className="scroll">
-        <div className="inner">
-          <p className="soft">{t.modes.say}</p>
-          {state.problem && (
-            <ProblemNotice
-              problem={state.problem}
-              className="pagenotice"
-              action={
-                !state.loaded && (
-                  <Button small disabled={state.loading} onClick={() => void modes.load()}>
-                    {t.common.tryAgain}
-                  </Button>
-                )
-              }
-            />
-          )}
-          {!state.loaded ? (
-            state.loading &&
-            slow && (
-              <div className="bones" role="status" aria-label={t.common.loading}>
-                <span className="bone" />
-                <span className="bone" />
-              </div>
-            )
-          ) : list.length === 0 ? (
-            <div className="empty inpage">
-              <h2 className="t14 strong">{t.modes.emptyTitle}</h2>
-              <p className="soft">{t.modes.emptySay}</p>
-              <div className="acts">
-                <Button look="primary" icon="plus" onClick={() => setEditing('new')}>
-                  {t.modes.add}
-                </Button>
-              </div>
-            </div>
-          ) : (
-            <ol className="tels modes" ref={drag.list}>
-              {drag.shown.map((one, index) => (
-                <Line
-                  key={one.id}
-                  mode={one}
-                  at={index}
-                  count={list.length}
-                  dragged={drag.dragged === one.id}
-                  grip={drag.grip(one)}
-                  onMove={(by) => {
-                    held.current = one.id;
-                    move(one, index + by);
-                  }}
-                  onEdit={one.origin === 'by-hand' || one.origin === 'conference' ? () => setEditing(one) : undefined}
-                  onTelephones={one.origin === 'profile' ? () => view.go({ page: 'telephones' }) : undefined}
-                  onRemove={one.kind === 'computer' ? undefined : () => remove(one)}
-                />
-              ))}
-            </ol>
-          )}
-          {list.length > 0 && <p className="faint t12 hintline">{t.modes.moveSay}</p>}
-        </div>
-      </div>
-      {editing !== undefined && (
-        <ModeEdit
-          it={editing === 'new' ? undefined : editing}
-          others={editing === 'new' ? list : list.filter((one) => one.id !== editing.id)}
-          onClose={() => setEditing(undefined)}
-          onSave={(next) => {
-            const made = { ...next, id: `${next.kind} ${next.address ?? ''}`, origin: 'by-hand' as const };
-            save(editing === 'new' ? [...list, made] : withChanged(list, editing.id, made));
-            setEditing(undefined);
-          }}
-        />
-      )}
-    </section>
+        )
+      }
+      onAdd={() => setEditing('new')}
+      dialog={
+        editing !== undefined && (
+          <ModeEdit
+            it={editing === 'new' ? undefined : editing}
+            others={editing === 'new' ? list : list.filter((one) => one.id !== editing.id)}
+            onClose={() => setEditing(undefined)}
+            onSave={(next) => {
+              const made = { ...next, id: `${next.kind} ${next.address ?? ''}`, origin: 'by-hand' as const };
+              save(editing === 'new' ? [...list, made] : withChanged(list, editing.id, made));
+              setEditing(undefined);
+            }}
+          />
+        )
+      }
+    >
+      <ol className="tels modes" ref={drag.list}>
+        {drag.shown.map((one, index) => (
+          <Line
+            key={one.id}
+            mode={one}
+            at={index}
+            count={list.length}
+            dragged={drag.dragged === one.id}
+            grip={drag.grip(one)}
+            onMove={(by) => {
+              held.current = one.id;
+              move(one, index + by);
+            }}
+            onEdit={one.origin === 'by-hand' || one.origin === 'conference' ? () => setEditing(one) : undefined}
+            onTelephones={one.origin === 'profile' ? () => view.go({ page: 'telephones' }) : undefined}
+            onRemove={one.kind === 'computer' ? undefined : () => remove(one)}
+          />
+        ))}
+      </ol>
+      <p className="faint t12 hintline">{t.modes.moveSay}</p>
+    </ListPage>
   );
 }
 

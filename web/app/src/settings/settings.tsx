@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useId, useState } from 'react';
+import { type ReactNode, useEffect, useState } from 'react';
 import { useLeaving } from '../board/leaving.ts';
 import { isLanguage, type Language, languages, useI18n } from '../i18n/index.tsx';
 import type { OwnPresence, VoiceDevice } from '../model.ts';
@@ -7,7 +7,8 @@ import { useModels } from '../shell/models.tsx';
 import { BackButton } from '../shell/panes.tsx';
 import type { ThemeChoice } from '../shell/window.ts';
 import { usePick, useStore } from '../store.ts';
-import { Button, Field, ProblemNotice, Select } from '../ui/parts.tsx';
+import { Choice } from '../ui/form.tsx';
+import { Button, Field, ProblemNotice } from '../ui/parts.tsx';
 import { toast } from '../ui/toast.tsx';
 import { LevelBar, useHeard } from '../voice/check.tsx';
 import './settings.css';
@@ -59,26 +60,6 @@ function Group({ title, say, children }: { title: string; say?: string; children
       {say && <p className="soft">{say}</p>}
       <div className="setbody">{children}</div>
     </section>
-  );
-}
-
-interface ChoiceProps<V extends string> {
-  label: string;
-  value: V;
-  options: readonly (readonly [V, string])[];
-  onChange: (value: V) => void;
-}
-
-/** One of a few, with its name above. */
-export function Choice<V extends string>({ label, value, options, onChange }: ChoiceProps<V>) {
-  const id = useId();
-  return (
-    <div className="field">
-      <label className="label" htmlFor={id}>
-        {label}
-      </label>
-      <Select id={id} value={value} options={options} onChange={(event) => onChange(event.target.value as V)} />
-    </div>
   );
 }
 

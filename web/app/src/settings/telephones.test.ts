@@ -1,14 +1,8 @@
 import { expect, it } from 'vitest';
 import type { Telephone } from '../model.ts';
-import { moved, putBack, withUsual } from './telephones.tsx';
+import { putBack, withUsual } from './telephones.tsx';
 
 const tel = (label: string, usual = false): Telephone => ({ label, number: '+15550100', kind: 'work', default: usual, guard: false });
-
-it('moves one earlier or later, and not out of the list', () => {
-  expect(moved(['a', 'b', 'c'], 2, 1)).toEqual(['a', 'c', 'b']);
-  expect(moved(['a', 'b', 'c'], 0, -1)).toEqual(['a', 'b', 'c']);
-  expect(moved(['a', 'b', 'c'], 1, 9)).toEqual(['a', 'c', 'b']);
-});
 
 it('keeps exactly one usual telephone', () => {
   expect(withUsual([tel('a'), tel('b', true)], 'b').map((one) => one.default)).toEqual([false, true]);

@@ -1,27 +1,19 @@
-import { type FormEvent, useEffect, useId, useState } from 'react';
+import { type FormEvent, useEffect, useState } from 'react';
 import { useI18n } from '../i18n/index.tsx';
 import type { Telephone } from '../model.ts';
 import { useModels } from '../shell/models.tsx';
-import { BackButton } from '../shell/panes.tsx';
-import { useSlow, useStore } from '../store.ts';
+import { useStore } from '../store.ts';
 import { DropMenu, MenuItem, MenuLine, Modal } from '../ui/float.tsx';
+import { Choice, FormActs, SwitchLine } from '../ui/form.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { isNumber } from '../ui/number.ts';
-import { Button, Field, IconButton, ProblemNotice, Switch } from '../ui/parts.tsx';
+import { Button, Field, IconButton } from '../ui/parts.tsx';
 import { placeIcon, usePlaceWord } from '../ui/place.tsx';
 import { toast } from '../ui/toast.tsx';
-import { Choice } from './settings.tsx';
-import './settings.css';
+import { ListPage } from './list-page.tsx';
+import { moved } from './order.ts';
 
 const kinds = ['mobile', 'work', 'home', 'other'] as const;
-
-/** Moves one to another place in the order. */
-export function moved<T>(list: readonly T[], from: number, to: number): T[] {
-  const next = [...list];
-  const [one] = next.splice(from, 1);
-  if (one !== undefined) next.splice(Math.max(0, Math.min(next.length, to)), 0, one);
-  return next;
-}
 
 /** With one that was taken away, where it stood: whatever was changed meanwhile stays. */
 export function putBack(list: readonly Telephone[], gone: Telephone, index: number): readonly Telephone[] {
@@ -40,7 +32,6 @@ export default function Telephones() {
   const { t } = useI18n();
   const { telephones } = convoke;
   const state = useStore(telephones);
-  const slow = useSlow(state.loading);
   const [editing, setEditing] = useState<number | 'new' | undefined>();
   useEffect(() => void telephones.load(), [telephones]);
   const list = state.list;
@@ -54,70 +45,44 @@ export default function Telephones() {
     toast({ text: t.telephones.removed(gone.label), action: { label: t.common.undo, run } });
   };
   return (
-    <section className="page" aria-label={t.telephones.title} data-screen="telephones">
-      <header className="bar">
-        <BackButton />
-        <div className="ti">
-          <h1>{t.telephones.title}</h1>
-        </div>
-        {list.length > 0 && (
-          <Button icon="plus" className="touchy" onClick={() => setEditing('new')}>
-            {t.telephones.add}
-          </Button>
-        )}
-      </header>
-      <div className="scroll">
-        <div className="inner">
-          <p className="soft">{t.telephones.say}</p>
-          {state.problem && <ProblemNotice problem={state.problem} className="pagenotice" />}
-          {state.loading && list.length === 0 ? (
-            slow && (
-              <div className="bones" role="status" aria-label={t.common.loading}>
-                <span className="bone" />
-                <span className="bone" />
-              </div>
-            )
-          ) : list.length === 0 ? (
-            <div className="empty inpage">
-              <h2 className="t14 strong">{t.telephones.emptyTitle}</h2>
-              <p className="soft">{t.telephones.emptySay}</p>
-              <div className="acts">
-                <Button look="primary" icon="plus" onClick={() => setEditing('new')}>
-                  {t.telephones.add}
-                </Button>
-              </div>
-            </div>
-          ) : (
-            <ol className="tels">
-              {list.map((one, index) => (
-                <Line
-                  key={one.label}
-                  it={one}
-                  first={index === 0}
-                  last={index === list.length - 1}
-                  onEdit={() => setEditing(index)}
-                  onRemove={() => remove(index)}
-                  onMove={(by) => save(moved(list, index, index + by))}
-                  onUsual={() => save(list, one.label)}
-                />
-              ))}
-            </ol>
-          )}
-        </div>
-      </div>
-      {editing !== undefined && (
-        <Edit
-          it={editing === 'new' ? undefined : list[editing]}
-          taken={list.filter((_, at) => at !== editing).map((one) => one.label.toLowerCase())}
-          onClose={() => setEditing(undefined)}
-          onSave={(next) => {
-            const rest = editing === 'new' ? [...list, next] : list.map((one, at) => (at === editing ? next : one));
-            save(rest, editing !== 'new' && list[editing]?.default ? next.label : usual);
-            setEditing(undefined);
-          }}
-        />
-      )}
-    </section>
+    <ListPage
+      screen="telephones"
+      words={t.telephones}
+      known={!state.loading || list.length > 0}
+      loading={state.loading}
+      empty={list.length === 0}
+      problem={state.problem}
+      onAdd={() => setEditing('new')}
+      dialog={
+        editing !== undefined && (
+          <Edit
+            it={editing === 'new' ? undefined : list[editing]}
+            taken={list.filter((_, at) => at !== editing).map((one) => one.label.toLowerCase())}
+            onClose={() => setEditing(undefined)}
+            onSave={(next) => {
+              const rest = editing === 'new' ? [...list, next] : list.map((one, at) => (at === editing ? next : one));
+              save(rest, editing !== 'new' && list[editing]?.default ? next.label : usual);
+              setEditing(undefined);
+            }}
+          />
+        )
+      }
+    >
+      <ol className="tels">
+        {list.map((one, index) => (
+          <Line
+            key={one.label}
+            it={one}
+            first={index === 0}
+            last={index === list.length - 1}
+            onEdit={() => setEditing(index)}
+            onRemove={() => remove(index)}
+            onMove={(by) => save(moved(list, index, index + by))}
+            onUsual={() => save(list, one.label)}
+          />
+        ))}
+      </ol>
+    </ListPage>
   );
 }
 
@@ -195,7 +160,6 @@ interface EditProps {
 
 function Edit({ it, taken, onClose, onSave }: EditProps) {
   const { t } = useI18n();
-  const guardId = useId();
   const [kind, setKind] = useState<Telephone['kind']>(it?.kind ?? 'mobile');
   const [label, setLabel] = useState(it?.label ?? '');
   const [number, setNumber] = useState(it?.number ?? '');
@@ -249,21 +213,8 @@ function Edit({ it, taken, onClose, onSave }: EditProps) {
           maxLength={80}
           onChange={(event) => setWhen(event.target.value)}
         />
-        <div className="switchline">
-          <span>
-            <span id={guardId} className="mid">
-              {t.telephones.guard}
-            </span>
-            <span className="faint t12">{t.telephones.guardSay}</span>
-          </span>
-          <Switch checked={guard} onChange={setGuard} labelledBy={guardId} />
-        </div>
-        <div className="acts">
-          <Button onClick={onClose}>{t.common.cancel}</Button>
-          <Button look="primary" type="submit">
-            {t.common.save}
-          </Button>
-        </div>
+        <SwitchLine label={t.telephones.guard} say={t.telephones.guardSay} checked={guard} onChange={setGuard} />
+        <FormActs onCancel={onClose} />
       </form>
     </Modal>
   );

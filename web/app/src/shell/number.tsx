@@ -1,8 +1,9 @@
 import { type FormEvent, useState } from 'react';
 import { useI18n } from '../i18n/index.tsx';
 import { Modal } from '../ui/float.tsx';
+import { FormActs } from '../ui/form.tsx';
 import { isNumber } from '../ui/number.ts';
-import { Button, Field } from '../ui/parts.tsx';
+import { Field } from '../ui/parts.tsx';
 import type { AskedNumber } from './window.ts';
 
 /** Asks for a telephone number that is nobody's place yet. */
@@ -35,12 +36,7 @@ export default function NumberDialog({ asked, onClose }: { asked: AskedNumber; o
             setBad(false);
           }}
         />
-        <div className="acts">
-          <Button onClick={onClose}>{t.common.cancel}</Button>
-          <Button look="primary" type="submit">
-            {t.askNumber.use}
-          </Button>
-        </div>
+        <FormActs onCancel={onClose} yes={t.askNumber.use} />
       </form>
     </Modal>
   );

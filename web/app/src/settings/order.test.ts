@@ -1,0 +1,8 @@
+import { expect, it } from 'vitest';
+import { moved } from './order.ts';
+
+it('moves one earlier or later, and not out of the list', () => {
+  expect(moved(['a', 'b', 'c'], 2, 1)).toEqual(['a', 'c', 'b']);
+  expect(moved(['a', 'b', 'c'], 0, -1)).toEqual(['a', 'b', 'c']);
+  expect(moved(['a', 'b', 'c'], 1, 9)).toEqual(['a', 'c', 'b']);
+});
