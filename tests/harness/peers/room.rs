@@ -48,7 +48,7 @@ pub fn read_picture(dir: &Path, line: &str) -> anyhow::Result<Seen> {
         let place = (y * WIDTH + x) * 3;
         [picture[place], picture[place + 1], picture[place + 2]]
     };
-    // As `hands` in pictures.mjs reads it.
+    // As `numberOf` in web/tools/numbered.mjs reads it.
     let bright = |square: usize| at(40 + 80 * square, 120).map(u16::from).iter().sum::<u16>() > 384;
     let number = (0..4).fold(0, |number, square| number * 2 + u8::from(bright(square)));
     let strong = at(160, 30).map(|one| u8::from(one > 110));
