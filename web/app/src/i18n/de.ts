@@ -103,6 +103,12 @@ export const de: Words = {
     use: 'Übernehmen',
     bad: 'Das ist keine Telefonnummer: Ziffern, Leerzeichen und ein + am Anfang.',
   },
+  over: {
+    title: 'Diese Konferenz ist zu Ende',
+    say: 'Niemand ist mehr darin. Falls sie jetzt laufen müsste, fehlt vielleicht ein Teil des Links: Lassen Sie ihn sich noch einmal geben.',
+    mine: (title, at) => `${title}, ${at}.`,
+    again: 'Dieselben Personen wählen',
+  },
   connection: {
     connecting: 'Verbindung wird aufgebaut',
     offline: 'Keine Verbindung',

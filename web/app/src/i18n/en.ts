@@ -120,6 +120,12 @@ export const en = {
     use: 'Use it',
     bad: 'That is not a telephone number: digits, spaces and a + in front.',
   },
+  over: {
+    title: 'This conference is over',
+    say: 'Nobody is in it any more. If it should run now, the link may have been cut short: ask for it again.',
+    mine: (title: string, at: string) => `${title}, ${at}.`,
+    again: 'Choose the same people',
+  },
   connection: {
     connecting: 'Connecting',
     offline: 'No connection',

@@ -36,6 +36,7 @@ const Palette = lazily(() => import('../palette/palette.tsx'));
 const Book = lazily(() => import('../palette/book.tsx'));
 const Help = lazily(() => import('./help.tsx'));
 const NumberDialog = lazily(() => import('./number.tsx'));
+const OverDialog = lazily(() => import('./over.tsx'));
 const LeaveAsk = lazily(() => import('../board/leave.tsx'));
 
 const LANGUAGE_KEY = 'convoke.language';
@@ -230,6 +231,7 @@ function Shell({ silent }: { silent: boolean }) {
         {state.help && <Help onClose={() => view.patch({ help: false })} />}
         {state.book && !state.book.pick && <Book book={state.book} onClose={() => view.patch({ book: undefined })} />}
         {state.number && !state.number.board && <NumberDialog asked={state.number} onClose={() => view.patch({ number: undefined })} />}
+        {state.over !== undefined && <OverDialog id={state.over} onClose={() => view.patch({ over: undefined })} />}
         {state.leaving && !state.leaving.inBoard && <LeaveAsk leaving={state.leaving} onClose={() => view.patch({ leaving: undefined })} />}
         {!popped && ofBoard}
       </Suspense>
@@ -321,14 +323,14 @@ function useCallLink(): void {
   }, [convoke, view]);
 }
 
-/** A link into a conference shows its entry, which one click joins; it enters nothing by itself. */
+/** A link into a conference shows its entry, which one click joins; it enters nothing by itself. Of one that is over it says that. */
 function useJoinLink(): void {
   const { convoke, view } = useModels();
   useEffect(() => {
     const id = joinTarget(location.pathname);
     if (!id) return;
     history.replaceState({ pane: 'list' }, '', '/');
-    convoke.conferences.visit(id);
+    void convoke.conferences.visit(id).then((whether) => whether === 'over' && view.patch({ over: id }));
     view.patch({ pane: 'list', route: { page: 'home' } });
   }, [convoke, view]);
 }

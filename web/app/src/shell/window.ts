@@ -52,6 +52,8 @@ export interface WindowState {
   readonly book: { readonly pick?: (people: readonly Person[]) => void } | undefined;
   readonly number: AskedNumber | undefined;
   readonly leaving: Leaving | undefined;
+  /** The conference of a link, where it is over. */
+  readonly over: string | undefined;
   /** The list of whom to call next that waits behind the running board; any other one stands before it. */
   readonly behind: Composer | undefined;
   readonly theme: ThemeChoice;
@@ -140,6 +142,7 @@ export function createWindow(first: Partial<WindowState> = {}, address = true): 
     book: undefined,
     number: undefined,
     leaving: undefined,
+    over: undefined,
     behind: undefined,
     theme: theme === 'light' || theme === 'dark' ? theme : 'system',
     ...first,

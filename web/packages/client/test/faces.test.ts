@@ -79,6 +79,52 @@ describe('a conference whose address was given to me', () => {
     expect(conferences.get().live.map((one) => one.id)).toEqual(['x1']);
   });
 
+  it('is said to run, or to be over, to whoever follows its link', async () => {
+    const { world, peer } = await ready();
+    const { conferences } = world.convoke;
+    const told = async (id: string, document?: string) => {
+      if (document) peer.presence.set(`conf-${id}@${DOMAIN}`, document);
+      const whether = conferences.visit(id);
+      await settle(500);
+      return whether;
+    };
+    expect(await told('x1', face('x1', 2))).toBe('running');
+    expect(conferences.get().live.map((one) => one.id)).toEqual(['x1']);
+    over(peer, 'x1');
+    await settle();
+    // The same link, followed again.
+    expect(await conferences.visit('x1')).toBe('over');
+    expect(await told('x2')).toBe('over');
+    peer.missing.add(`conf-x3@${DOMAIN}`);
+    expect(await told('x3')).toBe('over');
+    expect(await conferences.visit('../x?y')).toBeUndefined();
+    // Nobody is left to tell it.
+    const waiting = conferences.visit('x4');
+    void world.convoke.session.signOut();
+    await settle(500);
+    expect(await waiting).toBeUndefined();
+  });
+
+  it('is followed again by its link where nothing more was told of it', async () => {
+    const { world, peer } = await ready();
+    const { conferences } = world.convoke;
+    conferences.visit('x1');
+    await settle(500);
+    show(peer, 'x1', face('x1', 1));
+    // The service forgets it, and knows it again.
+    peer.missing.add(`conf-x1@${DOMAIN}`);
+    peer.connection.cut();
+    await settle(3_000);
+    expect(conferences.get().live).toEqual([]);
+    peer.missing.clear();
+    const whether = conferences.visit('x1');
+    await settle(500);
+    show(peer, 'x1', face('x1', 3));
+    await settle();
+    expect(await whether).toBe('running');
+    expect(conferences.get().live).toMatchObject([{ id: 'x1', count: 3 }]);
+  });
+
   it('is come into with one command, and where I am not let in there is no board', async () => {
     const sound = new Sound();
     const { world, peer } = await ready({ sound });

@@ -161,13 +161,19 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     this.#tidy();
   }
 
-  visit(id: string): void {
+  async visit(id: string): Promise<'running' | 'over' | undefined> {
     const { line, platform } = this.#core;
-    if (!line || !CONFERENCE.test(id)) return;
+    if (!line || !CONFERENCE.test(id)) return undefined;
     this.#visited = [id, ...this.#visited.filter((one) => one !== id)].slice(0, VISITED_MAX);
     platform.tab?.set(line.key('visited'), JSON.stringify(this.#visited));
+    const attached = this.#attached.get(id);
+    if (attached?.over) return attached.followed.get().denied ? undefined : 'over';
+    this.#faces.forget(id);
     this.#watchFaces();
     this.#listSoon();
+    const whether = await this.#faces.whether(id);
+    // Where I am on its roster the service has said more.
+    return this.#listed.has(id) ? 'running' : whether;
   }
 
   async join(id: string): Promise<Problem | undefined> {

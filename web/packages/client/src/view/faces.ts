@@ -9,7 +9,15 @@ interface Watched {
   readonly subscription: Subscription;
   /** `over`: it was there, and is not any more. */
   face?: Face | 'over';
+  /** What was told first, or that nothing will be. */
+  readonly first: Promise<Whether>;
+  readonly tellFirst: (whether: Whether) => void;
+  /** Nothing more is told of it. */
+  ended?: true;
 }
+
+/** Whether a conference is there; undefined where nobody tells. */
+export type Whether = 'running' | 'over' | undefined;
 
 export class Faces {
   readonly #core: Core;
@@ -21,19 +29,35 @@ export class Faces {
     this.#core = core;
     core.onClose.add(() => {
       // They end with the connection.
-      for (const { subscription } of this.#watched.values()) subscription.stop(true);
+      for (const { subscription, tellFirst } of this.#watched.values()) {
+        subscription.stop(true);
+        tellFirst(undefined);
+      }
       this.#watched.clear();
     });
   }
 
   /** Follows these, and no others. */
   want(ids: ReadonlySet<string>): void {
-    for (const [id, { subscription }] of this.#watched) {
+    for (const [id, { subscription, tellFirst }] of this.#watched) {
       if (ids.has(id)) continue;
       subscription.stop();
+      tellFirst(undefined);
       this.#watched.delete(id);
     }
     for (const id of ids) if (!this.#watched.has(id)) this.#watch(id);
+  }
+
+  /** One whose telling has ended is asked about anew when it is wanted next. */
+  forget(id: string): void {
+    if (this.#watched.get(id)?.ended) this.#watched.delete(id);
+  }
+
+  /** Whether one that is followed is there, once that is told. */
+  async whether(id: string): Promise<Whether> {
+    const watched = this.#watched.get(id);
+    if (!watched?.face) return watched?.first;
+    return watched.face === 'over' ? 'over' : 'running';
   }
 
   /** What it looks like; undefined where nobody has told it yet, or no more. */
@@ -50,23 +74,30 @@ export class Faces {
   #watch(id: string): void {
     const { line } = this.#core;
     if (!line) return;
+    let tellFirst: Watched['tellFirst'] = () => {};
+    const first = new Promise<Whether>((done) => {
+      tellFirst = done;
+    });
     const subscription = new Subscription(line.ua, {
       uri: conferenceUri(id, line.domain),
       event: 'presence',
       accept: PIDF,
       onNotify: (body, type) => {
         const told = type === PIDF ? readFace(body) : undefined;
-        // Before the first word of a conference the server knows nothing of it.
+        // Of one that never was, or is over, the server says the same; before the first word of a new one too.
         if (told !== undefined && (told !== 'over' || watched.face !== undefined)) this.#told(id, watched, told);
+        if (told !== undefined) tellFirst(told === 'over' ? 'over' : 'running');
         return type === PIDF;
       },
-      onOver: () => {
+      onOver: (status, reason) => {
+        watched.ended = true;
+        tellFirst(status === 404 || reason === 'noresource' ? 'over' : undefined);
         if (watched.face) this.#told(id, watched, 'over');
         // There was none yet: it is asked for again when somebody next wants it.
         else if (this.#watched.get(id) === watched) this.#watched.delete(id);
       },
     });
-    const watched: Watched = { subscription };
+    const watched: Watched = { subscription, first, tellFirst };
     this.#watched.set(id, watched);
     subscription.start();
   }

@@ -137,8 +137,11 @@ export interface Conferences extends Store<ConferencesState> {
   /** Closes the board; closing is not leaving. */
   closeBoard(): void;
   answer(invitation: Invitation | InvitationItem | string, answer: InvitationAnswer, note?: string): Promise<boolean>;
-  /** Somebody gave me the address of this conference: its entry is shown while it runs. */
-  visit(id: string): void;
+  /**
+   * Somebody gave me the address of this conference: its entry is shown while it runs. Resolves when it is known whether it does: `over` also of
+   * one that never was. Undefined where that cannot be known.
+   */
+  visit(id: string): Promise<'running' | 'over' | undefined>;
   /** Comes in with the browser: of a live conference, or back into one that was left. Returns why not; a board that there is says it too. */
   join(id: string): Promise<Problem | undefined>;
   /** Opens the composer with those of a past call (Call back). */
