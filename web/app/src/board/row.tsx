@@ -101,14 +101,17 @@ export const ComposerLine = memo(function ComposerLine({ row, way, onPlace, onRe
       name={row.person.name}
       mark={<RoleMark person={row.person} />}
       place={
-        way ? (
+        // Who has an account says in their own order how they take part; of a number, whoever calls chooses it.
+        way && row.person.user !== undefined ? (
           <WayIn way={way} />
         ) : (
           <PlaceMenu person={row.person} place={row.place} places={row.places} onPlace={(place) => onPlace(row.key, place)} />
         )
       }
       state={
-        way ? null : row.onlyInvite ? (
+        way ? (
+          row.person.user === undefined && <WayIn way={way} />
+        ) : row.onlyInvite ? (
           <span className="faint t12 cut">{t.board.onlyInvite}</span>
         ) : (
           next && <span className="faint t12 cut">{t.board.thenPlace(word(next).toLocaleLowerCase())}</span>

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Person, Way } from '../model.ts';
-import { wayKey, wayOf, wayShown } from './use-video.ts';
+import { atChosen, wayKey, wayOf, wayShown } from './use-video.ts';
 
 const person = (name: string, more: Partial<Person> = {}): Person => ({
   id: `${name.toLowerCase()}@example.org`,
@@ -45,6 +45,25 @@ it('looks for nobody any more whom the answer leaves out', () => {
   expect(wayShown(told, 'later', bob)).toBe(way);
   expect(wayShown(told, 'later', dave)).toBe('asking');
   expect(wayShown({ key: 'now' }, 'now', bob)).toBe('unknown');
+});
+
+it('calls somebody from outside at the number that was chosen, and asks again when it is another', () => {
+  const [office, night] = ['+15550107', '+15550108'].map((number) => ({
+    id: `number:${number}`,
+    label: 'other',
+    kind: 'other' as const,
+    number,
+  }));
+  if (!office || !night) throw new Error('two numbers');
+  const { user: _, ...gate } = person('The gate', { places: [office, night] });
+  const chosen = atChosen({ person: gate, place: night });
+  expect(chosen.places).toEqual([night, office]);
+  expect(atChosen({ person: gate, place: office })).toEqual(gate);
+  expect(wayKey([chosen])).not.toBe(wayKey([gate]));
+  // Whoever has an account has an order of their own.
+  const bob = person('Bob', { places: [office, night] });
+  expect(atChosen({ person: bob, place: night })).toBe(bob);
+  expect(wayKey([{ ...bob, places: [night, office] }])).toBe(wayKey([bob]));
 });
 
 it('asks again when what somebody can changes, and not for what they do', () => {

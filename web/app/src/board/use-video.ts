@@ -7,9 +7,19 @@ import { useCalls } from './calls.ts';
 /** A list that changes is asked about once it rests. */
 const REST_MS = 300;
 
-/** What makes a difference to anybody's way: who is on the list, and what their devices can now. */
+/** What makes a difference to anybody's way: who is on the list, what their devices can now, and at which number somebody from outside is called. */
 export function wayKey(people: readonly Person[]): string {
-  return people.map(({ id, presence, skills }) => `${id} ${presence === 'offline'} ${skills?.sound} ${skills?.picture}`).join('\n');
+  return people
+    .map(({ id, user, presence, skills, places }) =>
+      [id, presence === 'offline', skills?.sound, skills?.picture, user === undefined && places[0]?.number].join(' '),
+    )
+    .join('\n');
+}
+
+/** As they are asked: somebody from outside at the number that was chosen, which is their first then. The others say themselves where. */
+export function atChosen({ person, place }: Pick<ComposerRow, 'person' | 'place'>): Person {
+  if (person.user !== undefined) return person;
+  return { ...person, places: [place, ...person.places.filter((one) => one.id !== place.id)] };
 }
 
 /** As long as a name may be in what is asked. */
@@ -52,7 +62,7 @@ export function useVideo(composer: Composer, state: ComposerState) {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem | undefined>();
   const people = useRef<readonly Person[]>([]);
-  people.current = state.rows.map((row) => row.person);
+  people.current = state.rows.map(atChosen);
   const key = wayKey(people.current);
   useEffect(() => {
     if (!on || key === '') return;

@@ -657,6 +657,17 @@ describe('a video conference', () => {
     );
   });
 
+  it('names somebody from outside by the first of their numbers', async () => {
+    const { world, peer } = await signedIn();
+    const asked = allocator(peer, () => '<v:waysResponse/>');
+    const night = { id: 'number:+15550108', label: 'night', kind: 'other', number: '+1 555 0108' } as const;
+    const office = { id: 'number:+15550107', label: 'office', kind: 'other', number: '+1 555 0107', default: true } as const;
+    const gate = { ...world.convoke.people.person('number:+15550107'), name: 'The gate', places: [night, office] };
+    void world.convoke.ways([gate]);
+    await settle(500);
+    expect(asked[0]?.body).toContain('<v:invite><v:number>+15550108</v:number><v:name>The gate</v:name></v:invite>');
+  });
+
   it('cannot be worked out where there is no allocator, or it refuses', async () => {
     const { world, peer } = await signedIn();
     allocator(peer, () => '<s:Fault><faultcode>s:Client</faultcode><faultstring>no</faultstring></s:Fault>');

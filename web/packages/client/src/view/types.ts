@@ -70,7 +70,8 @@ export interface Convoke {
   /** Loads what pictures need, once; undefined where the platform has no pictures. Rejects when it cannot be loaded: ask again then. */
   pictures(): Promise<Pictures | undefined>;
   /**
-   * Asks the allocator for a video conference with these people, and comes in with this window. Only where `me.video.allocator` is told.
+   * Asks the allocator for a video conference with these people, and comes in with this window. Only where `me.video.allocator` is told. Who has
+   * no account is called at the first of their places.
    */
   videoCall(people: readonly (Person | string)[], title?: string): Promise<VideoCall>;
   /**
