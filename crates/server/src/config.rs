@@ -380,10 +380,6 @@ impl Config {
     pub fn runs(&self, part: Part) -> bool {
         self.server.roles.contains(&part)
     }
-    /// Whether sound passes through this process: its own media bridge mixes it, or stands beside a Janus.
-    pub(crate) fn carries_sound(&self) -> bool {
-        self.runs(Part::Janus) || (self.runs(Part::Conference) && self.media.bridge.is_none())
-    }
     /// Whether video rooms are called from here with pictures, which pass through this process wherever the sound is mixed.
     pub(crate) fn calls_rooms(&self) -> bool {
         let mut trunks = self.trunk.iter();

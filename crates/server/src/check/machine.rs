@@ -200,7 +200,8 @@ fn ports(config: &Config, findings: &mut Findings) {
         add("sip.udp", Transport::Udp, &config.sip.udp);
         add("sip.tcp", Transport::Tcp, &config.sip.tcp);
     }
-    if config.carries_sound() || config.calls_rooms() {
+    let ours = config.runs(Part::Conference) && config.media.bridge.is_none();
+    if ours || config.runs(Part::Janus) || config.calls_rooms() {
         let rtp = SocketAddr::new(config.media.bind, 0);
         add("media.bind", Transport::Udp, &[rtp]);
     }

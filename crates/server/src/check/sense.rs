@@ -393,16 +393,17 @@ fn im_account(prefix: &str, account: &AccountSettings<'_>, findings: &mut Findin
 
 fn media(config: &Config, findings: &mut Findings) {
     let media = &config.media;
-    if let Some(url) = &media.bridge {
-        if !url.starts_with("ws://") && !url.starts_with("wss://") {
-            let words = format!("expected ws://… or wss://…, came {url:?}");
-            let fix = "write where it speaks the bridge protocol: ws://HOST:PORT/bridge";
-            findings.error("media.bridge", words, fix);
-        }
+    if let Some(url) = &media.bridge
+        && !url.starts_with("ws://")
+        && !url.starts_with("wss://")
+    {
+        let words = format!("expected ws://… or wss://…, came {url:?}");
+        let fix = "write where it speaks the bridge protocol: ws://HOST:PORT/bridge";
+        findings.error("media.bridge", words, fix);
     }
     // With a bridge elsewhere our own sockets are for an adapter, and for the pictures of video rooms; where others receive sound, it tells
     // itself.
-    let all = config.carries_sound();
+    let all = media.bridge.is_none() || config.runs(Part::Janus);
     let rooms = config.calls_rooms();
     let trunks = || {
         let trunks = config.trunk.iter();
