@@ -8,6 +8,7 @@ use convoke_types::address::conference_uri;
 use convoke_types::limits::SOAP_MAX_BYTES;
 use convoke_types::{Aor, CommandId, ConferenceId, VideoServerName};
 use service_core::address::identity;
+use service_core::presence::Answer;
 use sha2::{Digest, Sha256};
 use soap_proto::{UtcMillis, names};
 
@@ -171,20 +172,13 @@ impl Allocator {
         }
     }
 
-    /// The answer to a `Publish`: its status, SIP-ETag and Expires.
-    pub fn handle_published(
-        &mut self,
-        token: u64,
-        status: u16,
-        tag: Option<&str>,
-        granted_s: Option<u32>,
-        now: Instant,
-    ) {
+    /// The answer to a `Publish`.
+    pub fn handle_published(&mut self, token: u64, answer: Answer, now: Instant) {
         let Some(conference) = self.publishing.remove(&token) else {
             return;
         };
         if let Some(running) = self.conferences.get_mut(&conference) {
-            running.publication.answered(status, tag, granted_s, now);
+            running.publication.answered(answer, now);
         }
         self.publish(&conference, now);
     }

@@ -2,7 +2,8 @@
 //! lasts. Those that the video allocator made have their presence from it.
 //!
 //! As with people on the phone, publications end with the connection that they were made over, so all are made anew after a registration over
-//! another one, and of each conference only the newest look waits to be told.
+//! another one, and of each conference only the newest look waits to be told. One that is over is kept only while there is something of it to
+//! take back.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Instant;
@@ -11,14 +12,14 @@ use bytes::Bytes;
 use conference_core::{ConferenceState, Outline};
 use convoke_types::ConferenceId;
 use convoke_types::address::conference_uri;
-use service_core::presence::{Face, Publication};
+use service_core::presence::{Answer, Face, Publication};
 use sip_proto::endpoint::Endpoint;
 use sip_proto::ua::{MessageToken, Ua};
 use sip_proto::{FlowId, HeaderName, Message, Method, Uri};
 
+use crate::ports::Event;
+
 const CONTENT_TYPE: &str = "application/pidf+xml";
-/// Longest life that a server may grant, in seconds.
-const LIFE_MAX_S: u32 = 3600;
 
 /// All conferences that are shown, or were until just now.
 #[derive(Debug)]
@@ -32,7 +33,7 @@ pub(crate) struct Faces {
     under_way: HashMap<MessageToken, ConferenceId>,
     under_way_max: usize,
     registered: bool,
-    /// The server takes no such thing, or not from us; asked again over another connection.
+    /// The server takes no such thing; asked again over another connection.
     refused: bool,
     /// The connection of the last registration; `None`: there was none yet.
     flow: Option<Option<FlowId>>,
@@ -52,6 +53,13 @@ impl Faces {
             refused: false,
             flow: None,
         }
+    }
+
+    /// How many conferences are kept, wherever that is most.
+    pub(crate) fn held(&self) -> usize {
+        let all = self.all.len().max(self.waiting.len());
+        let due = self.due.len().max(self.by_time.len());
+        all.max(due).max(self.under_way.len())
     }
 
     /// What a conference looks like now.
@@ -82,7 +90,18 @@ impl Faces {
     pub(crate) fn over(&mut self, conference: &ConferenceId) {
         if let Some(publication) = self.all.get_mut(conference) {
             publication.end();
-            self.waiting.insert(conference.clone());
+            self.look_at(conference);
+        }
+    }
+
+    /// Has a conference wait for its turn, unless nothing of it is published and nothing will be.
+    fn look_at(&mut self, id: &ConferenceId) {
+        if self.all.get(id).is_none_or(Publication::is_over) {
+            self.set_due(id, None);
+            self.waiting.remove(id);
+            self.all.remove(id);
+        } else {
+            self.waiting.insert(id.clone());
         }
     }
 
@@ -95,7 +114,9 @@ impl Faces {
             for publication in self.all.values_mut() {
                 publication.forgotten();
             }
-            self.waiting.extend(self.all.keys().cloned());
+            for id in self.all.keys().cloned().collect::<Vec<_>>() {
+                self.look_at(&id);
+            }
         }
     }
 
@@ -143,11 +164,6 @@ impl Faces {
         let Some(publication) = self.all.get_mut(id) else {
             return;
         };
-        if publication.is_over() {
-            self.set_due(id, None);
-            self.all.remove(id);
-            return;
-        }
         if let Some(publishing) = publication.poll(now)
             && let Ok(uri) = Uri::parse(conference_uri(id, &self.domain))
         {
@@ -166,35 +182,35 @@ impl Faces {
                     self.under_way.insert(token, id.clone());
                 }
                 // Too much under way in the endpoint: after a pause.
-                Err(_) => publication.answered(503, None, None, now),
+                Err(_) => publication.answered(Answer::read(503, None), now),
             }
         }
         let due = self.all.get(id).and_then(Publication::poll_timeout);
         self.set_due(id, due);
     }
 
-    /// Takes the answer to one of ours; whether it was.
+    /// Whether this is one of ours.
+    pub(crate) fn has(&self, token: MessageToken) -> bool {
+        self.under_way.contains_key(&token)
+    }
+
+    /// Takes the answer to one of ours; gives back what is worth telling.
     pub(crate) fn answered(
         &mut self,
         token: MessageToken,
         status: u16,
         response: Option<&Message>,
         now: Instant,
-    ) -> bool {
-        let Some(id) = self.under_way.remove(&token) else {
-            return false;
-        };
-        let Some(publication) = self.all.get_mut(&id) else {
-            return true;
-        };
-        let tag = response.and_then(|response| response.header(HeaderName::SipEtag));
-        let granted = response.and_then(|response| response.expires().ok().flatten());
-        publication.answered(status, tag, granted.map(|s| s.min(LIFE_MAX_S)), now);
-        if matches!(status, 403 | 404 | 405 | 410 | 415 | 489 | 501) {
-            self.refused = true;
-        }
-        self.waiting.insert(id);
-        true
+    ) -> Option<Event> {
+        let id = self.under_way.remove(&token)?;
+        let publication = self.all.get_mut(&id)?;
+        publication.answered(Answer::read(status, response), now);
+        self.look_at(&id);
+        // What is said of one conference alone is no more than a failure: that one is asked for again after a pause.
+        let takes_none = matches!(status, 405 | 415 | 489 | 501);
+        let is_new = takes_none && !self.refused;
+        self.refused |= takes_none;
+        is_new.then_some(Event::NoPresence { status })
     }
 
     fn set_due(&mut self, id: &ConferenceId, at: Option<Instant>) {

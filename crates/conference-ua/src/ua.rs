@@ -265,6 +265,11 @@ impl ConferenceUa {
         self.calls.pictures.held()
     }
 
+    /// How many conferences are kept for their presence.
+    pub fn faces(&self) -> usize {
+        self.faces.held()
+    }
+
     /// Whether the IM server has us.
     pub fn is_registered(&self) -> bool {
         self.ua.is_registered()
@@ -512,10 +517,11 @@ impl ConferenceUa {
                 status,
                 response,
             } => {
-                if self.faces.answered(token, status, response.as_ref(), now) {
-                    return;
-                }
-                let told = self.phones.answered(token, status, response.as_ref(), now);
+                let response = response.as_ref();
+                let told = match self.faces.has(token) {
+                    true => self.faces.answered(token, status, response, now),
+                    false => self.phones.answered(token, status, response, now),
+                };
                 if let Some(event) = told {
                     self.tell(event);
                 }

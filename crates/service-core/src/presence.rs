@@ -3,13 +3,16 @@
 
 use std::time::{Duration, Instant};
 
+use sip_proto::{HeaderName, Message};
 use soap_proto::names::VIDEO_NS;
 
 use crate::words::{Language, join};
 use crate::xml::escaped;
 
-/// Life of a published presence, in seconds: what a crash leaves ends so.
+/// Life of a published presence, in seconds: what a crash leaves ends so. A server may insist on a longer one.
 pub const LIFE_S: u32 = 120;
+/// Longest life that a server may grant or insist on, in seconds.
+const LIFE_MAX_S: u32 = 3600;
 /// Least time between two publications of one conference.
 pub const GAP: Duration = Duration::from_secs(1);
 /// Pause after a publication that failed.
@@ -84,6 +87,34 @@ pub struct Publishing {
     pub life_s: u32,
 }
 
+/// What the server answers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// The status; 408 and 503 also stand for none (RFC 3261 §8.1.3.1).
+    pub status: u16,
+    /// Its name for what is published (SIP-ETag).
+    pub tag: Option<String>,
+    /// How long that lasts, in seconds (Expires); of what is too brief, how long it has to (Min-Expires).
+    pub life_s: Option<u32>,
+}
+
+impl Answer {
+    /// Reads it; headers that cannot be understood are as good as absent.
+    pub fn read(status: u16, response: Option<&Message>) -> Self {
+        let tag = response.and_then(|response| response.header(HeaderName::SipEtag));
+        let header = match status {
+            423 => HeaderName::MinExpires,
+            _ => HeaderName::Expires,
+        };
+        let life = response.map(|response| response.number(header, u32::MAX, "seconds"));
+        Self {
+            status,
+            tag: tag.map(str::to_owned),
+            life_s: life.and_then(|life| life.ok().flatten()),
+        }
+    }
+}
+
 /// One conference's publication.
 #[derive(Debug, Default)]
 pub struct Publication {
@@ -96,6 +127,8 @@ pub struct Publication {
     /// Whether it shall end.
     ending: bool,
     under_way: bool,
+    /// The shortest life that the server takes, in seconds; `None`: it takes ours.
+    least_s: Option<u32>,
     /// When it was last said.
     said_at: Option<Instant>,
     /// When to renew it.
@@ -144,6 +177,11 @@ impl Publication {
         }
     }
 
+    /// For how long it is published, in seconds.
+    fn life_s(&self) -> u32 {
+        self.least_s.unwrap_or(LIFE_S)
+    }
+
     /// When something else may be said.
     fn free_at(&self) -> Option<Instant> {
         self.said_at.and_then(|at| at.checked_add(GAP))
@@ -172,13 +210,13 @@ impl Publication {
             Publishing {
                 tag: self.tag.clone(),
                 body: self.wanted.clone(),
-                life_s: LIFE_S,
+                life_s: self.life_s(),
             }
         } else if self.due.is_some_and(|due| due <= now) {
             Publishing {
                 tag: Some(self.tag.clone()?),
                 body: None,
-                life_s: LIFE_S,
+                life_s: self.life_s(),
             }
         } else {
             return None;
@@ -189,13 +227,12 @@ impl Publication {
     }
 
     /// The answer to the last one.
-    pub fn answered(
-        &mut self,
-        status: u16,
-        tag: Option<&str>,
-        granted_s: Option<u32>,
-        now: Instant,
-    ) {
+    pub fn answered(&mut self, answer: Answer, now: Instant) {
+        let Answer {
+            status,
+            tag,
+            life_s,
+        } = answer;
         if !std::mem::replace(&mut self.under_way, false) {
             return;
         }
@@ -203,9 +240,9 @@ impl Publication {
             // However the end was answered, the server's own clock ends it.
             _ if self.ending && self.tag.is_some() && tag.is_none() => self.tag = None,
             200..=299 if tag.is_some() => {
-                self.tag = tag.map(str::to_owned);
+                self.tag = tag;
                 self.pause = None;
-                let life_s = granted_s.unwrap_or(LIFE_S).clamp(1, LIFE_S);
+                let life_s = life_s.map_or(self.life_s(), |life_s| life_s.clamp(1, self.life_s()));
                 // At three quarters of its life: a lost renewal can be repeated.
                 let life = Duration::from_millis(u64::from(life_s).saturating_mul(750));
                 self.due = now.checked_add(life);
@@ -216,6 +253,14 @@ impl Publication {
             }
             // Conditional Request Failed (RFC 3903 §11.2.1): it ended before.
             412 if self.tag.is_some() => self.forgotten(),
+            // Interval Too Brief (RFC 3903 §6): once more with the life that the server insists on.
+            423 if life_s
+                .is_some_and(|least_s| self.life_s() < least_s && least_s <= LIFE_MAX_S) =>
+            {
+                self.least_s = life_s;
+                self.dirty = true;
+                self.due = None;
+            }
             // Also a success without SIP-ETag (RFC 3903 §11.3.1), by which it can be neither renewed nor ended.
             status => {
                 if (200..=299).contains(&status) {
@@ -240,6 +285,14 @@ mod tests {
     }
     fn secs(n: u64) -> Duration {
         Duration::from_secs(n)
+    }
+
+    fn answer(status: u16, tag: Option<&str>, life_s: Option<u32>) -> Answer {
+        Answer {
+            status,
+            tag: tag.map(str::to_owned),
+            life_s,
+        }
     }
 
     #[test]
@@ -271,21 +324,21 @@ mod tests {
         assert_eq!((first.tag, first.body), (None, Some("one".to_owned())));
         publication.say("two".to_owned());
         assert_eq!(publication.poll(t0), None, "one at a time");
-        publication.answered(200, Some("t1"), Some(120), t0);
+        publication.answered(answer(200, Some("t1"), Some(120)), t0);
         assert_eq!(publication.poll(t0), None, "not twice within a second");
         let next = publication.poll_timeout().unwrap();
         assert!(next <= t0 + secs(90));
         let second = publication.poll(t0 + GAP).unwrap();
         assert_eq!(second.tag.as_deref(), Some("t1"));
-        publication.answered(200, Some("t2"), Some(120), t0 + secs(1));
+        publication.answered(answer(200, Some("t2"), Some(120)), t0 + secs(1));
         assert_eq!(publication.poll_timeout(), Some(t0 + secs(91)));
         let renewal = publication.poll(t0 + secs(91)).unwrap();
         assert_eq!((renewal.body, renewal.tag.as_deref()), (None, Some("t2")));
-        publication.answered(200, Some("t3"), None, t0 + secs(91));
+        publication.answered(answer(200, Some("t3"), None), t0 + secs(91));
         publication.end();
         let end = publication.poll(t0 + secs(92)).unwrap();
         assert_eq!((end.life_s, end.tag.as_deref()), (0, Some("t3")));
-        publication.answered(200, None, None, t0 + secs(92));
+        publication.answered(answer(200, None, None), t0 + secs(92));
         assert!(publication.is_over() && publication.poll_timeout().is_none());
     }
 
@@ -295,23 +348,47 @@ mod tests {
         let mut publication = Publication::default();
         publication.say("one".to_owned());
         publication.poll(t0).unwrap();
-        publication.answered(200, None, Some(120), t0);
+        publication.answered(answer(200, None, Some(120)), t0);
         assert_eq!(publication.poll_timeout(), Some(t0 + PAUSE));
         assert_eq!(publication.poll(t0 + secs(9)), None);
         let anew = publication.poll(t0 + PAUSE).unwrap();
         assert_eq!((anew.tag, anew.body), (None, Some("one".to_owned())));
-        publication.answered(200, Some("t1"), Some(120), t0 + secs(10));
+        publication.answered(answer(200, Some("t1"), Some(120)), t0 + secs(10));
         assert_eq!(publication.poll_timeout(), Some(t0 + secs(100)));
         // So too where it is there already, and its renewal fails.
         publication.poll(t0 + secs(100)).unwrap();
-        publication.answered(503, None, None, t0 + secs(100));
+        publication.answered(answer(503, None, None), t0 + secs(100));
         assert_eq!(publication.poll_timeout(), Some(t0 + secs(110)));
         assert_eq!(publication.poll(t0 + secs(101)), None);
         assert!(publication.poll(t0 + secs(110)).is_some());
         // The end does not wait.
-        publication.answered(503, None, None, t0 + secs(110));
+        publication.answered(answer(503, None, None), t0 + secs(110));
         publication.end();
         assert_eq!(publication.poll(t0 + secs(111)).unwrap().life_s, 0);
+    }
+
+    #[test]
+    fn a_server_that_insists_on_a_longer_life_gets_it() {
+        let t0 = start();
+        let mut publication = Publication::default();
+        publication.say("one".to_owned());
+        assert_eq!(publication.poll(t0).unwrap().life_s, LIFE_S);
+        publication.answered(answer(423, None, Some(600)), t0);
+        assert_eq!(publication.poll_timeout(), Some(t0 + GAP));
+        let longer = publication.poll(t0 + GAP).unwrap();
+        assert_eq!((longer.life_s, longer.body.as_deref()), (600, Some("one")));
+        publication.answered(answer(200, Some("t1"), Some(600)), t0 + GAP);
+        assert_eq!(publication.poll_timeout(), Some(t0 + secs(451)));
+        let renewal = publication.poll(t0 + secs(451)).unwrap();
+        assert_eq!((renewal.life_s, renewal.body), (600, None));
+        // One that does not say which, or insists on what it was given, or on more than is sensible, has failed.
+        for least_s in [None, Some(600), Some(LIFE_MAX_S + 1)] {
+            publication.say(format!("{least_s:?}"));
+            let failed = publication.poll_timeout().unwrap_or(t0 + secs(500));
+            publication.poll(failed);
+            publication.answered(answer(423, None, least_s), failed);
+            assert_eq!(publication.poll_timeout(), Some(failed + PAUSE));
+        }
     }
 
     #[test]
@@ -320,20 +397,20 @@ mod tests {
         let mut publication = Publication::default();
         publication.say("one".to_owned());
         publication.poll(t0).unwrap();
-        publication.answered(503, None, None, t0);
+        publication.answered(answer(503, None, None), t0);
         assert_eq!(publication.poll(t0 + secs(1)), None);
         assert_eq!(publication.poll_timeout(), Some(t0 + PAUSE));
         publication.poll(t0 + PAUSE).unwrap();
-        publication.answered(200, Some("t1"), None, t0 + secs(10));
+        publication.answered(answer(200, Some("t1"), None), t0 + secs(10));
         publication.poll(t0 + secs(200)).unwrap();
-        publication.answered(412, None, None, t0 + secs(200));
+        publication.answered(answer(412, None, None), t0 + secs(200));
         let anew = publication.poll(t0 + secs(201)).unwrap();
         assert_eq!((anew.tag, anew.body), (None, Some("one".to_owned())));
         // Ended while it is being made: the end follows.
         publication.end();
-        publication.answered(200, Some("t2"), None, t0 + secs(202));
+        publication.answered(answer(200, Some("t2"), None), t0 + secs(202));
         assert_eq!(publication.poll(t0 + secs(202)).unwrap().life_s, 0);
-        publication.answered(500, None, None, t0 + secs(202));
+        publication.answered(answer(500, None, None), t0 + secs(202));
         assert!(publication.is_over());
     }
 }

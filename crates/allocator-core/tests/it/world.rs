@@ -13,6 +13,7 @@ use convoke_types::{
     Aor, CommandId, ConferenceId, Fault, FaultCode, LegState, Mode, ModeSource, Role,
     VideoServerName,
 };
+use service_core::presence;
 use soap_proto::{
     Answer, AskedPerson, ConferenceState, Create, Expires, Headers, Invite, Invited, KnownMode,
     KnownPerson, Operation, ParticipantSnapshot, ReportMessage, Request, Response, Snapshot,
@@ -482,9 +483,12 @@ impl World {
                         assert!(tag.is_some(), "nothing is renewed that is not there");
                     }
                     let tag = format!("t{}", self.tags);
-                    let tag = (life_s > 0).then_some(tag.as_str());
-                    self.allocator
-                        .handle_published(token, 200, tag, Some(life_s), self.now);
+                    let answer = presence::Answer {
+                        status: 200,
+                        tag: (life_s > 0).then_some(tag),
+                        life_s: Some(life_s),
+                    };
+                    self.allocator.handle_published(token, answer, self.now);
                 }
                 Output::Video { server, command } => {
                     let words = command_name(&command);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use conference_core::{ConferenceState, Outline};
+use conference_ua::{Event, Limits};
 use convoke_types::ConferenceId;
 use sip_proto::{HeaderName, Message};
 
@@ -105,14 +106,74 @@ fn over_a_new_connection_it_is_shown_anew() {
     assert!(!anew.has(HeaderName::SipIfMatch) && !anew.body().is_empty());
 }
 
+/// Conferences that begin and end, each seen once.
+fn begin_and_end(scene: &mut Scene, ids: std::ops::Range<usize>) {
+    for n in ids {
+        let mut one = outline(1, &[]);
+        one.conference = format!("n{n}").parse().unwrap();
+        show(scene, &one);
+        scene.core.handle_gone(&one.conference, scene.now);
+        scene.run();
+    }
+}
+
 #[test]
-fn a_server_that_takes_no_such_thing_is_not_asked_again() {
+fn a_server_that_takes_no_such_thing_is_not_asked_again_and_nothing_is_kept_for_it() {
     let mut scene = Scene::new();
     show(&mut scene, &outline(1, &[]));
     let made = scene.one("PUBLISH");
-    scene.answer(&made, 403);
+    let mut other = outline(1, &[]);
+    other.conference = "c2".parse().unwrap();
+    show(&mut scene, &other);
+    let another = scene.one("PUBLISH");
+    scene.answer(&made, 489);
+    scene.answer(&another, 489);
     show(&mut scene, &outline(2, &[]));
     scene.advance(Duration::from_secs(60));
     scene.nothing();
     assert!(scene.core.is_registered());
+    let no_presence = Event::NoPresence { status: 489 };
+    let told = scene.events.iter().filter(|event| **event == no_presence);
+    assert_eq!(told.count(), 1);
+    begin_and_end(&mut scene, 0..1_000);
+    scene.nothing();
+    assert_eq!(scene.core.faces(), 2);
+    for over in [&id(), &other.conference] {
+        scene.core.handle_gone(over, scene.now);
+        scene.run();
+    }
+    assert_eq!(scene.core.faces(), 0);
+}
+
+#[test]
+fn of_conferences_that_end_while_nothing_can_be_told_nothing_is_kept() {
+    let mut scene = Scene::before_registration(Limits::default());
+    let register = scene.one("REGISTER");
+    begin_and_end(&mut scene, 0..1_000);
+    assert_eq!(scene.core.faces(), 0);
+    // Nor of those whose end comes before the answer to their beginning.
+    scene.answer_with(&register, 200, &[("Expires", "600")], None);
+    begin_and_end(&mut scene, 1_000..1_001);
+    let made = scene.one("PUBLISH");
+    scene.answer(&made, 489);
+    assert_eq!(scene.core.faces(), 0);
+}
+
+#[test]
+fn what_is_refused_of_one_conference_silences_no_other() {
+    let mut scene = Scene::new();
+    show(&mut scene, &outline(1, &[]));
+    let made = scene.one("PUBLISH");
+    scene.answer(&made, 403);
+    let mut other = outline(1, &[]);
+    other.conference = "c2".parse().unwrap();
+    show(&mut scene, &other);
+    let made = scene.one("PUBLISH");
+    assert_eq!(made.request_uri(), Some("sip:conf-c2@example.org"));
+    granted(&mut scene, &made, "t1");
+    scene.advance(Duration::from_secs(9));
+    scene.nothing();
+    scene.advance(Duration::from_secs(1));
+    let again = scene.one("PUBLISH");
+    assert_eq!(again.request_uri(), Some("sip:conf-c1@example.org"));
 }

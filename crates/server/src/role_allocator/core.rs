@@ -8,6 +8,7 @@ use convoke_types::VideoServerName;
 use convoke_types::video::VideoCommand;
 use runtime::driver::{CoreOutput, SipCore};
 use runtime::sip::TransportEvent;
+use service_core::presence::Answer;
 use sip_proto::ua::UaConfig;
 use sip_proto::{HeaderName, Method, Target};
 
@@ -104,14 +105,8 @@ impl AllocatorCore {
                 status,
                 response,
             } => {
-                let tag = response
-                    .as_ref()
-                    .and_then(|one| one.header(HeaderName::SipEtag));
-                let granted = response
-                    .as_ref()
-                    .and_then(|one| one.expires().ok().flatten());
-                self.allocator
-                    .handle_published(token, status, tag, granted, now);
+                let answer = Answer::read(status, response.as_ref());
+                self.allocator.handle_published(token, answer, now);
             }
             Happened::Registered { gruu } => {
                 tracing::info!(gruu, "allocator registered");

@@ -255,7 +255,7 @@ fn log(event: &Event) {
         Event::NoPresence { status } => {
             tracing::warn!(
                 status,
-                "the IM server takes no presence: nobody is shown on the phone"
+                "the IM server takes no presence: who telephones, and what goes on in conferences, is not shown"
             );
         }
     }
