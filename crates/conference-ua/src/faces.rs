@@ -55,6 +55,11 @@ impl Faces {
         }
     }
 
+    /// Number of publications without an answer.
+    pub(crate) fn under_way(&self) -> usize {
+        self.under_way.len()
+    }
+
     /// How many conferences are kept, wherever that is most.
     pub(crate) fn held(&self) -> usize {
         let all = self.all.len().max(self.waiting.len());
@@ -91,6 +96,13 @@ impl Faces {
         if let Some(publication) = self.all.get_mut(conference) {
             publication.end();
             self.look_at(conference);
+        }
+    }
+
+    /// All are over: the server goes down.
+    pub(crate) fn clear(&mut self) {
+        for conference in self.all.keys().cloned().collect::<Vec<_>>() {
+            self.over(&conference);
         }
     }
 

@@ -140,7 +140,9 @@ impl ConferenceUa {
 
     /// What a conference looks like from outside now. Those that the video allocator made are published by it.
     pub fn handle_outline(&mut self, outline: &Outline, now: Instant) {
-        self.faces.set(outline);
+        if !self.draining {
+            self.faces.set(outline);
+        }
         self.pump(now);
     }
 
@@ -217,6 +219,7 @@ impl ConferenceUa {
     pub fn handle_drain(&mut self, now: Instant) {
         self.draining = true;
         self.phones.clear();
+        self.faces.clear();
         self.pump(now);
     }
 
@@ -378,7 +381,8 @@ impl ConferenceUa {
     }
 
     fn go_down(&mut self, now: Instant) {
-        if !self.draining || self.drained || self.phones.under_way() > 0 {
+        let under_way = self.phones.under_way() + self.faces.under_way();
+        if !self.draining || self.drained || under_way > 0 {
             return;
         }
         if self.ua.is_registered() {

@@ -177,3 +177,22 @@ fn what_is_refused_of_one_conference_silences_no_other() {
     let again = scene.one("PUBLISH");
     assert_eq!(again.request_uri(), Some("sip:conf-c1@example.org"));
 }
+
+#[test]
+fn who_goes_down_takes_back_what_is_shown_first() {
+    let mut scene = Scene::new();
+    show(&mut scene, &outline(1, &[]));
+    let made = scene.one("PUBLISH");
+    granted(&mut scene, &made, "t1");
+    scene.core.handle_drain(scene.now);
+    scene.run();
+    let end = scene.one("PUBLISH");
+    assert_eq!(end.header(HeaderName::Expires), Some("0"));
+    show(&mut scene, &outline(2, &[]));
+    scene.nothing();
+    scene.answer(&end, 200);
+    let unregister = scene.one("REGISTER");
+    assert_eq!(unregister.header(HeaderName::Expires), Some("0"));
+    scene.answer(&unregister, 200);
+    assert!(scene.drained);
+}
