@@ -86,6 +86,19 @@ impl Ask {
         ways::guests(&self.roster())
     }
 
+    /// Has no way for who is at this place among those whom [`create`](Self::create) names; false: there is none.
+    fn leave_out(&mut self, index: Option<u32>) -> bool {
+        let named = self.people.iter_mut().filter(|person| person.way.is_ok());
+        let mut at_index = named.zip(0_u32..).filter(|(_, n)| Some(*n) == index);
+        let Some((person, _)) = at_index.next() else {
+            return false;
+        };
+        if let Ok(chosen) = &person.way {
+            person.way = Err(NoWay::NotCalled(chosen.mode));
+        }
+        true
+    }
+
     fn create(&self, conference: &ConferenceId, server: &VideoServerName) -> Option<Create> {
         let mut parties = self.people.iter().filter_map(|person| {
             let way = person.way.as_ref().ok()?;
@@ -302,8 +315,8 @@ impl Allocator {
         }
     }
 
-    /// The conference service calls nobody at an address that it was asked to call, and has made nothing: who is meant is left out, and told.
-    /// False: nobody is.
+    /// The conference service calls nobody where it was asked to call one of them, and has made nothing: who is meant is left out, and told.
+    /// False: it does not say who.
     fn without_refused(&mut self, id: &ConferenceId, fault: &Fault, now: Instant) -> bool {
         let Some(ask) = self.asks.get_mut(id) else {
             return false;
@@ -311,19 +324,11 @@ impl Allocator {
         let Stage::Creating(server) = ask.stage.clone() else {
             return false;
         };
-        let mut found = false;
-        for person in &mut ask.people {
-            if let Ok(chosen) = &person.way
-                && chosen.is_at(&fault.came)
-            {
-                person.way = Err(NoWay::NotCalled(chosen.mode));
-                found = true;
-            }
+        if !ask.leave_out(fault.index) {
+            return false;
         }
-        if found {
-            self.judge(id, Some(server), now);
-        }
-        found
+        self.judge(id, Some(server), now);
+        true
     }
 
     /// Who was wanted and has no way is told so: nobody shall wonder.

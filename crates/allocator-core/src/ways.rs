@@ -4,7 +4,6 @@
 use convoke_types::video::VideoGuest;
 use convoke_types::{Aor, Mode, NetworkAddress, ParticipantId};
 use service_core::words::Language;
-use sip_proto::Uri;
 use soap_proto::{BROWSER, Invited, KnownMode, KnownPerson, Party, Who};
 
 use crate::gateways::{GatewayRoute, dial_string};
@@ -123,18 +122,6 @@ pub(crate) fn of_address(
 }
 
 impl Chosen {
-    /// Whether it is the SIP address that a fault names by its domain, as the conference service does.
-    pub fn is_at(&self, came: &str) -> bool {
-        let How::Sip(uri) = &self.how else {
-            return false;
-        };
-        let named = came.rsplit(' ').next().unwrap_or_default();
-        let host = Uri::parse(uri.as_str())
-            .ok()
-            .map(|uri| uri.host().to_owned());
-        host.is_some_and(|host| host.eq_ignore_ascii_case(named))
-    }
-
     /// As the conference service is asked for them.
     pub fn party(&self, person: &Person) -> Party {
         let named = |who| Party {

@@ -589,10 +589,12 @@ impl World {
                     (Who::Sip(uri), Some(host)) => uri.contains(host),
                     _ => false,
                 };
-                if create.participants.iter().any(sip) {
+                if let Some(n) = create.participants.iter().position(sip) {
                     let came = format!("an address at {}", self.refused_host.unwrap());
                     let expected = "a SIP address of a domain that a trunk leads to";
-                    return Err(Fault::new(FaultCode::NumberRefused, expected, came));
+                    let fault = Fault::new(FaultCode::NumberRefused, expected, came);
+                    // The initiator comes first.
+                    return Err(fault.about(1 + n));
                 }
                 self.creates += 1;
                 let snapshot = made(create);
