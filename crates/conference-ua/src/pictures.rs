@@ -342,6 +342,7 @@ impl Pictures {
         }
         self.tell_guests(conference);
         self.tell_speaker(snapshot);
+        self.obey_moderator_of_rooms(conference);
     }
 
     /// What a video server tells.
@@ -461,9 +462,9 @@ impl Pictures {
         self.rooms.entry(conference.clone()).or_default()
     }
 
-    /// Forgets a conference that nobody calls, that is on no server, and in which no video room shows a picture.
+    /// Forgets a conference that nobody calls, that is on no server, and to which nobody brings a video room's picture.
     fn tidy(&mut self, conference: &ConferenceId) {
-        let brought = self.brought.to(conference).next().is_some();
+        let brought = self.brought.is_in(conference);
         let idle =
             |room: &Room| room.calls.is_empty() && room.readiness == Readiness::Nowhere && !brought;
         if self.rooms.get(conference).is_some_and(idle) {

@@ -169,7 +169,6 @@ impl Hub {
             VideoCommand::Publish { leg, .. }
             | VideoCommand::Watch { leg, .. }
             | VideoCommand::Answer { leg, .. }
-            | VideoCommand::Hide { leg, .. }
             | VideoCommand::Close { leg } => {
                 let makes = matches!(
                     command,
@@ -188,7 +187,9 @@ impl Hub {
                     _ => {}
                 }
             }
-            VideoCommand::Prepare { .. } | VideoCommand::End { .. } => {}
+            // A moderator's word is for what anybody shows.
+            VideoCommand::Hide { .. } | VideoCommand::Prepare { .. } | VideoCommand::End { .. } => {
+            }
         }
         self.command(id, command);
     }

@@ -39,13 +39,6 @@ impl Focus {
             false => Right::Unhide,
         };
         let (number, _) = self.permitted(actor, conference, participant, right)?;
-        let found = self.conference(conference)?;
-        // What a video room shows is not brought by calls of its own, which could be told to hide it.
-        let party = &target(found, participant)?.party;
-        if on && party.user.is_none() && party.mode.may_be_room() {
-            let expected = "somebody whose pictures come from a client of ours";
-            return Err(wrong_state(expected, found, number));
-        }
         let (cx, found) = self.parts(conference)?;
         found.set_hidden(cx, number, on, id.clone());
         self.done_in(conference, vec![number])

@@ -132,7 +132,7 @@ fn a_moderator_hides_pictures_and_lets_them_be_seen_again() {
 }
 
 #[test]
-fn the_pictures_of_a_video_room_are_not_hidden() {
+fn the_pictures_of_a_video_room_are_hidden_as_everybodys() {
     let mut world = four();
     for (mode, digits, who) in [
         (Mode::Sip, "+15550005", "p5"),
@@ -147,9 +147,10 @@ fn the_pictures_of_a_video_room_are_not_hidden() {
             parties: vec![room],
         };
         world.command(user("alice"), room).unwrap();
-        let fault = world.command(user("alice"), on!(Hide, who)).unwrap_err();
-        assert_eq!(fault.code, FaultCode::WrongState, "{mode}");
-        world.command(user("alice"), on!(Unhide, who)).unwrap();
+        for (command, told) in [(on!(Hide, who), "true"), (on!(Unhide, who), "false")] {
+            world.command(user("alice"), command).unwrap();
+            check(&world.out, &["reply", &format!("{who} hidden {told}")]);
+        }
     }
 }
 

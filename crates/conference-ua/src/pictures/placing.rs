@@ -104,6 +104,7 @@ impl Pictures {
             };
             self.end(line, key, status, words);
         }
+        self.brought_over(conference);
         if let Some(room) = self.rooms.remove(conference)
             && let Some(server) = room.readiness.server()
         {

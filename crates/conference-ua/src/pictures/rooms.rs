@@ -1,21 +1,35 @@
 //! The pictures of video rooms: others bring them to the video servers, since a room's call is theirs. They stand in documents and offers
 //! as everybody's, and whoever brings them is told who talks.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use conference_core::{RosterEntry, Snapshot};
 use convoke_types::sight::SightCommand;
+use convoke_types::video::VideoCommand;
 use convoke_types::{ConferenceId, LegKey, LegState, ParticipantId};
 
 use super::Pictures;
+use super::room::Room;
 use crate::ports::Output;
 
 /// Pictures that others bring, at most; of further ones nobody is told.
 const BROUGHT_MAX: usize = 4_096;
 
-/// What others show at the moment, by their legs, with the server that says so.
+/// A picture that others bring.
+#[derive(Debug)]
+struct Shown {
+    /// Which server says so.
+    server: usize,
+    participant: ParticipantId,
+    /// It can be seen.
+    visible: bool,
+    /// The server was told to hide it. It is kept then also where it cannot be seen: its end is told only to who brings it.
+    hidden: bool,
+}
+
+/// What others show, by their legs.
 #[derive(Debug, Default)]
-pub(super) struct Brought(HashMap<LegKey, (usize, ParticipantId)>);
+pub(super) struct Brought(BTreeMap<LegKey, Shown>);
 
 impl Brought {
     /// Whether this is one of them.
@@ -23,11 +37,16 @@ impl Brought {
         self.0.contains_key(leg)
     }
 
-    /// Whose there are in a conference.
+    /// Whether there is one in a conference, be it hidden.
+    pub(super) fn is_in(&self, conference: &ConferenceId) -> bool {
+        self.0.keys().any(|leg| leg.conference == *conference)
+    }
+
+    /// Whose can be seen in a conference.
     pub(super) fn to(&self, conference: &ConferenceId) -> impl Iterator<Item = &ParticipantId> {
         let theirs = self.0.iter();
-        let theirs = theirs.filter(move |(leg, _)| leg.conference == *conference);
-        theirs.map(|(_, (_, participant))| participant)
+        let theirs = theirs.filter(move |(leg, one)| leg.conference == *conference && one.visible);
+        theirs.map(|(_, one)| &one.participant)
     }
 }
 
@@ -41,11 +60,30 @@ impl Pictures {
         on: bool,
     ) {
         let conference = leg.conference.clone();
-        let changed = match on {
-            false => self.brought.0.remove(&leg).is_some(),
-            true if self.brought.0.len() >= BROUGHT_MAX => false,
-            true => self.brought.0.insert(leg, (server, participant)).is_none(),
+        let full = self.brought.0.len() >= BROUGHT_MAX;
+        let changed = match (self.brought.0.get_mut(&leg), on) {
+            (Some(one), true) => {
+                one.server = server;
+                // It may be another one of the same name, which nobody has hidden yet.
+                one.hidden = false;
+                !std::mem::replace(&mut one.visible, true)
+            }
+            (Some(one), false) if one.hidden => std::mem::replace(&mut one.visible, false),
+            (Some(_), false) => self.brought.0.remove(&leg).is_some(),
+            (None, true) if !full => {
+                let shown = Shown {
+                    server,
+                    participant,
+                    visible: true,
+                    hidden: false,
+                };
+                self.brought.0.insert(leg, shown).is_none()
+            }
+            (None, _) => false,
         };
+        if on {
+            self.obey_moderator_of_rooms(&conference);
+        }
         if !changed {
             return;
         }
@@ -59,23 +97,53 @@ impl Pictures {
         self.changed.push_back(conference);
     }
 
-    /// A server has lost a conference, or all.
+    /// A server has lost a conference, or all that it had, unless only the way to it is lost: what is hidden there may still be.
     pub(super) fn brought_away(&mut self, server: usize, conference: Option<&ConferenceId>) {
-        let gone = |leg: &LegKey, of: usize| {
-            of == server && conference.is_none_or(|conference| leg.conference == *conference)
-        };
         let mut changed = Vec::new();
-        self.brought.0.retain(|leg, (of, _)| {
-            let gone = gone(leg, *of);
-            if gone {
-                changed.push(leg.conference.clone());
+        self.brought.0.retain(|leg, one| {
+            let gone = conference.is_none_or(|conference| leg.conference == *conference);
+            if one.server != server || !gone {
+                return true;
             }
-            !gone
+            changed.push(leg.conference.clone());
+            one.visible = false;
+            one.hidden && conference.is_none()
         });
         for conference in changed {
             self.tidy(&conference);
             self.changed.push_back(conference);
         }
+    }
+
+    /// A conference is over, with all that was brought to it.
+    pub(super) fn brought_over(&mut self, conference: &ConferenceId) {
+        self.brought
+            .0
+            .retain(|leg, _| leg.conference != *conference);
+    }
+
+    /// Hides what others bring, or lets it be seen again, as a moderator wants it. What is hidden is forgotten with whose it is.
+    pub(super) fn obey_moderator_of_rooms(&mut self, conference: &ConferenceId) {
+        let known = |room: &&Room| room.now.is_some();
+        let Some(room) = self.rooms.get(conference).filter(known) else {
+            return;
+        };
+        let mut commands = Vec::new();
+        self.brought.0.retain(|leg, one| {
+            if leg.conference != *conference {
+                return true;
+            }
+            let on = room.hides(&one.participant);
+            if std::mem::replace(&mut one.hidden, on) != on {
+                let leg = leg.clone();
+                commands.push((one.server, VideoCommand::Hide { leg, on }));
+            }
+            one.visible || room.has(&one.participant)
+        });
+        for (server, command) in commands {
+            self.video(server, command);
+        }
+        self.tidy(conference);
     }
 
     /// Tells who talks, when it is somebody else: who goes on talking stays the speaker.

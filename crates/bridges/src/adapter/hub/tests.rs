@@ -213,6 +213,12 @@ async fn each_hears_what_becomes_of_what_they_asked_for_and_all_hear_of_an_end()
         matches!(&offered, VideoEvent::Offered { .. }),
         "{offered:?}"
     );
+    // All may hide it, as a moderator wants.
+    let hide = VideoCommand::Hide {
+        leg: leg(),
+        on: true,
+    };
+    scene.asks(&one, hide).await;
     scene.asks(&one, VideoCommand::Close { leg: leg() }).await;
     let words = "somebody else who commands has this leg".into();
     let failed = VideoEvent::Failed { leg: leg(), words };

@@ -1,9 +1,9 @@
 //! Video rooms: others bring their pictures to the video server, and are told who talks.
 
 use convoke_types::LegKey;
-use convoke_types::LegState::Joined;
+use convoke_types::LegState::{Joined, Left};
 use convoke_types::sight::SightCommand;
-use convoke_types::video::VideoEvent;
+use convoke_types::video::{VideoCommand, VideoEvent};
 
 use super::stage::*;
 
@@ -95,4 +95,52 @@ fn rooms_are_told_who_talks_also_where_no_browser_shows_or_sees() {
     assert_eq!(stage.scene.watched, [c1()]);
     stage.lose(0);
     assert!(stage.scene.watched.is_empty());
+}
+
+#[test]
+fn what_a_moderator_hides_of_a_room_is_hidden_while_it_is_in_and_shown_again() {
+    let mut stage = Stage::new();
+    stage.people = vec![("alice", Joined, false), ("#1", Joined, false)];
+    let leg = LegKey {
+        conference: c1(),
+        leg: "l2-shows".parse().unwrap(),
+    };
+    let visible = |on| VideoEvent::Visible {
+        leg: leg.clone(),
+        participant: "p2".parse().unwrap(),
+        on,
+    };
+    let hide = |on| VideoCommand::Hide {
+        leg: leg.clone(),
+        on,
+    };
+    stage.event(0, visible(true));
+    stage.tell();
+    stage.quiet();
+    stage.hidden = vec!["#1"];
+    stage.tell();
+    assert_eq!(stage.asked(), hide(true));
+    stage.event(0, visible(false));
+    stage.tell();
+    stage.quiet();
+    assert_eq!(stage.scene.watched, [c1()], "it may be shown again");
+    stage.hidden.clear();
+    stage.tell();
+    assert_eq!(stage.asked(), hide(false));
+    stage.event(0, visible(true));
+    // Also after the way to the server was lost; and what comes anew under the same name is hidden anew.
+    stage.hidden = vec!["#1"];
+    stage.tell();
+    assert_eq!(stage.asked(), hide(true));
+    stage.event(0, visible(false));
+    stage.lose(0);
+    stage.announce(0, 0);
+    stage.event(0, visible(true));
+    assert_eq!(stage.asked(), hide(true));
+    stage.event(0, visible(false));
+    // Nobody tells that a picture is gone which nobody sees: it is forgotten with whose it is.
+    stage.set("#1", Left);
+    stage.quiet();
+    assert!(stage.scene.watched.is_empty());
+    assert_eq!(stage.scene.core.pictures(), 0);
 }
