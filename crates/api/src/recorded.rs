@@ -1,7 +1,9 @@
 //! Conferences of a former process: the focus and the history know them no more, but their records tell how they ended.
 
+use std::collections::HashMap;
+
 use convoke_types::report::{Change, ParticipantRef, Report};
-use convoke_types::{Aor, ConferenceId, Role};
+use convoke_types::{Aor, ConferenceId, ParticipantId, Role};
 use soap_proto::{Snapshot, UtcMillis};
 use store::{LegRecord, Store, StoreError, UnixMs};
 
@@ -47,16 +49,17 @@ pub(crate) async fn ended(
 /// The legs, in the order they were made, without those at another place where somebody did not get in: they stayed where they were. That
 /// they were in when it was made says so: after a crash all ends have one time.
 pub(crate) fn legs_that_count(legs: &[LegRecord]) -> impl Iterator<Item = &LegRecord> {
-    let was_in_meanwhile = |before: &LegRecord, leg: &LegRecord| {
-        let ended = before.ended.as_ref().map_or(UnixMs::MAX, |(at, _)| *at);
-        before.participant == leg.participant
-            && before.times.joined.is_some()
-            && ended >= leg.times.created
-    };
-    legs.iter().enumerate().filter_map(move |(index, leg)| {
-        let mut before = legs.iter().take(index);
-        let stayed = leg.times.joined.is_none() && before.any(|one| was_in_meanwhile(one, leg));
-        (!stayed).then_some(leg)
+    // Until when somebody was in by the legs so far.
+    let mut in_until: HashMap<&ParticipantId, UnixMs> = HashMap::new();
+    legs.iter().filter(move |leg| {
+        let until = in_until.get(&leg.participant).copied();
+        if leg.times.joined.is_none() {
+            return until.is_none_or(|until| until < leg.times.created);
+        }
+        let ended = leg.ended.as_ref().map_or(UnixMs::MAX, |(at, _)| *at);
+        let latest = until.map_or(ended, |until| until.max(ended));
+        in_until.insert(&leg.participant, latest);
+        true
     })
 }
 
