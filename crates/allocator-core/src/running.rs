@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use convoke_types::report::{Change, Report};
 use convoke_types::video::{VideoCommand, VideoGuest};
-use convoke_types::{Aor, ConferenceId, LegState, Mode, VideoServerName};
+use convoke_types::{Aor, ConferenceId, Mode, VideoServerName};
 use service_core::presence::{Face, Publication};
 use service_core::words::Language;
 use soap_proto::invitation::{self, Invitation, WayIn};
@@ -481,10 +481,9 @@ impl Running {
 
 /// What a conference looks like from outside.
 fn face(board: &Snapshot, video: bool) -> Face {
-    let is_in = |state: LegState| matches!(state, LegState::Joined | LegState::Held);
     let people = || {
         let all = board.participants.iter();
-        all.filter(|one| one.leg.as_ref().is_some_and(|leg| is_in(leg.state)))
+        all.filter(|one| one.leg.as_ref().is_some_and(|leg| leg.state.is_in()))
     };
     let talks = people().filter(|one| one.talking);
     Face {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use conference_core::{Outline, Snapshot};
 use convoke_types::report::{Change, Report};
-use convoke_types::{Aor, ConferenceId, LegKey, LegState};
+use convoke_types::{Aor, ConferenceId, LegKey};
 use tokio::sync::Notify;
 
 /// Letters that may wait.
@@ -276,7 +276,7 @@ impl Phones {
             conference: report.conference.clone(),
             leg: leg.clone(),
         };
-        if matches!(state, LegState::Joined | LegState::Held) {
+        if state.is_in() {
             let user = report.participant.as_ref()?.user.clone()?;
             if self.legs.insert(key, user.clone()).is_some() {
                 return None;
@@ -298,8 +298,8 @@ impl Phones {
 
 #[cfg(test)]
 mod tests {
-    use convoke_types::Role;
     use convoke_types::report::ParticipantRef;
+    use convoke_types::{LegState, Role};
 
     use super::*;
 

@@ -166,7 +166,7 @@ fn begin(uri: &str, state: &str, version: u32) -> String {
 }
 
 fn state(out: &mut String, now: &Snapshot) {
-    let in_it = |entry: &&RosterEntry| matches!(entry.leg.state, LegState::Joined | LegState::Held);
+    let in_it = |entry: &&RosterEntry| entry.leg.state.is_in();
     let count = now.roster.iter().filter(in_it).count();
     let active = matches!(
         now.state,
@@ -271,10 +271,7 @@ fn endpoint(
         }
     }
     // Who was called as a video room and has answered with sound only.
-    let blind = current
-        && entry.pictures.is_empty()
-        && leg.mode.may_be_room()
-        && matches!(leg.state, LegState::Joined | LegState::Held);
+    let blind = current && entry.pictures.is_empty() && leg.mode.may_be_room() && leg.state.is_in();
     if video && blind {
         let label = clean(&format!("{}-1", entry.participant.id));
         let _ = write!(

@@ -392,7 +392,7 @@ fn own_place(
                 );
                 called || moving.is_some()
             }
-            Own::RaiseHand => matches!(state, Some(LegState::Joined | LegState::Held)),
+            Own::RaiseHand => state.is_some_and(LegState::is_in),
             Own::LowerHand => p.hand.is_some(),
         }
     };

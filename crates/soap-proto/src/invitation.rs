@@ -63,10 +63,9 @@ pub fn to_call(
     now: UtcMillis,
 ) -> String {
     let people = conference.participants.iter();
-    let is_in = |state| matches!(state, LegState::Joined | LegState::Held);
     let inside: Vec<&str> = people
         .clone()
-        .filter(|one| one.leg.as_ref().is_some_and(|leg| is_in(leg.state)))
+        .filter(|one| one.leg.as_ref().is_some_and(|leg| leg.state.is_in()))
         .map(|one| one.name.as_str())
         .collect();
     let mut inviter = people.filter(|one| one.user.as_ref() == Some(by));
@@ -176,7 +175,7 @@ impl<T> Expected<T> {
     /// The same from where a leg of the command is now.
     pub fn look(&mut self, participant: &ParticipantId, state: LegState) -> Option<T> {
         let called = matches!(state, LegState::Dialling | LegState::Ringing);
-        let inside = matches!(state, LegState::Joined | LegState::Held);
+        let inside = state.is_in();
         if !called && !inside {
             return None;
         }

@@ -54,6 +54,11 @@ impl LegState {
         LegState::Failed,
     ];
 
+    /// Whether the person is in the conference, be it on hold.
+    pub fn is_in(self) -> bool {
+        matches!(self, LegState::Joined | LegState::Held)
+    }
+
     /// Whether the leg is over for good.
     pub fn is_end(self) -> bool {
         matches!(

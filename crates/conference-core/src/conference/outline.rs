@@ -1,6 +1,6 @@
 //! What a conference looks like from outside.
 
-use convoke_types::{ConferenceId, LegState, VideoServerName};
+use convoke_types::{ConferenceId, VideoServerName};
 
 use super::Conference;
 use crate::command::ConferenceState;
@@ -27,9 +27,8 @@ pub struct Outline {
 impl Conference {
     /// As it is now.
     pub(crate) fn outline(&self) -> Outline {
-        let is_in = |state| matches!(state, LegState::Joined | LegState::Held);
         let all = self.roster.values();
-        let inside: Vec<_> = all.filter(|one| is_in(one.leg.stage.shown())).collect();
+        let inside: Vec<_> = all.filter(|one| one.leg.stage.shown().is_in()).collect();
         let talking = inside.iter().filter(|one| one.talking);
         Outline {
             conference: self.id.clone(),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use conference_core::{RosterEntry, Snapshot};
 use convoke_types::bridge_protocol::{Announcement, Feature};
 use convoke_types::video::VideoGuest;
-use convoke_types::{Aor, ConferenceId, LegState, ParticipantId, VideoServerName};
+use convoke_types::{Aor, ConferenceId, ParticipantId, VideoServerName};
 use sip_proto::call::CallKey;
 
 /// Conferences that a server may still have although it should not, at most; of further ones it is not told.
@@ -206,7 +206,7 @@ impl Room {
         let roster = self.now.iter().flat_map(|now| &now.roster);
         let mut best = Standing::Out;
         for entry in roster.filter(theirs) {
-            if matches!(entry.leg.state, LegState::Joined | LegState::Held) {
+            if entry.leg.state.is_in() {
                 return Standing::In(entry.participant.id.clone());
             }
             if !entry.leg.state.is_end() {
