@@ -108,7 +108,7 @@ impl Allocator {
                     self.not_placed(&conference, server, words, false, now);
                 }
                 Some(_) => {}
-                // What it had before is as it was.
+                // Nothing of what it refuses is left there; what waits for a place there has to have another.
                 None => self.on_no_seat(&conference, server, &words, false, now),
             },
             VideoEvent::Ended {

@@ -704,7 +704,7 @@ fn fingerprint(request: &Request) -> Vec<u8> {
     Sha256::digest(&written).to_vec()
 }
 
-/// A fresh random id.
+/// The process ended between a command and its answer.
 fn interrupted() -> Fault {
     Fault::new(
         FaultCode::Internal,

@@ -17,7 +17,7 @@ use crate::text::{aor, clean_name, clean_words};
 /// Kept back for the ends of the elements that are open while a list is written, in bytes.
 const TAIL_BYTES: usize = 256;
 /// The most that the fields of a snapshot before its participants take, in bytes: a title of 64 characters, each of up to
-/// five bytes when escaped, and an id of 128.
+/// five bytes when escaped, two ids of up to 128, and flags and numbers.
 const HEAD_BYTES: usize = 1024;
 /// Of the room that is left, the reports of `get` may take so much when the roster competes with them: a half.
 const REPORTS_SHARE: usize = 2;

@@ -14,7 +14,7 @@ use crate::time::UtcMillis;
 
 /// Its Content-Type.
 pub const CONTENT_TYPE: &str = "application/vnd.convoke.invitation+xml";
-/// How long an invitation may be answered, in seconds: as long as a telephone rings.
+/// How long an invitation may be answered, in seconds: as long as a telephone rings by default.
 pub const LIFE_S: u32 = 45;
 /// Most names of people who are in; the schema's limit.
 const INSIDE_MAX: usize = 50;
