@@ -290,9 +290,12 @@ impl FocusLoop {
         let now = clock::now();
         let mut concerned: BTreeSet<_> = self.watching.take_asked().into_iter().collect();
         if self.next_telling().is_none_or(|at| at <= now) && !self.changed.is_empty() {
+            let followed = self.watching.is_followed();
             for conference in std::mem::take(&mut self.changed) {
-                let outline = self.focus.outline(&conference);
-                self.watching.tell_outline(conference.clone(), outline);
+                if followed {
+                    let outline = self.focus.outline(&conference);
+                    self.watching.tell_outline(conference.clone(), outline);
+                }
                 if self.watching.is_watched(&conference) {
                     concerned.insert(conference);
                 }

@@ -173,6 +173,11 @@ impl Watching {
         self.lock().followed = true;
     }
 
+    /// Whether somebody reads.
+    pub(crate) fn is_followed(&self) -> bool {
+        self.lock().followed
+    }
+
     /// Waits until something is asked of the focus.
     pub(crate) async fn asked(&self) {
         self.shared.asked.notified().await;
