@@ -21,11 +21,25 @@ use crate::ports::Event;
 
 const CONTENT_TYPE: &str = "application/pidf+xml";
 
+/// A conference that is shown.
+#[derive(Debug, Default)]
+struct Shown {
+    /// What it looks like.
+    face: Face,
+    publication: Publication,
+}
+
+impl Shown {
+    fn say(&mut self, uri: &str) {
+        self.publication.say(self.face.document(uri));
+    }
+}
+
 /// All conferences that are shown, or were until just now.
 #[derive(Debug)]
 pub(crate) struct Faces {
     domain: String,
-    all: BTreeMap<ConferenceId, Publication>,
+    all: BTreeMap<ConferenceId, Shown>,
     /// Which are to be looked at.
     waiting: BTreeSet<ConferenceId>,
     due: BTreeMap<ConferenceId, Instant>,
@@ -67,8 +81,8 @@ impl Faces {
         all.max(due).max(self.under_way.len())
     }
 
-    /// What a conference looks like now.
-    pub(crate) fn set(&mut self, outline: &Outline) {
+    /// What a conference looks like now, and whether somebody can be seen in it.
+    pub(crate) fn set(&mut self, outline: &Outline, video: bool) {
         if outline.video.is_some() {
             return;
         }
@@ -82,19 +96,33 @@ impl Faces {
             title: outline.title.clone(),
             count: outline.inside,
             talks: outline.talking.clone(),
-            video: false,
+            video,
             locked: outline.locked,
         };
         let id = &outline.conference;
-        let document = face.document(&conference_uri(id, &self.domain));
-        self.all.entry(id.clone()).or_default().say(document);
+        let shown = self.all.entry(id.clone()).or_default();
+        shown.face = face;
+        shown.say(&conference_uri(id, &self.domain));
         self.waiting.insert(id.clone());
+    }
+
+    /// Whether somebody can be seen in a conference now; tells whether that is to be shown.
+    pub(crate) fn set_video(&mut self, id: &ConferenceId, video: bool) -> bool {
+        let Some(shown) = self.all.get_mut(id) else {
+            return false;
+        };
+        let changed = std::mem::replace(&mut shown.face.video, video) != video;
+        if changed {
+            shown.say(&conference_uri(id, &self.domain));
+            self.waiting.insert(id.clone());
+        }
+        changed
     }
 
     /// It is over.
     pub(crate) fn over(&mut self, conference: &ConferenceId) {
-        if let Some(publication) = self.all.get_mut(conference) {
-            publication.end();
+        if let Some(shown) = self.all.get_mut(conference) {
+            shown.publication.end();
             self.look_at(conference);
         }
     }
@@ -108,7 +136,8 @@ impl Faces {
 
     /// Has a conference wait for its turn, unless nothing of it is published and nothing will be.
     fn look_at(&mut self, id: &ConferenceId) {
-        if self.all.get(id).is_none_or(Publication::is_over) {
+        let shown = self.all.get(id);
+        if shown.is_none_or(|shown| shown.publication.is_over()) {
             self.set_due(id, None);
             self.waiting.remove(id);
             self.all.remove(id);
@@ -123,8 +152,8 @@ impl Faces {
         if self.flow.replace(flow) != Some(flow) {
             self.refused = false;
             self.under_way.clear();
-            for publication in self.all.values_mut() {
-                publication.forgotten();
+            for shown in self.all.values_mut() {
+                shown.publication.forgotten();
             }
             for id in self.all.keys().cloned().collect::<Vec<_>>() {
                 self.look_at(&id);
@@ -173,7 +202,7 @@ impl Faces {
         endpoint: &mut Endpoint,
         now: Instant,
     ) {
-        let Some(publication) = self.all.get_mut(id) else {
+        let Some(Shown { publication, .. }) = self.all.get_mut(id) else {
             return;
         };
         if let Some(publishing) = publication.poll(now)
@@ -197,7 +226,7 @@ impl Faces {
                 Err(_) => publication.answered(Answer::read(503, None), now),
             }
         }
-        let due = self.all.get(id).and_then(Publication::poll_timeout);
+        let due = publication.poll_timeout();
         self.set_due(id, due);
     }
 
@@ -215,7 +244,7 @@ impl Faces {
         now: Instant,
     ) -> Option<Event> {
         let id = self.under_way.remove(&token)?;
-        let publication = self.all.get_mut(&id)?;
+        let publication = &mut self.all.get_mut(&id)?.publication;
         publication.answered(Answer::read(status, response), now);
         self.look_at(&id);
         // What is said of one conference alone is no more than a failure: that one is asked for again after a pause.

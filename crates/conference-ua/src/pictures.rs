@@ -182,6 +182,14 @@ impl Pictures {
         self.rooms.get(conference)?.now.as_ref()
     }
 
+    /// Whether somebody can be seen in a conference.
+    pub(crate) fn are_in(&self, conference: &ConferenceId) -> bool {
+        let room = self.rooms.get(conference).into_iter();
+        let mut calls = room.flat_map(|room| &room.calls);
+        let seen = |key| self.known.get(key).is_some_and(|call| call.visible);
+        calls.any(seen) || self.brought.to(conference).next().is_some()
+    }
+
     /// Writes into a snapshot who shows what.
     pub(crate) fn draw(&self, snapshot: &mut Snapshot) {
         let mut shown: Vec<(&ParticipantId, PictureView)> = Vec::new();

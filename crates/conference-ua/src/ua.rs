@@ -141,7 +141,8 @@ impl ConferenceUa {
     /// What a conference looks like from outside now. Those that the video allocator made are published by it.
     pub fn handle_outline(&mut self, outline: &Outline, now: Instant) {
         if !self.draining {
-            self.faces.set(outline);
+            let video = self.calls.pictures.are_in(&outline.conference);
+            self.faces.set(outline, video);
         }
         self.pump(now);
     }
@@ -319,6 +320,8 @@ impl ConferenceUa {
             learnt |= self.pass(Who::Pictures, output, now);
         }
         while let Some(conference) = self.calls.pictures.poll_changed() {
+            let video = self.calls.pictures.are_in(&conference);
+            learnt |= self.faces.set_video(&conference, video);
             if let Some(snapshot) = self.subscriptions.known(&conference) {
                 self.follow(snapshot, now);
                 learnt = true;

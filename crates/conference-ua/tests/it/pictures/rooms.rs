@@ -1,5 +1,6 @@
 //! Video rooms: others bring their pictures to the video server, and are told who talks.
 
+use conference_core::{ConferenceState, Outline};
 use convoke_types::LegKey;
 use convoke_types::LegState::{Joined, Left};
 use convoke_types::sight::SightCommand;
@@ -143,4 +144,47 @@ fn what_a_moderator_hides_of_a_room_is_hidden_while_it_is_in_and_shown_again() {
     stage.quiet();
     assert!(stage.scene.watched.is_empty());
     assert_eq!(stage.scene.core.pictures(), 0);
+}
+
+#[test]
+fn contact_lists_are_told_whether_somebody_can_be_seen() {
+    let mut stage = Stage::new();
+    let outline = Outline {
+        conference: c1(),
+        title: "Budget".to_owned(),
+        state: ConferenceState::Running,
+        locked: false,
+        video: None,
+        inside: 2,
+        talking: Vec::new(),
+    };
+    let now = stage.scene.now;
+    stage.scene.core.handle_outline(&outline, now);
+    stage.scene.run();
+    let is_told = |stage: &mut Stage, video| {
+        let made = stage.scene.one("PUBLISH");
+        let presence = im_core::pidf::read(&made.body()).unwrap();
+        assert_eq!(presence.conference.unwrap().video, video);
+        let granted = [("SIP-ETag", "t1"), ("Expires", "120")];
+        stage.scene.answer_with(&made, 200, &granted, None);
+        stage.scene.advance(SECOND);
+    };
+    is_told(&mut stage, false);
+    let (_alice, camera) = stage.shows("alice", "");
+    is_told(&mut stage, true);
+    let visible = |leg: &LegKey, participant: &str, on| VideoEvent::Visible {
+        leg: leg.clone(),
+        participant: participant.parse().unwrap(),
+        on,
+    };
+    let room = LegKey {
+        conference: c1(),
+        leg: "l2-shows".parse().unwrap(),
+    };
+    // Two are seen, then one, then nobody.
+    stage.event(0, visible(&room, "p2", true));
+    stage.event(0, visible(&camera, "p1", false));
+    stage.scene.nothing();
+    stage.event(0, visible(&room, "p2", false));
+    is_told(&mut stage, false);
 }
