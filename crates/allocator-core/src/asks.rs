@@ -25,6 +25,15 @@ use crate::ways::{self, NoWay, Person};
 /// Reports that may come before the answer that a conference was created.
 const EARLY_REPORTS_MAX: usize = 256;
 
+/// What somebody wants to have of those whom they name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Goal {
+    /// A conference with them.
+    Conference,
+    /// Everybody's way into one, and no conference.
+    Ways,
+}
+
 /// What somebody wants.
 #[derive(Debug)]
 pub(crate) struct Wanted {
@@ -35,8 +44,7 @@ pub(crate) struct Wanted {
     pub key: Option<(Aor, CommandId)>,
     /// The conference service was asked and did not answer: telephones may ring already.
     pub may_ring: bool,
-    /// Only everybody's way is asked for, and no conference.
-    pub only_ways: bool,
+    pub goal: Goal,
 }
 
 /// A request that is worked on.
@@ -150,9 +158,9 @@ impl Allocator {
             tried: BTreeMap::new(),
             reports: Vec::new(),
         };
-        let only_ways = ask.wanted.only_ways;
+        let goal = ask.wanted.goal;
         self.enter(id.clone(), ask);
-        if !only_ways {
+        if goal == Goal::Conference {
             self.event(Event::Asked {
                 asker: caller.user.clone(),
                 conference: id.clone(),
@@ -274,7 +282,7 @@ impl Allocator {
         ask.legs = legs_of(&ask.guests());
         let people = &ask.people;
         let asker_language = people.first().map_or(Language::English, |one| one.language);
-        if ask.wanted.only_ways {
+        if ask.wanted.goal == Goal::Ways {
             let answer = VideoAnswer::Ways(guests(people, asker_language));
             let Some(ask) = self.leave(id) else { return };
             return self.tell(&ask.asker, &ask.wanted, Ok(answer), Duty::Word, now);
@@ -511,7 +519,7 @@ impl Allocator {
         if let Stage::Preparing(server) | Stage::Creating(server) = &ask.stage {
             self.free_room(id, server, true);
         }
-        if !ask.wanted.only_ways {
+        if ask.wanted.goal == Goal::Conference {
             self.event(Event::Refused {
                 conference: id.clone(),
                 words: words_of(&fault),

@@ -15,7 +15,7 @@ use soap_proto::{
 };
 
 use crate::allocator::{Allocator, Caller, Duty, WORDS_TYPE, after};
-use crate::asks::Wanted;
+use crate::asks::{Goal, Wanted};
 use crate::config::ANSWERS_MAX;
 use crate::speak;
 use crate::words::{Said, parse};
@@ -145,9 +145,9 @@ impl Allocator {
                 came,
             ));
         }
-        let (title, invites, only_ways) = match request.operation {
-            VideoOperation::Request { title, invites } => (title, invites, false),
-            VideoOperation::Ways(invites) => (None, invites, true),
+        let (title, invites, goal) = match request.operation {
+            VideoOperation::Request { title, invites } => (title, invites, Goal::Conference),
+            VideoOperation::Ways(invites) => (None, invites, Goal::Ways),
             VideoOperation::Modes(_) => {
                 let expected = "v:request or v:ways; modes are told by another service";
                 return Err(Fault::new(FaultCode::UnknownOperation, expected, "v:modes"));
@@ -160,7 +160,7 @@ impl Allocator {
             reply,
             key: Some(key),
             may_ring: false,
-            only_ways,
+            goal,
         };
         self.begin(caller, wanted, now);
         Ok(())
@@ -184,7 +184,7 @@ impl Allocator {
                     reply: Reply::Words(language),
                     key: None,
                     may_ring: false,
-                    only_ways: false,
+                    goal: Goal::Conference,
                 };
                 self.begin(caller, wanted, now);
             }
