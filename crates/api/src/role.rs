@@ -196,6 +196,14 @@ enum Step {
     Record(Box<conference_core::LegRecord>),
 }
 
+/// Who invites those whom a command calls.
+enum Inviter {
+    /// The client of who commands, or nobody where it calls nobody.
+    Client,
+    /// We, in the name of who commands, where that is known.
+    Service(Option<Aor>),
+}
+
 struct Answer {
     id: CommandId,
     result: Result<Reply, Fault>,
@@ -203,8 +211,7 @@ struct Answer {
     durable: Option<Durable>,
     /// Whether telephones ring when it is given.
     calls: bool,
-    /// Who invites those whom it calls; absent where their own client does.
-    invites: Option<Option<Aor>>,
+    inviter: Inviter,
     to: oneshot::Sender<Given>,
 }
 
@@ -214,7 +221,7 @@ struct Pending {
     encode: Encode,
     durable: Option<Durable>,
     calls: bool,
-    invites: Option<Option<Aor>>,
+    inviter: Inviter,
     to: oneshot::Sender<Given>,
 }
 
@@ -319,7 +326,10 @@ impl FocusLoop {
             answer: to,
         } = ask;
         let calls = calls_somebody(&operation);
-        let invites = (invites && calls).then(|| actor.user.clone());
+        let inviter = match invites && calls {
+            true => Inviter::Service(actor.user.clone()),
+            false => Inviter::Client,
+        };
         self.focus.handle_command(
             Command {
                 id: id.clone(),
@@ -333,7 +343,7 @@ impl FocusLoop {
             encode,
             durable,
             calls,
-            invites,
+            inviter,
             to,
         }))
         .await;
@@ -349,7 +359,7 @@ impl FocusLoop {
                         encode,
                         durable,
                         calls,
-                        invites,
+                        inviter,
                         to,
                     }) => Step::Answer(Box::new(Answer {
                         id,
@@ -357,7 +367,7 @@ impl FocusLoop {
                         encode,
                         durable,
                         calls,
-                        invites,
+                        inviter,
                         to,
                     })),
                     None => continue,
@@ -500,7 +510,7 @@ impl Sequencer {
         let durable = answer.durable.filter(|_| !passing);
         let given = match keep(&self.store, &answer.id, durable, &envelope).await {
             Ok(None) => {
-                if let (Ok(reply), Some(by)) = (&answer.result, &answer.invites) {
+                if let (Ok(reply), Inviter::Service(by)) = (&answer.result, &answer.inviter) {
                     self.expect(&answer.id, reply, by.as_ref());
                 }
                 Given {
