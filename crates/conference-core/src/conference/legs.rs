@@ -387,8 +387,12 @@ impl Conference {
         };
         let released_by = leg.released_by.clone();
         let command = released_by.clone().or(leg.command.clone());
+        let reason = leg.stage.outcome().map(|how| how.cause.reason);
         if !seat.moving {
-            self.lower_hand(cx, number, released_by);
+            // Who goes on at another place waits for the floor as before.
+            if reason != Some(EndReason::JoinedElsewhere) {
+                self.lower_hand(cx, number, released_by);
+            }
             if let Some(participant) = self.roster.get_mut(&number) {
                 participant.talking = false;
                 participant.silent = false;

@@ -84,6 +84,40 @@ fn who_is_in_stays_in_until_the_other_telephone_has_joined() {
 }
 
 #[test]
+fn a_raised_hand_stays_up_at_the_other_place_and_keeps_its_place_in_the_queue() {
+    let mut world = two();
+    for who in ["p1", "p2"] {
+        let raise = on!(RaiseHand, who);
+        let whose = if who == "p1" { "alice" } else { "bob" };
+        world.command(user(whose), raise).unwrap();
+    }
+    let hands = |world: &World| -> Vec<_> {
+        let snapshot = world.focus.snapshot(&conference("x"), world.now).unwrap();
+        snapshot.roster.iter().map(|one| one.hand).collect()
+    };
+    assert_eq!(hands(&world), [Some(1), Some(2)]);
+    world.command(user("alice"), home("p1")).unwrap();
+    for event in [LegEvent::Dialling, LegEvent::Answered] {
+        world.leg("x/l3", event);
+    }
+    check(
+        world.leg("x/l3", LegEvent::Joined),
+        &[
+            "p1 l1 left joined-elsewhere",
+            "record l1 left",
+            "p1 l3 joined",
+            "release l1",
+        ],
+    );
+    assert_eq!(hands(&world), [Some(1), Some(2)]);
+    // Who hangs up and goes on where it only rings was out in between.
+    world.command(user("bob"), home("p2")).unwrap();
+    world.leg("x/l4", LegEvent::Dialling);
+    world.leg("x/l2", hung_up());
+    assert_eq!(hands(&world), [Some(1), None]);
+}
+
+#[test]
 fn who_is_not_reached_elsewhere_is_where_they_were_and_told_why() {
     let mut world = two();
     for (event, state) in [

@@ -473,8 +473,10 @@ impl Oracle {
                     client: reference.place == "browser",
                     moving: *moving,
                 };
+                let reason = cause.as_ref().map(|cause| cause.reason);
+                let goes_on = *moving || reason == Some(EndReason::JoinedElsewhere);
                 hold!(
-                    *moving || !state.is_end() || !seen.hands.contains(&id),
+                    goes_on || !state.is_end() || !seen.hands.contains(&id),
                     "{id} ends with a hand up"
                 );
                 let awaits = news.client && *state == LegState::Ringing;
