@@ -7,6 +7,7 @@ use sip_proto::auth::Proof;
 use sip_proto::{HeaderName, Message, ParseError, Source, Uri};
 
 use crate::aor::key_of;
+use crate::caps::ServiceCaps;
 use crate::contact::{Capabilities, Wanted, path_of};
 use crate::date::sip_date;
 use crate::ports::{Event, Gone};
@@ -255,6 +256,7 @@ impl ImServer {
             bindings.push(Binding {
                 id,
                 address: wanted.address.clone(),
+                caps: ServiceCaps::of_contact(&wanted.address),
                 instance: wanted.instance.clone(),
                 reg_id: wanted.reg_id,
                 q_permille: wanted.q_permille,

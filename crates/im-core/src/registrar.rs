@@ -10,6 +10,8 @@ use std::time::Instant;
 use sip_proto::auth::Proof;
 use sip_proto::{FlowId, NameAddr, Source, Target, Uri};
 
+use crate::caps::ServiceCaps;
+
 /// Entries of the heap of expiries per person above which those that count no more are swept; below the floor nothing is.
 const EXPIRIES_PER_PERSON: usize = 4;
 const EXPIRIES_FLOOR: usize = 1_024;
@@ -21,6 +23,8 @@ pub(crate) struct Binding {
     pub id: u64,
     /// The Contact value as registered, without `expires`.
     pub address: NameAddr,
+    /// What it says that the device can do.
+    pub caps: ServiceCaps,
     /// `+sip.instance` without quotes and brackets.
     pub instance: Option<Arc<str>>,
     pub reg_id: Option<u32>,
@@ -348,6 +352,7 @@ mod tests {
         let mut binding = Binding {
             id: 1,
             address: NameAddr::parse("<sip:alice@192.0.2.9>".to_owned()).unwrap(),
+            caps: ServiceCaps::default(),
             instance: None,
             reg_id: None,
             q_permille: 1000,

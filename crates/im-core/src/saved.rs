@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use sip_proto::auth::Proof;
 use sip_proto::{NameAddr, Target, Transport};
 
+use crate::caps::ServiceCaps;
 use crate::contact::split_path;
 use crate::ports::{SavedBinding, StoreOp};
 use crate::registrar::Binding;
@@ -30,6 +31,7 @@ impl ImServer {
             };
             let binding = Binding {
                 id: self.registrar.new_id(),
+                caps: ServiceCaps::of_contact(&address),
                 address,
                 instance: Some(saved.instance)
                     .filter(|instance| !instance.is_empty())

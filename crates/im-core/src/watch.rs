@@ -124,7 +124,7 @@ impl ImServer {
         let bindings = self.registrar.find(&wanted.resource, now);
         for binding in bindings.into_iter().flat_map(|(_, bindings)| bindings) {
             reached |= takes_messages(&binding.address);
-            caps.add(&ServiceCaps::of_contact(&binding.address));
+            caps.add(&binding.caps);
         }
         let presence = self.publications.compose(&wanted.resource, reached, caps);
         let document = Bytes::from(pidf::write(&wanted.resource, &presence));
