@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use conference_core::{RosterEntry, Snapshot};
 use convoke_types::bridge_protocol::{Announcement, Feature};
 use convoke_types::video::VideoGuest;
-use convoke_types::{Aor, ConferenceId, ParticipantId, VideoServerName};
+use convoke_types::{Aor, ConferenceId, LegId, ParticipantId, VideoServerName};
 use sip_proto::call::CallKey;
 
 /// Conferences that a server may still have although it should not, at most; of further ones it is not told.
@@ -184,8 +184,8 @@ pub(super) struct Room {
     pub calls: BTreeSet<CallKey>,
     /// Who talked last, as those were told who carry the pictures of video rooms.
     pub speaker: Option<ParticipantId>,
-    /// Video rooms that are in.
-    pub video_rooms: usize,
+    /// The legs of the video rooms that are in.
+    pub video_rooms: BTreeSet<LegId>,
 }
 
 /// Where somebody stands in a conference.

@@ -1,12 +1,12 @@
 //! The pictures of video rooms: others bring them to the video servers, since a room's call is theirs. They stand in documents and offers
 //! as everybody's, and whoever brings them is told who talks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use conference_core::{RosterEntry, Snapshot};
 use convoke_types::sight::SightCommand;
 use convoke_types::video::VideoCommand;
-use convoke_types::{ConferenceId, LegKey, LegState, ParticipantId};
+use convoke_types::{ConferenceId, LegId, LegKey, LegState, ParticipantId};
 
 use super::Pictures;
 use super::room::Room;
@@ -27,26 +27,61 @@ struct Shown {
     hidden: bool,
 }
 
-/// What others show, by their legs.
+/// What others show, by conferences and their legs; of a conference without there is nothing.
 #[derive(Debug, Default)]
-pub(super) struct Brought(BTreeMap<LegKey, Shown>);
+pub(super) struct Brought {
+    of: BTreeMap<ConferenceId, BTreeMap<LegId, Shown>>,
+    /// In all conferences.
+    count: usize,
+}
 
 impl Brought {
     /// Whether this is one of them.
     pub(super) fn has(&self, leg: &LegKey) -> bool {
-        self.0.contains_key(leg)
+        let theirs = self.of.get(&leg.conference);
+        theirs.is_some_and(|theirs| theirs.contains_key(&leg.leg))
     }
 
     /// Whether there is one in a conference, be it hidden.
     pub(super) fn is_in(&self, conference: &ConferenceId) -> bool {
-        self.0.keys().any(|leg| leg.conference == *conference)
+        self.of.contains_key(conference)
     }
 
     /// Whose can be seen in a conference.
     pub(super) fn to(&self, conference: &ConferenceId) -> impl Iterator<Item = &ParticipantId> {
-        let theirs = self.0.iter();
-        let theirs = theirs.filter(move |(leg, one)| leg.conference == *conference && one.visible);
-        theirs.map(|(_, one)| &one.participant)
+        let theirs = self.of.get(conference).into_iter().flatten();
+        let visible = theirs.filter(|(_, one)| one.visible);
+        visible.map(|(_, one)| &one.participant)
+    }
+
+    fn get_mut(&mut self, leg: &LegKey) -> Option<&mut Shown> {
+        self.of.get_mut(&leg.conference)?.get_mut(&leg.leg)
+    }
+
+    /// Adds one that is not among them; false when there are too many.
+    fn add(&mut self, leg: LegKey, shown: Shown) -> bool {
+        let room = self.count < BROUGHT_MAX;
+        if room {
+            self.of
+                .entry(leg.conference)
+                .or_default()
+                .insert(leg.leg, shown);
+            self.count += 1;
+        }
+        room
+    }
+
+    /// Keeps of a conference's what `keep` says.
+    fn retain(&mut self, conference: &ConferenceId, keep: impl FnMut(&LegId, &mut Shown) -> bool) {
+        let Some(theirs) = self.of.get_mut(conference) else {
+            return;
+        };
+        let before = theirs.len();
+        theirs.retain(keep);
+        self.count -= before - theirs.len();
+        if theirs.is_empty() {
+            self.of.remove(conference);
+        }
     }
 }
 
@@ -60,8 +95,7 @@ impl Pictures {
         on: bool,
     ) {
         let conference = leg.conference.clone();
-        let full = self.brought.0.len() >= BROUGHT_MAX;
-        let changed = match (self.brought.0.get_mut(&leg), on) {
+        let changed = match (self.brought.get_mut(&leg), on) {
             (Some(one), true) => {
                 one.server = server;
                 // It may be another one of the same name, which nobody has hidden yet.
@@ -69,17 +103,20 @@ impl Pictures {
                 !std::mem::replace(&mut one.visible, true)
             }
             (Some(one), false) if one.hidden => std::mem::replace(&mut one.visible, false),
-            (Some(_), false) => self.brought.0.remove(&leg).is_some(),
-            (None, true) if !full => {
+            (Some(_), false) => {
+                self.brought.retain(&conference, |id, _| *id != leg.leg);
+                true
+            }
+            (None, true) => {
                 let shown = Shown {
                     server,
                     participant,
                     visible: true,
                     hidden: false,
                 };
-                self.brought.0.insert(leg, shown).is_none()
+                self.brought.add(leg, shown)
             }
-            (None, _) => false,
+            (None, false) => false,
         };
         if on {
             self.obey_moderator_of_rooms(&conference);
@@ -99,27 +136,30 @@ impl Pictures {
 
     /// A server has lost a conference, or all that it had, unless only the way to it is lost: what is hidden there may still be.
     pub(super) fn brought_away(&mut self, server: usize, conference: Option<&ConferenceId>) {
-        let mut changed = Vec::new();
-        self.brought.0.retain(|leg, one| {
-            let gone = conference.is_none_or(|conference| leg.conference == *conference);
-            if one.server != server || !gone {
-                return true;
+        let concerned: Vec<ConferenceId> = match conference {
+            Some(one) => vec![one.clone()],
+            None => self.brought.of.keys().cloned().collect(),
+        };
+        for id in concerned {
+            let mut changed = false;
+            self.brought.retain(&id, |_, one| {
+                if one.server != server {
+                    return true;
+                }
+                changed = true;
+                one.visible = false;
+                one.hidden && conference.is_none()
+            });
+            if changed {
+                self.tidy(&id);
+                self.changed.push_back(id);
             }
-            changed.push(leg.conference.clone());
-            one.visible = false;
-            one.hidden && conference.is_none()
-        });
-        for conference in changed {
-            self.tidy(&conference);
-            self.changed.push_back(conference);
         }
     }
 
     /// A conference is over, with all that was brought to it.
     pub(super) fn brought_over(&mut self, conference: &ConferenceId) {
-        self.brought
-            .0
-            .retain(|leg, _| leg.conference != *conference);
+        self.brought.retain(conference, |_, _| false);
     }
 
     /// Hides what others bring, or lets it be seen again, as a moderator wants it. What is hidden is forgotten with whose it is.
@@ -129,13 +169,13 @@ impl Pictures {
             return;
         };
         let mut commands = Vec::new();
-        self.brought.0.retain(|leg, one| {
-            if leg.conference != *conference {
-                return true;
-            }
+        self.brought.retain(conference, |leg, one| {
             let on = room.hides(&one.participant);
             if std::mem::replace(&mut one.hidden, on) != on {
-                let leg = leg.clone();
+                let leg = LegKey {
+                    conference: conference.clone(),
+                    leg: leg.clone(),
+                };
                 commands.push((one.server, VideoCommand::Hide { leg, on }));
             }
             one.visible || room.has(&one.participant)
@@ -155,12 +195,14 @@ impl Pictures {
         let is_in = |entry: &&RosterEntry| {
             entry.leg.mode.may_be_room() && entry.leg.state == LegState::Joined
         };
-        let rooms = snapshot.roster.iter().filter(is_in).count();
-        if std::mem::replace(&mut room.video_rooms, rooms) < rooms {
+        let roster = snapshot.roster.iter().filter(is_in);
+        let rooms: BTreeSet<LegId> = roster.map(|entry| entry.leg.id.clone()).collect();
+        if !rooms.is_subset(&room.video_rooms) {
             // Who has come knows of nobody.
             room.speaker = None;
         }
-        if rooms == 0 {
+        room.video_rooms = rooms;
+        if room.video_rooms.is_empty() {
             return;
         }
         let talks = |entry: &&RosterEntry| {

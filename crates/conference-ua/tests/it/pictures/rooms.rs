@@ -64,6 +64,15 @@ fn who_goes_on_talking_stays_the_one_whom_rooms_see() {
     assert_eq!(told([false, true]), ["p2"]);
     assert_eq!(told([false, false]), [""; 0]);
     assert_eq!(told([false, true]), [""; 0]);
+    // Another room comes at the moment that the first one leaves.
+    stage.people[2].1 = Left;
+    stage.people.push(("#2", Joined, false));
+    stage.tell();
+    let speaker = SightCommand::Speaker {
+        conference: c1(),
+        participant: "p2".parse().unwrap(),
+    };
+    assert_eq!(stage.scene.sight, [speaker]);
 }
 
 #[test]
