@@ -25,6 +25,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
 use convoke_types::address::{CONFERENCE_USER, conference_uri};
+use convoke_types::xml::escaped;
 use convoke_types::{ConferenceId, EndReason, LegState, Mode};
 
 use crate::command::{ConferenceState, LegView, PictureKind, RosterEntry, Snapshot};
@@ -324,20 +325,8 @@ fn attribute(out: &mut String, name: &str, value: Option<impl fmt::Display>) {
     }
 }
 
-/// Text as XML 1.0 may hold it: escaped, without control characters, and no longer than anybody reads.
+/// Text as XML 1.0 may hold it, and no longer than anybody reads.
 fn clean(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars().take(TEXT_MAX_CHARS) {
-        match character {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&apos;"),
-            '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
-            control if control.is_control() => out.push(' '),
-            other => out.push(other),
-        }
-    }
-    out
+    let end = text.char_indices().nth(TEXT_MAX_CHARS);
+    escaped(end.map_or(text, |(end, _)| text.get(..end).unwrap_or_default()))
 }

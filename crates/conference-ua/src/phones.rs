@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use convoke_types::xml::escaped;
 use sip_proto::endpoint::Endpoint;
 use sip_proto::ua::{MessageError, MessageToken, Ua};
 use sip_proto::{FlowId, HeaderName, Message, Method, Uri};
@@ -329,16 +330,7 @@ impl Phones {
 
 /// The document that says of somebody (`user@domain`) that they are on the phone, and nothing else (RFC 3863, RFC 4479, RFC 4480).
 pub fn on_the_phone(person: &str) -> String {
-    let mut entity = String::from("sip:");
-    for character in person.chars() {
-        match character {
-            '&' => entity.push_str("&amp;"),
-            '<' => entity.push_str("&lt;"),
-            '"' => entity.push_str("&quot;"),
-            control if control.is_control() => {}
-            other => entity.push(other),
-        }
-    }
+    let entity = escaped(&format!("sip:{person}"));
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<presence xmlns=\"urn:ietf:params:xml:ns:pidf\" \
          xmlns:dm=\"urn:ietf:params:xml:ns:pidf:data-model\" xmlns:rpid=\"urn:ietf:params:xml:ns:pidf:rpid\" entity=\"{entity}\">\n \

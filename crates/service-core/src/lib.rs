@@ -4,4 +4,3 @@
 pub mod address;
 pub mod presence;
 pub mod words;
-pub mod xml;

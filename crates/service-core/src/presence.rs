@@ -3,11 +3,11 @@
 
 use std::time::{Duration, Instant};
 
+use convoke_types::xml::escaped;
 use sip_proto::{HeaderName, Message};
 use soap_proto::names::VIDEO_NS;
 
 use crate::words::{Language, join};
-use crate::xml::escaped;
 
 /// Life of a published presence, in seconds: what a crash leaves ends so. A server may insist on a longer one.
 pub const LIFE_S: u32 = 120;

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use convoke_types::address::conference_uri;
 use convoke_types::report::{Change, Report};
+use convoke_types::xml::escaped;
 use convoke_types::{Aor, CommandId, ConferenceId, LegState, Mode, ParticipantId};
 
 use crate::model::{BROWSER, Snapshot};
@@ -116,23 +117,6 @@ impl Invitation<'_> {
         out.push_str("</invitation>\n");
         out
     }
-}
-
-/// Text as it stands in an element or an attribute; what XML 1.0 may not hold becomes a space.
-pub fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\u{fffe}' | '\u{ffff}' => out.push(' '),
-            control if control.is_control() => out.push(' '),
-            other => out.push(other),
-        }
-    }
-    out
 }
 
 /// Those of one conference who are to be invited when they are called, each by the command that calls them. `T`: what is to be known then.

@@ -1,5 +1,7 @@
 //! The services' descriptions, WSDL 1.1 with their schemas: what is served to toolkits and committed under `docs/wsdl/`.
 
+use convoke_types::xml::escaped;
+
 /// A file of a service's description, for `/soap/…/NAME`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SchemaFile {
@@ -63,7 +65,7 @@ pub const EXAMPLE_MODES_ADDRESS: &str = "sip:modes@example.org";
 
 /// The video services' WSDL for services at these SIP addresses, with their schemas inside.
 pub fn video_wsdl(allocator: &str, modes: &str) -> String {
-    let wsdl = VIDEO_WSDL.replace(MODES, &attribute(modes));
+    let wsdl = VIDEO_WSDL.replace(MODES, &escaped(modes));
     inline(&wsdl, allocator, &[CONFERENCE_XSD, VIDEO_XSD])
 }
 
@@ -96,7 +98,7 @@ fn inline(wsdl: &str, address: &str, schemas: &[&str]) -> String {
             }
             _ if in_types => {}
             _ => {
-                out.push_str(&line.replace(ADDRESS, &attribute(address)));
+                out.push_str(&line.replace(ADDRESS, &escaped(address)));
                 out.push('\n');
             }
         }
@@ -116,10 +118,4 @@ fn push_schema(out: &mut String, schema: &str) {
         }
         out.push('\n');
     }
-}
-
-fn attribute(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('"', "&quot;")
 }

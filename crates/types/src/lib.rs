@@ -12,6 +12,7 @@ pub mod media;
 pub mod report;
 pub mod sight;
 pub mod video;
+pub mod xml;
 
 pub use address::{Address, Aor, E164, Mode, ModeSource, NetworkAddress};
 pub use fault::{Fault, FaultCode, NumberRefusal};

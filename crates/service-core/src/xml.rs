@@ -1,3 +1,0 @@
-//! Text within documents of ours.
-
-pub use soap_proto::invitation::escaped;
