@@ -3,12 +3,11 @@
 
 use std::collections::HashMap;
 
+use convoke_types::letter::Letter;
 use convoke_types::report::{Change, Report};
 use convoke_types::{Aor, CommandId, ConferenceId, ParticipantId};
 use soap_proto::invitation::{self, Expected};
 use soap_proto::{Snapshot, UtcMillis};
-
-use crate::watching::Letter;
 
 /// Conferences in which somebody waits to be invited; those beyond are called without.
 const CONFERENCES_MAX: usize = 1_000;

@@ -37,5 +37,5 @@ pub use rest::{Peer, openapi_json};
 pub use role::Given;
 pub use service::{BridgePort, ConferenceService, Config};
 pub use sessions::{SessionView, VideoView};
-pub use watching::{Letter, News, Watching};
+pub use watching::{News, Watching};
 pub use webhooks::{Permits, Targets, WebhookEvent, Webhooks, signature};

@@ -6,8 +6,9 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use conference_core::{Outline, Snapshot};
+use convoke_types::letter::Letter;
 use convoke_types::report::{Change, Report};
-use convoke_types::{Aor, ConferenceId, LegKey};
+use convoke_types::{ConferenceId, LegKey};
 use tokio::sync::Notify;
 
 /// Letters that may wait.
@@ -33,19 +34,6 @@ pub enum News {
     },
     /// A message is to be sent.
     Letter(Letter),
-}
-
-/// A message to somebody's clients that are there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Letter {
-    /// To whom.
-    pub to: Aor,
-    /// The Content-Type of the body.
-    pub content_type: &'static str,
-    /// What it says.
-    pub body: String,
-    /// How long it is of use, in seconds.
-    pub life_s: u32,
 }
 
 /// The mailbox. Clones are one; one of them reads.

@@ -5,25 +5,13 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Instant;
 
 use bytes::Bytes;
+use convoke_types::letter::Letter;
 use sip_proto::endpoint::Endpoint;
 use sip_proto::ua::{MessageToken, Ua};
 use sip_proto::{HeaderName, Uri};
 
 /// That wait for their turn; those beyond are lost.
 const WAITING_MAX: usize = 1_000;
-
-/// A message to somebody.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Letter {
-    /// To whom, a SIP URI.
-    pub to: String,
-    /// The Content-Type of the body.
-    pub content_type: &'static str,
-    /// What it says.
-    pub body: Bytes,
-    /// How long it is of use, in seconds.
-    pub life_s: u32,
-}
 
 /// All that are to be sent, or are without an answer.
 #[derive(Debug)]
@@ -56,13 +44,14 @@ impl Letters {
         while self.under_way.len() < self.under_way_max
             && let Some(letter) = self.waiting.pop_front()
         {
-            let Ok(to) = Uri::parse(letter.to.clone()) else {
+            let Ok(to) = Uri::parse(letter.to.to_uri()) else {
                 continue;
             };
             let life = letter.life_s.to_string();
             let extra = [(HeaderName::Expires, life.as_str())];
             // What cannot go now is of no use later: a telephone rings meanwhile.
-            let sent = ua.message(endpoint, &to, letter.content_type, letter.body, &extra, now);
+            let body = Bytes::from(letter.body);
+            let sent = ua.message(endpoint, &to, letter.content_type, body, &extra, now);
             self.under_way.extend(sent.ok());
         }
     }

@@ -20,7 +20,6 @@ mod rosters;
 mod subscriptions;
 mod ua;
 
-pub use letters::Letter;
 pub use phones::on_the_phone;
 pub use ports::{Config, Event, Limits, Output};
 pub use ua::{Believes, ConferenceUa};

@@ -7,6 +7,7 @@ pub mod bridge_protocol;
 pub mod fault;
 pub mod ids;
 pub mod leg;
+pub mod letter;
 pub mod limits;
 pub mod media;
 pub mod report;

@@ -1,16 +1,17 @@
 //! Messages to people's clients.
 
-use bytes::Bytes;
-use conference_ua::{Event, Letter, Limits};
+use conference_ua::{Event, Limits};
+use convoke_types::Aor;
+use convoke_types::letter::Letter;
 use sip_proto::HeaderName;
 
 use crate::scene::*;
 
 fn post(scene: &mut Scene, user: &str) {
     let letter = Letter {
-        to: format!("sip:{user}@{DOMAIN}"),
+        to: Aor::new(user, DOMAIN).unwrap(),
         content_type: "application/vnd.convoke.invitation+xml",
-        body: Bytes::from_static(b"<invitation/>"),
+        body: "<invitation/>".to_owned(),
         life_s: 45,
     };
     scene.core.handle_letter(letter, scene.now);

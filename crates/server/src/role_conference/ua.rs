@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use api::{News, Watching};
 use bridges::link::{LinkEvent, LinkSender};
-use conference_ua::{ConferenceUa, Config as CoreConfig, Event, Letter, Limits, Output};
+use conference_ua::{ConferenceUa, Config as CoreConfig, Event, Limits, Output};
 use convoke_types::ConferenceId;
 use convoke_types::bridge::BridgeEvent;
 use convoke_types::media::MediaCommand;
@@ -287,15 +287,7 @@ impl SipCore for Core {
             Input::News(News::Outline(outline)) => ua.handle_outline(&outline, now),
             Input::News(News::Gone(conference)) => ua.handle_gone(&conference, now),
             Input::News(News::Phone { user, on }) => ua.handle_phone(&user, on, now),
-            Input::News(News::Letter(letter)) => ua.handle_letter(
-                Letter {
-                    to: letter.to.to_uri(),
-                    content_type: letter.content_type,
-                    body: letter.body.into(),
-                    life_s: letter.life_s,
-                },
-                now,
-            ),
+            Input::News(News::Letter(letter)) => ua.handle_letter(letter, now),
             Input::Browser(BrowserInput::Bridge(command)) => ua.handle_bridge(command, now),
             Input::Browser(BrowserInput::Media(event)) => ua.handle_media(event, now),
             Input::Browser(BrowserInput::MediaLost) => {

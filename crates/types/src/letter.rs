@@ -1,0 +1,16 @@
+//! The port between who tells people something and whoever is their IM server's user.
+
+use crate::Aor;
+
+/// A message to somebody's clients that are there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Letter {
+    /// To whom.
+    pub to: Aor,
+    /// The Content-Type of the body.
+    pub content_type: &'static str,
+    /// What it says.
+    pub body: String,
+    /// How long it is of use, in seconds.
+    pub life_s: u32,
+}
