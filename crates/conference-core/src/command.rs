@@ -412,7 +412,7 @@ pub struct RosterEntry {
     pub hand_ms: Option<u64>,
     /// Their current leg, or the last one.
     pub leg: LegView,
-    /// Where else they are being called while they are in, or why that came to nothing.
+    /// Where else they are being called while they are in, or, for a minute, why that came to nothing.
     pub moving: Option<MovingView>,
     /// What they show: the focus knows of none, who has the pictures writes it in.
     pub pictures: Vec<PictureView>,

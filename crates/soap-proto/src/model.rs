@@ -564,7 +564,7 @@ pub struct ParticipantSnapshot {
     pub hand_since: Option<UtcMillis>,
     /// The last leg, if there was one.
     pub leg: Option<LegSnapshot>,
-    /// Where else they are being called while they are in, or why that came to nothing.
+    /// Where else they are being called while they are in, or, for a minute, why that came to nothing.
     pub moving: Option<MovingSnapshot>,
 }
 

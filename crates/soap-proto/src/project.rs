@@ -1,5 +1,6 @@
 //! A snapshot brought forward by reports: what a client's board, and the service's memory of ended conferences, are made of.
 
+use convoke_types::limits::MOVE_TOLD_MS;
 use convoke_types::report::{Change, ParticipantRef, Report};
 use convoke_types::{ConferenceId, LegState};
 
@@ -43,6 +44,13 @@ impl Snapshot {
             return Applied::Gap;
         }
         self.version = report.version;
+        for one in &mut self.participants {
+            // It was told.
+            one.moving.take_if(|moving| {
+                let age_ms = at.0.saturating_sub(moving.leg.since.0);
+                moving.leg.state.is_end() && age_ms >= MOVE_TOLD_MS
+            });
+        }
         if let Some(whom) = &report.participant {
             self.apply_to(whom, &report.change, at);
         }
@@ -194,6 +202,39 @@ mod tests {
             }),
             change,
             command: None,
+        }
+    }
+
+    #[test]
+    fn who_was_not_reached_elsewhere_is_told_so_for_a_minute() {
+        let mut board = Snapshot::begin("c1".parse().unwrap(), "Plan".into());
+        let leg = |leg: &str, state, moving| Change::Leg {
+            leg: leg.parse().unwrap(),
+            state,
+            cause: None,
+            moving,
+        };
+        let told = [
+            (Change::Added, 5, None),
+            (leg("l1", LegState::Joined, false), 6, None),
+            (
+                leg("l2", LegState::Ringing, true),
+                7,
+                Some(LegState::Ringing),
+            ),
+            (Change::Muted { on: true }, 90_000, Some(LegState::Ringing)),
+            (
+                leg("l2", LegState::Busy, true),
+                100_000,
+                Some(LegState::Busy),
+            ),
+            (Change::Muted { on: false }, 159_999, Some(LegState::Busy)),
+            (Change::Talking { on: true }, 160_000, None),
+        ];
+        for (version, (change, at, state)) in (1..).zip(told) {
+            board.apply(&report(version, change), UtcMillis(at));
+            let moving = board.participants[0].moving.as_ref();
+            assert_eq!(moving.map(|moving| moving.leg.state), state, "{version}");
         }
     }
 

@@ -26,3 +26,5 @@ pub const CALL_MAX_BYTES: usize = 128;
 pub const PICTURES_WORDS_MAX_CHARS: usize = 512;
 /// Longest message of who declines, in characters; the rest is cut.
 pub const DECLINE_MAX_CHARS: usize = 512;
+/// How long it stands on the roster why somebody who is in did not get in at another place, in milliseconds.
+pub const MOVE_TOLD_MS: u64 = 60_000;

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 
 use convoke_types::bridge::BridgeCommand;
+use convoke_types::limits::MOVE_TOLD_MS;
 use convoke_types::{Address, LegId, LegState};
 
-use super::{Attempt, Conference, Leg, Number, Participant};
+use super::{Attempt, Conference, Leg, Number, Participant, ms_since};
 use crate::causes;
 use crate::command::{Destination, MovingView};
 use crate::context::Context;
@@ -38,7 +39,7 @@ impl Seat {
     }
 }
 
-/// Where else somebody who is in is being called; or why that came to nothing, until they leave or move again.
+/// Where else somebody who is in is being called; or why that came to nothing, which is shown for a while, until they leave or move again.
 #[derive(Debug)]
 pub(super) struct Moving {
     pub(super) leg: Leg,
@@ -222,8 +223,12 @@ impl Participant {
         self.party.address == *address || moving.is_some_and(|moving| moving.at.address == *address)
     }
 
+    /// Where else they are being called; why that came to nothing, for a while.
     pub(super) fn moving_view(&self, now: std::time::Instant) -> Option<MovingView> {
         let moving = self.moving.as_ref()?;
+        if moving.leg.stage.is_over() && ms_since(now, moving.leg.since) >= MOVE_TOLD_MS {
+            return None;
+        }
         Some(MovingView {
             place: moving.at.place.clone(),
             leg: moving.leg.view(moving.at.mode, now),

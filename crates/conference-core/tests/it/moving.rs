@@ -164,6 +164,11 @@ fn who_is_not_reached_elsewhere_is_where_they_were_and_told_why() {
         ],
     );
     assert_eq!(shown(&world, 0).1, LegState::Joined);
+    // That is told for a minute.
+    for (wait, told) in [(59, true), (1, false)] {
+        world.pass(Duration::from_secs(wait));
+        assert_eq!(shown(&world, 0).2.is_some(), told);
+    }
     // In all this the owner has not left, and can still do so.
     check(
         world.leg("x/l1", hung_up()),
