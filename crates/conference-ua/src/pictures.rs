@@ -350,6 +350,7 @@ impl Pictures {
         }
         self.tell_guests(conference);
         self.tell_speaker(snapshot);
+        self.tell_server(conference);
         self.obey_moderator_of_rooms(conference);
     }
 
@@ -470,11 +471,16 @@ impl Pictures {
         self.rooms.entry(conference.clone()).or_default()
     }
 
-    /// Forgets a conference that nobody calls, that is on no server, and to which nobody brings a video room's picture.
+    /// Forgets a conference that nobody calls, that is on no server, to which nobody brings a video room's picture, and of which no video
+    /// room is to be told where it is.
     fn tidy(&mut self, conference: &ConferenceId) {
         let brought = self.brought.is_in(conference);
-        let idle =
-            |room: &Room| room.calls.is_empty() && room.readiness == Readiness::Nowhere && !brought;
+        let idle = |room: &Room| {
+            room.calls.is_empty()
+                && room.readiness == Readiness::Nowhere
+                && !brought
+                && !room.has_video_rooms()
+        };
         if self.rooms.get(conference).is_some_and(idle) {
             self.rooms.remove(conference);
             self.outputs.push_back(Output::Unwatch(conference.clone()));

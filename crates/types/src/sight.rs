@@ -50,6 +50,14 @@ pub enum SightCommand {
         /// What was negotiated.
         params: SightParams,
     },
+    /// The video server that has all pictures of a conference from now on: its rooms show and see there. What was negotiated with them
+    /// stays as it is.
+    Server {
+        /// The conference.
+        conference: ConferenceId,
+        /// The video server.
+        server: VideoServerName,
+    },
     /// Whose picture the rooms of a conference see from now on, if that person shows one.
     Speaker {
         /// The conference.

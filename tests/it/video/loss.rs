@@ -28,16 +28,16 @@ const PEOPLE: [(&str, &str); 4] = [
 ];
 /// How long it may take until everybody sees the others again. The work order says 5 s, which scenes in virtual time keep; here is beside it
 /// whatever else the machine does, so it is five times as long, and what it took is printed.
-const BACK_MAX: Duration = Duration::from_secs(25);
+pub(super) const BACK_MAX: Duration = Duration::from_secs(25);
 
 /// A Janus and its adapter, a process each.
-struct Server {
-    janus: Janus,
+pub(super) struct Server {
+    pub janus: Janus,
     adapter: Convoke,
 }
 
 impl Server {
-    fn start(capacity: i64) -> Self {
+    pub fn start(capacity: i64) -> Self {
         let janus = Janus::start(ALONE.parse().unwrap()).unwrap();
         let config = Config::new(DOMAIN)
             .unwrap()
@@ -47,7 +47,7 @@ impl Server {
         Self { janus, adapter }
     }
 
-    fn entry(&self, config: Config, name: &str) -> Config {
+    pub fn entry(&self, config: Config, name: &str) -> Config {
         let at = self.adapter.addr("bridge").unwrap();
         let keys = [
             ("name", name.into()),

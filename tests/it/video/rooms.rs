@@ -8,6 +8,7 @@ use convoke_tests::peers::janus::Janus;
 use convoke_tests::peers::pictures::{Pictures, Seen, number};
 use convoke_tests::peers::sipp::{Sipp, Trunk};
 use convoke_tests::rest::{Administrator, request};
+use runtime::clock;
 use serde_json::{Value, json};
 use soap_proto::Invited;
 use testkit::peer::{Identity, SipPeer};
@@ -15,6 +16,7 @@ use testkit::ports::{self, Ports};
 
 use super::allocator::ask_for;
 use super::janus::in_a_network;
+use super::loss::{BACK_MAX, Server};
 use super::people::{DOMAIN, Person};
 
 const ALICE: &str = "+15550101";
@@ -22,38 +24,44 @@ const BOB: &str = "+15550201";
 /// How often a room is looked at until it sees somebody else.
 const LOOKS_MAX: usize = 60;
 
-/// Everything in one process, and a Janus; people's sound goes over sipp's telephones, which always talk.
+/// Everything but the video servers in one process; people's sound goes over sipp's telephones, which always talk.
 struct Stage {
     convoke: Convoke,
     administrator: Administrator,
     token: String,
-    _janus: Janus,
-    _bridge: Ports,
     _telephones: Sipp,
 }
 
 impl Stage {
-    /// With a trunk that leads to a room.
-    fn start(room: &Baresip) -> Self {
+    /// With a trunk that leads to a room, and with the adapter for a Janus in the same process.
+    fn with_janus(room: &Baresip, janus: &Janus, bridge: &Ports) -> Self {
+        Self::start(room, &["janus"], |config| {
+            let config = config.video_server("janus", bridge.addr());
+            janus.commanded_by(config, &bridge.addr().to_string())
+        })
+    }
+
+    /// With these roles as well.
+    fn start(
+        room: &Baresip,
+        roles: &[&'static str],
+        servers: impl FnOnce(Config) -> Config,
+    ) -> Self {
         let telephones = Sipp::start(Trunk {
             calls: 2,
             ..Trunk::default()
         });
         let telephones = telephones.unwrap();
-        let janus = Janus::start(ALONE.parse().unwrap()).unwrap();
-        let bridge = ports::reserve().unwrap();
-        let roles = vec!["im", "gateway", "conference", "janus", "allocator"];
+        let roles = [&["im", "gateway", "conference", "allocator"], roles].concat();
         let leads = ("sip_domains", vec!["rooms.example"].into());
         let config = Config::new(DOMAIN)
             .unwrap()
             .set("server", "roles", toml::Value::from(roles))
             // Where Janus can reach it.
             .set("media", "bind", ALONE)
-            .video_server("janus", bridge.addr())
             .trunk("rooms", room.sip(), "udp", &[leads])
             .trunk("telephones", telephones.addr(), "udp", &[]);
-        let config = janus.commanded_by(config, &bridge.addr().to_string());
-        let convoke = Convoke::start(config).unwrap();
+        let convoke = Convoke::start(servers(config)).unwrap();
         let administrator = Administrator::of(&convoke).unwrap();
         for (user, number) in [("alice", ALICE), ("bob", BOB)] {
             let telephones = [("work", number)];
@@ -74,8 +82,6 @@ impl Stage {
             convoke,
             administrator,
             token,
-            _janus: janus,
-            _bridge: bridge,
             _telephones: telephones,
         }
     }
@@ -109,6 +115,16 @@ impl Stage {
     }
 }
 
+fn room() -> Baresip {
+    Baresip::start(Telephone {
+        number: "room",
+        tone_hz: 0.0,
+        shows: Some(5),
+        ..Telephone::default()
+    })
+    .unwrap()
+}
+
 /// Waits until the room sees this; what it saw before may stay for a moment.
 #[track_caller]
 fn assert_comes_to_see(room: &mut Baresip, expected: Seen) {
@@ -122,14 +138,10 @@ fn assert_comes_to_see(room: &mut Baresip, expected: Seen) {
 fn a_sip_video_room_is_seen_by_all_and_sees_who_talks() {
     let path = "video::rooms::a_sip_video_room_is_seen_by_all_and_sees_who_talks";
     in_a_network(path, || {
-        let mut room = Baresip::start(Telephone {
-            number: "room",
-            tone_hz: 0.0,
-            shows: Some(5),
-            ..Telephone::default()
-        })
-        .unwrap();
-        let stage = Stage::start(&room);
+        let mut room = room();
+        let janus = Janus::start(ALONE.parse().unwrap()).unwrap();
+        let bridge = ports::reserve().unwrap();
+        let stage = Stage::with_janus(&room, &janus, &bridge);
         let id = stage.ask();
         let enter = |user| Person::enter(&stage.convoke, &stage.administrator, user, &id);
         let (mut alice, mut bob) = (enter("alice"), enter("bob"));
@@ -162,6 +174,52 @@ fn a_sip_video_room_is_seen_by_all_and_sees_who_talks() {
         alice.until("the room is gone", |alice| {
             alice.labels() == ["p1-1", "p2-1"] && alice.joined() == ["p1", "p2"]
         });
+    });
+}
+
+/// Issue 4's eighth: the room's call goes on as it is, and its pictures by another Janus.
+#[test]
+fn a_sip_video_room_follows_its_conference_to_another_video_server() {
+    let path = "video::rooms::a_sip_video_room_follows_its_conference_to_another_video_server";
+    in_a_network(path, || {
+        let mut room = room();
+        // The larger one has it.
+        let (one, two) = (Server::start(200), Server::start(100));
+        let stage = Stage::start(&room, &[], |config| {
+            two.entry(one.entry(config, "one"), "two")
+        });
+        let id = stage.ask();
+        let mut alice = Person::enter(&stage.convoke, &stage.administrator, "alice", &id);
+        alice.until("sound", |alice| alice.joined() == ["p1", "p2", "p3"]);
+        alice.until("the room's picture", |alice| alice.labels() == ["p3-1"]);
+        assert!(alice.whole.contains("video=\"one\""), "{}", alice.whole);
+        stage.act(&id, "p2", "mute");
+        let (mut her, mut later) = (Pictures::start(3).unwrap(), Pictures::start(6).unwrap());
+        alice.show(&mut her);
+        let both = |alice: &Person| alice.labels() == ["p1-1", "p3-1"];
+        alice.until("pictures", both);
+        let hers = alice.look(&mut her);
+        assert_eq!(her.see("watch", &hers["p3-1"]).unwrap(), number(5));
+        assert_comes_to_see(&mut room, number(3));
+
+        let begin = clock::now();
+        one.janus.crash().unwrap();
+        alice.until("the end", |alice| alice.ended.len() == 2);
+        // By another camera, so that nothing is taken for new that came before.
+        alice.show(&mut later);
+        alice.until("pictures again", both);
+        let hers = alice.look(&mut later);
+        assert_eq!(later.see("watch", &hers["p3-1"]).unwrap(), number(5));
+        println!(
+            "the room was seen {:?} after the crash",
+            clock::now() - begin
+        );
+        assert_comes_to_see(&mut room, number(6));
+        let took = clock::now() - begin;
+        println!("it saw {took:?} after the crash");
+        assert!(took < BACK_MAX);
+        assert!(alice.whole.contains("video=\"two\""), "{}", alice.whole);
+        assert_eq!(alice.joined(), ["p1", "p2", "p3"]);
     });
 }
 

@@ -38,6 +38,8 @@ pub(super) enum Told {
     Speaker(ParticipantId),
     /// The video server is there, and knows nothing of us; or is not.
     Server(bool),
+    /// Another video server has the conference: the way to it, and whether it is there.
+    Moved(LinkSender, bool),
     /// Of one of the connections.
     Video(VideoEvent),
     /// Others' pictures have come or gone.
@@ -170,17 +172,27 @@ impl End {
                 self.speaker = Some(participant);
                 self.choose(now);
             }
-            Told::Server(up) => {
-                self.server_up = up;
-                self.show = None;
-                self.drop_see();
-                (self.show_at, self.look_at) = (Some(now), Some(now));
+            Told::Server(up) => self.begin_anew(up, now),
+            Told::Moved(link, up) => {
+                for leg in [self.begun.show.clone(), self.begun.see.clone()] {
+                    self.command(VideoCommand::Close { leg });
+                }
+                self.begun.link = link;
+                self.begin_anew(up, now);
             }
             Told::Look => {
                 self.look_at.get_or_insert(now + LOOK_AFTER);
             }
             Told::Video(event) => self.video(event, now),
         }
+    }
+
+    /// The video server knows nothing of us, or is not there.
+    fn begin_anew(&mut self, up: bool, now: Instant) {
+        self.server_up = up;
+        self.show = None;
+        self.drop_see();
+        (self.show_at, self.look_at) = (Some(now), Some(now));
     }
 
     /// The room's side stands, or has changed.

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! Who owns the rooms' dialogs commands by [`SightCommand`]. The video servers are commanded by the bridge protocol, over links of its own: a
-//! server lets a room in once it was prepared for it, and until then is asked again each second.
+//! server lets a room in once it was prepared for it, and until then is asked again each second. When a conference is moved to another
+//! server, its rooms' tasks begin anew there; between them and the rooms all stays as it is.
 
 mod end;
 mod rtp;
@@ -22,7 +23,7 @@ use std::sync::Arc;
 
 use convoke_types::sight::{Sight, SightCommand, SightEvent};
 use convoke_types::video::{VideoCommand, VideoEvent};
-use convoke_types::{ConferenceId, LegId, LegKey};
+use convoke_types::{ConferenceId, LegId, LegKey, VideoServerName};
 use runtime::seed;
 use runtime::tasks::{Shutdown, Tasks};
 use tokio::net::UdpSocket;
@@ -178,6 +179,10 @@ impl Hub {
                 self.tell(&leg, Told::Connect(params));
                 None
             }
+            SightCommand::Server { conference, server } => {
+                self.move_to(&conference, &server);
+                None
+            }
             SightCommand::Speaker {
                 conference,
                 participant,
@@ -202,9 +207,7 @@ impl Hub {
         if self.rooms.len() >= ROOMS_MAX {
             return Err(format!("there are {ROOMS_MAX} video rooms already"));
         }
-        let named = |server: &Server| server.name == sight.server.as_str();
-        let server = self.servers.iter().position(named);
-        let server = server.ok_or_else(|| format!("no video server {} is known", sight.server))?;
+        let server = self.known(&sight.server)?;
         let connection = |what: &str| -> Result<LegKey, String> {
             let name: Result<LegId, _> = format!("{}-{what}", leg.leg).parse();
             Ok(LegKey {
@@ -255,6 +258,32 @@ impl Hub {
         Ok(local)
     }
 
+    fn known(&self, name: &VideoServerName) -> Result<usize, String> {
+        let mut servers = self.servers.iter();
+        let server = servers.position(|server| server.name == name.as_str());
+        server.ok_or_else(|| format!("no video server {name} is known"))
+    }
+
+    /// The pictures of a conference are elsewhere from now on.
+    fn move_to(&mut self, conference: &ConferenceId, name: &VideoServerName) {
+        let server = match self.known(name) {
+            Ok(server) => server,
+            Err(words) => {
+                return tracing::warn!(%conference, words, "video rooms stay where they are");
+            }
+        };
+        for leg in self.rooms_of(conference) {
+            let room = self.rooms.get_mut(&leg);
+            let Some(room) = room.filter(|room| room.server != server) else {
+                continue;
+            };
+            room.server = server;
+            let Server { link, up, .. } = &self.servers[server];
+            let told = Told::Moved(link.clone(), *up);
+            self.tell(&leg, told);
+        }
+    }
+
     fn close(&mut self, leg: &LegKey) {
         let Some(room) = self.rooms.remove(leg) else {
             return;
@@ -293,6 +322,13 @@ impl Hub {
             .collect()
     }
 
+    /// Those of them that are at a server.
+    fn rooms_at(&self, conference: &ConferenceId, server: usize) -> Vec<LegKey> {
+        let mut rooms = self.rooms_of(conference);
+        rooms.retain(|leg| self.rooms[leg].server == server);
+        rooms
+    }
+
     fn server_says(&mut self, server: usize, event: LinkEvent) {
         match event {
             LinkEvent::Up(_) => self.server_is(server, true),
@@ -326,20 +362,14 @@ impl Hub {
             | VideoEvent::Closed { leg } => leg,
             VideoEvent::Visible { leg, .. } => {
                 // What others show or no longer show; one's own picture is left out of what one sees.
-                for room in self.rooms_of(&leg.conference) {
+                for room in self.rooms_at(&leg.conference, server) {
                     self.tell(&room, Told::Look);
                 }
                 return;
             }
             VideoEvent::Ended { conference, .. } => {
-                for room in self.rooms_of(conference) {
-                    if self
-                        .rooms
-                        .get(&room)
-                        .is_some_and(|room| room.server == server)
-                    {
-                        self.tell(&room, Told::Video(event.clone()));
-                    }
+                for room in self.rooms_at(conference, server) {
+                    self.tell(&room, Told::Video(event.clone()));
                 }
                 return;
             }
@@ -347,7 +377,13 @@ impl Hub {
             | VideoEvent::Refused { .. }
             | VideoEvent::Connected { .. } => return,
         };
-        if let Some(room) = self.by_connection.get(leg).cloned() {
+        // The connections of a room have the same names at each server: what one says that it was at before is of others.
+        let at = |leg: &&LegKey| {
+            self.rooms
+                .get(leg)
+                .is_some_and(|room| room.server == server)
+        };
+        if let Some(room) = self.by_connection.get(leg).filter(at).cloned() {
             self.tell(&room, Told::Video(event));
         }
     }
@@ -429,11 +465,18 @@ mod tests {
             ports: (0, 0),
             next_port: 0,
             identity: None,
-            servers: vec![Server {
-                name: "janus".into(),
-                link,
-                up: true,
-            }],
+            servers: vec![
+                Server {
+                    name: "janus".into(),
+                    link: link.clone(),
+                    up: true,
+                },
+                Server {
+                    name: "other".into(),
+                    link,
+                    up: false,
+                },
+            ],
             by_connection: connections.into(),
             rooms: HashMap::from([(
                 key("l1"),
@@ -471,5 +514,50 @@ mod tests {
         drop((commands, of_servers));
         running.await.unwrap();
         assert_eq!(told.recv().await, None, "it is told once");
+    }
+
+    #[tokio::test]
+    async fn a_room_follows_its_conference_and_hears_no_more_of_the_server_where_it_was() {
+        let (inbox, mut told) = mpsc::channel(8);
+        let mut hub = hub(inbox);
+        let (conference, participant): (ConferenceId, _) =
+            ("c1".parse().unwrap(), "p1".parse().unwrap());
+        for server in ["janus", "nobody", "other", "other"] {
+            let (conference, server) = (conference.clone(), server.parse().unwrap());
+            let moved = SightCommand::Server { conference, server };
+            assert_eq!(hub.obey(moved).await, None);
+        }
+        let first = told.try_recv();
+        assert!(matches!(first, Ok(Told::Moved(_, false))), "{first:?}");
+        assert!(told.try_recv().is_err(), "it is told once");
+
+        let visible = VideoEvent::Visible {
+            leg: key("v1"),
+            participant,
+            on: true,
+        };
+        let closed = VideoEvent::Closed {
+            leg: key("l1-shows"),
+        };
+        let ended = VideoEvent::Ended {
+            conference,
+            lost: None,
+        };
+        for event in [closed.clone(), visible.clone(), ended] {
+            hub.server_says(0, LinkEvent::Video(event));
+        }
+        let words = "gone".into();
+        hub.server_says(0, LinkEvent::Down { words });
+        assert!(told.try_recv().is_err());
+
+        for event in [closed, visible] {
+            hub.server_says(1, LinkEvent::Video(event));
+        }
+        let [closed, look] = [told.try_recv(), told.try_recv()];
+        assert!(
+            matches!(closed, Ok(Told::Video(VideoEvent::Closed { .. }))),
+            "{closed:?}"
+        );
+        assert!(matches!(look, Ok(Told::Look)), "{look:?}");
     }
 }

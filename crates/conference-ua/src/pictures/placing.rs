@@ -233,6 +233,7 @@ impl Pictures {
             self.open(key, server, line.now);
         }
         self.tell_guests(conference);
+        self.tell_server(conference);
     }
 
     /// A server has not made a conference ready. Where it had before, all is as it was, and only who has come since is not let in.

@@ -60,6 +60,10 @@ impl Server {
         self.up.is_some()
     }
 
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Whether it is the one that was chosen for the conference when it was asked for, and so prepared by somebody else before.
     pub(super) fn is_chosen(&self, now: &Snapshot) -> bool {
         now.video.as_ref().map(VideoServerName::as_str) == Some(&*self.name)
@@ -186,6 +190,8 @@ pub(super) struct Room {
     pub speaker: Option<ParticipantId>,
     /// The legs of the video rooms that are in.
     pub video_rooms: BTreeSet<LegId>,
+    /// The server at which these were told last that the pictures are.
+    pub told: Option<VideoServerName>,
 }
 
 /// Where somebody stands in a conference.
@@ -232,6 +238,12 @@ impl Room {
     pub(super) fn hides(&self, participant: &ParticipantId) -> bool {
         let mut roster = self.now.iter().flat_map(|now| &now.roster);
         roster.any(|entry| entry.participant.id == *participant && entry.hidden)
+    }
+
+    /// Whether video rooms are in whose pictures are to follow the conference: without a server that was chosen they were called for sound.
+    pub(super) fn has_video_rooms(&self) -> bool {
+        let chosen = |now: &Snapshot| now.video.is_some();
+        self.video_rooms > 0 && self.now.as_ref().is_some_and(chosen)
     }
 
     /// It is on no server.

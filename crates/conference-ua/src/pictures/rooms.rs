@@ -1,15 +1,15 @@
 //! The pictures of video rooms: others bring them to the video servers, since a room's call is theirs. They stand in documents and offers
-//! as everybody's, and whoever brings them is told who talks.
+//! as everybody's, and whoever brings them is told who talks, and at which server the conference is.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use conference_core::{RosterEntry, Snapshot};
 use convoke_types::sight::SightCommand;
 use convoke_types::video::VideoCommand;
-use convoke_types::{ConferenceId, LegId, LegKey, LegState, ParticipantId};
+use convoke_types::{ConferenceId, LegId, LegKey, LegState, ParticipantId, VideoServerName};
 
 use super::Pictures;
-use super::room::Room;
+use super::room::{Readiness, Room, Server};
 use crate::ports::Output;
 
 /// Pictures that others bring, at most; of further ones nobody is told.
@@ -102,6 +102,8 @@ impl Pictures {
                 one.hidden = false;
                 !std::mem::replace(&mut one.visible, true)
             }
+            // The end where it was before.
+            (Some(one), false) if one.server != server => false,
             (Some(one), false) if one.hidden => std::mem::replace(&mut one.visible, false),
             (Some(_), false) => {
                 self.brought.retain(&conference, |id, _| *id != leg.leg);
@@ -198,8 +200,8 @@ impl Pictures {
         let roster = snapshot.roster.iter().filter(is_in);
         let rooms: BTreeSet<LegId> = roster.map(|entry| entry.leg.id.clone()).collect();
         if !rooms.is_subset(&room.video_rooms) {
-            // Who has come knows of nobody.
-            room.speaker = None;
+            // Who has come knows of nobody, and only where it was when they were called.
+            (room.speaker, room.told) = (None, None);
         }
         room.video_rooms = rooms;
         if room.video_rooms.is_empty() {
@@ -229,5 +231,35 @@ impl Pictures {
             conference: conference.clone(),
             participant: (*speaker).clone(),
         }));
+    }
+
+    /// Tells at which server video rooms are to show and see, when it is another one. While none has the conference they stay.
+    pub(super) fn tell_server(&mut self, conference: &ConferenceId) {
+        let Some(room) = self.rooms.get_mut(conference) else {
+            return;
+        };
+        let now = room.now.as_ref().filter(|_| room.has_video_rooms());
+        let Some(now) = now else {
+            return;
+        };
+        let server = match room.readiness {
+            Readiness::Ready(server) => self.servers.get(server).map(Server::name),
+            // Whoever chose it has had it made ready there.
+            Readiness::Nowhere if !now.pictures_lost => {
+                now.video.as_ref().map(VideoServerName::as_str)
+            }
+            Readiness::Nowhere | Readiness::Asked(_) => None,
+        };
+        let server = server.and_then(|name| name.parse::<VideoServerName>().ok());
+        if server.is_none() || server == room.told {
+            return;
+        }
+        room.told.clone_from(&server);
+        if let Some(server) = server {
+            self.outputs.push_back(Output::Sight(SightCommand::Server {
+                conference: conference.clone(),
+                server,
+            }));
+        }
     }
 }

@@ -197,3 +197,89 @@ fn contact_lists_are_told_whether_somebody_can_be_seen() {
     stage.event(0, visible(&room, "p2", false));
     is_told(&mut stage, false);
 }
+
+/// The picture of the room, who has no browser beside it, can be seen at this server, or no longer.
+fn seen(at: usize, stage: &mut Stage, on: bool) {
+    let leg = LegKey {
+        conference: c1(),
+        leg: "l2-shows".parse().unwrap(),
+    };
+    let participant = "p2".parse().unwrap();
+    let visible = VideoEvent::Visible {
+        leg,
+        participant,
+        on,
+    };
+    stage.event(at, visible);
+}
+
+/// Where rooms were told that the pictures are.
+fn told_where(stage: &mut Stage) -> Vec<String> {
+    let told = stage.scene.sight.drain(..);
+    let server = |command| match command {
+        SightCommand::Server { server, .. } => Some(server.to_string()),
+        SightCommand::Speaker { .. } => None,
+        other => panic!("{other:?}"),
+    };
+    told.filter_map(server).collect()
+}
+
+#[test]
+fn rooms_are_told_where_their_conference_is_now_also_while_no_browser_calls() {
+    let mut stage = Stage::away(2);
+    stage.announce(0, 0);
+    stage.announce(1, 0);
+    stage.people = vec![("alice", Joined, true), ("#1", Joined, false)];
+    stage.video = Some("v0".parse().unwrap());
+    seen(0, &mut stage, true);
+    stage.tell();
+    assert_eq!(told_where(&mut stage), ["v0"]);
+    stage.tell();
+    assert_eq!(told_where(&mut stage), [""; 0]);
+    // Its server is lost, and until another is found it stays.
+    stage.lose(0);
+    assert_eq!(stage.scene.watched, [c1()]);
+    stage.lost = true;
+    stage.tell();
+    assert_eq!(told_where(&mut stage), [""; 0]);
+    (stage.video, stage.lost) = (Some("v1".parse().unwrap()), false);
+    stage.tell();
+    assert_eq!(told_where(&mut stage), ["v1"]);
+    seen(1, &mut stage, true);
+    // One that comes was called when it was elsewhere, perhaps.
+    stage.people.push(("#2", Joined, false));
+    stage.tell();
+    assert_eq!(told_where(&mut stage), ["v1"]);
+    seen(1, &mut stage, false);
+    for room in ["#1", "#2"] {
+        assert_eq!(stage.scene.watched, [c1()]);
+        stage.set(room, Left);
+    }
+    assert!(stage.scene.watched.is_empty());
+    assert_eq!(stage.scene.core.pictures(), 0);
+}
+
+#[test]
+fn rooms_follow_to_a_server_that_nobody_chose() {
+    let mut stage = Stage::away(2);
+    stage.announce(0, 0);
+    stage.people = vec![("alice", Joined, true), ("#1", Joined, false)];
+    stage.video = Some("v0".parse().unwrap());
+    stage.invite("alice", &picture(""));
+    stage.tell();
+    stage.prepared(0);
+    assert_eq!(told_where(&mut stage), ["v0"]);
+    stage.scene.video.clear();
+    // Whoever chose that one says nothing for two seconds.
+    stage.lose(0);
+    assert_eq!(stage.refused().0, 503);
+    stage.announce(1, 0);
+    stage.scene.advance(SECOND);
+    stage.invite("alice", &picture(""));
+    stage.tell();
+    stage.quiet();
+    stage.scene.advance(2 * SECOND);
+    assert_eq!(told_where(&mut stage), [""; 0], "it is only asked");
+    stage.prepared(1);
+    assert_eq!(told_where(&mut stage), ["v1"]);
+}
