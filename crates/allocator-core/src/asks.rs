@@ -377,6 +377,7 @@ impl Allocator {
         };
         let prepare = VideoCommand::Prepare {
             conference: id.clone(),
+            serial: self.servers.ask(&server, id),
             title: ask.wanted.title.clone(),
             guests: ask.guests(),
         };

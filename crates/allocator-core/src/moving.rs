@@ -145,6 +145,7 @@ impl Allocator {
         running.guests = running.guests_to_be();
         let command = VideoCommand::Prepare {
             conference: id.clone(),
+            serial: self.servers.ask(&to, id),
             title: running.board.title.clone(),
             guests: running.guests.clone(),
         };

@@ -16,6 +16,8 @@ struct Server {
     down: Option<String>,
     /// Conferences that are being prepared or run there, with the legs that they may need.
     rooms: BTreeMap<ConferenceId, u32>,
+    /// The numbers of the last questions about conferences: only the answers to these are waited for.
+    asked: BTreeMap<ConferenceId, u32>,
     /// Conferences that are to be ended there once it can be reached again.
     to_end: BTreeSet<ConferenceId>,
 }
@@ -27,6 +29,8 @@ pub(crate) struct Servers {
     servers: BTreeMap<VideoServerName, Server>,
     /// Rooms that this run gave up and told to end, the latest last: a late `Prepared` of one of them is ours to end.
     given_up: VecDeque<(VideoServerName, ConferenceId)>,
+    /// The number of the last question to any of them.
+    serial: u32,
 }
 
 impl Servers {
@@ -36,6 +40,7 @@ impl Servers {
             order: names.to_vec(),
             servers: names.iter().map(server).collect(),
             given_up: VecDeque::new(),
+            serial: 0,
         }
     }
 
@@ -111,12 +116,28 @@ impl Servers {
         }
     }
 
+    /// It is asked to prepare a conference: the number of that question.
+    pub fn ask(&mut self, name: &VideoServerName, conference: &ConferenceId) -> u32 {
+        self.serial = self.serial.wrapping_add(1);
+        if let Some(server) = self.servers.get_mut(name) {
+            server.asked.insert(conference.clone(), self.serial);
+        }
+        self.serial
+    }
+
+    /// Whether a number is that of what it was asked last about a conference; otherwise nobody waits for the answer any more.
+    pub fn is_asked(&self, name: &VideoServerName, conference: &ConferenceId, serial: u32) -> bool {
+        let server = self.servers.get(name);
+        server.and_then(|server| server.asked.get(conference)) == Some(&serial)
+    }
+
     /// A conference is there no more; true: the server can be told.
     pub fn release(&mut self, name: &VideoServerName, conference: &ConferenceId) -> bool {
         let Some(server) = self.servers.get_mut(name) else {
             return false;
         };
         server.rooms.remove(conference);
+        server.asked.remove(conference);
         if server.says.is_none() && server.to_end.len() < ROOMS_TO_END_MAX {
             server.to_end.insert(conference.clone());
         }

@@ -100,7 +100,14 @@ impl Allocator {
     /// A server told something of a conference.
     pub(crate) fn on_video(&mut self, server: &VideoServerName, event: VideoEvent, now: Instant) {
         match event {
-            VideoEvent::Prepared { conference } => self.on_room(&conference, server, now),
+            VideoEvent::Prepared { conference, serial } => {
+                let answers = self.servers.is_asked(server, &conference, serial);
+                self.on_room(&conference, server, answers, now);
+            }
+            // To what was asked before.
+            VideoEvent::Refused {
+                conference, serial, ..
+            } if !self.servers.is_asked(server, &conference, serial) => {}
             VideoEvent::Refused {
                 conference, words, ..
             } => match self.asks.get(&conference).map(|ask| &ask.stage) {
@@ -126,16 +133,26 @@ impl Allocator {
         }
     }
 
-    /// A server has prepared a room. Every room is told to everybody who commands the server, and the conference role prepares rooms
-    /// too: one that we do not know is somebody else's, and stays.
-    fn on_room(&mut self, id: &ConferenceId, server: &VideoServerName, now: Instant) {
+    /// A server has prepared a room. A server may tell everybody who commands it, and the conference role prepares rooms too: one that we
+    /// do not know is somebody else's, and stays. `answers`: it was asked for that last, and not for another list of people since.
+    fn on_room(
+        &mut self,
+        id: &ConferenceId,
+        server: &VideoServerName,
+        answers: bool,
+        now: Instant,
+    ) {
         let stage = self.asks.get(id).map(|ask| &ask.stage);
         let running = self.conferences.get(id).filter(|one| !one.over);
+        let awaited = match (stage, running) {
+            (Some(Stage::Preparing(at)), _) => at == server,
+            (None, Some(one)) => one.server == *server || one.seat.goes_to() == Some(server),
+            (Some(Stage::Modes | Stage::Creating(_)), _) | (None, None) => false,
+        };
         match (stage, running) {
-            (Some(Stage::Preparing(at)), _) if at == server => self.on_prepared(id, server, now),
-            (None, Some(one)) if one.server == *server || one.seat.goes_to() == Some(server) => {
-                self.on_seat(id, server, now);
-            }
+            _ if awaited && !answers => {}
+            (Some(_), _) if awaited => self.on_prepared(id, server, now),
+            (None, _) if awaited => self.on_seat(id, server, now),
             // As soon as the conference service was asked, the conference role may have moved it here.
             (Some(Stage::Creating(_)), _) | (None, Some(_)) => {}
             // Too late: we gave this room up.

@@ -395,17 +395,17 @@ impl Allocator {
             return;
         };
         running.guests = running.guests_to_be();
-        let (server, command) = (
-            running.server.clone(),
-            VideoCommand::Prepare {
-                conference: id.clone(),
-                title: running.board.title.clone(),
-                guests: running.guests.clone(),
-            },
-        );
-        if self.servers.is_reached(&server) {
-            self.output(Output::Video { server, command });
+        let server = running.server.clone();
+        if !self.servers.is_reached(&server) {
+            return;
         }
+        let command = VideoCommand::Prepare {
+            conference: id.clone(),
+            serial: self.servers.ask(&server, id),
+            title: running.board.title.clone(),
+            guests: running.guests.clone(),
+        };
+        self.output(Output::Video { server, command });
     }
 
     /// A conference is over: its room is freed, its presence taken back.

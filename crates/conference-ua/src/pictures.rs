@@ -133,6 +133,8 @@ pub(crate) struct Pictures {
     brought: Brought,
     deadlines: Deadlines,
     next_leg: u64,
+    /// The number of the last question to a server.
+    serial: u32,
     changed: VecDeque<ConferenceId>,
     outputs: VecDeque<Output>,
 }
@@ -149,6 +151,7 @@ impl Pictures {
             brought: Brought::default(),
             deadlines: Deadlines::default(),
             next_leg: 0,
+            serial: 0,
             changed: VecDeque::new(),
             outputs: VecDeque::new(),
         }
@@ -357,10 +360,15 @@ impl Pictures {
     /// What a video server tells.
     pub(crate) fn video_event(&mut self, line: &mut Line<'_>, server: usize, event: VideoEvent) {
         match event {
-            VideoEvent::Prepared { conference } => self.prepared(line, server, &conference),
+            VideoEvent::Prepared { conference, serial } => {
+                self.prepared(line, server, &conference, serial);
+            }
             VideoEvent::Refused {
-                conference, words, ..
-            } => self.refused(line, server, &conference, &words),
+                conference,
+                serial,
+                words,
+                ..
+            } => self.refused(line, server, (&conference, serial), &words),
             VideoEvent::Ended { conference, lost } => {
                 self.brought_away(server, Some(&conference));
                 let words = match lost {

@@ -33,6 +33,9 @@ pub enum VideoCommand {
     Prepare {
         /// The conference.
         conference: ConferenceId,
+        /// The asker's number of this question, which stands in its answer: what comes late is told apart by it from the answer to a later
+        /// question about the same conference.
+        serial: u32,
         /// What it is about.
         title: String,
         /// Who can take part, and how.
@@ -115,11 +118,15 @@ pub enum VideoEvent {
     Prepared {
         /// The conference.
         conference: ConferenceId,
+        /// That of the `Prepare`.
+        serial: u32,
     },
     /// Not ready, and nothing of it is kept; what a former `Prepare` made is as it was.
     Refused {
         /// The conference.
         conference: ConferenceId,
+        /// That of the `Prepare`.
+        serial: u32,
         /// Why.
         refusal: Refusal,
         /// What a person reads.

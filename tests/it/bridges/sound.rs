@@ -291,11 +291,13 @@ fn what_janus_declares_to_be_absent_is_refused() {
         assert!(!features.contains(&Feature::Video), "{features:?}");
         bridge.ask(ToBridge::Video(VideoCommand::Prepare {
             conference: conference(),
+            serial: 7,
             title: "no pictures".into(),
             guests: vec![],
         }));
         let expected = VideoEvent::Refused {
             conference: conference(),
+            serial: 7,
             refusal: Refusal::Unsuitable,
             words: "Janus has no VideoRoom plugin".into(),
         };

@@ -139,7 +139,8 @@ impl Owner {
     pub fn prepare(&mut self, people: &[&str]) {
         self.command(prepare(people));
         let conference = conference();
-        self.expect(&VideoEvent::Prepared { conference });
+        let serial = 1;
+        self.expect(&VideoEvent::Prepared { conference, serial });
     }
 
     /// The camera of this person's browser is published by a leg of this name; done when it is answered. Gives the ICE user fragments of
@@ -234,6 +235,7 @@ pub fn prepare(people: &[&str]) -> VideoCommand {
     };
     VideoCommand::Prepare {
         conference: conference(),
+        serial: 1,
         title: "the contract".into(),
         guests: people.iter().map(guest).collect(),
     }

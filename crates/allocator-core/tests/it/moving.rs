@@ -116,6 +116,28 @@ fn a_server_that_does_not_take_it_is_passed_over() {
 }
 
 #[test]
+fn a_late_answer_is_not_taken_for_that_to_a_later_question() {
+    let mut world = World::new();
+    let id = at_one(&mut world, 1).remove(0);
+    world.prepares.insert(server("two"), Prepares::Never);
+    let asked = world.serials.len();
+    world.server_crashed("one");
+    world.pass(secs(9));
+    let [first, second] = world.serials[asked..] else {
+        panic!("{:?}", world.serials);
+    };
+    world.answered("two", &id, first);
+    assert_eq!(world.shown_at(&id), None);
+    assert_eq!(
+        world.rooms_at("two"),
+        std::slice::from_ref(&id),
+        "it is awaited"
+    );
+    world.answered("two", &id, second);
+    assert_eq!(world.shown_at(&id).as_deref(), Some("two"));
+}
+
+#[test]
 fn a_room_that_is_lost_alone_is_made_again_where_there_is_no_other_server() {
     use allocator_core::ServerNews;
     use convoke_types::video::VideoEvent;

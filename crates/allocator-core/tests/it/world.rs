@@ -88,6 +88,8 @@ pub struct World {
     /// Addresses that no device is at, and what they answer.
     pub absent: BTreeMap<String, u16>,
     pub prepares: BTreeMap<VideoServerName, Prepares>,
+    /// The numbers of all questions to servers.
+    pub serials: Vec<u32>,
     pub up: BTreeSet<VideoServerName>,
     pub rooms: BTreeMap<(VideoServerName, ConferenceId), Vec<VideoGuest>>,
     pub running: BTreeMap<ConferenceId, (Create, Snapshot)>,
@@ -151,6 +153,7 @@ impl World {
             answered: BTreeMap::new(),
             people: BTreeMap::new(),
             absent: BTreeMap::new(),
+            serials: Vec::new(),
             prepares: BTreeMap::new(),
             up: BTreeSet::new(),
             rooms: BTreeMap::new(),
@@ -248,9 +251,15 @@ impl World {
 
     /// A room is prepared there, whoever wanted it; everybody who commands the server is told.
     pub fn prepared(&mut self, name: &str, id: &ConferenceId) {
+        // No question of the allocator's has this number.
+        self.answered(name, id, 0);
+    }
+
+    /// A room is prepared there, in answer to the question of this number.
+    pub fn answered(&mut self, name: &str, id: &ConferenceId, serial: u32) {
         self.rooms.insert((server(name), id.clone()), vec![]);
         let conference = id.clone();
-        let news = ServerNews::Event(VideoEvent::Prepared { conference });
+        let news = ServerNews::Event(VideoEvent::Prepared { conference, serial });
         self.allocator.handle_server(&server(name), news, self.now);
         self.pump();
     }
@@ -663,12 +672,16 @@ impl World {
         }
         let event = match command {
             VideoCommand::Prepare {
-                conference, guests, ..
+                conference,
+                serial,
+                guests,
+                ..
             } => {
+                self.serials.push(serial);
                 match self.prepares.get(at).copied().unwrap_or(Prepares::Well) {
                     Prepares::Well => {
                         self.rooms.insert((at.clone(), conference.clone()), guests);
-                        VideoEvent::Prepared { conference }
+                        VideoEvent::Prepared { conference, serial }
                     }
                     Prepares::Never => {
                         // It may have made the room all the same.
@@ -677,11 +690,13 @@ impl World {
                     }
                     Prepares::Full => VideoEvent::Refused {
                         conference,
+                        serial,
                         refusal: Refusal::Full,
                         words: "it is full".to_owned(),
                     },
                     Prepares::Nonsense => VideoEvent::Refused {
                         conference,
+                        serial,
                         refusal: Refusal::Nonsense,
                         words: "what it says makes no sense".to_owned(),
                     },

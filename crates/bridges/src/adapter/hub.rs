@@ -280,7 +280,7 @@ impl Hub {
                 Output::Sound(event) => self.sound(event),
                 Output::Answer(asker, event) => {
                     let id = ClientId::of(asker);
-                    if let VideoEvent::Prepared { conference } = &event {
+                    if let VideoEvent::Prepared { conference, .. } = &event {
                         self.hold(id, conference.clone());
                     }
                     self.tell(id, text_of(&FromBridge::Video(event)));

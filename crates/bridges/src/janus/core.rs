@@ -9,7 +9,7 @@ use convoke_types::{ConferenceId, LegKey};
 use sha2::{Digest, Sha256};
 
 use super::links::Leg;
-use super::rooms::Room;
+use super::rooms::{Room, Waiting};
 use super::sound::{self, Sound, SoundAbout};
 use super::wire::{Asks, Body, Jsep, Reply, Request, VIDEOROOM, Verb, code};
 use super::{Asker, Input, Output, Settings, words};
@@ -254,9 +254,10 @@ impl Janus {
         match command {
             VideoCommand::Prepare {
                 conference,
+                serial,
                 title,
                 guests,
-            } => self.prepare(by, conference, title, guests),
+            } => self.prepare(Waiting { by, serial }, conference, title, guests),
             VideoCommand::Publish {
                 leg,
                 participant,

@@ -34,7 +34,7 @@ pub(super) struct Room {
     /// How many may show themselves, as Janus has agreed.
     publishers: usize,
     /// Who waits for it to be made.
-    waiting: Vec<Asker>,
+    waiting: Vec<Waiting>,
     /// The list that shall take the place of the guests, once Janus has made room for it.
     wish: Option<Wish>,
     /// The number that Janus is being told.
@@ -46,12 +46,19 @@ pub(super) struct Room {
 /// Who may take part, by their names on the roster.
 pub(super) type Guests = BTreeMap<ParticipantId, VideoGuest>;
 
+/// Who waits for an answer, and to which question of theirs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Waiting {
+    pub by: Asker,
+    pub serial: u32,
+}
+
 /// A further list of guests.
 struct Wish {
     guests: Guests,
     title: String,
     /// Who waits for it, and for those that it took the place of.
-    waiting: Vec<Asker>,
+    waiting: Vec<Waiting>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,31 +93,32 @@ fn codecs(guests: &Guests) -> &'static str {
 impl Janus {
     pub(super) fn prepare(
         &mut self,
-        by: Asker,
+        asked: Waiting,
         conference: ConferenceId,
         title: String,
         guests: Vec<VideoGuest>,
     ) {
         let refuse = |refusal, words: String| VideoEvent::Refused {
             conference: conference.clone(),
+            serial: asked.serial,
             refusal,
             words,
         };
         if let Some((refusal, words)) = self.away() {
-            return self.tell_asker(by, refuse(refusal, words));
+            return self.tell_asker(asked.by, refuse(refusal, words));
         }
         if matches!(self.link, Link::Up { control: None, .. }) {
             let words = words::NO_VIDEOROOM.to_owned();
-            return self.tell_asker(by, refuse(Refusal::Unsuitable, words));
+            return self.tell_asker(asked.by, refuse(Refusal::Unsuitable, words));
         }
         let known = self.rooms.get(&conference);
         if known.is_some_and(|room| room.stage == RoomStage::Ending) {
             let words = "the conference is just being ended".to_owned();
-            return self.tell_asker(by, refuse(Refusal::Unreachable, words));
+            return self.tell_asker(asked.by, refuse(Refusal::Unreachable, words));
         }
         if known.is_some_and(|room| room.waiting() >= WAITING_MAX) {
             let words = "too many wait already for an answer about it".to_owned();
-            return self.tell_asker(by, refuse(Refusal::Unreachable, words));
+            return self.tell_asker(asked.by, refuse(Refusal::Unreachable, words));
         }
         let guests: Guests = guests
             .into_iter()
@@ -123,12 +131,12 @@ impl Janus {
         {
             let words =
                 format!("Janus is full: it carries {capacity} legs, and {others} are promised");
-            return self.tell_asker(by, refuse(Refusal::Full, words));
+            return self.tell_asker(asked.by, refuse(Refusal::Full, words));
         }
         if let Some(room) = self.rooms.get_mut(&conference) {
             let before = room.wish.take();
             let mut waiting = before.map(|wish| wish.waiting).unwrap_or_default();
-            waiting.push(by);
+            waiting.push(asked);
             room.wish = Some(Wish {
                 guests,
                 title,
@@ -145,7 +153,7 @@ impl Janus {
             publishers: publishers_of(&guests),
             guests,
             title,
-            waiting: vec![by],
+            waiting: vec![asked],
             wish: None,
             editing: None,
             tries: 1,
@@ -227,11 +235,11 @@ impl Janus {
     fn tell_prepared(
         &mut self,
         conference: &ConferenceId,
-        waiting: impl IntoIterator<Item = Asker>,
+        waiting: impl IntoIterator<Item = Waiting>,
     ) {
-        for asker in waiting {
+        for Waiting { by, serial } in waiting {
             let conference = conference.clone();
-            self.tell_asker(asker, VideoEvent::Prepared { conference });
+            self.tell_asker(by, VideoEvent::Prepared { conference, serial });
         }
     }
 
@@ -331,13 +339,14 @@ impl Janus {
         };
         let wished = room.wish.take().map(|wish| wish.waiting);
         let waiting = std::mem::take(&mut room.waiting);
-        for asker in waiting.into_iter().chain(wished.into_iter().flatten()) {
+        for Waiting { by, serial } in waiting.into_iter().chain(wished.into_iter().flatten()) {
             let refused = VideoEvent::Refused {
                 conference: conference.clone(),
+                serial,
                 refusal,
                 words: words.to_owned(),
             };
-            self.tell_asker(asker, refused);
+            self.tell_asker(by, refused);
         }
     }
 

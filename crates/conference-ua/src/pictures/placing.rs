@@ -184,9 +184,12 @@ impl Pictures {
             room.readiness = Readiness::Asked(server);
         }
         let guests = room.guests_now();
-        room.asked = Some(guests.clone());
+        self.serial = self.serial.wrapping_add(1);
+        let serial = self.serial;
+        room.asked = Some((serial, guests.clone()));
         let prepare = VideoCommand::Prepare {
             conference: conference.clone(),
+            serial,
             title: room.title(),
             guests,
         };
@@ -207,7 +210,13 @@ impl Pictures {
         }
     }
 
-    pub(super) fn prepared(&mut self, line: &Line<'_>, server: usize, conference: &ConferenceId) {
+    pub(super) fn prepared(
+        &mut self,
+        line: &Line<'_>,
+        server: usize,
+        conference: &ConferenceId,
+        serial: u32,
+    ) {
         let left = |server: &Server| server.left().contains(conference);
         if self.servers.get(server).is_none_or(left) {
             return;
@@ -222,7 +231,7 @@ impl Pictures {
             }
             return;
         }
-        let Some(guests) = room.asked.take() else {
+        let Some((_, guests)) = room.asked.take_if(|(asked, _)| *asked == serial) else {
             return;
         };
         room.readiness = Readiness::Ready(server);
@@ -241,7 +250,7 @@ impl Pictures {
         &mut self,
         line: &mut Line<'_>,
         server: usize,
-        conference: &ConferenceId,
+        (conference, serial): (&ConferenceId, u32),
         words: &str,
     ) {
         let left = |server: &Server| server.left().contains(conference);
@@ -251,13 +260,20 @@ impl Pictures {
         let Some(room) = self.rooms.get_mut(conference) else {
             return;
         };
+        if room
+            .asked
+            .as_ref()
+            .is_none_or(|(asked, _)| *asked != serial)
+        {
+            return;
+        }
         match room.readiness {
             Readiness::Asked(at) if at == server => {
                 self.not_there(conference, server, line.now);
                 self.place(line, conference, Some(words));
             }
             Readiness::Ready(at) if at == server => {
-                let Some(asked) = room.asked.take() else {
+                let Some((_, asked)) = room.asked.take() else {
                     return;
                 };
                 room.refused = Some(asked);

@@ -179,8 +179,9 @@ pub(super) struct Room {
     pub readiness: Readiness,
     /// Whom its server has promised to serve.
     pub guests: Vec<VideoGuest>,
-    /// Whom it is asked to serve now: one question at a time, so that it is known which one an answer is to.
-    pub asked: Option<Vec<VideoGuest>>,
+    /// Whom it is asked to serve now, and the number of that question: one at a time. The answer to another is to one that nobody waits
+    /// for any more.
+    pub asked: Option<(u32, Vec<VideoGuest>)>,
     /// Whom it has refused to serve last: it is not asked for the same ones again before somebody calls.
     pub refused: Option<Vec<VideoGuest>>,
     /// Servers that have refused it, or said nothing to it, since the first of those who wait has called.

@@ -369,7 +369,7 @@ fn with_the_sound_the_pictures_end() {
         panic!("not told");
     };
     assert_eq!(guests.len(), 3);
-    stage.event(0, VideoEvent::Prepared { conference: c1() });
+    stage.ready(0);
     stage.set("alice", Left);
     assert!(stage.bye().contains("You have left the conference"));
     let close = stage.scene.video.remove(0).1;

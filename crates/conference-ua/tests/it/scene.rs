@@ -1,5 +1,6 @@
 //! The core and an IM server that does what the test says.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,8 @@ pub struct Scene {
     pub media: Vec<MediaCommand>,
     /// What the video servers were asked, by their places.
     pub video: Vec<(usize, VideoCommand)>,
+    /// The numbers of the questions by which servers were asked last to prepare the conference.
+    pub serials: BTreeMap<usize, u32>,
     /// What was told who carry the pictures of video rooms.
     pub sight: Vec<SightCommand>,
     /// The connection on which it is registered.
@@ -117,6 +120,7 @@ impl Scene {
             bridge: Vec::new(),
             media: Vec::new(),
             video: Vec::new(),
+            serials: BTreeMap::new(),
             sight: Vec::new(),
             flow: FlowId(1),
             refreshes_kept: false,
@@ -178,7 +182,12 @@ impl Scene {
                 Output::Drained => self.drained = true,
                 Output::Bridge(event) => self.bridge.push(event),
                 Output::Media(command) => self.media.push(command),
-                Output::Video { server, command } => self.video.push((server, command)),
+                Output::Video { server, command } => {
+                    if let VideoCommand::Prepare { serial, .. } = &command {
+                        self.serials.insert(server, *serial);
+                    }
+                    self.video.push((server, command));
+                }
                 Output::Sight(command) => self.sight.push(command),
             }
         }

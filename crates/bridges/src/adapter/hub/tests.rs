@@ -173,6 +173,7 @@ fn prepare(conference: &str) -> VideoCommand {
     };
     VideoCommand::Prepare {
         conference: id(conference),
+        serial: 1,
         title: "Monday".into(),
         guests: vec![guest],
     }
@@ -181,6 +182,7 @@ fn prepare(conference: &str) -> VideoCommand {
 fn prepared(conference: &str) -> VideoEvent {
     VideoEvent::Prepared {
         conference: id(conference),
+        serial: 1,
     }
 }
 

@@ -292,6 +292,7 @@ fn descriptions_with_control_characters_do_not_get_to_janus() {
     "A\0".clone_into(&mut guests[0].name);
     scene.command(VideoCommand::Prepare {
         conference: "d".parse().unwrap(),
+        serial: 1,
         title: "Mon\0day".into(),
         guests,
     });

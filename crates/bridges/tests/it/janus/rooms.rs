@@ -59,6 +59,36 @@ fn a_number_that_is_taken_gives_way_to_another() {
 }
 
 #[test]
+fn each_question_is_answered_by_its_number() {
+    let ask = |conference: &str, serial: u32, people: &[&str]| {
+        let mut command = prepare(conference, people);
+        if let VideoCommand::Prepare { serial: number, .. } = &mut command {
+            *number = serial;
+        }
+        command
+    };
+    let answers = |scene: &mut Scene| -> Vec<(u32, bool)> {
+        let answer = |event| match event {
+            VideoEvent::Prepared { serial, .. } => (serial, true),
+            VideoEvent::Refused { serial, .. } => (serial, false),
+            other => panic!("{other:?}"),
+        };
+        scene.told().into_iter().map(answer).collect()
+    };
+    let mut scene = Scene::up();
+    scene.command(ask("c", 3, &["a"]));
+    let create = scene.request("create");
+    // What cannot be is refused at once, before what was asked for earlier.
+    let crowd: Vec<String> = (0..500).map(|n| format!("p{n}")).collect();
+    let crowd: Vec<&str> = crowd.iter().map(String::as_str).collect();
+    scene.command(ask("c", 4, &crowd));
+    assert_eq!(answers(&mut scene), [(4, false)]);
+    scene.command(ask("c", 5, &[]));
+    scene.made(&create);
+    assert_eq!(answers(&mut scene), [(3, true), (5, true)]);
+}
+
+#[test]
 fn who_is_no_longer_prepared_for_is_put_out() {
     let mut scene = Scene::up();
     scene.prepare(&["a", "b"]);

@@ -279,6 +279,7 @@ pub fn prepare(conference: &str, people: &[&str]) -> VideoCommand {
     };
     VideoCommand::Prepare {
         conference: conference.parse().unwrap(),
+        serial: 1,
         title: "Monday".into(),
         guests: people.iter().map(guest).collect(),
     }
@@ -302,6 +303,7 @@ pub fn watch(who: &str, name: &str) -> VideoCommand {
 pub fn prepared(conference: &str) -> VideoEvent {
     VideoEvent::Prepared {
         conference: conference.parse().unwrap(),
+        serial: 1,
     }
 }
 

@@ -133,6 +133,7 @@ fn what_a_janus_can_is_what_its_plugins_can() {
     scene.command(prepare("c", &["a"]));
     let refused = VideoEvent::Refused {
         conference: leg("l").conference,
+        serial: 1,
         refusal: Refusal::Unsuitable,
         words: "Janus has no VideoRoom plugin".into(),
     };

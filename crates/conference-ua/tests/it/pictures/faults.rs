@@ -47,11 +47,11 @@ fn what_cannot_be_served_is_refused_in_words() {
     assert_eq!(stage.asked(), VideoCommand::End { conference: c1() });
     assert!(stage.scene.watched.is_empty());
     // What comes of it too late is nothing to anybody, also to who calls meanwhile: their turn is when it has ended there.
-    stage.event(0, VideoEvent::Prepared { conference: c1() });
+    stage.ready(0);
     stage.quiet();
     let mut waits = stage.invite("alice", &picture(""));
     stage.tell();
-    stage.event(0, VideoEvent::Prepared { conference: c1() });
+    stage.ready(0);
     stage.refuse(0, "the conference was ended");
     stage.quiet();
     stage.ended(0);

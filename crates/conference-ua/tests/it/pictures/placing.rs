@@ -1,7 +1,7 @@
 //! Which video server a conference is on, whom it serves there, and what it leaves behind.
 
 use convoke_types::LegState::Joined;
-use convoke_types::video::{VideoCommand, VideoEvent};
+use convoke_types::video::{Refusal, VideoCommand, VideoEvent};
 
 use super::stage::*;
 
@@ -19,7 +19,7 @@ fn who_comes_while_it_is_made_ready_is_told_when_it_is() {
     stage.tell();
     stage.invite("carol", "");
     stage.quiet();
-    stage.event(0, VideoEvent::Prepared { conference: c1() });
+    stage.ready(0);
     let commands = std::mem::take(&mut stage.scene.video);
     let [
         (_, VideoCommand::Publish { leg, .. }),
@@ -68,16 +68,16 @@ fn another_server_takes_what_one_refuses_or_leaves_unanswered() {
     assert!(matches!(commands[1], (2, VideoCommand::Prepare { .. })));
     assert_eq!(commands.len(), 2);
     // What it makes of it later is nothing, and the third has it.
-    stage.event(1, VideoEvent::Prepared { conference: c1() });
+    stage.ready(1);
     stage.ended(1);
     stage.quiet();
-    stage.event(2, VideoEvent::Prepared { conference: c1() });
+    stage.ready(2);
     assert!(matches!(
         stage.scene.video.remove(0),
         (2, VideoCommand::Watch { .. })
     ));
     // And nor is what a server has of it that was not asked.
-    stage.event(0, VideoEvent::Prepared { conference: c1() });
+    stage.ready(0);
     assert_eq!(stage.scene.video, [(0, end())]);
     stage.scene.video.clear();
     stage.ended(0);
@@ -193,7 +193,7 @@ fn what_somebody_else_has_prepared_is_theirs_to_end() {
     let mut stage = Stage::new();
     stage.video = Some("v0".parse().unwrap());
     // Of that we hear, too.
-    stage.event(0, VideoEvent::Prepared { conference: c1() });
+    stage.ready(0);
     stage.invite("alice", &picture(""));
     stage.tell();
     assert!(matches!(stage.asked(), VideoCommand::Prepare { .. }));
@@ -215,6 +215,41 @@ fn what_somebody_else_has_prepared_is_theirs_to_end() {
     stage.asked();
     stage.refuse(0, "full");
     assert_eq!(stage.refused().0, 503);
-    stage.event(0, VideoEvent::Prepared { conference: c1() });
+    stage.ready(0);
     stage.quiet();
+}
+
+#[test]
+fn a_late_answer_is_not_taken_for_that_to_a_later_question() {
+    let mut stage = Stage::new();
+    stage.video = Some("v0".parse().unwrap());
+    let mut asked = Vec::new();
+    for _ in 0..2 {
+        stage.invite("alice", &picture(""));
+        stage.tell();
+        let VideoCommand::Prepare { serial, .. } = stage.asked() else {
+            panic!("not asked");
+        };
+        asked.push(serial);
+        if asked.len() == 1 {
+            stage.scene.advance(19 * SECOND);
+            assert_eq!(stage.refused().0, 503);
+            stage.quiet();
+        }
+    }
+    assert_ne!(asked[0], asked[1]);
+    let (conference, serial) = (c1(), asked[0]);
+    let words = "full".to_owned();
+    let refused = VideoEvent::Refused {
+        conference: conference.clone(),
+        serial,
+        refusal: Refusal::Full,
+        words,
+    };
+    stage.event(0, refused);
+    stage.event(0, VideoEvent::Prepared { conference, serial });
+    stage.quiet();
+    stage.scene.nothing();
+    stage.ready(0);
+    assert!(matches!(stage.asked(), VideoCommand::Publish { .. }));
 }

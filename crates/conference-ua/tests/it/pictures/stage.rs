@@ -210,6 +210,18 @@ impl Stage {
         assert!(self.scene.video.is_empty(), "{:?}", self.scene.video);
     }
 
+    /// This server says that it is ready, in answer to what it was asked last; 0 where that was nothing.
+    pub fn ready(&mut self, server: usize) {
+        let serial = self.serial(server);
+        let conference = c1();
+        self.event(server, VideoEvent::Prepared { conference, serial });
+    }
+
+    fn serial(&self, server: usize) -> u32 {
+        let serials = &self.scene.serials;
+        serials.get(&server).copied().unwrap_or(0)
+    }
+
     /// The conference is made ready: for whom.
     pub fn prepared(&mut self, server: usize) -> Vec<String> {
         let (at, command) = self.scene.video.remove(0);
@@ -218,12 +230,13 @@ impl Stage {
             conference,
             title,
             guests,
+            ..
         } = command
         else {
             panic!("{command:?}");
         };
         assert_eq!((conference, title.as_str()), (c1(), "Budget"));
-        self.event(server, VideoEvent::Prepared { conference: c1() });
+        self.ready(server);
         guests.into_iter().map(|guest| guest.name).collect()
     }
 
@@ -339,6 +352,7 @@ impl Stage {
     pub fn refuse(&mut self, server: usize, words: &str) {
         let refused = VideoEvent::Refused {
             conference: c1(),
+            serial: self.serial(server),
             refusal: Refusal::Full,
             words: words.to_owned(),
         };

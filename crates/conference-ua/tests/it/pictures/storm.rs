@@ -110,8 +110,7 @@ impl Storm {
             }
             Act::Prepared(at) => {
                 self.servers[at].asked = false;
-                let conference = c1();
-                self.stage.event(at, VideoEvent::Prepared { conference });
+                self.stage.ready(at);
             }
             Act::Refused(at) => {
                 self.servers[at].asked = false;
