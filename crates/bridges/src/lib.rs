@@ -7,3 +7,4 @@ pub mod janus;
 pub mod link;
 pub mod program;
 pub mod sight;
+mod vigil;

@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use convoke_types::bridge_protocol::{
     Announcement, FromBridge, SUBPROTOCOL, TEXT_MAX_BYTES, ToBridge,
@@ -14,9 +14,11 @@ use convoke_types::media::{MediaCommand, MediaEvent};
 use convoke_types::video::{VideoCommand, VideoEvent};
 use runtime::clock;
 use runtime::tasks::{Shutdown, Tasks};
-use runtime::websocket::{Heard, Wanted, WebSocket};
+use runtime::websocket::{Ended, Heard, Wanted, WebSocket};
 use rustls::ClientConfig;
 use tokio::sync::mpsc;
+
+use crate::vigil::{self, Duty, Vigil};
 
 /// Commands that wait to be written. More means that the bridge does not read: the connection ends.
 const COMMANDS_MAX: usize = 1024;
@@ -28,10 +30,6 @@ const PAUSE_MIN: Duration = Duration::from_millis(250);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// A connection that lasted so long was a good one: the next attempt follows soon.
 const GOOD: Duration = Duration::from_secs(10);
-/// How often the bridge is asked whether it is there.
-const PING_EVERY: Duration = Duration::from_secs(1);
-/// How long it may say nothing, not even an answer to that.
-const SILENCE_MAX: Duration = Duration::from_secs(5);
 /// How long it may take to say what it is.
 const ANNOUNCE_MAX: Duration = Duration::from_secs(5);
 
@@ -278,10 +276,11 @@ impl Keeper {
             words,
             was_up: true,
         };
-        let mut heard = clock::now();
-        let mut ping = heard + PING_EVERY;
+        let mut vigil = Vigil::new(clock::now());
         loop {
             tokio::select! {
+                // What has come counts before the time that it took: it may be ours that stood still.
+                biased;
                 came = socket.next() => {
                     let taken = match came {
                         Ok(Heard::Text(text)) => self.take(&text).await,
@@ -290,7 +289,7 @@ impl Keeper {
                     };
                     match taken {
                         // The time that our owner took is not the bridge's.
-                        Ok(true) => heard = clock::now(),
+                        Ok(true) => vigil.hears(clock::now()),
                         Ok(false) => return End::Ours,
                         Err(words) => return lost(words),
                     }
@@ -303,16 +302,15 @@ impl Keeper {
                         return lost(ended);
                     }
                 }
-                () = clock::sleep_until(ping) => {
-                    let now: Instant = clock::now();
-                    if now.saturating_duration_since(heard) >= SILENCE_MAX {
-                        return lost(format!("nothing heard for {} s", SILENCE_MAX.as_secs()));
+                () = clock::sleep_until(vigil.due()) => match vigil.duty(clock::now()) {
+                    Duty::GiveUp => return lost(vigil::silent()),
+                    Duty::Ping => {
+                        if let Err(words) = in_time(socket.ping()).await {
+                            return lost(words);
+                        }
                     }
-                    if let Err(ended) = socket.ping().await {
-                        return lost(ended.0);
-                    }
-                    ping = now + PING_EVERY;
-                }
+                    Duty::Wait => {}
+                },
             }
         }
     }
@@ -340,7 +338,18 @@ impl Keeper {
 async fn write(socket: &mut WebSocket, command: &ToBridge) -> Result<(), String> {
     // Our own types always have a text.
     let text = serde_json::to_string(command).map_err(|error| error.to_string())?;
-    socket.send(text).await.map_err(|ended| ended.0)
+    in_time(socket.send(text)).await
+}
+
+/// Writing ends with who does not read in time, in words.
+pub(crate) async fn in_time(
+    writing: impl Future<Output = Result<(), Ended>>,
+) -> Result<(), String> {
+    match clock::within(vigil::SILENCE_MAX, writing).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(ended)) => Err(ended.0),
+        Err(_) => Err(vigil::silent()),
+    }
 }
 
 /// The bridge's first text.

@@ -33,7 +33,7 @@ pub(super) const BACK_MAX: Duration = Duration::from_secs(25);
 /// A Janus and its adapter, a process each.
 pub(super) struct Server {
     pub janus: Janus,
-    adapter: Convoke,
+    pub adapter: Convoke,
 }
 
 impl Server {

@@ -6,12 +6,14 @@ use std::time::Duration;
 use convoke_types::bridge_protocol::TEXT_MAX_BYTES;
 use runtime::clock;
 use runtime::tasks::Shutdown;
-use runtime::websocket::{Ended, Heard, Wanted, WebSocket};
+use runtime::websocket::{Heard, Wanted, WebSocket};
 use rustls::ClientConfig;
 use tokio::sync::mpsc;
 
 use super::hub::Input;
 use crate::janus::SUBPROTOCOL;
+use crate::link::in_time;
+use crate::vigil::{self, Duty, Vigil};
 
 /// The pause before the second attempt; it doubles with each.
 const PAUSE_MIN: Duration = Duration::from_millis(250);
@@ -19,12 +21,6 @@ const PAUSE_MIN: Duration = Duration::from_millis(250);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// A connection that lasted so long was a good one.
 const GOOD: Duration = Duration::from_secs(10);
-
-/// How often Janus is asked whether it is there.
-const PING_EVERY: Duration = Duration::from_secs(1);
-/// How long it may say nothing, not even an answer to that, and how long a text may take to be written. It answers within milliseconds,
-/// and who is in a conference must not wait for long when it hangs or the network is cut.
-const SILENCE_MAX: Duration = Duration::from_secs(3);
 
 /// What happens to the connection.
 pub(super) enum WireEvent {
@@ -88,10 +84,10 @@ impl Wire {
         if !self.tell(WireEvent::Open(queue)).await {
             return None;
         }
-        let mut heard = clock::now();
-        let mut ping = heard + PING_EVERY;
+        let mut vigil = Vigil::new(clock::now());
         loop {
             tokio::select! {
+                // What has come counts before the time that it took: it may be ours that stood still.
                 biased;
                 came = socket.next() => {
                     match came {
@@ -104,7 +100,7 @@ impl Wire {
                         Err(ended) => return Some(ended.0),
                     }
                     // The time that the hub took is not Janus'.
-                    heard = clock::now();
+                    vigil.hears(clock::now());
                 }
                 text = texts.recv() => {
                     let Some(text) = text else {
@@ -115,13 +111,15 @@ impl Wire {
                         return Some(words);
                     }
                 }
-                () = clock::sleep_until(ping) => {
-                    if let Err(words) = in_time(socket.ping()).await {
-                        return Some(words);
+                () = clock::sleep_until(vigil.due()) => match vigil.duty(clock::now()) {
+                    Duty::GiveUp => return Some(vigil::silent()),
+                    Duty::Ping => {
+                        if let Err(words) = in_time(socket.ping()).await {
+                            return Some(words);
+                        }
                     }
-                    ping = clock::now() + PING_EVERY;
-                }
-                () = clock::sleep_until(heard + SILENCE_MAX) => return Some(hung()),
+                    Duty::Wait => {}
+                },
             }
         }
     }
@@ -129,16 +127,4 @@ impl Wire {
     async fn tell(&self, event: WireEvent) -> bool {
         self.inputs.send(Input::Wire(event)).await.is_ok()
     }
-}
-
-async fn in_time(writing: impl Future<Output = Result<(), Ended>>) -> Result<(), String> {
-    match clock::within(SILENCE_MAX, writing).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(ended)) => Err(ended.0),
-        Err(_) => Err(hung()),
-    }
-}
-
-fn hung() -> String {
-    format!("nothing heard for {} s", SILENCE_MAX.as_secs())
 }
