@@ -17,6 +17,7 @@
 //! (RFC 4575) names a picture.
 
 mod placing;
+mod probes;
 mod room;
 mod rooms;
 mod serving;
@@ -116,6 +117,10 @@ struct Call {
     deadline: Option<Instant>,
     /// A change waits for the video server, until then.
     changing: Option<Instant>,
+    /// When its client is asked next whether it is there.
+    probe: Option<Instant>,
+    /// When it was asked first of those times of which it has not answered any; or was asked last, until it has.
+    unheard: Option<Instant>,
     /// Answers to offers of theirs that nobody waits for any more: those to changes that the video server was too slow for. (What it
     /// offers is always what there is now, so that comes in time for the next change, too.)
     stale: u32,
@@ -228,6 +233,11 @@ impl Pictures {
             let Some(call) = self.known.get_mut(&key) else {
                 continue;
             };
+            if what == Due::Probe {
+                call.probe = None;
+                self.probe(line, key);
+                continue;
+            }
             if what == Due::Change {
                 call.changing = None;
                 call.stale += u32::from(call.kind != Kind::Watch);
@@ -293,6 +303,8 @@ impl Pictures {
             change_from: line.now,
             deadline: None,
             changing: None,
+            probe: None,
+            unheard: None,
             stale: 0,
         };
         self.known.insert(key, call);
@@ -313,6 +325,7 @@ impl Pictures {
             | CallEvent::ChangeAnswered { sdp: answer } => {
                 self.answered(line, key, &answer);
             }
+            CallEvent::Probed { status } => self.probed(line, key, status),
             CallEvent::Ended(_) => self.ended(key),
             CallEvent::Incoming { .. }
             | CallEvent::Confirmed { sdp: None }
@@ -455,6 +468,7 @@ impl Pictures {
     fn ended(&mut self, key: CallKey) {
         self.set_deadline(key, None);
         self.set_changing(key, None);
+        self.set_probe(key, None);
         let Some(call) = self.known.remove(&key) else {
             return;
         };

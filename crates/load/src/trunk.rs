@@ -248,6 +248,7 @@ impl Carrier {
             CallEvent::Ringing { .. }
             | CallEvent::Answered { .. }
             | CallEvent::Reinvited { .. }
+            | CallEvent::Probed { .. }
             | CallEvent::ChangeAnswered { .. }
             | CallEvent::Info { .. } => {}
         }

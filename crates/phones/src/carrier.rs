@@ -232,6 +232,7 @@ impl Carrier {
             CallEvent::Ringing { .. }
             | CallEvent::Answered { .. }
             | CallEvent::Reinvited { .. }
+            | CallEvent::Probed { .. }
             | CallEvent::ChangeAnswered { .. }
             | CallEvent::Info { .. } => {}
         }

@@ -163,6 +163,11 @@ pub enum CallEvent {
         /// The answer.
         sdp: Option<Bytes>,
     },
+    /// What came of our [`Calls::probe`].
+    Probed {
+        /// As it came; 408 and 503 of our own for no answer at all and no way to send. 481 is told as the call's end.
+        status: u16,
+    },
     /// An INFO within the call, with nothing in it or what [`key_of_info`] reads; it is answered already.
     Info {
         /// Its Content-Type.

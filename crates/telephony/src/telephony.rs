@@ -731,7 +731,8 @@ impl Telephony {
             CallEvent::Incoming { .. }
             | CallEvent::Confirmed { .. }
             | CallEvent::ChangeAnswered { .. }
-            | CallEvent::Reinvited { .. } => {}
+            | CallEvent::Reinvited { .. }
+            | CallEvent::Probed { .. } => {}
         }
     }
 

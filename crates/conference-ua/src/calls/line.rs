@@ -42,6 +42,11 @@ impl Line<'_> {
             .reject_change(self.endpoint, key, status, words, self.now);
     }
 
+    /// Asks whether the caller is there still; false when that cannot be asked.
+    pub(crate) fn probe(&mut self, key: CallKey) -> bool {
+        self.calls.probe(self.endpoint, key, self.now).is_ok()
+    }
+
     /// Ends a call, wherever it stands. `reason` is that of the BYE (RFC 3326).
     pub(crate) fn hang_up(&mut self, key: CallKey, reason: &str) {
         self.calls
@@ -56,6 +61,8 @@ pub(crate) enum Due {
     Call,
     /// A change of it.
     Change,
+    /// Whether its caller is there still.
+    Probe,
 }
 
 /// The deadlines of many calls. Each call keeps its own beside, so that it can be taken back.

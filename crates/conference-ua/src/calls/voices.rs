@@ -228,7 +228,8 @@ impl Voices {
             | CallEvent::ChangeAnswered { .. }
             | CallEvent::Ringing { .. }
             | CallEvent::Answered { .. }
-            | CallEvent::Reinvited { .. } => {}
+            | CallEvent::Reinvited { .. }
+            | CallEvent::Probed { .. } => {}
         }
     }
 

@@ -257,6 +257,7 @@ impl Pictures {
             (Stage::Connecting | Stage::Connected, true) => {
                 call.stage = Stage::Connected;
                 self.set_deadline(key, None);
+                self.begin_probes(key, now);
             }
             // Who has not connected yet has a deadline already.
             (Stage::Connected, false) => self.set_deadline(key, now.checked_add(LOST_MAX)),

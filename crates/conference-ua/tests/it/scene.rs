@@ -40,6 +40,10 @@ pub struct Scene {
     pub video: Vec<(usize, VideoCommand)>,
     /// The numbers of the questions by which servers were asked last to prepare the conference.
     pub serials: BTreeMap<usize, u32>,
+    /// What clients that are asked whether they are there are answered for; `None`: nothing comes.
+    pub there: Option<u16>,
+    /// How often they were asked.
+    pub probes: usize,
     /// What was told who carry the pictures of video rooms.
     pub sight: Vec<SightCommand>,
     /// The connection on which it is registered.
@@ -121,6 +125,8 @@ impl Scene {
             media: Vec::new(),
             video: Vec::new(),
             serials: BTreeMap::new(),
+            there: Some(200),
+            probes: 0,
             sight: Vec::new(),
             flow: FlowId(1),
             refreshes_kept: false,
@@ -155,7 +161,7 @@ impl Scene {
     }
 
     pub fn run(&mut self) {
-        let mut refreshes = Vec::new();
+        let (mut refreshes, mut probes) = (Vec::new(), Vec::new());
         while let Some(output) = self.core.poll_output() {
             match output {
                 Output::Send { target, bytes, .. } => {
@@ -164,6 +170,10 @@ impl Scene {
                         continue;
                     };
                     assert!(message.is_response() || target.addr == SocketAddr::from(SERVER));
+                    if message.method_ref() == Some(&Method::Options) {
+                        probes.push(message);
+                        continue;
+                    }
                     let on_it = target.flow == Some(self.flow);
                     let registers = message.method_ref() == Some(&Method::Register);
                     let answers = registers && on_it && !self.refreshes_kept;
@@ -189,6 +199,12 @@ impl Scene {
                     self.video.push((server, command));
                 }
                 Output::Sight(command) => self.sight.push(command),
+            }
+        }
+        self.probes += probes.len();
+        for (probe, status) in probes.into_iter().zip(std::iter::repeat(self.there)) {
+            if let Some(status) = status {
+                self.answer(&probe, status);
             }
         }
         for register in refreshes {

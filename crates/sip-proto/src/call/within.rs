@@ -61,6 +61,24 @@ impl Calls {
         self.send_within(endpoint, key, within, now)
     }
 
+    /// Asks whether the other side is there and knows of the call (OPTIONS, §11); answered by `Probed`. It changes nothing, and where no
+    /// answer comes nothing but that is told: it may have been lost with a connection that was made anew.
+    ///
+    /// # Errors
+    /// `WrongState` when the call is not answered.
+    pub fn probe(
+        &mut self,
+        endpoint: &mut Endpoint,
+        key: CallKey,
+        now: Instant,
+    ) -> Result<(), CallError> {
+        let call = self.table.get(key.0).ok_or(CallError::WrongState)?;
+        if !matches!(call.phase, Phase::Talking) {
+            return Err(CallError::WrongState);
+        }
+        self.send_within(endpoint, key, Within::new(Method::Options), now)
+    }
+
     /// Accepts a change (`Reinvite`) with the answer to its offer, or with an offer if it made none: the answer to that comes with the
     /// ACK (`ChangeAnswered`), and without it the call ends.
     ///
@@ -337,6 +355,7 @@ impl Calls {
         }
         match within.method {
             Method::Invite => self.on_reinvited(endpoint, key, tx, within, status, response, now),
+            Method::Options if status != 481 => self.on_probed(key, status),
             _ if status == 481 || within.method == Method::Bye => {
                 self.within_unanswered(endpoint, key, &within, status, now);
             }
@@ -381,6 +400,13 @@ impl Calls {
         }
     }
 
+    fn on_probed(&mut self, key: CallKey, status: u16) {
+        let over = self.table.get(key.0).is_none_or(Call::is_over);
+        if !over {
+            self.event(key, CallEvent::Probed { status });
+        }
+    }
+
     /// A request within the dialog got no answer, or one that says that the dialog is gone.
     pub(super) fn within_unanswered(
         &mut self,
@@ -393,6 +419,9 @@ impl Calls {
         if within.method == Method::Bye {
             self.forget(key);
             return;
+        }
+        if within.method == Method::Options && status != 481 {
+            return self.on_probed(key, status);
         }
         let over = self.table.get(key.0).is_none_or(Call::is_over);
         if !over {

@@ -110,6 +110,7 @@ impl Phone {
                 format!("reinvite {}", text(offer))
             }
             CallEvent::Reinvited { status, sdp } => format!("reinvited {status} {}", text(sdp)),
+            CallEvent::Probed { status } => format!("probed {status}"),
             CallEvent::Info { content_type, .. } => format!("info {content_type}"),
             CallEvent::Ended(ended) => {
                 self.ended.push(ended);
@@ -782,4 +783,28 @@ proptest! {
         net.run(10 * MINUTE);
         all_over(&net);
     }
+}
+
+#[test]
+fn who_is_asked_within_a_call_whether_they_are_there_says_so_and_nothing_else_happens() {
+    let mut net = net(1, POLITE);
+    let key = invite(&mut net);
+    net.run(SECOND);
+    let probe = |net: &mut Net<Phone>| at(net, 0, |calls, ep, now| calls.probe(ep, key, now));
+    probe(&mut net).unwrap();
+    net.run(SECOND);
+    assert_eq!(net.nodes[0].user.log.last().unwrap(), "probed 200");
+    // Nothing arrives for a while: the call goes on, since that may have been the way alone.
+    net.loss_percent = 100;
+    probe(&mut net).unwrap();
+    net.run(MINUTE);
+    assert_eq!(net.nodes[0].user.log.last().unwrap(), "probed 408");
+    net.loss_percent = 0;
+    probe(&mut net).unwrap();
+    net.run(SECOND);
+    assert_eq!(net.nodes[0].user.log.last().unwrap(), "probed 200");
+    hang_up(&mut net, 1);
+    net.run(MINUTE);
+    all_over(&net);
+    assert!(probe(&mut net).is_err());
 }

@@ -315,3 +315,47 @@ fn a_caller_who_goes_while_it_is_decided_leaves_nothing() {
     stage.quiet();
     stage.scene.nothing();
 }
+
+#[test]
+fn who_only_sees_and_is_gone_without_a_word_is_given_up() {
+    for away in [Some(480), None] {
+        let mut stage = Stage::new();
+        let (_alice, camera) = stage.shows("alice", "");
+        let (_bob, watch) = stage.sees("bob", &[("p1", &camera)]);
+        // While his client answers, it may be whatever; what she shows tells of itself.
+        for (minutes, status) in [200, 405, 503].into_iter().enumerate() {
+            stage.scene.there = Some(status);
+            stage.scene.advance(60 * SECOND);
+            assert_eq!(stage.scene.probes, 2 * (minutes + 1));
+        }
+        stage.quiet();
+        stage.scene.nothing();
+        // It comes back in time.
+        stage.scene.there = away;
+        stage.scene.advance(40 * SECOND);
+        stage.scene.there = Some(200);
+        stage.scene.advance(60 * SECOND);
+        stage.quiet();
+        stage.scene.nothing();
+        stage.scene.there = away;
+        stage.scene.advance(150 * SECOND);
+        assert!(stage.bye().contains("The connection was lost"));
+        assert_eq!(stage.asked(), VideoCommand::Close { leg: watch });
+        let probes = stage.scene.probes;
+        stage.scene.advance(150 * SECOND);
+        assert_eq!(stage.scene.probes, probes);
+    }
+}
+
+#[test]
+fn who_is_hidden_and_gone_without_a_word_is_given_up() {
+    let mut stage = Stage::new();
+    let (_alice, camera) = stage.shows("alice", "");
+    stage.hidden = vec!["alice"];
+    stage.tell();
+    assert!(matches!(stage.asked(), VideoCommand::Hide { on: true, .. }));
+    stage.scene.there = Some(430);
+    stage.scene.advance(120 * SECOND);
+    assert!(stage.bye().contains("The connection was lost"));
+    assert_eq!(stage.asked(), VideoCommand::Close { leg: camera });
+}
