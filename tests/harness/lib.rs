@@ -1,10 +1,11 @@
 //! What end-to-end tests stand on: the real binary ([`convoke`], configured by
 //! [`config`]), programs that were not built from this repository
 //! ([`peers`]), the tones that telephones speak and hear ([`audio`]), telephones that are nothing but
-//! their sound ([`telephone`]), a terminal to sit at ([`terminal`]), and drawings of what was said ([`ladder`]).
+//! their sound ([`telephone`]), a terminal to sit at ([`terminal`]), drawings of what was said ([`ladder`]), and what time it is ([`clock`]).
 
 pub mod again;
 pub mod audio;
+pub mod clock;
 pub mod config;
 pub mod convoke;
 pub mod cut;

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use crate::audio::{RATE, from_a_law, from_mu_law};
 use testkit::relay::{Kept, Passed, Spoil, UdpRelay};
@@ -77,6 +78,24 @@ impl Drop for SpoiltLine {
     }
 }
 
+/// How much later than its turn a packet of a stream came at most, measured against the one that came soonest.
+pub fn latest(packets: &[Kept]) -> Duration {
+    let mut first = None;
+    let after_turn = packets.iter().filter_map(|kept| {
+        let header = kept.packet.get(..12)?;
+        let time = u32::from_be_bytes([header[4], header[5], header[6], header[7]]);
+        let place = time.wrapping_sub(*first.get_or_insert(time));
+        // A packet that was swapped with the very first.
+        let place = i64::from(i32::from_ne_bytes(place.to_ne_bytes()));
+        let turn_us = place * 1_000_000 / i64::from(RATE);
+        Some(i64::try_from(kept.at_us).ok()? - turn_us)
+    });
+    let after_turn: Vec<i64> = after_turn.collect();
+    let soonest = after_turn.iter().min().copied().unwrap_or_default();
+    let latest = after_turn.iter().max().copied().unwrap_or_default();
+    Duration::from_micros(u64::try_from(latest - soonest).unwrap_or_default())
+}
+
 /// The sound of RTP packets in G.711: when it began (milliseconds since 1970, by the packet that came soonest after its turn), and its
 /// samples; what did not come is silence.
 pub fn rtp_sound(packets: &[Kept]) -> (f64, Vec<i16>) {
@@ -133,4 +152,29 @@ fn pass(
             to.send_to(&datagram, target).ok();
         }
     })
+}
+
+#[test]
+fn how_late_packets_are_is_told_by_their_own_times() {
+    let packet = |place: u32, at_ms: u64| {
+        let time = u32::MAX.wrapping_sub(200).wrapping_add(place * 160);
+        let mut packet = vec![0x80, 8, 0, 0];
+        packet.extend(time.to_be_bytes());
+        packet.extend([0; 164]);
+        Kept {
+            at_us: at_ms * 1_000,
+            packet,
+        }
+    };
+    let in_time = [packet(0, 1_000), packet(1, 1_020), packet(2, 1_040)];
+    assert_eq!(latest(&in_time), Duration::ZERO);
+    // The third waits for the fourth, which is 30 ms late.
+    let late = [
+        packet(0, 1_000),
+        packet(1, 1_020),
+        packet(3, 1_090),
+        packet(2, 1_090),
+    ];
+    assert_eq!(latest(&late), Duration::from_millis(50));
+    assert_eq!(latest(&[]), Duration::ZERO);
 }

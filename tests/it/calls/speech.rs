@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use convoke_tests::again::on_time;
 use convoke_tests::audio::{Law, RATE, from_mu_law, write_wav};
+use convoke_tests::clock::{Run, judge};
 use convoke_tests::peers::baresip::{Baresip, Telephone};
 use convoke_tests::peers::zeep::{Followed, Zeep};
 use convoke_tests::peers::{python, tests_dir};
-use convoke_tests::spoilt::SpoiltLine;
+use convoke_tests::spoilt::{SpoiltLine, latest};
 use testkit::relay::Spoil;
 
 use super::stage::{Stage, config, create, with_telephone};
@@ -19,8 +20,11 @@ const LINES: [(&str, &str, &str, &str, Option<u64>); 4] = [
     ("carol", "+15550105", "cem", "+15550106", Some(2)),
     ("dave", "+15550107", "dora", "+15550108", Some(3)),
 ];
-/// Longest gap that a line with losses may have, beyond those of the line without.
+/// Longest gap that any line may have.
 const GAP_MAX_MS: u64 = 60;
+/// The telephones speak in time of their own, which a busy machine does not always give them. A packet that the relay got later than this
+/// after its turn was spoken late, past all that a jitter buffer is for.
+const SPOKEN_LATE: Duration = Duration::from_millis(60);
 /// Silence before the speech, until the other has joined.
 const BEFORE_S: usize = 4;
 
@@ -37,7 +41,7 @@ fn speech() -> Vec<i16> {
 struct Line {
     speaker: Baresip,
     hearer: Baresip,
-    spoilt: Option<SpoiltLine>,
+    relay: SpoiltLine,
     conference: Option<(Zeep, Followed)>,
 }
 
@@ -45,11 +49,11 @@ struct Line {
 fn speech_stays_good_over_a_line_that_loses_and_swaps_packets() {
     on_time(
         "calls::speech::speech_stays_good_over_a_line_that_loses_and_swaps_packets",
-        speak,
+        || judge(SPOKEN_LATE, speak),
     );
 }
 
-fn speak() {
+fn speak() -> Run {
     let reference = speech();
     let mut says = vec![0; BEFORE_S * RATE as usize];
     says.extend_from_slice(&reference);
@@ -64,23 +68,21 @@ fn speak() {
         };
         let speaker = Baresip::start_with(telephone(speaks), &says).unwrap();
         let hearer = Baresip::start(telephone(hears)).unwrap();
-        let spoilt = seed.map(|seed| {
-            let spoil = Spoil {
-                loss_permille: 30,
-                // A concealment of one packet cannot be asked to invent a word: no more than two go in a row.
-                loss_run_max: 2,
-                swap_permille: 20,
-                seed,
-            };
-            SpoiltLine::before(speaker.sip(), speaker.rtp(), spoil).unwrap()
+        let spoil = seed.map_or_else(Spoil::default, |seed| Spoil {
+            loss_permille: 30,
+            // A concealment of one packet cannot be asked to invent a word: no more than two go in a row.
+            loss_run_max: 2,
+            swap_permille: 20,
+            seed,
         });
-        let at = spoilt.as_ref().map_or(speaker.sip(), SpoiltLine::sip);
+        let relay = SpoiltLine::before(speaker.sip(), speaker.rtp(), spoil).unwrap();
+        let at = relay.sip();
         config = with_telephone(config, speaks, at);
         config = with_telephone(config, hears, hearer.sip());
         lines.push(Line {
             speaker,
             hearer,
-            spoilt,
+            relay,
             conference: None,
         });
     }
@@ -109,7 +111,10 @@ fn speak() {
     let original = dir.path().join("reference.wav");
     write_wav(&original, &reference, Law::Linear).unwrap();
     let mut clean = None;
-    let mut faults = Vec::new();
+    let mut run = Run {
+        faults: Vec::new(),
+        late: Duration::ZERO,
+    };
     for (line, (.., seed)) in lines.iter_mut().zip(LINES) {
         // baresip hangs up at the end of its file, and the owner's leaving ends the conference.
         line.speaker.wait_event("CALL_CLOSED").unwrap();
@@ -123,25 +128,25 @@ fn speak() {
             said["level_db"].as_f64().unwrap(),
         );
         let gap = said["longest_gap_ms"].as_u64().unwrap();
-        let what = line.spoilt.as_ref().map_or_else(
+        let late = latest(&line.relay.said());
+        let spoken = line.relay.spoken();
+        let what = seed.map_or_else(
             || "no losses".to_owned(),
-            |spoilt| format!("seed {}: {:?}", seed.unwrap_or_default(), spoilt.spoken()),
+            |seed| format!("seed {seed}: {spoken:?}"),
         );
-        println!("{what}: PESQ {pesq:.2}, longest gap {gap} ms, level {level:+.1} dB");
-        let (clean, stalled) = *clean.get_or_insert((pesq, gap));
-        // All telephones speak and record in time of their own, which a busy machine does not always give them: what it takes from the line
-        // without losses, in the same seconds, is not the bridge's. Beyond that the promises are absolute; and where that line has no gap,
-        // its own score is one of them.
-        let spoiled = clean < 3.5 && stalled == 0;
-        if spoiled || clean - pesq > 0.7 || gap > GAP_MAX_MS + stalled || level.abs() > 3.0 {
-            faults.push(format!(
-                "{what}: PESQ {pesq:.2} against {clean:.2}, {gap} ms against {stalled}, {level:+.1} dB"
-            ));
+        let clean = *clean.get_or_insert(pesq);
+        let words = format!(
+            "{what}: PESQ {pesq:.2} against {clean:.2}, longest gap {gap} ms, level {level:+.1} dB, spoken up to {} ms late",
+            late.as_millis()
+        );
+        println!("{words}");
+        run.late = run.late.max(late);
+        if clean < 3.5 || clean - pesq > 0.7 || gap > GAP_MAX_MS || level.abs() > 3.0 {
+            run.faults.push(words);
         }
-        if let Some(spoilt) = &line.spoilt {
-            let spoken = spoilt.spoken();
+        if seed.is_some() {
             assert!(spoken.lost > 10 && spoken.swapped > 5, "{spoken:?}");
         }
     }
-    assert!(faults.is_empty(), "{faults:#?}");
+    run
 }

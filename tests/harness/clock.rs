@@ -1,0 +1,119 @@
+//! The clock of the machine that the tests and their programs share, and how late it lets them be.
+
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Runs of a test that judges times, at most.
+const RUNS: usize = 3;
+/// How often the machine is asked.
+const PERIOD: Duration = Duration::from_millis(5);
+
+/// The time of day in microseconds since 1970, as the messages that peers keep are marked with.
+pub fn now_us() -> u64 {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it is compared with what other programs say of this machine's clock"
+    )]
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+    })
+}
+
+/// Watches by how much this machine is late with what is due at a time.
+pub struct Lateness {
+    stop: Sender<()>,
+    watching: JoinHandle<Duration>,
+}
+
+impl Lateness {
+    /// Begins to watch.
+    pub fn watch() -> Self {
+        let (stop, stopped) = mpsc::channel();
+        let watching = thread::spawn(move || {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the machine's own time is what is watched"
+            )]
+            let now = Instant::now;
+            let mut most = Duration::ZERO;
+            loop {
+                let due = now() + PERIOD;
+                if stopped.recv_timeout(PERIOD) != Err(RecvTimeoutError::Timeout) {
+                    return most;
+                }
+                most = most.max(now().saturating_duration_since(due));
+            }
+        });
+        Self { stop, watching }
+    }
+
+    /// Ends it, and gives the most that it was late by.
+    pub fn end(self) -> Duration {
+        drop(self.stop);
+        self.watching.join().unwrap_or(Duration::MAX)
+    }
+}
+
+/// What a run showed: what was not as promised, and by how much the machine was late meanwhile.
+pub struct Run {
+    /// Each in words; none, and the run was good.
+    pub faults: Vec<String>,
+    /// The most.
+    pub late: Duration,
+}
+
+/// Judges promises that are about time. A run is good when all of them were kept. One that is not, on a machine that was itself late by more
+/// than `limit`, says nothing of what is tested: there is another then, a few times. No run passes without what was promised.
+///
+/// # Panics
+/// When promises were not kept and the machine was in time, or never was.
+pub fn judge(limit: Duration, run: impl Fn() -> Run) {
+    for runs_left in (0..RUNS).rev() {
+        let Run { faults, late } = run();
+        if faults.is_empty() {
+            return;
+        }
+        assert!(
+            late > limit && runs_left > 0,
+            "{faults:#?}; this machine was up to {late:?} late"
+        );
+        println!("once more, as this machine was up to {late:?} late: {faults:#?}");
+    }
+}
+
+#[test]
+fn a_fault_counts_unless_the_machine_was_late_and_never_passes() {
+    use std::cell::Cell;
+    let runs = Cell::new(0);
+    let limit = Duration::from_millis(50);
+    let run = |late_ms: u64, good_at: u32| {
+        runs.set(runs.get() + 1);
+        Run {
+            faults: if runs.get() == good_at {
+                vec![]
+            } else {
+                vec!["no".to_owned()]
+            },
+            late: Duration::from_millis(late_ms),
+        }
+    };
+    judge(limit, || run(0, 1));
+    assert_eq!(runs.replace(0), 1);
+    judge(limit, || run(60, 3));
+    assert_eq!(runs.replace(0), 3);
+    for late_ms in [0, 50, 60] {
+        let judged = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            judge(limit, || run(late_ms, 0))
+        }));
+        assert!(judged.is_err());
+        assert_eq!(runs.replace(0), if late_ms == 60 { 3 } else { 1 });
+    }
+}
+
+#[test]
+fn lateness_is_watched_until_its_end() {
+    let watch = Lateness::watch();
+    assert!(watch.end() < Duration::from_secs(20));
+}
