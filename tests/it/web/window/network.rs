@@ -1,7 +1,10 @@
 //! The network changes in mid-call: the way in use is pulled like a cable while another one is there.
 
+use std::time::Duration;
+
 use convoke_tests::again::alone;
 use convoke_tests::audio::{LOOK_MS, RATE, longest_gap_ms, tone_in};
+use convoke_tests::clock::Lateness;
 use convoke_tests::netns::{SERVER, TwoWays};
 use convoke_tests::peers::chromium::Visit;
 use convoke_tests::skipped;
@@ -13,8 +16,14 @@ use super::stage::{
 
 /// The path of the test, as cargo prints it.
 const TEST: &str = "web::window::network::a_call_goes_on_over_another_way_when_its_own_is_gone";
-/// Give-up limit: five times the two seconds that sound may be away.
-const AWAY_MAX_MS: u32 = 5 * 2_000;
+/// How long sound may be away.
+const AWAY_MAX_MS: u32 = 2_000;
+/// What is measured on a machine that is itself later than this with what is due says nothing of the call.
+const LATE: Duration = Duration::from_millis(100);
+/// Runs at most, on such a machine.
+const RUNS: usize = 3;
+/// Said by a run on such a machine.
+const WAS_LATE: &str = "this machine was late";
 
 /// Sound is back within 2 s each way, in the same leg.
 #[test]
@@ -23,12 +32,22 @@ fn a_call_goes_on_over_another_way_when_its_own_is_gone() {
         return change(&ways);
     }
     let _alone = alone();
-    match TwoWays::make() {
-        Ok(ways) => println!("{}", ways.run_test(TEST).unwrap()),
-        Err(why) => skipped(
-            &format!("it::{TEST}"),
-            &format!("network namespaces cannot be made here: {why}"),
-        ),
+    for runs_left in (0..RUNS).rev() {
+        let ways = match TwoWays::make() {
+            Ok(ways) => ways,
+            Err(why) => {
+                let why = format!("network namespaces cannot be made here: {why}");
+                return skipped(&format!("it::{TEST}"), &why);
+            }
+        };
+        match ways.run_test(TEST) {
+            Ok(said) => return println!("{said}"),
+            Err(error) => {
+                let error = format!("{error:#}");
+                assert!(runs_left > 0 && error.contains(WAS_LATE), "{error}");
+                println!("once more: {error}");
+            }
+        }
     }
 }
 
@@ -48,10 +67,12 @@ fn change(ways: &TwoWays) {
     call_bob(&mut alice, &mut bob);
     let before = stage.legs();
 
+    let lateness = Lateness::watch();
     alice.forget().unwrap();
     let heard = bob.heard().unwrap().len();
     ways.take_down(1).unwrap();
     assert_talking(&mut alice, &bob);
+    let late = lateness.end();
 
     let page = longest_gap_ms(&hears(&alice.sounds().unwrap()));
     let telephone = bob.heard().unwrap();
@@ -61,7 +82,15 @@ fn change(ways: &TwoWays) {
     println!(
         "without sound: at the telephone {telephone} ms, in the page {page} ms (in steps of {LOOK_MS} ms)"
     );
-    assert!(telephone < AWAY_MAX_MS && page < AWAY_MAX_MS);
+    assert!(
+        telephone < AWAY_MAX_MS && page < AWAY_MAX_MS,
+        "{telephone} ms and {page} ms without sound{}",
+        if late > LATE {
+            format!("; {WAS_LATE} by {late:?}")
+        } else {
+            String::new()
+        }
+    );
     assert_eq!(stage.legs(), before, "the same legs, joined");
     assert_faultless(&mut alice);
 }
