@@ -6,6 +6,8 @@ Registers at URL by SIP over WebSocket (RFC 7118) and prints {"registered": stat
 {"fresh": true}        offers a new peer connection in a re-INVITE: {"changed": status}, {"connected": true}
 {"hang_up": true}      {"over": status}
 
+Before each INVITE it prints {"invites": microseconds since 1970}.
+
 While it is in a call it says a tone of HERTZ at -10 dBFS. When the other side hangs up, it prints {"ended": the Reason field}. At the
 end of its call it writes what its newest peer connection heard, 16 bits at 48 kHz in one channel, to the file HEARD, and ends.
 """
@@ -17,6 +19,7 @@ import re
 import secrets
 import sys
 import threading
+import time
 import uuid
 
 import websockets
@@ -137,6 +140,8 @@ class Client:
         while True:
             dialog.number += 1
             number, branch = dialog.number, f"z9hG4bK{secrets.token_hex(8)}"
+            if method == "INVITE":
+                say(invites=time.time_ns() // 1000)
             await self.send(method, dialog, number, branch, [*fields, *credentials], body)
             while True:
                 response = await asyncio.wait_for(self.responses.get(), PATIENCE)

@@ -74,6 +74,17 @@ impl Browser {
         assert_eq!(self.word("connected"), true);
     }
 
+    /// When its newest INVITE went, in microseconds since 1970.
+    pub fn invited_at(&self) -> u64 {
+        let lines = self.program.lines();
+        let told = lines
+            .iter()
+            .rev()
+            .find(|line| line.text.starts_with("{\"invites\""));
+        let told: Value = serde_json::from_str(&told.expect("it has invited").text).unwrap();
+        told["invites"].as_u64().unwrap()
+    }
+
     fn word(&mut self, name: &str) -> Value {
         let (said, next) = word(&self.program, name, self.next);
         self.next = next;

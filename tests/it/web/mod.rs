@@ -1,6 +1,7 @@
 //! Browsers' legs.
 
 pub mod calls;
+mod first_yes;
 mod media;
 mod secure;
 mod window;
