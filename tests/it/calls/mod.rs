@@ -1,5 +1,6 @@
 //! Telephones, the conference service and what is heard: the real binary between zeep and telephones of other makes.
 
+mod authority;
 mod board;
 mod commands;
 mod keys;
