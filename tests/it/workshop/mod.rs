@@ -1,4 +1,5 @@
-//! Checks of the tree itself: layers, purity of the cores, and the list of requirements.
+//! Checks of the tree itself: layers, purity of the cores, the list of requirements, and what is said where something is missing.
 
+mod bare;
 mod layers;
 mod requirements;

@@ -1,0 +1,68 @@
+//! A machine without Node: what the workshop says to whoever tries it there.
+
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
+
+use convoke_tests::peers::tests_dir;
+
+/// Programs that come with Node.
+const OF_NODE: [&str; 5] = ["node", "nodejs", "npm", "npx", "corepack"];
+
+/// A directory with everything that this machine has but Node.
+fn without_node() -> tempfile::TempDir {
+    let place = tempfile::tempdir().unwrap();
+    let path = std::env::var_os("PATH").unwrap();
+    for directory in std::env::split_paths(&path) {
+        let Ok(entries) = std::fs::read_dir(directory) else {
+            continue;
+        };
+        for entry in entries.map(Result::unwrap) {
+            let name = entry.file_name();
+            if OF_NODE.iter().all(|of_node| name != *of_node) {
+                // The first of a name is the one that is found.
+                symlink(entry.path(), place.path().join(name)).ok();
+            }
+        }
+    }
+    place
+}
+
+/// What it writes to both its streams, and whether it went well.
+fn say(path: &Path, words: &[&str]) -> (String, bool) {
+    let mut command = Command::new(words[0]);
+    command
+        .args(&words[1..])
+        .current_dir(tests_dir().join(".."))
+        .env("PATH", path);
+    let output = command.output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    (said, output.status.success())
+}
+
+/// It is said first, before anything is installed or built.
+#[test]
+fn make_demo_says_that_node_is_missing_and_stops() {
+    let path = without_node();
+    let (said, good) = say(path.path(), &["make", "demo"]);
+    assert!(!good, "{said}");
+    for words in [
+        "Node 20.19.0 or later: MISSING; see https://nodejs.org",
+        "stopped, for want of: node",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    for words in ["installing", "npm packages", "Compiling", "Finished"] {
+        assert!(!said.contains(words), "{words}: {said}");
+    }
+}
+
+/// The binary is built there all the same, without the window.
+#[test]
+fn the_window_is_left_out_where_node_is_missing() {
+    let path = without_node();
+    let (said, good) = say(path.path(), &["tools/window"]);
+    assert!(good, "{said}");
+    assert_eq!(said, "no Node: the binary is built without the window\n");
+}
