@@ -10,9 +10,10 @@ use convoke_tests::peers::janus::Janus;
 use convoke_tests::peers::sipp::{Sipp, Trunk};
 use convoke_tests::peers::sipp_im::{Client, ImClients, Text};
 use convoke_tests::peers::sipp_watch::{Watch, Watcher};
-use convoke_tests::rest::Administrator;
+use convoke_tests::rest::{Administrator, request};
 use convoke_types::video::VideoEvent;
 use convoke_types::{ConferenceId, FaultCode, Mode};
+use serde_json::json;
 use soap_proto::{
     Answer, Expires, Invite, Invited, Operation, Request, Requested, UtcMillis, VideoAnswer,
     VideoOperation, VideoRequest, parse_response, parse_video_response, write_request,
@@ -465,6 +466,12 @@ fn people_with_other_clients_ask_in_words_are_invited_and_take_part_by_telephone
             .person(user, user, &[("work", number)])
             .unwrap();
     }
+    // Bob's is a mobile telephone.
+    let mobile =
+        json!([{ "label": "pocket", "number": "+15550201", "kind": "mobile", "default": true }]);
+    administrator
+        .call("PUT", "/api/v1/users/bob/telephones", &mobile)
+        .unwrap();
     let says = |client: Client, words: &str| {
         let text = Text {
             content_type: "text/plain".to_owned(),
@@ -493,9 +500,20 @@ fn people_with_other_clients_ask_in_words_are_invited_and_take_part_by_telephone
     let ready = heard(&messages, "alice", "is ready").unwrap().text();
     assert!(ready.contains("Your telephone (work) rings."), "{ready}");
     assert!(
-        ready.contains("bob: is called on the telephone (work)"),
+        ready.contains("bob: is called on the telephone (pocket)"),
         "{ready}"
     );
+    let token = administrator.signs_in(&stage.im, "bob").unwrap();
+    let token = format!("Authorization: Bearer {token}");
+    let http = stage.im.addr("http").unwrap();
+    let modes = request(http, "GET", "/api/v1/me/modes", &[&token], b"");
+    let modes = modes.unwrap().json().unwrap();
+    let of_telephone = modes
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|mode| mode["address"] == "+15550201");
+    assert_eq!(of_telephone.unwrap()["mode"], "mobile", "{modes}");
     let dialled =
         "isdn:+493012301: is called by ISDN, through the gateway as sip:493012301@gw.example";
     assert!(ready.contains(dialled), "{ready}");
