@@ -25,7 +25,8 @@ describe('a conference in the contact list', () => {
     await carol.lineOf(PEOPLE.alice).first().waitFor();
     expect(await entries.count()).toBe(0);
 
-    await carol.reload(`/join/${await conferenceOf('alice')}`);
+    const link = `/join/${await conferenceOf('alice')}`;
+    await carol.reload(link);
     const entry = entries.first();
     await entry.getByText(/^2 in/).waitFor();
     await entry.getByText(`${PEOPLE.bob} talks`).waitFor();
@@ -50,5 +51,21 @@ describe('a conference in the contact list', () => {
 
     await alice.board.endForAll();
     await entry.waitFor({ state: 'detached' });
+
+    // Whoever comes by the link now is told so, and can go on with those who were in it.
+    await carol.reload(link);
+    const said = carol.page.getByRole('dialog', { name: 'This conference is over' });
+    await said.getByRole('button', { name: 'Choose the same people' }).click();
+    await carol.composer.row(PEOPLE.alice).waitFor();
+    await carol.composer.row(PEOPLE.bob).waitFor();
+  });
+
+  it('that is over, or never was, is said to be over to who comes by its link', async () => {
+    const carol = await world.window('carol');
+    await carol.reload('/join/0123456789abcdef');
+    const said = carol.page.getByRole('dialog', { name: 'This conference is over' });
+    await said.getByText(/^Nobody is in it any more/).waitFor();
+    await said.getByRole('button', { name: 'Choose people' }).click();
+    await carol.composer.pane.waitFor();
   });
 });
