@@ -2,6 +2,7 @@ import type { PictureEvent, PictureKind, PicturePort, ShowSession, WatchSession 
 import type { ProblemCode } from '../model.ts';
 import { memory } from '../shell/window.ts';
 import { createStore } from '../store.ts';
+import { ofDevice } from '../voice/device.ts';
 import type { Camera, CameraState } from './camera.ts';
 import { CAMERA_KEY, firstState } from './lazy.ts';
 import { Link } from './link.ts';
@@ -53,9 +54,9 @@ export function createPictures(): BrowserPictures {
     const { mediaDevices } = navigator;
     try {
       if (kind === 'screen') return await mediaDevices.getDisplayMedia({ video: SCREEN, audio: false });
-      const wanted = store.get().chosen;
-      const video = { ...CAMERA, ...(wanted ? { deviceId: { ideal: wanted } } : {}) };
-      const stream = await mediaDevices.getUserMedia({ video, audio: false });
+      const stream = await ofDevice(store.get().chosen, (device) =>
+        mediaDevices.getUserMedia({ video: { ...CAMERA, ...device }, audio: false }),
+      );
       // Names of cameras are told once one was given.
       void devices();
       return stream;

@@ -1,6 +1,7 @@
 import type { Problem, ProblemCode, Voice, VoiceState } from '../model.ts';
 import { memory } from '../shell/window.ts';
 import { createStore } from '../store.ts';
+import { ofDevice } from './device.ts';
 import { fall, loudness } from './level.ts';
 import { Peer, type PeerEvent } from './peer.ts';
 
@@ -110,15 +111,15 @@ export function createVoice(): BrowserVoice {
   async function capture(): Promise<MediaStream> {
     if (!navigator.mediaDevices?.getUserMedia) throw new MicrophoneProblem('no-microphone');
     const raw = memory.get(RAW_KEY) === '1';
-    const wanted = store.get().chosen.microphone;
     const audio: MediaTrackConstraints = {
       echoCancellation: !raw,
       noiseSuppression: !raw,
       autoGainControl: !raw,
-      ...(wanted ? { deviceId: { ideal: wanted } } : {}),
     };
     try {
-      return await navigator.mediaDevices.getUserMedia({ audio, video: false });
+      return await ofDevice(store.get().chosen.microphone, (device) =>
+        navigator.mediaDevices.getUserMedia({ audio: { ...audio, ...device }, video: false }),
+      );
     } catch (fault) {
       throw new MicrophoneProblem(codeOf(fault));
     }
