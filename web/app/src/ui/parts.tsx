@@ -164,7 +164,6 @@ export function Notice({ look = 'plain', icon, title, children, action, classNam
   );
 }
 
-/** A problem in the person's language. */
 /** What went wrong and what to do: of a refused number also which one, and why. */
 export function problemWords(problem: Problem, t: Words): { what: string; todo: string } {
   const words = t.problem[problem.code] ?? t.problem.internal;
@@ -172,6 +171,7 @@ export function problemWords(problem: Problem, t: Words): { what: string; todo: 
   return refused ? { ...words, what: t.refused[refused.why](refused.number ?? t.refusedOne) } : words;
 }
 
+/** A problem in the person's language. */
 export function ProblemNotice({
   problem,
   todo,

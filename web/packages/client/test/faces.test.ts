@@ -125,6 +125,28 @@ describe('a conference whose address was given to me', () => {
     expect(conferences.get().live).toMatchObject([{ id: 'x1', count: 3 }]);
   });
 
+  it('is followed again where I am on its roster after all', async () => {
+    const { world, peer, focus } = await ready();
+    const { conferences } = world.convoke;
+    peer.presence.set(`conf-c1@${DOMAIN}`, face('c1', 1));
+    conferences.visit('c1');
+    await settle(500);
+    peer.missing.add(`conf-c1@${DOMAIN}`);
+    peer.presence.delete(`conf-c1@${DOMAIN}`);
+    peer.connection.cut();
+    await settle(3_000);
+    expect(watched(peer, 'c1')).toBe(false);
+    peer.missing.clear();
+    focus.phase = 'running';
+    focus.add({ name: 'alice', user: ALICE, role: 'participant', state: 'left' });
+    focus.add({ name: 'Bob Keller', user: BOB, role: 'owner', state: 'joined' });
+    await settle(120_000);
+    expect(watched(peer, 'c1')).toBe(true);
+    show(peer, 'c1', face('c1', 1, 'media="video" locked="false"'));
+    await settle();
+    expect(conferences.get().live).toMatchObject([{ id: 'c1', outside: false, video: true }]);
+  });
+
   it('is come into with one command, and where I am not let in there is no board', async () => {
     const sound = new Sound();
     const { world, peer } = await ready({ sound });

@@ -296,6 +296,7 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     this.#listed = new Set(running.map((one) => one.id));
     for (const snapshot of running) {
       this.#letGo(snapshot.id);
+      this.#faces.forget(snapshot.id);
       this.#attach(line, snapshot.id, snapshot.title);
       line.followed.get(snapshot.id).adopt(snapshot);
     }
@@ -409,6 +410,7 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     if (record.state === 'ringing' && !record.mine) {
       this.#people.hint(record.from, record.fromName, true);
       this.#letGo(record.conference);
+      this.#faces.forget(record.conference);
       const followed = this.#attach(line, record.conference, record.title);
       this.#watchExpiry();
       this.#denied.delete(record.conference);
