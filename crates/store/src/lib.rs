@@ -47,7 +47,7 @@ pub use contacts::{CONTACT_NUMBERS_MAX, CONTACTS_MAX, Contact, ContactKey, Conta
 pub use content::Content;
 pub use error::StoreError;
 pub use messages::{Direction, Message, MessageId, NewMessage, PAGE_MAX};
-pub use modes::{MODES_MAX, PersonMode};
+pub use modes::{MODES_MAX, PersonMode, mode_of};
 pub use people::Person;
 pub use profile::{TELEPHONES_MAX, Telephone, TelephoneKind};
 pub use records::{ClosedRecords, ConferenceRecord, LegRecord, LegTimes};

@@ -175,7 +175,8 @@ pub(crate) fn of_profile(
     Ok(())
 }
 
-fn mode_of(telephone: &Telephone) -> Option<PersonMode> {
+/// As which way in a telephone of the profile counts; none where it is the person's own client.
+pub fn mode_of(telephone: &Telephone) -> Option<PersonMode> {
     let mode = match (&telephone.address, telephone.kind) {
         (Address::Client, _) => return None,
         (Address::Sip(_), _) => Mode::Sip,

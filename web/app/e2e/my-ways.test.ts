@@ -80,8 +80,17 @@ describe('my ways to take part', () => {
     expect(await lines.count()).toBe(before + 2);
     expect((await stored()).filter((one) => one.mode === 'sip').length).toBe(1);
 
-    // A telephone is changed where it belongs.
+    // One that came by itself comes back as what it was.
     const telephone = lines.filter({ hasText: 'from your telephones' }).first();
+    const ofProfile = async () => (await stored()).filter((one) => one.source === 'profile');
+    const known = await ofProfile();
+    await choose(telephone.getByRole('button', { name: /^More about/ }), 'Remove');
+    await expect.poll(ofProfile).toEqual(known.slice(1));
+    await page.getByRole('button', { name: 'Undo' }).last().click();
+    await expect.poll(ofProfile).toEqual(known);
+    await telephone.waitFor();
+
+    // A telephone is changed where it belongs.
     await choose(telephone.getByRole('button', { name: /^More about/ }), 'Change it among my telephones');
     await page.getByRole('region', { name: 'My telephones' }).waitFor();
     await world.server.ask(

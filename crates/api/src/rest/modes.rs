@@ -3,8 +3,9 @@
 use axum::Json;
 use axum::extract::State;
 use convoke_types::{E164, Fault, FaultCode, Mode, ModeSource, NetworkAddress, loggable};
+use runtime::clock;
 use serde::{Deserialize, Serialize};
-use store::{MODES_MAX, PersonMode};
+use store::{MODES_MAX, PersonMode, mode_of};
 use utoipa::ToSchema;
 
 use super::Rest;
@@ -62,7 +63,7 @@ impl ModeName {
 }
 
 /// How a mode became known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schema(as = ModeSource)]
 pub(crate) enum SourceName {
@@ -106,9 +107,9 @@ pub(crate) struct ModeView {
     last_seen: Option<i64>,
 }
 
-/// One way as one wants it; those that were there keep how they became known.
+/// One way as one wants it; those that are there keep how they became known.
 #[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct ModeBody {
     /// Which mode.
     mode: ModeName,
@@ -119,6 +120,13 @@ pub(crate) struct ModeBody {
     /// Whether it carries pictures; by the mode where it is missing.
     #[serde(default)]
     video: Option<bool>,
+    /// How one became known that was there before and is brought back: `registration` or `conference`. Any other that is new is written in, but
+    /// for a telephone of the profile.
+    #[serde(default)]
+    source: Option<SourceName>,
+    /// When that one was last heard of.
+    #[serde(default)]
+    last_seen: Option<i64>,
 }
 
 /// My modes.
@@ -153,13 +161,16 @@ pub(crate) async fn save_modes(
     Body(body): Body<Vec<ModeBody>>,
 ) -> Result<Json<Vec<ModeView>>, Refusal> {
     let store = rest.http.accounts.store();
-    let before = store.modes(&user).await.map_err(store_fault)?;
-    let modes = wanted(body, &before)?;
+    let mut known = store.modes(&user).await.map_err(store_fault)?;
+    // One that was left out, and is wanted again, is what it was.
+    let telephones = store.telephones(&user).await.map_err(store_fault)?;
+    known.extend(telephones.iter().filter_map(mode_of));
+    let modes = wanted(body, &known)?;
     store.save_modes(&user, modes).await.map_err(store_fault)?;
     self::modes(Person(user), State(rest)).await
 }
 
-fn wanted(body: Vec<ModeBody>, before: &[PersonMode]) -> Result<Vec<PersonMode>, Fault> {
+fn wanted(body: Vec<ModeBody>, known: &[PersonMode]) -> Result<Vec<PersonMode>, Fault> {
     let refused =
         |expected: &str, came: &str| Fault::new(FaultCode::BadRequest, expected, loggable(came));
     if body.len() > MODES_MAX {
@@ -176,7 +187,7 @@ fn wanted(body: Vec<ModeBody>, before: &[PersonMode]) -> Result<Vec<PersonMode>,
         {
             return Err(refused("each mode and address once", &address));
         }
-        let known = before
+        let known = known
             .iter()
             .find(|known| known.mode == mode && known.address == address);
         let (place, source, last_seen, video) = match known {
@@ -188,7 +199,8 @@ fn wanted(body: Vec<ModeBody>, before: &[PersonMode]) -> Result<Vec<PersonMode>,
             ),
             None => {
                 let video = !matches!(mode, Mode::Pstn | Mode::Mobile);
-                (String::new(), ModeSource::ByHand, 0, video)
+                let (source, last_seen) = brought_back(one.source, one.last_seen);
+                (String::new(), source, last_seen, video)
             }
         };
         modes.push(PersonMode {
@@ -201,6 +213,17 @@ fn wanted(body: Vec<ModeBody>, before: &[PersonMode]) -> Result<Vec<PersonMode>,
         });
     }
     Ok(modes)
+}
+
+/// How a new one became known: what was heard of by itself stays that, and is not newer than now.
+fn brought_back(source: Option<SourceName>, last_seen: Option<i64>) -> (ModeSource, i64) {
+    let heard = match source {
+        Some(SourceName::Registration) => ModeSource::Registration,
+        Some(SourceName::Conference) => ModeSource::Conference,
+        Some(SourceName::Profile | SourceName::ByHand) | None => return (ModeSource::ByHand, 0),
+    };
+    let now = clock::unix_ms(clock::wall());
+    (heard, last_seen.unwrap_or(0).clamp(0, now.max(0)))
 }
 
 /// The address as it is stored: `isdn:+493012345` for another network, also where only the number was given.

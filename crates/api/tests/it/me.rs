@@ -423,8 +423,25 @@ async fn modes_are_seen_in_their_order_and_edited() {
         by_hand("sip", json!("sip:room@video.example"), false),
         work,
     ]);
-    assert_eq!(site.good(&alice, line, wanted).await, expected);
+    assert_eq!(site.good(&alice, line, wanted.clone()).await, expected);
     assert_eq!(site.good(&alice, read, Value::Null).await, expected);
+    // What was left out comes back as what it was: a telephone of the profile by itself, what was heard of as it was told.
+    let room = json!({ "mode": "h323", "address": "h323:4711", "video": true, "source": "conference", "lastSeen": 1_000 });
+    let all = json!([room, { "mode": "computer", "source": "profile", "lastSeen": 5 }, { "mode": "pstn", "address": "+15550101", "source": "conference" }]);
+    site.good(&alice, line, json!([])).await;
+    let mut back = room.clone();
+    back["place"] = Value::Null;
+    let computer = by_hand("computer", Value::Null, true);
+    assert_eq!(
+        site.good(&alice, line, all).await,
+        json!([back, computer, work])
+    );
+    let mut late = room;
+    late["lastSeen"] = json!(i64::MAX);
+    site.good(&alice, line, json!([])).await;
+    let told = site.good(&alice, line, json!([late])).await;
+    assert!(told[0]["lastSeen"].as_i64().unwrap() < 4_000_000_000_000);
+    site.good(&alice, line, wanted).await;
     for refused in [
         json!([{ "mode": "fax", "address": "+15550101" }]),
         json!([{ "mode": "computer", "address": "x" }]),

@@ -123,6 +123,29 @@ describe('my ways to take part', () => {
     expect(modes.get().problem?.code).toBe('too-many-attempts');
   });
 
+  it('are what they were where they are taken away and brought back', async () => {
+    const room = { mode: 'h323', address: 'h323:4711', place: null, video: true, source: 'conference', lastSeen: 1_700_000_000_000 };
+    const world = await World.online({ before: ({ rest }) => void rest.routes.set('GET /me/modes', () => [...rows, room]) });
+    const { modes } = world.convoke;
+    await modes.load();
+    world.rest.routes.set('PUT /me/modes', (body) =>
+      (body as { mode: string }[]).map(({ mode }) => [...rows, room].find((row) => row.mode === mode)),
+    );
+    const before = modes.get().list;
+    await modes.save(before.slice(0, 1));
+    expect(modes.get().list).toHaveLength(1);
+    const saving = modes.save(before);
+    expect(modes.get().list.map((one) => one.origin)).toEqual(['registration', 'profile', 'conference']);
+    await saving;
+    // A telephone of mine is known by itself.
+    expect(world.rest.asked('PUT', '/me/modes').at(-1)?.body).toEqual([
+      { mode: 'computer', address: null, video: true },
+      { mode: 'mobile', address: '+15550111', video: false },
+      { mode: 'h323', address: 'h323:4711', video: true, source: 'conference', lastSeen: 1_700_000_000_000 },
+    ]);
+    expect(modes.get().list).toEqual(before);
+  });
+
   it('belong to who is signed in', async () => {
     const { world, modes } = await loaded();
     const out = world.convoke.session.signOut();

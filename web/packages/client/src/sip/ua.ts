@@ -156,6 +156,11 @@ export class Ua {
     return server - this.#offset;
   }
 
+  /** A time of this device's, by the server's clock. */
+  serverTime(local: number): number {
+    return local + this.#offset;
+  }
+
   /** Tells the difference of the clocks, from a Date that came. */
   heardDate(date: string | null | undefined): void {
     const at = Date.parse(date ?? '');

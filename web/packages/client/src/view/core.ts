@@ -99,6 +99,11 @@ export class Core {
     return this.line?.ua.localTime(server) ?? server;
   }
 
+  /** The server's time for one of this device's. */
+  serverTime(local: number): number {
+    return this.line?.ua.serverTime(local) ?? local;
+  }
+
   notice(notice: Notice): void {
     this.onNotice.tell(notice);
   }

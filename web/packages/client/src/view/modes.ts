@@ -1,6 +1,6 @@
 /** My ways to take part in conferences, in the order in which a video conference tries them. */
 import { problem, restProblem } from '../problem.js';
-import type { ModeRow } from '../rest/api.js';
+import type { ModeBody, ModeRow } from '../rest/api.js';
 import type { RestError } from '../rest/rest.js';
 import { State } from '../util/store.js';
 import type { Core, Line } from './core.js';
@@ -69,7 +69,12 @@ export class ModesModel extends State<ModesState> implements Modes {
   async #send(line: Line): Promise<boolean> {
     let done = false;
     while (this.#wanted) {
-      const body = this.#wanted.map(({ kind, address, video }) => ({ mode: kind, address: address?.trim() ?? null, video }));
+      const body = this.#wanted.map((one) => ({
+        mode: one.kind,
+        address: one.address?.trim() ?? null,
+        video: one.video,
+        ...this.#asHeard(one),
+      }));
       this.#wanted = undefined;
       const result = await this.#core.api.setModes(body);
       if (this.#core.line !== line) return false;
@@ -80,6 +85,12 @@ export class ModesModel extends State<ModesState> implements Modes {
     }
     this.#sending = undefined;
     return done;
+  }
+
+  /** Of one that is brought back, what the server had heard of it. */
+  #asHeard({ id, origin, seenAt }: Mode): Pick<ModeBody, 'source' | 'lastSeen'> {
+    if (origin === 'by-hand' || origin === 'profile' || this.#stored.some((one) => one.id === id)) return {};
+    return { source: origin, lastSeen: seenAt === undefined ? null : Math.round(this.#core.serverTime(seenAt)) };
   }
 
   #take(rows: readonly ModeRow[]): void {

@@ -361,8 +361,8 @@ export interface Mode {
   readonly seenAt?: number;
 }
 
-/** One as it shall be. */
-export type WantedMode = Pick<Mode, 'kind' | 'address' | 'video'>;
+/** One as it shall be; one that was taken away and is brought back, as it was told. */
+export type WantedMode = Pick<Mode, 'kind' | 'address' | 'video'> & Partial<Pick<Mode, 'origin' | 'seenAt'>>;
 
 export interface ModesState {
   /** The one that is tried first, first. */
