@@ -82,7 +82,8 @@ describe('my ways to take part', () => {
 
     // One that came by itself comes back as what it was.
     const telephone = lines.filter({ hasText: 'from your telephones' }).first();
-    const ofProfile = async () => (await stored()).filter((one) => one.source === 'profile');
+    const ofProfile = async () =>
+      (await stored()).filter((one) => one.source === 'profile').map(({ mode, address }) => `${mode} ${address}`);
     const known = await ofProfile();
     await choose(telephone.getByRole('button', { name: /^More about/ }), 'Remove');
     await expect.poll(ofProfile).toEqual(known.slice(1));
