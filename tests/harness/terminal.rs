@@ -42,11 +42,9 @@ impl Terminal {
         what: &str,
         fits: impl Fn(&[String]) -> bool,
     ) -> anyhow::Result<Vec<String>> {
-        let (next, line) = self
-            .program
-            .wait_line_from(self.next_line, what, |line| {
-                line.stdout && rows(&line.text).is_some_and(|rows| fits(&rows))
-            })?;
+        let (next, line) = self.program.wait_line_from(self.next_line, what, |line| {
+            line.stdout && rows(&line.text).is_some_and(|rows| fits(&rows))
+        })?;
         // The same picture may be what is waited for next.
         self.next_line = next.saturating_sub(1);
         rows(&line.text).context("no picture")

@@ -76,7 +76,8 @@ impl Records {
             | Change::Hand { .. }
             | Change::Role
             | Change::Locked { .. }
-            | Change::Pictures { .. } => {}
+            | Change::Pictures { .. }
+            | Change::Sound { .. } => {}
             Change::Removed => {
                 if let Some(whom) = &report.participant {
                     let conference = &report.conference;

@@ -307,6 +307,7 @@ mod tests {
             state: conference_core::ConferenceState::Running,
             locked: false,
             pictures_lost: false,
+            sound_moves: 0,
             video: None,
             version,
             owner: "p1".parse().unwrap(),

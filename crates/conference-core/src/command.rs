@@ -198,7 +198,7 @@ pub enum Operation {
         conference: ConferenceId,
         /// The server; `None`: the pictures are lost, and those who show them wait for one.
         video: Option<VideoServerName>,
-        /// What happened, for people; cut at `convoke_types::limits::PICTURES_WORDS_MAX_CHARS`.
+        /// What happened, for people; cut at `convoke_types::limits::BRIDGE_WORDS_MAX_CHARS`.
         words: Option<String>,
     },
     /// The state, and what changed since a version.
@@ -364,6 +364,8 @@ pub struct Snapshot {
     pub video: Option<VideoServerName>,
     /// That server is lost, and no other can be had.
     pub pictures_lost: bool,
+    /// How often the sound has gone to another bridge.
+    pub sound_moves: u32,
     /// Everybody, in the order they were added.
     pub roster: Vec<RosterEntry>,
 }

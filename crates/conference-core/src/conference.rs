@@ -54,6 +54,8 @@ pub(crate) struct Conference {
     account: Option<String>,
     video: Option<VideoServerName>,
     pictures_lost: bool,
+    /// How often the sound has gone to another bridge.
+    sound_moves: u32,
     created: Instant,
     version: u64,
     reports: VecDeque<Report>,
@@ -207,6 +209,7 @@ impl Conference {
             account: founding.account,
             video: founding.video,
             pictures_lost: false,
+            sound_moves: 0,
             created: cx.now,
             version: 0,
             reports: VecDeque::new(),
@@ -341,6 +344,7 @@ impl Conference {
             locked: self.locked,
             video: self.video.clone(),
             pictures_lost: self.pictures_lost,
+            sound_moves: self.sound_moves,
             roster: self.entries(now),
         }
     }

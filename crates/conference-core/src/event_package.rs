@@ -138,7 +138,10 @@ pub fn partial(domain: &str, version: u32, told: &Snapshot, now: &Snapshot) -> O
     for entity in before.keys().filter(|entity| !there.contains(entity)) {
         let _ = writeln!(users, "  <user entity=\"{entity}\" state=\"deleted\"/>");
     }
-    let whole = |of: &Snapshot| (of.state, of.locked, of.video.clone(), of.pictures_lost);
+    let whole = |of: &Snapshot| {
+        let pictures = (of.video.clone(), of.pictures_lost);
+        (of.state, of.locked, pictures, of.sound_moves)
+    };
     if users.is_empty() && whole(told) == whole(now) {
         return None;
     }
@@ -184,6 +187,8 @@ fn state(out: &mut String, now: &Snapshot) {
     let video = now.video.as_ref().map(|name| clean(name.as_str()));
     attribute(out, "video", video);
     attribute(out, "pictures-lost", now.pictures_lost.then_some(true));
+    let moves = Some(now.sound_moves).filter(|moves| *moves > 0);
+    attribute(out, "sound-moves", moves);
     out.push_str("/></conference-state>\n");
 }
 

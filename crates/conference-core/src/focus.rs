@@ -73,8 +73,17 @@ impl Focus {
                 conference,
                 user,
             } => self.arrived(call, &conference, &user),
-            BridgeEvent::Lost { words } => {
-                for id in self.conference_ids() {
+            BridgeEvent::Moved { conference, words } => {
+                if let Some(moved) = self.conferences.get_mut(&conference) {
+                    moved.sound_moved(&mut self.cx, &words);
+                }
+            }
+            BridgeEvent::Lost { conference, words } => {
+                let ids = match conference {
+                    Some(one) => vec![one],
+                    None => self.conference_ids(),
+                };
+                for id in ids {
                     if let Some(conference) = self.conferences.get_mut(&id) {
                         conference.bridge_lost(&mut self.cx, &words);
                     }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use conference_core::event_package;
 use convoke_types::bridge::BridgeCommand;
 use convoke_types::media::MediaEvent;
-use convoke_types::{Aor, ConferenceId, EndReason};
+use convoke_types::{Aor, ConferenceId};
 use sip_proto::call::{self, CallEvent, CallKey, CallsConfig, Local};
 use sip_proto::endpoint::{self, Endpoint};
 use sip_proto::{Message, Source};
@@ -128,16 +128,16 @@ impl Calls {
         });
     }
 
-    /// The media bridge is gone, or the server goes down: all calls with sound end.
-    pub(crate) fn end_voices(
+    /// The media bridge is gone, for one conference or for all.
+    pub(crate) fn bridge_lost(
         &mut self,
         endpoint: &mut Endpoint,
-        reason: EndReason,
+        conference: Option<&ConferenceId>,
         words: &str,
         now: Instant,
     ) {
         self.act(endpoint, now, |voices, _, line| {
-            voices.end_all(line, reason, words);
+            voices.bridge_lost(line, conference, words);
         });
     }
 

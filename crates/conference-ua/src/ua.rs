@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use conference_core::{Outline, Snapshot};
+use convoke_types::ConferenceId;
 use convoke_types::bridge::BridgeCommand;
 use convoke_types::bridge_protocol::Announcement;
 use convoke_types::letter::Letter;
 use convoke_types::media::MediaEvent;
 use convoke_types::video::VideoEvent;
-use convoke_types::{ConferenceId, EndReason};
 use sip_proto::call::{ALLOW as ALLOW_CALLS, Local};
 use sip_proto::endpoint::{self, Endpoint, SendToken};
 use sip_proto::ua::{Ua, UaEvent, refuse};
@@ -177,16 +177,21 @@ impl ConferenceUa {
     /// What the media bridge tells.
     pub fn handle_media(&mut self, event: MediaEvent, now: Instant) {
         if let MediaEvent::Gone { words } = event {
-            return self.handle_media_lost(&words, now);
+            return self.handle_media_lost(None, &words, now);
         }
         self.calls.media_event(&mut self.endpoint, event, now);
         self.pump(now);
     }
 
-    /// The media bridge is gone: all calls with sound end.
-    pub fn handle_media_lost(&mut self, words: &str, now: Instant) {
+    /// The media bridge is gone, for one conference or for all: their calls with sound end.
+    pub fn handle_media_lost(
+        &mut self,
+        conference: Option<&ConferenceId>,
+        words: &str,
+        now: Instant,
+    ) {
         self.calls
-            .end_voices(&mut self.endpoint, EndReason::Bridge, words, now);
+            .bridge_lost(&mut self.endpoint, conference, words, now);
         self.pump(now);
     }
 

@@ -107,6 +107,15 @@ pub fn report(report: &Report) -> String {
         Change::Pictures { video: None, words } => {
             format!("has lost its pictures; sound goes on ({})", one_line(words))
         }
+        Change::Sound { words } if words.is_empty() => {
+            "has its sound from another bridge now".to_owned()
+        }
+        Change::Sound { words } => {
+            format!(
+                "has its sound from another bridge now ({})",
+                one_line(words)
+            )
+        }
         Change::Removed => "is off the list".to_owned(),
         Change::Ended { cause } => format!("has ended: {}", one_line(&cause.words)),
     };

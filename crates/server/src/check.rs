@@ -341,20 +341,27 @@ mod tests {
     }
 
     #[test]
-    fn a_bridge_for_the_sound_needs_an_address_and_its_secret() {
-        expect("[media]\nbridge = \"wss://x/bridge\"\n", &[]);
+    fn a_bridge_for_the_sound_needs_a_name_of_its_own_an_address_and_its_secret() {
+        let one = "[[media_bridge]]\nname = \"a\"\nurl = \"wss://x/bridge\"\n";
+        expect(one, &[]);
+        // Our own, while no other can be asked.
+        expect(&format!("{one}[[media_bridge]]\nname = \"own\"\n"), &[]);
         expect(
-            "[media]\nbridge = \"x\"\nbridge_secret = \"file:nowhere\"\n",
+            "[[media_bridge]]\n[[media_bridge]]\nname = \"a\"\n[[media_bridge]]\nname = \"a\"\nurl = \"x\"\n\
+             secret = \"file:nowhere\"\n",
             &[
-                "error: media.bridge: expected ws://… or wss://…, came \"x\"",
-                "error: media.bridge_secret:",
+                "error: media_bridge[1].name: a bridge needs a name",
+                "error: media_bridge[a].url: our own bridge stands here twice",
+                "error: media_bridge[a].name: two bridges have this name",
+                "error: media_bridge[a].url: expected ws://… or wss://…, came \"x\"",
+                "error: media_bridge[a].secret:",
             ],
         );
     }
 
     #[test]
     fn rooms_pictures_pass_here_wherever_the_sound_is_mixed() {
-        let bridge = "[media]\nbridge = \"wss://x/bridge\"\n";
+        let bridge = "[[media_bridge]]\nname = \"b\"\nurl = \"wss://x/bridge\"\n";
         let trunk = "[sip]\nudp = [\"0.0.0.0:0\"]\n[dialplan]\nhome_country = \"49\"\n[[trunk]]\nname = \"a\"\nserver = \"192.0.2.1\"\n";
         let rooms = format!("{trunk}sip_domains = [\"rooms.example\"]\n");
         let server = "[[video_server]]\nname = \"own\"\nurl = \"ws://x/bridge\"\n";
@@ -369,16 +376,16 @@ mod tests {
         let found = said_of(&format!("{bridge}{rooms}{server}"));
         let expected = "error: media.bind: a video room's picture is bound to 127.0.0.1";
         assert!(found.contains(expected), "{found}");
-        let anywhere = format!("{bridge}bind = \"0.0.0.0\"\n{rooms}{server}");
+        let anywhere = format!("{bridge}[media]\nbind = \"0.0.0.0\"\n{rooms}{server}");
         let found = said_of(&anywhere);
         let expected = "error: media.advertised: 0.0.0.0 is no address";
         assert!(found.contains(expected), "{found}");
         let found = said_of(&format!(
-            "{bridge}port_min = 20000\nport_max = 20009\n{rooms}lines = 6\n{server}"
+            "{bridge}[media]\nport_min = 20000\nport_max = 20009\n{rooms}lines = 6\n{server}"
         ));
         let expected = "warning: media.port_max: ports for 5 legs, but the trunks have 6 lines";
         assert!(found.contains(expected), "{found}");
-        let elsewhere = "[media]\nbridge = \"wss://x/bridge\"\nbind = \"192.0.2.77\"\n";
+        let elsewhere = format!("{bridge}[media]\nbind = \"192.0.2.77\"\n");
         let found = said_of(&format!("{elsewhere}{rooms}{server}"));
         assert!(
             found.contains("error: media.bind: 192.0.2.77 is no address of this machine"),

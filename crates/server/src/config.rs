@@ -223,12 +223,20 @@ settings! {
         pub tcp_port: Option<u16> = None, like "20000";
         /// Media threads; 0: one for each core.
         pub threads: usize = 0;
-        /// A bridge that mixes the sound of all conferences in place of our own: where it speaks the bridge protocol, as the adapter for Janus does. Without it, ours. What stands above is then for the pictures of video rooms, which pass here all the same, and for an adapter in this process.
-        pub bridge: Option<String> = None, like "\"ws://127.0.0.1:8190/bridge\"";
+    }
+}
+
+settings! {
+    /// A bridge that mixes the sound of conferences in place of our own; repeat the section for each. A conference goes where there is most room, and elsewhere when its bridge is lost. [media] is then for the pictures of video rooms, which pass here all the same, for an adapter in this process, and for our own bridge.
+    pub struct MediaBridgeSettings {
+        /// Its name, in logs and in what people read when it is lost.
+        pub name: String = String::new(), like "\"janus\"";
+        /// Where it speaks the bridge protocol, as the adapter for Janus does; without it, our own bridge in this process, which is asked only while no other can be.
+        pub url: String = String::new(), like "\"ws://127.0.0.1:8190/bridge\"";
         /// The secret that it is commanded with; without it that of bridge.secret in the data directory, as the adapter for Janus makes it.
-        pub bridge_secret: Option<Secret> = None, like "\"file:bridge.secret\"";
+        pub secret: Option<Secret> = None, like "\"file:bridge.secret\"";
         /// Root certificates (PEM) that its certificate must lead to, for wss; without it the machine's own.
-        pub bridge_tls_roots: Vec<PathBuf> = vec![], like "[\"/etc/convoke/bridge-roots.pem\"]";
+        pub tls_roots: Vec<PathBuf> = vec![], like "[\"/etc/convoke/bridge-roots.pem\"]";
     }
 }
 
@@ -348,6 +356,8 @@ pub struct Config {
     pub allocator: AllocatorSettings,
     /// `[[video_server]]`
     pub video_server: Vec<VideoServerSettings>,
+    /// `[[media_bridge]]`
+    pub media_bridge: Vec<MediaBridgeSettings>,
     /// `[[gateway_route]]`
     pub gateway_route: Vec<GatewayRouteSettings>,
     /// `[sip]`
@@ -380,6 +390,11 @@ impl Config {
     pub fn runs(&self, part: Part) -> bool {
         self.server.roles.contains(&part)
     }
+    /// Whether sound is mixed by our own media bridge, always or while no other can.
+    pub(crate) fn mixes(&self) -> bool {
+        let mut bridges = self.media_bridge.iter();
+        self.media_bridge.is_empty() || bridges.any(|bridge| bridge.url.is_empty())
+    }
     /// Whether video rooms are called from here with pictures, which pass through this process wherever the sound is mixed.
     pub(crate) fn calls_rooms(&self) -> bool {
         let mut trunks = self.trunk.iter();
@@ -401,6 +416,7 @@ impl Config {
             Section::list::<GatewayRouteSettings>("gateway_route"),
             Section::table::<SipSettings>("sip"),
             Section::table::<MediaSettings>("media"),
+            Section::list::<MediaBridgeSettings>("media_bridge"),
             Section::table::<DialPlanSettings>("dialplan"),
             Section::list::<TrunkSettings>("trunk"),
             Section::table::<JanusSettings>("janus"),

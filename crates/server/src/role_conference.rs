@@ -10,7 +10,7 @@
 //! ```
 
 pub(crate) mod bridge;
-mod linked;
+mod mixers;
 pub(crate) mod plan;
 mod sight;
 mod trunks;

@@ -78,7 +78,7 @@ pub(crate) async fn start(config: &Config, tasks: &Tasks) -> Result<SocketAddr, 
 
 /// The adapter's media bridge. A fixed TCP port is taken by the conference role's, where that has one of its own in this process.
 fn media_config(config: &Config) -> media::Config {
-    let has_engine = config.runs(Part::Conference) && config.media.bridge.is_none();
+    let has_engine = config.runs(Part::Conference) && config.mixes();
     let settings = bridge::media_config(config);
     let is_free = |port: &u16| *port == 0 || !has_engine;
     media::Config {
@@ -103,6 +103,7 @@ async fn let_be_silent(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::MediaBridgeSettings;
 
     #[test]
     fn the_conference_roles_own_media_bridge_has_the_fixed_port_alone() {
@@ -111,9 +112,12 @@ mod tests {
         let port = |config: &Config| media_config(config).tcp_port;
         config.server.roles = vec![Part::Conference, Part::Janus];
         assert_eq!(port(&config), None);
-        config.media.bridge = Some("ws://192.0.2.1".to_owned());
+        config.media_bridge = vec![MediaBridgeSettings {
+            url: "ws://192.0.2.1".to_owned(),
+            ..MediaBridgeSettings::default()
+        }];
         assert_eq!(port(&config), Some(20_000));
-        config.media.bridge = None;
+        config.media_bridge.clear();
         config.media.tcp_port = Some(0);
         assert_eq!(port(&config), Some(0), "any free one");
         config.media.tcp_port = Some(20_000);

@@ -215,6 +215,10 @@ fn faultcode(text: &str) -> Option<()> {
     (prefix_ok && known.contains(&local)).then_some(())
 }
 
+fn sound_moves(told: Option<u64>) -> u32 {
+    u32::try_from(told.unwrap_or_default()).unwrap_or(u32::MAX)
+}
+
 fn snapshot(c: &mut Cursor<'_>) -> Result<Snapshot, SoapError> {
     let mut found = Snapshot {
         id: c.leaf("id", "an identifier", text::id)?,
@@ -225,6 +229,7 @@ fn snapshot(c: &mut Cursor<'_>) -> Result<Snapshot, SoapError> {
         locked: c.leaf("locked", "true or false", text::boolean)?,
         video: c.optional("video", "an identifier", text::id)?,
         pictures_lost: c.optional("picturesLost", "yes", mark)?.is_some(),
+        sound_moves: sound_moves(c.optional("soundMoves", "a number", version)?),
         version: c.leaf("version", "a version", version)?,
         count: c.leaf("count", "a number", count)?,
         first: c.leaf("first", "a number", count)?,
@@ -391,6 +396,11 @@ fn change(c: &mut Cursor<'_>) -> Result<Change, SoapError> {
         };
         block.finish()?;
         return Ok(change);
+    }
+    if let Some(mut block) = c.optional_block("sound")? {
+        let words = block.leaf("words", "at most 512 characters", text::words)?;
+        block.finish()?;
+        return Ok(Change::Sound { words });
     }
     if let Some(mut block) = c.optional_block("ended")? {
         let cause = ConferenceEnd {

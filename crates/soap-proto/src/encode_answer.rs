@@ -132,6 +132,8 @@ fn snapshot(conference: &Snapshot, room: usize) -> String {
         );
         let lost = conference.pictures_lost.then(|| "yes".to_owned());
         out.optional("c:picturesLost", lost);
+        let moves = Some(conference.sound_moves).filter(|moves| *moves > 0);
+        out.optional("c:soundMoves", moves.map(|moves| moves.to_string()));
         out.leaf("c:version", &conference.version.to_string());
         out.leaf("c:count", &conference.count.to_string());
         out.leaf("c:first", &conference.first.to_string());
@@ -256,6 +258,11 @@ fn write_entry(out: &mut Out, name: &str, report: &Report) {
             out.optional("c:video", video.as_ref().map(ToString::to_string));
             out.leaf("c:words", &clean_words(words));
             out.close("c:pictures");
+        }
+        Change::Sound { words } => {
+            out.open("c:sound");
+            out.leaf("c:words", &clean_words(words));
+            out.close("c:sound");
         }
         Change::Ended { cause } => {
             out.open("c:ended");

@@ -495,6 +495,8 @@ pub struct Snapshot {
     pub video: Option<VideoServerName>,
     /// That server is lost, and no other can be had.
     pub pictures_lost: bool,
+    /// How often the sound has gone to another bridge.
+    pub sound_moves: u32,
     /// The number of the last report that is in this state.
     pub version: u64,
     /// Participants on the whole roster.

@@ -28,6 +28,7 @@ impl Snapshot {
             locked: false,
             video: None,
             pictures_lost: false,
+            sound_moves: 0,
             version: 0,
             count: 0,
             first: 0,
@@ -61,6 +62,7 @@ impl Snapshot {
                 self.pictures_lost = video.is_none();
                 self.video = video.clone().or(self.video.take());
             }
+            Change::Sound { .. } => self.sound_moves = self.sound_moves.saturating_add(1),
             Change::Hand { on } => self.move_hands(report.participant.as_ref(), *on, at),
             _ => {}
         }
@@ -174,6 +176,7 @@ impl Snapshot {
             | Change::Role
             | Change::Locked { .. }
             | Change::Pictures { .. }
+            | Change::Sound { .. }
             | Change::Removed
             | Change::Ended { .. } => {}
         }

@@ -58,6 +58,19 @@ pub(crate) enum Pictures {
     At(SocketAddr),
 }
 
+/// The sound of a leg, which another bridge goes on with.
+#[derive(Debug)]
+pub(crate) enum Moving {
+    /// It stays.
+    No,
+    /// The other bridge reserves a port.
+    Awaited,
+    /// The port is there, and has to be offered as soon as the call lets us.
+    Due,
+    /// It is offered.
+    Offered(Sdp),
+}
+
 /// One leg.
 #[derive(Debug)]
 pub(crate) struct Leg {
@@ -68,6 +81,9 @@ pub(crate) struct Leg {
     pub session: SessionId,
     /// Where its sound is received, once that is known.
     pub sound_at: Option<SocketAddr>,
+    pub moving: Moving,
+    /// When that is looked at next.
+    pub move_due: Option<Instant>,
     pub pictures: Pictures,
     /// How they passed last.
     pub seen: Option<SightParams>,

@@ -1,5 +1,6 @@
 //! The legs of the telephone network.
 
+mod moving;
 mod sight;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -9,7 +10,7 @@ use bytes::Bytes;
 use convoke_types::bridge::{BridgeCommand, BridgeEvent, LegEvent};
 use convoke_types::media::{MediaCommand, MediaEvent, Prompt};
 use convoke_types::sight::{Sight, SightCommand};
-use convoke_types::{Address, Cause, EndReason, LegKey, LegState};
+use convoke_types::{Address, Cause, ConferenceId, EndReason, LegKey, LegState};
 use sip_proto::call::{
     CallEvent, CallKey, Calls, CallsConfig, Ended, EndedBy, Outgoing, key_of_info,
 };
@@ -20,7 +21,7 @@ use sip_proto::{FlowId, Message, NameAddr, ParseError, Source, Target, Uri};
 use crate::cause;
 use crate::config::{Config, GUARD_GRACE, GUARD_MAX, GUARD_REPEATS, MEDIA_MAX, Trunk};
 use crate::incoming;
-use crate::leg::{Dialled, Leg, Order, Pictures, Stage};
+use crate::leg::{Dialled, Leg, Moving, Order, Pictures, Stage};
 
 /// What telephony wants done.
 #[derive(Debug)]
@@ -51,6 +52,8 @@ pub struct Telephony {
     legs: HashMap<LegKey, Leg>,
     by_call: HashMap<CallKey, LegKey>,
     deadlines: BTreeSet<(Instant, LegKey)>,
+    /// When legs whose sound moves are looked at next.
+    moves: BTreeSet<(Instant, LegKey)>,
     sessions: u64,
     /// Nobody carries pictures any more.
     sight_lost: bool,
@@ -68,6 +71,7 @@ impl Telephony {
             legs: HashMap::new(),
             by_call: HashMap::new(),
             deadlines: BTreeSet::new(),
+            moves: BTreeSet::new(),
             sessions: u64::from_be_bytes([
                 0, 0, seed[0], seed[1], seed[2], seed[3], seed[4], seed[5],
             ]),
@@ -165,18 +169,25 @@ impl Telephony {
             MediaEvent::Silent { leg, on } => self.in_the_mix(leg, LegEvent::Silent { on }),
             // What the stream amounted to goes to the leg's record with the quality figures, later. Browsers' legs are not ours.
             MediaEvent::Closed { .. } | MediaEvent::OpenedWeb { .. } | MediaEvent::Lost { .. } => {}
-            MediaEvent::Gone { words } => self.handle_media_lost(&words, now),
+            MediaEvent::Gone { words } => self.handle_media_lost(None, &words, now),
         }
         self.settle(now);
     }
 
-    /// The media bridge is gone: its legs end, their calls are hung up.
-    pub fn handle_media_lost(&mut self, words: &str, now: Instant) {
+    /// The media bridge is gone, for one conference or for all: their legs end, their calls are hung up.
+    pub fn handle_media_lost(
+        &mut self,
+        conference: Option<&ConferenceId>,
+        words: &str,
+        now: Instant,
+    ) {
         // Before the legs: a conference whose owner's leg ended first would end because the owner left (C12).
         self.bridge(BridgeEvent::Lost {
+            conference: conference.cloned(),
             words: words.to_owned(),
         });
-        let legs: Vec<LegKey> = self.legs.keys().cloned().collect();
+        let lost = |leg: &&LegKey| conference.is_none_or(|lost| leg.conference == *lost);
+        let legs: Vec<LegKey> = self.legs.keys().filter(lost).cloned().collect();
         for leg in legs {
             let cause = Cause {
                 reason: EndReason::Bridge,
@@ -224,17 +235,24 @@ impl Telephony {
             self.deadlines.remove(&(at, key.clone()));
             self.overdue(&key, now);
         }
+        while let Some((at, key)) = self.moves.first().cloned() {
+            if at > now {
+                break;
+            }
+            self.moves.remove(&(at, key.clone()));
+            self.move_is_due(&key, now);
+        }
         self.settle(now);
     }
 
     /// When `handle_timeout` is to be called at the latest.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let leg = self.deadlines.first().map(|(at, _)| *at);
+        let legs = self.deadlines.first().into_iter().chain(self.moves.first());
         self.endpoint
             .poll_timeout()
             .into_iter()
             .chain(self.calls.poll_timeout())
-            .chain(leg)
+            .chain(legs.map(|(at, _)| *at))
             .min()
     }
 
@@ -322,6 +340,8 @@ impl Telephony {
                 version: 1,
             },
             sound_at: None,
+            moving: Moving::No,
+            move_due: None,
             pictures: Pictures::None,
             seen: None,
             ours: None,
@@ -337,10 +357,14 @@ impl Telephony {
     }
 
     fn opened(&mut self, key: &LegKey, local: std::net::SocketAddr, now: Instant) {
-        if let Some(leg) = self.legs.get_mut(key) {
-            leg.sound_at.get_or_insert(local);
-            self.invite(key, now);
+        let Some(leg) = self.legs.get_mut(key) else {
+            return;
+        };
+        if leg.call.is_some() {
+            return self.opened_elsewhere(key, local, now);
         }
+        leg.sound_at.get_or_insert(local);
+        self.invite(key, now);
     }
 
     /// Sends the INVITE once all ports are there.
@@ -450,6 +474,7 @@ impl Telephony {
         } else {
             self.join(key, now);
         }
+        self.offer_elsewhere(key, now);
     }
 
     fn join(&mut self, key: &LegKey, now: Instant) {
@@ -577,6 +602,8 @@ impl Telephony {
             params,
         });
         self.connect_sight(key, &offer, &ours, Side::Answerer);
+        // Our answer has told the port.
+        self.moved_by_answer(key);
         if joined && was_held != held {
             self.tell(key, LegEvent::Held { on: held });
         }
@@ -597,6 +624,7 @@ impl Telephony {
             leg.stage = Stage::Cancelling;
         }
         self.set_deadline(key, None);
+        self.set_move_due(key, None);
         self.calls.hang_up(
             &mut self.endpoint,
             call,
@@ -652,6 +680,7 @@ impl Telephony {
     /// The leg's last moment: media is freed, the focus is told.
     fn over(&mut self, key: &LegKey) {
         self.set_deadline(key, None);
+        self.set_move_due(key, None);
         self.close_sight(key);
         let Some(leg) = self.legs.remove(key) else {
             return;
@@ -722,6 +751,7 @@ impl Telephony {
             CallEvent::Ringing { status, .. } => self.ringing(&key, status),
             CallEvent::Answered { sdp } => self.answered(&key, sdp.as_ref(), now),
             CallEvent::Reinvite { offer } => self.reinvited(&key, offer.as_ref(), now),
+            CallEvent::Reinvited { status, sdp } => self.moved(&key, status, sdp.as_ref(), now),
             CallEvent::Info { content_type, body } => {
                 if let Some(pressed) = key_of_info(&content_type, &body) {
                     self.key(&key, pressed, now);
@@ -731,7 +761,6 @@ impl Telephony {
             CallEvent::Incoming { .. }
             | CallEvent::Confirmed { .. }
             | CallEvent::ChangeAnswered { .. }
-            | CallEvent::Reinvited { .. }
             | CallEvent::Probed { .. } => {}
         }
     }

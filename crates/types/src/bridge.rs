@@ -144,8 +144,18 @@ pub enum BridgeEvent {
         /// Whose client it is.
         user: Aor,
     },
-    /// The bridge is gone with all media; legs that it carried are lost unless they are placed anew.
+    /// The bridge that had a conference's sound is gone, and another one goes on with it. Legs stay.
+    Moved {
+        /// The conference.
+        conference: ConferenceId,
+        /// What a person reads.
+        words: String,
+    },
+    /// The bridge is gone with all media, and legs that it carried with it.
     Lost {
+        /// Whose media; `None`: everybody's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        conference: Option<ConferenceId>,
         /// What a person reads.
         words: String,
     },

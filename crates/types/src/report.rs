@@ -96,6 +96,11 @@ pub enum Change {
         /// What happened, for people; may be empty.
         words: String,
     },
+    /// The sound is mixed by another bridge now, since the one that had it is lost. Legs stay, and what was said meanwhile is lost.
+    Sound {
+        /// What happened, for people; may be empty.
+        words: String,
+    },
     /// Off the roster.
     Removed,
     /// The conference is over; the last report.

@@ -2,6 +2,7 @@
 
 pub mod linked;
 pub mod look;
+mod moving;
 mod sound;
 pub mod stage;
 mod telephones;

@@ -302,9 +302,20 @@ pub fn mixer() -> (Janus, Convoke) {
 
 /// Conferences of this configuration have their sound mixed there.
 pub fn mixed_by(config: Config, adapter: &Convoke) -> Config {
-    config
-        .set("media", "bridge", url_of(adapter))
-        .set("media", "bridge_secret", secret_of(adapter))
+    mixed_by_all(config, &[("janus", adapter)])
+}
+
+/// The same by several, each under a name.
+pub fn mixed_by_all(config: Config, adapters: &[(&str, &Convoke)]) -> Config {
+    let with = |config: Config, (name, adapter): &(&str, &Convoke)| {
+        let keys = [
+            ("name", (*name).into()),
+            ("url", url_of(adapter).into()),
+            ("secret", secret_of(adapter).into()),
+        ];
+        config.entry("media_bridge", &keys)
+    };
+    adapters.iter().fold(config, with)
 }
 
 pub fn conference() -> ConferenceId {

@@ -34,7 +34,10 @@ fn the_board_shows_a_call_and_its_keys_mute_drop_add_and_end() {
     let running = conference(&administrator);
     assert_eq!(running["state"], "running");
     let bob = &running["participants"][1];
-    assert_eq!((&bob["name"], &bob["muted"]), (&"Bob Keller".into(), &false.into()));
+    assert_eq!(
+        (&bob["name"], &bob["muted"]),
+        (&"Bob Keller".into(), &false.into())
+    );
 
     // Mute.
     board.press(DOWN).unwrap();
@@ -73,7 +76,9 @@ fn the_board_shows_a_call_and_its_keys_mute_drop_add_and_end() {
     board.until_row(question, "").unwrap();
     board.press("n").unwrap();
     board
-        .until("the keys again", |rows| !rows.iter().any(|row| row == question))
+        .until("the keys again", |rows| {
+            !rows.iter().any(|row| row == question)
+        })
         .unwrap();
     assert_eq!(conference(&administrator)["state"], "running");
     board.press("e").unwrap();
@@ -81,11 +86,19 @@ fn the_board_shows_a_call_and_its_keys_mute_drop_add_and_end() {
     board.press("y").unwrap();
     let (code, said) = board.end().unwrap();
     assert_eq!(code, 0, "{said:#?}");
-    let ended = said.iter().any(|line| line.starts_with("The conference has ended after "));
+    let ended = said
+        .iter()
+        .any(|line| line.starts_with("The conference has ended after "));
     assert!(ended, "{said:#?}");
-    for name in ["  Alice Martin", "  Bob Keller", "  Number …07", "  Number …09"] {
+    for name in [
+        "  Alice Martin",
+        "  Bob Keller",
+        "  Number …07",
+        "  Number …09",
+    ] {
         assert!(
-            said.iter().any(|line| line.starts_with(name) && line.contains("Left")),
+            said.iter()
+                .any(|line| line.starts_with(name) && line.contains("Left")),
             "{name}: {said:#?}"
         );
     }

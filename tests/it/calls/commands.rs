@@ -179,7 +179,8 @@ fn what_one_sends_another_watches_and_the_log_lists() {
     let watch = convoke.command(&["watch", "--as", "bob"]).unwrap();
     watch
         .wait_line("that it watches", |line| {
-            line.text.contains("Watching what bob@example.test receives")
+            line.text
+                .contains("Watching what bob@example.test receives")
         })
         .unwrap();
     let send = ["send", "bob", WORDS, "--as", "alice"];

@@ -142,7 +142,11 @@ fn a_step_that_does_not_hold_is_said_and_fails_it() {
     let belongings = Belongings::new();
     let (lines, code) = run(belongings.selftest(&network));
     let last = sum(&lines);
-    assert_eq!((code, &last["ok"]), (Some(1), &Value::Bool(false)), "{last}");
+    assert_eq!(
+        (code, &last["ok"]),
+        (Some(1), &Value::Bool(false)),
+        "{last}"
+    );
     let steps = last["steps"].as_array().unwrap();
     assert_eq!(steps[0]["name"], STEPS[0]);
     assert_eq!(steps[0]["ok"], false);
@@ -154,5 +158,8 @@ fn a_step_that_does_not_hold_is_said_and_fails_it() {
     let (lines, code) = run(belongings.selftest(&network));
     assert_eq!(code, Some(1), "{lines:?}");
     let why = "Permission denied";
-    assert!(lines.iter().any(|line| line.text.contains(why)), "{lines:?}");
+    assert!(
+        lines.iter().any(|line| line.text.contains(why)),
+        "{lines:?}"
+    );
 }

@@ -28,6 +28,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "allocator-core",
         &["service-core", "sip-proto", "soap-proto", "convoke-types"],
     ),
+    ("sound-core", &["convoke-types"]),
     ("telephony", &["sip-proto", "convoke-types"]),
     (
         "conference-ua",
@@ -84,6 +85,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "client",
             "phones",
             "load",
+            "sound-core",
             "telephony",
             "conference-ua",
             "media",
@@ -114,6 +116,7 @@ const PURE: &[&str] = &[
     "gateway-core",
     "allocator-core",
     "conference-core",
+    "sound-core",
     "telephony",
     "conference-ua",
 ];

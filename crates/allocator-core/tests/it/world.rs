@@ -763,6 +763,7 @@ fn made(create: &Create) -> Snapshot {
         state: ConferenceState::Starting,
         locked: false,
         pictures_lost: false,
+        sound_moves: 0,
         video: create.video.clone(),
         version: 3,
         count: u32::try_from(participants.len()).unwrap(),

@@ -31,6 +31,9 @@ pub(crate) struct ConferenceView {
     /// That video server is lost, and no other can be had.
     #[serde(rename = "picturesLost")]
     pictures_lost: bool,
+    /// How often the sound has gone to another bridge; those who were in are there as well.
+    #[serde(rename = "soundMoves")]
+    sound_moves: u32,
     /// Participants on the roster.
     count: u32,
     /// The roster.
@@ -222,6 +225,11 @@ enum ChangeView {
         /// What happened, for people.
         words: String,
     },
+    /// Another bridge mixes the sound now, since the one that had it is lost. Legs stay.
+    Sound {
+        /// What happened, for people.
+        words: String,
+    },
     /// Off the roster.
     Removed,
     /// Over; the last report.
@@ -287,6 +295,7 @@ impl From<Snapshot> for ConferenceView {
             locked: of.locked,
             video: of.video.map(String::from),
             pictures_lost: of.pictures_lost,
+            sound_moves: of.sound_moves,
             count: of.count,
             participants: of.participants.into_iter().map(Into::into).collect(),
         }
@@ -391,6 +400,7 @@ impl From<Change> for ChangeView {
                 video: video.map(String::from),
                 words,
             },
+            Change::Sound { words } => ChangeView::Sound { words },
             Change::Removed => ChangeView::Removed,
             Change::Ended {
                 cause: ConferenceEnd { reason, words },

@@ -72,11 +72,14 @@ pub enum WebhookEvent {
     /// The pictures of a conference moved to another video server, or are lost.
     #[serde(rename = "conference.pictures")]
     ConferencePictures,
+    /// The sound of a conference moved to another bridge.
+    #[serde(rename = "conference.sound")]
+    ConferenceSound,
 }
 
 impl WebhookEvent {
     /// Every event.
-    pub const ALL: [WebhookEvent; 10] = [
+    pub const ALL: [WebhookEvent; 11] = [
         WebhookEvent::ConferenceCreated,
         WebhookEvent::ConferenceEnded,
         WebhookEvent::ParticipantAdded,
@@ -87,6 +90,7 @@ impl WebhookEvent {
         WebhookEvent::ParticipantRole,
         WebhookEvent::ConferenceLocked,
         WebhookEvent::ConferencePictures,
+        WebhookEvent::ConferenceSound,
     ];
 
     /// The identifier.
@@ -103,6 +107,7 @@ impl WebhookEvent {
             WebhookEvent::ParticipantRole => "participant.role",
             WebhookEvent::ConferenceLocked => "conference.locked",
             WebhookEvent::ConferencePictures => "conference.pictures",
+            WebhookEvent::ConferenceSound => "conference.sound",
         }
     }
 
@@ -118,6 +123,7 @@ impl WebhookEvent {
             Change::Role => Some(WebhookEvent::ParticipantRole),
             Change::Locked { .. } => Some(WebhookEvent::ConferenceLocked),
             Change::Pictures { .. } => Some(WebhookEvent::ConferencePictures),
+            Change::Sound { .. } => Some(WebhookEvent::ConferenceSound),
             Change::Ended { .. } => Some(WebhookEvent::ConferenceEnded),
             Change::Talking { .. } | Change::Silent { .. } | Change::Hidden { .. } => None,
         }

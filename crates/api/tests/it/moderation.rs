@@ -160,7 +160,9 @@ async fn a_moderator_is_made_and_mutes_all_who_are_none() {
     let mut running = Running::start().await;
     let (alice, bob) = (running.alice.clone(), running.bob.clone());
     running.may_not(&bob, "mute-all").await;
-    running.may_not(&bob, "participants/p2/make-moderator").await;
+    running
+        .may_not(&bob, "participants/p2/make-moderator")
+        .await;
     running.does(&alice, "participants/p2/make-moderator").await;
     let people = running.says().await;
     let roles = json!(["owner", "moderator", "participant"]);

@@ -1,6 +1,6 @@
 //! Who is what in the conference, whether it is locked, and where its pictures are.
 
-use convoke_types::limits::PICTURES_WORDS_MAX_CHARS;
+use convoke_types::limits::BRIDGE_WORDS_MAX_CHARS;
 use convoke_types::report::Change;
 use convoke_types::{CommandId, Role, VideoServerName};
 
@@ -85,10 +85,20 @@ impl Conference {
         let words = words
             .unwrap_or_default()
             .chars()
-            .take(PICTURES_WORDS_MAX_CHARS);
+            .take(BRIDGE_WORDS_MAX_CHARS);
         let words = words.collect();
         let change = Change::Pictures { video, words };
         self.report(cx, None, change, Some(command));
+    }
+
+    /// Another bridge mixes the sound.
+    pub(crate) fn sound_moved(&mut self, cx: &mut Context, words: &str) {
+        if self.ending.is_some() {
+            return;
+        }
+        self.sound_moves = self.sound_moves.saturating_add(1);
+        let words = words.chars().take(BRIDGE_WORDS_MAX_CHARS).collect();
+        self.report(cx, None, Change::Sound { words }, None);
     }
 
     fn set_role(

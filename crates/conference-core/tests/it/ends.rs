@@ -186,6 +186,33 @@ fn c12_when_the_bridge_dies_all_legs_and_the_conference_end_by_an_error() {
 }
 
 #[test]
+fn when_the_bridge_of_one_conference_dies_another_one_goes_on() {
+    let mut world = three();
+    check(world.lost_in("other", "gone"), &[]);
+    assert!(
+        how_it_ended(world.lost_in("x", "gone"))
+            .words
+            .contains("gone")
+    );
+    assert!(world.focus.is_empty());
+}
+
+#[test]
+fn when_another_bridge_goes_on_with_the_sound_everybody_stays_and_is_told() {
+    let mut world = three();
+    let words = "one is gone; two mixes now";
+    check(
+        world.moved("x", words),
+        &["sound (one is gone; two mixes now)"],
+    );
+    let now = world.focus.snapshot(&conference("x"), world.now).unwrap();
+    assert_eq!(now.sound_moves, 1);
+    let mut legs = now.roster.iter().map(|entry| entry.leg.state);
+    assert!(legs.all(|state| state == LegState::Joined));
+    check(world.moved("nobody", words), &[]);
+}
+
+#[test]
 fn c12_when_nobody_speaks_it_ends_by_an_error() {
     let mut world = three();
     // Idle time runs from the first join, which was a second ago; talking starts it anew when it stops.

@@ -236,9 +236,30 @@ impl World {
     }
 
     pub fn lost(&mut self, words: &str) -> &[Output] {
-        let words = words.to_owned();
-        self.focus
-            .handle_bridge(BridgeEvent::Lost { words }, self.now);
+        self.bridge(BridgeEvent::Lost {
+            conference: None,
+            words: words.to_owned(),
+        })
+    }
+
+    /// The bridge of one conference is.
+    pub fn lost_in(&mut self, id: &str, words: &str) -> &[Output] {
+        self.bridge(BridgeEvent::Lost {
+            conference: Some(conference(id)),
+            words: words.to_owned(),
+        })
+    }
+
+    /// Another bridge has its sound.
+    pub fn moved(&mut self, id: &str, words: &str) -> &[Output] {
+        self.bridge(BridgeEvent::Moved {
+            conference: conference(id),
+            words: words.to_owned(),
+        })
+    }
+
+    fn bridge(&mut self, event: BridgeEvent) -> &[Output] {
+        self.focus.handle_bridge(event, self.now);
         self.take()
     }
 
@@ -350,6 +371,7 @@ fn report_word(report: &Report) -> String {
             let at = video.as_ref().map_or("lost", |name| name.as_str());
             format!("pictures {at} ({words})")
         }
+        Change::Sound { words } => format!("sound ({words})"),
         Change::Removed => "removed".to_owned(),
         Change::Ended { cause } => format!("ended {}", cause.reason.as_str()),
     };

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use convoke_types::bridge::{BridgeCommand, BridgeEvent, LegEvent};
 use convoke_types::media::{MediaCommand, MediaEvent};
-use convoke_types::{Cause, EndReason, LegKey, LegState};
+use convoke_types::{Cause, ConferenceId, EndReason, LegKey, LegState};
 use sip_proto::call::{self, CallEvent, CallKey, Ended, EndedBy};
 
 use super::line::{Deadlines, Due, Line};
@@ -198,17 +198,29 @@ impl Voices {
         }
     }
 
-    /// The media bridge is gone, or the server goes down: all calls end.
-    pub(super) fn end_all(&mut self, line: &mut Line<'_>, reason: EndReason, words: &str) {
-        let mut all: Vec<CallKey> = self.known.keys().copied().collect();
+    /// The media bridge is gone, for one conference or for all: their calls end.
+    pub(super) fn bridge_lost(
+        &mut self,
+        line: &mut Line<'_>,
+        conference: Option<&ConferenceId>,
+        words: &str,
+    ) {
+        let lost = |call: &Call| {
+            conference
+                .is_none_or(|lost| call.leg.as_ref().is_some_and(|leg| leg.conference == *lost))
+        };
+        let known = self.known.iter().filter(|(_, call)| lost(call));
+        let mut all: Vec<CallKey> = known.map(|(key, _)| *key).collect();
         all.sort_unstable();
-        if reason == EndReason::Bridge && !all.is_empty() {
+        if !all.is_empty() {
             // Before the legs: a conference whose owner's leg ended first would end because the owner left (C12).
-            let words = words.to_owned();
-            self.bridge(BridgeEvent::Lost { words });
+            self.bridge(BridgeEvent::Lost {
+                conference: conference.cloned(),
+                words: words.to_owned(),
+            });
         }
         for key in all {
-            self.give_up(line, key, own(LegState::Failed, reason, words));
+            self.give_up(line, key, own(LegState::Failed, EndReason::Bridge, words));
         }
     }
 

@@ -244,7 +244,7 @@ impl Room {
     /// Whether video rooms are in whose pictures are to follow the conference: without a server that was chosen they were called for sound.
     pub(super) fn has_video_rooms(&self) -> bool {
         let chosen = |now: &Snapshot| now.video.is_some();
-        self.video_rooms > 0 && self.now.as_ref().is_some_and(chosen)
+        !self.video_rooms.is_empty() && self.now.as_ref().is_some_and(chosen)
     }
 
     /// It is on no server.
@@ -308,6 +308,7 @@ mod tests {
             age_ms: 0,
             locked: false,
             pictures_lost: false,
+            sound_moves: 0,
             video: video.map(|name| name.parse().unwrap()),
             roster: Vec::new(),
         };

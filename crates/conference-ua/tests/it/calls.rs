@@ -353,7 +353,10 @@ fn without_the_media_bridge_all_calls_end() {
     let words = || "gone".to_owned();
     media(&mut scene, MediaEvent::Gone { words: words() });
     scene.one("BYE");
-    let lost = BridgeEvent::Lost { words: words() };
+    let lost = BridgeEvent::Lost {
+        conference: None,
+        words: words(),
+    };
     assert_eq!(scene.bridge.remove(0), lost, "the conference ends first");
     assert_eq!(ended(&mut scene), (LegState::Failed, EndReason::Bridge));
 }

@@ -430,6 +430,7 @@ pub fn conference(version: u64, people: &[(&str, LegState, bool)]) -> Snapshot {
         state: ConferenceState::Running,
         locked: false,
         pictures_lost: false,
+        sound_moves: 0,
         video: None,
         version,
         owner: "p1".parse().unwrap(),

@@ -339,6 +339,7 @@ pub mod tests {
             state: ConferenceState::Running,
             locked: false,
             pictures_lost: false,
+            sound_moves: 0,
             video: None,
             version: 9,
             count: u32::try_from(participants.len()).unwrap(),

@@ -30,6 +30,7 @@ pub fn answer(conference: &Snapshot) -> Value {
         "locked": conference.locked,
         "video": conference.video,
         "picturesLost": conference.pictures_lost,
+        "soundMoves": conference.sound_moves,
     })
 }
 

@@ -363,6 +363,14 @@ pub(crate) fn report(report: &Report, told: bool, language: Language) -> Option<
                 )
                 .to_owned(),
         ),
+        Change::Sound { .. } => Some(
+            language
+                .choose(
+                    "The sound was interrupted and goes on over another bridge.",
+                    "Der Ton war unterbrochen und läuft über eine andere Brücke weiter.",
+                )
+                .to_owned(),
+        ),
         Change::Silent { on: true } => Some(language.choose(
             format!("{who}: no sound from them."),
             format!("{who}: kein Ton."),

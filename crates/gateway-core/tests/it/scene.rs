@@ -288,6 +288,7 @@ pub fn conference(id: &str, people: &[(&str, &str)]) -> Snapshot {
         state: ConferenceState::Running,
         locked: false,
         pictures_lost: false,
+        sound_moves: 0,
         video: None,
         version: 5,
         count: u32::try_from(participants.len()).unwrap(),

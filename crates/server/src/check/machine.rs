@@ -123,11 +123,10 @@ fn certificates(config: &Config, findings: &mut Findings) {
         let key = format!("trunk[{}].tls_pin", trunk.name);
         trusted.push((key, &none, trunk.tls_pin.as_ref()));
     }
-    trusted.push((
-        "media.bridge_tls_roots".to_owned(),
-        &config.media.bridge_tls_roots,
-        None,
-    ));
+    for bridge in &config.media_bridge {
+        let key = format!("media_bridge[{}].tls_roots", bridge.name);
+        trusted.push((key, &bridge.tls_roots, None));
+    }
     for server in &config.video_server {
         let key = format!("video_server[{}].tls_roots", server.name);
         trusted.push((key, &server.tls_roots, None));
@@ -153,7 +152,6 @@ fn secrets(config: &Config, findings: &mut Findings) {
     let named = [
         ("gateway.password", &gateway.password),
         ("gateway.shared_secret", &gateway.shared_secret),
-        ("media.bridge_secret", &config.media.bridge_secret),
         ("janus.secret", &janus.secret),
         ("janus.api_secret", &janus.api_secret),
         ("janus.admin_key", &janus.admin_key),
@@ -164,6 +162,10 @@ fn secrets(config: &Config, findings: &mut Findings) {
     for trunk in &config.trunk {
         let key = format!("trunk[{}].password", trunk.name);
         all.extend(trunk.password.iter().map(|secret| (key.clone(), secret)));
+    }
+    for bridge in &config.media_bridge {
+        let key = format!("media_bridge[{}].secret", bridge.name);
+        all.extend(bridge.secret.iter().map(|secret| (key.clone(), secret)));
     }
     for server in &config.video_server {
         let key = format!("video_server[{}].secret", server.name);
@@ -200,7 +202,7 @@ fn ports(config: &Config, findings: &mut Findings) {
         add("sip.udp", Transport::Udp, &config.sip.udp);
         add("sip.tcp", Transport::Tcp, &config.sip.tcp);
     }
-    let ours = config.runs(Part::Conference) && config.media.bridge.is_none();
+    let ours = config.runs(Part::Conference) && config.mixes();
     if ours || config.runs(Part::Janus) || config.calls_rooms() {
         let rtp = SocketAddr::new(config.media.bind, 0);
         add("media.bind", Transport::Udp, &[rtp]);

@@ -20,6 +20,7 @@ pub(super) fn check(config: &Config, findings: &mut Findings) {
     trunks(config, findings);
     janus(config, findings);
     video_servers(config, findings);
+    media_bridges(config, findings);
     if let Err(words) = crate::logging::check_level(&config.log.level) {
         findings.error(
             "log.level",
@@ -393,17 +394,9 @@ fn im_account(prefix: &str, account: &AccountSettings<'_>, findings: &mut Findin
 
 fn media(config: &Config, findings: &mut Findings) {
     let media = &config.media;
-    if let Some(url) = &media.bridge
-        && !url.starts_with("ws://")
-        && !url.starts_with("wss://")
-    {
-        let words = format!("expected ws://… or wss://…, came {url:?}");
-        let fix = "write where it speaks the bridge protocol: ws://HOST:PORT/bridge";
-        findings.error("media.bridge", words, fix);
-    }
     // With a bridge elsewhere our own sockets are for an adapter, and for the pictures of video rooms; where others receive sound, it tells
     // itself.
-    let all = media.bridge.is_none() || config.runs(Part::Janus);
+    let all = config.mixes() || config.runs(Part::Janus);
     let rooms = config.calls_rooms();
     let trunks = || {
         let trunks = config.trunk.iter();
@@ -523,14 +516,52 @@ fn janus(config: &Config, findings: &mut Findings) {
     }
 }
 
+fn media_bridges(config: &Config, findings: &mut Findings) {
+    let mut names: Vec<&str> = Vec::new();
+    for (index, bridge) in config.media_bridge.iter().enumerate() {
+        let key = |name: &str| format!("media_bridge[{}].{name}", label(&bridge.name, index));
+        if bridge.name.is_empty() {
+            let fix = "give it one, by which people may know it";
+            findings.error(key("name"), "a bridge needs a name", fix);
+        } else if names.contains(&bridge.name.as_str()) {
+            let fix = "give each its own";
+            findings.error(key("name"), "two bridges have this name", fix);
+        }
+        names.push(&bridge.name);
+        let before = config.media_bridge.iter().take(index);
+        if bridge.url.is_empty() {
+            if before.filter(|other| other.url.is_empty()).count() > 0 {
+                let words = "our own bridge stands here twice";
+                findings.error(key("url"), words, "take one of them out");
+            }
+        } else if !is_websocket(&bridge.url) {
+            findings.error(key("url"), not_websocket(&bridge.url), WRITE_BRIDGE);
+        }
+    }
+}
+
+/// How a section of a list is named: by its name, or else its place.
+fn label(name: &str, index: usize) -> String {
+    match name {
+        "" => (index + 1).to_string(),
+        name => name.to_owned(),
+    }
+}
+
+fn is_websocket(url: &str) -> bool {
+    url.starts_with("ws://") || url.starts_with("wss://")
+}
+
+fn not_websocket(url: &str) -> String {
+    format!("expected ws://… or wss://…, came {url:?}")
+}
+
+const WRITE_BRIDGE: &str = "write where it speaks the bridge protocol: ws://HOST:PORT/bridge";
+
 fn video_servers(config: &Config, findings: &mut Findings) {
     let mut names: Vec<&str> = Vec::new();
     for (index, server) in config.video_server.iter().enumerate() {
-        let label = match server.name.as_str() {
-            "" => (index + 1).to_string(),
-            name => name.to_owned(),
-        };
-        let key = |name: &str| format!("video_server[{label}].{name}");
+        let key = |name: &str| format!("video_server[{}].{name}", label(&server.name, index));
         if server
             .name
             .parse::<convoke_types::VideoServerName>()
@@ -544,12 +575,9 @@ fn video_servers(config: &Config, findings: &mut Findings) {
             findings.error(key("name"), "two video servers have this name", fix);
         }
         names.push(&server.name);
-        let is_url = server.url.starts_with("ws://") || server.url.starts_with("wss://");
         let is_ours = server.url.is_empty() && config.runs(Part::Janus);
-        if !is_url && !is_ours {
-            let words = format!("expected ws://… or wss://…, came {:?}", server.url);
-            let fix = "write where it speaks the bridge protocol: ws://HOST:PORT/bridge";
-            findings.error(key("url"), words, fix);
+        if !is_websocket(&server.url) && !is_ours {
+            findings.error(key("url"), not_websocket(&server.url), WRITE_BRIDGE);
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use api::BridgePort;
+use convoke_types::ConferenceId;
 use convoke_types::bridge::{BridgeCommand, BridgeEvent, LegEvent};
 use convoke_types::media::{MediaCommand, MediaEvent};
 use convoke_types::sight::{SightCommand, SightEvent};
@@ -12,10 +13,11 @@ use runtime::driver::{CoreOutput, SipCore, drive};
 use runtime::seed;
 use runtime::sip::{SipTransports, TransportEvent, TransportEvents};
 use runtime::tasks::Tasks;
+use sound_core::News;
 use telephony::{Output, Telephony};
 use tokio::sync::mpsc;
 
-use super::linked;
+use super::mixers;
 use super::sight::{self, to_sight};
 use super::trunks::{self, LEGS_MAX};
 use super::ua::BROWSERS_MAX;
@@ -26,7 +28,7 @@ use crate::video_servers::{self, VideoLink};
 /// Commands of the focus that may wait; a full queue stops its sequencer, and so in the end the taking of commands.
 const COMMANDS_MAX: usize = 4_096;
 /// Commands and media events that may wait for telephony; a full queue stops those who give them.
-const INPUTS_MAX: usize = 8_192;
+pub(super) const INPUTS_MAX: usize = 8_192;
 /// Events of one leg that have to be told, at most: its states, its end, and some keys.
 const EVENTS_PER_LEG: usize = 16;
 /// Legs of telephones and of browsers, at most.
@@ -38,14 +40,53 @@ const EVENTS_KEPT_FREE: usize = ALL_LEGS_MAX * EVENTS_PER_LEG;
 /// Commands that may wait for the media bridge; a leg has eight at most (its keys, which are confirmed by mute and a sentence, and
 /// a browser's changes have a pace).
 const MEDIA_COMMANDS_MAX: usize = ALL_LEGS_MAX * 8;
-/// The media bridge's ends.
+/// The ends of what mixes.
 pub(super) struct Media {
     commands: mpsc::Sender<MediaCommand>,
-    /// What a bridge elsewhere tells; of our own, failures of commands.
-    told: mpsc::Receiver<MediaEvent>,
-    /// What our own tells.
-    events: Option<AsyncEvents>,
-    /// For counts.
+    told: MediaNews,
+    /// Our own bridge, for counts.
+    pub engine: Weak<Engine>,
+}
+
+/// What is told of sound.
+enum MediaNews {
+    /// By our own bridge, which is the only one.
+    Own(Own),
+    /// Of those that the configuration names.
+    Bridges(mpsc::Receiver<News>),
+}
+
+impl MediaNews {
+    /// `None` when nothing mixes any more.
+    async fn next(&mut self) -> Option<News> {
+        match self {
+            MediaNews::Own(own) => own.next().await.map(News::Event),
+            MediaNews::Bridges(news) => news.recv().await,
+        }
+    }
+}
+
+/// What our own bridge tells.
+pub(super) struct Own {
+    events: AsyncEvents,
+    /// Failures of commands.
+    refused: mpsc::Receiver<MediaEvent>,
+}
+
+impl Own {
+    /// `None` when it has ended.
+    pub async fn next(&mut self) -> Option<MediaEvent> {
+        tokio::select! {
+            event = self.events.next() => event,
+            Some(event) = self.refused.recv() => Some(event),
+        }
+    }
+}
+
+/// Our own bridge and its ends.
+pub(super) struct Started {
+    pub commands: mpsc::Sender<MediaCommand>,
+    pub own: Own,
     pub engine: Weak<Engine>,
 }
 
@@ -62,23 +103,27 @@ pub(crate) fn media_config(config: &Config) -> media::Config {
     }
 }
 
-/// Starts what carries the sound: the bridge that the configuration names, or our own.
+/// Starts what carries the sound: the bridges that the configuration names, or our own.
 pub(super) fn start_media(config: &Config, tasks: &Tasks) -> Result<Media, StartError> {
-    if let Some(url) = &config.media.bridge {
-        let (commands, receiver) = mpsc::channel(MEDIA_COMMANDS_MAX);
-        let told = linked::open(config, url, receiver, INPUTS_MAX, tasks)?;
+    if config.media_bridge.is_empty() {
+        let started = start_engine(config, tasks)?;
         return Ok(Media {
-            commands,
-            told,
-            events: None,
-            engine: Weak::new(),
+            commands: started.commands,
+            told: MediaNews::Own(started.own),
+            engine: started.engine,
         });
     }
-    start_engine(config, tasks)
+    let (commands, receiver) = mpsc::channel(MEDIA_COMMANDS_MAX);
+    let (news, engine) = mixers::open(config, receiver, tasks)?;
+    Ok(Media {
+        commands,
+        told: MediaNews::Bridges(news),
+        engine,
+    })
 }
 
 /// Starts the media threads and the task that hands commands to them.
-fn start_engine(config: &Config, tasks: &Tasks) -> Result<Media, StartError> {
+pub(super) fn start_engine(config: &Config, tasks: &Tasks) -> Result<Started, StartError> {
     let media_config = media_config(config);
     let (engine, events) = Engine::start(&media_config).map_err(|error| StartError::Part {
         part: "media",
@@ -94,10 +139,9 @@ fn start_engine(config: &Config, tasks: &Tasks) -> Result<Media, StartError> {
     let weak = Arc::downgrade(&engine);
     let handing = media::hand_over(engine, receiver, refusals);
     tasks.spawn_vital("media commands", handing);
-    Ok(Media {
+    Ok(Started {
         commands,
-        told: refused,
-        events: Some(events),
+        own: Own { events, refused },
         engine: weak,
     })
 }
@@ -120,14 +164,27 @@ pub(crate) struct BrowserPort {
 pub(crate) enum BrowserInput {
     Bridge(BridgeCommand),
     Media(MediaEvent),
-    MediaLost,
+    MediaLost(Loss),
+}
+
+/// What mixed is gone.
+#[derive(Debug, Clone)]
+pub(crate) struct Loss {
+    /// Of this conference; `None`: of all.
+    pub conference: Option<ConferenceId>,
+    /// What a person reads.
+    pub words: String,
 }
 
 /// What telephony is told by others.
 pub(super) enum Input {
     Bridge(BridgeCommand),
     Media(MediaEvent),
-    MediaLost,
+    MediaMoved {
+        conference: ConferenceId,
+        words: String,
+    },
+    MediaLost(Loss),
     Sight(SightEvent),
     SightLost,
     Trunk(telephony::Trunk),
@@ -168,10 +225,7 @@ pub(super) fn start_telephony(
         let watching = trunks::watch(settings, ways, known, found);
         shutdown.unless_cancelled(watching).await;
     });
-    tasks.spawn_vital(
-        "media events",
-        pass_media(media.events, media.told, inputs, browsers),
-    );
+    tasks.spawn_vital("media events", pass_media(media.told, inputs, browsers));
     let shutdown = tasks.shutdown_token().clone();
     let media_commands = media.commands;
     tasks.spawn_vital("telephony", async move {
@@ -221,30 +275,45 @@ async fn pass_commands(
 }
 
 async fn pass_media(
-    mut events: Option<AsyncEvents>,
-    mut told: mpsc::Receiver<MediaEvent>,
+    mut told: MediaNews,
     inputs: mpsc::Sender<Input>,
     browsers: mpsc::Sender<BrowserInput>,
 ) {
     loop {
-        let event = match &mut events {
-            Some(events) => tokio::select! {
-                event = events.next() => event,
-                Some(event) = told.recv() => Some(event),
-            },
-            None => told.recv().await,
+        let stopped = || Loss {
+            conference: None,
+            words: "the media bridge has stopped".to_owned(),
         };
-        // As above, nobody may listen.
-        let Some(event) = event else {
-            let _ = browsers.send(BrowserInput::MediaLost).await;
-            let _ = inputs.send(Input::MediaLost).await;
-            return;
+        let news = told.next().await;
+        let ends = news.is_none();
+        // As above, nobody may listen to what browsers are told.
+        let for_telephony = match news {
+            Some(News::Event(event)) => {
+                if !matches!(event, MediaEvent::Opened { .. }) {
+                    let _ = browsers.send(BrowserInput::Media(event.clone())).await;
+                }
+                let is_browsers = matches!(event, MediaEvent::OpenedWeb { .. });
+                (!is_browsers).then_some(Input::Media(event))
+            }
+            // A browser is told for itself that it is lost.
+            Some(News::Moved { conference, words }) => {
+                Some(Input::MediaMoved { conference, words })
+            }
+            Some(News::Lost { conference, words }) => {
+                let conference = Some(conference);
+                Some(Input::MediaLost(Loss { conference, words }))
+            }
+            None => Some(Input::MediaLost(stopped())),
         };
-        if !matches!(event, MediaEvent::Opened { .. }) {
-            let _ = browsers.send(BrowserInput::Media(event.clone())).await;
+        if let Some(Input::MediaLost(loss)) = &for_telephony {
+            let _ = browsers.send(BrowserInput::MediaLost(loss.clone())).await;
         }
-        let is_browsers = matches!(event, MediaEvent::OpenedWeb { .. });
-        if !is_browsers && inputs.send(Input::Media(event)).await.is_err() {
+        if let Some(input) = for_telephony
+            && inputs.send(input).await.is_err()
+        {
+            return;
+        }
+        if ends {
             return;
         }
     }
@@ -309,9 +378,12 @@ impl SipCore for Legs {
             Input::Sight(event) => self.telephony.handle_sight(event, now),
             Input::SightLost => self.telephony.handle_sight_lost(now),
             Input::Trunk(trunk) => self.telephony.set_trunk(trunk),
-            Input::MediaLost => {
+            Input::MediaMoved { conference, words } => {
+                self.telephony.handle_media_moved(&conference, &words, now);
+            }
+            Input::MediaLost(Loss { conference, words }) => {
                 self.telephony
-                    .handle_media_lost("the media bridge has stopped", now);
+                    .handle_media_lost(conference.as_ref(), &words, now);
             }
         }
     }

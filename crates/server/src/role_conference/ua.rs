@@ -290,8 +290,8 @@ impl SipCore for Core {
             Input::News(News::Letter(letter)) => ua.handle_letter(letter, now),
             Input::Browser(BrowserInput::Bridge(command)) => ua.handle_bridge(command, now),
             Input::Browser(BrowserInput::Media(event)) => ua.handle_media(event, now),
-            Input::Browser(BrowserInput::MediaLost) => {
-                ua.handle_media_lost("the media bridge has stopped", now);
+            Input::Browser(BrowserInput::MediaLost(loss)) => {
+                ua.handle_media_lost(loss.conference.as_ref(), &loss.words, now);
             }
             Input::Video(server, LinkEvent::Up(said) | LinkEvent::Announce(said)) => {
                 ua.handle_video_announced(server, &said, now);

@@ -85,6 +85,21 @@ pub fn answer(
     Ok(description(local, session, streams))
 }
 
+/// `ours` again, as an offer, with the sound received at `local` from now on (RFC 3264 §8.3.1); all else stays as it is.
+pub fn received_at(ours: &Sdp, local: SocketAddr, session: SessionId) -> Sdp {
+    let mut moved = ours.clone();
+    moved.origin.session_id = session.id;
+    moved.origin.version = session.version;
+    let host = local.ip().to_string();
+    let elsewhere = moved.connection.as_ref() != Some(&host);
+    let sound = moved.media.iter_mut().find(|media| media.is_plain_audio());
+    if let Some(sound) = sound {
+        sound.port = local.port();
+        sound.connection = elsewhere.then_some(host);
+    }
+    moved
+}
+
 /// What both descriptions agree on, seen from our side.
 ///
 /// # Errors
@@ -305,6 +320,26 @@ mod tests {
             assert_eq!(params.ptime_ms, 20);
             assert!(params.send && params.receive);
         }
+    }
+
+    #[test]
+    fn what_is_received_elsewhere_is_offered_with_all_else_as_it_was() {
+        let mut offered = offer(local(), SESSION, &BOTH);
+        crate::sdp::offer_pictures(&mut offered, "192.0.2.1:5000".parse().unwrap());
+        let next = SESSION.next();
+        let moved = received_at(&offered, "192.0.2.2:4002".parse().unwrap(), next);
+        let text = Sdp::parse(moved.to_string().as_bytes())
+            .unwrap()
+            .to_string();
+        let expected = offered.to_string().replace(" 5 1 IN", " 5 2 IN");
+        let expected = expected.replace(
+            "m=audio 4000 RTP/AVP 0 8 101\r\n",
+            "m=audio 4002 RTP/AVP 0 8 101\r\nc=IN IP4 192.0.2.2\r\n",
+        );
+        assert_eq!(text, expected);
+        // Back again, and at the same host.
+        let back = received_at(&moved, local(), SESSION);
+        assert_eq!(back, offered);
     }
 
     #[test]

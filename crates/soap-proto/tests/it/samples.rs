@@ -225,18 +225,27 @@ pub fn snapshot() -> impl Strategy<Value = Snapshot> {
         text(64),
         select(ConferenceState::ALL.to_vec()),
         any::<bool>(),
-        (of(id()), any::<bool>()),
+        (of(id()), any::<bool>(), any::<u32>()),
         0u64..1_000_000,
         vec(participant(), 0..4),
     )
         .prop_map(
-            |(id, title, state, locked, (video, pictures_lost), version, participants)| Snapshot {
+            |(
+                id,
+                title,
+                state,
+                locked,
+                (video, pictures_lost, sound_moves),
+                version,
+                participants,
+            )| Snapshot {
                 id,
                 title,
                 state,
                 locked,
                 video,
                 pictures_lost,
+                sound_moves,
                 version,
                 count: u32::try_from(participants.len()).unwrap(),
                 first: 0,
@@ -272,6 +281,7 @@ fn change() -> impl Strategy<Value = Change> {
         any::<bool>().prop_map(|on| Change::Hand { on }),
         any::<bool>().prop_map(|on| Change::Locked { on }),
         (of(id()), text(512)).prop_map(|(video, words)| Change::Pictures { video, words }),
+        text(512).prop_map(|words| Change::Sound { words }),
         Just(Change::Role),
         (end, text(512)).prop_map(|(reason, words)| Change::Ended {
             cause: ConferenceEnd { reason, words }

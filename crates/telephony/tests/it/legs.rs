@@ -304,7 +304,9 @@ fn a_media_bridge_that_fails_or_is_silent_ends_the_leg() {
     assert_eq!(end(&stage).1, EndReason::Media);
 
     let mut stage = joined();
-    stage.ours.handle_media_lost("The bridge died.", stage.now);
+    stage
+        .ours
+        .handle_media_lost(None, "The bridge died.", stage.now);
     stage.pump();
     assert_eq!(end(&stage), (LegState::Failed, EndReason::Bridge, None));
 }

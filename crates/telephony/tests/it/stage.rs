@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use convoke_types::bridge::{BridgeCommand, BridgeEvent, LegEvent};
 use convoke_types::media::{Codec, MediaCommand, MediaEvent};
 use convoke_types::sight::{SightCommand, SightEvent};
@@ -96,7 +97,12 @@ impl Stage {
         self.dial_to(number, guard, ring_timeout_ms);
     }
 
-    pub fn dial_to(&mut self, to: Address, guard: bool, ring_timeout_ms: u64) {
+    /// The port is asked for, and not there yet.
+    pub fn ask_for_port(&mut self, guard: bool) {
+        self.dialled(Address::Number("+15550102".parse().unwrap()), guard, 45_000);
+    }
+
+    fn dialled(&mut self, to: Address, guard: bool, ring_timeout_ms: u64) {
         let command = BridgeCommand::Dial {
             leg: leg(),
             to,
@@ -110,6 +116,10 @@ impl Stage {
         self.ours.handle_command(command, self.now);
         self.pump();
         assert_eq!(self.media, [MediaCommand::Open { leg: leg() }]);
+    }
+
+    pub fn dial_to(&mut self, to: Address, guard: bool, ring_timeout_ms: u64) {
+        self.dialled(to, guard, ring_timeout_ms);
         self.media(MediaEvent::Opened {
             leg: leg(),
             local: SocketAddr::from(([127, 0, 0, 1], 6000)),
@@ -128,6 +138,13 @@ impl Stage {
 
     pub fn media(&mut self, event: MediaEvent) {
         self.ours.handle_media(event, self.now);
+        self.pump();
+    }
+
+    /// Another bridge has the conference.
+    pub fn moved(&mut self, words: &str) {
+        let conference = leg().conference;
+        self.ours.handle_media_moved(&conference, words, self.now);
         self.pump();
     }
 
@@ -186,6 +203,9 @@ impl Stage {
                     Output::Media(command) => self.media.push(command),
                     Output::Sight(command) => self.sight.push(command),
                     Output::Bridge(BridgeEvent::Leg { event, .. }) => self.events.push(event),
+                    Output::Bridge(BridgeEvent::Moved { conference, .. }) => {
+                        assert_eq!(conference, leg().conference);
+                    }
                     Output::Bridge(BridgeEvent::Lost { .. }) => {
                         let ended = |event: &LegEvent| matches!(event, LegEvent::Ended { .. });
                         assert!(!self.events.iter().any(ended), "the conference ends first");
@@ -246,17 +266,39 @@ impl Stage {
     /// Offers a change of the call: the sound with this, and these streams beside it.
     pub fn trunk_changes(&mut self, version: u64, streams: &str) {
         let offer = PHONE_SDP.replace("o=- 9 1", &format!("o=- 9 {version}"));
-        let (call, offer) = (self.call(), format!("{offer}{streams}"));
-        self.trunk
-            .change(&mut self.endpoint, call, offer.into(), self.now)
-            .unwrap();
-        self.pump();
+        self.trunk_offers(format!("{offer}{streams}").into());
     }
 
     pub fn trunk_rejects(&mut self, status: u16) {
         let call = self.call();
         self.trunk
             .reject(&mut self.endpoint, call, status, "No", self.now)
+            .unwrap();
+        self.pump();
+    }
+
+    /// The telephone takes our change.
+    pub fn trunk_accepts(&mut self, answer: Bytes) {
+        let call = self.call();
+        self.trunk
+            .accept_change(&mut self.endpoint, call, answer, self.now)
+            .unwrap();
+        self.pump();
+    }
+
+    pub fn trunk_rejects_change(&mut self, status: u16) {
+        let call = self.call();
+        self.trunk
+            .reject_change(&mut self.endpoint, call, status, "No", self.now)
+            .unwrap();
+        self.pump();
+    }
+
+    /// Offers this as a change of the call.
+    pub fn trunk_offers(&mut self, offer: Bytes) {
+        let call = self.call();
+        self.trunk
+            .change(&mut self.endpoint, call, offer, self.now)
             .unwrap();
         self.pump();
     }

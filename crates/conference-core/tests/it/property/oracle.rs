@@ -40,7 +40,10 @@ pub enum Input<'i> {
     Leg(&'i LegKey, Option<char>),
     /// A client calls.
     Arrived(&'i str),
-    Lost,
+    /// The bridge of this conference is lost, or that of all.
+    Lost(Option<&'i str>),
+    /// Another bridge has this conference's sound.
+    Moved(&'i str),
     Timeout,
     Shutdown,
 }
@@ -167,11 +170,21 @@ impl Oracle {
 
     /// Judges everything that came out of one input.
     pub fn judge(&mut self, now: Instant, input: &Input, outputs: &[Output]) -> Verdict {
-        if matches!(input, Input::Lost) {
+        if let Input::Lost(whose) = input {
             // A lost bridge takes everybody at once; there is no order of releases any more.
-            for seen in self.conferences.values_mut() {
-                seen.end_commanded = None;
+            for (name, seen) in &mut self.conferences {
+                if whose.is_none_or(|whose| whose == name) {
+                    seen.end_commanded = None;
+                }
             }
+        }
+        if let Input::Moved(name) = input {
+            hold!(outputs.len() <= 1, "more than told: {outputs:?}");
+            let told = matches!(
+                outputs,
+                [Output::Report(Report { conference, change: Change::Sound { .. }, .. })] if conference.as_str() == *name
+            );
+            hold!(told || outputs.is_empty(), "something else: {outputs:?}");
         }
         let code = self.code(now, input);
         let mut said = 0;
@@ -395,6 +408,11 @@ impl Oracle {
                     });
                     Ok(())
                 }
+                Change::Sound { words } => {
+                    hold!(words == "mixed elsewhere", "other words: {words}");
+                    self.note("sound moved");
+                    Ok(())
+                }
                 Change::Ended { cause } => {
                     seen.end(cause.reason)?;
                     hold!(!cause.words.is_empty(), "an end without words");
@@ -542,6 +560,7 @@ impl Oracle {
             | Change::Added
             | Change::Locked { .. }
             | Change::Pictures { .. }
+            | Change::Sound { .. }
             | Change::Ended { .. } => {
                 return Err(format!("not a participant's change: {report:?}"));
             }
@@ -1040,7 +1059,7 @@ impl Seen {
         // Their legs are given up at once; that they are released lets whoever has the call hang up.
         let given_up = matches!(
             input,
-            Input::Lost | Input::Arrived(_) | Input::Command { name: "call", .. }
+            Input::Lost(_) | Input::Arrived(_) | Input::Command { name: "call", .. }
         );
         // Another leg of theirs has joined in its place.
         let replaced = match input {

@@ -79,7 +79,8 @@ impl Storm {
                 33..=35 => self.arrive()?,
                 36..=76 => self.telephone()?,
                 77..=93 => self.time()?,
-                94..=97 => self.nonsense()?,
+                94..=96 => self.nonsense()?,
+                97 => self.move_sound()?,
                 98 => self.lose()?,
                 _ if self.random.percent(20) => self.shut_down()?,
                 _ => self.create()?,
@@ -88,14 +89,41 @@ impl Storm {
         self.drain()
     }
 
+    /// The bridge of one conference, or of all.
     fn lose(&mut self) -> Verdict {
         let words = "pulled the plug".to_owned();
+        let whose = match self.random.percent(50) {
+            true => self.any_conference(),
+            false => None,
+        };
+        let id = whose.as_ref().map(|name| name.parse().unwrap());
         for call in &mut self.calls {
-            call.over = true;
+            call.over |= id.as_ref().is_none_or(|id| call.key.conference == *id);
         }
-        self.focus
-            .handle_bridge(BridgeEvent::Lost { words }, self.now);
-        self.take(&Input::Lost, "lost")
+        let lost = BridgeEvent::Lost {
+            conference: id,
+            words,
+        };
+        self.focus.handle_bridge(lost, self.now);
+        self.take(&Input::Lost(whose.as_deref()), "lost")
+    }
+
+    fn move_sound(&mut self) -> Verdict {
+        let Some(name) = self.any_conference() else {
+            return self.create();
+        };
+        let moved = BridgeEvent::Moved {
+            conference: name.parse().unwrap(),
+            words: "mixed elsewhere".to_owned(),
+        };
+        self.focus.handle_bridge(moved, self.now);
+        self.take(&Input::Moved(&name), "moved")
+    }
+
+    /// One that was begun, over or not.
+    fn any_conference(&mut self) -> Option<String> {
+        let names: Vec<String> = self.oracle.conferences.keys().cloned().collect();
+        self.random.pick(&names).cloned()
     }
 
     fn shut_down(&mut self) -> Verdict {
