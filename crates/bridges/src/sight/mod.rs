@@ -498,21 +498,23 @@ mod tests {
         let (commands, to_hub) = mpsc::channel(8);
         let (of_servers, from_servers) = mpsc::channel(8);
         let (events, mut told) = mpsc::channel(8);
-        let running = tokio::spawn(hub(inbox).run(to_hub, from_servers, events));
-        for _ in 0..3 {
-            let speaker = SightCommand::Speaker {
-                conference: "c1".parse().unwrap(),
-                participant: "p1".parse().unwrap(),
+        let running = hub(inbox).run(to_hub, from_servers, events);
+        let asking = async {
+            for _ in 0..3 {
+                let speaker = SightCommand::Speaker {
+                    conference: "c1".parse().unwrap(),
+                    participant: "p1".parse().unwrap(),
+                };
+                commands.send(speaker).await.unwrap();
+            }
+            let failed = clock::within(Duration::from_secs(5), told.recv()).await;
+            let Ok(Some(SightEvent::Failed { leg, .. })) = failed else {
+                panic!("{failed:?}");
             };
-            commands.send(speaker).await.unwrap();
-        }
-        let failed = clock::within(Duration::from_secs(5), told.recv()).await;
-        let Ok(Some(SightEvent::Failed { leg, .. })) = failed else {
-            panic!("{failed:?}");
+            assert_eq!(leg, key("l1"));
+            drop((commands, of_servers));
         };
-        assert_eq!(leg, key("l1"));
-        drop((commands, of_servers));
-        running.await.unwrap();
+        tokio::join!(running, asking);
         assert_eq!(told.recv().await, None, "it is told once");
     }
 
