@@ -1,13 +1,18 @@
 //! A conference whose sound Janus mixes in place of our own bridge, with a browser in it.
 
+use std::time::Duration;
+
 use convoke_tests::again::on_time;
+use convoke_tests::audio::LOOK_MS;
+use convoke_tests::convoke::Convoke;
 use convoke_tests::peers::chromium::Visit;
 
 use super::stage::{
-    Stage, alices_tone, assert_faultless, assert_talking, bob, call_bob, config, signed_in,
+    Stage, alices_tone, assert_faultless, assert_talking, bob, bob_hears, call_bob, config, hears,
+    signed_in,
 };
 use crate::bridges::look;
-use crate::bridges::stage::{mixed_by, mixer};
+use crate::bridges::stage::{mixed_by, mixed_by_all, mixer};
 
 /// Both hear each other by Janus, also after the window was loaded anew, and Janus has nothing of it afterwards.
 #[test]
@@ -22,11 +27,7 @@ fn hear() {
     let (janus, adapter) = mixer();
     let mut bob = bob();
     let stage = Stage::start(mixed_by(config(), &adapter), bob.sip());
-    let ready = "the media bridge is ready";
-    let program = stage.convoke.program();
-    program
-        .wait_line(ready, |line| line.text.contains(ready))
-        .unwrap();
+    await_bridge(&stage.convoke, "janus");
     let mut alice = signed_in(&Visit::to(stage.url(), alices_tone()));
     call_bob(&mut alice, &mut bob);
     assert_eq!(look::rooms(&janus, "janus.plugin.audiobridge"), 1);
@@ -40,4 +41,72 @@ fn hear() {
     bob.wait_event("CALL_CLOSED").unwrap();
     look::until_no_mix(&janus);
     assert_faultless(&mut alice);
+}
+
+/// What is promised to whoever was in when a bridge is lost (V8).
+const BACK_WITHIN: Duration = Duration::from_secs(5);
+
+/// The Janus that has the sound dies: the window makes an offer to the other one by itself, the telephone is called back by nobody, and
+/// both are in as they were.
+#[test]
+fn a_window_and_a_telephone_hear_each_other_again_by_another_janus() {
+    on_time(
+        "web::window::elsewhere::a_window_and_a_telephone_hear_each_other_again_by_another_janus",
+        go_on,
+    );
+}
+
+fn go_on() {
+    let (first, adapter) = mixer();
+    let (second, other) = mixer();
+    let mut bob = bob();
+    let config = mixed_by_all(config(), &[("one", &adapter), ("two", &other)]);
+    let stage = Stage::start(config, bob.sip());
+    for bridge in ["one", "two"] {
+        await_bridge(&stage.convoke, bridge);
+    }
+    let mut alice = signed_in(&Visit::to(stage.url(), alices_tone()));
+    call_bob(&mut alice, &mut bob);
+    let rooms = |janus| look::rooms(janus, "janus.plugin.audiobridge");
+    assert_eq!((rooms(&first), rooms(&second)), (1, 0));
+    let before = stage.legs();
+
+    first.crash().unwrap();
+    alice.until_board("The sound was interrupted").unwrap();
+    assert_talking(&mut alice, &bob);
+    assert_eq!(rooms(&second), 1);
+    assert_eq!(stage.legs(), before, "the legs are those that they were");
+    for (who, there) in [
+        ("alice", hears(&alice.sounds().unwrap())),
+        ("bob", bob_hears(&bob)),
+    ] {
+        let missed = away(&there);
+        println!("{who} heard nothing for {missed:?}");
+        assert!(missed < BACK_WITHIN, "{who} heard nothing for {missed:?}");
+    }
+
+    stage.end();
+    bob.wait_event("CALL_CLOSED").unwrap();
+    look::until_no_mix(&second);
+    assert_faultless(&mut alice);
+}
+
+#[track_caller]
+fn await_bridge(convoke: &Convoke, name: &str) {
+    let ready = "the media bridge is ready";
+    let program = convoke.program();
+    let line = program.wait_line(ready, |line| {
+        line.text.contains(ready) && line.text.contains(&format!("bridge=\"{name}\""))
+    });
+    line.unwrap();
+}
+
+/// The longest time in which a tone was away that was there before.
+fn away(there: &[bool]) -> Duration {
+    let first = there.iter().position(|heard| *heard).unwrap();
+    let longest = there[first..]
+        .split(|heard| *heard)
+        .map(<[bool]>::len)
+        .max();
+    Duration::from_millis(LOOK_MS.into()) * u32::try_from(longest.unwrap_or_default()).unwrap()
 }

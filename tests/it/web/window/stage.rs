@@ -171,7 +171,7 @@ pub fn until_bob_hears(bob: &Baresip) {
     let mut there = Vec::new();
     for _ in 0..SECONDS_MAX {
         bob.listen(1).unwrap();
-        there = tone_in(&bob.heard().unwrap(), RATE, ALICE_HZ, DBFS);
+        there = bob_hears(bob);
         if lasts(&there) {
             return;
         }
@@ -199,6 +199,11 @@ fn lasts(there: &[bool]) -> bool {
     let looks = 1_000 / LOOK_MS as usize;
     let last = &there[there.len().saturating_sub(looks)..];
     last.iter().filter(|there| **there).count() >= looks * 9 / 10
+}
+
+/// Whether alice's tone came to bob's telephone, in each 20 ms of its call.
+pub fn bob_hears(bob: &Baresip) -> Vec<bool> {
+    tone_in(&bob.heard().unwrap(), RATE, ALICE_HZ, DBFS)
 }
 
 /// A mark for each look.

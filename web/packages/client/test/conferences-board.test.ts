@@ -237,6 +237,25 @@ describe('the board', () => {
     expect(await told('one', false)).toBe('moved');
   });
 
+  it('says for a while that the sound goes on over another bridge', async () => {
+    const { world, focus } = await ready({ before: people });
+    const open = world.convoke.conferences.openBoard('c1');
+    await settle(1_000);
+    const told = async () => {
+      focus.soundMoves += 1;
+      focus.tell();
+      await settle(10);
+      return open.get().sound;
+    };
+    expect(open.get().sound).toBeUndefined();
+    expect(await told()).toBe('moved');
+    await settle(21_000);
+    expect(open.get().sound).toBeUndefined();
+    expect(await told()).toBe('moved');
+    open.dismiss();
+    expect(open.get().sound).toBeUndefined();
+  });
+
   it('shows whom it has, not a page of them', async () => {
     const { world, focus, peer } = await ready({ before: people });
     const open = world.convoke.conferences.openBoard('c1');

@@ -91,6 +91,46 @@ describe('my own voice', () => {
     expect(board(world).get().me?.here).toBe(true);
   });
 
+  it('makes a fresh offer when its sound has gone to another bridge, whatever flows to the former one', async () => {
+    const sound = new Sound();
+    const { world, focus, peer } = await ready({ before: people, sound });
+    const invites = answering(peer);
+    void world.convoke.conferences.join('c1');
+    await settle(300);
+    const [session] = sound.sessions;
+    session?.onEvent('up');
+    const move = () => {
+      focus.soundMoves += 1;
+      focus.tell();
+    };
+    move();
+    await settle(100);
+    expect(invites.map((one) => one.body)).toEqual(['offer 1', 'offer 2']);
+    expect(invites[1]?.get('Call-ID')).toBe(invites[0]?.get('Call-ID'));
+    expect(session?.answers).toEqual(['answer 1', 'answer 2']);
+    // Twice, while the first of both is under way.
+    const take = peer.handler;
+    let held: (() => unknown) | undefined;
+    peer.handler = (request, connection) => {
+      if (request.method !== 'INVITE' || held) return take(request, connection);
+      held = () => take(request, connection);
+      return true;
+    };
+    move();
+    await settle(100);
+    move();
+    await settle(100);
+    expect(invites.length).toBe(2);
+    held?.();
+    await settle(100);
+    expect(invites.map((one) => one.body)).toEqual(['offer 1', 'offer 2', 'offer 3', 'offer 4']);
+    expect(board(world).get().me?.here).toBe(true);
+    // What else is told moves nothing.
+    focus.tell();
+    await settle(1_000);
+    expect(invites.length).toBe(4);
+  });
+
   it('is left alone while it sounds: a new connection only asks whether the call is known', async () => {
     const sound = new Sound();
     const { world, peer } = await ready({ before: people, sound });

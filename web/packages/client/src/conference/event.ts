@@ -88,6 +88,7 @@ export class EventState {
       locked: ours ? isTrue(ours.attribute('locked')) : was.locked,
       video: ours ? ours.attribute('video') : was.video,
       picturesLost: ours ? isTrue(ours.attribute('pictures-lost')) : was.picturesLost,
+      soundMoves: ours ? Number(ours.attribute('sound-moves')) || 0 : was.soundMoves,
       started: Number.isFinite(started) ? started : was.started,
       participants: [...this.#users.values()],
     };

@@ -29,6 +29,8 @@ export interface FollowedState {
   readonly locked: boolean;
   readonly video?: string;
   readonly picturesLost: boolean;
+  /** How often the sound has gone to another bridge. */
+  readonly soundMoves: number;
   readonly startedAt: number;
   readonly endedAt?: number;
   readonly end?: End;
@@ -65,6 +67,7 @@ export class Followed extends State<FollowedState> {
       phase: 'starting',
       locked: false,
       picturesLost: false,
+      soundMoves: 0,
       startedAt: ua.platform.now(),
       participants: [],
       known: false,
@@ -193,6 +196,7 @@ export class Followed extends State<FollowedState> {
       locked: snapshot.locked,
       video: snapshot.video,
       picturesLost: snapshot.picturesLost ?? false,
+      soundMoves: snapshot.soundMoves ?? 0,
       startedAt: started ?? this.#began ?? (before.known ? before.startedAt : this.#earliest(seen)),
       participants: unchanged ? before.participants : shown,
       known: true,

@@ -64,6 +64,8 @@ export interface Snapshot {
   readonly video?: string;
   /** That server is lost, and no other can be had. */
   readonly picturesLost?: boolean;
+  /** How often the sound has gone to another bridge. */
+  readonly soundMoves?: number;
   /** By the server's clock. */
   readonly started?: number;
   readonly participants: readonly Participant[];

@@ -122,6 +122,7 @@ function snapshot(element: XmlElement): Snapshot {
     locked: isTrue(element.textAt('locked')),
     video: element.textAt('video'),
     picturesLost: element.textAt('picturesLost') === 'yes',
+    soundMoves: Number(element.textAt('soundMoves')) || 0,
     started: time(element.textAt('started')),
     participants: element.all('participant').map(participant),
     count: Number(element.textAt('count')) || undefined,

@@ -13,6 +13,7 @@ import { myPlaces, rememberPlace } from './composer.js';
 import { type Core, initialsOf, type Line, titleOf } from './core.js';
 import type { MyCall } from './my-call.js';
 import type { MyMute } from './my-mute.js';
+import { News } from './news.js';
 import { BROWSER, digitsOf, type PeopleModel } from './people.js';
 import { isNamed, partyOf, placeFrom, placeNamed, usualPlace, withPlace } from './places.js';
 import { resolvePeople } from './resolve.js';
@@ -37,8 +38,6 @@ import type {
 
 /** How long a removal can be taken back. */
 const UNDO_MS = 8_000;
-/** How long it is news that the pictures come from another server, or are back. */
-const PICTURES_NEWS_MS = 20_000;
 /** The key to talk was let go: others see it as muted only now, so that two words in a row make no noise of marks. */
 const PUSH_ENDS_MS = 300;
 
@@ -70,10 +69,12 @@ export class BoardModel extends State<BoardState> implements Board {
   readonly #states = new Map<string, LegState>();
   readonly #undoEnds: Alarm;
   readonly #pushEnds: Alarm;
-  readonly #newsEnds: Alarm;
   /** Where the pictures were when that was last told. */
   #pictures: { readonly video: string | undefined; readonly lost: boolean } | undefined;
-  #picturesNews: BoardState['pictures'];
+  readonly #picturesNews: News<'moved' | 'back'>;
+  /** How often the sound had moved when that was last told. */
+  #soundMoves: number | undefined;
+  readonly #soundNews: News<'moved'>;
   #unwatch = () => {};
   #watched = '';
   #undo: { name: string; until: number; person: Person; place: Place } | undefined;
@@ -92,9 +93,10 @@ export class BoardModel extends State<BoardState> implements Board {
     this.#followed = followed;
     this.#undoEnds = new Alarm(parts.core.platform);
     this.#pushEnds = new Alarm(parts.core.platform);
-    this.#newsEnds = new Alarm(parts.core.platform);
     this.#release = followed.hold();
     const show = () => this.#show();
+    this.#picturesNews = new News(parts.core.platform, show);
+    this.#soundNews = new News(parts.core.platform, show);
     this.#forget = [
       followed.subscribe(show),
       parts.people.onChange.add(show),
@@ -109,7 +111,8 @@ export class BoardModel extends State<BoardState> implements Board {
     for (const forget of this.#forget) forget();
     this.#undoEnds.clear();
     this.#pushEnds.clear();
-    this.#newsEnds.clear();
+    this.#picturesNews.clear();
+    this.#soundNews.clear();
     this.#unwatch();
     this.#release();
   }
@@ -327,7 +330,8 @@ export class BoardModel extends State<BoardState> implements Board {
 
   dismiss(): void {
     this.#problems.clear();
-    this.#picturesNews = undefined;
+    this.#picturesNews.clear();
+    this.#soundNews.clear();
     this.set({ problem: undefined, notice: undefined, without: undefined });
     this.#show();
   }
@@ -465,6 +469,7 @@ export class BoardModel extends State<BoardState> implements Board {
       end: told.phase === 'ended' ? (told.end ?? before.end ?? { words: '' }) : undefined,
       locked: told.locked,
       pictures: over ? undefined : this.#picturesNow(told),
+      sound: over ? undefined : this.#soundNow(told),
       count: told.participants.filter((one) => isIn(one.leg?.state)).length,
       me: me && before.me && same(me, before.me) ? before.me : me,
       groups: keep(groups, before.groups),
@@ -485,13 +490,18 @@ export class BoardModel extends State<BoardState> implements Board {
     if (known) this.#pictures = { video, lost };
     const elsewhere = was?.video !== undefined && was.video !== video;
     if (known && !lost && was && (was.lost || elsewhere)) {
-      this.#picturesNews = elsewhere ? 'moved' : 'back';
-      this.#newsEnds.set(PICTURES_NEWS_MS, () => {
-        this.#picturesNews = undefined;
-        this.#show();
-      });
+      this.#picturesNews.say(elsewhere ? 'moved' : 'back');
     }
-    return lost ? 'lost' : this.#picturesNews;
+    return lost ? 'lost' : this.#picturesNews.now;
+  }
+
+  /** For a while, that the sound was interrupted and goes on over another bridge. */
+  #soundNow({ known, soundMoves }: FollowedState): BoardState['sound'] {
+    if (known) {
+      if (this.#soundMoves !== undefined && soundMoves > this.#soundMoves) this.#soundNews.say('moved');
+      this.#soundMoves = soundMoves;
+    }
+    return this.#soundNews.now;
   }
 
   /** `over`: that it has ended says it of all of them. */

@@ -58,6 +58,8 @@ interface Attached {
   over: boolean;
   /** Its record was looked for. */
   recorded: boolean;
+  /** How often its sound had moved when that was last told. */
+  soundMoves: number | undefined;
 }
 
 export class ConferencesModel extends State<ConferencesState> implements Conferences {
@@ -322,7 +324,7 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
         unsubscribe();
         release();
       };
-      this.#attached.set(id, { followed, forget, over: followed.over, recorded: false });
+      this.#attached.set(id, { followed, forget, over: followed.over, recorded: false, soundMoves: undefined });
     }
     return followed;
   }
@@ -366,6 +368,7 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
       if (record) followed.began(record.at);
       else if (!this.#records.armed) this.#records.set(RECORDS_AFTER_MS, () => void this.#calls.load());
     }
+    if (attached) this.#followSound(attached);
     const mine = this.#mine(followed);
     if (mine) this.#myMute.follow(id, mine.muted);
     this.#watchMyLeg(followed);
@@ -383,6 +386,15 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
       if (participants.length === 0) this.closeBoard();
     }
     this.#tidy();
+  }
+
+  /** My own call goes where the sound of its conference has gone. */
+  #followSound(attached: Attached): void {
+    const { id, known, soundMoves } = attached.followed.get();
+    if (!known) return;
+    const before = attached.soundMoves;
+    attached.soundMoves = soundMoves;
+    if (before !== undefined && soundMoves > before && this.#myCall.get().conference === id) this.#myCall.soundMoved();
   }
 
   /** My participant in a conference. */

@@ -29,6 +29,8 @@ export class MyCall extends State<MyCallState> {
   /** Counts calls: what an earlier one still waits for is of no interest. */
   #turn = 0;
   #mending = false;
+  /** The other side of our sound is gone, and there is another one that wants an offer. */
+  #moved = false;
   readonly #again: Alarm;
   /** It is over, though not by us: the conference, and why. */
   readonly onOver = new Listeners<[string, CallEnd]>();
@@ -84,6 +86,7 @@ export class MyCall extends State<MyCallState> {
     if (why) return this.#failed(why);
     this.set({ status: 'up' });
     this.#core.platform.tab?.set(line.key('call'), conference);
+    if (this.#moved) void this.#mend();
     return undefined;
   }
 
@@ -95,6 +98,12 @@ export class MyCall extends State<MyCallState> {
   /** The focus says that our leg is over: nobody has to be told. */
   ended(): void {
     this.#close(false);
+  }
+
+  /** Another bridge mixes our conference: what flows to the former one is heard by nobody. */
+  soundMoved(): void {
+    this.#moved = true;
+    void this.#mend();
   }
 
   /** Silences the microphone, or lets it be heard again. */
@@ -149,16 +158,18 @@ export class MyCall extends State<MyCallState> {
   async #mend(): Promise<void> {
     const [turn, media, { conference, status }] = [this.#turn, this.#media, this.get()];
     if (this.#mending || !media || conference === undefined || (status !== 'up' && status !== 'reconnecting')) return;
+    if (this.#moved) this.#sounds = false;
     const sounded = this.#sounds;
     if (!sounded) this.set({ status: 'reconnecting' });
     // It goes on with the connection.
     if (!this.#core.online) return;
     this.#mending = true;
+    this.#moved = false;
     const outcome = sounded ? await this.#probe() : await this.#reoffer(media);
     this.#mending = false;
     if (turn !== this.#turn) return;
-    if (outcome === 'up' && sounded && !this.#sounds) {
-      // Lost while that was asked.
+    if (this.#moved || (outcome === 'up' && sounded && !this.#sounds)) {
+      // Lost, or moved on, while that was asked.
       void this.#mend();
     } else if (outcome === 'up') {
       this.set({ status: 'up' });
@@ -238,6 +249,7 @@ export class MyCall extends State<MyCallState> {
     this.#media = undefined;
     this.#sounds = false;
     this.#mending = false;
+    this.#moved = false;
     this.#again.clear();
     const { line, platform } = this.#core;
     // A window that is closed or reloaded comes back into its call.

@@ -346,6 +346,8 @@ export interface BoardState {
    * or none can be had, and only sound goes on.
    */
   readonly pictures?: 'moved' | 'back' | 'lost';
+  /** The bridge that mixed the sound was lost, and another one goes on (for a while). */
+  readonly sound?: 'moved';
   /** How many are in, with me. */
   readonly count: number;
   /** My line; absent when I am not on the roster. */
