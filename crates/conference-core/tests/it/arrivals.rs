@@ -174,7 +174,6 @@ fn an_owner_may_change_places_without_ending_it() {
     check(
         world.leg("x/l3", LegEvent::Joined),
         &[
-            "p1 hand false",
             "p1 l1 left joined-elsewhere",
             "record l1 left",
             "p1 l3 joined",
@@ -187,6 +186,7 @@ fn an_owner_may_change_places_without_ending_it() {
     check(
         world.arrive("c2", "alice"),
         &[
+            "p1 hand false",
             "p1 l3 left hung-up",
             "record l3 left",
             "p1 l4 queued",

@@ -111,7 +111,7 @@ fn a_raised_hand_stays_up_at_the_other_place_and_keeps_its_place_in_the_queue() 
     );
     assert_eq!(hands(&world), [Some(1), Some(2)]);
     // Who hangs up and goes on where it only rings was out in between.
-    world.command(user("bob"), home("p2")).unwrap();
+    world.command(user("bob"), desk("p2")).unwrap();
     world.leg("x/l4", LegEvent::Dialling);
     world.leg("x/l2", hung_up());
     assert_eq!(hands(&world), [Some(1), None]);
