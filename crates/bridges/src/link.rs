@@ -20,8 +20,9 @@ use tokio::sync::mpsc;
 
 use crate::vigil::{self, Duty, Vigil};
 
-/// Commands that wait to be written. More means that the bridge does not read: the connection ends.
-const COMMANDS_MAX: usize = 1024;
+/// Commands that wait to be written: when another bridge is lost, one for each of its legs at once. More means that the bridge does not
+/// read: the connection ends.
+const COMMANDS_MAX: usize = 8 * 1024;
 /// Events that wait for the owner. While it is full nothing is read, and the bridge gives the connection up.
 const EVENTS_MAX: usize = 1024;
 /// The pause before the second attempt; it doubles with each.

@@ -128,6 +128,18 @@ impl Calls {
         });
     }
 
+    /// Another media bridge has a conference.
+    pub(crate) fn bridge_moved(
+        &mut self,
+        endpoint: &mut Endpoint,
+        conference: &ConferenceId,
+        now: Instant,
+    ) {
+        self.act(endpoint, now, |voices, _, line| {
+            voices.bridge_moved(conference, line.now);
+        });
+    }
+
     /// The media bridge is gone, for one conference or for all.
     pub(crate) fn bridge_lost(
         &mut self,

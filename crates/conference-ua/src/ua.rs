@@ -183,6 +183,12 @@ impl ConferenceUa {
         self.pump(now);
     }
 
+    /// Another media bridge has a conference's sound. A call that was answered by the former is told to be lost by itself.
+    pub fn handle_media_moved(&mut self, conference: &ConferenceId, now: Instant) {
+        self.calls.bridge_moved(&mut self.endpoint, conference, now);
+        self.pump(now);
+    }
+
     /// The media bridge is gone, for one conference or for all: their calls with sound end.
     pub fn handle_media_lost(
         &mut self,

@@ -231,7 +231,7 @@ settings! {
     pub struct MediaBridgeSettings {
         /// Its name, in logs and in what people read when it is lost.
         pub name: String = String::new(), like "\"janus\"";
-        /// Where it speaks the bridge protocol, as the adapter for Janus does; without it, our own bridge in this process, which is asked only while no other can be.
+        /// Where it speaks the bridge protocol, as the adapter for Janus does; without it, our own bridge in this process, which is asked only while no other can be, or has room.
         pub url: String = String::new(), like "\"ws://127.0.0.1:8190/bridge\"";
         /// The secret that it is commanded with; without it that of bridge.secret in the data directory, as the adapter for Janus makes it.
         pub secret: Option<Secret> = None, like "\"file:bridge.secret\"";

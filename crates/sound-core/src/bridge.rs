@@ -30,8 +30,8 @@ impl Bridge {
         }
     }
 
-    /// How well a further conference is here; the greatest is taken. `None`: not at all.
-    pub fn fitness(&self) -> Option<(bool, bool, u32, Reverse<u32>)> {
+    /// How well a conference of so many legs is here; the greatest is taken. `None`: not at all.
+    pub fn fitness(&self, needed: u32) -> Option<(bool, bool, bool, u32, Reverse<u32>)> {
         let up = self.up.as_ref()?;
         if !up.ready || !up.features.contains(&Feature::Audio) {
             return None;
@@ -41,6 +41,7 @@ impl Bridge {
         let free = up.capacity.saturating_sub(legs);
         // Whoever may be a mailbox passes no guard that cannot speak.
         let speaks = up.features.contains(&Feature::Prompts);
-        Some((!self.standby, speaks, free, Reverse(legs)))
+        let fits = free >= needed;
+        Some((fits, !self.standby, speaks, free, Reverse(legs)))
     }
 }

@@ -10,7 +10,9 @@ pub(crate) enum Stands {
     Asked(Option<String>),
     /// It was made.
     Made,
-    /// The bridge that had it is lost, and this one has its port: its telephone has to be told.
+    /// The bridge that had it is lost, and this one is asked for a port.
+    Reserved,
+    /// It has the port: the telephone is told, and connected by who owns its dialog.
     Elsewhere,
     /// Likewise a browser, which has to make an offer first.
     Awaited,
@@ -27,6 +29,10 @@ pub(crate) struct Leg {
     /// In the mix, or to be.
     pub joined: bool,
     pub muted: bool,
+    /// A browser's offers of changes that the bridge has not answered: the last, and how many.
+    pub changing: Option<(String, usize)>,
+    /// Asked anew of another bridge, before the first had made it.
+    anew: bool,
     /// The sentence that it hears: which, in which language, how many times.
     pub hears: Option<(Prompt, String, u8)>,
     pub talks: bool,
@@ -42,6 +48,8 @@ impl Leg {
             stands: Stands::Asked(offer),
             joined: false,
             muted: false,
+            changing: None,
+            anew: false,
             hears: None,
             talks: false,
             silent: false,
@@ -68,9 +76,12 @@ impl Leg {
                 self.hears = None;
             }
             MediaCommand::Mute { on, .. } => self.muted = *on,
+            MediaCommand::Reoffer { offer, .. } => {
+                let before = self.changing.take().map_or(0, |(_, count)| count);
+                self.changing = Some((offer.clone(), before.saturating_add(1)));
+            }
             MediaCommand::Open { .. }
             | MediaCommand::OpenWeb { .. }
-            | MediaCommand::Reoffer { .. }
             | MediaCommand::Connect { .. }
             | MediaCommand::Close { .. }
             | MediaCommand::CloseMix { .. } => {}
@@ -80,21 +91,28 @@ impl Leg {
     /// Keeps what an event changes; gives what is asked of the bridge then, and what is told besides.
     pub fn happened(&mut self, event: &MediaEvent) -> (Vec<MediaCommand>, Option<MediaEvent>) {
         match event {
-            MediaEvent::Opened { .. } | MediaEvent::OpenedWeb { .. } => match self.stands {
-                Stands::Asked(_) => self.stands = Stands::Made,
-                Stands::Offered(_) => {
-                    self.stands = Stands::Made;
-                    return (
-                        event.leg().map_or_else(Vec::new, |leg| self.again(leg)),
-                        None,
-                    );
+            MediaEvent::Opened { leg, .. } | MediaEvent::OpenedWeb { leg, .. } => {
+                match self.stands {
+                    Stands::Asked(_) => {
+                        self.stands = Stands::Made;
+                        if std::mem::take(&mut self.anew) {
+                            return (self.again(leg), None);
+                        }
+                    }
+                    Stands::Offered(_) => {
+                        self.stands = Stands::Made;
+                        return (self.again(leg), None);
+                    }
+                    Stands::Reserved => self.stands = Stands::Elsewhere,
+                    Stands::Made => self.change_is_answered(),
+                    Stands::Elsewhere | Stands::Awaited => {}
                 }
-                Stands::Made | Stands::Elsewhere | Stands::Awaited => {}
-            },
+            }
             // It may make another offer.
             MediaEvent::Failed { .. } if matches!(self.stands, Stands::Offered(_)) => {
                 self.stands = Stands::Awaited;
             }
+            MediaEvent::Failed { .. } => self.change_is_answered(),
             MediaEvent::Joined { leg } if std::mem::take(&mut self.lost) => {
                 let back = MediaEvent::Lost {
                     leg: leg.clone(),
@@ -105,14 +123,18 @@ impl Leg {
             MediaEvent::PromptDone { .. } => self.hears = None,
             MediaEvent::Talking { on, .. } => self.talks = *on,
             MediaEvent::Silent { on, .. } => self.silent = *on,
-            MediaEvent::Failed { .. }
-            | MediaEvent::Joined { .. }
+            MediaEvent::Joined { .. }
             | MediaEvent::Key { .. }
             | MediaEvent::Lost { .. }
             | MediaEvent::Closed { .. }
             | MediaEvent::Gone { .. } => {}
         }
         (Vec::new(), None)
+    }
+
+    fn change_is_answered(&mut self) {
+        let more = self.changing.take().filter(|(_, count)| *count > 1);
+        self.changing = more.map(|(offer, count)| (offer, count.saturating_sub(1)));
     }
 
     /// What the bridge is asked once it has the leg, so that it is as it was.
@@ -149,29 +171,40 @@ impl Leg {
                 on: false,
             });
         }
-        let command = match (&self.stands, self.web) {
-            (Stands::Asked(Some(offer)) | Stands::Offered(offer), _) => {
-                Some(MediaCommand::OpenWeb {
-                    leg: leg(),
-                    offer: offer.clone(),
-                })
+        let changing = self.changing.take();
+        let was = std::mem::replace(&mut self.stands, Stands::Awaited);
+        if self.web && !matches!(was, Stands::Asked(_)) {
+            self.lost = true;
+            told.push(MediaEvent::Lost {
+                leg: leg(),
+                on: true,
+            });
+        }
+        let (changing, count) = changing.unzip();
+        let offers = usize::from(matches!(was, Stands::Offered(_)))
+            .saturating_add(count.unwrap_or_default());
+        // The last one is asked for, and each has its answer.
+        for _ in 1..offers {
+            told.push(MediaEvent::Failed {
+                leg: leg(),
+                words: "another offer has come".to_owned(),
+            });
+        }
+        let open = || MediaCommand::Open { leg: leg() };
+        let open_web = |offer| MediaCommand::OpenWeb { leg: leg(), offer };
+        self.anew |= matches!(was, Stands::Asked(_));
+        let (stands, command) = match (was, changing) {
+            (Stands::Asked(None), _) => (Stands::Asked(None), Some(open())),
+            (Stands::Asked(Some(offer)), _) => {
+                (Stands::Asked(Some(offer.clone())), Some(open_web(offer)))
             }
-            (_, false) => {
-                if self.stands == Stands::Made {
-                    self.stands = Stands::Elsewhere;
-                }
-                Some(MediaCommand::Open { leg: leg() })
+            (Stands::Offered(offer), None) | (_, Some(offer)) => {
+                (Stands::Offered(offer.clone()), Some(open_web(offer)))
             }
-            (_, true) => {
-                self.stands = Stands::Awaited;
-                self.lost = true;
-                told.push(MediaEvent::Lost {
-                    leg: leg(),
-                    on: true,
-                });
-                None
-            }
+            (_, None) if self.web => (Stands::Awaited, None),
+            (_, None) => (Stands::Reserved, Some(open())),
         };
+        self.stands = stands;
         (command, told)
     }
 }

@@ -12,7 +12,7 @@ use crate::leg::{Leg, Stands};
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Output {
-    /// Ask this of a bridge. What it refuses is told by [`Sound::handle_event`], as if the bridge had.
+    /// Ask this of a bridge. What cannot be asked is told by [`Sound::handle_event`] as refused, or with all else by [`Sound::handle_down`].
     Command {
         /// Which, by its place.
         bridge: usize,
@@ -170,21 +170,28 @@ impl Sound {
 impl Sound {
     fn open(&mut self, leg: LegKey, offer: Option<String>, command: MediaCommand) {
         let here = self.conferences.get(&leg.conference);
+        // Without anybody in it, it is nowhere.
+        let here = here.filter(|placed| !placed.legs.is_empty());
         let here = here.map(|placed| placed.bridge);
         // One that is there, and cannot mix, says itself why.
         let there = || self.bridges.iter().position(|bridge| bridge.up.is_some());
-        let Some(bridge) = here.or_else(|| self.best()).or_else(there) else {
+        let Some(bridge) = here.or_else(|| self.best(1)).or_else(there) else {
             let away = self.bridges.iter().map(|bridge| &*bridge.away);
             let words = away.collect::<Vec<_>>().join("; ");
             return self.tell(News::Event(MediaEvent::Failed { leg, words }));
         };
-        let placed = self.conferences.entry(leg.conference);
-        let placed = placed.or_insert_with(|| Placed {
+        let empty = Placed {
             bridge,
             legs: BTreeMap::new(),
-        });
+        };
+        let conference = leg.conference.clone();
+        let placed = self.conferences.entry(leg.conference).or_insert(empty);
+        let before = std::mem::replace(&mut placed.bridge, bridge);
         if placed.legs.insert(leg.leg, Leg::new(offer)).is_none() {
             self.count(bridge, |legs| legs.saturating_add(1));
+        }
+        if before != bridge {
+            self.ask(before, MediaCommand::CloseMix { conference });
         }
         self.ask(bridge, command);
     }
@@ -201,6 +208,7 @@ impl Sound {
         leg.commanded(&command);
         match (&leg.stands, command) {
             (Stands::Awaited, MediaCommand::Reoffer { leg: key, offer }) => {
+                leg.changing = None;
                 leg.stands = Stands::Offered(offer.clone());
                 self.ask(bridge, MediaCommand::OpenWeb { leg: key, offer });
             }
@@ -209,6 +217,10 @@ impl Sound {
                 let again = leg.again(key);
                 self.ask(bridge, command);
                 self.ask_all(bridge, again);
+            }
+            // The bridge has the former offer before this one.
+            (Stands::Offered(_), command @ MediaCommand::Reoffer { .. }) => {
+                self.ask(bridge, command);
             }
             // It is asked for when the leg is there.
             _ if !leg.is_there() => {}
@@ -229,12 +241,15 @@ impl Sound {
     }
 
     fn place_anew(&mut self, conference: ConferenceId, lost: usize) {
-        let Some(mut placed) = self.conferences.remove(&conference) else {
+        let placed = self.conferences.remove(&conference);
+        // One without anybody in it has nothing to lose.
+        let Some(mut placed) = placed.filter(|placed| !placed.legs.is_empty()) else {
             return;
         };
+        let legs = u32::try_from(placed.legs.len()).unwrap_or(u32::MAX);
         let why = self.bridges.get(lost).map(|bridge| bridge.away.clone());
         let why = why.unwrap_or_default();
-        let best = self.best().filter(|best| *best != lost);
+        let best = self.best(legs).filter(|best| *best != lost);
         let Some((bridge, there)) = best.and_then(|at| Some((at, self.bridges.get(at)?))) else {
             return self.tell(News::Lost {
                 conference,
@@ -247,7 +262,6 @@ impl Sound {
             words,
         });
         placed.bridge = bridge;
-        let legs = u32::try_from(placed.legs.len()).unwrap_or(u32::MAX);
         self.count(bridge, |had| had.saturating_add(legs));
         for (id, leg) in &mut placed.legs {
             let key = LegKey {
@@ -265,10 +279,10 @@ impl Sound {
         self.conferences.insert(conference, placed);
     }
 
-    /// The bridge that a further conference shall have.
-    fn best(&self) -> Option<usize> {
+    /// The bridge that a further conference of so many legs shall have.
+    fn best(&self, legs: u32) -> Option<usize> {
         let fit = self.bridges.iter().enumerate();
-        let fit = fit.filter_map(|(place, bridge)| Some((bridge.fitness()?, place)));
+        let fit = fit.filter_map(|(place, bridge)| Some((bridge.fitness(legs)?, place)));
         // Of two that are alike the first.
         let best = fit.max_by(|(one, at), (other, place)| one.cmp(other).then(place.cmp(at)));
         best.map(|(_, place)| place)

@@ -84,6 +84,8 @@ pub(crate) struct Leg {
     pub moving: Moving,
     /// When that is looked at next.
     pub move_due: Option<Instant>,
+    /// When it is too late.
+    pub move_until: Option<Instant>,
     pub pictures: Pictures,
     /// How they passed last.
     pub seen: Option<SightParams>,

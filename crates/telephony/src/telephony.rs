@@ -342,6 +342,7 @@ impl Telephony {
             sound_at: None,
             moving: Moving::No,
             move_due: None,
+            move_until: None,
             pictures: Pictures::None,
             seen: None,
             ours: None,
@@ -450,7 +451,7 @@ impl Telephony {
             );
             return self.give_up(key, outcome, now);
         };
-        let (guard, language) = (leg.order.guard, leg.order.language.clone());
+        let guard = leg.order.guard;
         leg.stage = if guard {
             Stage::Guarding
         } else {
@@ -463,13 +464,7 @@ impl Telephony {
         });
         self.connect_sight(key, &offer, &answer, Side::Offerer);
         if guard {
-            self.set_deadline(key, Some(now + GUARD_MAX));
-            self.media(MediaCommand::Play {
-                leg: key.clone(),
-                prompt: Prompt::PressOneToJoin,
-                language,
-                repeat: GUARD_REPEATS,
-            });
+            self.ask_for_key(key, now);
             self.tell(key, LegEvent::Confirming);
         } else {
             self.join(key, now);
@@ -477,10 +472,27 @@ impl Telephony {
         self.offer_elsewhere(key, now);
     }
 
+    /// The guard's sentence, for as long as it may take.
+    fn ask_for_key(&mut self, key: &LegKey, now: Instant) {
+        let Some(leg) = self.legs.get(key) else {
+            return;
+        };
+        let language = leg.order.language.clone();
+        self.set_deadline(key, Some(now + GUARD_MAX));
+        self.media(MediaCommand::Play {
+            leg: key.clone(),
+            prompt: Prompt::PressOneToJoin,
+            language,
+            repeat: GUARD_REPEATS,
+        });
+    }
+
     fn join(&mut self, key: &LegKey, now: Instant) {
         if let Some(leg) = self.legs.get_mut(key) {
             leg.stage = Stage::Joining;
-            self.set_deadline(key, Some(now + MEDIA_MAX));
+            // While the sound moves nothing comes of it; then the time begins.
+            let stays = matches!(leg.moving, Moving::No);
+            self.set_deadline(key, stays.then(|| now + MEDIA_MAX));
             self.media(MediaCommand::Join { leg: key.clone() });
         }
     }
@@ -603,7 +615,7 @@ impl Telephony {
         });
         self.connect_sight(key, &offer, &ours, Side::Answerer);
         // Our answer has told the port.
-        self.moved_by_answer(key);
+        self.moved_by_answer(key, now);
         if joined && was_held != held {
             self.tell(key, LegEvent::Held { on: held });
         }

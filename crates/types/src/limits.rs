@@ -22,7 +22,7 @@ pub const PARTIES_MAX: usize = 500;
 pub const RING_TIMEOUT_MS: u64 = 45_000;
 /// Longest name by which a bridge calls an incoming call, in bytes.
 pub const CALL_MAX_BYTES: usize = 128;
-/// Longest sentence about what became of the pictures, in characters; the rest is cut.
+/// Longest sentence about what became of the pictures or the sound, in characters; the rest is cut.
 pub const BRIDGE_WORDS_MAX_CHARS: usize = 512;
 /// Longest message of who declines, in characters; the rest is cut.
 pub const DECLINE_MAX_CHARS: usize = 512;

@@ -177,7 +177,7 @@ pub struct StreamStats {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "is")]
 pub enum MediaEvent {
-    /// The port is reserved.
+    /// The port is reserved. Where there are several bridges, who owns the dialog hears it again when another one has to carry the leg.
     Opened {
         /// The leg.
         leg: LegKey,

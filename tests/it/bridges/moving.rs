@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use toml::Value as Toml;
 
 use super::look;
-use super::stage::{UNHEARD_DBFS, mixed_by_all, mixer};
+use super::stage::{UNHEARD_DBFS, await_bridge, mixed_by_all, mixer};
 use crate::calls::stage::{Stage, baresips, config, create};
 
 const PEOPLE: [(&str, &str, f64); 3] = [
@@ -96,6 +96,9 @@ fn telephones_go_on_at_another_bridge_within_five_seconds_of_its_loss_and_at_a_t
         let config = mixed_by_all(config, &[("one", &adapter), ("two", &other)]);
         let config = config.entry("media_bridge", &[("name", Toml::from("our own"))]);
         let mut stage = Stage::start(config, &PEOPLE.map(|(name, number, _)| (name, number)));
+        for bridge in ["one", "two"] {
+            await_bridge(&stage.convoke, bridge);
+        }
         let zeep = &mut stage.zeep;
         let mut conference = zeep.create(create("alice", &["bob", "carol"])).unwrap();
         for (name, _, _) in PEOPLE {

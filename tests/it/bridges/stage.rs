@@ -293,10 +293,10 @@ pub fn adapter(janus: &Janus) -> Config {
     janus.commanded_by(config.set("server", "roles", roles), "127.0.0.1:0")
 }
 
-/// Janus, and its adapter in a process of its own.
+/// Janus, and its adapter in a process of its own, which says what each of them says that it can carry.
 pub fn mixer() -> (Janus, Convoke) {
     let janus = Janus::mixer().unwrap();
-    let adapter = Convoke::start(adapter(&janus)).unwrap();
+    let adapter = Convoke::start(adapter(&janus).set("janus", "capacity", 200)).unwrap();
     (janus, adapter)
 }
 
@@ -316,6 +316,18 @@ pub fn mixed_by_all(config: Config, adapters: &[(&str, &Convoke)]) -> Config {
         config.entry("media_bridge", &keys)
     };
     adapters.iter().fold(config, with)
+}
+
+/// Waits until the server has this bridge.
+#[track_caller]
+pub fn await_bridge(convoke: &Convoke, name: &str) {
+    let ready = "the media bridge is ready";
+    let named = format!("bridge=\"{name}\"");
+    let program = convoke.program();
+    let line = program.wait_line(ready, |line| {
+        line.text.contains(ready) && line.text.contains(&named)
+    });
+    line.unwrap();
 }
 
 pub fn conference() -> ConferenceId {

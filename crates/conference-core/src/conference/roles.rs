@@ -1,4 +1,4 @@
-//! Who is what in the conference, whether it is locked, and where its pictures are.
+//! Who is what in the conference, whether it is locked, where its pictures are, and that its sound has moved.
 
 use convoke_types::limits::BRIDGE_WORDS_MAX_CHARS;
 use convoke_types::report::Change;

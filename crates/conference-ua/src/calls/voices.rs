@@ -198,6 +198,18 @@ impl Voices {
         }
     }
 
+    /// Another media bridge has a conference: calls that wait for an answer to their offers wait for it from now on.
+    pub(super) fn bridge_moved(&mut self, conference: &ConferenceId, now: Instant) {
+        let waits = |call: &Call| {
+            let of = call.leg.as_ref().map(|leg| &leg.conference);
+            call.stage == Stage::Opening && of == Some(conference)
+        };
+        let known = self.known.iter().filter(|(_, call)| waits(call));
+        for key in known.map(|(key, _)| *key).collect::<Vec<_>>() {
+            self.set_deadline(key, now.checked_add(MEDIA_MAX));
+        }
+    }
+
     /// The media bridge is gone, for one conference or for all: their calls end.
     pub(super) fn bridge_lost(
         &mut self,

@@ -164,6 +164,7 @@ pub(crate) struct BrowserPort {
 pub(crate) enum BrowserInput {
     Bridge(BridgeCommand),
     Media(MediaEvent),
+    MediaMoved(ConferenceId),
     MediaLost(Loss),
 }
 
@@ -295,8 +296,9 @@ async fn pass_media(
                 let is_browsers = matches!(event, MediaEvent::OpenedWeb { .. });
                 (!is_browsers).then_some(Input::Media(event))
             }
-            // A browser is told for itself that it is lost.
             Some(News::Moved { conference, words }) => {
+                let moved = BrowserInput::MediaMoved(conference.clone());
+                let _ = browsers.send(moved).await;
                 Some(Input::MediaMoved { conference, words })
             }
             Some(News::Lost { conference, words }) => {

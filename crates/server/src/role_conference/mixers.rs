@@ -108,18 +108,22 @@ async fn run(
 }
 
 impl Way {
-    /// Hands a command on; what is answered, and cannot be, is answered here. A link that misses a command is down, which is told.
+    /// Hands a command on; what is answered, and cannot be, is answered here. A link that misses a command is down: that is told next, and
+    /// all of its conferences go elsewhere.
     fn refuses(&self, command: MediaCommand) -> Option<MediaEvent> {
         let leg = command.answered().cloned();
-        let words = match self {
-            Way::Link(link) => link.media(command).err()?.to_string(),
+        match self {
+            Way::Link(link) => {
+                let _ = link.media(command);
+                None
+            }
             Way::Own(ours) => {
                 let error = ours.try_send(command).err()?;
                 tracing::error!(%error, "a command found no room at our own bridge");
-                error.to_string()
+                let words = error.to_string();
+                leg.map(|leg| MediaEvent::Failed { leg, words })
             }
-        };
-        leg.map(|leg| MediaEvent::Failed { leg, words })
+        }
     }
 }
 

@@ -290,6 +290,9 @@ impl SipCore for Core {
             Input::News(News::Letter(letter)) => ua.handle_letter(letter, now),
             Input::Browser(BrowserInput::Bridge(command)) => ua.handle_bridge(command, now),
             Input::Browser(BrowserInput::Media(event)) => ua.handle_media(event, now),
+            Input::Browser(BrowserInput::MediaMoved(conference)) => {
+                ua.handle_media_moved(&conference, now);
+            }
             Input::Browser(BrowserInput::MediaLost(loss)) => {
                 ua.handle_media_lost(loss.conference.as_ref(), &loss.words, now);
             }

@@ -340,6 +340,10 @@ mod tests {
         // Back again, and at the same host.
         let back = received_at(&moved, local(), SESSION);
         assert_eq!(back, offered);
+        let mut without = back;
+        crate::sdp::refuse_pictures(&mut without);
+        let ports: Vec<_> = without.media.iter().map(|media| media.port).collect();
+        assert_eq!(ports, [4_000, 0]);
     }
 
     #[test]

@@ -21,6 +21,15 @@ pub fn offer_pictures(offer: &mut Sdp, local: SocketAddr) {
         .push(pictures(local, PAYLOAD_TYPE, Direction::SendRecv));
 }
 
+/// Ends the streams of pictures of our own description: there are none (RFC 3264 §8.2).
+pub fn refuse_pictures(ours: &mut Sdp) {
+    for stream in &mut ours.media {
+        if stream.kind == "video" {
+            stream.port = 0;
+        }
+    }
+}
+
 /// Takes the offer's first stream of pictures in H.264, which `answer` has refused, at `local`.
 pub fn answer_pictures(offer: &Sdp, answer: &mut Sdp, local: SocketAddr) {
     let mut streams = offer.media.iter().zip(&mut answer.media);

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod stage;
+mod storm;
 
 use convoke_types::media::{MediaCommand, MediaEvent, Prompt};
 use sound_core::News;
@@ -40,6 +41,13 @@ fn reoffer(leg: &str, offer: &str) -> MediaCommand {
     MediaCommand::Reoffer {
         leg: key(leg),
         offer,
+    }
+}
+
+fn opened(leg: &str, last: u8) -> MediaEvent {
+    MediaEvent::Opened {
+        leg: key(leg),
+        local: local(last),
     }
 }
 
@@ -190,6 +198,11 @@ fn who_rings_or_hears_the_guard_hears_it_from_the_other_bridge() {
     let asked = stage.event(0, gone);
     let all = ["1.asked", "1.guarded", "1.heard", "1.rings"];
     assert_eq!(asked, all.map(|leg| (1, open(leg))));
+    // A call that is answered, or changed, before the port is there is connected once its telephone knows the port.
+    assert_eq!(stage.command(connect("1.guarded")), []);
+    for leg in all {
+        stage.event(1, opened(leg, 2));
+    }
     assert_eq!(
         stage.command(connect("1.guarded")),
         [(1, connect("1.guarded")), (1, play("1.guarded"))]
@@ -294,4 +307,85 @@ fn with_no_other_bridge_each_conference_is_lost_and_those_elsewhere_are_not() {
     assert_eq!(stage.news(), lost);
     // What is closed then is of no bridge.
     assert_eq!(stage.command(MediaCommand::Close { leg: key("1.x") }), []);
+}
+
+#[test]
+fn a_change_that_the_lost_bridge_did_not_answer_is_answered_by_the_other() {
+    let mut stage = Stage::new(["a", "b", "c"]);
+    stage.up(0, 30);
+    stage.up(1, 20);
+    stage.up(2, 10);
+    let answered = || MediaEvent::OpenedWeb {
+        leg: key("1.in"),
+        answer: "yes".into(),
+    };
+    stage.command(offer("1.in", "one"));
+    stage.event(0, answered());
+    stage.command(join("1.in"));
+    let change = reoffer("1.in", "two");
+    assert_eq!(stage.command(change.clone()), [(0, change)]);
+    stage.sound.handle_down(0, "cut");
+    assert_eq!(stage.commands(), [(1, offer("1.in", "two"))]);
+    // Another one, while that is under way, and the next bridge is lost too: each has its answer, in order.
+    let change = reoffer("1.in", "three");
+    assert_eq!(stage.command(change.clone()), [(1, change)]);
+    stage.news();
+    stage.sound.handle_down(1, "cut");
+    assert_eq!(stage.commands(), [(2, offer("1.in", "three"))]);
+    let failed = |news: &News| matches!(news, News::Event(MediaEvent::Failed { .. }));
+    assert_eq!(stage.news().iter().filter(|news| failed(news)).count(), 1);
+    assert_eq!(stage.event(2, answered()), [(2, join("1.in"))]);
+    stage.event(2, answered());
+}
+
+#[test]
+fn who_was_muted_before_the_port_was_there_is_muted_at_the_other_bridge() {
+    let mut stage = Stage::new(["a", "b"]);
+    stage.up(0, 20);
+    stage.up(1, 10);
+    stage.command(open("1.x"));
+    stage.command(mute("1.x", true));
+    stage.sound.handle_down(0, "cut");
+    assert_eq!(stage.commands(), [(1, open("1.x"))]);
+    assert_eq!(stage.event(1, opened("1.x", 1)), [(1, mute("1.x", true))]);
+}
+
+#[test]
+fn what_a_full_bridge_has_no_room_for_goes_to_the_one_on_standby() {
+    let mut stage = Stage::new(["a", "b", "standby"]);
+    stage.up(0, 3);
+    stage.up(1, 1);
+    stage.up(2, 1_000);
+    for leg in ["1.x", "1.y"] {
+        assert_eq!(stage.command(open(leg)), [(0, open(leg))]);
+    }
+    stage.sound.handle_down(0, "cut");
+    assert_eq!(stage.commands(), [(2, open("1.x")), (2, open("1.y"))]);
+    assert_eq!(stage.command(open("2.x")), [(1, open("2.x"))]);
+    assert_eq!(stage.command(open("3.x")), [(2, open("3.x"))]);
+}
+
+#[test]
+fn a_conference_that_nobody_is_in_is_nowhere() {
+    let mut stage = Stage::new(["a", "b"]);
+    stage.up(0, 20);
+    stage.up(1, 10);
+    let close = MediaCommand::Close { leg: key("1.x") };
+    stage.command(open("1.x"));
+    stage.command(close.clone());
+    stage.event(
+        0,
+        MediaEvent::Gone {
+            words: "dead".into(),
+        },
+    );
+    assert_eq!(stage.news(), [], "it has nothing to lose");
+    assert_eq!(stage.command(open("1.x")), [(1, open("1.x"))]);
+    // Where there is more room by the time that somebody comes back.
+    stage.command(close);
+    stage.up(0, 20);
+    let over = MediaCommand::CloseMix {
+        conference: conference("1"),
+    };
+    assert_eq!(stage.command(open("1.x")), [(1, over), (0, open("1.x"))]);
 }

@@ -12,15 +12,15 @@ use sip_proto::sdp::{self, Sdp, Side};
 
 use super::Telephony;
 use crate::cause;
-use crate::config::{GUARD_MAX, MEDIA_MAX};
+use crate::config::MEDIA_MAX;
 use crate::leg::{Moving, Stage};
 
-/// The pause before an offer that a change of theirs stood in the way of. Who began the call waits 2.1 to 4 s where both were told so
-/// (491, §14.1).
+/// The pause before an offer that a change of theirs stood in the way of.
 const AGAIN: Duration = Duration::from_millis(500);
-const AGAIN_AFTER_GLARE: Duration = Duration::from_millis(2_100);
-/// How long a telephone may take to answer an offer.
-const ANSWER_MAX: Duration = Duration::from_secs(32);
+/// The pause after an offer that was refused for the moment; who began the call waits 2.1 to 4 s where both sides were told so (491, §14.1).
+const AGAIN_AFTER_REFUSAL: Duration = Duration::from_millis(2_100);
+/// How long a telephone may take to follow.
+const MOVE_MAX: Duration = Duration::from_secs(32);
 
 impl Telephony {
     /// Another bridge has a conference's sound. Of each leg a port follows, by `MediaEvent::Opened`.
@@ -43,11 +43,13 @@ impl Telephony {
                     continue;
                 }
                 Stage::Cancelling => continue,
-                Stage::Joining => self.set_deadline(&key, None),
-                Stage::Calling | Stage::Guarding | Stage::Joined => {}
+                // Nothing comes of these meanwhile.
+                Stage::Guarding | Stage::Joining => self.set_deadline(&key, None),
+                Stage::Calling | Stage::Joined => {}
             }
             if let Some(leg) = self.legs.get_mut(&key) {
                 leg.moving = Moving::Awaited;
+                leg.move_until = Some(now + MOVE_MAX);
                 self.set_move_due(&key, soon);
             }
         }
@@ -79,19 +81,22 @@ impl Telephony {
             return;
         };
         let session = leg.session.next();
-        let offer = sdp::received_at(ours, local, session);
+        let mut offer = sdp::received_at(ours, local, session);
+        if leg.pictures.at().is_none() {
+            sdp::refuse_pictures(&mut offer);
+        }
         let body = Bytes::from(offer.to_string());
         let offered = self.calls.change(&mut self.endpoint, call, body, now);
-        let pause = match offered {
+        let due = match offered {
             Ok(()) => {
                 leg.session = session;
                 leg.moving = Moving::Offered(offer);
-                ANSWER_MAX
+                leg.move_until
             }
             // They change something, or our answer to that is on its way.
-            Err(_) => AGAIN,
+            Err(_) => Some(now + AGAIN),
         };
-        self.set_move_due(key, Some(now + pause));
+        self.set_move_due(key, due);
     }
 
     /// The telephone has answered the offer.
@@ -112,9 +117,11 @@ impl Telephony {
         let Moving::Offered(offer) = std::mem::replace(&mut leg.moving, Moving::No) else {
             return;
         };
-        if status == 491 {
+        // §14.1, §21.5.1, §21.5.4: they are busy with a change of their own, or with other calls.
+        let again = now + AGAIN_AFTER_REFUSAL;
+        if matches!(status, 491 | 500 | 503) && leg.move_until.is_some_and(|until| again < until) {
             leg.moving = Moving::Due;
-            return self.set_move_due(key, Some(now + AGAIN_AFTER_GLARE));
+            return self.set_move_due(key, Some(again));
         }
         let answer = answer.filter(|_| (200..300).contains(&status));
         let answer = answer.and_then(|body| Sdp::parse(body).ok());
@@ -127,11 +134,6 @@ impl Telephony {
         let held = answer.is_hold();
         let changed = std::mem::replace(&mut leg.held, held) != held;
         leg.ours = Some(offer.clone());
-        let stage = match leg.stage {
-            Stage::Guarding => Some(GUARD_MAX),
-            Stage::Joining => Some(MEDIA_MAX),
-            _ => None,
-        };
         let tells = changed && matches!(leg.stage, Stage::Joined);
         self.set_move_due(key, None);
         self.media(MediaCommand::Connect {
@@ -139,20 +141,31 @@ impl Telephony {
             params,
         });
         self.connect_sight(key, &offer, &answer, Side::Offerer);
-        if let Some(span) = stage {
-            self.set_deadline(key, Some(now + span));
-        }
+        self.resume_stage(key, now);
         if tells {
             self.tell(key, LegEvent::Held { on: held });
         }
     }
 
     /// A change of theirs was answered, and the answer has told where the sound is received now.
-    pub(super) fn moved_by_answer(&mut self, key: &LegKey) {
+    pub(super) fn moved_by_answer(&mut self, key: &LegKey, now: Instant) {
         let moved = self.legs.get_mut(key);
         if let Some(leg) = moved.filter(|leg| matches!(leg.moving, Moving::Due)) {
             leg.moving = Moving::No;
             self.set_move_due(key, None);
+            self.resume_stage(key, now);
+        }
+    }
+
+    /// What a leg waited for when its sound was lost it waits for from now on; who was asked for a key is asked again.
+    fn resume_stage(&mut self, key: &LegKey, now: Instant) {
+        let Some(leg) = self.legs.get(key) else {
+            return;
+        };
+        match leg.stage {
+            Stage::Guarding => self.ask_for_key(key, now),
+            Stage::Joining => self.set_deadline(key, Some(now + MEDIA_MAX)),
+            _ => {}
         }
     }
 

@@ -139,6 +139,65 @@ fn their_change_at_the_same_moment_comes_first() {
 }
 
 #[test]
+fn one_that_is_busy_is_offered_it_again_and_for_half_a_minute_at_most() {
+    let mut stage = joined();
+    move_away(&mut stage);
+    for status in [503, 500, 491] {
+        stage.trunk_rejects_change(status);
+        stage.run(Duration::from_millis(2_200));
+    }
+    stage.trunk_accepts(answer(7002));
+    assert_eq!(connected(&stage), [7000, 7002]);
+    // Always.
+    move_away(&mut stage);
+    for _ in 0..15 {
+        assert_eq!(failed(&stage), None);
+        stage.trunk_rejects_change(491);
+        stage.run(Duration::from_millis(2_200));
+    }
+    assert_eq!(failed(&stage), Some((LegState::Failed, EndReason::Media)));
+    // One that says nothing at all is as good as gone.
+    let mut stage = joined();
+    stage.cut = true;
+    move_away(&mut stage);
+    stage.run(Duration::from_secs(40));
+    assert!(failed(&stage).is_some());
+    assert!(stage.ours.is_empty());
+}
+
+#[test]
+fn who_is_asked_for_a_key_is_asked_again_and_nothing_runs_out_meanwhile() {
+    let asked = |stage: &Stage| {
+        let plays = stage.media.iter();
+        let plays = plays.filter(|command| matches!(command, MediaCommand::Play { .. }));
+        plays.count()
+    };
+    let mut stage = Stage::new();
+    stage.dial(true);
+    stage.trunk_answers();
+    stage.media(MediaEvent::PromptDone { leg: leg() });
+    stage.run(Duration::from_secs(5));
+    move_away(&mut stage);
+    stage.run(Duration::from_secs(4));
+    assert_eq!((failed(&stage), asked(&stage)), (None, 1));
+    stage.trunk_accepts(answer(7002));
+    assert_eq!(asked(&stage), 2);
+    // A key that came by SIP meanwhile waits for the move as well.
+    move_away(&mut stage);
+    stage.media(MediaEvent::Key {
+        leg: leg(),
+        key: '1',
+    });
+    assert_eq!(stage.media.last(), Some(&MediaCommand::Join { leg: leg() }));
+    stage.run(Duration::from_secs(10));
+    assert_eq!(failed(&stage), None);
+    stage.trunk_accepts(answer(7002));
+    stage.run(Duration::from_millis(4_900));
+    stage.media(MediaEvent::Joined { leg: leg() });
+    assert_eq!(stage.events.last(), Some(&LegEvent::Joined));
+}
+
+#[test]
 fn one_that_will_not_go_there_is_hung_up_and_says_why() {
     let mut stage = joined();
     move_away(&mut stage);

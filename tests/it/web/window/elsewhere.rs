@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use convoke_tests::again::on_time;
 use convoke_tests::audio::LOOK_MS;
-use convoke_tests::convoke::Convoke;
 use convoke_tests::peers::chromium::Visit;
 
 use super::stage::{
@@ -12,7 +11,7 @@ use super::stage::{
     signed_in,
 };
 use crate::bridges::look;
-use crate::bridges::stage::{mixed_by, mixed_by_all, mixer};
+use crate::bridges::stage::{await_bridge, mixed_by, mixed_by_all, mixer};
 
 /// Both hear each other by Janus, also after the window was loaded anew, and Janus has nothing of it afterwards.
 #[test]
@@ -89,16 +88,6 @@ fn go_on() {
     bob.wait_event("CALL_CLOSED").unwrap();
     look::until_no_mix(&second);
     assert_faultless(&mut alice);
-}
-
-#[track_caller]
-fn await_bridge(convoke: &Convoke, name: &str) {
-    let ready = "the media bridge is ready";
-    let program = convoke.program();
-    let line = program.wait_line(ready, |line| {
-        line.text.contains(ready) && line.text.contains(&format!("bridge=\"{name}\""))
-    });
-    line.unwrap();
 }
 
 /// The longest time in which a tone was away that was there before.

@@ -131,6 +131,43 @@ describe('my own voice', () => {
     expect(invites.length).toBe(4);
   });
 
+  it('goes on to the bridge of the moment when its sound moves while it calls anew', async () => {
+    const sound = new Sound();
+    const { world, focus, peer } = await ready({ before: people, sound });
+    const invites = answering(peer);
+    void world.convoke.conferences.join('c1');
+    await settle(300);
+    const move = () => {
+      focus.soundMoves += 1;
+      focus.tell();
+    };
+    const take = peer.handler;
+    let held: (() => unknown) | undefined;
+    let refusing = true;
+    peer.handler = (request, connection) => {
+      if (request.method !== 'INVITE') return take(request, connection);
+      if (refusing) {
+        refusing = false;
+        peer.reply(request, connection, 488, 'Not Acceptable Here');
+        return true;
+      }
+      if (held) return take(request, connection);
+      held = () => take(request, connection);
+      return true;
+    };
+    move();
+    await settle(100);
+    move();
+    await settle(100);
+    held?.();
+    await settle(300);
+    // The one that was refused (offer 2) is followed by a new call, and that by a change of it.
+    expect(invites.map((one) => one.body)).toEqual(['offer 1', 'offer 3', 'offer 4']);
+    expect(invites[2]?.get('Call-ID')).toBe(invites[1]?.get('Call-ID'));
+    expect(invites[1]?.get('Call-ID')).not.toBe(invites[0]?.get('Call-ID'));
+    expect(board(world).get().me?.here).toBe(true);
+  });
+
   it('is left alone while it sounds: a new connection only asks whether the call is known', async () => {
     const sound = new Sound();
     const { world, peer } = await ready({ before: people, sound });

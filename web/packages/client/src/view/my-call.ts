@@ -117,6 +117,8 @@ export class MyCall extends State<MyCallState> {
     const media = this.#media;
     if (!line || !media) return problem('internal');
     try {
+      // Wherever its sound is, this offer goes there.
+      this.#moved = false;
       const offer = await media.offer();
       if (turn !== this.#turn) return undefined;
       const call = new SipCall(line.ua, conferenceUri(conference, line.domain));
@@ -188,8 +190,10 @@ export class MyCall extends State<MyCallState> {
       if (turn !== this.#turn) return;
       // What fails for a moment is tried again, and must not hang up meanwhile what may still sound.
       this.#endFormer(why !== undefined && why.code !== 'unreachable');
-      if (!why) this.set({ status: 'up' });
-      else if (why.code === 'unreachable') this.#again.set(AGAIN_MS, () => void this.#mend());
+      if (!why) {
+        this.set({ status: 'up' });
+        if (this.#moved) void this.#mend();
+      } else if (why.code === 'unreachable') this.#again.set(AGAIN_MS, () => void this.#mend());
       else this.#over({ by: 'refused', status: 0, reason: why.code });
     }
   }
