@@ -11,6 +11,11 @@ export default function OverDialog({ id, onClose }: { id: string; onClose: () =>
   const { convoke, view } = useModels();
   const { t, format } = useI18n();
   const call = usePick(convoke.calls, ({ list }) => list.find((one) => one.conference === id));
+  // It may be found after all, or run again.
+  const runs = usePick(convoke.conferences, ({ live }) => live.some((one) => one.id === id));
+  useEffect(() => {
+    if (runs) onClose();
+  }, [runs, onClose]);
   // It may have ended a moment ago.
   useEffect(() => void convoke.calls.load(), [convoke]);
   const compose = () => {

@@ -93,7 +93,7 @@ describe('a conference whose address was given to me', () => {
     over(peer, 'x1');
     await settle();
     // The same link, followed again.
-    expect(await conferences.visit('x1')).toBe('over');
+    expect(await told('x1')).toBe('over');
     expect(await told('x2')).toBe('over');
     peer.missing.add(`conf-x3@${DOMAIN}`);
     expect(await told('x3')).toBe('over');
@@ -145,6 +145,23 @@ describe('a conference whose address was given to me', () => {
     show(peer, 'c1', face('c1', 1, 'media="video" locked="false"'));
     await settle();
     expect(conferences.get().live).toMatchObject([{ id: 'c1', outside: false, video: true }]);
+  });
+
+  it('is not said to be over where I am on its roster, whatever its presence says', async () => {
+    const { world, peer, focus } = await ready();
+    const { conferences } = world.convoke;
+    // It began a moment ago, and its service tells its presence nowhere.
+    peer.missing.add(`conf-c1@${DOMAIN}`);
+    focus.phase = 'running';
+    focus.add({ name: 'alice', user: ALICE, role: 'participant', state: 'left' });
+    focus.add({ name: 'Bob Keller', user: BOB, role: 'owner', state: 'joined' });
+    let told: unknown = 'nothing yet';
+    void conferences.visit('c1').then((whether) => {
+      told = whether;
+    });
+    await settle(200);
+    expect(told).toBe('running');
+    expect(conferences.get().live).toMatchObject([{ id: 'c1', outside: false }]);
   });
 
   it('is come into with one command, and where I am not let in there is no board', async () => {

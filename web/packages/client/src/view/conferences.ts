@@ -174,7 +174,8 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     this.#watchFaces();
     this.#listSoon();
     const whether = await this.#faces.whether(id);
-    // Where I am on its roster the service has said more.
+    // Where I am on its roster the service says more, and perhaps it was not asked yet.
+    if (whether === 'over' && !this.#listed.has(id)) await this.#askList();
     return this.#listed.has(id) ? 'running' : whether;
   }
 
