@@ -71,9 +71,9 @@ describe('a token', () => {
     await alice.signIn('alice');
   });
 
-  it('that has expired is renewed without a word', async () => {
+  it('that is not taken is renewed without a word', async () => {
     const page = await world.open();
-    // A token that the server does not take any more; the cookie of the session is good.
+    // One that the server does not know; the cookie of the session is good.
     await page.route('**/api/v1/session', async (route) => {
       const response = await route.fetch();
       await route.fulfill({ response, json: { ...(await response.json()), token: `cvs_${'0'.repeat(40)}` } });
