@@ -8,6 +8,7 @@ export default defineConfig({
   plugins: [react()],
   // The client library from its source: one build, nothing stale.
   resolve: { conditions: ['source', 'module', 'browser', 'development|production'] },
+  ssr: { resolve: { conditions: ['source', 'module', 'node', 'development|production'] } },
   build: {
     outDir: '../dist',
     emptyOutDir: true,

@@ -1,3 +1,4 @@
+import { clean } from '@convoke/client';
 import { useEffect, useRef, useState } from 'react';
 import type { Composer, ComposerRow, ComposerState, Person, Problem, Way } from '../model.ts';
 import { useModels } from '../shell/models.tsx';
@@ -22,19 +23,14 @@ export function atChosen({ person, place }: Pick<ComposerRow, 'person' | 'place'
   return { ...person, places: [place, ...person.places.filter((one) => one.id !== place.id)] };
 }
 
-/** As long as a name may be in what is asked. */
+/** As long as a name may be in what is asked about, and answered. */
 const NAME_MAX = 64;
-
-/** A name as it is asked about, and answered. */
-function asked(name: string): string {
-  return [...name.replace(/[\s\u0000-\u001f\u007f-\u009f]+/g, ' ').trim()].slice(0, NAME_MAX).join('').trimEnd();
-}
 
 /** Whose way it is: by account; of whom the server knows none, by the name that they were asked about with. */
 export function wayOf(ways: readonly Way[], person: Person): Way | undefined {
   const user = person.user?.toLowerCase();
   const own = user && ways.find((way) => way.user === user);
-  return own || ways.find((way) => way.user === undefined && way.name === asked(person.name));
+  return own || ways.find((way) => way.user === undefined && way.name === clean(person.name, NAME_MAX));
 }
 
 /** The newest answer, and what it was asked about; without ways: nobody answered. */

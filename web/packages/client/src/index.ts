@@ -38,3 +38,4 @@ export type { Fault } from './soap/envelope.js';
 export type { Answer, Operation, Party } from './soap/service.js';
 export { State } from './util/store.js';
 export type * from './view/types.js';
+export { clean } from './xml/write.js';
