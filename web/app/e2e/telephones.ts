@@ -84,6 +84,18 @@ export class Telephones {
     });
   }
 
+  /** Until it has been so for `ms` without a break. */
+  async untilFor(ms: number, what: string, fits: (state: State) => boolean): Promise<void> {
+    const end = Date.now() + PATIENCE_MS;
+    const breaks = () =>
+      this.until(`no more: ${what}`, (state) => !fits(state), ms).then(
+        () => true,
+        () => false,
+      );
+    do await this.until(`${what} for ${ms} ms`, fits, end - Date.now());
+    while (await breaks());
+  }
+
   rings(number: string): Promise<void> {
     return this.until(`${number} rings`, () => this.phone(number).state === 'ringing');
   }
