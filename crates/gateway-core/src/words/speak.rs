@@ -366,8 +366,8 @@ pub(crate) fn report(report: &Report, told: bool, language: Language) -> Option<
         Change::Sound { .. } => Some(
             language
                 .choose(
-                    "The sound was interrupted and goes on over another bridge.",
-                    "Der Ton war unterbrochen und läuft über eine andere Brücke weiter.",
+                    "The sound was interrupted and goes on over another server.",
+                    "Der Ton war unterbrochen und läuft über einen anderen Server weiter.",
                 )
                 .to_owned(),
         ),

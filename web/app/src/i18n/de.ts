@@ -226,7 +226,7 @@ export const de: Words = {
     lock: 'Konferenz sperren',
     locked: 'Gesperrt: niemand kommt dazu',
     unlock: 'Konferenz entsperren',
-    soundMoved: 'Der Ton war unterbrochen. Er läuft über eine andere Brücke weiter.',
+    soundMoved: 'Der Ton war kurz unterbrochen. Er läuft über einen anderen Server weiter.',
     pictures: {
       moved: 'Der Videoserver ist ausgefallen. Die Bilder kommen von einem anderen.',
       back: 'Es gibt wieder Bilder.',

@@ -242,7 +242,7 @@ export const en = {
     lock: 'Lock the conference',
     locked: 'Locked: nobody else comes in',
     unlock: 'Unlock the conference',
-    soundMoved: 'The sound was interrupted. It goes on over another bridge.',
+    soundMoved: 'The sound was interrupted for a moment. It goes on over another server.',
     pictures: {
       moved: 'The video server is lost. The pictures come from another one.',
       back: 'The pictures can be had again.',
