@@ -1,4 +1,4 @@
-//! The port between who tells people something and whoever is their IM server's user.
+//! What who tells people something hands to whoever is their IM server's user, in the same process.
 
 use crate::Aor;
 
