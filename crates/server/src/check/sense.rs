@@ -447,6 +447,7 @@ fn media(config: &Config, findings: &mut Findings) {
     }
 }
 
+/// A call by UDP leaves from the address that is listened on; a connection is opened from any, and answers come back over it.
 fn signalling(config: &Config, findings: &mut Findings) {
     let udp = &config.sip.udp;
     let elsewhere =
