@@ -276,8 +276,12 @@ fn endpoint(
             );
         }
     }
-    // Who was called as a video room and has answered with sound only.
-    let blind = current && entry.pictures.is_empty() && leg.mode.may_be_room() && leg.state.is_in();
+    // Who was called as a video room and has answered with sound only. Of one whose picture a moderator hides that is not known.
+    let blind = current
+        && entry.pictures.is_empty()
+        && !entry.hidden
+        && leg.mode.may_be_room()
+        && leg.state.is_in();
     if video && blind {
         let label = clean(&format!("{}-1", entry.participant.id));
         let _ = write!(

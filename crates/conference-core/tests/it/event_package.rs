@@ -286,6 +286,10 @@ fn a_room_that_has_sound_only_is_told_where_others_have_pictures() {
     );
     now.roster[0].leg.mode = Mode::H323;
     assert!(full(DOMAIN, 1, &now).contains(media));
+    // A picture that a moderator hides is no answer with sound only.
+    now.roster[0].hidden = true;
+    assert!(!full(DOMAIN, 1, &now).contains(media));
+    now.roster[0].hidden = false;
     let sound = Snapshot {
         video: None,
         ..now.clone()
