@@ -10,7 +10,7 @@ use conference_core::limits::{
 };
 use conference_core::{Actor, Changes, LegRecord, Output, Reply};
 use convoke_types::bridge::BridgeCommand;
-use convoke_types::limits::RING_TIMEOUT_MS;
+use convoke_types::limits::{MOVE_TOLD_MS, RING_TIMEOUT_MS};
 use convoke_types::media::Prompt;
 use convoke_types::report::{Change, ConferenceEndReason, Report};
 use convoke_types::{
@@ -18,6 +18,9 @@ use convoke_types::{
 };
 
 pub type Verdict<T = ()> = Result<T, String>;
+
+/// How long it is told why somebody's moving came to nothing.
+const MOVE_TOLD: Duration = Duration::from_millis(MOVE_TOLD_MS);
 
 macro_rules! hold {
     ($holds:expr, $($words:tt)*) => {
@@ -117,6 +120,7 @@ pub struct SeenLeg {
     code: Option<Instant>,
     at: Option<Address>,
     since: Option<Instant>,
+    ended: Option<Instant>,
     trunk: Option<String>,
     recorded: bool,
 }
@@ -249,7 +253,7 @@ impl Oracle {
         let wants_reply = matches!(input, Input::Command { .. });
         hold!(reply.is_some() == wants_reply, "a command without a reply");
         if let Some(Ok(reply)) = reply {
-            self.snapshot(reply)?;
+            self.snapshot(now, reply)?;
         }
         Ok(())
     }
@@ -755,7 +759,7 @@ impl Oracle {
         Ok(())
     }
 
-    fn snapshot(&self, reply: &Reply) -> Verdict {
+    fn snapshot(&self, now: Instant, reply: &Reply) -> Verdict {
         let snapshot = &reply.snapshot;
         let Some(seen) = self.conferences.get(snapshot.conference.as_str()) else {
             return Err("a snapshot of an unknown conference".to_owned());
@@ -822,14 +826,13 @@ impl Oracle {
             );
             let moving = entry.moving.as_ref();
             let moving = moving.map(|moving| (moving.leg.id.as_str(), moving.leg.state));
+            // Why it came to nothing is let go after a while, and not before.
+            let let_go = |leg: &SeenLeg| leg.ended.is_some_and(|at| now - at >= MOVE_TOLD);
             let told = known.moving.as_deref();
-            let told = told.map(|leg| (leg, seen.legs[leg].state));
-            // Why it came to nothing is let go after a while.
-            let let_go = moving.is_none() && told.is_some_and(|(_, state)| state.is_end());
-            hold!(
-                moving == told || let_go,
-                "{id} moves {moving:?}, told {told:?}"
-            );
+            let told = told.map(|leg| (leg, &seen.legs[leg]));
+            let told = told.filter(|(_, leg)| !let_go(leg));
+            let told = told.map(|(name, leg)| (name, leg.state));
+            hold!(moving == told, "{id} moves {moving:?}, told {told:?}");
         }
         if let Changes::Since(changes) = &reply.changes {
             let from = seen.log.len() - changes.len();
@@ -911,6 +914,7 @@ impl Seen {
         );
         leg.state = state;
         leg.cause = cause.cloned();
+        leg.ended = cause.map(|_| now);
         let freed = leg.trunk.clone().filter(|_| state.is_end());
         if is_owner && state == LegState::Joined {
             self.owner_joined = true;
@@ -1020,6 +1024,7 @@ impl Seen {
             taken_back: false,
             at: None,
             since: None,
+            ended: None,
             trunk: None,
             recorded: false,
         };
