@@ -194,9 +194,8 @@ impl Pictures {
         let Some(room) = self.rooms.get_mut(conference) else {
             return;
         };
-        let is_in = |entry: &&RosterEntry| {
-            entry.leg.mode.may_be_room() && entry.leg.state == LegState::Joined
-        };
+        // Who holds the call may show and see all the same.
+        let is_in = |entry: &&RosterEntry| entry.leg.mode.may_be_room() && entry.leg.state.is_in();
         let roster = snapshot.roster.iter().filter(is_in);
         let rooms: BTreeSet<LegId> = roster.map(|entry| entry.leg.id.clone()).collect();
         if !rooms.is_subset(&room.video_rooms) {

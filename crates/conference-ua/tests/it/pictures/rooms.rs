@@ -2,7 +2,7 @@
 
 use conference_core::{ConferenceState, Outline};
 use convoke_types::LegKey;
-use convoke_types::LegState::{Joined, Left};
+use convoke_types::LegState::{Held, Joined, Left};
 use convoke_types::sight::SightCommand;
 use convoke_types::video::{VideoCommand, VideoEvent};
 
@@ -248,6 +248,16 @@ fn rooms_are_told_where_their_conference_is_now_also_while_no_browser_calls() {
     seen(1, &mut stage, true);
     // One that comes was called when it was elsewhere, perhaps.
     stage.people.push(("#2", Joined, false));
+    stage.tell();
+    assert_eq!(told_where(&mut stage), ["v1"]);
+    // Also while they hold their calls, in which they may go on showing.
+    stage.people[1].1 = Held;
+    stage.set("#2", Held);
+    assert_eq!(told_where(&mut stage), [""; 0]);
+    stage.video = Some("v0".parse().unwrap());
+    stage.tell();
+    assert_eq!(told_where(&mut stage), ["v0"]);
+    stage.video = Some("v1".parse().unwrap());
     stage.tell();
     assert_eq!(told_where(&mut stage), ["v1"]);
     seen(1, &mut stage, false);
