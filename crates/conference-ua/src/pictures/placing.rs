@@ -32,6 +32,7 @@ impl Pictures {
             for conference in self.nowhere() {
                 self.place(line, &conference, None);
             }
+            self.obey_moderators_at(server);
         }
     }
 

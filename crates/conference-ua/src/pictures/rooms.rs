@@ -164,7 +164,18 @@ impl Pictures {
         self.brought.retain(conference, |_, _| false);
     }
 
-    /// Hides what others bring, or lets it be seen again, as a moderator wants it. What is hidden is forgotten with whose it is.
+    /// A server is there (again): it is told what a moderator has wanted meanwhile.
+    pub(super) fn obey_moderators_at(&mut self, server: usize) {
+        let theirs =
+            |shown: &BTreeMap<LegId, Shown>| shown.values().any(|one| one.server == server);
+        let of = self.brought.of.iter().filter(|(_, shown)| theirs(shown));
+        for conference in of.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
+            self.obey_moderator_of_rooms(&conference);
+        }
+    }
+
+    /// Hides what others bring, or lets it be seen again, as a moderator wants it: at a server that is away, once that is there again. What
+    /// is hidden is forgotten with whose it is.
     pub(super) fn obey_moderator_of_rooms(&mut self, conference: &ConferenceId) {
         let known = |room: &&Room| room.now.is_some();
         let Some(room) = self.rooms.get(conference).filter(known) else {
@@ -173,7 +184,8 @@ impl Pictures {
         let mut commands = Vec::new();
         self.brought.retain(conference, |leg, one| {
             let on = room.hides(&one.participant);
-            if std::mem::replace(&mut one.hidden, on) != on {
+            let up = self.servers.get(one.server).is_some_and(Server::is_up);
+            if up && std::mem::replace(&mut one.hidden, on) != on {
                 let leg = LegKey {
                     conference: conference.clone(),
                     leg: leg.clone(),

@@ -148,6 +148,16 @@ fn what_a_moderator_hides_of_a_room_is_hidden_while_it_is_in_and_shown_again() {
     stage.event(0, visible(true));
     assert_eq!(stage.asked(), hide(true));
     stage.event(0, visible(false));
+    // What is wanted while the way to the server is lost is told when it is there again, once.
+    stage.lose(0);
+    stage.hidden.clear();
+    stage.tell();
+    stage.quiet();
+    stage.announce(0, 0);
+    assert_eq!(stage.asked(), hide(false));
+    stage.hidden = vec!["#1"];
+    stage.tell();
+    assert_eq!(stage.asked(), hide(true));
     // Nobody tells that a picture is gone which nobody sees: it is forgotten with whose it is.
     stage.set("#1", Left);
     stage.quiet();
