@@ -9,6 +9,7 @@ interface Row {
   address: string | null;
   video: boolean;
   source: string;
+  lastSeen: number | null;
 }
 
 describe('my ways to take part', () => {
@@ -83,7 +84,7 @@ describe('my ways to take part', () => {
     // One that came by itself comes back as what it was.
     const telephone = lines.filter({ hasText: 'from your telephones' }).first();
     const ofProfile = async () =>
-      (await stored()).filter((one) => one.source === 'profile').map(({ mode, address }) => `${mode} ${address}`);
+      (await stored()).filter((one) => one.source === 'profile').map(({ lastSeen, ...one }) => ({ ...one, heard: lastSeen !== null }));
     const known = await ofProfile();
     await choose(telephone.getByRole('button', { name: /^More about/ }), 'Remove');
     await expect.poll(ofProfile).toEqual(known.slice(1));

@@ -161,16 +161,19 @@ pub(crate) async fn save_modes(
     Body(body): Body<Vec<ModeBody>>,
 ) -> Result<Json<Vec<ModeView>>, Refusal> {
     let store = rest.http.accounts.store();
-    let mut known = store.modes(&user).await.map_err(store_fault)?;
-    // One that was left out, and is wanted again, is what it was.
+    let before = store.modes(&user).await.map_err(store_fault)?;
     let telephones = store.telephones(&user).await.map_err(store_fault)?;
-    known.extend(telephones.iter().filter_map(mode_of));
-    let modes = wanted(body, &known)?;
+    let of_profile: Vec<PersonMode> = telephones.iter().filter_map(mode_of).collect();
+    let modes = wanted(body, &before, &of_profile)?;
     store.save_modes(&user, modes).await.map_err(store_fault)?;
     self::modes(Person(user), State(rest)).await
 }
 
-fn wanted(body: Vec<ModeBody>, known: &[PersonMode]) -> Result<Vec<PersonMode>, Fault> {
+fn wanted(
+    body: Vec<ModeBody>,
+    before: &[PersonMode],
+    of_profile: &[PersonMode],
+) -> Result<Vec<PersonMode>, Fault> {
     let refused =
         |expected: &str, came: &str| Fault::new(FaultCode::BadRequest, expected, loggable(came));
     if body.len() > MODES_MAX {
@@ -187,22 +190,28 @@ fn wanted(body: Vec<ModeBody>, known: &[PersonMode]) -> Result<Vec<PersonMode>, 
         {
             return Err(refused("each mode and address once", &address));
         }
-        let known = known
-            .iter()
-            .find(|known| known.mode == mode && known.address == address);
-        let (place, source, last_seen, video) = match known {
-            Some(known) => (
-                known.place.clone(),
-                known.source,
-                known.last_seen,
-                known.video,
-            ),
-            None => {
-                let video = !matches!(mode, Mode::Pstn | Mode::Mobile);
-                let (source, last_seen) = brought_back(one.source, one.last_seen);
-                (String::new(), source, last_seen, video)
-            }
-        };
+        let same = |known: &&PersonMode| known.mode == mode && known.address == address;
+        // One that was left out, and is wanted again, is what it was.
+        let (place, source, last_seen, video) =
+            match (before.iter().find(same), of_profile.iter().find(same)) {
+                (Some(known), _) => (
+                    known.place.clone(),
+                    known.source,
+                    known.last_seen,
+                    known.video,
+                ),
+                (None, Some(telephone)) => (
+                    telephone.place.clone(),
+                    telephone.source,
+                    heard(one.last_seen),
+                    telephone.video,
+                ),
+                (None, None) => {
+                    let video = !matches!(mode, Mode::Pstn | Mode::Mobile);
+                    let (source, last_seen) = brought_back(one.source, one.last_seen);
+                    (String::new(), source, last_seen, video)
+                }
+            };
         modes.push(PersonMode {
             mode,
             address,
@@ -215,15 +224,19 @@ fn wanted(body: Vec<ModeBody>, known: &[PersonMode]) -> Result<Vec<PersonMode>, 
     Ok(modes)
 }
 
-/// How a new one became known: what was heard of by itself stays that, and is not newer than now.
+/// How a new one became known: what was heard of by itself stays that.
 fn brought_back(source: Option<SourceName>, last_seen: Option<i64>) -> (ModeSource, i64) {
-    let heard = match source {
-        Some(SourceName::Registration) => ModeSource::Registration,
-        Some(SourceName::Conference) => ModeSource::Conference,
-        Some(SourceName::Profile | SourceName::ByHand) | None => return (ModeSource::ByHand, 0),
-    };
+    match source {
+        Some(SourceName::Registration) => (ModeSource::Registration, heard(last_seen)),
+        Some(SourceName::Conference) => (ModeSource::Conference, heard(last_seen)),
+        Some(SourceName::Profile | SourceName::ByHand) | None => (ModeSource::ByHand, 0),
+    }
+}
+
+/// When one was last heard of as its owner says, which is not later than now.
+fn heard(last_seen: Option<i64>) -> i64 {
     let now = clock::unix_ms(clock::wall());
-    (heard, last_seen.unwrap_or(0).clamp(0, now.max(0)))
+    last_seen.unwrap_or(0).clamp(0, now.max(0))
 }
 
 /// The address as it is stored: `isdn:+493012345` for another network, also where only the number was given.

@@ -427,14 +427,16 @@ async fn modes_are_seen_in_their_order_and_edited() {
     assert_eq!(site.good(&alice, read, Value::Null).await, expected);
     // What was left out comes back as what it was: a telephone of the profile by itself, what was heard of as it was told.
     let room = json!({ "mode": "h323", "address": "h323:4711", "video": true, "source": "conference", "lastSeen": 1_000 });
-    let all = json!([room, { "mode": "computer", "source": "profile", "lastSeen": 5 }, { "mode": "pstn", "address": "+15550101", "source": "conference" }]);
+    let all = json!([room, { "mode": "computer", "source": "profile", "lastSeen": 5 }, { "mode": "pstn", "address": "+15550101", "source": "conference", "lastSeen": 2_000 }]);
     site.good(&alice, line, json!([])).await;
     let mut back = room.clone();
     back["place"] = Value::Null;
+    let mut called = work.clone();
+    called["lastSeen"] = json!(2_000);
     let computer = by_hand("computer", Value::Null, true);
     assert_eq!(
         site.good(&alice, line, all).await,
-        json!([back, computer, work])
+        json!([back, computer, called])
     );
     let mut late = room;
     late["lastSeen"] = json!(i64::MAX);

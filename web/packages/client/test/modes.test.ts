@@ -137,10 +137,9 @@ describe('my ways to take part', () => {
     const saving = modes.save(before);
     expect(modes.get().list.map((one) => one.origin)).toEqual(['registration', 'profile', 'conference']);
     await saving;
-    // A telephone of mine is known by itself.
     expect(world.rest.asked('PUT', '/me/modes').at(-1)?.body).toEqual([
       { mode: 'computer', address: null, video: true },
-      { mode: 'mobile', address: '+15550111', video: false },
+      { mode: 'mobile', address: '+15550111', video: false, source: 'profile', lastSeen: null },
       { mode: 'h323', address: 'h323:4711', video: true, source: 'conference', lastSeen: 1_700_000_000_000 },
     ]);
     expect(modes.get().list).toEqual(before);

@@ -89,7 +89,7 @@ export class ModesModel extends State<ModesState> implements Modes {
 
   /** Of one that is brought back, what the server had heard of it. */
   #asHeard({ id, origin, seenAt }: Mode): Pick<ModeBody, 'source' | 'lastSeen'> {
-    if (origin === 'by-hand' || origin === 'profile' || this.#stored.some((one) => one.id === id)) return {};
+    if (origin === 'by-hand' || this.#stored.some((one) => one.id === id)) return {};
     return { source: origin, lastSeen: seenAt === undefined ? null : Math.round(this.#core.serverTime(seenAt)) };
   }
 
