@@ -220,11 +220,19 @@ mod tests {
     ];
 
     fn get(path: &str, headers: &[(header::HeaderName, &'static str)]) -> Response {
+        ask(BUILT, path, headers)
+    }
+
+    fn ask(
+        files: &'static [File],
+        path: &str,
+        headers: &[(header::HeaderName, &'static str)],
+    ) -> Response {
         let pairs = headers.iter();
         let headers = pairs.map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));
         let headers = headers.collect();
         let policy = policy(&headers, "https://convoke.example/base");
-        respond(BUILT, path, &headers, policy)
+        respond(files, path, &headers, policy)
     }
 
     fn text(response: &Response, name: header::HeaderName) -> &str {
@@ -278,6 +286,31 @@ mod tests {
                 StatusCode::NOT_FOUND,
                 "{nothing}"
             );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_binary_without_the_window_says_how_to_build_it() {
+        for link in ["/", "/call", "/settings/telephones"] {
+            let response = ask(&[], link, &[]);
+            assert_eq!(response.status(), StatusCode::OK, "{link}");
+            let kind = text(&response, header::CONTENT_TYPE);
+            assert_eq!(kind, "text/html; charset=utf-8", "{link}");
+            let body = axum::body::to_bytes(response.into_body(), 10_000).await;
+            let page = String::from_utf8(body.unwrap().to_vec()).unwrap();
+            for words in [
+                "<h1>Convoke runs</h1>",
+                "built without the window",
+                "<code>web/dist</code>",
+                "<code>cargo build --release -p convoke</code>",
+                "<a href=\"/api/v1/openapi.json\">REST</a>",
+            ] {
+                assert!(page.contains(words), "{link}: {words}: {page}");
+            }
+        }
+        for nothing in ["/icon.svg", "/api/v2"] {
+            let response = ask(&[], nothing, &[]);
+            assert_eq!(response.status(), StatusCode::NOT_FOUND, "{nothing}");
         }
     }
 
