@@ -262,10 +262,10 @@ impl Janus {
                 leg,
                 participant,
                 offer,
-            } => self.publish(leg, participant, offer),
+            } => self.publish(by, leg, participant, offer),
             VideoCommand::Watch { leg, participant } => self.watch(leg, participant),
             VideoCommand::Answer { leg, answer } => self.answer(&leg, answer),
-            VideoCommand::Hide { leg, on } => self.hide(&leg, on),
+            VideoCommand::Hide { leg, on } => self.hide(by, &leg, on),
             VideoCommand::Close { leg } => self.close(&leg),
             VideoCommand::End { conference } => self.end(conference),
         }

@@ -5,6 +5,8 @@ use std::time::Instant;
 
 use convoke_types::ParticipantId;
 
+use super::Asker;
+
 /// A leg, as far as Janus has it.
 pub(super) struct Leg {
     /// Its own for ever, also as the number of its picture in the room: a later leg of the same name is another one.
@@ -31,6 +33,8 @@ pub(super) struct Showing {
     pub hidden: bool,
     /// What was asked for last: Janus works at several requests at a time, so one is sent when the former is answered.
     pub hide: bool,
+    /// Who has asked for it: where Janus refuses, they are told.
+    pub hide_by: Asker,
     /// Answers that are still to come, one for each section.
     pub hiding: usize,
     /// The sections of which nothing arrives at Janus.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use convoke_types::video::VideoEvent;
 use convoke_types::{LegKey, ParticipantId};
 
+use super::Asker;
 use super::core::{About, Janus};
 use super::links::{Does, Leg, ShowStage, Showing};
 use super::wire::{Body, Jsep, Reply, code};
@@ -15,7 +16,13 @@ use super::words;
 const SILENCE_MAX: Duration = Duration::from_secs(10);
 
 impl Janus {
-    pub(super) fn publish(&mut self, key: LegKey, participant: ParticipantId, offer: String) {
+    pub(super) fn publish(
+        &mut self,
+        by: Asker,
+        key: LegKey,
+        participant: ParticipantId,
+        offer: String,
+    ) {
         if let Err(words) = self.may_publish(&key, &participant, &offer) {
             return self.tell(VideoEvent::Failed { leg: key, words });
         }
@@ -30,6 +37,7 @@ impl Janus {
                     mids: Vec::new(),
                     hidden: false,
                     hide: false,
+                    hide_by: by,
                     hiding: 0,
                     silent: BTreeSet::new(),
                     silent_since: None,
@@ -180,9 +188,9 @@ impl Janus {
         Some((key, answer))
     }
 
-    pub(super) fn hide(&mut self, key: &LegKey, on: bool) {
+    pub(super) fn hide(&mut self, by: Asker, key: &LegKey, on: bool) {
         if let Some(showing) = self.showing(key) {
-            showing.hide = on;
+            (showing.hide, showing.hide_by) = (on, by);
             self.moderate(key);
         }
     }
@@ -237,7 +245,9 @@ impl Janus {
         showing.hiding = showing.hiding.saturating_sub(1);
         if let Some(words) = refused {
             showing.hide = showing.hidden;
-            return self.fail(number, words);
+            // It is no matter of who shows it, whose picture goes on as it is.
+            let by = showing.hide_by;
+            return self.tell_asker(by, VideoEvent::Failed { leg: key, words });
         }
         if showing.hiding > 0 {
             return;

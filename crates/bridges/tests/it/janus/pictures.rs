@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bridges::janus::Asker;
 use convoke_types::video::{Picture, VideoCommand, VideoEvent};
 use serde_json::{Value, json};
 
@@ -260,6 +261,28 @@ fn a_hidden_picture_is_seen_by_nobody_and_begins_with_a_whole_frame_afterwards()
         keyframe["body"],
         json!({ "request": "configure", "keyframe": true })
     );
+}
+
+#[test]
+fn who_wants_a_picture_hidden_is_told_that_janus_refuses_and_it_goes_on() {
+    let mut scene = Scene::up();
+    scene.prepare(&["a"]);
+    scene.published("a", "l1", 11);
+    scene.askers.clear();
+    let moderator = Asker(7);
+    scene.command_by(moderator, hide(true));
+    let moderate = scene.request("moderate");
+    scene.refuse(&moderate, 499, "An unknown error");
+    let words = failure(scene.event(), "l1");
+    assert!(words.contains("An unknown error"), "{words}");
+    assert_eq!(scene.askers, [moderator]);
+    scene.events(&[]);
+    assert!(scene.core.has(&leg("l1")));
+    // It may be asked for again.
+    scene.command_by(moderator, hide(true));
+    let moderate = scene.request("moderate");
+    scene.reply_room(&moderate, json!({ "videoroom": "success" }), None);
+    scene.events(&[visible("l1", "a", false)]);
 }
 
 #[test]
