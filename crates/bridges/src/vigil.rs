@@ -104,7 +104,6 @@ mod tests {
         for at in (0..4_000).step_by(37).map(|ms| ms * MS) {
             let noticed = watch(MS, at, Duration::from_secs(60)).unwrap();
             assert!(noticed <= at + MS + SILENCE_MAX, "{at:?}: {noticed:?}");
-            assert!(noticed + REST <= at + MS + BACK_MAX);
         }
     }
 
