@@ -14,11 +14,11 @@ use convoke_types::media::{MediaCommand, MediaEvent};
 use convoke_types::video::{VideoCommand, VideoEvent};
 use runtime::clock;
 use runtime::tasks::{Shutdown, Tasks};
-use runtime::websocket::{Ended, Heard, Wanted, WebSocket};
+use runtime::websocket::{Heard, Wanted, WebSocket};
 use rustls::ClientConfig;
 use tokio::sync::mpsc;
 
-use crate::vigil::{self, Duty, Vigil};
+use crate::vigil::{self, Duty, Vigil, in_time};
 
 /// Commands that wait to be written: when another bridge is lost, one for each of its legs at once. More means that the bridge does not
 /// read: the connection ends.
@@ -340,17 +340,6 @@ async fn write(socket: &mut WebSocket, command: &ToBridge) -> Result<(), String>
     // Our own types always have a text.
     let text = serde_json::to_string(command).map_err(|error| error.to_string())?;
     in_time(socket.send(text)).await
-}
-
-/// Writing ends with who does not read in time, in words.
-pub(crate) async fn in_time(
-    writing: impl Future<Output = Result<(), Ended>>,
-) -> Result<(), String> {
-    match clock::within(vigil::SILENCE_MAX, writing).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(ended)) => Err(ended.0),
-        Err(_) => Err(vigil::silent()),
-    }
 }
 
 /// The bridge's first text.

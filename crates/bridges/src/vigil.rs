@@ -1,6 +1,10 @@
-//! Whether the other side of a connection is there still: it is asked often, and taken for gone when it has said nothing for long. Pure.
+//! Whether the other side of a connection is there still: it is asked often, and taken for gone when it has said nothing for long, or does
+//! not read in time.
 
 use std::time::{Duration, Instant};
+
+use runtime::clock;
+use runtime::websocket::Ended;
 
 /// What is promised to whoever shows or sees: where a server is lost and another takes over, everybody is back within this, also where the
 /// first falls silent and no connection breaks.
@@ -63,6 +67,17 @@ impl Vigil {
     }
 }
 
+/// Writing ends with who does not read in time, in words.
+pub(crate) async fn in_time(
+    writing: impl Future<Output = Result<(), Ended>>,
+) -> Result<(), String> {
+    match clock::within(SILENCE_MAX, writing).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(ended)) => Err(ended.0),
+        Err(_) => Err(silent()),
+    }
+}
+
 /// Words for whoever fell silent.
 pub(crate) fn silent() -> String {
     format!("nothing heard for {} s", SILENCE_MAX.as_secs())
@@ -70,8 +85,6 @@ pub(crate) fn silent() -> String {
 
 #[cfg(test)]
 mod tests {
-    use runtime::clock;
-
     use super::*;
 
     const MS: Duration = Duration::from_millis(1);

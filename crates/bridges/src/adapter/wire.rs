@@ -12,8 +12,7 @@ use tokio::sync::mpsc;
 
 use super::hub::Input;
 use crate::janus::SUBPROTOCOL;
-use crate::link::in_time;
-use crate::vigil::{self, Duty, Vigil};
+use crate::vigil::{self, Duty, Vigil, in_time};
 
 /// The pause before the second attempt; it doubles with each.
 const PAUSE_MIN: Duration = Duration::from_millis(250);
