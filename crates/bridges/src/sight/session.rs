@@ -332,6 +332,9 @@ pub(super) mod tests {
 
     use super::*;
 
+    /// Nothing here takes that long.
+    const GIVE_UP: Duration = Duration::from_secs(30);
+
     fn packet(ssrc: u32, sequence: u16, time: u32) -> Packet<'static> {
         Packet {
             marker: false,
@@ -364,15 +367,22 @@ pub(super) mod tests {
         sockets: &[UdpSocket; 2],
         what: fn(&Happened) -> bool,
     ) -> Happened {
-        for _ in 0..500 {
-            for (session, socket) in sides.iter_mut().zip(sockets) {
-                if let Some(happened) = turn(session, socket).into_iter().find(what) {
-                    return happened;
+        let happening = async {
+            loop {
+                for (session, socket) in sides.iter_mut().zip(sockets) {
+                    if let Some(happened) = turn(session, socket).into_iter().find(what) {
+                        return happened;
+                    }
+                }
+                let due = sides.iter().filter_map(Session::deadline).min();
+                tokio::select! {
+                    ready = sockets[0].readable() => ready.unwrap(),
+                    ready = sockets[1].readable() => ready.unwrap(),
+                    () = clock::sleep_until(due.unwrap()) => {}
                 }
             }
-            clock::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("it did not happen");
+        };
+        clock::within(GIVE_UP, happening).await.unwrap()
     }
 
     /// Two that have connected, of which the first shows the second a picture.
