@@ -133,6 +133,16 @@ impl LinkSender {
         })
     }
 
+    /// One that stands, and whatever is sent by it.
+    #[cfg(test)]
+    pub(crate) fn standing() -> (Self, mpsc::Receiver<ToBridge>) {
+        let (queue, sent) = mpsc::channel(8);
+        let cut = Shutdown::new();
+        let door = Door(Mutex::new(Some(Standing { queue, cut })));
+        let door = Arc::new(door);
+        (Self { door }, sent)
+    }
+
     /// A command for its pictures.
     ///
     /// # Errors

@@ -592,11 +592,9 @@ fn take(
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
-    use runtime::tasks::{Shutdown, Tasks};
-
     use super::*;
-    use crate::link::{Link, LinkConfig};
     use crate::sight::session::tests::{connected, turn};
+    use crate::sight::tests::key;
 
     const WHOLE: &[u8] = &[0x67, 0x42, 0xe0, 0x1f];
 
@@ -604,23 +602,10 @@ mod tests {
         UdpSocket::bind("127.0.0.1:0").await.unwrap()
     }
 
-    fn key(leg: &str) -> LegKey {
-        LegKey {
-            conference: "c1".parse().unwrap(),
-            leg: leg.parse().unwrap(),
-        }
-    }
-
     /// A room that is given what comes by `see`. No video server is behind it.
     async fn end(see: UdpSocket) -> End {
         let local = see.local_addr().unwrap();
-        let config = LinkConfig {
-            name: "janus".into(),
-            url: "ws://127.0.0.1:9/bridge".into(),
-            secret: "secret".into(),
-            tls: None,
-        };
-        let (link, _events) = Link::open(config, &Tasks::new(Shutdown::new()));
+        let (link, _sent) = LinkSender::standing();
         End::new(Beginning {
             identity: Arc::new(Identity::make().unwrap()),
             sockets: Sockets {

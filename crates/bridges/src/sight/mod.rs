@@ -431,16 +431,15 @@ impl Hub {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::net::Ipv4Addr;
     use std::time::Duration;
 
     use runtime::clock;
 
     use super::*;
-    use crate::link::{Link, LinkConfig};
 
-    fn key(leg: &str) -> LegKey {
+    pub fn key(leg: &str) -> LegKey {
         LegKey {
             conference: "c1".parse().unwrap(),
             leg: leg.parse().unwrap(),
@@ -450,13 +449,7 @@ mod tests {
     /// One that has a room, of whose task nobody takes more than one thing.
     fn hub(inbox: mpsc::Sender<Told>) -> Hub {
         let tasks = Tasks::new(Shutdown::new());
-        let config = LinkConfig {
-            name: "janus".into(),
-            url: "ws://127.0.0.1:9/bridge".into(),
-            secret: "secret".into(),
-            tls: None,
-        };
-        let (link, _events) = Link::open(config, &tasks);
+        let (link, _sent) = LinkSender::standing();
         let (show, see) = (key("l1-shows"), key("l1-sees"));
         let connections = [&show, &see].map(|one| (one.clone(), key("l1")));
         Hub {
