@@ -366,6 +366,7 @@ impl Pictures {
         }
         self.tell_guests(conference);
         self.tell_speaker(snapshot);
+        self.tell_hidden(snapshot);
         self.tell_server(conference);
         self.obey_moderator_of_rooms(conference);
     }

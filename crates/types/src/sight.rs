@@ -65,6 +65,16 @@ pub enum SightCommand {
         /// Who talks.
         participant: ParticipantId,
     },
+    /// A moderator lets nobody see the picture of this participant's room, or lets it be seen again: that goes for whatever the room shows
+    /// from now on, at any video server.
+    Hide {
+        /// The conference.
+        conference: ConferenceId,
+        /// Whose picture.
+        participant: ParticipantId,
+        /// Whether it is hidden.
+        on: bool,
+    },
     /// No pictures (any more); the ports are free.
     Close {
         /// The leg.

@@ -36,6 +36,8 @@ pub(super) enum Told {
     Connect(SightParams),
     /// Who talks.
     Speaker(ParticipantId),
+    /// A moderator lets nobody see this person's picture, or lets it be seen again.
+    Hide(ParticipantId, bool),
     /// The video server is there, and knows nothing of us; or is not.
     Server(bool),
     /// Another video server has the conference: the way to it, and whether it is there.
@@ -81,10 +83,14 @@ pub(super) struct End {
     /// Whose picture is in which section.
     pictures: BTreeMap<String, ParticipantId>,
     speaker: Option<ParticipantId>,
+    /// Nobody is to see the room's picture.
+    hidden: bool,
     switch: Switch<String>,
     /// When showing or looking is tried (again).
     show_at: Option<Instant>,
     look_at: Option<Instant>,
+    /// When the video server is told once more whether the picture is hidden.
+    hide_at: Option<Instant>,
     report_at: Option<Instant>,
     /// The room's source, and when it was asked last for a whole picture.
     theirs: u32,
@@ -113,9 +119,11 @@ impl End {
             see: None,
             pictures: BTreeMap::new(),
             speaker: None,
+            hidden: false,
             switch: Switch::new(),
             show_at: None,
             look_at: None,
+            hide_at: None,
             report_at: None,
             theirs: 0,
             asked: None,
@@ -158,6 +166,7 @@ impl End {
         let own = [
             self.show_at,
             self.look_at,
+            self.hide_at,
             self.report_at,
             self.switch.ask_at(),
         ];
@@ -171,6 +180,12 @@ impl End {
             Told::Speaker(participant) => {
                 self.speaker = Some(participant);
                 self.choose(now);
+            }
+            Told::Hide(participant, on) => {
+                if participant == self.begun.participant {
+                    self.hidden = on;
+                    self.hide();
+                }
             }
             Told::Server(up) => self.begin_anew(up, now),
             Told::Moved(link, up) => {
@@ -220,6 +235,9 @@ impl End {
             self.look_at = None;
             self.look();
         }
+        if self.hide_at.is_some_and(|at| at <= now) {
+            self.hide();
+        }
         if self.report_at.is_some_and(|at| at <= now) {
             self.report_at = Some(now + REPORT_EVERY);
             self.report(None);
@@ -266,7 +284,22 @@ impl End {
                     participant: self.begun.participant.clone(),
                     offer,
                 });
+                // The server has it as it begins, before anything of it is seen.
+                if self.hidden {
+                    self.hide();
+                }
             }
+        }
+    }
+
+    /// Tells whether the picture that is shown is hidden.
+    fn hide(&mut self) {
+        self.hide_at = None;
+        if self.show.is_some() {
+            self.command(VideoCommand::Hide {
+                leg: self.begun.show.clone(),
+                on: self.hidden,
+            });
         }
     }
 
@@ -285,6 +318,16 @@ impl End {
             }
             Err(words) => self.show_failed(&words, now),
         }
+    }
+
+    /// The video server cannot do something with the room's picture. One that is shown already goes on: only that it is hidden, or not, can
+    /// be what was refused, and is asked for again.
+    fn show_refused(&mut self, words: &str, now: Instant) {
+        if !self.show.as_ref().is_some_and(Session::is_connected) {
+            return self.show_failed(words, now);
+        }
+        self.warn(Way::Show, "shows its picture as before", words);
+        self.hide_at = Some(now + AGAIN_AFTER);
     }
 
     fn show_failed(&mut self, words: &str, now: Instant) {
@@ -518,7 +561,7 @@ impl End {
                 pictures,
             } if leg == self.begun.see => self.offered(&offer, pictures, now),
             VideoEvent::Failed { leg, words } if leg == self.begun.show => {
-                self.show_failed(&words, now);
+                self.show_refused(&words, now);
             }
             VideoEvent::Failed { leg, words } if leg == self.begun.see => {
                 self.see_failed(&words, now);
@@ -592,6 +635,8 @@ fn take(
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
+    use convoke_types::bridge_protocol::ToBridge;
+
     use super::*;
     use crate::sight::session::tests::{connected, turn};
     use crate::sight::tests::key;
@@ -602,11 +647,11 @@ mod tests {
         UdpSocket::bind("127.0.0.1:0").await.unwrap()
     }
 
-    /// A room that is given what comes by `see`. No video server is behind it.
-    async fn end(see: UdpSocket) -> End {
+    /// A room that is given what comes by `see`, and what it tells the video server.
+    async fn end(see: UdpSocket) -> (End, mpsc::Receiver<ToBridge>) {
         let local = see.local_addr().unwrap();
-        let (link, _sent) = LinkSender::standing();
-        End::new(Beginning {
+        let (link, sent) = LinkSender::standing();
+        let end = End::new(Beginning {
             identity: Arc::new(Identity::make().unwrap()),
             sockets: Sockets {
                 rtp: socket().await,
@@ -621,22 +666,96 @@ mod tests {
             link,
             server_up: true,
             ssrc: 5,
-        })
+        });
+        (end, sent)
+    }
+
+    fn params() -> SightParams {
+        SightParams {
+            remote: (Ipv4Addr::LOCALHOST, 7_000).into(),
+            sent_as: 97,
+            comes_as: 97,
+            send: true,
+            receive: true,
+        }
+    }
+
+    fn hide(on: bool) -> VideoCommand {
+        let leg = key("l1-shows");
+        VideoCommand::Hide { leg, on }
+    }
+
+    fn said(sent: &mut mpsc::Receiver<ToBridge>) -> Vec<VideoCommand> {
+        let said = std::iter::from_fn(|| sent.try_recv().ok());
+        let video = |said| match said {
+            ToBridge::Video(command) => command,
+            ToBridge::Media(other) => panic!("{other:?}"),
+        };
+        said.map(video).collect()
+    }
+
+    #[tokio::test]
+    async fn a_picture_that_is_hidden_is_so_wherever_and_whenever_it_is_shown_anew() {
+        let (mut end, mut sent) = end(socket().await).await;
+        let now = clock::now();
+        end.remote = Some(Remote::new(params()));
+        end.told(Told::Hide("p2".parse().unwrap(), true), now);
+        end.begin_show(now);
+        let [VideoCommand::Publish { .. }] = &said(&mut sent)[..] else {
+            panic!("another one is hidden");
+        };
+        end.told(Told::Hide("p1".parse().unwrap(), true), now);
+        assert_eq!(said(&mut sent), [hide(true)]);
+        // The server is lost and comes back; then the conference goes to another one.
+        let (link, mut elsewhere) = LinkSender::standing();
+        for told in [Told::Server(true), Told::Moved(link, true)] {
+            end.told(told, now);
+            end.begin_show(now);
+            let said = said(&mut sent).into_iter().chain(said(&mut elsewhere));
+            let said = said.filter(|one| !matches!(one, VideoCommand::Close { .. }));
+            let said: Vec<_> = said.collect();
+            let [VideoCommand::Publish { .. }, hidden] = &said[..] else {
+                panic!("{said:?}");
+            };
+            assert_eq!(*hidden, hide(true));
+        }
+        end.told(Told::Hide("p1".parse().unwrap(), false), now);
+        assert_eq!(said(&mut elsewhere), [hide(false)]);
+    }
+
+    #[tokio::test]
+    async fn a_picture_that_is_shown_goes_on_where_a_change_of_it_is_refused() {
+        let ([shows, _other], _sockets) = connected().await;
+        let (mut end, mut sent) = end(socket().await).await;
+        let now = clock::now();
+        let failed = || VideoEvent::Failed {
+            leg: key("l1-shows"),
+            words: "it cannot be hidden".to_owned(),
+        };
+        end.show = Some(shows);
+        end.told(Told::Hide("p1".parse().unwrap(), true), now);
+        end.video(failed(), now);
+        assert!(end.show.is_some() && end.show_at.is_none());
+        end.on_time(now + AGAIN_AFTER);
+        assert_eq!(
+            said(&mut sent),
+            [hide(true), hide(true)],
+            "it is asked again"
+        );
+        // One that is not there yet is tried again.
+        end.show = Some(Session::new(&end.begun.identity, end.begun.at[0], now).unwrap());
+        end.video(failed(), now);
+        assert!(end.show.is_none());
+        assert_eq!(end.show_at, Some(now + AGAIN_AFTER));
     }
 
     #[tokio::test]
     async fn a_room_that_asks_often_for_a_whole_picture_is_heard_seldom() {
         let ([mut other, sees], [at, see]) = connected().await;
-        let mut end = end(see).await;
+        let (mut end, _sent) = end(see).await;
         let now = clock::now();
-        let room = SocketAddr::from((Ipv4Addr::LOCALHOST, 7_000));
-        end.remote = Some(Remote::new(SightParams {
-            remote: room,
-            sent_as: 97,
-            comes_as: 97,
-            send: true,
-            receive: true,
-        }));
+        end.remote = Some(Remote::new(params()));
+        let room = end.remote.as_ref().unwrap().rtp();
         end.see = Some(sees);
         let packet = Packet {
             marker: true,

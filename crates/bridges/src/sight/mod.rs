@@ -192,6 +192,16 @@ impl Hub {
                 }
                 None
             }
+            SightCommand::Hide {
+                conference,
+                participant,
+                on,
+            } => {
+                for leg in self.rooms_of(&conference) {
+                    self.tell(&leg, Told::Hide(participant.clone(), on));
+                }
+                None
+            }
             SightCommand::Close { leg } => {
                 self.close(&leg);
                 None

@@ -146,6 +146,11 @@ impl Session {
         Ok(answer.map_err(|error| error.to_string())?.to_sdp_string())
     }
 
+    /// Whether pictures pass.
+    pub fn is_connected(&self) -> bool {
+        self.rtc.is_connected()
+    }
+
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline
     }

@@ -191,6 +191,8 @@ pub(super) struct Room {
     pub speaker: Option<ParticipantId>,
     /// The legs of the video rooms that are in.
     pub video_rooms: BTreeSet<LegId>,
+    /// Those of them whose pictures a moderator hides, and whose they are, as was told.
+    pub hidden: BTreeSet<(LegId, ParticipantId)>,
     /// The server at which these were told last that the pictures are.
     pub told: Option<VideoServerName>,
 }

@@ -244,6 +244,30 @@ impl Pictures {
         }));
     }
 
+    /// Tells whose pictures a moderator hides, so that they are hidden before anything is seen of them, whenever and wherever they are shown
+    /// anew.
+    pub(super) fn tell_hidden(&mut self, snapshot: &Snapshot) {
+        let conference = &snapshot.conference;
+        let Some(room) = self.rooms.get_mut(conference) else {
+            return;
+        };
+        let is_hidden = |entry: &&RosterEntry| {
+            entry.hidden && entry.leg.mode.may_be_room() && entry.leg.state.is_in()
+        };
+        let hidden = snapshot.roster.iter().filter(is_hidden);
+        let hidden: BTreeSet<(LegId, ParticipantId)> = hidden
+            .map(|entry| (entry.leg.id.clone(), entry.participant.id.clone()))
+            .collect();
+        let before = std::mem::replace(&mut room.hidden, hidden.clone());
+        for (_, participant) in hidden.symmetric_difference(&before) {
+            self.outputs.push_back(Output::Sight(SightCommand::Hide {
+                conference: conference.clone(),
+                participant: participant.clone(),
+                on: hidden.iter().any(|(_, one)| one == participant),
+            }));
+        }
+    }
+
     /// Tells at which server video rooms are to show and see, when it is another one. While none has the conference they stay.
     pub(super) fn tell_server(&mut self, conference: &ConferenceId) {
         let Some(room) = self.rooms.get_mut(conference) else {

@@ -208,6 +208,34 @@ fn contact_lists_are_told_whether_somebody_can_be_seen() {
     is_told(&mut stage, false);
 }
 
+#[test]
+fn who_brings_a_rooms_picture_is_told_that_it_is_hidden_each_time_a_room_comes() {
+    let (mut stage, _) = with_room();
+    let hide = |on| SightCommand::Hide {
+        conference: c1(),
+        participant: "p3".parse().unwrap(),
+        on,
+    };
+    stage.tell();
+    assert_eq!(stage.scene.sight, []);
+    stage.hidden = vec!["#1"];
+    stage.tell();
+    stage.tell();
+    assert_eq!(stage.scene.sight.split_off(0), [hide(true)]);
+    // Who comes in anew is shown anew.
+    stage.set("#1", Left);
+    stage.set("#1", Joined);
+    assert_eq!(stage.scene.sight.split_off(0), [hide(false), hide(true)]);
+    stage.hidden.clear();
+    stage.tell();
+    assert_eq!(stage.scene.sight, [hide(false)]);
+    // A browser's picture is hidden at the video server alone.
+    stage.scene.sight.clear();
+    stage.hidden = vec!["alice"];
+    stage.tell();
+    assert_eq!(stage.scene.sight, []);
+}
+
 /// The picture of the room, who has no browser beside it, can be seen at this server, or no longer.
 fn seen(at: usize, stage: &mut Stage, on: bool) {
     let leg = LegKey {
