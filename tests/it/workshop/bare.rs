@@ -5,6 +5,8 @@ use std::path::Path;
 use std::process::Command;
 
 use convoke_tests::peers::tests_dir;
+use testkit::GIVE_UP;
+use testkit::process::Program;
 
 /// Programs that come with Node.
 const OF_NODE: [&str; 5] = ["node", "nodejs", "npm", "npx", "corepack"];
@@ -28,17 +30,24 @@ fn without_node() -> tempfile::TempDir {
     place
 }
 
-/// What it writes to both its streams, and whether it went well.
+/// What it writes to both its streams, and whether it went well. One that goes on all the same is ended, with whatever it started.
 fn say(path: &Path, words: &[&str]) -> (String, bool) {
     let mut command = Command::new(words[0]);
     command
         .args(&words[1..])
         .current_dir(tests_dir().join(".."))
         .env("PATH", path);
-    let output = command.output().unwrap();
-    let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8_lossy(&said).into_owned();
-    (said, output.status.success())
+    let mut program = Program::start(command).unwrap();
+    program.close_stdin();
+    let status = program
+        .wait_exit(GIVE_UP)
+        .unwrap_or_else(|late| panic!("{late}"));
+    let mut said = String::new();
+    for line in program.lines() {
+        said.push_str(&line.text);
+        said.push('\n');
+    }
+    (said, status.success())
 }
 
 /// It is said first, before anything is installed or built.
