@@ -185,11 +185,12 @@ impl Site {
             .ok()
             .and_then(|answer| serde_json::from_value::<Fault>(answer.get("error")?.clone()).ok());
         match fault {
-            Some(fault) => fault.into(),
-            None if status == StatusCode::UNAUTHORIZED => anyhow!(
+            // Whoever typed the command knows of a key in a file, and nothing of headers.
+            _ if status == StatusCode::UNAUTHORIZED => anyhow!(
                 "the server does not take the key in {}",
                 self.data.join(ADMINISTRATOR_KEY_FILE).display()
             ),
+            Some(fault) => fault.into(),
             None => anyhow!("the server answers {status}: {}", text.trim()),
         }
     }
