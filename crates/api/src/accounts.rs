@@ -78,6 +78,9 @@ pub struct AccountView {
     pub name: String,
     /// Their telephones.
     pub telephones: Vec<TelephoneView>,
+    /// It is a service's, not a person's; missing: a person's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub service: bool,
 }
 
 /// A new device password; the only time that it is shown.
@@ -300,6 +303,7 @@ impl Accounts {
             telephones: self.telephones(&account.aor).await?,
             user: account.aor,
             name: account.display_name,
+            service: account.kind == AccountKind::Service,
         })
     }
 

@@ -214,12 +214,14 @@ impl Site {
             return Ok(account);
         }
         let accounts = self.users().await?;
-        if accounts.is_empty() {
+        // The services of the server are nobody whom one looks for here.
+        let people = accounts.iter().filter(|account| !account.service);
+        let known: Vec<&str> = people.map(|a| a.user.user()).take(20).collect();
+        if known.is_empty() {
             bail!(
                 "there is no account {aor}, nor any other; make it with `convoke user add {user}`"
             );
         }
-        let known: Vec<&str> = accounts.iter().map(|a| a.user.user()).take(20).collect();
         bail!(
             "there is no account {aor}; there are {} (make one with `convoke user add {user}`)",
             known.join(", ")

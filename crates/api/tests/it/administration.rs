@@ -165,6 +165,11 @@ async fn a_services_account_is_not_renamed() {
         (account.kind, account.display_name.as_str()),
         (service, "Gateway")
     );
+    let all = site.good(KEY, "GET /api/v1/users", Value::Null).await;
+    let services = all.as_array().unwrap().iter();
+    let services: Vec<_> = services.filter(|one| one["service"] == true).collect();
+    assert_eq!(services.len(), 1, "{all}");
+    assert_eq!(services[0]["user"], gateway.to_string());
 }
 
 #[tokio::test]
