@@ -12,4 +12,5 @@ mod reports;
 pub mod soap;
 mod stage;
 mod trunk;
+mod watching;
 mod words;
