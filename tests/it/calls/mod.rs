@@ -8,6 +8,7 @@ mod ladder;
 mod rest;
 mod selftest;
 mod service;
+mod soak;
 mod speech;
 pub mod stage;
 mod telephones;
