@@ -262,7 +262,7 @@ impl Janus {
                 leg,
                 participant,
                 offer,
-            } => self.publish(by, leg, participant, offer),
+            } => self.publish(leg, participant, offer),
             VideoCommand::Watch { leg, participant } => self.watch(leg, participant),
             VideoCommand::Answer { leg, answer } => self.answer(&leg, answer),
             VideoCommand::Hide { leg, on } => self.hide(by, &leg, on),

@@ -33,8 +33,8 @@ pub(super) struct Showing {
     pub hidden: bool,
     /// What was asked for last: Janus works at several requests at a time, so one is sent when the former is answered.
     pub hide: bool,
-    /// Who has asked for it: where Janus refuses, they are told.
-    pub hide_by: Asker,
+    /// Who has asked for it and waits: where Janus refuses, they are told.
+    pub hide_by: BTreeSet<Asker>,
     /// Answers that are still to come, one for each section.
     pub hiding: usize,
     /// The sections of which nothing arrives at Janus.

@@ -16,13 +16,7 @@ use super::words;
 const SILENCE_MAX: Duration = Duration::from_secs(10);
 
 impl Janus {
-    pub(super) fn publish(
-        &mut self,
-        by: Asker,
-        key: LegKey,
-        participant: ParticipantId,
-        offer: String,
-    ) {
+    pub(super) fn publish(&mut self, key: LegKey, participant: ParticipantId, offer: String) {
         if let Err(words) = self.may_publish(&key, &participant, &offer) {
             return self.tell(VideoEvent::Failed { leg: key, words });
         }
@@ -37,7 +31,7 @@ impl Janus {
                     mids: Vec::new(),
                     hidden: false,
                     hide: false,
-                    hide_by: by,
+                    hide_by: BTreeSet::new(),
                     hiding: 0,
                     silent: BTreeSet::new(),
                     silent_since: None,
@@ -190,7 +184,8 @@ impl Janus {
 
     pub(super) fn hide(&mut self, by: Asker, key: &LegKey, on: bool) {
         if let Some(showing) = self.showing(key) {
-            (showing.hide, showing.hide_by) = (on, by);
+            showing.hide = on;
+            showing.hide_by.insert(by);
             self.moderate(key);
         }
     }
@@ -205,7 +200,11 @@ impl Janus {
         let Some(showing) = self.showing(key) else {
             return;
         };
-        if showing.hide == showing.hidden || showing.hiding > 0 {
+        if showing.hiding > 0 {
+            return;
+        }
+        if showing.hide == showing.hidden {
+            showing.hide_by.clear();
             return;
         }
         let (on, mids) = (showing.hide, showing.mids.clone());
@@ -246,8 +245,11 @@ impl Janus {
         if let Some(words) = refused {
             showing.hide = showing.hidden;
             // It is no matter of who shows it, whose picture goes on as it is.
-            let by = showing.hide_by;
-            return self.tell_asker(by, VideoEvent::Failed { leg: key, words });
+            for by in std::mem::take(&mut showing.hide_by) {
+                let (leg, words) = (key.clone(), words.clone());
+                self.tell_asker(by, VideoEvent::Failed { leg, words });
+            }
+            return;
         }
         if showing.hiding > 0 {
             return;

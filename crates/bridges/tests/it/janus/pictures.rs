@@ -272,10 +272,14 @@ fn who_wants_a_picture_hidden_is_told_that_janus_refuses_and_it_goes_on() {
     let moderator = Asker(7);
     scene.command_by(moderator, hide(true));
     let moderate = scene.request("moderate");
+    // Another one wants the same meanwhile.
+    scene.command_by(Asker(8), hide(true));
     scene.refuse(&moderate, 499, "An unknown error");
-    let words = failure(scene.event(), "l1");
-    assert!(words.contains("An unknown error"), "{words}");
-    assert_eq!(scene.askers, [moderator]);
+    for _ in 0..2 {
+        let words = failure(scene.event(), "l1");
+        assert!(words.contains("An unknown error"), "{words}");
+    }
+    assert_eq!(scene.askers, [moderator, Asker(8)]);
     scene.events(&[]);
     assert!(scene.core.has(&leg("l1")));
     // It may be asked for again.
