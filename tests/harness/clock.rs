@@ -2,24 +2,14 @@
 
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
+
+pub use testkit::clock::now_us;
 
 /// Runs of a test that judges times, at most.
 const RUNS: usize = 3;
 /// How often the machine is asked.
 const PERIOD: Duration = Duration::from_millis(5);
-
-/// The time of day in microseconds since 1970, as the messages that peers keep are marked with.
-pub fn now_us() -> u64 {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "it is compared with what other programs say of this machine's clock"
-    )]
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| {
-        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
-    })
-}
 
 /// Watches by how much this machine is late with what is due at a time.
 pub struct Lateness {

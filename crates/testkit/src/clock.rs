@@ -1,7 +1,7 @@
-//! Virtual time: an `Instant` that moves only when the test says so.
+//! Virtual time: an `Instant` that moves only when the test says so; and the time of day, for what other programs say of it.
 
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The moment at which every virtual clock of this process starts.
 pub fn epoch() -> Instant {
@@ -11,6 +11,18 @@ pub fn epoch() -> Instant {
         reason = "std has no other way to make the first Instant; it is never compared with the real time"
     )]
     *EPOCH.get_or_init(Instant::now)
+}
+
+/// The time of day in microseconds since 1970, as packets and the messages that peers keep are marked with.
+pub fn now_us() -> u64 {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it is compared with what other programs say of this machine's clock"
+    )]
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+    })
 }
 
 /// A clock that the test moves.

@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::clock::now_us;
 use crate::rng::Rng;
 
 /// Largest datagram that passes.
@@ -181,17 +181,6 @@ fn kept(packets: &Mutex<Vec<Kept>>) -> Vec<Kept> {
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .clone()
-}
-
-fn now_us() -> u64 {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "packets are compared with what other programs say of this machine's clock"
-    )]
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| {
-        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
-    })
 }
 
 struct Direction {
