@@ -1,7 +1,9 @@
 //! The board of `convoke call` in a terminal: what it shows, and that its keys do what they say.
 
+use std::net::SocketAddr;
+
 use convoke_tests::convoke::Convoke;
-use convoke_tests::rest::Administrator;
+use convoke_tests::rest::{Administrator, request};
 use convoke_tests::terminal::{DOWN, ENTER, Terminal};
 use serde_json::Value;
 
@@ -9,29 +11,44 @@ use serde_json::Value;
 const DRIVER: &str = "+15550107";
 const ANOTHER: &str = "+15550109";
 
-/// What the server says of its only conference.
-fn conference(administrator: &Administrator) -> Value {
-    let path = "/api/v1/conferences";
-    let list = administrator.call("GET", path, &Value::Null).unwrap();
-    let all = list["conferences"].as_array().unwrap();
-    assert_eq!(all.len(), 1, "{list}");
-    let id = all[0]["id"].as_str().unwrap();
-    let path = format!("{path}/{id}");
-    let mut got = administrator.call("GET", &path, &Value::Null).unwrap();
-    got["conference"].take()
+/// What the server tells alice.
+struct Told {
+    http: SocketAddr,
+    bearer: String,
+}
+
+impl Told {
+    fn get(&self, path: &str) -> Value {
+        let path = format!("/api/v1/conferences{path}");
+        let answer = request(self.http, "GET", &path, &[&self.bearer], b"");
+        answer.unwrap().json().unwrap()
+    }
+
+    /// Of her only conference.
+    fn conference(&self) -> Value {
+        let list = self.get("");
+        let all = list["conferences"].as_array().unwrap();
+        assert_eq!(all.len(), 1, "{list}");
+        let id = all[0]["id"].as_str().unwrap();
+        self.get(&format!("/{id}"))["conference"].take()
+    }
 }
 
 #[test]
 fn the_board_shows_a_call_and_its_keys_mute_drop_add_and_end() {
     let demo = Convoke::demo().unwrap();
-    let administrator = Administrator::of(&demo).unwrap();
+    let token = Administrator::of(&demo).unwrap().token("alice").unwrap();
+    let told = Told {
+        http: demo.addr("http").unwrap(),
+        bearer: format!("Authorization: Bearer {token}"),
+    };
     let words = ["call", "bob", DRIVER, "--as", "alice", "--title", "Plan"];
     let mut board = Terminal::start(&demo, &words).unwrap();
     for row in ["▸ Alice Martin", "  Bob Keller", "  Number …07"] {
         board.until_row(row, "● In the call").unwrap();
     }
     board.until_row("Plan", "running").unwrap();
-    let running = conference(&administrator);
+    let running = told.conference();
     assert_eq!(running["state"], "running");
     let bob = &running["participants"][1];
     assert_eq!(
@@ -44,7 +61,7 @@ fn the_board_shows_a_call_and_its_keys_mute_drop_add_and_end() {
     board.until_row("▸ Bob Keller", "").unwrap();
     board.press("m").unwrap();
     board.until_row("▸ Bob Keller", "muted").unwrap();
-    let muted = conference(&administrator);
+    let muted = told.conference();
     let who = muted["participants"].as_array().unwrap();
     let who: Vec<_> = who.iter().map(|one| &one["muted"]).collect();
     assert_eq!(who, [false, true, false]);
@@ -54,7 +71,7 @@ fn the_board_shows_a_call_and_its_keys_mute_drop_add_and_end() {
     board.until_row("▸ Number …07", "").unwrap();
     board.press("d").unwrap();
     board.until_row("▸ Number …07", "Left").unwrap();
-    let dropped = conference(&administrator);
+    let dropped = told.conference();
     assert_eq!(dropped["participants"][2]["leg"]["state"], "left");
     assert_eq!(dropped["participants"][1]["leg"]["state"], "joined");
 
@@ -66,7 +83,7 @@ fn the_board_shows_a_call_and_its_keys_mute_drop_add_and_end() {
     board.until_row(&typed, "").unwrap();
     board.press(ENTER).unwrap();
     board.until_row("  Number …09", "● In the call").unwrap();
-    let added = conference(&administrator);
+    let added = told.conference();
     assert_eq!(added["count"], 4);
     assert_eq!(added["participants"][3]["leg"]["state"], "joined");
 
@@ -80,7 +97,7 @@ fn the_board_shows_a_call_and_its_keys_mute_drop_add_and_end() {
             !rows.iter().any(|row| row == question)
         })
         .unwrap();
-    assert_eq!(conference(&administrator)["state"], "running");
+    assert_eq!(told.conference()["state"], "running");
     board.press("e").unwrap();
     board.until_row(question, "").unwrap();
     board.press("y").unwrap();
@@ -103,8 +120,7 @@ fn the_board_shows_a_call_and_its_keys_mute_drop_add_and_end() {
         );
     }
     // It may be listed for a moment still.
-    let path = "/api/v1/conferences";
-    let list = administrator.call("GET", path, &Value::Null).unwrap();
+    let list = told.get("");
     let mut all = list["conferences"].as_array().unwrap().iter();
     assert!(all.all(|one| one["state"] == "ended"), "{list}");
 }
