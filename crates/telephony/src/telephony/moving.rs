@@ -19,7 +19,7 @@ use crate::leg::{Moving, Stage};
 const AGAIN: Duration = Duration::from_millis(500);
 /// The pause after an offer that was refused for the moment; who began the call waits 2.1 to 4 s where both sides were told so (491, §14.1).
 const AGAIN_AFTER_REFUSAL: Duration = Duration::from_millis(2_100);
-/// How long a telephone may take to follow.
+/// How long a telephone may take to follow, from the first time that it could be offered its port.
 const MOVE_MAX: Duration = Duration::from_secs(32);
 
 impl Telephony {
@@ -49,7 +49,7 @@ impl Telephony {
             }
             if let Some(leg) = self.legs.get_mut(&key) {
                 leg.moving = Moving::Awaited;
-                leg.move_until = Some(now + MOVE_MAX);
+                leg.move_until = None;
                 self.set_move_due(&key, soon);
             }
         }
@@ -80,6 +80,7 @@ impl Telephony {
         let (Some(call), Some(local), Some(ours)) = (leg.call, leg.sound_at, &leg.ours) else {
             return;
         };
+        let until = *leg.move_until.get_or_insert(now + MOVE_MAX);
         let session = leg.session.next();
         let mut offer = sdp::received_at(ours, local, session);
         if leg.pictures.at().is_none() {
@@ -91,12 +92,13 @@ impl Telephony {
             Ok(()) => {
                 leg.session = session;
                 leg.moving = Moving::Offered(offer);
-                leg.move_until
+                until
             }
             // They change something, or our answer to that is on its way.
-            Err(_) => Some(now + AGAIN),
+            Err(_) if now + AGAIN < until => now + AGAIN,
+            Err(_) => return self.will_not_move(key, now),
         };
-        self.set_move_due(key, due);
+        self.set_move_due(key, Some(due));
     }
 
     /// The telephone has answered the offer.

@@ -93,9 +93,12 @@ fn one_that_rings_is_offered_it_when_it_is_answered() {
     stage.dial(false);
     stage.trunk_rings(180);
     move_away(&mut stage);
+    // However long that takes.
+    stage.run(Duration::from_secs(40));
     stage.trunk_answers();
     assert_eq!(connected(&stage), [7000], "it can hear at once");
     assert!(offered(&stage).contains("m=audio 6100"));
+    stage.run(Duration::from_millis(100));
     stage.trunk_accepts(answer(7000));
     assert_eq!(connected(&stage), [7000, 7000]);
     stage.media(MediaEvent::Joined { leg: leg() });
