@@ -1,0 +1,204 @@
+//! A leg until it is answered: its port, its INVITE, its ringing.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use convoke_types::bridge::{BridgeEvent, LegEvent};
+use convoke_types::media::MediaCommand;
+use convoke_types::sight::Sight;
+use convoke_types::{Address, Cause, EndReason, LegKey, LegState};
+use sip_proto::call::Outgoing;
+use sip_proto::sdp::{self, Sdp, SessionId};
+use sip_proto::{NameAddr, Uri};
+
+use super::Telephony;
+use crate::cause;
+use crate::config::{MEDIA_MAX, Trunk};
+use crate::leg::{Dialled, Leg, Moving, Order, Pictures, Stage};
+
+impl Telephony {
+    pub(super) fn dial(
+        &mut self,
+        key: LegKey,
+        to: &Address,
+        trunk: Option<&str>,
+        (guard, inviter, language, ring_timeout_ms, sight): (
+            bool,
+            String,
+            String,
+            u64,
+            Option<Sight>,
+        ),
+        now: Instant,
+    ) {
+        if self.legs.contains_key(&key) {
+            return; // a repeated command
+        }
+        let refuse = |reason, words: &str| {
+            (
+                LegState::Failed,
+                Cause {
+                    reason,
+                    sip: None,
+                    q850: None,
+                    words: words.to_owned(),
+                },
+            )
+        };
+        let trunk = self
+            .config
+            .trunks
+            .iter()
+            .position(|known| trunk == Some(known.name.as_str()));
+        let dialled = match to {
+            Address::Number(number) => Some(Dialled::Number(number.to_string())),
+            Address::Sip(uri) => Some(Dialled::Uri(uri.clone())),
+            Address::Client => None,
+        };
+        let (Some(dialled), Some(trunk)) = (dialled, trunk) else {
+            let (state, cause) =
+                refuse(EndReason::Trunk, "No trunk is configured for this address.");
+            return self.bridge(BridgeEvent::Leg {
+                leg: key,
+                event: LegEvent::Ended { state, cause },
+            });
+        };
+        if self.legs.len() >= self.config.legs_max {
+            let (state, cause) = refuse(
+                EndReason::NoLine,
+                "This server has no room for another call.",
+            );
+            return self.bridge(BridgeEvent::Leg {
+                leg: key,
+                event: LegEvent::Ended { state, cause },
+            });
+        }
+        self.sessions = self.sessions.wrapping_add(1);
+        // Pictures would pass as soon as the call is answered, and who answers is in only with key 1.
+        let sight = sight.filter(|_| !guard);
+        let leg = Leg {
+            key: key.clone(),
+            order: Order {
+                to: dialled,
+                trunk,
+                guard,
+                inviter,
+                language,
+                ring_timeout_ms,
+                sight,
+            },
+            stage: Stage::Opening,
+            call: None,
+            session: SessionId {
+                id: self.sessions,
+                version: 1,
+            },
+            sound_at: None,
+            moving: Moving::No,
+            move_due: None,
+            move_until: None,
+            pictures: Pictures::None,
+            seen: None,
+            ours: None,
+            rang: false,
+            held: false,
+            outcome: None,
+            deadline: None,
+        };
+        self.legs.insert(key.clone(), leg);
+        self.set_deadline(&key, Some(now + MEDIA_MAX));
+        self.open_sight(&key);
+        self.media(MediaCommand::Open { leg: key });
+    }
+
+    pub(super) fn opened(&mut self, key: &LegKey, local: SocketAddr, now: Instant) {
+        let Some(leg) = self.legs.get_mut(key) else {
+            return;
+        };
+        if leg.call.is_some() {
+            return self.opened_elsewhere(key, local, now);
+        }
+        leg.sound_at.get_or_insert(local);
+        self.invite(key, now);
+    }
+
+    /// Sends the INVITE once all ports are there.
+    pub(super) fn invite(&mut self, key: &LegKey, now: Instant) {
+        let Some(leg) = self
+            .legs
+            .get_mut(key)
+            .filter(|leg| matches!(leg.stage, Stage::Opening))
+            .filter(|leg| leg.pictures != Pictures::Awaited)
+        else {
+            return;
+        };
+        let Some(local) = leg.sound_at else {
+            return;
+        };
+        let Some(trunk) = self.config.trunks.get(leg.order.trunk) else {
+            return;
+        };
+        let mut offer = sdp::offer(local, leg.session, &trunk.codecs);
+        if let Some(at) = leg.pictures.at() {
+            sdp::offer_pictures(&mut offer, at);
+        }
+        let Some(outgoing) = outgoing(trunk, &leg.order, &offer) else {
+            let outcome = cause::own(
+                LegState::Failed,
+                EndReason::Trunk,
+                "The trunk's configuration gives no usable address.",
+            );
+            return self.give_up(key, outcome, now);
+        };
+        match self.calls.invite(&mut self.endpoint, outgoing, now) {
+            Ok(call) => {
+                leg.ours = Some(offer);
+                leg.call = Some(call);
+                leg.stage = Stage::Calling;
+                let ring = Duration::from_millis(leg.order.ring_timeout_ms);
+                self.by_call.insert(call, key.clone());
+                self.set_deadline(key, Some(now + ring));
+                self.tell(key, LegEvent::Dialling);
+            }
+            Err(_) => {
+                let outcome = cause::own(
+                    LegState::Failed,
+                    EndReason::NoLine,
+                    "This server has no room for another call.",
+                );
+                self.give_up(key, outcome, now);
+            }
+        }
+    }
+
+    pub(super) fn ringing(&mut self, key: &LegKey, status: u16) {
+        let Some(leg) = self
+            .legs
+            .get_mut(key)
+            .filter(|leg| matches!(leg.stage, Stage::Calling))
+        else {
+            return;
+        };
+        leg.rang = true;
+        self.tell(key, LegEvent::Ringing { sip: status });
+    }
+}
+
+fn outgoing(trunk: &Trunk, order: &Order, offer: &Sdp) -> Option<Outgoing> {
+    let uri = match &order.to {
+        Dialled::Number(number) => Uri::sip(Some(number), &trunk.domain).ok()?,
+        Dialled::Uri(uri) => Uri::parse(uri.as_str()).ok()?,
+    };
+    let from = Uri::sip(Some(&trunk.caller), &trunk.domain).ok()?;
+    Some(Outgoing {
+        uri,
+        to: None,
+        from: NameAddr::new(&from).with_display(&order.inviter),
+        target: trunk.target.clone(),
+        offer: Bytes::from(offer.to_string()),
+        login: trunk.login.clone(),
+        local: Some(trunk.local.clone()),
+        headers: Vec::new(),
+    })
+}

@@ -1,0 +1,81 @@
+//! A call's other side changes its media.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use convoke_types::LegKey;
+use convoke_types::bridge::LegEvent;
+use convoke_types::media::MediaCommand;
+use sip_proto::sdp::{self, Direction, Sdp, Side};
+
+use super::Telephony;
+use crate::leg::Stage;
+
+impl Telephony {
+    /// The other side puts us on hold, takes us back, or moves its media (RFC 3264 §8).
+    pub(super) fn reinvited(&mut self, key: &LegKey, offer: Option<&Bytes>, now: Instant) {
+        let Some(leg) = self.legs.get_mut(key) else {
+            return;
+        };
+        let (Some(call), Some(local)) = (leg.call, leg.sound_at) else {
+            return;
+        };
+        let Some(trunk) = self.config.trunks.get(leg.order.trunk) else {
+            return;
+        };
+        let (next, pictures) = (leg.session.next(), leg.pictures.at());
+        let accepted = match offer.map(|body| Sdp::parse(body)) {
+            // An INVITE without offer asks for ours (RFC 3261 §14.2); what comes in its ACK keeps the session as it is.
+            None => {
+                let mut ours = sdp::offer(local, next, &trunk.codecs);
+                if let Some(at) = pictures {
+                    sdp::offer_pictures(&mut ours, at);
+                }
+                Some((ours, None))
+            }
+            Some(Ok(offer)) => sdp::answer(&offer, local, next, &trunk.codecs, Direction::SendRecv)
+                .ok()
+                .and_then(|mut answer| {
+                    let params = sdp::negotiated(&offer, &answer, Side::Answerer).ok()?;
+                    if let Some(at) = pictures {
+                        sdp::answer_pictures(&offer, &mut answer, at);
+                    }
+                    Some((answer, Some((params, offer))))
+                }),
+            Some(Err(_)) => None,
+        };
+        let Some((ours, change)) = accepted else {
+            // A change that is already withdrawn needs no refusal.
+            let _ =
+                self.calls
+                    .reject_change(&mut self.endpoint, call, 488, "Not Acceptable Here", now);
+            return;
+        };
+        leg.session = next;
+        let body = Bytes::from(ours.to_string());
+        leg.ours = Some(ours.clone());
+        if self
+            .calls
+            .accept_change(&mut self.endpoint, call, body, now)
+            .is_err()
+        {
+            return;
+        }
+        let Some((params, offer)) = change else {
+            return;
+        };
+        let held = offer.is_hold();
+        let was_held = std::mem::replace(&mut leg.held, held);
+        let joined = matches!(leg.stage, Stage::Joined);
+        self.media(MediaCommand::Connect {
+            leg: key.clone(),
+            params,
+        });
+        self.connect_sight(key, &offer, &ours, Side::Answerer);
+        // Our answer has told the port.
+        self.moved_by_answer(key, now);
+        if joined && was_held != held {
+            self.tell(key, LegEvent::Held { on: held });
+        }
+    }
+}
