@@ -329,6 +329,7 @@ impl Pictures {
             CallEvent::Ended(_) => self.ended(key),
             CallEvent::Incoming { .. }
             | CallEvent::Confirmed { sdp: None }
+            | CallEvent::Trying
             | CallEvent::Ringing { .. }
             | CallEvent::Answered { .. }
             | CallEvent::Reinvited { .. }

@@ -245,7 +245,8 @@ impl Carrier {
                 }
                 self.tell(News::Ended { telephone });
             }
-            CallEvent::Ringing { .. }
+            CallEvent::Trying
+            | CallEvent::Ringing { .. }
             | CallEvent::Answered { .. }
             | CallEvent::Reinvited { .. }
             | CallEvent::Probed { .. }

@@ -229,7 +229,8 @@ impl Carrier {
             CallEvent::Confirmed { .. } => self.event(call, What::Connected),
             CallEvent::Reinvite { offer } => self.reinvited(call, offer.as_ref(), now),
             CallEvent::Ended(_) => self.ended(call),
-            CallEvent::Ringing { .. }
+            CallEvent::Trying
+            | CallEvent::Ringing { .. }
             | CallEvent::Answered { .. }
             | CallEvent::Reinvited { .. }
             | CallEvent::Probed { .. }

@@ -128,6 +128,8 @@ pub enum CallEvent {
         /// Its offer; `None`: the answer shall bring one.
         offer: Option<Bytes>,
     },
+    /// Our INVITE was heard: 100 (Trying).
+    Trying,
     /// A provisional response above 100 to our INVITE.
     Ringing {
         /// 180, 181, 182, 183 …

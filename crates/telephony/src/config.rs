@@ -16,23 +16,44 @@ pub const GUARD_MAX: Duration = Duration::from_secs(90);
 /// How long the media bridge may take to reserve a port, or to send the first mixed packet.
 pub const MEDIA_MAX: Duration = Duration::from_secs(5);
 
+/// How long a server may take to say anything where another one is left to try. It answers 100 within 200 ms (RFC 3261 §17.2.1), or is
+/// not there; the 32 s of timer B (§17.1.1.2) are too long for whoever waits.
+pub const SILENT_MAX: Duration = Duration::from_secs(5);
+/// Most servers of a trunk that one leg tries.
+pub const SERVERS_MAX: usize = 3;
+
 /// One way into the telephone network.
 #[derive(Debug, Clone)]
 pub struct Trunk {
     /// Its name, as in `Dial`.
     pub name: String,
-    /// Where its INVITEs go.
-    pub target: Target,
+    /// Where its INVITEs go: one after the other, until one is there (RFC 3263 §4.3). Never empty.
+    pub servers: Vec<Server>,
     /// Host (and port) of its Request-URIs and of our From.
     pub domain: String,
     /// For its digest challenges.
     pub login: Option<Login>,
     /// User part of our From: the number that called people see.
     pub caller: String,
-    /// Our addresses towards it.
-    pub local: Local,
     /// Codecs to offer, best first.
     pub codecs: Vec<Codec>,
+}
+
+impl Trunk {
+    /// The next calls try this server after the others.
+    pub(crate) fn put_last(&mut self, failed: &Target) {
+        // The order of the others is that of DNS, by priority and weight.
+        self.servers.sort_by_key(|server| server.target == *failed);
+    }
+}
+
+/// One server of a trunk.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// Where it is.
+    pub target: Target,
+    /// Our addresses towards it.
+    pub local: Local,
 }
 
 /// Everything that telephony needs to know.

@@ -1,12 +1,16 @@
 //! One leg on its way: from the reserved port to the end of its call.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
 
 use convoke_types::sight::{Sight, SightParams};
 use convoke_types::{Cause, LegKey, LegState};
+use sip_proto::Target;
 use sip_proto::call::CallKey;
 use sip_proto::sdp::{Sdp, SessionId};
+
+use crate::config::Server;
 
 /// What `Dial` asked for, as far as it is needed later.
 #[derive(Debug)]
@@ -78,6 +82,14 @@ pub(crate) struct Leg {
     pub order: Order,
     pub stage: Stage,
     pub call: Option<CallKey>,
+    /// The servers that are left to try, the next one first.
+    pub servers: VecDeque<Server>,
+    /// The one that is called.
+    pub server: Option<Target>,
+    /// It has said something.
+    pub heard: bool,
+    /// Until when the telephone may ring.
+    pub rings_until: Option<Instant>,
     pub session: SessionId,
     /// Where its sound is received, once that is known.
     pub sound_at: Option<SocketAddr>,

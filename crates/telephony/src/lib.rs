@@ -11,5 +11,5 @@ mod leg;
 mod telephony;
 
 pub use cause::of_answer;
-pub use config::{Config, Trunk};
+pub use config::{Config, Server, Trunk};
 pub use telephony::{Output, Telephony};

@@ -310,6 +310,7 @@ impl Telephony {
             return;
         };
         match event {
+            CallEvent::Trying => self.heard(&key),
             CallEvent::Ringing { status, .. } => self.ringing(&key, status),
             CallEvent::Answered { sdp } => self.answered(&key, sdp.as_ref(), now),
             CallEvent::Reinvite { offer } => self.reinvited(&key, offer.as_ref(), now),
@@ -319,7 +320,7 @@ impl Telephony {
                     self.key(&key, pressed, now);
                 }
             }
-            CallEvent::Ended(ended) => self.ended(&key, &ended),
+            CallEvent::Ended(ended) => self.ended(&key, &ended, now),
             CallEvent::Incoming { .. }
             | CallEvent::Confirmed { .. }
             | CallEvent::ChangeAnswered { .. }

@@ -250,6 +250,7 @@ impl Voices {
             CallEvent::Incoming { .. }
             | CallEvent::Confirmed { .. }
             | CallEvent::ChangeAnswered { .. }
+            | CallEvent::Trying
             | CallEvent::Ringing { .. }
             | CallEvent::Answered { .. }
             | CallEvent::Reinvited { .. }

@@ -200,9 +200,14 @@ pub(super) fn start_telephony(
     media: Media,
     tasks: &Tasks,
 ) -> Result<(BridgePort, BrowserPort), StartError> {
+    let targets = |trunk: &telephony::Trunk| {
+        let servers = trunk.servers.iter();
+        servers.map(|server| server.target.clone()).collect()
+    };
     let known = config.trunks.iter();
-    let known = known.map(|trunk| (trunk.name.clone(), trunk.target.clone()));
-    let known: Vec<_> = known.collect();
+    let known: Vec<_> = known
+        .map(|trunk| (trunk.name.clone(), targets(trunk)))
+        .collect();
     let mut core = Legs {
         telephony: Telephony::new(seed::seed()?, config),
     };

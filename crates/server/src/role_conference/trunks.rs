@@ -39,8 +39,8 @@ pub(super) async fn telephony_config(
     let resolver = resolver()?;
     let mut trunks = Vec::new();
     for settings in &config.trunk {
-        match target_of(settings, &resolver).await {
-            Ok(target) => trunks.push(trunk(config, settings, transports, target)?),
+        match targets_of(settings, &resolver).await {
+            Ok(targets) => trunks.push(trunk(config, settings, transports, targets)?),
             Err(error) => tracing::warn!(trunk = settings.name, %error, "trunk not found"),
         }
     }
@@ -59,11 +59,11 @@ pub(super) async fn telephony_config(
 pub(super) async fn watch(
     config: Config,
     transports: SipTransports,
-    known: Vec<(String, Target)>,
+    known: Vec<(String, Vec<Target>)>,
     tell: mpsc::Sender<Input>,
 ) {
     let Ok(resolver) = resolver() else { return };
-    let mut known: HashMap<String, Target> = known.into_iter().collect();
+    let mut known: HashMap<String, Vec<Target>> = known.into_iter().collect();
     let named: Vec<&TrunkSettings> = config
         .trunk
         .iter()
@@ -73,19 +73,22 @@ pub(super) async fn watch(
         let all_found = named.iter().all(|trunk| known.contains_key(&trunk.name));
         clock::sleep(if all_found { LOOK_AGAIN } else { LOOK_FOR_LOST }).await;
         for settings in &named {
-            let target = match target_of(settings, &resolver).await {
-                Ok(target) => target,
+            let targets = match targets_of(settings, &resolver).await {
+                Ok(targets) => targets,
                 Err(error) => {
                     tracing::warn!(trunk = settings.name, %error, "trunk not found");
                     continue;
                 }
             };
-            if known.get(&settings.name) == Some(&target) {
+            // In another order they are the same: weights are drawn anew each time.
+            let known_before = known.get(&settings.name);
+            if known_before.is_some_and(|before| same(before, &targets)) {
                 continue;
             }
-            tracing::info!(trunk = settings.name, addr = %target.addr, "trunk found");
-            known.insert(settings.name.clone(), target.clone());
-            match trunk(&config, settings, &transports, target) {
+            let addrs: Vec<SocketAddr> = targets.iter().map(|target| target.addr).collect();
+            tracing::info!(trunk = settings.name, ?addrs, "trunk found");
+            known.insert(settings.name.clone(), targets.clone());
+            match trunk(&config, settings, &transports, targets) {
                 Ok(trunk) => {
                     if tell.send(Input::Trunk(trunk)).await.is_err() {
                         return;
@@ -128,24 +131,29 @@ fn is_tls(trunk: &TrunkSettings) -> bool {
     trunk.transport == SipTransport::Tls
 }
 
-/// Where a trunk is now.
-async fn target_of(settings: &TrunkSettings, resolver: &SipResolver) -> Result<Target, DnsError> {
+fn same(one: &[Target], other: &[Target]) -> bool {
+    one.len() == other.len() && one.iter().all(|target| other.contains(target))
+}
+
+/// Where a trunk is now: its servers in the order to try.
+async fn targets_of(
+    settings: &TrunkSettings,
+    resolver: &SipResolver,
+) -> Result<Vec<Target>, DnsError> {
     let wanted = Wanted {
         host: settings.server.clone(),
         port: settings.port,
         transport: Some(settings.transport.into()),
         secure: is_tls(settings),
     };
-    let found = resolver.resolve(&wanted).await?;
-    let host = settings.server.clone();
-    found.into_iter().next().ok_or(DnsError::NotFound { host })
+    resolver.resolve(&wanted).await
 }
 
 fn trunk(
     config: &Config,
     settings: &TrunkSettings,
     transports: &SipTransports,
-    target: Target,
+    targets: Vec<Target>,
 ) -> Result<telephony::Trunk, StartError> {
     let login = match (&settings.username, &settings.password) {
         (Some(username), Some(password)) => Some(Login {
@@ -168,10 +176,33 @@ fn trunk(
             .from_number
             .clone()
             .unwrap_or_else(|| USER.to_owned()),
-        local: local_towards(config, transports, &target)?,
         codecs: vec![Codec::Pcma, Codec::Pcmu],
-        target,
+        servers: servers(config, settings, transports, targets)?,
     })
+}
+
+/// Those of the servers that we have a way to; an error where there is none.
+fn servers(
+    config: &Config,
+    settings: &TrunkSettings,
+    transports: &SipTransports,
+    targets: Vec<Target>,
+) -> Result<Vec<telephony::Server>, StartError> {
+    let mut servers = Vec::new();
+    let mut failed = None;
+    for target in targets {
+        match local_towards(config, transports, &target) {
+            Ok(local) => servers.push(telephony::Server { target, local }),
+            Err(error) => {
+                tracing::debug!(trunk = settings.name, %error, "a server of a trunk is out of reach");
+                failed = Some(error);
+            }
+        }
+    }
+    match failed {
+        Some(error) if servers.is_empty() => Err(error),
+        _ => Ok(servers),
+    }
 }
 
 fn local_towards(

@@ -103,7 +103,7 @@ impl Calls {
             Some(Pending::Invite(key, challenged)) => {
                 let (key, challenged) = (*key, *challenged);
                 match status {
-                    100..=199 => self.on_ringing(key, status, response),
+                    100..=199 => self.on_provisional(key, status, response),
                     200..=299 => self.on_invite_2xx(endpoint, key, response, now),
                     401 | 407 if challenged < CHALLENGES_MAX => {
                         self.pending.remove(&tx);
@@ -144,16 +144,21 @@ impl Calls {
         true
     }
 
-    fn on_ringing(&mut self, key: CallKey, status: u16, response: &Message) {
+    fn on_provisional(&mut self, key: CallKey, status: u16, response: &Message) {
         let Some(call) = self.table.get(key.0) else {
             return;
         };
         if let Phase::Calling(calling) = &call.phase
             && !calling.hung_up
-            && status > 100
         {
             let early_sdp = sdp_of(response);
-            self.event(key, CallEvent::Ringing { status, early_sdp });
+            self.event(
+                key,
+                match status {
+                    100 => CallEvent::Trying,
+                    _ => CallEvent::Ringing { status, early_sdp },
+                },
+            );
         }
     }
 

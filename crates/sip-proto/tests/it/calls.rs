@@ -97,6 +97,7 @@ impl Phone {
                 }
                 "incoming".to_owned()
             }
+            CallEvent::Trying => return,
             CallEvent::Ringing { status, .. } => format!("ringing {status}"),
             CallEvent::Answered { sdp } => format!("answered {}", text(sdp)),
             CallEvent::Confirmed { .. } => "confirmed".to_owned(),

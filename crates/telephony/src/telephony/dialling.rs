@@ -14,7 +14,7 @@ use sip_proto::{NameAddr, Uri};
 
 use super::Telephony;
 use crate::cause;
-use crate::config::{MEDIA_MAX, Trunk};
+use crate::config::{MEDIA_MAX, SERVERS_MAX, SILENT_MAX, Server, Trunk};
 use crate::leg::{Dialled, Leg, Moving, Order, Pictures, Stage};
 
 impl Telephony {
@@ -74,6 +74,9 @@ impl Telephony {
                 event: LegEvent::Ended { state, cause },
             });
         }
+        let servers = self.config.trunks.get(trunk).into_iter();
+        let servers = servers.flat_map(|trunk| trunk.servers.iter().take(SERVERS_MAX));
+        let servers = servers.cloned().collect();
         self.sessions = self.sessions.wrapping_add(1);
         // Pictures would pass as soon as the call is answered, and who answers is in only with key 1.
         let sight = sight.filter(|_| !guard);
@@ -90,6 +93,10 @@ impl Telephony {
             },
             stage: Stage::Opening,
             call: None,
+            servers,
+            server: None,
+            heard: false,
+            rings_until: None,
             session: SessionId {
                 id: self.sessions,
                 version: 1,
@@ -125,25 +132,32 @@ impl Telephony {
 
     /// Sends the INVITE once all ports are there.
     pub(super) fn invite(&mut self, key: &LegKey, now: Instant) {
-        let Some(leg) = self
-            .legs
-            .get_mut(key)
-            .filter(|leg| matches!(leg.stage, Stage::Opening))
-            .filter(|leg| leg.pictures != Pictures::Awaited)
+        let ready = self.legs.get(key).is_some_and(|leg| {
+            matches!(leg.stage, Stage::Opening)
+                && leg.pictures != Pictures::Awaited
+                && leg.sound_at.is_some()
+        });
+        if ready {
+            self.call_next(key, now);
+        }
+    }
+
+    /// Calls over the next server of the trunk.
+    fn call_next(&mut self, key: &LegKey, now: Instant) {
+        let Some(leg) = self.legs.get_mut(key) else {
+            return;
+        };
+        let (Some(local), Some(trunk)) = (leg.sound_at, self.config.trunks.get(leg.order.trunk))
         else {
-            return;
-        };
-        let Some(local) = leg.sound_at else {
-            return;
-        };
-        let Some(trunk) = self.config.trunks.get(leg.order.trunk) else {
             return;
         };
         let mut offer = sdp::offer(local, leg.session, &trunk.codecs);
         if let Some(at) = leg.pictures.at() {
             sdp::offer_pictures(&mut offer, at);
         }
-        let Some(outgoing) = outgoing(trunk, &leg.order, &offer) else {
+        let server = leg.servers.pop_front();
+        let Some(outgoing) = server.and_then(|server| outgoing(trunk, server, &leg.order, &offer))
+        else {
             let outcome = cause::own(
                 LegState::Failed,
                 EndReason::Trunk,
@@ -151,15 +165,22 @@ impl Telephony {
             );
             return self.give_up(key, outcome, now);
         };
+        leg.server = Some(outgoing.target.clone());
         match self.calls.invite(&mut self.endpoint, outgoing, now) {
             Ok(call) => {
+                let again = matches!(leg.stage, Stage::Calling);
                 leg.ours = Some(offer);
                 leg.call = Some(call);
                 leg.stage = Stage::Calling;
                 let ring = Duration::from_millis(leg.order.ring_timeout_ms);
+                leg.rings_until = Some(now + ring);
+                let last = leg.servers.is_empty();
+                let wait = if last { ring } else { ring.min(SILENT_MAX) };
                 self.by_call.insert(call, key.clone());
-                self.set_deadline(key, Some(now + ring));
-                self.tell(key, LegEvent::Dialling);
+                self.set_deadline(key, Some(now + wait));
+                if !again {
+                    self.tell(key, LegEvent::Dialling);
+                }
             }
             Err(_) => {
                 let outcome = cause::own(
@@ -172,7 +193,49 @@ impl Telephony {
         }
     }
 
+    /// A server that is not there, or has no room, is left for the trunk's next one (RFC 3263 §4.3), by this leg and those after it.
+    /// Whether there is one.
+    pub(super) fn call_elsewhere(&mut self, key: &LegKey, now: Instant) -> bool {
+        let Some(leg) = self
+            .legs
+            .get_mut(key)
+            .filter(|leg| matches!(leg.stage, Stage::Calling) && leg.outcome.is_none())
+        else {
+            return false;
+        };
+        let trunk = self.config.trunks.get_mut(leg.order.trunk);
+        if let Some((trunk, failed)) = trunk.zip(leg.server.as_ref()) {
+            trunk.put_last(failed);
+        }
+        if leg.servers.is_empty() {
+            return false;
+        }
+        leg.heard = false;
+        // Whatever it answers yet, nobody waits for: a late yes is hung up.
+        if let Some(call) = leg.call.take() {
+            self.by_call.remove(&call);
+            self.calls.hang_up(&mut self.endpoint, call, None, now);
+        }
+        self.call_next(key, now);
+        true
+    }
+
+    /// The server is there; the telephone may take its time.
+    pub(super) fn heard(&mut self, key: &LegKey) {
+        let Some(leg) = self
+            .legs
+            .get_mut(key)
+            .filter(|leg| matches!(leg.stage, Stage::Calling) && !leg.heard)
+        else {
+            return;
+        };
+        leg.heard = true;
+        let until = leg.rings_until;
+        self.set_deadline(key, until);
+    }
+
     pub(super) fn ringing(&mut self, key: &LegKey, status: u16) {
+        self.heard(key);
         let Some(leg) = self
             .legs
             .get_mut(key)
@@ -185,7 +248,7 @@ impl Telephony {
     }
 }
 
-fn outgoing(trunk: &Trunk, order: &Order, offer: &Sdp) -> Option<Outgoing> {
+fn outgoing(trunk: &Trunk, server: Server, order: &Order, offer: &Sdp) -> Option<Outgoing> {
     let uri = match &order.to {
         Dialled::Number(number) => Uri::sip(Some(number), &trunk.domain).ok()?,
         Dialled::Uri(uri) => Uri::parse(uri.as_str()).ok()?,
@@ -195,10 +258,10 @@ fn outgoing(trunk: &Trunk, order: &Order, offer: &Sdp) -> Option<Outgoing> {
         uri,
         to: None,
         from: NameAddr::new(&from).with_display(&order.inviter),
-        target: trunk.target.clone(),
+        target: server.target,
         offer: Bytes::from(offer.to_string()),
         login: trunk.login.clone(),
-        local: Some(trunk.local.clone()),
+        local: Some(server.local),
         headers: Vec::new(),
     })
 }

@@ -40,6 +40,10 @@ impl Telephony {
         if self.opens_without_sight(key, now) {
             return;
         }
+        let unheard = self.legs.get(key).is_some_and(|leg| !leg.heard);
+        if unheard && self.call_elsewhere(key, now) {
+            return;
+        }
         let Some(leg) = self.legs.get(key) else {
             return;
         };
@@ -65,7 +69,11 @@ impl Telephony {
         self.give_up(key, outcome, now);
     }
 
-    pub(super) fn ended(&mut self, key: &LegKey, ended: &Ended) {
+    pub(super) fn ended(&mut self, key: &LegKey, ended: &Ended, now: Instant) {
+        let not_there = ended.by == EndedBy::Network || ended.status == Some(503);
+        if not_there && self.call_elsewhere(key, now) {
+            return;
+        }
         let Some(leg) = self.legs.get_mut(key) else {
             return;
         };

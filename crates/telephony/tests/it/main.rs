@@ -3,5 +3,6 @@
 
 mod legs;
 mod moving;
+mod servers;
 mod sight;
 mod stage;

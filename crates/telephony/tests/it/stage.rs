@@ -10,8 +10,8 @@ use convoke_types::sight::{SightCommand, SightEvent};
 use convoke_types::{Address, LegKey};
 use sip_proto::call::{CallEvent, CallKey, Calls, CallsConfig, Local};
 use sip_proto::endpoint::{self, Endpoint};
-use sip_proto::{FlowId, Message, Source, Target, Transport, Uri};
-use telephony::{Config, Output, Telephony, Trunk};
+use sip_proto::{FlowId, Message, Method, Source, Target, Transport, Uri};
+use telephony::{Config, Output, Server, Telephony, Trunk};
 
 pub const PHONE_SDP: &str = "v=0\r\no=- 9 1 IN IP4 127.0.0.2\r\ns=-\r\nc=IN IP4 127.0.0.2\r\nt=0 0\r\nm=audio 7000 RTP/AVP 8 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\n";
 
@@ -27,6 +27,10 @@ pub struct Stage {
     pub events: Vec<LegEvent>,
     /// Nothing that we send arrives.
     pub cut: bool,
+    /// Where what we send does not arrive.
+    pub dead: Vec<SocketAddr>,
+    /// Where our INVITEs went.
+    pub invited: Vec<SocketAddr>,
 }
 
 pub fn leg() -> LegKey {
@@ -36,7 +40,7 @@ pub fn leg() -> LegKey {
     }
 }
 
-fn addr(last: u8) -> SocketAddr {
+pub fn addr(last: u8) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, last], 5060))
 }
 
@@ -49,6 +53,13 @@ fn source(from: u8, to: u8) -> Source {
     }
 }
 
+fn server(last: u8) -> Server {
+    Server {
+        target: Target::new(Transport::Udp, addr(last)),
+        local: local(1),
+    }
+}
+
 fn local(last: u8) -> Local {
     let host = format!("127.0.0.{last}:5060");
     Local {
@@ -58,15 +69,19 @@ fn local(last: u8) -> Local {
 }
 
 impl Stage {
-    #[expect(clippy::disallowed_methods, reason = "virtual time starts somewhere")]
     pub fn new() -> Self {
+        Self::over(&[2])
+    }
+
+    /// The trunk has these servers.
+    #[expect(clippy::disallowed_methods, reason = "virtual time starts somewhere")]
+    pub fn over(servers: &[u8]) -> Self {
         let trunk = Trunk {
             name: "carrier".into(),
-            target: Target::new(Transport::Udp, addr(2)),
+            servers: servers.iter().map(|last| server(*last)).collect(),
             domain: "127.0.0.2".into(),
             login: None,
             caller: "+15550100".into(),
-            local: local(1),
             codecs: vec![Codec::Pcmu, Codec::Pcma],
         };
         let config = Config {
@@ -85,6 +100,8 @@ impl Stage {
             sight: Vec::new(),
             events: Vec::new(),
             cut: false,
+            dead: Vec::new(),
+            invited: Vec::new(),
         }
     }
 
@@ -194,8 +211,14 @@ impl Stage {
             while let Some(output) = self.ours.poll_output() {
                 moved = true;
                 match output {
-                    Output::Send { bytes, .. } if !self.cut => {
+                    Output::Send { target, bytes, .. } if !self.cut => {
                         let message = Message::parse_datagram(bytes).unwrap();
+                        if message.method_ref() == Some(&Method::Invite) {
+                            self.invited.push(target.addr);
+                        }
+                        if self.dead.contains(&target.addr) {
+                            continue;
+                        }
                         self.endpoint
                             .handle_message(source(1, 2), message, self.now);
                     }
@@ -237,9 +260,13 @@ impl Stage {
         }
     }
 
-    /// The call as the trunk sees it.
+    /// The call as the trunk sees it; the last one.
     pub fn call(&self) -> CallKey {
-        self.trunk_events.first().unwrap().0
+        let incoming = self
+            .trunk_events
+            .iter()
+            .rfind(|(_, event)| matches!(event, CallEvent::Incoming { .. }));
+        incoming.unwrap().0
     }
 
     pub fn trunk_rings(&mut self, status: u16) {
