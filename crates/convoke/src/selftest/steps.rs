@@ -86,14 +86,14 @@ impl Steps {
         self.done.push(step);
     }
 
-    /// Sums up; steps that were not reached count as failed. Whether all held.
-    pub fn finish(mut self) -> bool {
+    /// Sums up; steps that were not reached count as failed. Whether all held, and everything was closed in order.
+    pub fn finish(mut self, closed: bool) -> bool {
         for name in NAMES {
             if !self.done.iter().any(|step| step.name == name) {
                 self.step(name, Err("not reached".to_owned()));
             }
         }
-        let ok = self.done.iter().all(|step| step.ok);
+        let ok = closed && self.done.iter().all(|step| step.ok);
         if self.json {
             let summary = Summary {
                 ok,
