@@ -13,6 +13,11 @@ const OF_NODE: [&str; 5] = ["node", "nodejs", "npm", "npx", "corepack"];
 
 /// A directory with everything that this machine has but Node.
 fn without_node() -> tempfile::TempDir {
+    without(&OF_NODE)
+}
+
+/// A directory with everything that this machine has but these programs.
+fn without(absent: &[&str]) -> tempfile::TempDir {
     let place = tempfile::tempdir().unwrap();
     let path = std::env::var_os("PATH").unwrap();
     for directory in std::env::split_paths(&path) {
@@ -21,7 +26,7 @@ fn without_node() -> tempfile::TempDir {
         };
         for entry in entries.map(Result::unwrap) {
             let name = entry.file_name();
-            if OF_NODE.iter().all(|of_node| name != *of_node) {
+            if absent.iter().all(|absent| name != *absent) {
                 // The first of a name is the one that is found.
                 symlink(entry.path(), place.path().join(name)).ok();
             }
@@ -74,4 +79,22 @@ fn the_window_is_left_out_where_node_is_missing() {
     let (said, good) = say(path.path(), &["tools/window"]);
     assert!(good, "{said}");
     assert_eq!(said, "no Node: the binary is built without the window\n");
+}
+
+/// Debian's own Node comes without npm: it is installed too, and where that fails nothing goes on without it.
+#[test]
+fn npm_is_installed_where_only_node_is_there() {
+    let path = without(&["npm", "npx", "apt-get"]);
+    let (said, good) = say(path.path(), &["make", "demo"]);
+    assert!(!good, "{said}");
+    assert!(said.contains("npm: not there, to be installed"), "{said}");
+    for words in ["without the window", "ready for", "Compiling", "Finished"] {
+        assert!(!said.contains(words), "{words}: {said}");
+    }
+    let (said, good) = say(path.path(), &["tools/window"]);
+    assert!(good, "{said}");
+    assert_eq!(
+        said,
+        "no npm beside Node: the binary is built without the window\n"
+    );
 }
