@@ -184,8 +184,8 @@ const WITHOUT: &str = "<!doctype html>
 <meta charset=\"utf-8\">
 <title>Convoke</title>
 <h1>Convoke runs</h1>
-<p>This binary was built without the window. To have it here, build the window first, so that its files are in
-<code>web/dist</code>, and then the binary again: <code>cargo build --release -p convoke</code>.</p>
+<p>This binary was built without the window. To have it here, say <code>make build</code> where its sources are: with Node there, that builds the
+window into <code>web/dist</code>, and then the binary again (<code>cargo build --release -p convoke</code>).</p>
 <p>Everything else is there: <code>convoke call bob carol --as alice</code>, any SIP client, the
 <a href=\"/soap/conference?wsdl\">conference web service</a> and <a href=\"/api/v1/openapi.json\">REST</a>.</p>
 </html>
@@ -301,6 +301,7 @@ mod tests {
             for words in [
                 "<h1>Convoke runs</h1>",
                 "built without the window",
+                "<code>make build</code>",
                 "<code>web/dist</code>",
                 "<code>cargo build --release -p convoke</code>",
                 "<a href=\"/api/v1/openapi.json\">REST</a>",
