@@ -70,10 +70,33 @@ fn place() -> std::io::Result<TempDir> {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir())
 }
 
+/// For a command with mounts that nobody else sees.
+fn own_mounts() -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--propagation", "private"]);
+    command
+}
+
+/// Whether this machine lets us have mounts of our own.
+pub fn may_have_own_mounts() -> bool {
+    let tried = own_mounts().arg("true").output();
+    tried.is_ok_and(|tried| tried.status.success())
+}
+
 impl Convoke {
     /// Starts it with this configuration and a fresh data directory, and waits until everything listens.
     pub fn start(config: Config) -> anyhow::Result<Self> {
+        Self::start_in(config, place()?)
+    }
+
+    /// Starts it where names lead to other addresses: with an `/etc/hosts` of its own, in a mount namespace of its own.
+    pub fn start_with_hosts(config: Config, hosts: &str) -> anyhow::Result<Self> {
         let dir = place()?;
+        std::fs::write(dir.path().join("hosts"), hosts)?;
+        Self::start_in(config, dir)
+    }
+
+    fn start_in(config: Config, dir: TempDir) -> anyhow::Result<Self> {
         let (text, rtp) = config.finish();
         std::fs::write(dir.path().join("convoke.toml"), text)?;
         Self::restart(Place {
@@ -84,7 +107,17 @@ impl Convoke {
 
     /// Starts it again where it was before.
     pub fn restart(place: Place) -> anyhow::Result<Self> {
-        let mut command = command(&["serve", "--ready-line", "--config"]);
+        let hosts = place.dir.path().join("hosts");
+        let mut command = if hosts.exists() {
+            let mut command = own_mounts();
+            let with_hosts = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
+            command.args(["sh", "-c", with_hosts]);
+            command.arg(hosts).arg(binary());
+            command
+        } else {
+            Command::new(binary())
+        };
+        command.args(["serve", "--ready-line", "--config"]);
         command.arg(place.dir.path().join("convoke.toml"));
         Self::run(command, place)
     }

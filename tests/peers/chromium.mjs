@@ -143,6 +143,20 @@ const commands = {
       return { ...rest, file: `${file}.${at}` };
     });
   },
+  /** By which protocol each connection of the page found its way: udp or tcp. */
+  async ways() {
+    return page.evaluate(async () => {
+      const ways = [];
+      for (const connection of /** @type {any} */ (window).convokeConnections) {
+        const stats = await connection.getStats();
+        for (const one of stats.values()) {
+          const pair = one.type === 'transport' && stats.get(one.selectedCandidatePairId);
+          if (pair) ways.push(stats.get(pair.localCandidateId).protocol);
+        }
+      }
+      return ways;
+    });
+  },
   async faults() {
     return faults;
   },
@@ -183,7 +197,9 @@ function remember(storage) {
 function listen(own) {
   /** @type {Sound[]} */
   const sounds = [];
-  Object.assign(window, { convokeSounds: sounds });
+  /** @type {RTCPeerConnection[]} */
+  const connections = [];
+  Object.assign(window, { convokeSounds: sounds, convokeConnections: connections });
   /**
    * @param {MediaStreamTrack} track
    * @param {Sound['kind']} kind
@@ -211,6 +227,7 @@ function listen(own) {
     /** @param {RTCConfiguration} [configuration] */
     constructor(configuration) {
       super(configuration);
+      connections.push(this);
       this.addEventListener('track', (event) => void keep(event.track, 'heard'));
     }
   };

@@ -33,6 +33,8 @@ pub struct Visit {
     pub namespace: Option<String>,
     /// Keeps what the microphone hears, too.
     pub own: bool,
+    /// May send no UDP, as in networks that let none through.
+    pub tcp_only: bool,
 }
 
 /// A running Chromium.
@@ -85,6 +87,7 @@ impl Visit {
             microphone,
             namespace: None,
             own: false,
+            tcp_only: false,
         }
     }
 }
@@ -108,7 +111,10 @@ impl Chromium {
                 command
             }
         };
-        let (arguments, granted) = microphone(&visit.microphone, dir.path())?;
+        let (mut arguments, granted) = microphone(&visit.microphone, dir.path())?;
+        if visit.tcp_only {
+            arguments.push("--webrtc-ip-handling-policy=disable_non_proxied_udp".into());
+        }
         if let Microphone::Of(server) = &visit.microphone {
             command.env("PULSE_SERVER", server);
         }
@@ -237,6 +243,12 @@ impl Chromium {
         let said = self.ask(json!({ "do": "sounds", "file": file }))?;
         let sounds = said.as_array().context("no sounds")?;
         sounds.iter().map(sound).collect()
+    }
+
+    /// By which protocol each connection of the page found its way: `udp` or `tcp`.
+    pub fn ways(&mut self) -> anyhow::Result<Vec<String>> {
+        let said = self.ask(json!({ "do": "ways" }))?;
+        Ok(serde_json::from_value(said)?)
     }
 
     /// What went wrong in the page: exceptions, and what its Content-Security-Policy forbade.

@@ -26,7 +26,11 @@ pub struct Stage {
 impl Stage {
     /// Starts the server and makes these people (user, number of their telephone), named as their users are; the first commands.
     pub fn start(config: Config, people: &[(&str, &str)]) -> Self {
-        let convoke = Convoke::start(config).unwrap();
+        Self::with(Convoke::start(config).unwrap(), people)
+    }
+
+    /// The same with a server that runs already.
+    pub fn with(convoke: Convoke, people: &[(&str, &str)]) -> Self {
         let administrator = Administrator::of(&convoke).unwrap();
         for (user, number) in people {
             let telephones = [("work", *number)];

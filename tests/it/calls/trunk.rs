@@ -1,10 +1,14 @@
 //! The trunk and the bridge (item 7): digest, early media, races, both laws, keys and the voicemail guard.
 
+use std::collections::BTreeSet;
+use std::net::UdpSocket;
 use std::time::Duration;
 
 use convoke_tests::audio::{Law, RATE, level_dbfs};
+use convoke_tests::convoke::{Convoke, may_have_own_mounts};
 use convoke_tests::peers::baresip::Telephone;
 use convoke_tests::peers::sipp::{Sipp, Trunk};
+use convoke_tests::skipped;
 use serde_json::json;
 use testkit::GIVE_UP;
 
@@ -80,6 +84,58 @@ fn the_trunk_is_paid_by_digest_and_a_wrong_password_is_told() {
         .iter()
         .any(|spoken| format!("{:?}", spoken.message).contains("trunk-secret"));
     assert!(!secrets);
+}
+
+/// The carrier's name leads to two addresses (RFC 3263 §4.3). Nothing answers at the first: it is left after 5 s, and not tried first again.
+#[test]
+fn a_trunk_is_called_over_the_next_address_of_its_name_when_one_is_silent() {
+    let test =
+        "it::calls::trunk::a_trunk_is_called_over_the_next_address_of_its_name_when_one_is_silent";
+    if !may_have_own_mounts() {
+        return skipped(test, "mount namespaces cannot be made here");
+    }
+    let sipp = Sipp::start(Trunk {
+        calls: 2,
+        ..Trunk::default()
+    })
+    .unwrap();
+    let silent = UdpSocket::bind(("127.0.0.9", sipp.addr().port())).unwrap();
+    let name = ("server", toml::Value::from("carrier.test"));
+    // Sound from outside has to reach us as well, of which only this machine can be told.
+    let config = config()
+        .set("media", "bind", "0.0.0.0")
+        .set("media", "advertised", "127.0.0.1")
+        .trunk("carrier", sipp.addr(), "udp", &[name]);
+    let hosts = "127.0.0.1 localhost\n127.0.0.9 carrier.test\n127.0.0.1 carrier.test\n";
+    let convoke = Convoke::start_with_hosts(config, hosts).unwrap();
+    let people = [("alice", ALICE), ("bob", BOB)];
+    let mut stage = Stage::with(convoke, &people);
+    let zeep = &mut stage.zeep;
+
+    // Alice is the first who is called, so it is her leg that finds the way; bob's goes it at once.
+    let mut conference = zeep.create(create("alice", &["bob"])).unwrap();
+    for who in ["alice", "bob"] {
+        conference.until_leg(zeep, who, "joined").unwrap();
+        let states = conference.states(who);
+        assert_eq!(states.last(), Some(&"joined".to_owned()), "{states:?}");
+        let dialled = states.iter().filter(|state| *state == "dialling");
+        assert_eq!(dialled.count(), 1, "{states:?}");
+    }
+    silent.set_nonblocking(true).unwrap();
+    let mut calls = BTreeSet::new();
+    let mut datagram = [0; 65_535];
+    while let Ok(length) = silent.recv(&mut datagram) {
+        let message = String::from_utf8_lossy(&datagram[..length]).into_owned();
+        assert!(message.starts_with("INVITE "), "{message}");
+        let call = message.lines().find(|line| line.starts_with("Call-ID"));
+        calls.insert(call.unwrap().to_owned());
+    }
+    assert_eq!(calls.len(), 1, "{calls:?}");
+    zeep.accepted("end", json!({ "conference": conference.id }))
+        .unwrap();
+    conference.until_ended(zeep).unwrap();
+    let outcome = sipp.finish(GIVE_UP).unwrap();
+    assert!(outcome.ok, "{}", outcome.errors);
 }
 
 /// 200 crosses CANCEL (RFC 3261 §15: the call is then ended by BYE), and a telephone that rings is cancelled.

@@ -7,3 +7,4 @@ mod microphone;
 mod network;
 mod speech;
 mod stage;
+mod without_udp;
