@@ -1,11 +1,21 @@
 import react from '@vitejs/plugin-react';
-import { defineConfig } from 'vite';
+import { defineConfig, type Plugin } from 'vite';
+import { compress } from './tools/codings.mjs';
 
 /** The server that `npm run dev` stands in front of. */
 const server = process.env.CONVOKE_URL ?? 'http://127.0.0.1:8080';
 
+/** What the server sends compressed is compressed once, here. */
+const codings: Plugin = {
+  name: 'convoke:codings',
+  apply: 'build',
+  writeBundle({ dir }) {
+    if (dir) compress(dir);
+  },
+};
+
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), codings],
   // The client library from its source: one build, nothing stale.
   resolve: { conditions: ['source', 'module', 'browser', 'development|production'] },
   ssr: { resolve: { conditions: ['source', 'module', 'node', 'development|production'] } },

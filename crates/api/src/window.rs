@@ -206,6 +206,13 @@ mod tests {
         File {
             path: "/assets/app-1a2b.js",
             content_type: "text/javascript; charset=utf-8",
+            coding: "gzip",
+            tag: "\"g\"",
+            bytes: b"gzip",
+        },
+        File {
+            path: "/assets/app-1a2b.js",
+            content_type: "text/javascript; charset=utf-8",
             coding: "identity",
             tag: "\"a\"",
             bytes: b"plain",
@@ -315,19 +322,51 @@ mod tests {
         }
     }
 
-    #[test]
-    fn files_whose_names_say_their_content_are_kept_and_come_in_the_best_coding() {
+    #[tokio::test]
+    async fn files_come_in_the_best_coding_that_is_accepted() {
         let path = "/assets/app-1a2b.js";
-        let best = get(path, &[(header::ACCEPT_ENCODING, "gzip, br")]);
-        assert_eq!(text(&best, header::CONTENT_ENCODING), "br");
-        assert_eq!(text(&best, header::ETAG), "\"b\"");
-        assert!(text(&best, header::CACHE_CONTROL).contains("immutable"));
-        for refused in ["gzip", "br;q=0, gzip", ""] {
-            let value: &'static str = refused;
-            let plain = get(path, &[(header::ACCEPT_ENCODING, value)]);
-            assert_eq!(text(&plain, header::CONTENT_ENCODING), "", "{refused}");
+        for (accepted, coding, tag, bytes) in [
+            ("gzip, deflate, br, zstd", "br", "\"b\"", "br"),
+            ("BR", "br", "\"b\"", "br"),
+            ("gzip", "gzip", "\"g\"", "gzip"),
+            ("br;q=0, gzip;q=0.5", "gzip", "\"g\"", "gzip"),
+            ("br; q=0.000 , gzip ; q=0", "", "\"a\"", "plain"),
+            ("zstd", "", "\"a\"", "plain"),
+            ("", "", "\"a\"", "plain"),
+        ] {
+            let response = get(path, &[(header::ACCEPT_ENCODING, accepted)]);
+            let of = |name| text(&response, name);
+            assert_eq!(of(header::CONTENT_ENCODING), coding, "{accepted}");
+            assert_eq!(of(header::ETAG), tag, "{accepted}");
+            assert_eq!(of(header::VARY), "Accept-Encoding", "{accepted}");
+            let kind = of(header::CONTENT_TYPE);
+            assert_eq!(kind, "text/javascript; charset=utf-8", "{accepted}");
+            let body = axum::body::to_bytes(response.into_body(), 100).await;
+            assert_eq!(body.unwrap(), bytes, "{accepted}");
         }
+        let plain = get(path, &[]);
+        assert_eq!(text(&plain, header::CONTENT_ENCODING), "");
+        assert_eq!(text(&plain, header::VARY), "Accept-Encoding");
+    }
+
+    #[test]
+    fn files_whose_names_say_their_content_are_kept_and_others_asked_for_again() {
+        let path = "/assets/app-1a2b.js";
+        let kept = text(&get(path, &[]), header::CACHE_CONTROL).to_owned();
+        assert!(kept.contains("immutable"), "{kept}");
         let known = get("/", &[(header::IF_NONE_MATCH, "\"i\"")]);
         assert_eq!(known.status(), StatusCode::NOT_MODIFIED);
+        // The tag is that of one coding: in another one the file is not what is known.
+        for (tag, status) in [
+            ("\"b\"", StatusCode::NOT_MODIFIED),
+            ("\"g\"", StatusCode::OK),
+            ("\"a\"", StatusCode::OK),
+        ] {
+            let asked = [
+                (header::ACCEPT_ENCODING, "br"),
+                (header::IF_NONE_MATCH, tag),
+            ];
+            assert_eq!(get(path, &asked).status(), status, "{tag}");
+        }
     }
 }

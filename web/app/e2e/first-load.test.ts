@@ -1,0 +1,40 @@
+import { expect, it } from 'vitest';
+import { FIRST_LOAD_MAX_BYTES } from '../tools/codings.mjs';
+import { Window } from './pages/window.ts';
+import { PEOPLE, useWorld } from './world.ts';
+
+const world = useWorld();
+
+/** What came over the wire for one request, with its head. */
+interface Loaded {
+  path: string;
+  coding: string;
+  bytes: number;
+}
+
+it('loads little until the list of chats answers, as it comes over the wire', async () => {
+  const page = await world.open('', { at: 'about:blank' });
+  const wire = await page.context().newCDPSession(page);
+  const loaded = new Map<string, Loaded>();
+  wire.on('Network.responseReceived', ({ requestId, response }) => {
+    const named = Object.entries(response.headers).find(([name]) => name.toLowerCase() === 'content-encoding');
+    loaded.set(requestId, { path: new URL(response.url).pathname, coding: named?.[1] ?? '', bytes: 0 });
+  });
+  wire.on('Network.loadingFinished', ({ requestId, encodedDataLength }) => {
+    const one = loaded.get(requestId);
+    if (one) one.bytes = encodedDataLength;
+  });
+  await wire.send('Network.enable');
+  await page.goto(world.server.url);
+  const window = new Window(page);
+  await window.signIn('alice');
+  await window.chatWith(PEOPLE.bob);
+  const all = [...loaded.values()];
+  const bytes = all.reduce((sum, one) => sum + one.bytes, 0);
+  console.log(`until the list of chats answers: ${all.length} answers, ${bytes} bytes`);
+  const scripts = all.filter(({ path }) => /^\/assets\/index-.*\.(js|css)$/.test(path));
+  expect(scripts.map(({ coding }) => coding)).toEqual(scripts.map(() => 'br'));
+  expect(scripts.length).toBeGreaterThanOrEqual(2);
+  for (const { path, bytes } of scripts) expect(bytes, path).toBeGreaterThan(0);
+  expect(bytes).toBeLessThanOrEqual(FIRST_LOAD_MAX_BYTES);
+});
