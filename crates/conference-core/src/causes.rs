@@ -165,7 +165,8 @@ pub(crate) fn conference_empty() -> ConferenceEnd {
     end(ConferenceEndReason::Empty, "everybody left")
 }
 
-/// The end of a conference in which nobody speaks.
+/// The end of a conference in which nobody speaks. To programs it is an error (C12); windows know it by these words
+/// (`web/app/src/board/end-words.ts`).
 pub(crate) fn conference_idle(idle: Duration) -> ConferenceEnd {
     let minutes = idle.as_secs() / 60;
     let words = if minutes > 0 && idle.as_secs().is_multiple_of(60) {

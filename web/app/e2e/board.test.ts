@@ -107,9 +107,21 @@ describe('the live board', () => {
     await callFrom(alice, 'bob');
     await board.says(PEOPLE.bob, 'In the call').waitFor();
     await world.telephones.act(ALICE, 'hangup');
-    await board.pane.getByText('The owner left, which ended it.').waitFor();
+    await board.pane.getByText('Alice Martin left.', { exact: true }).waitFor();
     await board.pane.getByText('Left', { exact: true }).first().waitFor();
     await world.telephones.isIdle(BOB);
+  });
+
+  it('tells that the initiator was not reached, and why', async () => {
+    await world.telephones.behave({ [ALICE]: { does: 'busy' } });
+    const alice = await world.window('alice');
+    const { board } = alice;
+    await callFrom(alice, 'bob');
+    await board.pane.getByText('Alice Martin was not reached: The line is busy.', { exact: true }).waitFor();
+    await board.pane.getByText('Ended', { exact: true }).waitFor();
+    // My own line too: I was not in, and did not leave.
+    await board.pane.locator('.myline').getByText('Busy', { exact: true }).waitFor();
+    await world.telephones.allIdle();
   });
 
   it('keeps me in the call until my other telephone answers, and where I was if it does not', async () => {

@@ -17,6 +17,7 @@ import { VoiceCheck } from '../voice/check.tsx';
 import { AddBox } from './add.tsx';
 import { ComposerBar, RunningBar } from './bars.tsx';
 import { voiceCheck } from './calls.ts';
+import { endWords } from './end-words.ts';
 import { useCallFocus } from './focus.ts';
 import { Foot, useAll } from './foot.tsx';
 import { Groups } from './groups.tsx';
@@ -456,7 +457,7 @@ function BoardView({ board, next }: { board: Board; next: Composer | undefined }
       {!ended && listed && state.actions.has('add') && <AddBox onAdd={(what) => void board.add(what)} notice={state.notice} />}
       {ended && state.end && (
         <div className="why">
-          <p>{state.end.reason ? t.board.endReason[state.end.reason] : state.end.words}</p>
+          <p>{endWords(state, language, t, (ms) => format.duration(ms))}</p>
         </div>
       )}
       {state.problem && (

@@ -12,6 +12,7 @@ import { Avatar, Button, IconButton, Meter, problemWords } from '../ui/parts.tsx
 import { placeIcon, usePlaceWord } from '../ui/place.tsx';
 import { PlaceMenu, PlaceWord } from './place-menu.tsx';
 import { addsToChip, chipOf, type GroupName } from './row-state.ts';
+import { capital } from './sentence.ts';
 
 interface FrameProps {
   person: Person;
@@ -433,12 +434,7 @@ export function noteOf(row: BoardRow, language: string, t: Words): ReactNode {
   if (row.state === 'joined' && row.silent && !row.muted) return t.board.noSound;
   if (row.state === 'declined' && row.reasonWords && !declinedSilently.has(row.reasonWords)) return t.quoted(row.reasonWords);
   if (row.reason && addsToChip(row.reason)) {
-    return language === 'en' && row.reasonWords ? sentence(row.reasonWords) : t.reason[row.reason];
+    return language === 'en' && row.reasonWords ? capital(row.reasonWords) : t.reason[row.reason];
   }
   return undefined;
-}
-
-/** The server begins its reasons with a small letter. */
-function sentence(text: string): string {
-  return text.charAt(0).toLocaleUpperCase() + text.slice(1);
 }

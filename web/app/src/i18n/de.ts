@@ -339,6 +339,11 @@ export const de: Words = {
       error: 'Sie endete wegen eines Fehlers.',
       shutdown: 'Der Server wurde angehalten.',
     },
+    endNotReached: {
+      me: (why) => `Sie wurden nicht erreicht, damit endete die Konferenz. Grund: ${why}.`,
+      owner: (name, why) => `${name} wurde nicht erreicht, damit endete die Konferenz. Grund: ${why}.`,
+    },
+    endIdle: (duration) => `${duration} lang sprach niemand, damit endete sie.`,
     callThemAgain: 'Noch einmal anrufen',
     giveFloor: 'Wort erteilen',
     giveFloorShort: 'Wort geben',

@@ -354,6 +354,11 @@ export const en = {
       error: 'It ended because of a fault.',
       shutdown: 'The server was shut down.',
     } satisfies By<ConferenceEndReason>,
+    endNotReached: {
+      me: (why: string) => `You were not reached, which ended it. Reason: ${why}.`,
+      owner: (name: string, why: string) => `${name} was not reached, which ended it. Reason: ${why}.`,
+    },
+    endIdle: (duration: string) => `Nobody spoke for ${duration}, which ended it.`,
     callThemAgain: 'Call them again',
     giveFloor: 'Give the floor',
     giveFloorShort: 'Give floor',

@@ -41,6 +41,33 @@ describe('a board that is over', () => {
     expect(notices.map((one) => one.kind)).toEqual(['conference-ended']);
   });
 
+  it.each(['a document', 'a report'])('shows how the last legs ended, which no document told, when it is over by %s', async (by) => {
+    const { world, focus, peer } = await ready({
+      before: (_, focus) => {
+        focus.phase = 'running';
+        focus.add({ name: 'alice', user: ALICE, role: 'owner', state: 'ringing' });
+        focus.add({ name: 'Bob Keller', user: BOB, state: 'queued' });
+      },
+    });
+    const open = world.convoke.conferences.openBoard('c1');
+    await settle(1_000);
+    focus.legEnds = { alice: { state: 'busy', reason: 'busy' } };
+    const words = 'alice was not reached: The line is busy.';
+    if (by === 'a report') {
+      const ended = `<c:ended><c:reason>owner-left</c:reason><c:words>${words}</c:words></c:ended>`;
+      focus.end = { reason: 'owner-left', words };
+      peer.answer(
+        'urn:uuid:of-before',
+        `<r:report><r:entry><c:conference>c1</c:conference><c:version>9</c:version>${ended}</r:entry></r:report>`,
+      );
+    } else focus.over('owner-left', words);
+    await settle(1_000);
+    const { me, groups, end, endedAt } = open.get();
+    expect(end).toEqual({ reason: 'owner-left', words });
+    expect(me).toMatchObject({ state: 'busy', reason: 'busy', since: endedAt });
+    expect(names(groups.left)).toEqual(['Bob Keller']);
+  });
+
   it('stays so when an answer that is older comes', async () => {
     const { world, focus } = await ready({ before: people });
     const open = world.convoke.conferences.openBoard('c1');

@@ -33,6 +33,8 @@ export class Focus {
   started = Date.now();
   people: One[] = [];
   end: { reason: string; words: string } | undefined;
+  /** How legs ended with it, by name: reports tell it, and no document any more. */
+  legEnds: Readonly<Record<string, { state: string; reason: string }>> = {};
   /** Operations that came, with the participant or place they name. */
   readonly asked: string[] = [];
   /** Faults for operations. */
@@ -138,10 +140,14 @@ export class Focus {
     if (operation !== 'get') this.version++;
     switch (operation) {
       case 'get': {
+        const legs = Object.entries(this.legEnds).map(([name, { state, reason }]) => {
+          const { id, leg } = this.one(name);
+          return `<c:report><c:conference>${this.id}</c:conference><c:version>${this.version}</c:version><c:participant><c:id>${id}</c:id></c:participant><c:leg><c:id>l${leg}</c:id><c:state>${state}</c:state><c:words>${state}</c:words><c:cause><c:reason>${reason}</c:reason><c:words>${reason}</c:words></c:cause></c:leg></c:report>`;
+        });
         const report = this.end
           ? `<c:report><c:conference>${this.id}</c:conference><c:version>${this.version}</c:version><c:ended><c:reason>${this.end.reason}</c:reason><c:words>${this.end.words}</c:words></c:ended></c:report>`
           : '';
-        return `<c:getResponse>${this.snapshot()}${report}</c:getResponse>`;
+        return `<c:getResponse>${this.snapshot()}${legs.join('')}${report}</c:getResponse>`;
       }
       case 'create': {
         this.title = text('title') ?? '';

@@ -10,7 +10,7 @@ import type { ConferenceService } from '../soap/client.js';
 import { State, same } from '../util/store.js';
 import { Alarm } from '../util/timer.js';
 import { CONFERENCE_INFO, EventState } from './event.js';
-import { type End, isIn, isLive, type Leg, type Participant, type PictureShown, type Snapshot } from './model.js';
+import { type End, isIn, isLive, type Leg, type LegEnd, type Participant, type PictureShown, type Snapshot } from './model.js';
 
 /** A participant with the times by this device's clock. */
 export interface Seen extends Participant {
@@ -55,6 +55,8 @@ export class Followed extends State<FollowedState> {
   #holders = 0;
   #asking = false;
   #learning = false;
+  /** How it ended is known, and how everybody's leg did. */
+  #learnt = false;
   /** When it began, as its record tells; a document need not. */
   #began: number | undefined;
   /** The version of what is shown. */
@@ -127,11 +129,18 @@ export class Followed extends State<FollowedState> {
     this.set({ startedAt: at });
   }
 
-  /** It is over. */
-  ended(end: End | undefined): void {
+  /** A report told that it ended. How legs ended with it was told to nobody any more, so that is asked for. */
+  told(end: End): void {
+    this.#learnt = !this.get().participants.some((one) => isLive(one.leg?.state));
+    this.ended(end);
+    if (!this.#learnt) void this.#learnEnd();
+  }
+
+  /** It is over; of the last legs it may be told how they ended. */
+  ended(end: End | undefined, legEnds: readonly LegEnd[] = []): void {
     const state = this.get();
     const endedAt = state.endedAt ?? this.#ua.platform.now();
-    const participants = gone(state.participants, endedAt);
+    const participants = gone(withEnds(state.participants, legEnds, endedAt), endedAt);
     this.set({
       phase: 'ended',
       endedAt,
@@ -245,7 +254,7 @@ export class Followed extends State<FollowedState> {
   /** Asks how it ended; what cannot be told any more ended somehow. */
   async #learnEnd(denied = false, reason = ''): Promise<void> {
     if (this.#learning) return;
-    if (this.get().end) {
+    if (this.#learnt) {
       this.ended(undefined);
       return;
     }
@@ -254,21 +263,33 @@ export class Followed extends State<FollowedState> {
     const outcome = await this.#service.request({ name: 'get', conference: id, since: this.#events.snapshot.version });
     this.#learning = false;
     const answer = 'answer' in outcome ? outcome.answer : undefined;
+    this.#learnt = answer?.end !== undefined;
     if (denied && answer?.conference) {
       // It goes on, though nobody tells us how; or it ended with the server's former process, which nobody told at all.
-      if (answer.conference.phase === 'ended') this.ended(answer.end);
+      if (answer.conference.phase === 'ended') this.ended(answer.end, answer.legEnds);
       this.adopt(answer.conference);
       return;
     }
     if (denied && !answer) this.set({ denied: true });
     // `rejected`: others go on without us.
-    this.ended(answer?.end ?? (reason === 'rejected' ? { words: 'You are not on the roster any more.' } : undefined));
+    this.ended(answer?.end ?? (reason === 'rejected' ? { words: 'You are not on the roster any more.' } : undefined), answer?.legEnds);
   }
 }
 
 function plain(seen: Seen): Participant {
   const { since: _, changedAt: __, handSince: ___, ...participant } = seen;
   return participant;
+}
+
+/** Each with how their last leg ended, where that is told. */
+function withEnds(participants: readonly Seen[], legEnds: readonly LegEnd[], at: number): readonly Seen[] {
+  if (legEnds.length === 0) return participants;
+  const ends = new Map(legEnds.map(({ participant, leg }) => [participant, leg]));
+  return participants.map((one): Seen => {
+    const leg = ends.get(one.id);
+    if (!leg || (one.leg && same(one.leg, leg))) return one;
+    return { ...one, leg, since: isLive(one.leg?.state) ? at : one.since };
+  });
 }
 
 /** Nobody is in, or called, any more: the last documents of a conference need not tell of each leg how it ended. */
@@ -308,6 +329,6 @@ export class Conferences {
 
   /** A report of the service told that it ended. */
   ended(id: string, end: End): void {
-    this.#all.get(id)?.ended(end);
+    this.#all.get(id)?.told(end);
   }
 }

@@ -73,6 +73,12 @@ export interface Snapshot {
   readonly count?: number;
 }
 
+/** How somebody's leg ended. */
+export interface LegEnd {
+  readonly participant: string;
+  readonly leg: Leg;
+}
+
 export interface End {
   readonly reason?: ConferenceEndReason;
   readonly words: string;

@@ -1,5 +1,17 @@
 /** What the conference service is asked and answers: operations as data, answers as {@link Snapshot}s. */
-import { type End, type Leg, legState, type Participant, phase, role, type Snapshot, toldName, toldWords } from '../conference/model.js';
+import {
+  type End,
+  isLive,
+  type Leg,
+  type LegEnd,
+  legState,
+  type Participant,
+  phase,
+  role,
+  type Snapshot,
+  toldName,
+  toldWords,
+} from '../conference/model.js';
 import type { ConferenceEndReason, EndReason } from '../view/types.js';
 import type { XmlElement } from '../xml/read.js';
 import { clean, type XmlNode } from '../xml/write.js';
@@ -82,6 +94,8 @@ export interface Answer {
   readonly conferences: readonly Snapshot[];
   /** Why it ended, if a report of `get` says so. */
   readonly end?: End;
+  /** How legs ended, as reports of `get` say it, in their order. */
+  readonly legEnds: readonly LegEnd[];
 }
 
 /** Reads the body of an answer; undefined where it is none. */
@@ -94,6 +108,7 @@ export function readAnswer(body: XmlElement): Answer | undefined {
     count: Number(body.child('conference')?.textAt('count')) || 0,
     conferences: one ? [] : conferences,
     end: body.all('report').map(endOf).find(Boolean),
+    legEnds: body.all('report').flatMap(legEndOf),
   };
 }
 
@@ -106,6 +121,15 @@ export function readReport(body: XmlElement): { conference: string; end?: End }[
 function endOf(report: XmlElement): End | undefined {
   const ended = report.child('ended', CONFERENCE);
   return ended && { reason: ended.textAt('reason') as ConferenceEndReason | undefined, words: toldWords(ended.textAt('words')) ?? '' };
+}
+
+/** Of a place where they were called beside the one where they are in, it says nothing. */
+function legEndOf(report: XmlElement): LegEnd[] {
+  const told = report.child('leg', CONFERENCE);
+  const participant = report.textAt('participant', 'id');
+  if (!told || !participant || told.child('moving')) return [];
+  const leg = legOf(told);
+  return isLive(leg.state) ? [] : [{ participant, leg }];
 }
 
 function time(text: string | undefined): number | undefined {

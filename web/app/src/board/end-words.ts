@@ -1,0 +1,32 @@
+import type { Words } from '../i18n/en.ts';
+import { plain } from '../i18n/format.ts';
+import type { BoardRow, BoardState } from '../model.ts';
+import { addsToChip, chipOf, groupNames } from './row-state.ts';
+import { sentence } from './sentence.ts';
+
+/** How the server says that nobody spoke, which it tells as a fault (`conference_idle` in `conference-core/src/causes.rs`). */
+const IDLE = /^nobody spoke for (\d{1,9}) (min|s)$/;
+const SECONDS = { min: 60, s: 1 } as const;
+
+/** Why a conference ended, in a sentence: the server's, where it speaks the window's language. */
+export function endWords(state: BoardState, language: string, t: Words, duration: (ms: number) => string): string {
+  const { reason, words = '' } = state.end ?? {};
+  if (words && (language === 'en' || !reason)) return sentence(words);
+  if (!reason) return '';
+  if (reason === 'owner-left') {
+    // One who was in ends as having left.
+    const owner = ownerOf(state);
+    if (owner && owner.state !== 'left') {
+      const why = owner.reason && addsToChip(owner.reason) ? t.reason[owner.reason] : t.chip[chipOf(owner)];
+      return owner === state.me ? t.board.endNotReached.me(why) : t.board.endNotReached.owner(plain(owner.person.name), why);
+    }
+  }
+  const [, count, unit] = (reason === 'error' && IDLE.exec(words)) || [];
+  if (unit) return t.board.endIdle(duration(Number(count) * SECONDS[unit as keyof typeof SECONDS] * 1_000));
+  return t.board.endReason[reason];
+}
+
+function ownerOf({ me, groups }: BoardState): BoardRow | undefined {
+  const rows = groupNames.flatMap((name) => groups[name]);
+  return [...(me ? [me] : []), ...rows].find((row) => row.role === 'owner');
+}
