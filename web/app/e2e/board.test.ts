@@ -1,4 +1,4 @@
-import { beforeEach, describe, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { callFrom } from './calling.ts';
 import { ALICE, BOB, BUSY, byHand, CAROL, DECLINES, DRIVER, MAILBOX, talks } from './telephones.ts';
 import { PEOPLE, useWorld } from './world.ts';
@@ -87,6 +87,24 @@ describe('the live board', () => {
     await world.telephones.isIdle(CAROL);
     await page.getByRole('button', { name: 'Undo' }).click();
     await board.says(PEOPLE.carol, 'In the call').waitFor();
+  });
+
+  it('tells who is removed so, and not that it has ended', async () => {
+    const [alice, bob] = [await world.window('alice'), await world.window('bob')];
+    await callFrom(alice, 'bob,carol');
+    await bob.ringing.getByRole('button', { name: 'Join here' }).click();
+    await bob.board.says(PEOPLE.carol, 'In the call').waitFor();
+    await alice.board.tell(PEOPLE.bob, 'Remove from the conference');
+    await bob.board.pane.getByText('You were removed from the conference. It goes on without you.').waitFor();
+    await bob.board.pane.locator('.myline').getByText('Removed', { exact: true }).waitFor();
+    // Of who goes on nothing is said, least of all that they left.
+    const spoken = bob.page.locator('.sr[role=log]');
+    await spoken.getByText(/^You were removed from/).waitFor({ state: 'attached' });
+    expect(await spoken.getByText(/has ended|Left/).count()).toBe(0);
+    expect(await bob.board.pane.getByText(/Ended|Left/).count()).toBe(0);
+    expect(await bob.board.pane.getByRole('listitem').count()).toBe(0);
+    await alice.board.says(PEOPLE.carol, 'In the call').waitFor();
+    await world.telephones.isIn(CAROL);
   });
 
   it('shows who hung up as having left', async () => {

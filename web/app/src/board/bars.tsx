@@ -28,7 +28,11 @@ export function RunningBar({ board, inBoard, onOpen }: BarProps & { board: Board
           </span>
           <span className="sub">
             {state.state === 'ended' ? (
-              t.board.ended
+              state.end?.reason === 'removed' ? (
+                t.chip.removed
+              ) : (
+                t.board.ended
+              )
             ) : state.state === 'starting' ? (
               t.board.starting
             ) : (

@@ -332,6 +332,9 @@ function BoardView({ board, next }: { board: Board; next: Composer | undefined }
   const all = useAll(board, state);
   const me = state.me;
   const ended = state.state === 'ended';
+  const why = ended && endWords(state, language, t, (ms) => format.duration(ms));
+  // It goes on, and this board of it does not.
+  const removed = ended && state.end?.reason === 'removed';
   const isIn = me !== undefined && (me.state === 'joined' || me.state === 'held');
   const leaving = useLeaving();
   const shows = useShown(state);
@@ -348,6 +351,7 @@ function BoardView({ board, next }: { board: Board; next: Composer | undefined }
   };
   const meNote =
     me &&
+    !removed &&
     (me.mutedByModerator
       ? me.hand
         ? t.board.mutedHandUp
@@ -390,7 +394,9 @@ function BoardView({ board, next }: { board: Board; next: Composer | undefined }
           <PlaceButtons onClose={isIn && !ended ? undefined : close} />
         </div>
         <p className="m">
-          {ended ? (
+          {removed ? (
+            <span className="mid">{t.chip.removed}</span>
+          ) : ended ? (
             <>
               <span className="mid">{t.board.ended}</span>
               <span aria-hidden="true">·</span>
@@ -429,7 +435,11 @@ function BoardView({ board, next }: { board: Board; next: Composer | undefined }
                 <RoleMark of={me.role} person={me.person} />
               </div>
               <div className="b one">
-                <Chip state={chipOf(me)} since={me.hand ? me.hand.since : me.since} {...(me.hand ? { position: me.hand.position } : {})} />
+                <Chip
+                  state={removed ? 'removed' : chipOf(me)}
+                  since={me.hand ? me.hand.since : me.since}
+                  {...(me.hand ? { position: me.hand.position } : {})}
+                />
               </div>
             </div>
             <div className="acts">
@@ -455,9 +465,9 @@ function BoardView({ board, next }: { board: Board; next: Composer | undefined }
       {state.sound && <Notice className="above" look="plain" icon="cloudoff" title={t.board.soundMoved} />}
       {state.pictures && <Notice className="above" {...PICTURES[state.pictures]} title={t.board.pictures[state.pictures]} />}
       {!ended && listed && state.actions.has('add') && <AddBox onAdd={(what) => void board.add(what)} notice={state.notice} />}
-      {ended && state.end && (
+      {why && (
         <div className="why">
-          <p>{endWords(state, language, t, (ms) => format.duration(ms))}</p>
+          <p>{why}</p>
         </div>
       )}
       {state.problem && (

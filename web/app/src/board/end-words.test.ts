@@ -57,6 +57,13 @@ describe('the end of a conference', () => {
     expect(said({ end: { reason: 'error', words: 'nobody spoke for 20 s' } }).de).toBe('20 Sek. lang sprach niemand, damit endete sie.');
   });
 
+  it('is none for who was removed', () => {
+    expect(said({ end: { reason: 'removed', words: 'you were removed' } })).toEqual({
+      en: 'You were removed from the conference. It goes on without you.',
+      de: 'Sie wurden aus der Konferenz entfernt; sie geht ohne Sie weiter.',
+    });
+  });
+
   it('is told without words of the server too', () => {
     expect(said({ end: { reason: 'empty', words: '' } }).en).toBe('Everybody had left.');
     expect(said({ end: { reason: 'owner-left', words: '' }, me: me({ state: 'busy', reason: 'busy' }) }).en).toBe(

@@ -11,6 +11,8 @@ const SECONDS = { min: 60, s: 1 } as const;
 /** Why a conference ended, in a sentence: the server's, where it speaks the window's language. */
 export function endWords(state: BoardState, language: string, t: Words, duration: (ms: number) => string): string {
   const { reason, words = '' } = state.end ?? {};
+  // Nobody told it; the window found it out.
+  if (reason === 'removed') return t.board.endReason.removed;
   if (words && (language === 'en' || !reason)) return sentence(words);
   if (!reason) return '';
   if (reason === 'owner-left') {

@@ -132,16 +132,18 @@ export function Foot({ board, state }: { board: Board; state: BoardState }) {
     return (
       <footer className="foot">
         <div className="twobuttons">
-          <Button
-            look="primary"
-            touch
-            icon="phone"
-            className="grow"
-            onClick={() => convoke.conferences.compose(people)}
-            disabled={people.length === 0}
-          >
-            {t.board.callThemAgain}
-          </Button>
+          {state.end?.reason !== 'removed' && (
+            <Button
+              look="primary"
+              touch
+              icon="phone"
+              className="grow"
+              onClick={() => convoke.conferences.compose(people)}
+              disabled={people.length === 0}
+            >
+              {t.board.callThemAgain}
+            </Button>
+          )}
           <Button touch onClick={() => convoke.conferences.closeBoard()}>
             {t.common.close}
           </Button>

@@ -338,6 +338,7 @@ export const de: Words = {
       empty: 'Alle waren gegangen.',
       error: 'Sie endete wegen eines Fehlers.',
       shutdown: 'Der Server wurde angehalten.',
+      removed: 'Sie wurden aus der Konferenz entfernt; sie geht ohne Sie weiter.',
     },
     endNotReached: {
       me: (why) => `Sie wurden nicht erreicht, damit endete die Konferenz. Grund: ${why}.`,
@@ -384,6 +385,7 @@ export const de: Words = {
     callbar: 'Anruf',
     announce: (name, words) => `${name}: ${words}`,
     announceEnded: (title) => `${title} ist beendet`,
+    announceRemoved: (title) => `Sie wurden aus ${title} entfernt`,
     announceRinging: (name) => `${name} ruft Sie an. Strg Umschalt L führt zur Antwort.`,
     announceMessage: (name, text) => `${name} schreibt: ${text}`,
   },

@@ -1,6 +1,6 @@
 import type {
   BoardAction,
-  ConferenceEndReason,
+  BoardEndReason,
   EndReason,
   InvitationState,
   MessageState,
@@ -353,7 +353,8 @@ export const en = {
       empty: 'Everybody had left.',
       error: 'It ended because of a fault.',
       shutdown: 'The server was shut down.',
-    } satisfies By<ConferenceEndReason>,
+      removed: 'You were removed from the conference. It goes on without you.',
+    } satisfies By<BoardEndReason>,
     endNotReached: {
       me: (why: string) => `You were not reached, which ended it. Reason: ${why}.`,
       owner: (name: string, why: string) => `${name} was not reached, which ended it. Reason: ${why}.`,
@@ -399,6 +400,7 @@ export const en = {
     callbar: 'Call',
     announce: (name: string, words: string) => `${name}: ${words}`,
     announceEnded: (title: string) => `${title} has ended`,
+    announceRemoved: (title: string) => `You were removed from ${title}`,
     announceRinging: (name: string) => `${name} calls you. Ctrl Shift L leads to the answer.`,
     announceMessage: (name: string, text: string) => `${name} writes: ${text}`,
   },

@@ -25,6 +25,9 @@ export function useNotices(): void {
           case 'conference-ended':
             announce(t.board.announceEnded(notice.title));
             break;
+          case 'removed':
+            announce(t.board.announceRemoved(notice.title));
+            break;
           case 'message':
             announce(t.board.announceMessage(named(notice.from, t).name, notice.text));
             break;

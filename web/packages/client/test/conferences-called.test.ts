@@ -164,7 +164,9 @@ describe('being called', () => {
   async function removed(): Promise<{ world: World; focus: Focus; peer: Peer }> {
     const scene = await ready({ before: people });
     const { world, focus, peer } = scene;
-    world.convoke.conferences.openBoard('c1');
+    const open = world.convoke.conferences.openBoard('c1');
+    const notices: Notice[] = [];
+    world.convoke.onNotice((notice) => notices.push(notice));
     await settle(1_000);
     focus.exists = false;
     focus.refuse.set('get', 'unknown-conference');
@@ -173,7 +175,13 @@ describe('being called', () => {
     conferences.delete('c1');
     peer.notify('conference', 'conf-c1@example.org', focus.document(99, 'full'), 'terminated;reason=rejected');
     await settle(1_000);
-    expect(board(world).get().state).toBe('ended');
+    // It is not over, and of whoever is in nobody says that they left.
+    const { state, end, me, groups, count } = open.get();
+    expect(board(world)).toBe(open);
+    expect({ state, reason: end?.reason, count }).toEqual({ state: 'ended', reason: 'removed', count: 0 });
+    expect(me).toMatchObject({ state: 'left', reason: 'by-moderator', actions: new Set() });
+    expect(Object.values(groups).flat()).toEqual([]);
+    expect(notices).toEqual([{ kind: 'removed', conference: 'c1', title: 'Dock inspection' }]);
     focus.refuse.clear();
     if (document) conferences.set('c1', document);
     return scene;

@@ -9,6 +9,7 @@ import type { Ua } from '../sip/ua.js';
 import type { ConferenceService } from '../soap/client.js';
 import { State, same } from '../util/store.js';
 import { Alarm } from '../util/timer.js';
+import type { EndReason } from '../view/types.js';
 import { CONFERENCE_INFO, EventState } from './event.js';
 import { type End, isIn, isLive, type Leg, type LegEnd, type Participant, type PictureShown, type Snapshot } from './model.js';
 
@@ -270,9 +271,27 @@ export class Followed extends State<FollowedState> {
       this.adopt(answer.conference);
       return;
     }
+    // Whoever is on the roster is told of an end.
+    if (reason === 'rejected' && !answer?.end) return this.#removed();
     if (denied && !answer) this.set({ denied: true });
-    // `rejected`: others go on without us.
-    this.ended(answer?.end ?? (reason === 'rejected' ? { words: 'You are not on the roster any more.' } : undefined), answer?.legEnds);
+    this.ended(answer?.end, answer?.legEnds);
+  }
+
+  /** The others go on without us, and of them we are told no more: what was seen of them last would not stay true. */
+  #removed(): void {
+    const me = this.#ua.options.aor.toLowerCase();
+    const endedAt = this.#ua.platform.now();
+    const mine = this.get().participants.filter((one) => one.user?.toLowerCase() === me);
+    // At once, so that nobody takes it for the end of the conference.
+    this.set({
+      denied: true,
+      phase: 'ended',
+      endedAt,
+      end: { reason: 'removed', words: 'you were removed' },
+      participants: gone(mine, endedAt, 'by-moderator'),
+    });
+    this.#subscription.stop();
+    this.#times.clear();
   }
 }
 
@@ -293,11 +312,11 @@ function withEnds(participants: readonly Seen[], legEnds: readonly LegEnd[], at:
 }
 
 /** Nobody is in, or called, any more: the last documents of a conference need not tell of each leg how it ended. */
-function gone(participants: readonly Seen[], at: number): readonly Seen[] {
+function gone(participants: readonly Seen[], at: number, reason: EndReason = 'conference-ended'): readonly Seen[] {
   const left = participants.map((one): Seen => {
     const { leg } = one;
     if (!isLive(leg?.state) && !one.talking && !one.hand && !one.moving) return one;
-    const over: Leg | undefined = leg && isLive(leg.state) ? { ...leg, state: 'left', reason: 'conference-ended', words: undefined } : leg;
+    const over: Leg | undefined = leg && isLive(leg.state) ? { ...leg, state: 'left', reason, words: undefined } : leg;
     return { ...one, leg: over, moving: undefined, talking: false, silent: false, hand: undefined, since: over === leg ? one.since : at };
   });
   return left.every((one, index) => one === participants[index]) ? participants : left;

@@ -1,5 +1,5 @@
 /** A conference as its documents and answers tell it. */
-import type { ConferenceEndReason, ConferencePhase, EndReason, LegState, Role } from '../view/types.js';
+import type { BoardEndReason, ConferenceEndReason, ConferencePhase, EndReason, LegState, Role } from '../view/types.js';
 import { clean } from '../xml/write.js';
 
 const NAME_MAX = 256;
@@ -80,7 +80,7 @@ export interface LegEnd {
 }
 
 export interface End {
-  readonly reason?: ConferenceEndReason;
+  readonly reason?: BoardEndReason;
   readonly words: string;
 }
 
@@ -100,6 +100,13 @@ const LEG_STATES: ReadonlySet<string> = new Set<LegState>([
   'failed',
 ]);
 const PHASES: ReadonlySet<string> = new Set<ConferencePhase>(['starting', 'running', 'ending', 'ended']);
+
+const END_REASONS: ReadonlySet<string> = new Set<ConferenceEndReason>(['by-command', 'owner-left', 'empty', 'error', 'shutdown']);
+
+/** Undefined for a word of a newer server: what it says beside it is for people. */
+export function endReason(word: string | undefined): ConferenceEndReason | undefined {
+  return word !== undefined && END_REASONS.has(word) ? (word as ConferenceEndReason) : undefined;
+}
 
 /** A word of a newer server is the nearest that we know. */
 export function legState(word: string | undefined): LegState {

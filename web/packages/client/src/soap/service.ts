@@ -1,6 +1,7 @@
 /** What the conference service is asked and answers: operations as data, answers as {@link Snapshot}s. */
 import {
   type End,
+  endReason,
   isLive,
   type Leg,
   type LegEnd,
@@ -12,7 +13,7 @@ import {
   toldName,
   toldWords,
 } from '../conference/model.js';
-import type { ConferenceEndReason, EndReason } from '../view/types.js';
+import type { EndReason } from '../view/types.js';
 import type { XmlElement } from '../xml/read.js';
 import { clean, type XmlNode } from '../xml/write.js';
 import { CONFERENCE, REPORT } from './envelope.js';
@@ -120,7 +121,7 @@ export function readReport(body: XmlElement): { conference: string; end?: End }[
 
 function endOf(report: XmlElement): End | undefined {
   const ended = report.child('ended', CONFERENCE);
-  return ended && { reason: ended.textAt('reason') as ConferenceEndReason | undefined, words: toldWords(ended.textAt('words')) ?? '' };
+  return ended && { reason: endReason(ended.textAt('reason')), words: toldWords(ended.textAt('words')) ?? '' };
 }
 
 /** Of a place where they were called beside the one where they are in, it says nothing. */

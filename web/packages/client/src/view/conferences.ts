@@ -359,7 +359,9 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     if (followed.over && attached && !attached.over) {
       attached.over = true;
       this.#watchFaces();
-      this.#core.notice({ kind: 'conference-ended', conference: id, title: this.#titleOf(followed), words: end?.words ?? '' });
+      const title = this.#titleOf(followed);
+      if (end?.reason === 'removed') this.#core.notice({ kind: 'removed', conference: id, title });
+      else this.#core.notice({ kind: 'conference-ended', conference: id, title, words: end?.words ?? '' });
       if (this.#myCall.get().conference === id) this.#myCall.ended();
       this.#records.set(RECORDS_AFTER_MS, () => void this.#calls.load());
     }
@@ -381,10 +383,10 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
 
   /** A conference is over: nobody comes back to it after a reload, and a board that never had anybody on it says nothing. */
   #gone(line: Line, followed: Followed): void {
-    const { id, participants } = followed.get();
+    const { id, participants, end } = followed.get();
     if (this.#board?.id === id) {
       this.#core.platform.tab?.remove(line.key('board'));
-      if (participants.length === 0) this.closeBoard();
+      if (participants.length === 0 && end?.reason !== 'removed') this.closeBoard();
     }
     this.#tidy();
   }

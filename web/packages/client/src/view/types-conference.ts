@@ -46,6 +46,9 @@ export type EndReason =
 /** Why a conference ended. */
 export type ConferenceEndReason = 'by-command' | 'owner-left' | 'empty' | 'error' | 'shutdown';
 
+/** Why a board is over: its conference is, or I was taken off the roster and the others go on. */
+export type BoardEndReason = ConferenceEndReason | 'removed';
+
 /** An entry of "Live now". */
 export interface LiveConference {
   readonly id: string;
@@ -338,8 +341,8 @@ export interface BoardState {
   readonly state: ConferencePhase;
   readonly startedAt: number;
   readonly endedAt?: number;
-  /** Why it ended. */
-  readonly end?: { readonly reason?: ConferenceEndReason; readonly words: string };
+  /** Why it ended; `removed`: it goes on without me, and of the others nothing is shown any more. */
+  readonly end?: { readonly reason?: BoardEndReason; readonly words: string };
   readonly locked: boolean;
   /**
    * What became of the pictures when their video server was lost: they come from another one now, or from the same again (both for a while);

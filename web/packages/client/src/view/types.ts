@@ -102,4 +102,6 @@ export type Notice =
   | { readonly kind: 'ringing'; readonly invitation: Invitation }
   | { readonly kind: 'ringing-over'; readonly id: string }
   | { readonly kind: 'row'; readonly conference: string; readonly row: BoardRow; readonly before?: LegState }
-  | { readonly kind: 'conference-ended'; readonly conference: string; readonly title: string; readonly words: string };
+  | { readonly kind: 'conference-ended'; readonly conference: string; readonly title: string; readonly words: string }
+  /** I was taken off the roster of a conference that I followed; it goes on. */
+  | { readonly kind: 'removed'; readonly conference: string; readonly title: string };
