@@ -462,11 +462,13 @@ function BoardView({ board, next }: { board: Board; next: Composer | undefined }
       {me?.moving && !ended && listed && <MovingNotice board={board} moving={me.moving} />}
       {me?.sound && !ended && <ProblemNotice className="above" problem={me.sound} />}
       {state.stale && !ended && <Notice className="above" look="warn" icon="cloudoff" title={t.board.stale} />}
-      {state.sound && <Notice className="above" look="plain" icon="cloudoff" title={t.board.soundMoved} />}
-      {state.pictures && <Notice className="above" {...PICTURES[state.pictures]} title={t.board.pictures[state.pictures]} />}
+      {state.sound && <Notice className="above" look="plain" icon="cloudoff" title={t.board.soundMoved} data-sound={state.sound} />}
+      {state.pictures && (
+        <Notice className="above" {...PICTURES[state.pictures]} title={t.board.pictures[state.pictures]} data-pictures={state.pictures} />
+      )}
       {!ended && listed && state.actions.has('add') && <AddBox onAdd={(what) => void board.add(what)} notice={state.notice} />}
       {why && (
-        <div className="why">
+        <div className="why" data-end={state.end?.reason ?? 'other'}>
           <p>{why}</p>
         </div>
       )}

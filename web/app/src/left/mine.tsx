@@ -34,7 +34,7 @@ export function Mine() {
       ? document.documentElement.dataset.theme === 'dark'
       : window.matchMedia('(prefers-color-scheme: dark)').matches;
   return (
-    <div className="me">
+    <div className="me" data-own={seen}>
       <DropMenu
         label={t.left.status}
         trigger={

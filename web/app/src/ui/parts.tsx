@@ -148,12 +148,14 @@ interface NoticeProps {
   children?: ReactNode;
   action?: ReactNode;
   className?: string;
+  /** Which one it is, for whoever looks at the page. */
+  [data: `data-${string}`]: string | undefined;
 }
 
 /** What happened, and what to do. */
-export function Notice({ look = 'plain', icon, title, children, action, className }: NoticeProps) {
+export function Notice({ look = 'plain', icon, title, children, action, className, ...data }: NoticeProps) {
   return (
-    <div className={cx('notice', look !== 'plain' && look, className)} role={look === 'bad' ? 'alert' : 'status'}>
+    <div className={cx('notice', look !== 'plain' && look, className)} role={look === 'bad' ? 'alert' : 'status'} {...data}>
       <Icon name={icon ?? (look === 'plain' ? 'ok' : 'warn')} />
       <div>
         <p className="mid">{title}</p>

@@ -63,16 +63,27 @@ export interface Drawn {
   readonly chips: string[];
   readonly marks: string[];
   readonly invitations: string[];
+  readonly ends: string[];
+  readonly pictures: string[];
+  readonly sounds: string[];
+  readonly leftOut: string[];
+  readonly own: string[];
 }
 
 export function drawn(page: Page): Promise<Drawn & { readonly violation: string | undefined }> {
   return page.evaluate(() => {
-    const all = (attribute: string) => [...document.querySelectorAll(`[${attribute}]`)].map((one) => one.getAttribute(attribute) as string);
+    const all = (attribute: string) =>
+      [...document.querySelectorAll(`[${attribute}]`)].flatMap((one) => one.getAttribute(attribute)?.split(' ').filter(Boolean) ?? []);
     return {
       screens: all('data-screen'),
       chips: all('data-chip'),
       marks: all('data-mark'),
       invitations: all('data-invitation'),
+      ends: all('data-end'),
+      pictures: all('data-pictures'),
+      sounds: all('data-sound'),
+      leftOut: all('data-left-out'),
+      own: all('data-own'),
       violation: document.documentElement.dataset.violation,
     };
   });
