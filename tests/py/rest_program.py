@@ -1,7 +1,8 @@
 """A program of somebody's that knows only REST: rest_program.py URL USER PASSWORD OTHER
 
 Signs in, changes and reads its person's telephones, asks to be told by webhook, starts a conference with OTHER, follows it by
-server-sent events, mutes and unmutes OTHER, ends the conference, and signs out. Prints what it saw as one JSON object.
+server-sent events, mutes and unmutes OTHER, ends the conference, and signs out. The first notice by webhook it takes only when it comes
+again. Prints what it saw as one JSON object.
 """
 
 import hashlib
@@ -11,20 +12,26 @@ import json
 import queue
 import sys
 import threading
+import time
 
 import requests
 
 URL, USER, PASSWORD, OTHER = sys.argv[1:]
 PATIENCE = 60
+# How old a signature may be.
+FRESH = 300
 
 notices = queue.Queue()
+# What the listener answers, one after the other; then it takes everything.
+answers = iter([503])
 
 
 class Listener(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        notices.put((self.headers["Convoke-Signature"], body))
-        self.send_response(204)
+        answer = next(answers, 204)
+        notices.put((answer, self.headers["Convoke-Delivery"], self.headers["Convoke-Signature"], body, time.monotonic()))
+        self.send_response(answer)
         self.end_headers()
 
     def log_message(self, *_):
@@ -150,16 +157,21 @@ assert next(stream, None) is None, "the stream ends with the conference"
 seen["told"] = told
 seen["versions"] = [first, version]
 
-signed = []
-for event in ("conference.created", "conference.ended"):
-    signature, body = notices.get(timeout=PATIENCE)
-    time, _, mac = signature.partition(",v1=")
-    payload = time.removeprefix("t=").encode() + b"." + body
-    expected = hmac.new(hook["secret"].encode(), payload, hashlib.sha256).hexdigest()
+told_by_webhook, deliveries, came = [], [], []
+while not told_by_webhook or told_by_webhook[-1][0] != "conference.ended":
+    answer, delivery, signature, body, at = notices.get(timeout=PATIENCE)
+    signed_at, _, mac = signature.removeprefix("t=").partition(",v1=")
+    expected = hmac.new(hook["secret"].encode(), signed_at.encode() + b"." + body, hashlib.sha256).hexdigest()
+    is_good = hmac.compare_digest(mac, expected) and abs(time.time() - int(signed_at)) < FRESH
     notice = json.loads(body)
     assert notice["report"]["conference"] == made["id"], notice
-    signed.append([notice["event"], hmac.compare_digest(mac, expected)])
-seen["webhook"] = signed
+    told_by_webhook.append([notice["event"], is_good, answer])
+    deliveries.append((delivery, body))
+    came.append(at)
+seen["webhook"] = told_by_webhook
+# Which notice each was, by number and content: 0 is the first.
+seen["deliveries"] = [deliveries.index(one) for one in deliveries]
+seen["pause"] = came[1] - came[0]
 calls = call("GET", "/me/calls")["calls"]
 seen["calls"] = [[one["title"], one["missed"], [who["joined"] for who in one["people"]]] for one in calls]
 call("DELETE", "/session", **{"X-Convoke": "1"})
