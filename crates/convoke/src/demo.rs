@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::Result;
-use phones::{Behaviour, Network, Phone, What};
+use phones::{Behaviour, End, Network, Phone, What};
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::cli::{Demo, data_flag};
@@ -75,7 +75,9 @@ fn words(what: &What) -> Option<String> {
     Some(match what {
         What::Rings { caller } => format!("rings ({caller} calls)"),
         What::Answered => "is picked up".to_owned(),
-        What::Ended => "is hung up".to_owned(),
+        What::Ended(End::Declined) => "declines".to_owned(),
+        What::Ended(End::HungUp) => "hangs up".to_owned(),
+        What::Ended(End::ByCaller) => "is hung up".to_owned(),
         What::Key(key) => format!("hears key {key}"),
         What::Refused { caller } => format!("refuses {caller}"),
         What::Connected | What::Hears | What::Became(_) => return None,

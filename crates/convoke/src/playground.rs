@@ -26,7 +26,9 @@ use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use convoke_types::E164;
 use futures_util::Stream;
-use phones::{Act, Behaviour, Doing, Ear, Happening, Mouth, Network, PhoneEvent, PhoneState, What};
+use phones::{
+    Act, Behaviour, Doing, Ear, End, Happening, Mouth, Network, PhoneEvent, PhoneState, What,
+};
 use runtime::clock;
 use runtime::tasks::Shutdown;
 use serde::{Deserialize, Serialize};
@@ -190,8 +192,10 @@ fn line(happening: &Happening) -> Option<Line> {
         What::Rings { .. } => ("ringing", None),
         What::Answered => ("answered", None),
         What::Key(key) => ("key", Some(*key)),
-        What::Ended if happening.was_answered => ("ended", None),
-        What::Ended => ("cancelled", None),
+        What::Ended(End::Declined) => ("declined", None),
+        What::Ended(End::HungUp) => ("hung-up", None),
+        What::Ended(End::ByCaller) if happening.was_answered => ("ended", None),
+        What::Ended(End::ByCaller) => ("cancelled", None),
         What::Refused { .. } => ("refused", None),
         What::Connected | What::Hears | What::Became(_) => return None,
     };
@@ -438,6 +442,24 @@ mod tests {
             "",
         ] {
             assert!(!is_local(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn the_page_is_told_who_ended_a_call() {
+        for (end, was_answered, told) in [
+            (End::Declined, false, "declined"),
+            (End::ByCaller, false, "cancelled"),
+            (End::HungUp, true, "hung-up"),
+            (End::ByCaller, true, "ended"),
+        ] {
+            let happening = Happening {
+                at: clock::wall(),
+                number: "+15550100".parse().unwrap(),
+                what: What::Ended(end),
+                was_answered,
+            };
+            assert_eq!(line(&happening).unwrap().what, told);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use phones::{Network, Phone, PhoneEvent, What};
+use phones::{End, Network, Phone, PhoneEvent, What};
 use runtime::tasks::{Shutdown, Tasks};
 use serde::Deserialize;
 use sip_proto::auth::Login;
@@ -74,7 +74,9 @@ fn words(event: &PhoneEvent) -> String {
         What::Connected => "is connected".to_owned(),
         What::Key(key) => format!("hears key {key}"),
         What::Hears => "hears something".to_owned(),
-        What::Ended => "is hung up".to_owned(),
+        What::Ended(End::Declined) => "declines".to_owned(),
+        What::Ended(End::HungUp) => "hangs up".to_owned(),
+        What::Ended(End::ByCaller) => "is hung up".to_owned(),
         What::Refused { caller } => format!("refuses {caller}"),
         What::Became(_) => "does something else from now on".to_owned(),
     };

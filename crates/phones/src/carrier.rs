@@ -10,7 +10,7 @@ use convoke_types::media::Codec;
 use runtime::driver::{CoreOutput, SipCore};
 use runtime::sip::TransportEvent;
 use sip_proto::auth::{Credential, DigestResponse, Login, Verifier, VerifierConfig};
-use sip_proto::call::{CallEvent, CallKey, Calls, CallsConfig, Local};
+use sip_proto::call::{CallEvent, CallKey, Calls, CallsConfig, Ended, EndedBy, Local};
 use sip_proto::endpoint::{self, Endpoint, Event};
 use sip_proto::sdp::{self, Direction, Sdp, SessionId, Side};
 use sip_proto::{HeaderName, Message, Method, ResponseBuilder, ServerTx};
@@ -19,9 +19,14 @@ use crate::behaviour::{Behaviour, Law, Phone, Says, Voice};
 use crate::line::{Heard, Order};
 use crate::microphone::Sound;
 
+#[cfg(test)]
+mod tests;
+
 /// Calls at once on the whole network.
 const CALLS_MAX: usize = 10_000;
 const REALM: &str = "carrier";
+/// The status of a call that somebody did not want (RFC 3261 §21.6.2).
+const DECLINE: u16 = 603;
 
 /// What a person does with a simulated telephone.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,7 +62,7 @@ pub enum What {
     /// It heard something other than silence, for the first time.
     Hears,
     /// The call is over.
-    Ended,
+    Ended(End),
     /// It was called and refused at once; who called, as shown.
     Refused {
         /// Display name or number of the caller.
@@ -65,6 +70,29 @@ pub enum What {
     },
     /// It does something else from now on.
     Became(Behaviour),
+}
+
+/// How a call on a simulated telephone ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// It was declined while it rang.
+    Declined,
+    /// It hung up, after it had been picked up.
+    HungUp,
+    /// The caller hung up or gave up, or the two lost each other.
+    ByCaller,
+}
+
+impl End {
+    /// As the end of a call shows it to whoever was called.
+    fn of(ended: &Ended) -> Self {
+        match (ended.by, ended.status) {
+            (EndedBy::Us, Some(DECLINE)) => Self::Declined,
+            (EndedBy::Us, None) => Self::HungUp,
+            // A description that the two do not agree on, too, is nothing that anybody did at the telephone.
+            (EndedBy::Us | EndedBy::Peer | EndedBy::Network, _) => Self::ByCaller,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -228,7 +256,7 @@ impl Carrier {
             }
             CallEvent::Confirmed { .. } => self.event(call, What::Connected),
             CallEvent::Reinvite { offer } => self.reinvited(call, offer.as_ref(), now),
-            CallEvent::Ended(_) => self.ended(call),
+            CallEvent::Ended(ended) => self.ended(call, End::of(&ended)),
             CallEvent::Trying
             | CallEvent::Ringing { .. }
             | CallEvent::Answered { .. }
@@ -328,7 +356,7 @@ impl Carrier {
         // The caller may have given up meanwhile.
         let _ = self
             .calls
-            .reject(&mut self.endpoint, call, 603, "Decline", now);
+            .reject(&mut self.endpoint, call, DECLINE, "Decline", now);
     }
 
     /// Answers, if the line is open; otherwise opens it first.
@@ -444,9 +472,9 @@ impl Carrier {
         self.line(call, Order::Connect(params));
     }
 
-    fn ended(&mut self, call: CallKey) {
+    fn ended(&mut self, call: CallKey, end: End) {
         self.set_due(call, None);
-        self.event(call, What::Ended);
+        self.event(call, What::Ended(end));
         if self.active.remove(&call).is_some() {
             self.app(Output::CloseLine { call });
         }

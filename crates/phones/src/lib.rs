@@ -12,7 +12,7 @@ mod network;
 mod state;
 
 pub use behaviour::{Answer, Behaviour, Law, Phone, Says, Voice, demo_network};
-pub use carrier::{Act, What};
+pub use carrier::{Act, End, What};
 pub use ear::Ear;
 pub use mouth::{Mouth, Speaker};
 pub use network::{Config, Network, PhoneEvent, StartError};

@@ -122,7 +122,7 @@ impl States {
                     (known.1, known.3) = (Doing::InCall, now);
                 }
             }
-            (Some(call), What::Ended) => {
+            (Some(call), What::Ended(_)) => {
                 known.calls.retain(|known| known.0 != call);
                 known.idle_since = now;
             }

@@ -46,7 +46,7 @@ describe('the telephones to play with', () => {
     await bobs.getByRole('button', { name: 'Hang up' }).click();
     await bobs.getByText('Ready').waitFor();
     await board.getByText('Left').waitFor();
-    await page.getByRole('region', { name: 'What happened' }).getByText('was disconnected').first().waitFor();
+    await page.getByRole('region', { name: 'What happened' }).getByText('hung up').first().waitFor();
     await alice.board.group('Left').waitFor();
   });
 
@@ -92,7 +92,7 @@ describe('the telephones to play with', () => {
     await alice.board.says(PEOPLE.bob, 'Declined').waitFor();
     await alice.board.group('Not reached').waitFor();
     await bobs.getByRole('paragraph').filter({ hasText: 'Board shows' }).getByText('Declined').waitFor();
-    await page.getByRole('region', { name: 'What happened' }).getByText('stopped ringing').first().waitFor();
+    await page.getByRole('region', { name: 'What happened' }).getByText('declined').first().waitFor();
   });
 
   it('do from the next call on what is chosen for them', async () => {

@@ -306,7 +306,7 @@ async fn hung_up(telephones: &mut broadcast::Receiver<PhoneEvent>, expected: &st
                 .await
                 .map_err(|error| format!("what the telephones do was missed: {error}"))?;
             let number = event.number.to_string();
-            if event.what == What::Ended && of_them.contains(&number.as_str()) {
+            if matches!(event.what, What::Ended(_)) && of_them.contains(&number.as_str()) {
                 return Ok(number);
             }
         }

@@ -191,7 +191,7 @@ async fn going_down_ends_calls_and_tells_clients() {
     let mut ended = 0;
     while ended < 2 {
         let event = events.recv().await.unwrap();
-        ended += usize::from(event.what == What::Ended);
+        ended += usize::from(matches!(event.what, What::Ended(_)));
     }
     let told = told.await.unwrap();
     assert!(told.contains("the server is going down"), "{told}");
