@@ -113,6 +113,41 @@ describe('an outside number on the list', () => {
   });
 });
 
+describe('the way in which somebody is asked', () => {
+  const modes = ['computer', 'mobile', 'pstn', 'sip', 'h323', 'isdn', 'atm', 'gateway'];
+  for (const state of ['video', 'video-german']) {
+    for (const width of [360, 390, 1024, 1440]) {
+      it(`is read whole, and so is the number beside it: ${state} at ${width} px`, async () => {
+        await open('composer', state, width);
+        for (const mode of modes) {
+          await page.evaluate((mode) => {
+            // biome-ignore lint/suspicious/noExplicitAny: what the page with made-up data puts there.
+            const { convoke } = (window as any).models;
+            const { rows } = convoke.conferences.get().composer.get();
+            // biome-ignore lint/suspicious/noExplicitAny: made-up data.
+            const people = rows.map((row: any) => row.person);
+            // biome-ignore lint/suspicious/noExplicitAny: made-up data.
+            convoke.ways = async () => people.map(({ name, user }: any) => wayOf(name, user));
+            const wayOf = (name: string, user: string | undefined) =>
+              // A number is called on the telephone, whatever the others like best.
+              user === undefined ? { name, mode: 'pstn', picture: false, words: '' } : { name, user, mode, picture: true, words: '' };
+          }, mode);
+          const list = page.getByRole('switch', { name: state === 'video' ? 'As a video call' : 'Als Videoanruf' });
+          await list.click();
+          const ways = page.locator('.board .row .wayin[data-way]');
+          // What was told before stands there until the answer comes.
+          await expect.poll(() => page.locator(`.board .row .wayin[data-way=${mode}]`).count(), { message: mode }).toBeGreaterThan(2);
+          expect(await ways.count(), mode).toBe(4);
+          expect(await cut('.board .row .wayin .cut'), mode).toEqual([]);
+          expect(await cut('.board .row .place .cut'), mode).toEqual([]);
+          await list.click();
+          await ways.first().waitFor({ state: 'detached' });
+        }
+      });
+    }
+  }
+});
+
 describe('who is in the call already', () => {
   it('is not offered to be added from the chat', async () => {
     await open('board', 'live', 1440);

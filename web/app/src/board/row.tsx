@@ -136,7 +136,7 @@ function WayIn({ way }: { way: Way | 'asking' | 'unknown' }) {
   if (way === 'asking' || way === 'unknown') return <span className="faint t12 cut wayin">{t.way[way]}</span>;
   if (!way.mode) return <span className="badtext t12 wayin">{t.way.none}</span>;
   return (
-    <span className="soft t12 wayin" data-tip={way.words}>
+    <span className="soft t12 wayin" data-way={way.mode} data-tip={way.words}>
       <Icon name={modeIcon(way.mode)} size="s" />
       <span className="cut">{t.way.asked(t.way[way.mode], way.picture)}</span>
     </span>
