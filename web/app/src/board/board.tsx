@@ -160,13 +160,16 @@ function ComposerView({ composer, running }: { composer: Composer; running: Boar
         <div className="t">
           <BackButton />
           {editing ? (
-            <TitleField
-              title={state.title || title}
-              onDone={(next) => {
-                if (next) composer.setTitle(next);
-                setEditing(false);
-              }}
-            />
+            <>
+              <h2 className="sr">{title}</h2>
+              <TitleField
+                title={state.title || title}
+                onDone={(next) => {
+                  if (next) composer.setTitle(next);
+                  setEditing(false);
+                }}
+              />
+            </>
           ) : (
             <div className="name grow">
               <h2 className="cut">{title}</h2>

@@ -51,11 +51,22 @@ export default function Popout({ children }: { children: ReactNode }) {
   if (!there) return null;
   return createPortal(
     <LayerContext value={there.document.body}>
-      <main className="popped">{children}</main>
+      <PoppedPage>{children}</PoppedPage>
       <Toasts />
       <Tooltips within={there.document} />
     </LayerContext>,
     there.document.body,
+  );
+}
+
+/** The page that the board is there. */
+export function PoppedPage({ children }: { children: ReactNode }) {
+  const { t } = useI18n();
+  return (
+    <main className="popped">
+      <h1 className="sr">{t.board.label}</h1>
+      {children}
+    </main>
   );
 }
 

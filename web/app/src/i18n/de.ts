@@ -170,6 +170,7 @@ export const de: Words = {
   invitation: {
     untitled: 'Konferenz',
     label: (title) => `Einladung zu ${title}`,
+    sheets: 'Anrufe für Sie',
     calls: (name) => `${name} ruft Sie an`,
     invites: (name) => `${name} lädt Sie ein`,
     running: 'läuft seit',

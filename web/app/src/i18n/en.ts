@@ -187,6 +187,7 @@ export const en = {
   invitation: {
     untitled: 'Conference',
     label: (title: string) => `Invitation to ${title}`,
+    sheets: 'Calls for you',
     calls: (name: string) => `${name} calls you`,
     invites: (name: string) => `${name} invites you`,
     running: 'running for',

@@ -26,12 +26,12 @@ export default function Ringing({ silent }: { silent?: boolean }) {
     return stopRinging;
   }, [some, silent]);
   return (
-    <div className="sheets">
+    <section className="sheets" aria-label={t.invitation.sheets}>
       {ringing.slice(0, most).map((invitation) => (
         <Sheet key={invitation.id} invitation={invitation} />
       ))}
       {ringing.length > most && <p className="moresheets">{t.invitation.more(ringing.length - most)}</p>}
-    </div>
+    </section>
   );
 }
 

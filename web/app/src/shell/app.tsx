@@ -124,6 +124,7 @@ function Unreachable() {
 /** List, chat and board beside each other, or one at a time. */
 function Shell({ silent }: { silent: boolean }) {
   const { convoke, view } = useModels();
+  const { t } = useI18n();
   const state = useStore(view);
   const conferences = useStore(convoke.conferences);
   const narrow = useMedia(NARROW);
@@ -176,6 +177,7 @@ function Shell({ silent }: { silent: boolean }) {
         </div>
       )}
       <div className="leftside" role={onList ? 'main' : undefined}>
+        {onList && <h1 className="sr">{t.left.label}</h1>}
         <Left />
         {bar && !narrow && (
           <Suspense fallback={<div className="callbar" aria-busy="true" />}>
@@ -208,6 +210,7 @@ function Shell({ silent }: { silent: boolean }) {
       )}
       {boardShown && (
         <div className="boardside" role={mainShown ? undefined : 'main'}>
+          {!mainShown && <h1 className="sr">{t.board.label}</h1>}
           <Suspense fallback={<aside className="board" aria-busy="true" />}>
             {popped ? <PoppedNote /> : there ? <BoardPane /> : <NoBoard />}
           </Suspense>

@@ -41,7 +41,7 @@ interface DropMenuProps {
   onOpenChange?: (open: boolean) => void;
 }
 
-/** A menu under a button. */
+/** A menu under a button. It stands at the end of the page, so what holds it is a landmark of its own. */
 export function DropMenu({ trigger, label, children, align = 'start', side = 'bottom', open, onOpenChange }: DropMenuProps) {
   const layer = useContext(LayerContext);
   return (
@@ -52,7 +52,7 @@ export function DropMenu({ trigger, label, children, align = 'start', side = 'bo
     >
       <Menu.Trigger render={trigger} />
       <Menu.Portal container={layer}>
-        <Menu.Positioner className="layer" align={align} side={side} sideOffset={4} collisionPadding={8}>
+        <Menu.Positioner className="layer" role="region" aria-label={label} align={align} side={side} sideOffset={4} collisionPadding={8}>
           <Menu.Popup className="pop" aria-label={label}>
             <Guards />
             {children}
@@ -141,7 +141,7 @@ export function SubMenu({ icon, label, children }: { icon?: IconName; label: str
         </span>
       </Menu.SubmenuTrigger>
       <Menu.Portal container={layer}>
-        <Menu.Positioner className="layer" sideOffset={4} alignOffset={-4} collisionPadding={8}>
+        <Menu.Positioner className="layer" role="region" aria-label={label} sideOffset={4} alignOffset={-4} collisionPadding={8}>
           <Menu.Popup className="pop" aria-label={label}>
             <Guards />
             {children}
