@@ -320,6 +320,27 @@ describe('the board', () => {
     expect(open.get().me?.moving).toBeUndefined();
   });
 
+  it('lets go of why I was not reached at another place after a minute, without another document', async () => {
+    const { world, focus } = await ready({ before: people });
+    const open = world.convoke.conferences.openBoard('c1');
+    await settle(1_000);
+    focus.set('p1', { moving: { place: 'work', leg: 91, state: 'busy', reason: 'busy' } });
+    await settle(59_000);
+    expect(open.get().me).toMatchObject({ state: 'joined', moving: { state: 'busy' } });
+    await settle(2_000);
+    expect(open.get().me).toMatchObject({ state: 'joined' });
+    expect(open.get().me?.moving).toBeUndefined();
+    // What rings meanwhile is another matter, and what became of it is told anew.
+    focus.set('p1', { moving: { place: 'work', leg: 92, state: 'ringing' } });
+    await settle(90_000);
+    expect(open.get().me?.moving?.state).toBe('ringing');
+    focus.set('p1', { moving: { place: 'work', leg: 92, state: 'no-answer', reason: 'ring-timeout' } });
+    await settle(100);
+    expect(open.get().me?.moving?.state).toBe('no-answer');
+    await settle(60_000);
+    expect(open.get().me?.moving).toBeUndefined();
+  });
+
   it('keeps me where I am when another place is refused', async () => {
     const sound = new Sound();
     const { world, focus, peer } = await ready({ sound, before: people });

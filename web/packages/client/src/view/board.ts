@@ -38,6 +38,8 @@ import type {
 
 /** How long a removal can be taken back. */
 const UNDO_MS = 8_000;
+/** Why I was not reached at another place is told for so long, by us as by the service (`docs/messages.md`). */
+const MOVE_TOLD_MS = 60_000;
 /** The key to talk was let go: others see it as muted only now, so that two words in a row make no noise of marks. */
 const PUSH_ENDS_MS = 300;
 
@@ -69,6 +71,7 @@ export class BoardModel extends State<BoardState> implements Board {
   readonly #states = new Map<string, LegState>();
   readonly #undoEnds: Alarm;
   readonly #pushEnds: Alarm;
+  readonly #moveTold: Alarm;
   /** Where the pictures were when that was last told. */
   #pictures: { readonly video: string | undefined; readonly lost: boolean } | undefined;
   readonly #picturesNews: News<'moved' | 'back'>;
@@ -81,6 +84,8 @@ export class BoardModel extends State<BoardState> implements Board {
   #mutedByModerator = false;
   /** The leg at another place of which I know that it came to nothing. */
   #seen: string | undefined;
+  /** The one of which that is being told. */
+  #told: string | undefined;
   /** The key to talk is held down, or was a moment ago. */
   #pushing = false;
 
@@ -93,6 +98,7 @@ export class BoardModel extends State<BoardState> implements Board {
     this.#followed = followed;
     this.#undoEnds = new Alarm(parts.core.platform);
     this.#pushEnds = new Alarm(parts.core.platform);
+    this.#moveTold = new Alarm(parts.core.platform);
     this.#release = followed.hold();
     const show = () => this.#show();
     this.#picturesNews = new News(parts.core.platform, show);
@@ -111,6 +117,7 @@ export class BoardModel extends State<BoardState> implements Board {
     for (const forget of this.#forget) forget();
     this.#undoEnds.clear();
     this.#pushEnds.clear();
+    this.#moveTold.clear();
     this.#picturesNews.clear();
     this.#soundNews.clear();
     this.#unwatch();
@@ -449,6 +456,7 @@ export class BoardModel extends State<BoardState> implements Board {
     const rows = told.participants.filter((one) => one !== mine).map((one) => this.#row(one, keys, role, told.locked, over));
     const there = new Set(rows.map((row) => row.participant));
     for (const id of this.#rows.keys()) if (!there.has(id)) this.#rows.delete(id);
+    this.#tellMove(mine);
     const me = mine && this.#me(mine, keys, role, told.locked, over);
     const inside = rows.filter((row) => isIn(row.state));
     const groups: BoardGroups = {
@@ -482,6 +490,23 @@ export class BoardModel extends State<BoardState> implements Board {
     if (mine && !mine.muted) this.#mutedByModerator = false;
     this.#watch(told.participants);
     for (const row of me ? [...rows, me] : rows) this.#announce(row, told.phase === 'ended');
+  }
+
+  /** Lets go of why I was not reached elsewhere when its time is over: no document comes to take it away. */
+  #tellMove(mine: Seen | undefined): void {
+    const { core, line } = this.#parts;
+    const leg = mine?.moving?.leg;
+    const over = leg && !isLive(leg.state) ? leg : undefined;
+    if (over?.id === this.#told) return;
+    this.#told = over?.id;
+    this.#moveTold.clear();
+    if (!over) return;
+    const now = core.platform.now();
+    const since = over.since === undefined ? now : line.ua.localTime(over.since);
+    this.#moveTold.set(Math.max(since + MOVE_TOLD_MS - now, 0), () => {
+      this.#seen = over.id;
+      this.#show();
+    });
   }
 
   /** What there is to say of the pictures: that they are lost as long as they are, and for a while that they are there again. */
