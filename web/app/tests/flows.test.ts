@@ -462,6 +462,18 @@ describe('a link', () => {
     expect(new URL(page.url()).pathname, 'a reload does not do it again').toBe('/');
     expect(await page.evaluate(() => (window as unknown as Shown).models.convoke.conferences.get().board)).toBeUndefined();
   });
+  it('of a conference that is over says so, and no more once it runs after all', async () => {
+    await open('over', 'stranger');
+    const dialog = page.getByRole('dialog', { name: 'This conference is over' });
+    await dialog.waitFor();
+    await page.evaluate(() => {
+      const { conferences } = (window as unknown as Shown).models.convoke;
+      // biome-ignore lint/suspicious/noExplicitAny: made-up data.
+      conferences.set((now: any) => ({ ...now, live: [...now.live, { ...now.live[0], id: 'gone', title: 'Late shift' }] }));
+    });
+    await dialog.waitFor({ state: 'detached' });
+    await page.getByRole('navigation').getByText('Late shift').waitFor();
+  });
 });
 
 describe('sound of the browser', () => {

@@ -105,6 +105,29 @@ describe('a conference whose address was given to me', () => {
     expect(await waiting).toBeUndefined();
   });
 
+  it('has an entry when it runs after all, also when its link was told that it is over', async () => {
+    const { world, peer } = await ready();
+    const { conferences } = world.convoke;
+    const running = () => conferences.get().live.map((one) => one.id);
+    const told = conferences.visit('x1');
+    await settle(500);
+    expect(await told).toBe('over');
+    expect(running()).toEqual([]);
+    show(peer, 'x1', face('x1', 1));
+    await settle();
+    expect(running()).toEqual(['x1']);
+    // And where the server knew nothing of it, so that nothing is followed: looked after with the list.
+    peer.missing.add(`conf-x2@${DOMAIN}`);
+    const unknown = conferences.visit('x2');
+    await settle(500);
+    expect(await unknown).toBe('over');
+    expect(watched(peer, 'x2')).toBe(false);
+    peer.missing.clear();
+    peer.presence.set(`conf-x2@${DOMAIN}`, face('x2', 2));
+    await settle(120_000);
+    expect(running().sort()).toEqual(['x1', 'x2']);
+  });
+
   it('is followed again by its link where nothing more was told of it', async () => {
     const { world, peer } = await ready();
     const { conferences } = world.convoke;
