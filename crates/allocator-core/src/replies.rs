@@ -345,7 +345,11 @@ pub(crate) fn guests(people: &[crate::ways::Person], language: Language) -> Vec<
                 shows: chosen.pictures,
                 words: speak::way(person, chosen, language),
             }),
-            Err(why) => Err(speak::no_way(why, language)),
+            Err(none) => Err(soap_proto::NoWay {
+                words: speak::no_way(none, language),
+                why: Some(none.why()),
+                mode: none.mode(),
+            }),
         },
     };
     people.iter().map(guest).collect()

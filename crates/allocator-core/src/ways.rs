@@ -4,7 +4,7 @@
 use convoke_types::video::VideoGuest;
 use convoke_types::{Aor, Mode, NetworkAddress, ParticipantId};
 use service_core::words::Language;
-use soap_proto::{BROWSER, Invited, KnownMode, KnownPerson, Party, Who};
+use soap_proto::{BROWSER, Invited, KnownMode, KnownPerson, Party, Who, WhyNoWay};
 
 use crate::gateways::{GatewayRoute, dial_string};
 
@@ -43,6 +43,27 @@ pub(crate) enum NoWay {
     NotCalled(Mode),
     /// No gateway leads there.
     NoGateway(Mode),
+}
+
+impl NoWay {
+    /// As programs are told.
+    pub fn why(&self) -> WhyNoWay {
+        match self {
+            Self::Unknown => WhyNoWay::Unknown,
+            Self::NoMode => WhyNoWay::NoMode,
+            Self::NotThere => WhyNoWay::NotThere,
+            Self::NotCalled(_) => WhyNoWay::NotCalled,
+            Self::NoGateway(_) => WhyNoWay::NoGateway,
+        }
+    }
+
+    /// The mode that it is about.
+    pub fn mode(&self) -> Option<Mode> {
+        match self {
+            Self::NotCalled(mode) | Self::NoGateway(mode) => Some(*mode),
+            Self::Unknown | Self::NoMode | Self::NotThere => None,
+        }
+    }
 }
 
 /// Somebody who takes part, or would.

@@ -49,8 +49,9 @@ pub use text::{clean, clean_name, clean_words};
 pub use time::UtcMillis;
 pub use video::{
     AskedPerson, Guest, INVITES_MAX, Invite, Invited, KnownMode, KnownPerson, MODES_MAX,
-    MODES_PEOPLE_MAX, Requested, VideoAnswer, VideoOperation, VideoRequest, VideoResponse, Way,
-    parse_video_request, parse_video_response, write_video_request, write_video_response,
+    MODES_PEOPLE_MAX, NoWay, Requested, VideoAnswer, VideoOperation, VideoRequest, VideoResponse,
+    Way, WhyNoWay, parse_video_request, parse_video_response, write_video_request,
+    write_video_response,
 };
 
 /// For the fuzz target: any bytes through every parser; what is accepted must be accepted again after being written.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use allocator_core::{Event, IncomingMessage, Output};
 use convoke_types::report::Change;
 use convoke_types::{FaultCode, Mode};
-use soap_proto::{Invite, Invited, KnownMode, VideoAnswer, Who};
+use soap_proto::{Invite, Invited, KnownMode, NoWay, VideoAnswer, Who, WhyNoWay};
 
 use crate::world::{Prepares, Service, World, aor, device, mode, person, server};
 
@@ -248,13 +248,15 @@ fn who_has_no_way_is_told_and_the_asker_is_told_why() {
         vec![person("bob"), person("erin"), person("nobody")],
     );
     let ready = world.ready(&id);
-    let none: Vec<&String> = ready
+    let none: Vec<&NoWay> = ready
         .guests
         .iter()
         .filter_map(|guest| guest.way.as_ref().err())
         .collect();
-    assert!(none[0].contains("nothing is known"), "{none:?}");
-    assert!(none[1].contains("nobody is called so"), "{none:?}");
+    assert!(none[0].words.contains("nothing is known"), "{none:?}");
+    assert_eq!(none[0].why, Some(WhyNoWay::NoMode));
+    assert!(none[1].words.contains("nobody is called so"), "{none:?}");
+    assert_eq!(none[1].why, Some(WhyNoWay::Unknown));
     assert_eq!(world.running[&ready.conference].0.participants.len(), 1);
     let said = world.letters_to("erin").pop().unwrap().text();
     assert!(
@@ -398,8 +400,13 @@ fn who_stands_behind_a_gateway_that_no_trunk_leads_to_is_left_out_and_told() {
     let ready = world.ready(&id);
     let ways: Vec<bool> = ready.guests.iter().map(|guest| guest.way.is_ok()).collect();
     assert_eq!(ways, [true, true, false]);
-    let words = ready.guests[2].way.as_ref().unwrap_err();
-    assert!(words.contains("may not be called from here"), "{words}");
+    let none = ready.guests[2].way.as_ref().unwrap_err();
+    assert!(
+        none.words.contains("may not be called from here"),
+        "{none:?}"
+    );
+    assert_eq!(none.why, Some(WhyNoWay::NotCalled));
+    assert_eq!(none.mode, Some(Mode::Isdn));
     let told = world.letters_to("frank").pop().unwrap().text();
     assert!(told.contains("ALICE wanted you"), "{told}");
     let room = &world.rooms[&(server("one"), ready.conference)];

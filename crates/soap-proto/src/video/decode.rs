@@ -4,7 +4,8 @@ use convoke_types::{Mode, ModeSource};
 
 use super::{
     AskedPerson, Guest, INVITES_MAX, Invite, Invited, KnownMode, KnownPerson, MODES_MAX,
-    MODES_PEOPLE_MAX, Requested, VideoAnswer, VideoOperation, VideoRequest, VideoResponse, Way,
+    MODES_PEOPLE_MAX, NoWay, Requested, VideoAnswer, VideoOperation, VideoRequest, VideoResponse,
+    Way, WhyNoWay,
 };
 use crate::cursor::Cursor;
 use crate::decode::{envelope, unknown_operation, with_headers};
@@ -131,8 +132,12 @@ fn guest(c: &mut Cursor<'_>) -> Result<Guest, SoapError> {
             Ok(way)
         }
         None => {
-            let why = optional(c, "none", "at most 512 characters", text::words)?;
-            Err(why.ok_or_else(|| c.missing("v:way or v:none"))?)
+            let words = optional(c, "none", "at most 512 characters", text::words)?;
+            Err(NoWay {
+                words: words.ok_or_else(|| c.missing("v:way or v:none"))?,
+                why: optional(c, "why", "a reason", why)?,
+                mode: optional(c, "mode", "a mode", mode)?,
+            })
         }
     };
     Ok(Guest { name, user, way })
@@ -168,6 +173,11 @@ fn known_mode(c: &mut Cursor<'_>) -> Result<KnownMode, SoapError> {
             text::collapse(t).parse::<ModeSource>().ok()
         })?,
     })
+}
+
+fn why(word: &str) -> Option<WhyNoWay> {
+    let word = text::collapse(word);
+    WhyNoWay::ALL.into_iter().find(|why| word == why.as_str())
 }
 
 fn mode(word: &str) -> Option<Mode> {

@@ -110,7 +110,11 @@ fn write_guest(out: &mut Out, guest: &Guest) {
             out.leaf("v:words", &clean_words(&way.words));
             out.close("v:way");
         }
-        Err(why) => out.leaf("v:none", &clean_words(why)),
+        Err(none) => {
+            out.leaf("v:none", &clean_words(&none.words));
+            out.optional("v:why", none.why.map(|why| why.as_str().to_owned()));
+            out.optional("v:mode", none.mode.map(|mode| mode.as_str().to_owned()));
+        }
     }
     out.close("v:guest");
 }

@@ -123,7 +123,55 @@ pub struct Guest {
     /// Their account, if they have one.
     pub user: Option<Aor>,
     /// The way in, or why there is none.
-    pub way: Result<Way, String>,
+    pub way: Result<Way, NoWay>,
+}
+
+/// That somebody has no way in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoWay {
+    /// What a person reads.
+    pub words: String,
+    /// Why, for programs; `None`: an allocator that does not tell it.
+    pub why: Option<WhyNoWay>,
+    /// The mode that it is about, if it is about one.
+    pub mode: Option<Mode>,
+}
+
+/// Why somebody has no way in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum WhyNoWay {
+    /// Nobody is called so, or several are.
+    Unknown,
+    /// No mode of theirs is known.
+    NoMode,
+    /// None of their clients is there, and nothing else is known.
+    NotThere,
+    /// What is known may not be called from here.
+    NotCalled,
+    /// No gateway leads to what is known.
+    NoGateway,
+}
+
+impl WhyNoWay {
+    /// Every reason.
+    pub const ALL: [WhyNoWay; 5] = [
+        WhyNoWay::Unknown,
+        WhyNoWay::NoMode,
+        WhyNoWay::NotThere,
+        WhyNoWay::NotCalled,
+        WhyNoWay::NoGateway,
+    ];
+
+    /// The identifier, as in answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            WhyNoWay::Unknown => "unknown",
+            WhyNoWay::NoMode => "no-mode",
+            WhyNoWay::NotThere => "not-there",
+            WhyNoWay::NotCalled => "not-called",
+            WhyNoWay::NoGateway => "no-gateway",
+        }
+    }
 }
 
 /// A way in.

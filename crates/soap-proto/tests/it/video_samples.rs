@@ -7,8 +7,8 @@ use proptest::option::of;
 use proptest::prelude::*;
 use proptest::sample::select;
 use soap_proto::{
-    AskedPerson, Guest, Invite, Invited, KnownMode, KnownPerson, Requested, VideoAnswer,
-    VideoOperation, VideoRequest, VideoResponse, Way,
+    AskedPerson, Guest, Invite, Invited, KnownMode, KnownPerson, NoWay, Requested, VideoAnswer,
+    VideoOperation, VideoRequest, VideoResponse, Way, WhyNoWay,
 };
 
 use crate::samples::{aor, fault, headers, id, label, number, text, uri};
@@ -53,7 +53,10 @@ fn guest() -> impl Strategy<Value = Guest> {
         shows,
         words,
     });
-    let way = prop_oneof![way.prop_map(Ok), text(512).prop_map(Err)];
+    let why = select(WhyNoWay::ALL.to_vec());
+    let none =
+        (text(512), of(why), of(mode())).prop_map(|(words, why, mode)| NoWay { words, why, mode });
+    let way = prop_oneof![way.prop_map(Ok), none.prop_map(Err)];
     (text(64), of(aor()), way).prop_map(|(name, user, way)| Guest { name, user, way })
 }
 

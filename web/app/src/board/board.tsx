@@ -23,6 +23,7 @@ import { Foot, useAll } from './foot.tsx';
 import { Groups } from './groups.tsx';
 import { useLeaving } from './leaving.ts';
 import { MovingNotice } from './moving.tsx';
+import { noWayWords } from './no-way.ts';
 import { MyPlace } from './place-menu.tsx';
 import { ComposerLine, noteOf, RoleMark } from './row.tsx';
 import { chipOf } from './row-state.ts';
@@ -508,7 +509,7 @@ function WithoutLines({ without }: { without: readonly Without[] }) {
       {without.map((one, index) => (
         // The list stays as it was told, and names may be the same.
         <span key={index} className="line">
-          {t.common.of(plain(one.name), plain(one.words))}
+          {t.common.of(plain(one.name), noWayWords(one, t))}
         </span>
       ))}
     </span>

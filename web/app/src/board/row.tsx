@@ -3,13 +3,14 @@ import type { Words } from '../i18n/en.ts';
 import { useI18n } from '../i18n/index.tsx';
 import type { Board, BoardAction, BoardRow, ComposerRow, Person, Place, Way } from '../model.ts';
 import { useModels } from '../shell/models.tsx';
-import { clock, NARROW, useMedia } from '../store.ts';
+import { clock, NARROW, useMedia, usePick } from '../store.ts';
 import { Chip } from '../ui/chip.tsx';
 import { DropMenu, MenuItem, MenuLine, SubMenu } from '../ui/float.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { modeIcon } from '../ui/mode-icon.ts';
 import { Avatar, Button, IconButton, Meter, problemWords } from '../ui/parts.tsx';
 import { placeIcon, usePlaceWord } from '../ui/place.tsx';
+import { noWayWords } from './no-way.ts';
 import { PlaceMenu, PlaceWord } from './place-menu.tsx';
 import { addsToChip, chipOf, type GroupName } from './row-state.ts';
 import { capital } from './sentence.ts';
@@ -120,7 +121,7 @@ export const ComposerLine = memo(function ComposerLine({ row, way, onPlace, onRe
       }
       note={
         typeof way === 'object' && !way.mode
-          ? way.words
+          ? noWayWords(way, t)
           : row.problem && <span className="badtext">{problemWords(row.problem, t).what}</span>
       }
       acts={
@@ -132,11 +133,14 @@ export const ComposerLine = memo(function ComposerLine({ row, way, onPlace, onRe
 
 /** In which way somebody is asked, or why in none. */
 function WayIn({ way }: { way: Way | 'asking' | 'unknown' }) {
-  const { t } = useI18n();
+  const { convoke } = useModels();
+  const { t, language } = useI18n();
+  const own = usePick(convoke.session, (now) => now.me?.language) ?? 'en';
   if (way === 'asking' || way === 'unknown') return <span className="faint t12 cut wayin">{t.way[way]}</span>;
   if (!way.mode) return <span className="badtext t12 wayin">{t.way.none}</span>;
   return (
-    <span className="soft t12 wayin" data-way={way.mode} data-tip={way.words}>
+    // The server says more, in the language of the account.
+    <span className="soft t12 wayin" data-way={way.mode} data-tip={own === language ? way.words : undefined}>
       <Icon name={modeIcon(way.mode)} size="s" />
       <span className="cut">{t.way.asked(t.way[way.mode], way.picture)}</span>
     </span>

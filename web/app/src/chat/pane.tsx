@@ -1,5 +1,6 @@
 import { useMemo, useState } from 'react';
 import { useCalls } from '../board/calls.ts';
+import { noWayWords } from '../board/no-way.ts';
 import { plain } from '../i18n/format.ts';
 import { useI18n } from '../i18n/index.tsx';
 import type { Chat, Person } from '../model.ts';
@@ -216,7 +217,11 @@ function useVideoCall(person: Person): { readonly busy: boolean; readonly call: 
     const { problem, conference } = await calls.video([person]);
     setBusy(false);
     // Where there is a board it says so itself.
-    if (problem && !conference) toast({ text: `${t.problem[problem.code].what} ${problem.detail ?? ''}`.trim(), bad: true });
+    if (!problem || conference) return;
+    // Why there is no way to them is told of each alone.
+    const [way] = (problem.code === 'no-telephone' && (await convoke.ways([person]))) || [];
+    const { what, todo } = t.problem[problem.code];
+    toast({ text: way && !way.mode ? t.common.of(plain(person.name), noWayWords(way, t)) : `${what} ${todo}`, bad: true });
   };
   return { busy, call: () => void call() };
 }

@@ -577,6 +577,13 @@ export const de: Words = {
     none: 'Kein Weg',
     asking: 'Der Weg wird gesucht',
     unknown: 'Der Weg zeigt sich beim Anrufen',
+    why: {
+      unknown: () => 'so heißt niemand, oder mehrere; schreiben Sie name@domain',
+      'no-mode': () => 'es ist nichts bekannt, womit sie teilnehmen könnten',
+      'not-there': () => 'kein Gerät ist angemeldet, und kein Telefon ist bekannt',
+      'not-called': (kind) => `was bekannt ist${kind ? ` (${kind})` : ''}, darf von hier nicht angerufen werden`,
+      'no-gateway': (kind) => `kein Gateway führt ${kind ? `zu ${kind}` : 'dorthin'}`,
+    },
   },
   settings: {
     title: 'Einstellungen',

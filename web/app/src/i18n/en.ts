@@ -6,6 +6,7 @@ import type {
   MessageState,
   ModeKind,
   ModeOrigin,
+  NoWayReason,
   OwnPresence,
   PlaceKind,
   Presence,
@@ -15,6 +16,8 @@ import type {
 import type { Does } from '../phones/model.ts';
 import type { ChipState } from '../ui/chip-state.ts';
 import { plurals } from './format.ts';
+
+type NoWayWords = Record<NoWayReason, (kind?: string) => string>;
 
 const n = plurals('en');
 
@@ -592,6 +595,13 @@ export const en = {
     none: 'No way in',
     asking: 'Looking for their way in',
     unknown: 'Their way in is seen when you call',
+    why: {
+      unknown: () => 'nobody of this name is known, or several are; write user@domain',
+      'no-mode': () => 'nothing is known by which they could take part',
+      'not-there': () => 'none of their clients is there, and no telephone is known',
+      'not-called': (kind?: string) => `what is known${kind ? ` (${kind})` : ''} may not be called from here`,
+      'no-gateway': (kind?: string) => `no gateway leads to ${kind ?? 'what is known'}`,
+    } satisfies NoWayWords as NoWayWords,
   } satisfies By<ModeKind> & Record<string, unknown>,
   settings: {
     title: 'Settings',

@@ -601,7 +601,7 @@ describe('a video conference', () => {
   }
 
   const ready3 =
-    '<v:requested><v:conference>c1</v:conference><v:uri>sip:conf-c1@example.org</v:uri><v:server>janus</v:server><v:guest><v:name>Alice</v:name><v:way><v:mode>computer</v:mode><v:shows>true</v:shows><v:words>here</v:words></v:way></v:guest><v:guest><v:name>Bob Keller</v:name><v:none>None of their devices is there</v:none></v:guest></v:requested>';
+    '<v:requested><v:conference>c1</v:conference><v:uri>sip:conf-c1@example.org</v:uri><v:server>janus</v:server><v:guest><v:name>Alice</v:name><v:way><v:mode>computer</v:mode><v:shows>true</v:shows><v:words>here</v:words></v:way></v:guest><v:guest><v:name>Bob Keller</v:name><v:none>None of their devices is there</v:none><v:why>not-there</v:why></v:guest></v:requested>';
 
   it('is asked for of the allocator, and come into with this window', async () => {
     const { world, focus, peer } = await signedIn();
@@ -613,7 +613,7 @@ describe('a video conference', () => {
     await settle(500);
     expect(await making).toEqual({
       conference: 'c1',
-      without: [{ name: 'Bob Keller', words: 'None of their devices is there' }],
+      without: [{ name: 'Bob Keller', why: { reason: 'not-there' }, words: 'None of their devices is there' }],
       problem: undefined,
     });
     expect(asked.length).toBe(1);
@@ -633,7 +633,7 @@ describe('a video conference', () => {
     const making = world.convoke.videoCall([BOB]);
     await settle(500);
     await making;
-    expect(board(world).get().without).toEqual([{ name: 'Bob Keller', words: 'None of their devices is there' }]);
+    expect(board(world).get().without).toMatchObject([{ name: 'Bob Keller', why: { reason: 'not-there' } }]);
     board(world).dismiss();
     expect(board(world).get().without).toBeUndefined();
   });
@@ -643,17 +643,20 @@ describe('a video conference', () => {
     const asked = allocator(
       peer,
       () =>
-        '<v:waysResponse><v:guest><v:name>Alice</v:name><v:user>alice@example.org</v:user><v:way><v:mode>computer</v:mode><v:shows>true</v:shows><v:words>here</v:words></v:way></v:guest><v:guest><v:name>Carol</v:name><v:user>carol@example.org</v:user><v:way><v:mode>h323</v:mode><v:shows>true</v:shows><v:words>is called by H.323</v:words></v:way></v:guest><v:guest><v:name>Zoe</v:name><v:none>Nobody of this name</v:none></v:guest></v:waysResponse>',
+        '<v:waysResponse><v:guest><v:name>Alice</v:name><v:user>alice@example.org</v:user><v:way><v:mode>computer</v:mode><v:shows>true</v:shows><v:words>here</v:words></v:way></v:guest><v:guest><v:name>Carol</v:name><v:user>carol@example.org</v:user><v:way><v:mode>h323</v:mode><v:shows>true</v:shows><v:words>is called by H.323</v:words></v:way></v:guest><v:guest><v:name>Zoe</v:name><v:none>Nobody of this name</v:none><v:why>unknown</v:why></v:guest><v:guest><v:name>Yve</v:name><v:none>No gateway</v:none><v:why>no-gateway</v:why><v:mode>isdn</v:mode></v:guest><v:guest><v:name>Xia</v:name><v:none>On holiday</v:none><v:why>away</v:why></v:guest></v:waysResponse>',
     );
-    const asking = world.convoke.ways([CAROL, 'zoe']);
+    const asking = world.convoke.ways([CAROL, 'zoe', 'yve', 'xia']);
     await settle(500);
     expect(await asking).toEqual([
       { name: 'Carol', user: CAROL, mode: 'h323', picture: true, words: 'is called by H.323' },
-      { name: 'Zoe', user: undefined, picture: false, words: 'Nobody of this name' },
+      { name: 'Zoe', user: undefined, picture: false, why: { reason: 'unknown' }, words: 'Nobody of this name' },
+      { name: 'Yve', user: undefined, picture: false, why: { reason: 'no-gateway', mode: 'isdn' }, words: 'No gateway' },
+      // A reason of a newer server: its words say it.
+      { name: 'Xia', user: undefined, picture: false, words: 'On holiday' },
     ]);
     expect(asked[0]?.body).toContain('<a:Action>urn:convoke:video:1/ways</a:Action>');
     expect(asked[0]?.body).toContain(
-      '<v:ways><v:invite><v:person>carol@example.org</v:person></v:invite><v:invite><v:person>zoe</v:person></v:invite></v:ways>',
+      '<v:ways><v:invite><v:person>carol@example.org</v:person></v:invite><v:invite><v:person>zoe</v:person></v:invite><v:invite><v:person>yve</v:person></v:invite><v:invite><v:person>xia</v:person></v:invite></v:ways>',
     );
   });
 

@@ -391,12 +391,27 @@ export interface Way {
   readonly mode?: ModeKind;
   /** A picture may come from there. */
   readonly picture: boolean;
-  /** The server's words for it, in my language: the way, or why there is none. */
+  /** Why they have none; absent too where the server says it in words alone. */
+  readonly why?: NoWay;
+  /** The server's words for it, in the language of my account or else its own: the way, or why there is none. */
   readonly words: string;
 }
 
-/** Somebody who cannot take part, and why in the server's words. */
+/**
+ * Why somebody has no way in: nobody is called so, or several are; nothing is known by which they could take part; none of their clients is there; what
+ * is known may not be called from here; no gateway leads to it.
+ */
+export type NoWayReason = 'unknown' | 'no-mode' | 'not-there' | 'not-called' | 'no-gateway';
+
+export interface NoWay {
+  readonly reason: NoWayReason;
+  /** The way that it is about. */
+  readonly mode?: ModeKind;
+}
+
+/** Somebody who cannot take part, and why, also in the server's words. */
 export interface Without {
   readonly name: string;
+  readonly why?: NoWay;
   readonly words: string;
 }

@@ -5,7 +5,7 @@ import type { XmlElement } from '../xml/read.js';
 import { clean, type XmlNode } from '../xml/write.js';
 import type { ConferencesModel } from './conferences.js';
 import type { Core } from './core.js';
-import type { ModeKind, Person, VideoCall, Way } from './types.js';
+import type { ModeKind, NoWay, NoWayReason, Person, VideoCall, Way } from './types.js';
 
 const NAME_MAX = 64;
 const PERSON_MAX = 320;
@@ -13,17 +13,31 @@ const WORDS_MAX = 512;
 /** As many as the schema takes. */
 const INVITED_MAX = 100;
 const MODES: readonly string[] = ['computer', 'mobile', 'pstn', 'sip', 'h323', 'isdn', 'atm', 'gateway'];
+const REASONS: readonly string[] = ['unknown', 'no-mode', 'not-there', 'not-called', 'no-gateway'] satisfies NoWayReason[];
+
+function modeOf(word = ''): ModeKind | undefined {
+  return MODES.includes(word) ? (word as ModeKind) : undefined;
+}
+
+/** Why there is none; undefined where it is not told, or a reason of a newer server: its words say it. */
+function noWayOf(guest: XmlElement): NoWay | undefined {
+  const reason = guest.textAt('why') ?? '';
+  if (!REASONS.includes(reason)) return undefined;
+  const mode = modeOf(guest.textAt('mode'));
+  return { reason: reason as NoWayReason, ...(mode ? { mode } : {}) };
+}
 
 /** How the allocator tells of somebody that they take part, or why not. */
 function wayOf(guest: XmlElement): Way {
   const way = guest.child('way');
-  const mode = way?.textAt('mode') ?? '';
-  const known = MODES.includes(mode) ? (mode as ModeKind) : undefined;
+  const mode = modeOf(way?.textAt('mode'));
+  const why = way ? undefined : noWayOf(guest);
   return {
     name: clean(guest.textAt('name') ?? '', NAME_MAX),
     user: guest.textAt('user')?.toLowerCase(),
-    ...(known ? { mode: known } : {}),
-    picture: known !== undefined && way?.textAt('shows') === 'true',
+    ...(mode ? { mode } : {}),
+    picture: mode !== undefined && way?.textAt('shows') === 'true',
+    ...(why ? { why } : {}),
     words: clean((way ? way.textAt('words') : guest.textAt('none')) ?? '', WORDS_MAX),
   };
 }
@@ -68,7 +82,7 @@ export async function videoCall(
     return { without: [], problem: ('body' in told ? undefined : problemOf(told)) ?? problem('bad-answer') };
   }
   const ways = requested.all('guest').map(wayOf);
-  const without = ways.flatMap(({ mode, name, words }) => (mode ? [] : [{ name, words }]));
+  const without = ways.flatMap(({ mode, name, why, words }) => (mode ? [] : [{ name, ...(why ? { why } : {}), words }]));
   const board = conferences.openBoard(conference);
   if (without.length > 0) board.set({ without });
   const why = await conferences.myCall.join(conference, opened);
