@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Person } from '../model.ts';
+import type { ChatSummary, Person } from '../model.ts';
 import { CONTACTS_SHOWN, leftRows } from './rows.ts';
 
 function person(id: string, favourite = false): Person {
@@ -15,6 +15,13 @@ describe('the column on the left', () => {
   it('does not say so while it is loading', () => {
     const rows = leftRows({ ...nothing, loadingPeople: true, loadingChats: true });
     expect(rows.filter((row) => row.kind === 'bones')).toHaveLength(2);
+  });
+  it('shows the chats once those are there who stand above them', () => {
+    const chat = { with: person('bob'), unread: 0 } as unknown as ChatSummary;
+    const loading = leftRows({ ...nothing, loadingPeople: true, chats: [chat] });
+    expect(loading.filter((row) => row.kind === 'chat')).toEqual([]);
+    const there = leftRows({ ...nothing, contacts: [person('bob')], loadingPeople: true, chats: [chat] });
+    expect(there.at(-1)).toMatchObject({ kind: 'chat' });
   });
   it('shows a favourite once, and leaves thousands to the address book', () => {
     const contacts = [person('bob', true), ...Array.from({ length: 5_000 }, (_, i) => person(`p${i}`))];

@@ -47,6 +47,8 @@ export function leftRows(what: What): LeftRow[] {
     rows.push(what.loadingPeople ? { kind: 'bones', key: 'b-people' } : { kind: 'say', key: 's-contacts', section: 'contacts' });
   }
   rows.push({ kind: 'head', key: 'h-chats', section: 'chats' });
+  // Not before those above them: they would be pushed away under the pointer.
+  if (what.contacts.length === 0 && what.loadingPeople) return [...rows, { kind: 'bones', key: 'b-chats' }];
   for (const chat of what.chats) rows.push({ kind: 'chat', key: `c-${chat.with.id}`, chat });
   if (what.chats.length === 0) {
     rows.push(what.loadingChats ? { kind: 'bones', key: 'b-chats' } : { kind: 'say', key: 's-chats', section: 'chats' });

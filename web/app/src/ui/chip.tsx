@@ -48,7 +48,8 @@ export function Chip({ state, since, position }: ChipProps) {
           {position !== undefined && ` ${position}`}
         </span>
       </span>
-      {look.runs && since !== undefined && <Timer since={since} />}
+      {/* Another state has another time. */}
+      {look.runs && since !== undefined && <Timer key={state} since={since} />}
     </span>
   );
 }
