@@ -102,7 +102,10 @@ impl Ask {
             return false;
         };
         if let Ok(chosen) = &person.way {
-            person.way = Err(NoWay::NotCalled(chosen.mode));
+            // Nobody else finds a name for who is not in.
+            let (name, mode) = (person.shown().to_owned(), chosen.mode);
+            person.name = name;
+            person.way = Err(NoWay::NotCalled(mode));
         }
         true
     }
@@ -124,6 +127,11 @@ impl Ask {
             video: Some(server.clone()),
         })
     }
+}
+
+/// The name that the asker gives somebody.
+fn named(invite: &Invite) -> Option<String> {
+    invite.name.clone().filter(|name| !name.is_empty())
 }
 
 /// How a person is named in the question to the modes service.
@@ -215,7 +223,7 @@ impl Allocator {
             known.get(&asked_name(name)).cloned().flatten()
         };
         let person = |known: Option<KnownPerson>, invite: Option<&Invite>, name: &str| {
-            let named = invite.and_then(|invite| invite.name.clone());
+            let named = invite.and_then(named);
             let wanted = invite.and_then(|invite| invite.mode);
             let Some(known) = known else {
                 return Person {
@@ -238,14 +246,14 @@ impl Allocator {
             let one = match (&invite.who, ways::of_address(&invite.who, &gateways)) {
                 (Invited::Person(name), _) => person(find(&ask.known, name), Some(invite), name),
                 (Invited::Number(_), Some(way)) => Person {
-                    // The conference service finds a name that says no more than it should.
-                    name: invite.name.clone().unwrap_or_default(),
+                    // The conference service finds a name that says no more to the others than it should.
+                    name: named(invite).unwrap_or_default(),
                     user: None,
                     language: Language::default(),
                     way,
                 },
                 (who, Some(way)) => Person {
-                    name: invite.name.clone().unwrap_or_else(|| match who {
+                    name: named(invite).unwrap_or_else(|| match who {
                         Invited::Sip(uri) => uri.clone(),
                         Invited::Network(address) => address.to_string(),
                         Invited::Person(name) | Invited::Number(name) => name.clone(),

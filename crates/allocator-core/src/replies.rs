@@ -337,7 +337,7 @@ pub(crate) fn requested(
 /// How each person takes part, as the asker is told.
 pub(crate) fn guests(people: &[crate::ways::Person], language: Language) -> Vec<soap_proto::Guest> {
     let guest = |person: &crate::ways::Person| soap_proto::Guest {
-        name: person.name.clone(),
+        name: person.shown().to_owned(),
         user: person.user.clone(),
         way: match &person.way {
             Ok(chosen) => Ok(soap_proto::Way {

@@ -69,10 +69,24 @@ impl NoWay {
 /// Somebody who takes part, or would.
 #[derive(Debug, Clone)]
 pub(crate) struct Person {
+    /// Empty for a number that the asker gave no name, until the conference service has found one.
     pub name: String,
     pub user: Option<Aor>,
     pub language: Language,
     pub way: Result<Chosen, NoWay>,
+}
+
+impl Person {
+    /// What the asker knows them by: their name, or else the number as the asker wrote it.
+    pub fn shown(&self) -> &str {
+        match &self.way {
+            Ok(Chosen {
+                how: How::Number(number),
+                ..
+            }) if self.name.is_empty() && self.user.is_none() => number,
+            _ => &self.name,
+        }
+    }
 }
 
 /// The way of somebody whose modes are known: the wanted one if it can be had, else the first of theirs that can.

@@ -390,7 +390,7 @@ fn what_was_made_without_an_answer_is_ended_when_the_repeat_is_refused() {
 #[test]
 fn who_stands_behind_a_gateway_that_no_trunk_leads_to_is_left_out_and_told() {
     let mut world = World::new();
-    world.refused_host = Some("gw.example");
+    world.refused = Some("gw.example");
     let isdn = KnownMode {
         address: Some("isdn:+49302".to_owned()),
         ..mode(Mode::Isdn, true)
@@ -416,6 +416,50 @@ fn who_stands_behind_a_gateway_that_no_trunk_leads_to_is_left_out_and_told() {
     let fault = world.refused(&id);
     assert_eq!(fault.code, FaultCode::NoTelephone);
     assert_eq!(world.rooms.len(), 1);
+}
+
+#[test]
+fn a_number_that_may_not_be_called_is_named_as_it_was_written() {
+    let number = || Invite {
+        who: Invited::Number("+1 900 555".to_owned()),
+        name: None,
+        mode: None,
+    };
+    let mut world = World::new();
+    world.refused = Some("+1 900");
+    // Beforehand, too: the conference service has found no name for it yet.
+    let Ok(VideoAnswer::Ways(guests)) = world.ask_ways("alice", vec![number()]) else {
+        panic!("another answer");
+    };
+    assert_eq!(guests[1].name, "+1 900 555");
+    // Beside one who can be had …
+    let id = world.ask("alice", vec![person("bob"), number()]);
+    let ready = world.ready(&id);
+    assert_eq!(ready.guests[2].name, "+1 900 555");
+    assert!(ready.guests[2].way.is_err());
+    // … or with nobody left.
+    let id = world.ask("alice", vec![number()]);
+    let came = world.refused(&id).came;
+    assert!(came.starts_with("+1 900 555: what is known"), "{came}");
+    for (words, expected) in [
+        ("video +1 900 555", "That cannot be: +1 900 555: what is"),
+        (
+            "videokonferenz +1 900 555",
+            "Das geht nicht: +1 900 555: was",
+        ),
+        ("video bob +1 900 555", "\n+1 900 555: what is known (tele"),
+    ] {
+        world.say("alice", words);
+        let said = world.letters_to("alice").pop().unwrap().text();
+        assert!(said.contains(expected), "{words}: {said}");
+    }
+    // One with a name keeps it.
+    let named = Invite {
+        name: Some("Hotline".to_owned()),
+        ..number()
+    };
+    let id = world.ask("alice", vec![named]);
+    assert!(world.refused(&id).came.starts_with("Hotline: "));
 }
 
 #[test]

@@ -95,8 +95,8 @@ pub struct World {
     pub running: BTreeMap<ConferenceId, (Create, Snapshot)>,
     pub ended: BTreeSet<ConferenceId>,
     pub creates: usize,
-    /// No trunk leads there.
-    pub refused_host: Option<&'static str>,
+    /// No trunk leads to SIP addresses with this in them, and numbers that begin so may not be called.
+    pub refused: Option<&'static str>,
     /// What the conference service was told of pictures.
     pub told: Vec<(ConferenceId, Change)>,
     pub letters: Vec<Letter>,
@@ -160,7 +160,7 @@ impl World {
             running: BTreeMap::new(),
             ended: BTreeSet::new(),
             creates: 0,
-            refused_host: None,
+            refused: None,
             told: Vec::new(),
             letters: Vec::new(),
             answers: Vec::new(),
@@ -594,13 +594,14 @@ impl World {
         let unknown = || Fault::new(FaultCode::UnknownConference, "a conference", "none");
         match &request.operation {
             Operation::Create(create) => {
-                let sip = |party: &soap_proto::Party| match (&party.who, self.refused_host) {
+                let refused = |party: &soap_proto::Party| match (&party.who, self.refused) {
                     (Who::Sip(uri), Some(host)) => uri.contains(host),
+                    (Who::Number(number), Some(prefix)) => number.starts_with(prefix),
                     _ => false,
                 };
-                if let Some(n) = create.participants.iter().position(sip) {
-                    let came = format!("an address at {}", self.refused_host.unwrap());
-                    let expected = "a SIP address of a domain that a trunk leads to";
+                if let Some(n) = create.participants.iter().position(refused) {
+                    let came = format!("an address with {}", self.refused.unwrap());
+                    let expected = "what may be called from here";
                     let fault = Fault::new(FaultCode::NumberRefused, expected, came);
                     // The initiator comes first.
                     return Err(fault.about(1 + n));
