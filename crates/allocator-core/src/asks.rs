@@ -273,10 +273,8 @@ impl Allocator {
                 people.push(one);
             }
         }
-        if let Some(language) = ask.wanted.reply.language()
-            && let Some(asker) = people.first_mut()
-        {
-            asker.language = language;
+        if let Some(asker) = people.first_mut() {
+            asker.language = ask.wanted.reply.learn(asker.language);
         }
         ask.people = people;
         self.judge(id, None, now);

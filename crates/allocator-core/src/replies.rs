@@ -28,15 +28,16 @@ pub(crate) enum Reply {
         headers: Box<Headers>,
         address: String,
     },
-    /// Words to the address of record.
-    Words(Language),
+    /// Words to the address of record; in `None` the asker's own language, English until it is known.
+    Words(Option<Language>),
 }
 
 impl Reply {
-    pub fn language(&self) -> Option<Language> {
+    /// The language that is answered in, of an asker whose own is this one: that of their words, where these tell one.
+    pub fn learn(&mut self, own: Language) -> Language {
         match self {
-            Reply::Device { .. } => None,
-            Reply::Words(language) => Some(*language),
+            Reply::Device { .. } => own,
+            Reply::Words(language) => *language.get_or_insert(own),
         }
     }
 }
@@ -167,15 +168,20 @@ impl Allocator {
     }
 
     pub(crate) fn on_words(&mut self, caller: &Caller, body: &Bytes, now: Instant) {
-        let usual = Language::English;
+        // Until somebody asks for a conference it is not known what language they speak.
+        let usual = Language::default();
         let Ok(text) = std::str::from_utf8(body) else {
             return self.say(&caller.user, speak::not_text(usual), now);
         };
-        let (language, said) = parse(text, usual);
+        let (language, said) = parse(text);
         match said {
-            Ok(Said::Help) => self.say(&caller.user, speak::help(language), now),
+            Ok(Said::Help) => {
+                let help = speak::help(language.unwrap_or(usual));
+                self.say(&caller.user, help, now);
+            }
             Err(confusion) => {
-                self.say(&caller.user, speak::confusion(&confusion, language), now);
+                let words = speak::confusion(&confusion, language.unwrap_or(usual));
+                self.say(&caller.user, words, now);
             }
             Ok(Said::Video(invites)) => {
                 let wanted = Wanted {
@@ -229,11 +235,12 @@ impl Allocator {
                 self.send(to, names::CONTENT_TYPE, envelope.into(), duty, None, now);
             }
             Reply::Words(language) => {
+                let language = language.unwrap_or_default();
                 let words = match outcome {
-                    Ok(VideoAnswer::Requested(requested)) => self.ready_words(requested, *language),
+                    Ok(VideoAnswer::Requested(requested)) => self.ready_words(requested, language),
                     // Nobody asks for these in words.
                     Ok(VideoAnswer::Ways(_) | VideoAnswer::Modes(_)) => return,
-                    Err(fault) => speak::fault(fault, may_ring, *language),
+                    Err(fault) => speak::fault(fault, may_ring, language),
                 };
                 let to = asker.to_uri();
                 self.send(to, WORDS_TYPE, words.into(), duty, None, now);

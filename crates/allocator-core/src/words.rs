@@ -32,33 +32,34 @@ pub(crate) enum Confusion {
     OpenQuote,
 }
 
-const VIDEO: [(&str, Language); 6] = [
-    ("video", Language::English),
-    ("videocall", Language::English),
-    ("conference", Language::English),
-    ("videokonferenz", Language::German),
-    ("videoanruf", Language::German),
-    ("konferenz", Language::German),
+/// Our words, each with the language that it is of; both languages have `video`.
+const VIDEO: [(&str, Option<Language>); 6] = [
+    ("video", None),
+    ("videocall", Some(Language::English)),
+    ("conference", Some(Language::English)),
+    ("videokonferenz", Some(Language::German)),
+    ("videoanruf", Some(Language::German)),
+    ("konferenz", Some(Language::German)),
 ];
-const HELP: [(&str, Language); 4] = [
-    ("help", Language::English),
-    ("?", Language::English),
-    ("hilfe", Language::German),
-    ("was", Language::German),
+const HELP: [(&str, Option<Language>); 4] = [
+    ("help", Some(Language::English)),
+    ("?", None),
+    ("hilfe", Some(Language::German)),
+    ("was", Some(Language::German)),
 ];
 
-/// Understands a message. `video` alone is both languages' word, so its language is that of the person (`usual`).
-pub(crate) fn parse(text: &str, usual: Language) -> (Language, Result<Said, Confusion>) {
+/// Understands a message, and the language that its first word is of, if it is of one.
+pub(crate) fn parse(text: &str) -> (Option<Language>, Result<Said, Confusion>) {
     let text: String = text.chars().take(SAID_MAX_CHARS).collect();
     let Ok(mut said) = words(&text) else {
-        return (usual, Err(Confusion::OpenQuote));
+        return (None, Err(Confusion::OpenQuote));
     };
     if said.is_empty() {
-        return (usual, Ok(Said::Help));
+        return (None, Ok(Said::Help));
     }
     let first = said.remove(0);
     let bare = first.text.trim_start_matches('/').to_lowercase();
-    let find = |all: &[(&'static str, Language)]| {
+    let find = |all: &[(&'static str, Option<Language>)]| {
         let mut all = all.iter();
         all.find(|(name, _)| *name == bare && !first.quoted)
             .map(|(_, language)| *language)
@@ -73,9 +74,8 @@ pub(crate) fn parse(text: &str, usual: Language) -> (Language, Result<Said, Conf
             meant: meant.min_by_key(|name| distance(&bare, name)),
             word: first.text,
         };
-        return (usual, Err(confusion));
+        return (None, Err(confusion));
     };
-    let language = if bare == "video" { usual } else { language };
     let invites: Vec<Invite> = parties(said).into_iter().map(invite).collect();
     match invites.is_empty() {
         true => (language, Err(Confusion::Whom)),
@@ -109,7 +109,7 @@ mod tests {
     use convoke_types::Mode;
 
     fn invites(text: &str) -> Vec<Invite> {
-        match parse(text, Language::English).1 {
+        match parse(text).1 {
             Ok(Said::Video(invites)) => invites,
             other => panic!("{text}: {other:?}"),
         }
@@ -138,22 +138,27 @@ mod tests {
     #[test]
     fn both_languages_are_spoken() {
         for (text, language, said) in [
-            ("help", Language::English, Ok(Said::Help)),
-            ("Hilfe!", Language::German, Ok(Said::Help)),
-            ("", Language::German, Ok(Said::Help)),
-            ("videokonferenz", Language::German, Err(Confusion::Whom)),
-            ("video", Language::German, Err(Confusion::Whom)),
-            ("video \"bob", Language::German, Err(Confusion::OpenQuote)),
+            ("help", Some(Language::English), Ok(Said::Help)),
+            ("?", None, Ok(Said::Help)),
+            ("Hilfe!", Some(Language::German), Ok(Said::Help)),
+            ("", None, Ok(Said::Help)),
+            (
+                "videokonferenz",
+                Some(Language::German),
+                Err(Confusion::Whom),
+            ),
+            ("video", None, Err(Confusion::Whom)),
+            ("video \"bob", None, Err(Confusion::OpenQuote)),
             (
                 "vidoe bob",
-                Language::German,
+                None,
                 Err(Confusion::UnknownWord {
                     word: "vidoe".to_owned(),
                     meant: Some("video"),
                 }),
             ),
         ] {
-            assert_eq!(parse(text, Language::German), (language, said), "{text}");
+            assert_eq!(parse(text), (language, said), "{text}");
         }
     }
 }

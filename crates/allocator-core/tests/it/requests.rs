@@ -533,6 +533,35 @@ fn people_speak_with_it_in_their_own_words() {
 }
 
 #[test]
+fn a_word_of_both_languages_is_answered_in_that_of_the_person() {
+    let mut world = World::new();
+    world.languages.insert("alice", "de");
+    for (words, expected) in [
+        ("video dave", "Die Videokonferenz ist bereit."),
+        ("video erin", "Das geht nicht: ERIN: es ist nichts bekannt"),
+        // A word of one language chooses.
+        ("conference dave", "The video conference is ready."),
+    ] {
+        world.say("alice", words);
+        let said = world.letters_to("alice").pop().unwrap().text();
+        assert!(said.contains(expected), "{words}: {said}");
+    }
+    world.say("bob", "video dave");
+    let said = world.letters_to("bob").pop().unwrap().text();
+    assert!(said.contains("The video conference is ready."), "{said}");
+    // No server takes it, and who asks is told in their own language.
+    for name in ["one", "two"] {
+        world.server_lost(name);
+    }
+    world.say("alice", "video bob");
+    let said = world.letters_to("alice").pop().unwrap().text();
+    assert!(
+        said.contains("Gerade geht keine Videokonferenz: "),
+        "{said}"
+    );
+}
+
+#[test]
 fn what_is_prepared_again_is_the_roster_of_that_moment() {
     let mut world = World::new();
     world.server_lost("two");

@@ -85,6 +85,8 @@ pub struct World {
     /// A conference answer that was lost is given when the same command comes again.
     answered: BTreeMap<CommandId, Vec<u8>>,
     pub people: BTreeMap<String, Vec<KnownMode>>,
+    /// Of those who speak another language than English.
+    pub languages: BTreeMap<&'static str, &'static str>,
     /// Addresses that no device is at, and what they answer.
     pub absent: BTreeMap<String, u16>,
     pub prepares: BTreeMap<VideoServerName, Prepares>,
@@ -152,6 +154,7 @@ impl World {
             get_fault: None,
             answered: BTreeMap::new(),
             people: BTreeMap::new(),
+            languages: BTreeMap::new(),
             absent: BTreeMap::new(),
             serials: Vec::new(),
             prepares: BTreeMap::new(),
@@ -547,7 +550,7 @@ impl World {
             Some(KnownPerson {
                 user: aor(bare),
                 name: bare.to_uppercase(),
-                language: "en".to_owned(),
+                language: (*self.languages.get(bare).unwrap_or(&"en")).to_owned(),
                 modes: modes.clone(),
             })
         };
