@@ -78,6 +78,8 @@ impl Stage {
         let routes = [
             ("isdn", "sip:{number}@gw.example"),
             ("h323", "sip:{user}**{host}@h323.example"),
+            ("atm", "sip:{address}@atm.example"),
+            ("gateway", "sip:{address}@mcu.example"),
         ];
         let allocator = routes.iter().fold(allocator, |config, (mode, template)| {
             let route = [("mode", (*mode).into()), ("template", (*template).into())];

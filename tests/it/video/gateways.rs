@@ -66,11 +66,52 @@ fn follow(id: &str) -> Followed {
     }
 }
 
+/// How somebody behind a gateway is asked for and reached.
+struct Behind {
+    address: &'static str,
+    /// The domain of the gateway, by which a trunk leads to it.
+    domain: &'static str,
+    dialled: &'static str,
+}
+
 /// V6: one in H.323, one by ISDN, one on a telephone and one in a browser.
 #[test]
 fn who_is_behind_a_gateway_hears_and_is_heard_by_telephones_and_browsers() {
+    hear_and_are_heard([
+        Behind {
+            address: "h323:carol@far.example",
+            domain: "h323.example",
+            dialled: "sip:carol**far.example@h323.example",
+        },
+        Behind {
+            address: "isdn:+493012301",
+            domain: "gw.example",
+            dialled: "sip:493012301@gw.example",
+        },
+    ]);
+}
+
+/// The same by ATM (an NSAP address), and by what a gateway alone understands: a service code before a number, of which `#` is no sign of
+/// a SIP user.
+#[test]
+fn who_is_behind_a_gateway_by_atm_or_its_own_numbers_hears_and_is_heard() {
+    hear_and_are_heard([
+        Behind {
+            address: "atm:47000580ffde0000000000010203040506070800",
+            domain: "atm.example",
+            dialled: "sip:47000580ffde0000000000010203040506070800@atm.example",
+        },
+        Behind {
+            address: "gateway:27*4711#",
+            domain: "mcu.example",
+            dialled: "sip:27*4711%23@mcu.example",
+        },
+    ]);
+}
+
+fn hear_and_are_heard(people: [Behind; 2]) {
     let _alone = alone();
-    let (h323, isdn) = (Gateway::start(1_000), Gateway::start(2_300));
+    let gateways = [1_000, 2_300].map(Gateway::start);
     let bob = Telephone {
         number: BOB,
         tone_hz: BOB_HZ.into(),
@@ -80,11 +121,16 @@ fn who_is_behind_a_gateway_hears_and_is_heard_by_telephones_and_browsers() {
     let stage = Stage::with(|config| {
         let leads = |domain: &str| [("sip_domains", vec![domain].into())];
         let to_bob = [("prefixes", vec![BOB].into())];
-        config
-            .set("conference", "guard_outside", false)
-            .trunk("h323", h323.line.sip(), "udp", &leads("h323.example"))
-            .trunk("isdn", isdn.line.sip(), "udp", &leads("gw.example"))
-            .trunk("bob", bob.sip(), "udp", &to_bob)
+        let config = config.set("conference", "guard_outside", false).trunk(
+            "bob",
+            bob.sip(),
+            "udp",
+            &to_bob,
+        );
+        let leading = gateways.iter().zip(&people).zip(["first", "second"]);
+        leading.fold(config, |config, ((gateway, behind), name)| {
+            config.trunk(name, gateway.line.sip(), "udp", &leads(behind.domain))
+        })
     });
     let administrator = Administrator::of(&stage.im).unwrap();
     for (user, number) in [("alice", ALICE), ("bob", BOB)] {
@@ -96,10 +142,10 @@ fn who_is_behind_a_gateway_hears_and_is_heard_by_telephones_and_browsers() {
     let token = administrator.token("alice").unwrap();
     let mut zeep = Zeep::start(&stage.im, &token).unwrap();
 
-    let addresses = ["h323:carol@far.example", "isdn:+493012301"];
-    let mut people = vec![Invited::Person("bob".to_owned())];
-    people.extend(addresses.map(|address| Invited::Network(address.parse().unwrap())));
-    let ready = ask_for(&mut client, "ask-1", people).unwrap();
+    let addresses = people.each_ref().map(|behind| behind.address);
+    let mut invited = vec![Invited::Person("bob".to_owned())];
+    invited.extend(addresses.map(|address| Invited::Network(address.parse().unwrap())));
+    let ready = ask_for(&mut client, "ask-1", invited).unwrap();
     let mut conference = follow(ready.conference.as_str());
     alice.call(&conference.id);
     for name in ["bob", addresses[0], addresses[1]] {
@@ -111,16 +157,15 @@ fn who_is_behind_a_gateway_hears_and_is_heard_by_telephones_and_browsers() {
     }
     let talks =
         |report: &Value| report["participant"]["name"] == addresses[0] && report["talking"] == "on";
-    let talking = conference.until(&mut zeep, "carol talks", talks);
+    let talking = conference.until(&mut zeep, "the first talks", talks);
     talking.unwrap();
 
     // All speak at once, each a tone of their own; nobody hears himself.
     bob.listen(3).unwrap();
-    let gateways = [&h323, &isdn];
-    for gateway in gateways {
+    for gateway in &gateways {
         assert_heard(gateway.level(ALICE_HZ), "alice");
         assert_heard(gateway.level(BOB_HZ), "bob");
-        for other in gateways {
+        for other in &gateways {
             let (level, who) = (gateway.level(other.hertz), other.hertz.to_string());
             match other.hertz == gateway.hertz {
                 true => assert_unheard(level, &who),
@@ -130,7 +175,7 @@ fn who_is_behind_a_gateway_hears_and_is_heard_by_telephones_and_browsers() {
         assert_heard(level(&bob, gateway.hertz), "a gateway");
     }
     assert_eq!(alice.ask(&json!({ "hang_up": true }), "over"), 200);
-    for gateway in gateways {
+    for gateway in &gateways {
         assert_heard(alice.level(gateway.hertz), "a gateway");
     }
     conference.until_ended(&mut zeep).unwrap();
@@ -142,8 +187,9 @@ fn who_is_behind_a_gateway_hears_and_is_heard_by_telephones_and_browsers() {
             "{states:?}"
         );
     }
-    assert_eq!(h323.dialled(), "sip:carol**far.example@h323.example");
-    assert_eq!(isdn.dialled(), "sip:493012301@gw.example");
+    for (gateway, behind) in gateways.into_iter().zip(people) {
+        assert_eq!(gateway.dialled(), behind.dialled);
+    }
 }
 
 /// A gateway that answers with sound only where pictures are offered: who is behind it is in with sound, and the board says so.
