@@ -164,7 +164,7 @@ pub struct Watch {
 /// Options of `send`.
 #[derive(Debug, Args)]
 pub struct Send {
-    /// To whom: a user name or user@domain; `conference` takes plain words (`call bob`, `who`, `help`).
+    /// To whom: a user name or user@domain; `conference` and `video` take plain words (`call bob`, `who`; `video bob`; `help`).
     pub to: String,
     /// The text; from standard input when missing.
     pub text: Option<String>,
