@@ -13,6 +13,7 @@ use testkit::ports::Ports;
 use testkit::process::Program;
 
 use crate::config::Config;
+use crate::netns::Bare;
 use crate::peers::tests_dir;
 
 /// The binary: `CONVOKE_BIN` (which `make test` sets), or built here once by cargo.
@@ -83,43 +84,57 @@ pub fn may_have_own_mounts() -> bool {
     tried.is_ok_and(|tried| tried.status.success())
 }
 
-impl Convoke {
-    /// Starts it with this configuration and a fresh data directory, and waits until everything listens.
-    pub fn start(config: Config) -> anyhow::Result<Self> {
-        Self::start_in(config, place()?)
-    }
-
-    /// Starts it where names lead to other addresses: with an `/etc/hosts` of its own, in a mount namespace of its own.
-    pub fn start_with_hosts(config: Config, hosts: &str) -> anyhow::Result<Self> {
+impl Place {
+    /// A fresh one with this configuration.
+    fn of(config: Config) -> anyhow::Result<Self> {
         let dir = place()?;
-        std::fs::write(dir.path().join("hosts"), hosts)?;
-        Self::start_in(config, dir)
-    }
-
-    fn start_in(config: Config, dir: TempDir) -> anyhow::Result<Self> {
         let (text, rtp) = config.finish();
         std::fs::write(dir.path().join("convoke.toml"), text)?;
-        Self::restart(Place {
+        Ok(Self {
             dir,
             _rtp: Some(rtp),
         })
     }
+}
+
+fn serve(place: &Place) -> Command {
+    let hosts = place.dir.path().join("hosts");
+    let mut command = if hosts.exists() {
+        let mut command = own_mounts();
+        let with_hosts = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
+        command.args(["sh", "-c", with_hosts]);
+        command.arg(hosts).arg(binary());
+        command
+    } else {
+        Command::new(binary())
+    };
+    command.args(["serve", "--ready-line", "--config"]);
+    command.arg(place.dir.path().join("convoke.toml"));
+    command
+}
+
+impl Convoke {
+    /// Starts it with this configuration and a fresh data directory, and waits until everything listens.
+    pub fn start(config: Config) -> anyhow::Result<Self> {
+        Self::restart(Place::of(config)?)
+    }
+
+    /// Starts it in a network that has nothing but what the test puts there.
+    pub fn start_in(network: &Bare, config: Config) -> anyhow::Result<Self> {
+        let place = Place::of(config)?;
+        Self::run(network.own(&serve(&place)), place)
+    }
+
+    /// Starts it where names lead to other addresses: with an `/etc/hosts` of its own, in a mount namespace of its own.
+    pub fn start_with_hosts(config: Config, hosts: &str) -> anyhow::Result<Self> {
+        let place = Place::of(config)?;
+        std::fs::write(place.dir.path().join("hosts"), hosts)?;
+        Self::restart(place)
+    }
 
     /// Starts it again where it was before.
     pub fn restart(place: Place) -> anyhow::Result<Self> {
-        let hosts = place.dir.path().join("hosts");
-        let mut command = if hosts.exists() {
-            let mut command = own_mounts();
-            let with_hosts = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
-            command.args(["sh", "-c", with_hosts]);
-            command.arg(hosts).arg(binary());
-            command
-        } else {
-            Command::new(binary())
-        };
-        command.args(["serve", "--ready-line", "--config"]);
-        command.arg(place.dir.path().join("convoke.toml"));
-        Self::run(command, place)
+        Self::run(serve(&place), place)
     }
 
     /// Starts the demo: its people, and its simulated telephones behind the trunk.

@@ -2,12 +2,17 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+
+use testkit::namespace::within;
 
 /// Stands between whoever connects to [`CutLine::near`] and the far address.
 pub struct CutLine {
     near: SocketAddr,
+    /// The network namespace that it is entered from, if not ours.
+    namespace: Option<PathBuf>,
     shared: Arc<Mutex<Shared>>,
     acceptor: Option<JoinHandle<()>>,
 }
@@ -23,7 +28,16 @@ struct Shared {
 impl CutLine {
     /// Whole at first.
     pub fn before(far: SocketAddr) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        Self::of(listen()?, far, None)
+    }
+
+    /// One that leads out of another network namespace, to an address in ours.
+    pub fn out_of(namespace: &Path, far: SocketAddr) -> io::Result<Self> {
+        let listener = within(namespace, listen)??;
+        Self::of(listener, far, Some(namespace.to_owned()))
+    }
+
+    fn of(listener: TcpListener, far: SocketAddr, namespace: Option<PathBuf>) -> io::Result<Self> {
         let near = listener.local_addr()?;
         let shared = Arc::<Mutex<Shared>>::default();
         let state = Arc::clone(&shared);
@@ -44,6 +58,7 @@ impl CutLine {
         });
         Ok(Self {
             near,
+            namespace,
             shared,
             acceptor: Some(acceptor),
         })
@@ -74,11 +89,19 @@ impl Drop for CutLine {
         close(&mut shared);
         drop(shared);
         // Wakes the thread that accepts.
-        TcpStream::connect(self.near).ok();
+        let wake = || TcpStream::connect(self.near).ok();
+        match &self.namespace {
+            None => wake(),
+            Some(namespace) => within(namespace, wake).ok().flatten(),
+        };
         if let Some(acceptor) = self.acceptor.take() {
             acceptor.join().ok();
         }
     }
+}
+
+fn listen() -> io::Result<TcpListener> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
 }
 
 fn lock(shared: &Mutex<Shared>) -> std::sync::MutexGuard<'_, Shared> {

@@ -2,7 +2,7 @@
 //! wireless network while a cable is plugged in; each way is a veth pair, and the server has one address that both lead to.
 //! [`Alone`]: one machine with an address. [`Bare`]: one without any network.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, bail};
@@ -136,6 +136,21 @@ impl Bare {
         let shown = ip(&["-n", &self.name, "-o", "link", "show", "up"])?;
         let names = shown.lines().filter_map(|line| line.split(": ").nth(1));
         Ok(names.map(str::to_owned).collect())
+    }
+
+    /// Where the kernel has it.
+    pub fn path(&self) -> PathBuf {
+        Path::new("/run/netns").join(&self.name)
+    }
+
+    /// A command in it, of ourselves.
+    pub fn own(&self, inside: &Command) -> Command {
+        let mut command = Command::new(tool());
+        command
+            .args(["netns", "exec", &self.name])
+            .arg(inside.get_program())
+            .args(inside.get_args());
+        command
     }
 
     /// A command in it, of a user who may do nothing that others may not.

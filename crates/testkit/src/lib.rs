@@ -7,6 +7,7 @@
 
 pub mod call;
 pub mod clock;
+pub mod namespace;
 pub mod net;
 pub mod peer;
 pub mod ports;

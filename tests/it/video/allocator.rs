@@ -2,15 +2,18 @@
 //! but these two.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use convoke_tests::config::Config;
 use convoke_tests::convoke::Convoke;
+use convoke_tests::cut::CutLine;
+use convoke_tests::netns::Bare;
 use convoke_tests::peers::janus::Janus;
 use convoke_tests::peers::sipp::{Sipp, Trunk};
 use convoke_tests::peers::sipp_im::{Client, ImClients, Text};
 use convoke_tests::peers::sipp_watch::{Watch, Watcher};
 use convoke_tests::rest::{Administrator, request};
+use convoke_tests::skipped;
 use convoke_types::video::VideoEvent;
 use convoke_types::{ConferenceId, FaultCode, Mode};
 use serde_json::json;
@@ -35,6 +38,11 @@ pub struct Stage {
     janus: Janus,
     adapter: Convoke,
     pub im: Convoke,
+    /// Where the allocator has its two channels: those of the IM server and of the adapter, or what leads to them.
+    channels: [SocketAddr; 2],
+    /// These are left before the network that they lead out of.
+    _lines: Vec<CutLine>,
+    _network: Option<Bare>,
 }
 
 impl Stage {
@@ -44,10 +52,20 @@ impl Stage {
 
     /// The same, with more in the configuration of the IM server and conferences.
     pub fn with(more: impl FnOnce(Config) -> Config) -> Self {
-        Self::by(Janus::start("127.0.0.1".parse().unwrap()).unwrap(), more)
+        Self::by(
+            Janus::start("127.0.0.1".parse().unwrap()).unwrap(),
+            None,
+            more,
+        )
     }
 
-    fn by(janus: Janus, more: impl FnOnce(Config) -> Config) -> Self {
+    /// Its allocator in this network, out of which nothing leads but to the two.
+    fn apart(network: Bare) -> Self {
+        let janus = Janus::start("127.0.0.1".parse().unwrap()).unwrap();
+        Self::by(janus, Some(network), |config| config)
+    }
+
+    fn by(janus: Janus, network: Option<Bare>, more: impl FnOnce(Config) -> Config) -> Self {
         let roles = |name: &str| toml::Value::from(vec![name]);
         let config = || Config::new(DOMAIN).unwrap();
         let adapter = config()
@@ -55,23 +73,27 @@ impl Stage {
             .set("janus", "capacity", 200);
         let adapter = Convoke::start(janus.commanded_by(adapter, "127.0.0.1:0")).unwrap();
         let im = Convoke::start(more(config())).unwrap();
+        let mut channels = [im.addr("sip_tcp").unwrap(), adapter.addr("bridge").unwrap()];
+        let mut lines = Vec::new();
+        if let Some(network) = &network {
+            network.take_up().unwrap();
+            for channel in &mut channels {
+                let line = CutLine::out_of(&network.path(), *channel).unwrap();
+                *channel = line.near();
+                lines.push(line);
+            }
+        }
+        let [to_im, to_adapter] = channels;
         let allocator = config()
             .set("server", "roles", roles("allocator"))
-            .set(
-                "allocator",
-                "im_server",
-                im.addr("sip_tcp").unwrap().to_string(),
-            )
+            .set("allocator", "im_server", to_im.to_string())
             .set("allocator", "password", file(&im, "allocator.password"))
             .set("allocator", "window_url", "https://convoke.example")
             .entry(
                 "video_server",
                 &[
                     ("name", "janus".into()),
-                    (
-                        "url",
-                        format!("ws://{}/bridge", adapter.addr("bridge").unwrap()).into(),
-                    ),
+                    ("url", format!("ws://{to_adapter}/bridge").into()),
                     ("secret", file(&adapter, "bridge.secret").into()),
                 ],
             );
@@ -85,12 +107,19 @@ impl Stage {
             let route = [("mode", (*mode).into()), ("template", (*template).into())];
             config.entry("gateway_route", &route)
         });
-        let allocator = Convoke::start(allocator).unwrap();
+        let allocator = match &network {
+            None => Convoke::start(allocator),
+            Some(network) => Convoke::start_in(network, allocator),
+        };
+        let allocator = allocator.unwrap();
         let stage = Self {
             allocator,
             janus,
             adapter,
             im,
+            channels,
+            _lines: lines,
+            _network: network,
         };
         await_allocator(&stage.allocator);
         let registered = stage.im.program().wait_line("the modes service", |line| {
@@ -257,7 +286,7 @@ fn watch(peer: &mut SipPeer, uri: &str) {
     assert_eq!(answer.status(), Some(200), "{}", answer.text());
 }
 
-/// Whom a process has TCP connections to.
+/// Whom a process has connections to, or has asked for one, by TCP or UDP.
 fn connected_to(convoke: &Convoke) -> BTreeSet<SocketAddr> {
     let pid = convoke.program().pid().unwrap();
     let links = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
@@ -267,24 +296,61 @@ fn connected_to(convoke: &Convoke) -> BTreeSet<SocketAddr> {
         .iter()
         .find(|path| path.contains(".db") || path.contains("sqlite"));
     assert_eq!(database, None, "the allocator has no database");
-    let table = std::fs::read_to_string(format!("/proc/{pid}/net/tcp")).unwrap();
     let mut found = BTreeSet::new();
-    for line in table.lines().skip(1) {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        let (remote, state, inode) = (fields[2], fields[3], fields[9]);
-        if state == "01" && targets.contains(&format!("socket:[{inode}]")) {
-            let (ip, port) = remote.split_once(':').unwrap();
-            let ip = u32::from_str_radix(ip, 16).unwrap().swap_bytes();
-            let port = u16::from_str_radix(port, 16).unwrap();
-            found.insert(SocketAddr::from((std::net::Ipv4Addr::from_bits(ip), port)));
+    for table in ["tcp", "tcp6", "udp", "udp6"] {
+        // Where there is no IPv6 there are no tables of it.
+        let table = std::fs::read_to_string(format!("/proc/{pid}/net/{table}"));
+        for line in table.unwrap_or_default().lines().skip(1) {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            let (remote, inode) = (peer(fields[2]), fields[9]);
+            // Who listens, or sends to nobody in particular, has no peer.
+            if remote.port() != 0 && targets.contains(&format!("socket:[{inode}]")) {
+                found.insert(remote);
+            }
         }
     }
     found
 }
 
+/// An address of `/proc/net/tcp` or `tcp6`: words of 32 bits in the machine's order, and a port.
+fn peer(text: &str) -> SocketAddr {
+    let (ip, port) = text.split_once(':').unwrap();
+    let words = ip.as_bytes().chunks(8).flat_map(|word| {
+        let word = u32::from_str_radix(std::str::from_utf8(word).unwrap(), 16);
+        word.unwrap().to_ne_bytes()
+    });
+    let bytes: Vec<u8> = words.collect();
+    let ip = match <[u8; 4]>::try_from(&*bytes) {
+        Ok(four) => IpAddr::from(four),
+        Err(_) => IpAddr::from(<[u8; 16]>::try_from(&*bytes).unwrap()).to_canonical(),
+    };
+    SocketAddr::new(ip, u16::from_str_radix(port, 16).unwrap())
+}
+
 #[test]
 fn a_conference_is_asked_for_by_message_prepared_on_janus_and_shown_until_its_end() {
-    let stage = Stage::start();
+    from_request_to_end(&Stage::start());
+}
+
+/// The same where the allocator is in a network out of which nothing leads but one way to the IM server's SIP and one to the adapter: no
+/// database, no other service, no name server.
+#[test]
+fn the_allocator_does_all_of_it_where_nothing_but_its_two_channels_can_be_reached() {
+    match Bare::make("allocator") {
+        Ok(network) => from_request_to_end(&Stage::apart(network)),
+        Err(why) => skipped(
+            "it::video::allocator::the_allocator_does_all_of_it_where_nothing_but_its_two_channels_can_be_reached",
+            &format!("network namespaces cannot be made here: {why}"),
+        ),
+    }
+}
+
+fn from_request_to_end(stage: &Stage) {
+    let reaches_two = || {
+        let two = BTreeSet::from(stage.channels);
+        assert_eq!(connected_to(&stage.allocator), two);
+    };
+    reaches_two();
     let mut owner = Owner::of(&stage.adapter);
     let mut alice = stage.device("alice", WITH_VIDEO, 1);
     let mut bob = stage.device("bob", WITH_VIDEO, 2);
@@ -327,17 +393,14 @@ fn a_conference_is_asked_for_by_message_prepared_on_janus_and_shown_until_its_en
     assert_eq!(state.participants[0].role, convoke_types::Role::Owner);
 
     // Nothing but the IM server and the video server is reached.
-    let expected = BTreeSet::from([
-        stage.im.addr("sip_tcp").unwrap(),
-        stage.adapter.addr("bridge").unwrap(),
-    ]);
-    assert_eq!(connected_to(&stage.allocator), expected);
+    reaches_two();
 
     // It has a presence of its own, for whoever watches, until its end.
     watch(&mut bob, &ready.uri);
     let open = ["<basic>open</basic>", "0 in, video"];
     let shown = presence_with(&mut bob, &open);
     assert!(shown.contains(&ready.uri), "{shown}");
+    reaches_two();
     let end = Operation::End {
         conference: id.clone(),
     };
@@ -348,6 +411,7 @@ fn a_conference_is_asked_for_by_message_prepared_on_janus_and_shown_until_its_en
         lost: None,
     };
     owner.expect(&ended);
+    reaches_two();
 }
 
 #[test]
@@ -414,7 +478,7 @@ fn without_a_video_server_and_without_a_way_the_asker_is_told_why() {
 /// A Janus that only mixes is no video server, and who asks is told so.
 #[test]
 fn a_janus_without_videoroom_is_named_to_the_asker() {
-    let stage = Stage::by(Janus::mixer().unwrap(), |config| config);
+    let stage = Stage::by(Janus::mixer().unwrap(), None, |config| config);
     let mut alice = stage.device("alice", WITH_VIDEO, 1);
     let _bob = stage.device("bob", WITH_VIDEO, 2);
     let there = stage.adapter.program().wait_line("what Janus can", |line| {
