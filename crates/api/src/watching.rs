@@ -308,6 +308,7 @@ mod tests {
             locked: false,
             pictures_lost: false,
             sound_moves: 0,
+            absent: Vec::new(),
             video: None,
             version,
             owner: "p1".parse().unwrap(),

@@ -1,6 +1,7 @@
 //! What comes in and what goes out: commands, answers, outputs.
 
 use convoke_types::bridge::BridgeCommand;
+use convoke_types::bridge_protocol::Feature;
 use convoke_types::report::{ParticipantRef, Report};
 use convoke_types::{
     Address, Aor, Cause, CommandId, ConferenceId, Fault, LegId, LegState, Mode, ParticipantId,
@@ -366,6 +367,8 @@ pub struct Snapshot {
     pub pictures_lost: bool,
     /// How often the sound has gone to another bridge.
     pub sound_moves: u32,
+    /// What the bridge that has the sound cannot do, of [`Feature::OF_SOUND`].
+    pub absent: Vec<Feature>,
     /// Everybody, in the order they were added.
     pub roster: Vec<RosterEntry>,
 }

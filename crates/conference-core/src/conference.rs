@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 use convoke_types::VideoServerName;
+use convoke_types::bridge_protocol::Feature;
 use convoke_types::report::{Change, ConferenceEnd, ParticipantRef, Report};
 use convoke_types::{
     Address, Aor, CommandId, ConferenceId, LegId, LegKey, Mode, ParticipantId, Role,
@@ -56,6 +57,8 @@ pub(crate) struct Conference {
     pictures_lost: bool,
     /// How often the sound has gone to another bridge.
     sound_moves: u32,
+    /// What the bridge that has the sound cannot do.
+    pub(crate) absent: Vec<Feature>,
     created: Instant,
     version: u64,
     reports: VecDeque<Report>,
@@ -210,6 +213,7 @@ impl Conference {
             video: founding.video,
             pictures_lost: false,
             sound_moves: 0,
+            absent: Feature::absent(&Feature::OURS),
             created: cx.now,
             version: 0,
             reports: VecDeque::new(),
@@ -345,6 +349,7 @@ impl Conference {
             video: self.video.clone(),
             pictures_lost: self.pictures_lost,
             sound_moves: self.sound_moves,
+            absent: self.absent.clone(),
             roster: self.entries(now),
         }
     }

@@ -140,7 +140,8 @@ pub fn partial(domain: &str, version: u32, told: &Snapshot, now: &Snapshot) -> O
     }
     let whole = |of: &Snapshot| {
         let pictures = (of.video.clone(), of.pictures_lost);
-        (of.state, of.locked, pictures, of.sound_moves)
+        let sound = (of.sound_moves, of.absent.clone());
+        (of.state, of.locked, pictures, sound)
     };
     if users.is_empty() && whole(told) == whole(now) {
         return None;
@@ -184,6 +185,9 @@ fn state(out: &mut String, now: &Snapshot) {
         now.version
     );
     attribute(out, "locked", now.locked.then_some(true));
+    let absent: Vec<&str> = now.absent.iter().map(|one| one.as_str()).collect();
+    let absent = Some(absent.join(" ")).filter(|names| !names.is_empty());
+    attribute(out, "absent", absent);
     let video = now.video.as_ref().map(|name| clean(name.as_str()));
     attribute(out, "video", video);
     attribute(out, "pictures-lost", now.pictures_lost.then_some(true));

@@ -73,6 +73,11 @@ impl Focus {
                 conference,
                 user,
             } => self.arrived(call, &conference, &user),
+            BridgeEvent::Mixes { conference, absent } => {
+                if let Some(mixed) = self.conferences.get_mut(&conference) {
+                    mixed.absent = absent;
+                }
+            }
             BridgeEvent::Moved { conference, words } => {
                 if let Some(moved) = self.conferences.get_mut(&conference) {
                     moved.sound_moved(&mut self.cx, &words);

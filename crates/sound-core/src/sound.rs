@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use convoke_types::bridge_protocol::Announcement;
+use convoke_types::bridge_protocol::{Announcement, Feature};
 use convoke_types::media::{MediaCommand, MediaEvent};
 use convoke_types::{ConferenceId, LegId, LegKey};
 
@@ -28,6 +28,13 @@ pub enum Output {
 pub enum News {
     /// Of a leg.
     Event(MediaEvent),
+    /// A bridge has a conference's sound from now on.
+    Mixes {
+        /// Which.
+        conference: ConferenceId,
+        /// What the bridge cannot do, of [`Feature::OF_SOUND`].
+        absent: Vec<Feature>,
+    },
     /// A conference's bridge is lost, and another one mixes it: ports follow.
     Moved {
         /// Which.
@@ -190,6 +197,9 @@ impl Sound {
         if placed.legs.insert(leg.leg, Leg::new(offer)).is_none() {
             self.count(bridge, |legs| legs.saturating_add(1));
         }
+        if here.is_none() {
+            self.mixes(&conference, bridge);
+        }
         if before != bridge {
             self.ask(before, MediaCommand::CloseMix { conference });
         }
@@ -257,6 +267,7 @@ impl Sound {
             });
         };
         let words = format!("{why}; {} mixes now", there.name);
+        self.mixes(&conference, bridge);
         self.tell(News::Moved {
             conference: conference.clone(),
             words,
@@ -286,6 +297,16 @@ impl Sound {
         // Of two that are alike the first.
         let best = fit.max_by(|(one, at), (other, place)| one.cmp(other).then(place.cmp(at)));
         best.map(|(_, place)| place)
+    }
+
+    /// Tells that this bridge has the conference, and what it cannot do.
+    fn mixes(&mut self, conference: &ConferenceId, bridge: usize) {
+        let says = self.bridges.get(bridge).and_then(|one| one.up.as_ref());
+        let there = says.map_or(&[][..], |says| &says.features);
+        self.tell(News::Mixes {
+            conference: conference.clone(),
+            absent: Feature::absent(there),
+        });
     }
 
     fn count(&mut self, bridge: usize, change: impl FnOnce(u32) -> u32) {

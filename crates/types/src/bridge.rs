@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::bridge_protocol::Feature;
 use crate::media::Prompt;
 use crate::sight::Sight;
 use crate::{Address, Aor, Cause, ConferenceId, LegKey};
@@ -143,6 +144,13 @@ pub enum BridgeEvent {
         conference: ConferenceId,
         /// Whose client it is.
         user: Aor,
+    },
+    /// A bridge has a conference's sound from now on.
+    Mixes {
+        /// The conference.
+        conference: ConferenceId,
+        /// What it cannot do, of [`Feature::OF_SOUND`].
+        absent: Vec<Feature>,
     },
     /// The bridge that had a conference's sound is gone, and another one goes on with it. Legs stay.
     Moved {

@@ -12,7 +12,7 @@ pub const SUBPROTOCOL: &str = "convoke-bridge.1";
 /// Longest text that either side reads, in bytes: an offer of some hundred pictures fits. A longer one ends the connection.
 pub const TEXT_MAX_BYTES: usize = 512 * 1024;
 
-/// What a bridge can do. What it does not name, the window shows as absent.
+/// What a bridge can do. What it does not name of [`Feature::OF_SOUND`], the window shows as absent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Feature {
@@ -26,6 +26,30 @@ pub enum Feature {
     Prompts,
     /// Records.
     Recording,
+}
+
+impl Feature {
+    /// What a bridge that mixes sound may have or lack.
+    pub const OF_SOUND: [Feature; 3] = [Feature::ListenerMix, Feature::Prompts, Feature::Recording];
+    /// What our own bridge, in our own process, can do.
+    pub const OURS: [Feature; 3] = [Feature::Audio, Feature::ListenerMix, Feature::Prompts];
+
+    /// Those of [`OF_SOUND`](Self::OF_SOUND) that are not among these.
+    pub fn absent(there: &[Feature]) -> Vec<Feature> {
+        let all = Self::OF_SOUND.into_iter();
+        all.filter(|one| !there.contains(one)).collect()
+    }
+
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Feature::Audio => "audio",
+            Feature::Video => "video",
+            Feature::ListenerMix => "listener-mix",
+            Feature::Prompts => "prompts",
+            Feature::Recording => "recording",
+        }
+    }
 }
 
 /// What a bridge says of itself: first of all, and again whenever its load has changed.

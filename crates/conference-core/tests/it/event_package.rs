@@ -11,6 +11,7 @@ use conference_core::event_package::{
 use conference_core::{Actor, Operation, PictureKind, PictureView, Snapshot};
 use convoke_types::address::conference_uri;
 use convoke_types::bridge::LegEvent;
+use convoke_types::bridge_protocol::Feature;
 use convoke_types::{EndReason, LegState, Mode};
 
 use crate::on;
@@ -248,6 +249,31 @@ fn hands_roles_the_lock_and_clients_are_in_the_documents() {
     let roles = subscriber.follow(&mut world);
     assert!(roles.contains("<roles><entry>owner</entry></roles>"));
     assert_eq!(roles.matches("<user ").count(), 2, "{roles}");
+}
+
+#[test]
+fn what_the_bridge_cannot_do_is_in_the_documents_and_follows_the_sound() {
+    let mut world = two();
+    let mut subscriber = Subscriber::new(&mut world);
+    // Our own bridge, until another one has it.
+    let whole = full(DOMAIN, 1, &subscriber.told);
+    assert!(whole.contains(" absent=\"recording\""), "{whole}");
+    for (absent, shown) in [
+        (
+            &[Feature::ListenerMix, Feature::Recording][..],
+            " absent=\"listener-mix recording\" sound-moves=\"1\"/>",
+        ),
+        (&[], "\" sound-moves=\"2\"/>"),
+    ] {
+        assert!(world.mixes("x", absent).is_empty());
+        world.moved("x", "another mixes now");
+        let document = subscriber.follow(&mut world);
+        assert!(document.contains(shown), "{document}");
+        assert_eq!(document.contains(" absent="), !absent.is_empty());
+        if !absent.is_empty() {
+            sample("conference-absent.xml", &document);
+        }
+    }
 }
 
 #[test]

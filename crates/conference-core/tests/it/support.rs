@@ -7,6 +7,7 @@ use conference_core::{
     PolicyOverrides, Reply, Route, TrunkConfig,
 };
 use convoke_types::bridge::{BridgeCommand, BridgeEvent, LegEvent};
+use convoke_types::bridge_protocol::Feature;
 use convoke_types::report::{Change, Report};
 use convoke_types::{
     Address, Aor, Cause, CommandId, ConferenceId, EndReason, Fault, LegKey, LegState, Mode,
@@ -247,6 +248,14 @@ impl World {
         self.bridge(BridgeEvent::Lost {
             conference: Some(conference(id)),
             words: words.to_owned(),
+        })
+    }
+
+    /// A bridge has its sound that cannot do this.
+    pub fn mixes(&mut self, id: &str, absent: &[Feature]) -> &[Output] {
+        self.bridge(BridgeEvent::Mixes {
+            conference: conference(id),
+            absent: absent.to_vec(),
         })
     }
 

@@ -311,6 +311,7 @@ mod tests {
             locked: false,
             pictures_lost: false,
             sound_moves: 0,
+            absent: Vec::new(),
             video: video.map(|name| name.parse().unwrap()),
             roster: Vec::new(),
         };

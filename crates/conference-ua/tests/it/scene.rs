@@ -431,6 +431,7 @@ pub fn conference(version: u64, people: &[(&str, LegState, bool)]) -> Snapshot {
         locked: false,
         pictures_lost: false,
         sound_moves: 0,
+        absent: Vec::new(),
         video: None,
         version,
         owner: "p1".parse().unwrap(),

@@ -231,7 +231,8 @@ pub(super) fn start_telephony(
         let watching = trunks::watch(settings, ways, known, found);
         shutdown.unless_cancelled(watching).await;
     });
-    tasks.spawn_vital("media events", pass_media(media.told, inputs, browsers));
+    let passing = pass_media(media.told, inputs, browsers, event_sender.clone());
+    tasks.spawn_vital("media events", passing);
     let shutdown = tasks.shutdown_token().clone();
     let media_commands = media.commands;
     tasks.spawn_vital("telephony", async move {
@@ -284,6 +285,7 @@ async fn pass_media(
     mut told: MediaNews,
     inputs: mpsc::Sender<Input>,
     browsers: mpsc::Sender<BrowserInput>,
+    focus: mpsc::Sender<BridgeEvent>,
 ) {
     loop {
         let stopped = || Loss {
@@ -300,6 +302,10 @@ async fn pass_media(
                 }
                 let is_browsers = matches!(event, MediaEvent::OpenedWeb { .. });
                 (!is_browsers).then_some(Input::Media(event))
+            }
+            Some(News::Mixes { conference, absent }) => {
+                to_focus(&focus, BridgeEvent::Mixes { conference, absent });
+                None
             }
             Some(News::Moved { conference, words }) => {
                 let moved = BrowserInput::MediaMoved(conference.clone());

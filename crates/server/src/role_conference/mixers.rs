@@ -157,7 +157,7 @@ async fn pass_link(
 async fn pass_own(place: usize, mut own: Own, into: mpsc::Sender<(usize, LinkEvent)>) {
     let announced = Announcement {
         product: format!("Convoke {}", env!("CARGO_PKG_VERSION")),
-        features: vec![Feature::Audio, Feature::ListenerMix, Feature::Prompts],
+        features: Feature::OURS.to_vec(),
         capacity: u32::MAX,
         legs: 0,
         ready: true,

@@ -4,6 +4,7 @@
 mod stage;
 mod storm;
 
+use convoke_types::bridge_protocol::Feature;
 use convoke_types::media::{MediaCommand, MediaEvent, Prompt};
 use sound_core::News;
 
@@ -107,6 +108,27 @@ fn the_one_on_standby_is_asked_while_no_other_can_be() {
     stage.up(1, 10);
     assert_eq!(stage.command(open("1.y")), [(0, open("1.y"))]);
     assert_eq!(stage.command(open("2.x")), [(1, open("2.x"))]);
+}
+
+#[test]
+fn what_the_bridge_of_a_conference_cannot_do_is_told_wherever_it_goes() {
+    let mut stage = Stage::new(["a", "b"]);
+    let all = [
+        Feature::Audio,
+        Feature::ListenerMix,
+        Feature::Prompts,
+        Feature::Recording,
+    ];
+    stage.up_with(0, 20, &all);
+    stage.up_with(1, 10, &[Feature::Audio, Feature::Prompts]);
+    stage.command(open("1.x"));
+    stage.command(open("1.y"));
+    let told = |absent: &[Feature]| vec![(conference("1"), absent.to_vec())];
+    assert_eq!(std::mem::take(&mut stage.mixes), told(&[]));
+    stage.sound.handle_down(0, "cut");
+    stage.commands();
+    let lacks = [Feature::ListenerMix, Feature::Recording];
+    assert_eq!(stage.mixes, told(&lacks));
 }
 
 #[test]

@@ -11,6 +11,8 @@ pub struct Stage {
     pub sound: Sound,
     commands: Vec<(usize, MediaCommand)>,
     news: Vec<News>,
+    /// Which conferences were told to have a bridge, and what that cannot do.
+    pub mixes: Vec<(ConferenceId, Vec<Feature>)>,
 }
 
 impl Stage {
@@ -19,13 +21,18 @@ impl Stage {
             sound: Sound::new(names.map(|name| (name.to_owned(), name == "standby"))),
             commands: Vec::new(),
             news: Vec::new(),
+            mixes: Vec::new(),
         }
     }
 
     pub fn up(&mut self, bridge: usize, capacity: u32) {
+        self.up_with(bridge, capacity, &[Feature::Audio, Feature::Prompts]);
+    }
+
+    pub fn up_with(&mut self, bridge: usize, capacity: u32, features: &[Feature]) {
         let announcement = Announcement {
             product: "Bridge 1".into(),
-            features: vec![Feature::Audio, Feature::Prompts],
+            features: features.to_vec(),
             capacity,
             legs: 0,
             ready: true,
@@ -62,6 +69,9 @@ impl Stage {
         while let Some(output) = self.sound.poll_output() {
             match output {
                 Output::Command { bridge, command } => self.commands.push((bridge, command)),
+                Output::News(News::Mixes { conference, absent }) => {
+                    self.mixes.push((conference, absent));
+                }
                 Output::News(news) => self.news.push(news),
             }
         }

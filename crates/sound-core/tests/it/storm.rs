@@ -233,6 +233,7 @@ impl Storm {
                 self.moves += 1;
                 return;
             }
+            News::Mixes { .. } => return,
             News::Lost { conference, .. } => {
                 let all = self.legs.keys().filter(|leg| leg.conference == conference);
                 for leg in all.cloned().collect::<Vec<_>>() {

@@ -233,9 +233,9 @@ impl Stage {
                         let ended = |event: &LegEvent| matches!(event, LegEvent::Ended { .. });
                         assert!(!self.events.iter().any(ended), "the conference ends first");
                     }
-                    Output::Bridge(arrived @ BridgeEvent::Arrived { .. }) => {
-                        panic!("nobody can dial in: {arrived:?}")
-                    }
+                    Output::Bridge(
+                        other @ (BridgeEvent::Arrived { .. } | BridgeEvent::Mixes { .. }),
+                    ) => panic!("it is for others to tell: {other:?}"),
                 }
             }
             while let Some(output) = self.endpoint.poll_output() {

@@ -1,6 +1,6 @@
 import { type FocusEvent, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { useI18n } from '../i18n/index.tsx';
-import type { Board, BoardState } from '../model.ts';
+import type { Absent, Board, BoardState } from '../model.ts';
 import { Icon } from '../ui/icon.tsx';
 import { BoardLine } from './row.tsx';
 import { type Arrangement, arrange, groupNames, sameArrangement, settle } from './row-state.ts';
@@ -28,6 +28,7 @@ export function Groups({ board, state }: { board: Board; state: BoardState }) {
             <p className="soft">{t.board.aloneSay}</p>
           </div>
         )}
+        <Absences of={state.absent} />
       </div>
     );
   }
@@ -62,8 +63,16 @@ export function Groups({ board, state }: { board: Board; state: BoardState }) {
           ];
         })}
       </ul>
+      <Absences of={state.absent} />
     </div>
   );
+}
+
+/** What cannot be done in this conference, below everything else. */
+function Absences({ of = [] }: { of?: readonly Absent[] | undefined }) {
+  const { t } = useI18n();
+  if (of.length === 0) return null;
+  return <p className="absences">{of.map((one) => t.board.absent[one]).join(' ')}</p>;
 }
 
 /** A pointer that has rested so long is not about to press anything. */

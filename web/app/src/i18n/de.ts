@@ -228,6 +228,11 @@ export const de: Words = {
     locked: 'Gesperrt: niemand kommt dazu',
     unlock: 'Konferenz entsperren',
     soundMoved: 'Der Ton war kurz unterbrochen. Er läuft über einen anderen Server weiter.',
+    absent: {
+      recording: 'Aufzeichnen ist in dieser Konferenz nicht möglich.',
+      prompts: 'Telefone hören in dieser Konferenz keine Ansagen.',
+      'listener-mix': 'In dieser Konferenz hört man auch die eigene Stimme.',
+    },
     pictures: {
       moved: 'Der Videoserver ist ausgefallen. Die Bilder kommen von einem anderen.',
       back: 'Es gibt wieder Bilder.',

@@ -1,4 +1,5 @@
 import type {
+  Absent,
   BoardAction,
   BoardEndReason,
   EndReason,
@@ -247,6 +248,11 @@ export const en = {
     locked: 'Locked: nobody else comes in',
     unlock: 'Unlock the conference',
     soundMoved: 'The sound was interrupted for a moment. It goes on over another server.',
+    absent: {
+      recording: 'Recording is not possible in this conference.',
+      prompts: 'Telephones hear no announcements in this conference.',
+      'listener-mix': 'People hear their own voice as well in this conference.',
+    } satisfies By<Absent>,
     pictures: {
       moved: 'The video server is lost. The pictures come from another one.',
       back: 'The pictures can be had again.',

@@ -237,6 +237,31 @@ describe('the board', () => {
     expect(await told('one', false)).toBe('moved');
   });
 
+  it('says what the bridge that has the sound cannot do, wherever the sound goes', async () => {
+    const before = (world: World, focus: Focus) => {
+      people(world, focus);
+      focus.absent = 'recording';
+    };
+    const { world, focus } = await ready({ before });
+    const open = world.convoke.conferences.openBoard('c1');
+    await settle(1_000);
+    expect(open.get().absent).toEqual(['recording']);
+    const told = async (absent: string) => {
+      focus.soundMoves += 1;
+      focus.absent = absent;
+      focus.tell();
+      await settle(1_000);
+      return open.get().absent;
+    };
+    // Of what is not known here nothing is said.
+    expect(await told('recording teleportation listener-mix')).toEqual(['listener-mix', 'recording']);
+    expect(await told('')).toBeUndefined();
+    expect(await told('recording')).toEqual(['recording']);
+    focus.over('owner-left', 'The owner left.');
+    await settle(1_000);
+    expect(open.get().absent).toBeUndefined();
+  });
+
   it('says for a while that the sound goes on over another bridge', async () => {
     const { world, focus } = await ready({ before: people });
     const open = world.convoke.conferences.openBoard('c1');

@@ -29,6 +29,7 @@ export class Focus {
   video: string | undefined;
   picturesLost = false;
   soundMoves = 0;
+  absent = '';
   version = 1;
   started = Date.now();
   people: One[] = [];
@@ -113,7 +114,7 @@ export class Focus {
       return `<user entity="sip:conf-${this.id};participant=${one.id}" state="full"><display-text>${escaped(one.name)}</display-text>${one.user ? `<associated-aors><entry><uri>sip:${one.user}</uri></entry></associated-aors>` : ''}<roles><entry>${one.role}</entry></roles>${moving}<endpoint entity="sip:conf-${this.id};leg=l${one.leg}"><display-text>${one.place}</display-text><status>pending</status>${why}${media.join('')}<c:leg id="l${one.leg}" participant="${one.id}" state="${one.state}"${flags}/></endpoint></user>`;
     });
     // A whole list is lawful in a part too, and spares this script the difference.
-    return `<conference-info xmlns="urn:ietf:params:xml:ns:conference-info" xmlns:c="urn:convoke:conference-event:1" entity="sip:conf-${this.id}@example.org" state="${state}" version="${version}"><conference-description><display-text>${escaped(this.title)}</display-text></conference-description><conference-state><c:conference state="${this.phase}" version="${this.version}"${this.locked ? ' locked="true"' : ''}${this.video ? ` video="${this.video}"` : ''}${this.picturesLost ? ' pictures-lost="true"' : ''}${this.soundMoves ? ` sound-moves="${this.soundMoves}"` : ''}/></conference-state><users state="full">${users.join('')}</users></conference-info>`;
+    return `<conference-info xmlns="urn:ietf:params:xml:ns:conference-info" xmlns:c="urn:convoke:conference-event:1" entity="sip:conf-${this.id}@example.org" state="${state}" version="${version}"><conference-description><display-text>${escaped(this.title)}</display-text></conference-description><conference-state><c:conference state="${this.phase}" version="${this.version}"${this.locked ? ' locked="true"' : ''}${this.video ? ` video="${this.video}"` : ''}${this.picturesLost ? ' pictures-lost="true"' : ''}${this.soundMoves ? ` sound-moves="${this.soundMoves}"` : ''}${this.absent ? ` absent="${this.absent}"` : ''}/></conference-state><users state="full">${users.join('')}</users></conference-info>`;
   }
 
   snapshot(): string {

@@ -9,7 +9,7 @@ import type { Ua } from '../sip/ua.js';
 import type { ConferenceService } from '../soap/client.js';
 import { State, same } from '../util/store.js';
 import { Alarm } from '../util/timer.js';
-import type { EndReason } from '../view/types.js';
+import type { Absent, EndReason } from '../view/types.js';
 import { CONFERENCE_INFO, EventState } from './event.js';
 import { type End, isIn, isLive, type Leg, type LegEnd, type Participant, type PictureShown, type Snapshot } from './model.js';
 
@@ -32,6 +32,8 @@ export interface FollowedState {
   readonly picturesLost: boolean;
   /** How often the sound has gone to another bridge. */
   readonly soundMoves: number;
+  /** What the bridge that has the sound cannot do; answers of the service do not tell it. */
+  readonly absent: readonly Absent[];
   readonly startedAt: number;
   readonly endedAt?: number;
   readonly end?: End;
@@ -71,6 +73,7 @@ export class Followed extends State<FollowedState> {
       locked: false,
       picturesLost: false,
       soundMoves: 0,
+      absent: [],
       startedAt: ua.platform.now(),
       participants: [],
       known: false,
@@ -207,6 +210,7 @@ export class Followed extends State<FollowedState> {
       video: snapshot.video,
       picturesLost: snapshot.picturesLost ?? false,
       soundMoves: snapshot.soundMoves ?? 0,
+      absent: snapshot.absent ?? before.absent,
       startedAt: started ?? this.#began ?? (before.known ? before.startedAt : this.#earliest(seen)),
       participants: unchanged ? before.participants : shown,
       known: true,

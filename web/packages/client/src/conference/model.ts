@@ -1,5 +1,5 @@
 /** A conference as its documents and answers tell it. */
-import type { BoardEndReason, ConferenceEndReason, ConferencePhase, EndReason, LegState, Role } from '../view/types.js';
+import type { Absent, BoardEndReason, ConferenceEndReason, ConferencePhase, EndReason, LegState, Role } from '../view/types.js';
 import { clean } from '../xml/write.js';
 
 const NAME_MAX = 256;
@@ -66,6 +66,8 @@ export interface Snapshot {
   readonly picturesLost?: boolean;
   /** How often the sound has gone to another bridge. */
   readonly soundMoves?: number;
+  /** What the bridge that has the sound cannot do; absent: not told. */
+  readonly absent?: readonly Absent[];
   /** By the server's clock. */
   readonly started?: number;
   readonly participants: readonly Participant[];

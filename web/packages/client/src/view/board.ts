@@ -478,6 +478,7 @@ export class BoardModel extends State<BoardState> implements Board {
       locked: told.locked,
       pictures: over ? undefined : this.#picturesNow(told),
       sound: over ? undefined : this.#soundNow(told),
+      absent: over || told.absent.length === 0 ? undefined : told.absent,
       count: told.participants.filter((one) => isIn(one.leg?.state)).length,
       me: me && before.me && same(me, before.me) ? before.me : me,
       groups: keep(groups, before.groups),

@@ -8,6 +8,9 @@ export type Role = 'owner' | 'moderator' | 'participant';
 
 export type ConferencePhase = 'starting' | 'running' | 'ending' | 'ended';
 
+/** What the bridge that mixes the sound cannot do: a mix for each without their own voice, spoken sentences, recording. */
+export type Absent = 'listener-mix' | 'prompts' | 'recording';
+
 /** Where a leg stands; as in SOAP, REST and records. */
 export type LegState =
   | 'queued'
@@ -351,6 +354,8 @@ export interface BoardState {
   readonly pictures?: 'moved' | 'back' | 'lost';
   /** The bridge that mixed the sound was lost, and another one goes on (for a while). */
   readonly sound?: 'moved';
+  /** What cannot be had in it as long as it is where it is; absent: nothing. */
+  readonly absent?: readonly Absent[];
   /** How many are in, with me. */
   readonly count: number;
   /** My line; absent when I am not on the roster. */
