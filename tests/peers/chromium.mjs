@@ -6,12 +6,14 @@
 import { writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
+import { numberOf } from '../../web/tools/numbered.mjs';
 
 /**
  * @typedef {object} Options
  * @property {string} url where the server is
  * @property {string[]} [args] more arguments of Chromium
  * @property {'granted' | 'denied'} microphone the answer to the page's question
+ * @property {boolean} [camera] the page may have the camera
  * @property {Record<string, string>} [storage] what the browser remembers of former visits
  * @property {boolean} [own] keep what the microphone hears, too
  *
@@ -24,6 +26,9 @@ import { createInterface } from 'node:readline';
 
 /** How long anything may take to show: Chromium on a busy machine. */
 const PATIENCE_MS = 18_000;
+/** Frames that must come one after the other before a picture counts as one that moves. */
+const FRAMES = 3;
+const FRAME_MAX_MS = 1_000;
 
 const { chromium } = createRequire(new URL('../../web/package.json', import.meta.url))('playwright-core');
 /** @type {Options} */
@@ -37,9 +42,11 @@ const browser = await chromium.launch({
 });
 const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: 'en-GB', ignoreHTTPSErrors: true });
 const { origin } = new URL(options.url);
-if (options.microphone === 'granted') await context.grantPermissions(['microphone'], { origin });
+const granted = [...(options.microphone === 'granted' ? ['microphone'] : []), ...(options.camera ? ['camera'] : [])];
+if (granted.length > 0) await context.grantPermissions(granted, { origin });
 await context.addInitScript(remember, options.storage ?? {});
 await context.addInitScript(listen, options.own === true);
+await context.addInitScript(`globalThis.numberOf = ${numberOf}`);
 const page = await context.newPage();
 if (options.microphone === 'denied') {
   const { targetInfo } = await (await context.newCDPSession(page)).send('Target.getTargetInfo');
@@ -73,6 +80,15 @@ const commands = {
     await commands.callMeAt({ at });
     await page.getByRole('button', { name: to.length === 1 ? 'Call 1 person' : `Call ${to.length} people` }).click();
   },
+  /** Asks for a video conference with people. */
+  async video({ to }) {
+    await page.goto(`${options.url}/call?to=${encodeURIComponent(to.join(','))}`);
+    const ask = board.getByRole('button', { name: /^Video call/ });
+    const kind = board.getByRole('switch', { name: /video/i });
+    await ask.or(kind).first().waitFor();
+    if (!(await ask.isVisible())) await kind.click();
+    await ask.click();
+  },
   async callMeAt({ at }) {
     await board.getByRole('button', { name: /Call me at/ }).click();
     await page.getByRole('menuitemradio', { name: new RegExp(`^${at}`, 'i') }).click();
@@ -94,6 +110,17 @@ const commands = {
   },
   async untilBoardNot({ says }) {
     await board.getByText(new RegExp(says)).first().waitFor({ state: 'hidden' });
+  },
+  /** Waits until somebody's picture moves, and shows this number. */
+  async untilSees({ name, number }) {
+    const pictures = page.getByRole('region', { name: 'Pictures' });
+    const tile = pictures.getByRole('listitem').filter({ has: page.getByText(name, { exact: true }) });
+    const end = Date.now() + PATIENCE_MS;
+    for (;;) {
+      const seen = await tile.evaluateAll(look, { frames: FRAMES, most: FRAME_MAX_MS });
+      if (typeof seen === 'object' && seen.number === number && seen.colour === number) return;
+      if (Date.now() > end) throw new Error(`the picture of ${name}: ${JSON.stringify(seen)}`);
+    }
   },
   /** Waits until the window says it, wherever. */
   async untilWindow({ says }) {
@@ -239,6 +266,25 @@ function listen(own) {
     for (const track of stream.getAudioTracks()) void keep(track.clone(), 'own');
     return stream;
   };
+}
+
+/**
+ * In the page: what the picture on the first of these places shows, once some frames have come; or why it shows nothing.
+ * @param {Element[]} places
+ * @param {{ frames: number, most: number }} patience
+ */
+async function look([place], { frames, most }) {
+  const video = place?.querySelector('video');
+  if (!video) {
+    await new Promise((done) => setTimeout(done, 50));
+    return 'there is none';
+  }
+  for (let frame = 0; frame < frames; frame += 1) {
+    const came = new Promise((done) => video.requestVideoFrameCallback(() => done(true)));
+    const late = new Promise((done) => setTimeout(() => done(false), most));
+    if (!(await Promise.race([came, late]))) return 'it stands still';
+  }
+  return globalThis.numberOf(video);
 }
 
 /**

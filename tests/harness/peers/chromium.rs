@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::process::Program;
 
+use super::pictures::{NUMBERS, write_camera};
 use super::tests_dir;
 use crate::audio::{Law, write_wav};
 
@@ -35,6 +36,8 @@ pub struct Visit {
     pub own: bool,
     /// May send no UDP, as in networks that let none through.
     pub tcp_only: bool,
+    /// The number that its camera shows (of [`NUMBERS`]), if it has one.
+    pub camera: Option<u8>,
 }
 
 /// A running Chromium.
@@ -88,6 +91,7 @@ impl Visit {
             namespace: None,
             own: false,
             tcp_only: false,
+            camera: None,
         }
     }
 }
@@ -115,6 +119,15 @@ impl Chromium {
         if visit.tcp_only {
             arguments.push("--webrtc-ip-handling-policy=disable_non_proxied_udp".into());
         }
+        if let Some(number) = visit.camera {
+            ensure!(NUMBERS.contains(&number), "no camera shows {number}");
+            let camera = dir.path().join("camera.y4m");
+            write_camera(&camera, number)?;
+            arguments.push(format!(
+                "--use-file-for-fake-video-capture={}",
+                camera.display()
+            ));
+        }
         if let Microphone::Of(server) = &visit.microphone {
             command.env("PULSE_SERVER", server);
         }
@@ -125,6 +138,7 @@ impl Chromium {
             // Known speech is measured, and echo cancellation would shape it; the test of the microphone is behind them.
             "storage": { "convoke.voice.raw": "1", "convoke.voice.checked": "yes" },
             "own": visit.own,
+            "camera": visit.camera.is_some(),
         });
         command.arg(driver).arg(options.to_string());
         // Its profile and the sockets of its parts, which it leaves behind when it is killed.
@@ -148,6 +162,18 @@ impl Chromium {
     /// Calls people, being called oneself at a place by its words (`This browser`).
     pub fn call(&mut self, to: &[&str], at: &str) -> anyhow::Result<()> {
         self.ask(json!({ "do": "call", "to": to, "at": at }))?;
+        Ok(())
+    }
+
+    /// Asks for a video conference with people.
+    pub fn video(&mut self, to: &[&str]) -> anyhow::Result<()> {
+        self.ask(json!({ "do": "video", "to": to }))?;
+        Ok(())
+    }
+
+    /// Waits until somebody's picture moves, and shows this number.
+    pub fn until_sees(&mut self, name: &str, number: u8) -> anyhow::Result<()> {
+        self.ask(json!({ "do": "untilSees", "name": name, "number": number }))?;
         Ok(())
     }
 

@@ -11,3 +11,4 @@ mod loss;
 mod people;
 mod rooms;
 mod server;
+mod windows;
