@@ -79,6 +79,23 @@ describe('somebody who is called', () => {
     await bob.board.pane.getByText(/ended/).first().waitFor();
   });
 
+  it('is rung again by a window that is reloaded, whoever sent the invitation', async () => {
+    const bob = await world.window('bob');
+    const called = { title: 'Gate check', initiator: { person: 'alice', place: 'work' }, participants: [{ person: 'bob' }] };
+    const { conference } = await world.server.ask<{ conference: { id: string } }>('alice', 'POST', 'conferences', called);
+    await bob.ringing.getByText('Gate check').waitFor();
+    await bob.reload();
+    await bob.ringing.getByText('Alice Martin calls you').waitFor();
+    await bob.ringing.getByText('Gate check').waitFor();
+    await world.telephones.rings(BOB);
+    await bob.ringing.getByRole('button', { name: 'Join here' }).click();
+    await world.telephones.isIdle(BOB);
+    await bob.board.says(PEOPLE.alice, 'In the call').waitFor();
+    await bob.ringing.waitFor({ state: 'detached' });
+    await world.server.ask('alice', 'POST', `conferences/${conference.id}/end`);
+    await bob.board.pane.getByText(/ended/).first().waitFor();
+  });
+
   it('sees who calls from a command line, and declines', async () => {
     const bob = await world.window('bob');
     const call = world.server.call('alice', 'bob', '--from', 'work', '--title', 'Gate check');

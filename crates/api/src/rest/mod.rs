@@ -9,6 +9,7 @@ mod conferences;
 mod contacts;
 mod directory;
 mod events;
+mod invitations;
 mod log;
 mod me;
 mod modes;
@@ -127,6 +128,7 @@ fn paths() -> OpenApiRouter<Rest> {
         .routes(routes!(chats::list))
         .routes(routes!(chats::messages))
         .routes(routes!(chats::mark_read))
+        .routes(routes!(invitations::invitations))
         .routes(routes!(calls::calls))
         .routes(routes!(conferences::list, conferences::create))
         .routes(routes!(conferences::get))

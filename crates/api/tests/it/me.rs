@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use convoke_types::{Address, LegKey, LegState};
+use runtime::clock::{unix_ms, wall};
 use serde_json::{Value, json};
 use store::{ConferenceRecord, Direction, LegRecord, LegTimes, NewMessage};
 
@@ -324,6 +325,43 @@ async fn chats_show_what_people_wrote_and_what_became_of_it() {
     let carol = site.sign_in("carol").await;
     let nothing = site.good(&carol, "GET /api/v1/me/chats", Value::Null).await;
     assert_eq!(nothing, json!({ "chats": [] }));
+}
+
+#[tokio::test]
+async fn invitations_that_came_lately_are_told_whoever_sent_them() {
+    let site = Site::start().await;
+    let now = unix_ms(wall());
+    let write = async |(from, to): (&str, &str), at: i64, body: &str, control: bool| {
+        let message = NewMessage {
+            at,
+            from: Arc::from(aor(from).to_string()),
+            to: Arc::from(aor(to).to_string()),
+            device: None,
+            content_type: "application/vnd.convoke.invitation+xml".to_owned(),
+            body: body.to_owned().into(),
+            direction: Direction::Relayed,
+            control,
+            keep: false,
+        };
+        site.store.log_message(message).await.unwrap().0
+    };
+    let invitation = "<invitation xmlns=\"urn:convoke:invitation:1\" id=\"i1\"/>";
+    let answer = "<invitation-answer xmlns=\"urn:convoke:invitation:1\" invitation=\"i1\"/>";
+    let hour_ago = now - 3_700_000;
+    write(("alice", "bob"), hour_ago, invitation, false).await;
+    let invited = write(("conference", "bob"), now - 2, invitation, true).await;
+    let answered = write(("bob", "alice"), now - 1, answer, false).await;
+    let bob = site.sign_in("bob").await;
+    let line = "GET /api/v1/me/invitations";
+    let told = site.good(&bob, line, Value::Null).await;
+    let expected = json!({ "invitations": [
+        { "id": answered, "at": now - 1, "from": "bob@example.org", "to": "alice@example.org", "document": answer },
+        { "id": invited, "at": now - 2, "from": "conference@example.org", "to": "bob@example.org", "document": invitation },
+    ] });
+    assert_eq!(told, expected);
+    let carol = site.sign_in("carol").await;
+    let nothing = site.good(&carol, line, Value::Null).await;
+    assert_eq!(nothing, json!({ "invitations": [] }));
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use store::{ChatMessage, Content, MessageId, NewMessage, UNREAD_MAX};
 
 use crate::{Bench, chat};
 
-fn cpim(from: &str, to: &str, at: i64, id: &str, content_type: &str, body: &str) -> NewMessage {
+pub fn cpim(from: &str, to: &str, at: i64, id: &str, content_type: &str, body: &str) -> NewMessage {
     let body = format!(
         "NS: imdn <urn:ietf:params:imdn>\r\nimdn.Message-ID: {id}\r\n\r\nContent-Type: {content_type}\r\n\r\n{body}"
     );
@@ -25,7 +25,7 @@ fn receipt(from: &str, to: &str, at: i64, of: &str, status: &str) -> NewMessage 
 }
 
 /// Waits until the writer has indexed everything: it does so when it is idle.
-fn indexed(path: &Path) {
+pub fn indexed(path: &Path) {
     let conn = rusqlite::Connection::open(path.join("convoke.db")).unwrap();
     let behind = || -> bool {
         conn.query_row(

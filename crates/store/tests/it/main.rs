@@ -6,6 +6,7 @@ mod chats;
 mod contract;
 mod crash;
 mod directory;
+mod invitations;
 mod migrations;
 mod modes;
 mod people;

@@ -266,6 +266,106 @@ describe('being called', () => {
     expect(world.convoke.conferences.get().ringing.length).toBe(1);
   });
 
+  describe('before this window began, or while it was away', () => {
+    const focusAccount = `focus@${DOMAIN}`;
+    const letter = (id: number, from: string, document: string) => ({
+      id,
+      at: Date.now(),
+      from,
+      to: from === ALICE ? BOB : ALICE,
+      document,
+    });
+    const answered = (how: string) =>
+      `<invitation-answer xmlns="urn:convoke:invitation:1" invitation="i1" conference="c1" answer="${how}" place="Work"/>`;
+    const reloaded = (letters: () => readonly unknown[], also: (world: World, focus: Focus) => void = () => {}) =>
+      ready({
+        before: (world, focus) => {
+          people(world, focus);
+          const session = world.rest.routes.get('POST /session');
+          world.rest.routes.set('POST /session', (body, path) => ({ ...(session?.(body, path) as object), conferences: focusAccount }));
+          world.rest.routes.set('GET /me/invitations', () => ({ invitations: letters() }));
+          also(world, focus);
+        },
+      });
+
+    it.each([
+      ['a person', BOB],
+      ['the account of conferences', focusAccount],
+    ])('it was sent by %s: it rings again, and can be answered', async (_, from) => {
+      const notices: Notice[] = [];
+      const { world, focus, peer } = await reloaded(
+        () => [letter(7, from, invitation())],
+        (world) => world.convoke.onNotice((notice) => notices.push(notice)),
+      );
+      const [ringing, ...more] = world.convoke.conferences.get().ringing;
+      expect(more).toEqual([]);
+      expect(ringing).toMatchObject({ id: 'i1', title: 'Dock inspection', from: { user: BOB }, in: ['Bob Keller'], alsoRinging: ['Work'] });
+      expect(notices.filter((one) => one.kind === 'ringing').length).toBe(1);
+      // Nothing is unread by it, and nobody has a chat with the account that said it.
+      expect(world.convoke.chats.get().unread).toBe(0);
+      expect(world.convoke.chats.get().list.map((one) => one.with.user)).not.toContain(focusAccount);
+      const answering = world.convoke.conferences.answer('i1', 'decline');
+      await settle(200);
+      expect(await answering).toBe(true);
+      expect(focus.asked).toEqual(['decline p2']);
+      expect(invitations(peer)[0]?.uri).toBe(`sip:${BOB}`);
+      expect(world.convoke.conferences.get().ringing).toEqual([]);
+    });
+
+    it.each(['joined', 'confirming', 'declined', 'no-answer'])('it was dealt with elsewhere (%s): nothing rings', async (state) => {
+      const notices: Notice[] = [];
+      const { world } = await reloaded(
+        () => [letter(7, focusAccount, invitation())],
+        (world, focus) => {
+          focus.one('alice').state = state;
+          world.convoke.onNotice((notice) => notices.push(notice));
+        },
+      );
+      expect(world.convoke.conferences.get().ringing).toEqual([]);
+      expect(notices.filter((one) => one.kind === 'ringing')).toEqual([]);
+    });
+
+    it('it was answered here, with a telephone that rings now: nothing rings', async () => {
+      const { world } = await reloaded(() => [letter(8, ALICE, answered('call')), letter(7, focusAccount, invitation())]);
+      expect(world.convoke.conferences.get().ringing).toEqual([]);
+    });
+
+    it('its time is over, or its conference: nothing rings', async () => {
+      const late = await reloaded(() => [letter(7, focusAccount, invitation('i1', 'call', -1))]);
+      expect(late.world.convoke.conferences.get().ringing).toEqual([]);
+      const over = await reloaded(
+        () => [letter(7, focusAccount, invitation())],
+        (_, focus) => focus.over('ended', 'by bob'),
+      );
+      expect(over.world.convoke.conferences.get().ringing).toEqual([]);
+    });
+
+    it('a second one into the same conference is the one that rings', async () => {
+      const { world } = await reloaded(() => [letter(8, focusAccount, invitation('i2')), letter(7, focusAccount, invitation())]);
+      expect(world.convoke.conferences.get().ringing.map((one) => one.id)).toEqual(['i2']);
+    });
+
+    it('the connection was away when it came: it rings once it is back', async () => {
+      let letters: readonly unknown[] = [];
+      const { world, peer, focus } = await reloaded(
+        () => letters,
+        (_, focus) => {
+          focus.exists = false;
+        },
+      );
+      for (const connection of peer.connections) connection.cut();
+      letters = [letter(7, focusAccount, invitation())];
+      focus.exists = true;
+      await settle(10_000);
+      expect(world.convoke.conferences.get().ringing.map((one) => one.id)).toEqual(['i1']);
+      // It came here: what stands behind it stays behind it.
+      for (const connection of peer.connections) connection.cut();
+      letters = [...letters, letter(6, focusAccount, invitation('i0'))];
+      await settle(10_000);
+      expect(world.convoke.conferences.get().ringing.map((one) => one.id)).toEqual(['i1']);
+    });
+  });
+
   it('cannot be answered by somebody else', async () => {
     const { world, focus, peer } = await ready();
     const composer = world.convoke.conferences.compose([BOB]);

@@ -380,6 +380,7 @@ export class RestServer {
     this.routes.set('GET /me/chats', () => ({ chats: [] }));
     this.routes.set('GET /me/chats/*', () => ({ messages: [] }));
     this.routes.set('PUT /me/chats/*', () => undefined);
+    this.routes.set('GET /me/invitations', () => ({ invitations: [] }));
     this.routes.set('GET /me/calls', () => ({ calls: [] }));
     this.routes.set('GET /directory', () => ({ people: [] }));
   }

@@ -76,6 +76,9 @@ export class Api {
   markRead(user: string, upTo: number) {
     return ask(this.rest, 'put', '/api/v1/me/chats/{user}/read', { path: { user }, body: { upTo } });
   }
+  invitations() {
+    return ask(this.rest, 'get', '/api/v1/me/invitations');
+  }
   calls() {
     return ask(this.rest, 'get', '/api/v1/me/calls', { query: { limit: CALLS } });
   }

@@ -17,6 +17,7 @@ import { MyCall } from './my-call.js';
 import { MyMute } from './my-mute.js';
 import { BROWSER, type PeopleModel } from './people.js';
 import { partyOf } from './places.js';
+import { Recalled } from './recalled.js';
 import { standing } from './standing.js';
 import type { TelephonesModel } from './telephones.js';
 import type {
@@ -67,6 +68,7 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
   readonly #people: PeopleModel;
   readonly #telephones: TelephonesModel;
   readonly #invitations: Invitations;
+  readonly #recalled: Recalled;
   readonly #calls: CallsModel;
   readonly #commands: Commands;
   readonly #myCall: MyCall;
@@ -95,6 +97,7 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     this.#people = people;
     this.#telephones = telephones;
     this.#invitations = invitations;
+    this.#recalled = new Recalled(core, invitations);
     this.#calls = calls;
     this.#commands = new Commands(core, invitations);
     this.#myCall = new MyCall(core);
@@ -240,6 +243,7 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     core.onClose.add(() => this.#clear());
     core.onOnline.add((line) => {
       void this.#askList();
+      void this.#recall(line);
       if (this.#first) this.#resume(line);
       this.#first = false;
     });
@@ -306,6 +310,21 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     this.#tidy();
     this.#watchFaces();
     this.#show();
+  }
+
+  /** What rang when this window was not there rings here too, once it is known how its conference stands now. */
+  async #recall(line: Line): Promise<void> {
+    for (const conference of await this.#recalled.ask(line)) {
+      const attached = this.#attached.get(conference);
+      if (attached) this.#ringAgain(attached.followed);
+    }
+  }
+
+  #ringAgain(followed: Followed): void {
+    const { id, current } = followed.get();
+    const state = this.#mine(followed)?.leg?.state;
+    const rings = isCalling(state) && state !== 'answered' && state !== 'confirming';
+    if (current) this.#recalled.known(id, rings && !followed.over);
   }
 
   /** Follows the presence of all conferences that may concern me. */
@@ -375,6 +394,7 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     const mine = this.#mine(followed);
     if (mine) this.#myMute.follow(id, mine.muted);
     this.#watchMyLeg(followed);
+    this.#ringAgain(followed);
     for (const record of this.#invitations.ringing()) if (record.conference === id) this.#ring(record, followed);
     this.#stand(id);
     if (followed.over) this.#gone(line, followed);
