@@ -11,6 +11,7 @@ pub mod python;
 mod room;
 pub mod sipp;
 pub mod sipp_im;
+pub mod sipp_register;
 pub mod sipp_watch;
 pub mod zeep;
 

@@ -176,7 +176,7 @@ fn in_time() -> Option<Expires> {
     })
 }
 
-fn send(peer: &mut SipPeer, to: &str, body: &[u8]) -> Option<u16> {
+pub(super) fn send(peer: &mut SipPeer, to: &str, body: &[u8]) -> Option<u16> {
     let uri = format!("sip:{to}@{DOMAIN}");
     let lines = ["Content-Type: text/xml; charset=utf-8"];
     peer.request("MESSAGE", &uri, &uri, &lines, body)
@@ -192,7 +192,7 @@ pub fn letter(peer: &mut SipPeer) -> SipText {
 }
 
 /// The next MESSAGE that is what was waited for; what else is told to the same device meanwhile is taken and left.
-fn answer_of<T, E>(peer: &mut SipPeer, parse: impl Fn(&[u8]) -> Result<T, E>) -> T {
+pub(super) fn answer_of<T, E>(peer: &mut SipPeer, parse: impl Fn(&[u8]) -> Result<T, E>) -> T {
     loop {
         if let Ok(answer) = parse(&letter(peer).body) {
             return answer;

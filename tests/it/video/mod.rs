@@ -8,6 +8,7 @@ mod gateways;
 mod janus;
 mod linphone;
 mod loss;
+mod modes;
 mod people;
 mod rooms;
 mod server;
