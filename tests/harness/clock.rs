@@ -4,12 +4,17 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
+use serde_json::{Value, json};
+
 pub use testkit::clock::now_us;
 
 /// Runs of a test that judges times, at most.
 const RUNS: usize = 3;
 /// How often the machine is asked.
 const PERIOD: Duration = Duration::from_millis(5);
+/// Stands before a run on the line by which one process tells it to another.
+const TOLD: &str = "convoke-run ";
 
 /// Watches by how much this machine is late with what is due at a time.
 pub struct Lateness {
@@ -52,6 +57,38 @@ pub struct Run {
     pub faults: Vec<String>,
     /// The most.
     pub late: Duration,
+}
+
+impl Run {
+    /// Tells it to the process that started this one for it (`again`).
+    pub fn tell(&self) {
+        let late_us = u64::try_from(self.late.as_micros()).unwrap_or(u64::MAX);
+        println!(
+            "{TOLD}{}",
+            json!({ "faults": self.faults, "late_us": late_us })
+        );
+    }
+
+    /// The run of a process that printed this.
+    ///
+    /// # Errors
+    /// It told none.
+    pub fn told(said: &str) -> anyhow::Result<Self> {
+        // libtest may have begun the line.
+        let mut lines = said.lines().rev();
+        let run = lines.find_map(|line| line.split_once(TOLD));
+        let run: Value = serde_json::from_str(run.context("no run was told")?.1)?;
+        let faults = run["faults"].as_array().context("a run without faults")?;
+        let late_us = run["late_us"].as_u64().context("a run without lateness")?;
+        Ok(Self {
+            faults: faults.iter().map(said_of).collect(),
+            late: Duration::from_micros(late_us),
+        })
+    }
+}
+
+fn said_of(fault: &Value) -> String {
+    fault.as_str().unwrap_or_default().to_owned()
 }
 
 /// Judges promises that are about time. A run is good when all of them were kept. One that is not, on a machine that was itself late by more
@@ -100,6 +137,16 @@ fn a_fault_counts_unless_the_machine_was_late_and_never_passes() {
         assert!(judged.is_err());
         assert_eq!(runs.replace(0), if late_ms == 60 { 3 } else { 1 });
     }
+}
+
+#[test]
+fn a_run_is_told_from_process_to_process() {
+    let said =
+        "running 1 test\ntest x::y ... convoke-run {\"faults\":[\"6 s\"],\"late_us\":70000}\nok\n";
+    let run = Run::told(said).unwrap();
+    assert_eq!(run.faults, ["6 s"]);
+    assert_eq!(run.late, Duration::from_millis(70));
+    assert!(Run::told("test x::y ... ok").is_err());
 }
 
 #[test]

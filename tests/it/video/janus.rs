@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use convoke_tests::again::alone;
+use convoke_tests::clock::{Run, judge};
 use convoke_tests::config::Config;
 use convoke_tests::convoke::Convoke;
 use convoke_tests::netns::{ALONE, Alone};
@@ -25,11 +26,31 @@ pub fn in_a_network(path: &str, test: impl FnOnce()) {
     let _alone = alone();
     match Alone::make() {
         Ok(network) => println!("{}", network.run_test(path).unwrap()),
-        Err(why) => skipped(
-            &format!("it::{path}"),
-            &format!("network namespaces cannot be made here: {why}"),
-        ),
+        Err(why) => without_networks(path, &why),
     }
+}
+
+/// The same of a test that judges times, by runs of it (`clock::judge`).
+pub fn judged_in_a_network(path: &str, late_max: Duration, run: impl FnOnce() -> Run) {
+    if Alone::inside() {
+        return run().tell();
+    }
+    let _alone = alone();
+    match Alone::make() {
+        Ok(network) => judge(late_max, || {
+            let said = network.run_test(path).unwrap();
+            println!("{said}");
+            Run::told(&said).unwrap()
+        }),
+        Err(why) => without_networks(path, &why),
+    }
+}
+
+fn without_networks(path: &str, why: &anyhow::Error) {
+    skipped(
+        &format!("it::{path}"),
+        &format!("network namespaces cannot be made here: {why}"),
+    );
 }
 
 struct Stage {

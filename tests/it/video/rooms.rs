@@ -1,5 +1,6 @@
 //! A SIP video room (baresip, H.264) in a conference that the allocator made: it is seen by all, and sees who talks.
 
+use convoke_tests::clock::{Lateness, Run};
 use convoke_tests::config::Config;
 use convoke_tests::convoke::Convoke;
 use convoke_tests::netns::ALONE;
@@ -15,8 +16,8 @@ use testkit::peer::{Identity, SipPeer};
 use testkit::ports::{self, Ports};
 
 use super::allocator::ask_for;
-use super::janus::in_a_network;
-use super::loss::{BACK_MAX, Server};
+use super::janus::{in_a_network, judged_in_a_network};
+use super::loss::{self, LATE, Server};
 use super::people::{DOMAIN, Person};
 
 const ALICE: &str = "+15550101";
@@ -181,7 +182,7 @@ fn a_sip_video_room_is_seen_by_all_and_sees_who_talks() {
 #[test]
 fn a_sip_video_room_follows_its_conference_to_another_video_server() {
     let path = "video::rooms::a_sip_video_room_follows_its_conference_to_another_video_server";
-    in_a_network(path, || {
+    judged_in_a_network(path, LATE, || {
         let mut room = room();
         // The larger one has it.
         let (mut one, two) = (Server::start(200), Server::start(100));
@@ -203,7 +204,7 @@ fn a_sip_video_room_follows_its_conference_to_another_video_server() {
 
         // By another camera each time, so that nothing is taken for new that came before.
         one.janus.crash().unwrap();
-        back(&mut alice, &mut room, &mut later, 6);
+        let died = back(&mut alice, &mut room, &mut later, 6);
         assert!(alice.whole.contains("video=\"two\""), "{}", alice.whole);
 
         let there = |one: &Server, from| {
@@ -221,16 +222,20 @@ fn a_sip_video_room_follows_its_conference_to_another_video_server() {
         for does in ["show", "watch"] {
             her.close(does).unwrap();
         }
-        back(&mut alice, &mut room, &mut her, 3);
+        let silent = back(&mut alice, &mut room, &mut her, 3);
         assert!(alice.whole.contains("video=\"one\""), "{}", alice.whole);
         two.adapter.program().go_on();
+        Run {
+            faults: [died.faults, silent.faults].concat(),
+            late: died.late.max(silent.late),
+        }
     });
 }
 
 /// The video server is gone: alice shows by this camera, which has this number, sees the room again and is seen by it.
 #[track_caller]
-fn back(alice: &mut Person, room: &mut Baresip, camera: &mut Pictures, shows: u8) {
-    let begin = clock::now();
+fn back(alice: &mut Person, room: &mut Baresip, camera: &mut Pictures, shows: u8) -> Run {
+    let (begin, lateness) = (clock::now(), Lateness::watch());
     alice.until("the end", |alice| alice.ended.len() == 2);
     alice.ended.clear();
     println!("the loss was told after {:?}", clock::now() - begin);
@@ -241,10 +246,9 @@ fn back(alice: &mut Person, room: &mut Baresip, camera: &mut Pictures, shows: u8
     assert_eq!(camera.see("watch", &seen["p3-1"]).unwrap(), number(5));
     println!("the room was seen after {:?}", clock::now() - begin);
     assert_comes_to_see(room, number(shows));
-    let took = clock::now() - begin;
-    println!("it saw after {took:?}");
-    assert!(took < BACK_MAX);
+    let run = loss::back(clock::now() - begin, lateness.end());
     assert_eq!(alice.joined(), ["p1", "p2", "p3"]);
+    run
 }
 
 impl Drop for Stage {
