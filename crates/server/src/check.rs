@@ -1,7 +1,9 @@
 //! `convoke check`: what is wrong with a configuration on this machine, in words, with what to do about it.
 
+mod hosts;
 mod machine;
 pub(crate) mod sense;
+mod trunks;
 
 use std::fmt;
 
@@ -71,6 +73,14 @@ pub fn check_sense(config: &Config) -> Vec<Finding> {
     let mut findings = Findings::default();
     sense::check(config, &mut findings);
     findings.sorted()
+}
+
+/// How a section of a list is named: by its name, or else its place.
+pub(crate) fn label(name: &str, index: usize) -> String {
+    match name {
+        "" => (index + 1).to_string(),
+        name => name.to_owned(),
+    }
 }
 
 #[derive(Default)]
@@ -147,7 +157,7 @@ mod tests {
             &[
                 "error: allocator.user: another part has the same account",
                 "error: allocator.im_server: no IM server runs in this process",
-                "error: allocator.transport: envelopes do not fit",
+                "error: allocator.transport: commands, reports and documents do not fit",
                 "warning: video_server: the allocator has no video server",
             ],
         );
@@ -155,7 +165,7 @@ mod tests {
             "[server]\nroles = [\"allocator\"]\n[allocator]\nim_server = \"x\"\n[[video_server]]\nname = \"a\"\nurl = \"x\"\n\
              [[video_server]]\nname = \"a\"\n[[gateway_route]]\nmode = \"fax\"\n",
             &[
-                "error: allocator.password: the IM server elsewhere wants a password",
+                "error: allocator.password: allocator.im_server names an IM server elsewhere",
                 "error: video_server[a].url: expected ws://",
                 "error: video_server[a].name: two video servers have this name",
                 "error: gateway_route[1]: expected the mode h323, isdn, atm or gateway",
@@ -208,6 +218,167 @@ mod tests {
                 "trunk[a].from_number:",
             ],
         );
+    }
+
+    #[test]
+    fn a_trunks_server_is_a_host_and_its_port_stands_apart() {
+        let trunk = |keys: &str| {
+            format!("[dialplan]\nhome_country = \"49\"\n[[trunk]]\nname = \"a\"\n{keys}\n")
+        };
+        for (server, fix) in [
+            (
+                "carrier.example:5061",
+                "write \"carrier.example\", and the port as port = 5061",
+            ),
+            (
+                "127.0.0.1:5060",
+                "write \"127.0.0.1\", and the port as port = 5060",
+            ),
+            ("[::1]:5060", "write \"[::1]\", and the port as port = 5060"),
+            (
+                "127.0.0.1:99999",
+                "write \"127.0.0.1\", and the port as port = N, with N from 1 to 65535",
+            ),
+            (
+                "sip:carrier.example",
+                "write \"carrier.example\", without a scheme",
+            ),
+            ("[::1", "write the carrier's SIP server"),
+            ("a..b", "write the carrier's SIP server"),
+            ("127.0.0", "write the carrier's SIP server"),
+        ] {
+            let expected = format!(
+                "error: trunk[a].server: expected a host name or address, came {server:?}; {fix}"
+            );
+            expect(&trunk(&format!("server = {server:?}")), &[&expected]);
+        }
+        for keys in [
+            "server = \"[::1]\"\nport = 5061",
+            "server = \"::1\"\ndomain = \"carrier.example:5061\"\nsip_domains = [\"gw_1.example\", \"127.0.0.2\"]",
+        ] {
+            expect(&trunk(keys), &[]);
+        }
+        expect(
+            &trunk(
+                "server = \"127.0.0.1\"\nport = 0\ndomain = \"a b\"\nsip_domains = [\"gw.example\", \"a b\", \"gw.example:5060\"]",
+            ),
+            &[
+                "error: trunk[a].port: 0 is no port",
+                "error: trunk[a].domain: expected host or host:port, came \"a b\"",
+                "error: trunk[a].sip_domains: expected host names or addresses, came \"a b\"",
+                "error: trunk[a].sip_domains: expected host names or addresses, came \"gw.example:5060\"",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_number_that_lets_nothing_through_is_told() {
+        for (key, instead, expected) in [
+            (
+                "connections_max = 100\n",
+                "connections_max = 0\n",
+                "error: im.connections_max: 0 allows nothing",
+            ),
+            (
+                "[http]",
+                "connections_per_ip_max = 0\n[http]",
+                "error: im.connections_per_ip_max: 0 allows nothing",
+            ),
+            (
+                "[http]",
+                "registration_max_s = 0\n[http]",
+                "error: im.registration_max_s: 0 s is shorter than the shortest registration, 60 s",
+            ),
+            (
+                "[http]",
+                "idle_s = 0\n[http]",
+                "error: im.idle_s: 0 s closes every connection",
+            ),
+            (
+                "[sip]",
+                "[conference]\nparticipants_max = 0\nconferences_max = 0\nring_timeout_s = 0\n[sip]",
+                "error: conference.participants_max: 0 allows nothing",
+            ),
+            (
+                "[sip]",
+                "[media]\nport_min = 0\n[sip]",
+                "error: media.port_min: 0 is no port",
+            ),
+            (
+                "[sip]",
+                "[media]\nthreads = 100000\n[sip]",
+                "error: media.threads: 100000 is more than 1024",
+            ),
+        ] {
+            let directory = tempfile::tempdir().unwrap();
+            let lines = said(&FREE.replace(key, instead), directory.path());
+            let is_told = lines.iter().any(|line| line.starts_with(expected));
+            assert!(is_told, "expected {expected:?} in {lines:#?}");
+        }
+        // Where 0 has a meaning of its own, it is right.
+        expect(
+            "[server]\ndrain_s = 0\n[conference]\nidle_end_min = 0\nlinger_s = 0\n[media]\nthreads = 0\ntcp_port = 0\n",
+            &[],
+        );
+    }
+
+    #[test]
+    fn names_addresses_and_urls_everywhere_are_looked_at() {
+        let http = |keys: &str, expected: &[&str]| {
+            let directory = tempfile::tempdir().unwrap();
+            let text = FREE.replace("[http]", &format!("[http]\n{keys}"));
+            let lines = said(&text, directory.path()).join("\n");
+            for words in expected {
+                assert!(lines.contains(words), "expected {words:?} in {lines}");
+            }
+            if expected.is_empty() {
+                assert_eq!(lines, "");
+            }
+        };
+        http(
+            "url = \"https://a b\"\norigins = [\"intranet.example\", \"https://a.example/\"]",
+            &[
+                "error: http.url: expected http://… or https://…, came \"https://a b\"",
+                "error: http.origins: expected scheme://host or scheme://host:port, came \"intranet.example\"",
+                "error: http.origins: expected scheme://host or scheme://host:port, came \"https://a.example/\"",
+            ],
+        );
+        http(
+            "url = \"http://127.0.0.1:99999\"",
+            &["error: http.url: expected http://… or https://…, came \"http://127.0.0.1:99999\""],
+        );
+        http(
+            "url = \"http://[::1]:8060/convoke\"\norigins = [\"https://a.example:8443\", \"*\"]",
+            &[],
+        );
+        expect(
+            "[server]\nroles = [\"im\", \"gateway\", \"conference\", \"allocator\"]\ndomain = \"a..b\"\n\
+             [gateway]\nim_server = \"im.example:0\"\ndomain = \"im example\"\n\
+             [allocator]\nim_server = \"sip:im.example\"\ndomain = \"im.example:5060\"\nwindow_url = \"convoke.example\"\n\
+             trusted_servers = [\"::/0\"]\n\
+             [conference]\nim_server = \"[::1\"\nim_domain = \"\"\n\
+             [dialplan]\nnational_prefix = \"+49\"\n[[media_bridge]]\nname = \"a\"\nurl = \"ws://:8190/bridge\"\n\
+             [[video_server]]\nname = \"a\"\nurl = \"ws://a..b/bridge\"\n",
+            &[
+                "error: server.domain: expected a domain name, came \"a..b\"",
+                "error: gateway.im_server: expected host or host:port, came \"im.example:0\"",
+                "error: gateway.domain: expected a domain name, came \"im example\"",
+                "error: allocator.im_server: expected host or host:port, came \"sip:im.example\"",
+                "error: allocator.domain: expected a domain name, came \"im.example:5060\"",
+                "error: allocator.window_url: expected http://… or https://…, came \"convoke.example\"",
+                "error: allocator.trusted_servers: identities asserted by the whole internet",
+                "error: conference.im_server: expected host or host:port, came \"[::1\"",
+                "error: conference.im_domain: expected a domain name, came \"\"",
+                "error: dialplan.national_prefix: expected the digits that people dial, came \"+49\"",
+                "error: media_bridge[a].url: expected ws://… or wss://…, came \"ws://:8190/bridge\"",
+                "error: video_server[a].url: expected ws://… or wss://…, came \"ws://a..b/bridge\"",
+            ],
+        );
+        let advertised = FREE.replace("[sip]", "[sip]\nadvertised = \"sip:203.0.113.7\"");
+        let directory = tempfile::tempdir().unwrap();
+        let lines = said(&advertised, directory.path()).join("\n");
+        let expected = "error: sip.advertised: expected host or host:port";
+        assert!(lines.contains(expected), "{lines}");
     }
 
     #[test]

@@ -109,11 +109,23 @@ fn certificates(config: &Config, findings: &mut Findings) {
             );
         }
     }
+    let (gateway, allocator) = (&config.gateway, &config.allocator);
+    let conference = &config.conference;
     let mut trusted = vec![
         (
             "gateway.tls_roots".to_owned(),
-            &config.gateway.tls_roots,
-            config.gateway.tls_pin.as_ref(),
+            &gateway.tls_roots,
+            gateway.tls_pin.as_ref(),
+        ),
+        (
+            "conference.im_tls_roots".to_owned(),
+            &conference.im_tls_roots,
+            conference.im_tls_pin.as_ref(),
+        ),
+        (
+            "allocator.tls_roots".to_owned(),
+            &allocator.tls_roots,
+            allocator.tls_pin.as_ref(),
         ),
         ("sip.tls_roots".to_owned(), &config.sip.tls_roots, None),
         ("janus.tls_roots".to_owned(), &config.janus.tls_roots, None),
@@ -152,6 +164,8 @@ fn secrets(config: &Config, findings: &mut Findings) {
     let named = [
         ("gateway.password", &gateway.password),
         ("gateway.shared_secret", &gateway.shared_secret),
+        ("conference.im_password", &config.conference.im_password),
+        ("allocator.password", &config.allocator.password),
         ("janus.secret", &janus.secret),
         ("janus.api_secret", &janus.api_secret),
         ("janus.admin_key", &janus.admin_key),

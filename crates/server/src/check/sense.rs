@@ -1,9 +1,10 @@
 //! Faults that show in the file alone.
 
 use conference_core::limits;
-use convoke_types::E164;
+use im_core::Limits as ImLimits;
 
-use super::Findings;
+use super::hosts::{self, address, is_host};
+use super::{Findings, label, trunks};
 use crate::config::{Cidr, Config, Part, Secret, SipTransport, TrunkSettings};
 
 pub(super) fn check(config: &Config, findings: &mut Findings) {
@@ -16,8 +17,7 @@ pub(super) fn check(config: &Config, findings: &mut Findings) {
     http(config, findings);
     media(config, findings);
     signalling(config, findings);
-    dial_plan(config, findings);
-    trunks(config, findings);
+    trunks::check(config, findings);
     janus(config, findings);
     video_servers(config, findings);
     media_bridges(config, findings);
@@ -42,12 +42,12 @@ const CORES: std::ops::RangeInclusive<u32> = 1..=256;
 /// What a picture may take a second: less shows nothing, more no browser sends.
 const PICTURE_KBIT: std::ops::RangeInclusive<u32> = 50..=20_000;
 
+/// Media threads that any machine has cores for.
+const THREADS_MAX: usize = 1_024;
+
 fn server(config: &Config, findings: &mut Findings) {
     let server = &config.server;
-    if convoke_types::Aor::new("user", &server.domain).is_err() {
-        let words = format!("expected a domain name, came {:?}", server.domain);
-        findings.error("server.domain", words, "write a name like example.org");
-    }
+    domain("server.domain", &server.domain, findings);
     if server.drain_s > DRAIN_MAX_S {
         let words = format!("{} s is longer than {DRAIN_MAX_S}", server.drain_s);
         findings.error("server.drain_s", words, "10 suits most servers");
@@ -55,6 +55,14 @@ fn server(config: &Config, findings: &mut Findings) {
     if server.roles.is_empty() {
         let fix = "write roles = [\"im\", \"gateway\", \"conference\"] or leave the key away";
         findings.error("server.roles", "no part runs in this process", fix);
+    }
+}
+
+/// What stands after the @ sign of accounts.
+fn domain(key: &str, name: &str, findings: &mut Findings) {
+    if !is_host(name) || convoke_types::Aor::new("user", name).is_err() {
+        let words = format!("expected a domain name, came {name:?}");
+        findings.error(key, words, "write a name like example.org");
     }
 }
 
@@ -97,6 +105,26 @@ fn im(config: &Config, findings: &mut Findings) {
         let fix = "leave the key away, or write [\"md5\"] for old telephones";
         findings.error("im.digest", "nobody could prove who they are", fix);
     }
+    above_zero(
+        &[
+            ("im.connections_max", im.connections_max),
+            ("im.connections_per_ip_max", im.connections_per_ip_max),
+        ],
+        findings,
+    );
+    // A client that wants less is told to ask for so much (RFC 3261 §10.3), and would get less still.
+    let least = ImLimits::default().min_expires_s;
+    if im.registration_max_s < least {
+        let words = format!(
+            "{} s is shorter than the shortest registration, {least} s",
+            im.registration_max_s
+        );
+        findings.error("im.registration_max_s", words, "3600 suits most clients");
+    }
+    if im.idle_s == 0 {
+        let words = "0 s closes every connection before anybody can register on it";
+        findings.error("im.idle_s", words, "120 suits most clients");
+    }
     let has_stream = !im.tcp.is_empty() || !im.tls.is_empty();
     let gateway = config.runs(Part::Gateway) && config.gateway.im_server.is_none();
     let conference = config.runs(Part::Conference)
@@ -125,6 +153,13 @@ fn im(config: &Config, findings: &mut Findings) {
             words,
             "prefer im.tls outside of trusted networks",
         );
+    }
+}
+
+/// Tells of bounds that let nothing through.
+fn above_zero(bounds: &[(&str, usize)], findings: &mut Findings) {
+    for (key, _) in bounds.iter().filter(|(_, most)| *most == 0) {
+        findings.error(*key, "0 allows nothing", "write a number above 0");
     }
 }
 
@@ -168,15 +203,20 @@ fn allocator(config: &Config, findings: &mut Findings) {
         let words = "no IM server runs in this process, and none is named";
         findings.error("allocator.im_server", words, "write its host, or host:port");
     }
-    if allocator.im_server.is_some() && allocator.password.is_none() {
-        let words = "the IM server elsewhere wants a password";
-        let fix = "write the one of its account; our own IM server keeps it in allocator.password";
-        findings.error("allocator.password", words, fix);
-    }
-    if allocator.transport == SipTransport::Udp {
-        let words = "envelopes do not fit into datagrams";
-        findings.error("allocator.transport", words, "write \"tcp\" or \"tls\"");
-    }
+    im_account(
+        "allocator.",
+        &AccountSettings {
+            server: allocator.im_server.as_deref(),
+            domain: allocator.domain.as_deref(),
+            transport: allocator.transport,
+            password: allocator.password.as_ref(),
+            trusted: &allocator.trusted_servers,
+            listen: allocator.listen,
+        },
+        findings,
+    );
+    let window = allocator.window_url.as_deref();
+    web_url("allocator.window_url", window, findings);
     if config.im.modes.is_empty() {
         let words = "the allocator asks it how people can take part";
         findings.error("im.modes", words, "leave the key away");
@@ -211,6 +251,10 @@ fn http(config: &Config, findings: &mut Findings) {
             "have the proxy set X-Forwarded-Proto to https",
         );
     }
+    for origin in &config.http.origins {
+        hosts::origin("http.origins", origin, findings);
+    }
+    web_url("http.url", config.http.url.as_deref(), findings);
     let url = config.http.url.as_deref().unwrap_or_default();
     if url.starts_with("https://") && config.http.tls.is_empty() && proxies.is_empty() {
         findings.warn(
@@ -240,6 +284,7 @@ fn conference(config: &Config, findings: &mut Findings) {
             "conference.im_",
             &AccountSettings {
                 server: conference.im_server.as_deref(),
+                domain: conference.im_domain.as_deref(),
                 transport: conference.im_transport,
                 password: conference.im_password.as_ref(),
                 trusted: &conference.im_trusted_servers,
@@ -248,21 +293,13 @@ fn conference(config: &Config, findings: &mut Findings) {
             findings,
         );
     }
-    let limits = [
-        (
-            "conference.participants_max",
-            conference.participants_max == 0,
-        ),
-        (
-            "conference.conferences_max",
-            conference.conferences_max == 0,
-        ),
-    ];
-    for (key, is_zero) in limits {
-        if is_zero {
-            findings.error(key, "0 allows nothing", "write a number above 0");
-        }
-    }
+    above_zero(
+        &[
+            ("conference.participants_max", conference.participants_max),
+            ("conference.conferences_max", conference.conferences_max),
+        ],
+        findings,
+    );
     let capped = [
         (
             "conference.idle_end_min",
@@ -306,6 +343,7 @@ fn gateway(config: &Config, findings: &mut Findings) {
         "gateway.",
         &AccountSettings {
             server: gateway.im_server.as_deref(),
+            domain: gateway.domain.as_deref(),
             transport: gateway.transport,
             password: gateway.password.as_ref(),
             trusted: &gateway.trusted_servers,
@@ -330,21 +368,23 @@ fn gateway(config: &Config, findings: &mut Findings) {
     for (key, url) in [
         ("gateway.conference_url", &gateway.conference_url),
         ("gateway.reporting_url", &gateway.reporting_url),
-        ("http.url", &config.http.url),
     ] {
-        if let Some(url) = url
-            && !url.starts_with("http://")
-            && !url.starts_with("https://")
-        {
-            let words = format!("expected http://… or https://…, came {url:?}");
-            findings.error(key, words, "write the whole URL");
-        }
+        web_url(key, url.as_deref(), findings);
+    }
+}
+
+/// A URL by which others reach a part over HTTP.
+fn web_url(key: &str, url: Option<&str>, findings: &mut Findings) {
+    if let Some(url) = url {
+        let fix = "write the whole URL";
+        hosts::url(key, url, ["http", "https"], fix, findings);
     }
 }
 
 /// What our own parts' accounts at the IM server have in common.
 struct AccountSettings<'c> {
     server: Option<&'c str>,
+    domain: Option<&'c str>,
     transport: SipTransport,
     password: Option<&'c Secret>,
     trusted: &'c [Cidr],
@@ -352,12 +392,19 @@ struct AccountSettings<'c> {
 }
 
 fn im_account(prefix: &str, account: &AccountSettings<'_>, findings: &mut Findings) {
-    let server = if prefix == "gateway." {
-        "im_server"
-    } else {
+    // The keys of conferences all begin so.
+    let server = if prefix == "conference.im_" {
         "server"
+    } else {
+        "im_server"
     };
     let key = |name: &str| format!("{prefix}{name}");
+    if let Some(named) = account.server {
+        hosts::host_and_port(key(server), named, findings);
+    }
+    if let Some(name) = account.domain {
+        domain(&key("domain"), name, findings);
+    }
     if account.trusted.iter().any(|net| net.parts().1 == 0) {
         findings.error(
             key("trusted_servers"),
@@ -405,6 +452,15 @@ fn media(config: &Config, findings: &mut Findings) {
     if !all && !rooms {
         return;
     }
+    if media.threads > THREADS_MAX {
+        let words = format!("{} is more than {THREADS_MAX}", media.threads);
+        findings.error("media.threads", words, "write 0: one for each core");
+    }
+    if media.port_min == 0 {
+        let words = "0 is no port that a telephone could send to";
+        findings.error("media.port_min", words, "20000 suits most machines");
+        return;
+    }
     if media.port_max <= media.port_min {
         let words = format!(
             "{} is not above port_min, {}",
@@ -449,6 +505,9 @@ fn media(config: &Config, findings: &mut Findings) {
 
 /// A call by UDP leaves from the address that is listened on; a connection is opened from any, and answers come back over it.
 fn signalling(config: &Config, findings: &mut Findings) {
+    if let Some(advertised) = &config.sip.advertised {
+        hosts::host_and_port("sip.advertised", advertised, findings);
+    }
     let udp = &config.sip.udp;
     let elsewhere =
         |trunk: &&TrunkSettings| trunk.transport == SipTransport::Udp && !is_local(&trunk.server);
@@ -459,9 +518,9 @@ fn signalling(config: &Config, findings: &mut Findings) {
         return;
     }
     // A name may lead to this machine all the same.
-    let severity = match trunk.server.parse::<std::net::IpAddr>() {
-        Ok(_) => super::Severity::Error,
-        Err(_) => super::Severity::Warning,
+    let severity = match address(&trunk.server) {
+        Some(_) => super::Severity::Error,
+        None => super::Severity::Warning,
     };
     findings.add(
         severity,
@@ -479,10 +538,8 @@ fn janus(config: &Config, findings: &mut Findings) {
     if !config.runs(Part::Janus) {
         return;
     }
-    if !janus.url.starts_with("ws://") && !janus.url.starts_with("wss://") {
-        let words = format!("expected ws://… or wss://…, came {:?}", janus.url);
-        findings.error("janus.url", words, "write the URL of its WebSocket API");
-    }
+    let fix = "write the URL of its WebSocket API";
+    hosts::url("janus.url", &janus.url, ["ws", "wss"], fix, findings);
     if let Some(capacity) = janus.capacity.filter(|one| !CAPACITY.contains(one)) {
         let fix = "write how many connections it may carry, three for each person";
         let words = format!("{capacity} is not within {CAPACITY:?}");
@@ -535,29 +592,16 @@ fn media_bridges(config: &Config, findings: &mut Findings) {
                 let words = "our own bridge stands here twice";
                 findings.error(key("url"), words, "take one of them out");
             }
-        } else if !is_websocket(&bridge.url) {
-            findings.error(key("url"), not_websocket(&bridge.url), WRITE_BRIDGE);
+        } else {
+            bridge_url(key("url"), &bridge.url, findings);
         }
     }
 }
 
-/// How a section of a list is named: by its name, or else its place.
-fn label(name: &str, index: usize) -> String {
-    match name {
-        "" => (index + 1).to_string(),
-        name => name.to_owned(),
-    }
+fn bridge_url(key: String, url: &str, findings: &mut Findings) {
+    let fix = "write where it speaks the bridge protocol: ws://HOST:PORT/bridge";
+    hosts::url(key, url, ["ws", "wss"], fix, findings);
 }
-
-fn is_websocket(url: &str) -> bool {
-    url.starts_with("ws://") || url.starts_with("wss://")
-}
-
-fn not_websocket(url: &str) -> String {
-    format!("expected ws://… or wss://…, came {url:?}")
-}
-
-const WRITE_BRIDGE: &str = "write where it speaks the bridge protocol: ws://HOST:PORT/bridge";
 
 fn video_servers(config: &Config, findings: &mut Findings) {
     let mut names: Vec<&str> = Vec::new();
@@ -577,8 +621,8 @@ fn video_servers(config: &Config, findings: &mut Findings) {
         }
         names.push(&server.name);
         let is_ours = server.url.is_empty() && config.runs(Part::Janus);
-        if !is_websocket(&server.url) && !is_ours {
-            findings.error(key("url"), not_websocket(&server.url), WRITE_BRIDGE);
+        if !is_ours {
+            bridge_url(key("url"), &server.url, findings);
         }
     }
 }
@@ -599,115 +643,5 @@ pub(crate) fn host_of(text: &str) -> &str {
 }
 
 fn is_local(host: &str) -> bool {
-    let ip: Result<std::net::IpAddr, _> = host.parse();
-    host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
-}
-
-fn dial_plan(config: &Config, findings: &mut Findings) {
-    let plan = &config.dialplan;
-    match &plan.home_country {
-        None if !config.trunk.is_empty() => findings.error(
-            "dialplan.home_country",
-            "a trunk is configured, but no home country, so nobody knows what is abroad",
-            "write the country code, for example home_country = \"49\"",
-        ),
-        Some(code)
-            if !(1..=3).contains(&code.len())
-                || !code.bytes().all(|byte| byte.is_ascii_digit())
-                || code.starts_with('0') =>
-        {
-            findings.error(
-                "dialplan.home_country",
-                format!("expected a country code without plus sign, 1 to 3 digits, came {code:?}"),
-                "write for example \"49\"",
-            );
-        }
-        None | Some(_) => {}
-    }
-    for (key, prefixes) in [
-        ("dialplan.abroad", &plan.abroad),
-        ("dialplan.refused", &plan.refused),
-    ] {
-        prefixes_are_prefixes(key, prefixes, findings);
-    }
-}
-
-fn prefixes_are_prefixes(key: &str, prefixes: &[String], findings: &mut Findings) {
-    for prefix in prefixes {
-        let digits = prefix.strip_prefix('+');
-        let is_prefix = digits.is_some_and(|digits| {
-            (1..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
-        });
-        if !is_prefix {
-            let words = format!("expected a plus sign and digits, came {prefix:?}");
-            findings.error(key, words, "write prefixes like \"+43\"");
-        }
-    }
-}
-
-fn trunks(config: &Config, findings: &mut Findings) {
-    let mut names: Vec<&str> = Vec::new();
-    for (index, trunk) in config.trunk.iter().enumerate() {
-        let label = if trunk.name.is_empty() {
-            (index + 1).to_string()
-        } else {
-            trunk.name.clone()
-        };
-        if names.contains(&trunk.name.as_str()) {
-            let key = format!("trunk[{label}].name");
-            findings.error(key, "two trunks have this name", "give each its own");
-        }
-        names.push(&trunk.name);
-        one_trunk(&label, trunk, findings);
-    }
-}
-
-fn one_trunk(label: &str, trunk: &TrunkSettings, findings: &mut Findings) {
-    let key = |name: &str| format!("trunk[{label}].{name}");
-    let name_is_word = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    if trunk.name.is_empty() || !trunk.name.bytes().all(name_is_word) {
-        let words = format!(
-            "expected a name of letters, digits, - _ ., came {:?}",
-            trunk.name
-        );
-        findings.error(key("name"), words, "write for example name = \"carrier\"");
-    }
-    if trunk.server.is_empty() || trunk.server.contains([' ', '/', '@']) {
-        let words = format!("expected a host name or address, came {:?}", trunk.server);
-        findings.error(key("server"), words, "write the carrier's SIP server");
-    }
-    if trunk.lines == 0 {
-        findings.error(
-            key("lines"),
-            "no line, no call",
-            "write the contract's number",
-        );
-    }
-    if !(trunk.calls_per_second > 0.0 && trunk.calls_per_second.is_finite()) {
-        let words = format!("expected a number above 0, came {}", trunk.calls_per_second);
-        findings.error(key("calls_per_second"), words, "1.0 suits most carriers");
-    }
-    match (&trunk.username, &trunk.password) {
-        (Some(_), None) => findings.error(
-            key("password"),
-            "there is a username, but no password",
-            "write password = \"file:PATH\"",
-        ),
-        (None, Some(_)) => findings.error(
-            key("username"),
-            "there is a password, but no username",
-            "write the user name that the carrier gave",
-        ),
-        (Some(_), Some(_)) | (None, None) => {}
-    }
-    if let Some(number) = &trunk.from_number
-        && let Err(error) = number.parse::<E164>()
-    {
-        findings.error(
-            key("from_number"),
-            error.to_string(),
-            "write it like +4930123456",
-        );
-    }
-    prefixes_are_prefixes(&key("prefixes"), &trunk.prefixes, findings);
+    host == "localhost" || address(host).is_some_and(|ip| ip.is_loopback())
 }

@@ -52,6 +52,7 @@ fn comment(text: &mut String, words: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::{Severity, check_sense};
     use crate::config::parse;
     use std::path::Path;
 
@@ -85,5 +86,13 @@ mod tests {
         assert_eq!(config.trunk.len(), 1);
         assert_eq!(config.dialplan.home_country.as_deref(), Some("49"));
         assert_eq!(config.server, Config::default().server);
+        // What stands there as an example is right by itself; only the trunk wants other addresses than the loopback.
+        let wrong: Vec<String> = check_sense(&config)
+            .into_iter()
+            .filter(|finding| finding.severity == Severity::Error)
+            .map(|finding| finding.to_string())
+            .filter(|line| !line.contains(" from the loopback") && !line.contains("is bound to"))
+            .collect();
+        assert!(wrong.is_empty(), "{wrong:#?}");
     }
 }
