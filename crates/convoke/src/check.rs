@@ -15,9 +15,8 @@ pub fn run(options: &Check) -> Result<bool> {
         out.write_all(config::example::text().as_bytes())?;
         return Ok(true);
     }
-    let findings = match config::load(&options.config) {
-        Ok(config) => server::check::check(&config),
-        Err(ConfigError::Faults(findings)) => findings,
+    let findings = match config::draft(&options.config) {
+        Ok(draft) => server::check::check_draft(draft),
         Err(ConfigError::File { path, error }) if error.kind() == ErrorKind::NotFound => {
             return Err(anyhow!(
                 "there is no {}; `convoke check --example > {0}` writes one with every key explained",

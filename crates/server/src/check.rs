@@ -1,5 +1,6 @@
 //! `convoke check`: what is wrong with a configuration on this machine, in words, with what to do about it.
 
+mod follow_ups;
 mod hosts;
 mod machine;
 pub(crate) mod sense;
@@ -9,7 +10,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::config::Config;
+use crate::config::{Config, Draft};
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -68,6 +69,19 @@ pub fn check(config: &Config) -> Vec<Finding> {
     findings.sorted()
 }
 
+/// Everything that is wrong with a file: first what cannot be read of it, then what is wrong with the rest, unless that may only
+/// follow from what was not read.
+pub fn check_draft(draft: Draft) -> Vec<Finding> {
+    let rest = draft.config.as_ref().map(check).unwrap_or_default();
+    let own: Vec<Finding> = rest
+        .into_iter()
+        .filter(|finding| !follow_ups::follows(&finding.key, &draft))
+        .collect();
+    let mut findings = draft.findings;
+    findings.extend(own);
+    findings
+}
+
 /// What is wrong with the configuration by itself, on any machine.
 pub fn check_sense(config: &Config) -> Vec<Finding> {
     let mut findings = Findings::default();
@@ -117,7 +131,7 @@ impl Findings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::parse;
+    use crate::config::{draft_of, parse};
     use std::path::Path;
 
     /// The lines that are said about a file in an empty directory.
@@ -143,6 +157,74 @@ mod tests {
         if expected.is_empty() {
             assert!(lines.is_empty(), "{lines:#?}");
         }
+    }
+
+    /// What is said about a file of which something cannot be read.
+    fn said_of_draft(rest: &str) -> String {
+        let directory = tempfile::tempdir().unwrap();
+        let draft = draft_of(&format!("{FREE}{rest}"), directory.path());
+        let lines: Vec<String> = check_draft(draft).iter().map(ToString::to_string).collect();
+        lines.join("\n")
+    }
+
+    #[test]
+    fn what_cannot_be_read_hides_no_other_fault() {
+        let check = |rest: &str, expected: &[&str]| {
+            let said = said_of_draft(rest);
+            for words in expected {
+                assert!(said.contains(words), "expected {words:?} in:\n{said}");
+            }
+        };
+        check(
+            "[server]\ndomian = \"x\"\n[conference]\nring_timeout_s = 2\n",
+            &[
+                "error: server.domian: unknown key \"domian\"",
+                "error: conference.ring_timeout_s: 2 s is not within",
+            ],
+        );
+        check(
+            "[server]\nroles = [\n  \"im\",\n  \"gatway\",\n]\n[media]\nport_min = 30000\nport_max = 20000\n\
+             [dialplan]\nhome_country = \"+49\"\n[[trunk]]\nname = \"a\"\nserver = \"127.0.0.1\"\nlines = \"all\"\n\
+             [[trunk]]\nname = \"b\"\nserver = \"127.0.0.1\"\nlines = 0\n",
+            &[
+                "gatway",
+                "lines = \"all\"",
+                "error: media.port_max: 20000 is not above",
+                "error: dialplan.home_country: expected a country code",
+                "error: trunk[b].lines: no line, no call",
+            ],
+        );
+    }
+
+    #[test]
+    fn what_follows_from_an_unread_value_is_not_told() {
+        let check = |rest: &str, faults: usize| {
+            let said = said_of_draft(rest);
+            assert_eq!(said.matches("error: ").count(), faults, "{said}");
+            assert_eq!(said.matches("warning: ").count(), 0, "{said}");
+        };
+        let plan = "[dialplan]\nhome_country = \"49\"\n";
+        check(
+            &format!("{plan}[[trunk]]\nname = \"a\"\nsever = \"127.0.0.1\"\n"),
+            1,
+        );
+        check(&format!("{plan}[[trunk]]\nname = \"a\"\nserver = 5\n"), 1);
+        check(
+            &format!(
+                "{plan}[[trunk]]\nname = \"a\"\nserver = \"127.0.0.1\"\nusername = \"u\"\npasword = \"p\"\n"
+            ),
+            1,
+        );
+        let trunk = "[[trunk]]\nname = \"a\"\nserver = \"127.0.0.1\"\n";
+        check(&format!("[dialplan]\nhome_contry = \"49\"\n{trunk}"), 1);
+        check(&format!("[dailplan]\nhome_country = \"49\"\n{trunk}"), 1);
+        check(&format!("{trunk}home_country = \"49\"\n"), 1);
+        check("[media]\nport_min = \"low\"\nport_max = 2000\n", 1);
+        // Of another trunk that is the same fault nothing is hidden.
+        check(
+            &format!("{plan}[[trunk]]\nname = \"a\"\nserver = 5\n[[trunk]]\nname = \"b\"\n"),
+            2,
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod describe;
 pub mod example;
+mod lines;
 mod load;
 mod secret;
 mod suggest;
@@ -13,7 +14,9 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use describe::Key;
-pub use load::{ConfigError, load, parse};
+pub use load::{ConfigError, Draft, draft, load, parse};
+#[cfg(test)]
+pub(crate) use load::draft_of;
 pub use secret::{Secret, SecretError};
 
 use describe::settings;

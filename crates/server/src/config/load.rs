@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use super::lines::Lines;
 use super::suggest::nearest;
 use super::{Config, describe::Section};
-use crate::check::{Finding, Severity};
+use crate::check::{Finding, Severity, label};
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
@@ -27,27 +28,63 @@ fn faults(findings: &[Finding]) -> String {
     lines.join("\n")
 }
 
+/// What a file says, as far as it can be read.
+#[derive(Debug, Default)]
+pub struct Draft {
+    /// What could be read, with the defaults in place of the rest; `None` when that is nothing.
+    pub config: Option<Config>,
+    /// What could not be read, each fault explained. Without any the configuration is whole.
+    pub findings: Vec<Finding>,
+    /// Whose values are not known for that reason: `im.tcp`, `trunk[carrier].server`, `trunk.server` of no certain one, `dialplan`.
+    pub lost: Vec<String>,
+}
+
 /// Reads a file. Its directory is where relative paths start.
 pub fn load(path: &Path) -> Result<Config, ConfigError> {
-    let text = std::fs::read_to_string(path).map_err(|error| ConfigError::File {
-        path: path.to_owned(),
-        error,
-    })?;
-    parse(&text, path.parent().unwrap_or(Path::new("")))
+    whole(draft(path)?)
 }
 
 /// Reads the text of a file that stands in `base`.
 pub fn parse(text: &str, base: &Path) -> Result<Config, ConfigError> {
-    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-        ConfigError::Faults(vec![fault(&error, "mend the TOML at this place")])
+    whole(draft_of(text, base))
+}
+
+/// Reads of a file what can be read.
+///
+/// # Errors
+/// Only when there is no text.
+pub fn draft(path: &Path) -> Result<Draft, ConfigError> {
+    let text = std::fs::read_to_string(path).map_err(|error| ConfigError::File {
+        path: path.to_owned(),
+        error,
     })?;
-    let mut findings = unknown_keys(&table);
-    let read = values(text, &mut findings);
-    let mut config = read
-        .filter(|_| findings.is_empty())
-        .ok_or(ConfigError::Faults(findings))?;
-    config.base = base.to_owned();
-    Ok(config)
+    Ok(draft_of(&text, path.parent().unwrap_or(Path::new(""))))
+}
+
+/// Reads of the text of a file that stands in `base` what can be read.
+pub(crate) fn draft_of(text: &str, base: &Path) -> Draft {
+    let mut draft = Draft::default();
+    let table: toml::Table = match text.parse() {
+        Ok(table) => table,
+        Err(error) => {
+            let fix = "mend the TOML at this place";
+            draft.findings.push(fault(&error, fix));
+            return draft;
+        }
+    };
+    unknown_keys(&table, &mut draft);
+    draft.config = values(text, &table, &mut draft).map(|config| Config {
+        base: base.to_owned(),
+        ..config
+    });
+    draft
+}
+
+fn whole(draft: Draft) -> Result<Config, ConfigError> {
+    draft
+        .config
+        .filter(|_| draft.findings.is_empty())
+        .ok_or(ConfigError::Faults(draft.findings))
 }
 
 fn fault(error: &toml::de::Error, fix: &str) -> Finding {
@@ -59,59 +96,76 @@ fn fault(error: &toml::de::Error, fix: &str) -> Finding {
     }
 }
 
-/// Reads from the text, since only there errors know their line. The line of a wrong value is left out then, so that the next one
-/// is found as well; what is missing only because of that is no finding.
-fn values(text: &str, findings: &mut Vec<Finding>) -> Option<Config> {
-    let mut lines: Vec<&str> = text.lines().collect();
+/// Reads from the text, since only there errors know their line. What is wrong is left out then, so that the next fault is found as
+/// well; what is missing only because of that is no finding.
+fn values(text: &str, table: &toml::Table, draft: &mut Draft) -> Option<Config> {
+    let mut lines = Lines::of(text);
     let mut is_whole = true;
     loop {
-        let left = lines.join("\n");
+        let left = lines.left.join("\n");
         let error = match toml::from_str(&left) {
-            Ok(config) => return is_whole.then_some(config),
+            Ok(config) => return Some(config),
             Err(error) => error,
         };
         let is_told = error.message().starts_with("unknown field");
         let is_ours = !is_whole && error.message().starts_with("missing field");
         if !is_told && !is_ours {
-            findings.push(fault(&error, "see this key in convoke.example.toml"));
+            let fix = "see this key in convoke.example.toml";
+            draft.findings.push(fault(&error, fix));
         }
         is_whole = false;
         let before = error.span().and_then(|span| left.get(..span.start))?;
-        let line = lines.get_mut(before.matches('\n').count())?;
-        // Sections and the insides of lists cannot be left out.
-        if !line.contains('=') {
-            return None;
+        let key = lines.leave_out(before.matches('\n').count())?;
+        // What an unknown key was meant to be is known from its suggestion.
+        if !is_told {
+            draft.lost.push(lines.name(key, table));
         }
-        *line = "";
     }
 }
 
-fn unknown_keys(table: &toml::Table) -> Vec<Finding> {
+fn unknown_keys(table: &toml::Table, draft: &mut Draft) {
     let sections = Config::sections();
-    let mut findings = Vec::new();
     for (name, value) in table {
         let Some(section) = sections.iter().find(|section| section.name == name) else {
-            findings.push(unknown_section(name, value, &sections));
+            unknown_section(name, value, &sections, draft);
             continue;
         };
-        let tables: Vec<&toml::Table> = match value {
-            toml::Value::Table(table) => vec![table],
-            toml::Value::Array(tables) => tables.iter().filter_map(toml::Value::as_table).collect(),
+        let tables: Vec<(String, &toml::Table)> = match value {
+            toml::Value::Table(table) => vec![(name.clone(), table)],
+            toml::Value::Array(tables) => {
+                let tables = tables.iter().enumerate();
+                let named =
+                    tables.filter_map(|(n, one)| Some((element(name, n, one), one.as_table()?)));
+                named.collect()
+            }
             _ => vec![],
         };
-        for key in tables.into_iter().flat_map(toml::Table::keys) {
-            if !section.keys.iter().any(|known| known.name == key) {
-                findings.push(unknown_key(key, section, &sections));
+        for (place, table) in tables {
+            for key in table.keys() {
+                if !section.keys.iter().any(|known| known.name == key) {
+                    unknown_key(key, &place, section, &sections, draft);
+                }
             }
         }
     }
-    findings
 }
 
-fn unknown_section(name: &str, value: &toml::Value, sections: &[Section]) -> Finding {
+/// How an element of a list of sections is named: by its name, or else its place.
+pub(super) fn element(list: &str, index: usize, element: &toml::Value) -> String {
+    let name = element.get("name").and_then(toml::Value::as_str);
+    format!("{list}[{}]", label(name.unwrap_or_default(), index))
+}
+
+fn unknown_section(name: &str, value: &toml::Value, sections: &[Section], draft: &mut Draft) {
     let is_section = matches!(value, toml::Value::Table(_) | toml::Value::Array(_));
     let meant = nearest(name, sections.iter().map(|section| section.name));
-    let fix = match (meant, home_of(name, sections)) {
+    let home = home_of(name, sections);
+    draft.lost.extend(match (meant, home) {
+        (Some(meant), _) if is_section => Some(meant.to_owned()),
+        (_, Some(home)) => Some(format!("{}.{name}", home.name)),
+        (meant, None) => meant.map(str::to_owned),
+    });
+    let fix = match (meant, home) {
         (Some(meant), _) if is_section => format!("did you mean [{meant}]?"),
         (_, Some(home)) => format!("it belongs into the section [{}]", home.name),
         (Some(meant), None) => format!("did you mean [{meant}]?"),
@@ -121,31 +175,36 @@ fn unknown_section(name: &str, value: &toml::Value, sections: &[Section]) -> Fin
         }
     };
     let what = if is_section { "section" } else { "key" };
-    Finding {
+    draft.findings.push(Finding {
         severity: Severity::Error,
         key: name.to_owned(),
         words: format!("unknown {what} {name:?}"),
         fix,
-    }
+    });
 }
 
-fn unknown_key(key: &str, section: &Section, sections: &[Section]) -> Finding {
-    let fix = match nearest(key, section.keys.iter().map(|known| known.name)) {
-        Some(meant) => format!("did you mean {meant:?}?"),
-        None => match home_of(key, sections) {
-            Some(home) => format!("it belongs into the section [{}]", home.name),
-            None => {
-                let known: Vec<&str> = section.keys.iter().map(|known| known.name).collect();
-                format!("the keys of [{}] are {}", section.name, known.join(", "))
-            }
-        },
+fn unknown_key(key: &str, place: &str, section: &Section, sections: &[Section], draft: &mut Draft) {
+    let meant = nearest(key, section.keys.iter().map(|known| known.name));
+    let home = home_of(key, sections);
+    draft.lost.extend(match (meant, home) {
+        (Some(meant), _) => Some(format!("{place}.{meant}")),
+        (None, Some(home)) => Some(format!("{}.{key}", home.name)),
+        (None, None) => None,
+    });
+    let fix = match (meant, home) {
+        (Some(meant), _) => format!("did you mean {meant:?}?"),
+        (None, Some(home)) => format!("it belongs into the section [{}]", home.name),
+        (None, None) => {
+            let known: Vec<&str> = section.keys.iter().map(|known| known.name).collect();
+            format!("the keys of [{}] are {}", section.name, known.join(", "))
+        }
     };
-    Finding {
+    draft.findings.push(Finding {
         severity: Severity::Error,
         key: format!("{}.{key}", section.name),
         words: format!("unknown key {key:?} in [{}]", section.name),
         fix,
-    }
+    });
 }
 
 fn home_of<'a>(key: &str, sections: &'a [Section]) -> Option<&'a Section> {
@@ -191,7 +250,45 @@ mod tests {
             "[server]\ndrain_s = \"soon\"\ndoman = \"x\"\n[conference]\nring_timeout_s = \"a\"",
             &["line 2", "line 5", "did you mean \"domain\"?"],
         );
+        // A value over several lines, and a section that is none of its kind.
+        check(
+            "[server]\nroles = [\n  \"im\",\n  \"gatway\", # ours\n]\ndrain_s = \"soon\"",
+            &["line 4", "gatway", "line 6", "drain_s"],
+        );
+        check(
+            "[trunk]\nname = \"a\"\n[im]\nidle_s = -1\n[[dialplan]]\n[log]\nformat = \"xml\"",
+            &["line 1", "line 4", "idle_s", "line 5", "line 7", "format"],
+        );
         check("[server\n", &["line 1"]);
         check("[gateway]\ntransport = \"sctp\"", &["udp"]);
+    }
+
+    #[test]
+    fn what_can_be_read_is_read_and_what_is_lost_is_named() {
+        let draft = draft_of(
+            "[server]\ndoman = \"x\"\ndrain_s = 7\n[im]\nudp = [\n  \"nowhere\",\n]\nidle_s = 9\n\
+             [[trunk]]\nname = \"a\"\nsever = \"x\"\nlines = 3\n[[trunk]]\nport = \"sip\"\nlines = 4\n\
+             [dailplan]\nhome_country = \"49\"\n",
+            Path::new("/etc/convoke"),
+        );
+        let config = draft.config.unwrap();
+        assert_eq!(config.base, Path::new("/etc/convoke"));
+        assert_eq!((config.server.drain_s, config.im.idle_s), (7, 9));
+        assert_eq!(config.im.udp, Config::default().im.udp);
+        let lines: Vec<usize> = config.trunk.iter().map(|trunk| trunk.lines).collect();
+        assert_eq!(lines, [3, 4]);
+        assert_eq!(draft.findings.len(), 5, "{:?}", draft.findings);
+        let mut lost = draft.lost;
+        lost.sort();
+        assert_eq!(
+            lost,
+            [
+                "dialplan",
+                "im.udp",
+                "server.domain",
+                "trunk[2].port",
+                "trunk[a].server"
+            ]
+        );
     }
 }
