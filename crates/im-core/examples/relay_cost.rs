@@ -89,6 +89,8 @@ fn drain(server: &mut ImServer, sent: &mut Vec<Bytes>, now: Instant) {
                 let user = aor.split('@').next().unwrap_or_default();
                 let account = AccountInfo {
                     service: false,
+                    name: String::new(),
+                    language: None,
                     passwords: vec![DevicePassword {
                         id: 1,
                         credential: Credential::from_password(user, "example.org", "p"),

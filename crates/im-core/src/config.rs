@@ -34,6 +34,10 @@ pub struct Config {
     pub allocator: Option<String>,
     /// Where people get tokens, `https://…`; told with the challenge for one (RFC 8898 §4).
     pub token_server: Option<String>,
+    /// The base URL of the window, for links to chats in short texts; `None`: these have none.
+    pub window: Option<String>,
+    /// Language of short texts to people who chose none: "en" or "de".
+    pub language: String,
     /// A datagram from an address that registered counts as from the registered person. Off by default: the source address
     /// of a datagram can be forged, so each MESSAGE over UDP needs a digest.
     pub udp_address_authenticates: bool,
@@ -61,6 +65,8 @@ impl Config {
             conferences: Some("focus".to_owned()),
             allocator: Some("video".to_owned()),
             token_server: None,
+            window: None,
+            language: "en".to_owned(),
             udp_address_authenticates: false,
             limits: Limits::default(),
         }

@@ -1,6 +1,6 @@
 //! Chat kept for the absent: delivered when a device of theirs registers, oldest first, one after the other.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,7 +16,7 @@ use crate::server::{ImServer, Storing};
 /// Max-Forwards of a request that begins here (RFC 3261 §8.1.1.6).
 const MAX_FORWARDS: u8 = 70;
 /// Bytes that the endpoint's Via adds at most.
-const VIA_ROOM: usize = 160;
+pub(crate) const VIA_ROOM: usize = 160;
 /// People for whom it is remembered that something is kept; for others it is found when a device registers anew.
 const REMEMBERED_MAX: usize = 200_000;
 
@@ -33,6 +33,8 @@ pub(crate) struct Session {
     more: bool,
     /// Whether something could not be delivered and stays kept.
     left: bool,
+    /// Whose messages the device was told of, since it cannot take them.
+    told_of: HashSet<Arc<str>>,
 }
 
 /// A kept message on its way.
@@ -59,6 +61,7 @@ impl ImServer {
             after: None,
             more: false,
             left: false,
+            told_of: HashSet::new(),
         };
         self.sessions.insert(aor.clone(), session);
         self.fetch(aor, None);
@@ -169,6 +172,7 @@ impl ImServer {
             };
             let room = message.as_bytes().len() + VIA_ROOM;
             if room > UDP_REQUEST_MAX_BYTES && !leg.target.transport.is_reliable() {
+                self.tell_once_for_sender(aor, &kept, &leg, now);
                 self.skip(aor);
                 continue;
             }
@@ -192,6 +196,24 @@ impl ImServer {
         }
     }
 
+    /// One text is enough for all that a sender wrote meanwhile: its link leads to the whole chat.
+    fn tell_once_for_sender(
+        &mut self,
+        aor: &Arc<str>,
+        kept: &KeptMessage,
+        leg: &Leg,
+        now: Instant,
+    ) {
+        let session = self.sessions.get(aor);
+        if session.is_some_and(|session| session.told_of.contains(&kept.from)) {
+            self.told.note(aor, &leg.device, kept.id);
+        } else if self.tell_of_kept(aor, kept.id, &kept.from, leg, now)
+            && let Some(session) = self.sessions.get_mut(aor)
+        {
+            session.told_of.insert(kept.from.clone());
+        }
+    }
+
     fn skip(&mut self, aor: &Arc<str>) {
         if let Some(session) = self.sessions.get_mut(aor) {
             session.left = true;
@@ -210,8 +232,6 @@ impl ImServer {
     /// The message as a new request of ours in its sender's name, with the date on which it came; `None` when it is nothing for this
     /// device.
     fn rebuilt(&mut self, aor: &str, kept: &KeptMessage, leg: &Leg) -> Option<Message> {
-        let from = Uri::parse(format!("sip:{}", kept.from)).ok()?;
-        let to = Uri::parse(format!("sip:{aor}")).ok()?;
         let (mut kind, mut body) = (kept.content_type.clone(), kept.body.clone());
         if !leg.envelopes {
             match Opened::of_kept(&kind, &body) {
@@ -220,6 +240,23 @@ impl ImServer {
                 None => {}
             }
         }
+        let request = self
+            .request_of(aor, &kept.from, leg)?
+            .header(HeaderName::Date, sip_date(kept.at_unix_ms))
+            .header(MESSAGE_ID, kept.id)
+            .body(&kind, body);
+        Some(request.build())
+    }
+
+    /// A new MESSAGE of ours to a device, in somebody's name, that holds nothing yet.
+    pub(crate) fn request_of(
+        &mut self,
+        aor: &str,
+        from: &str,
+        leg: &Leg,
+    ) -> Option<RequestBuilder> {
+        let from = Uri::parse(format!("sip:{from}")).ok()?;
+        let to = Uri::parse(format!("sip:{aor}")).ok()?;
         let domain = self.config.domains.first()?.clone();
         let tag = self.endpoint.tokens().tag();
         let call_id = self.endpoint.tokens().call_id(&domain);
@@ -231,10 +268,7 @@ impl ImServer {
             .from(&NameAddr::new(&from).with_tag(&tag))
             .to(&NameAddr::new(&to))
             .call_id(&call_id)
-            .cseq(1)
-            .header(HeaderName::Date, sip_date(kept.at_unix_ms))
-            .header(MESSAGE_ID, kept.id)
-            .body(&kind, body);
-        Some(request.build())
+            .cseq(1);
+        Some(request)
     }
 }

@@ -3,8 +3,8 @@
 //!
 //! One call's road: `handle_message` with a MESSAGE gives `Output::Store(LogMessage)`; `handle_stored` with its id gives the
 //! 202 and a copy for each device. Nothing is acknowledged before the store says that it is durable. Where a message exceeds
-//! what may go by UDP (RFC 3261 §18.1.1) and its receiver has no connection, control is answered 513 and chat stays kept until
-//! the receiver registers over one.
+//! what may go by UDP (RFC 3261 §18.1.1) and its receiver has no connection, control is answered 513; of chat the receiver is told
+//! by a short text with a link, and the message stays kept until they register over a connection.
 
 mod accounts;
 mod aor;
@@ -28,6 +28,7 @@ mod registrar;
 mod relay;
 mod saved;
 mod server;
+mod short_text;
 mod under_way;
 mod watch;
 

@@ -97,7 +97,7 @@ impl ImServer {
             // Nobody is called later: absent is said at once, and so is what cannot be carried.
             let (forks, too_large) = self.targets(&request.message, &plan, now);
             if forks.is_empty() {
-                return self.refuse(&request, if too_large { 513 } else { 480 }, now);
+                return self.refuse(&request, if too_large.is_empty() { 480 } else { 513 }, now);
             }
         }
         let limits = &self.config.limits;

@@ -176,6 +176,10 @@ pub enum StoreFault {
 pub struct AccountInfo {
     /// A service: messages to and from it are control, and it is told who sends.
     pub service: bool,
+    /// The person's name as others see it; empty: unknown.
+    pub name: String,
+    /// The language that they chose ("en", "de"), if any.
+    pub language: Option<String>,
     /// The device passwords in force.
     pub passwords: Vec<DevicePassword>,
     /// The tokens in force that are good for SIP.
@@ -280,6 +284,11 @@ pub enum Event {
         id: i64,
         /// The best answer; 408 when none came.
         status: u16,
+    },
+    /// A device without a connection is told that a message is kept which is too large for it.
+    ToldOfKept {
+        /// The message's id in the log.
+        id: i64,
     },
     /// The store did not do what was not anybody's to wait for (a mark, bindings, reading kept messages).
     StoreFailed {

@@ -59,6 +59,12 @@ pub(crate) enum Fork {
     Relay { id: i64, device: Arc<str> },
     /// The kept message that is being delivered to this person.
     Kept { aor: Arc<str>, device: Arc<str> },
+    /// Word to a device that this message is kept, which it could not take.
+    ShortText {
+        aor: Arc<str>,
+        device: Arc<str>,
+        id: i64,
+    },
 }
 
 /// A message on its way.
@@ -120,8 +126,12 @@ impl ImServer {
         if open == 0 {
             self.under_way.end(&plan.from, plan.bytes);
             if plan.control {
-                self.refuse(request, if too_large { 513 } else { 480 }, now);
+                let status = if too_large.is_empty() { 480 } else { 513 };
+                self.refuse(request, status, now);
             } else if plan.keep {
+                for leg in &too_large {
+                    self.tell_of_kept(&plan.to, id, &plan.from, leg, now);
+                }
                 self.remember_kept(&plan.to);
             }
             return;
@@ -168,11 +178,16 @@ impl ImServer {
         self.passing
     }
 
-    /// The devices that get the message, and whether one was left out because the message is too large for its transport
-    /// (RFC 3261 §18.1.1: such a client has to register over a connection).
-    pub(crate) fn targets(&self, message: &Message, plan: &Plan, now: Instant) -> (Vec<Leg>, bool) {
+    /// The devices that get the message, and those that are left out because it is too large for their transport (RFC 3261
+    /// §18.1.1: such a client has to register over a connection).
+    pub(crate) fn targets(
+        &self,
+        message: &Message,
+        plan: &Plan,
+        now: Instant,
+    ) -> (Vec<Leg>, Vec<Leg>) {
         let Some((_, bindings)) = self.registrar.find(&plan.to, now) else {
-            return (Vec::new(), false);
+            return (Vec::new(), Vec::new());
         };
         let bytes = copy_bytes(message) + VIA_ROOM + HEADER_ROOM + self.config.via.udp.len();
         let opened = match &plan.opened {
@@ -180,7 +195,7 @@ impl ImServer {
             Some(Opened::Other) | None => bytes,
         };
         let wanted = Preferences::of(message);
-        let mut too_large = false;
+        let mut too_large = Vec::new();
         let mut chosen: Vec<&Binding> = Vec::new();
         for binding in bindings {
             if plan.device.is_some() && binding.instance != plan.device {
@@ -195,7 +210,7 @@ impl ImServer {
             }
             let bytes = if envelopes { bytes } else { opened };
             if bytes > UDP_REQUEST_MAX_BYTES && !binding.target.transport.is_reliable() {
-                too_large = true;
+                too_large.push(Leg::of(binding));
                 continue;
             }
             // RFC 5626 §7: one device with several flows gets one copy, over its newest.
@@ -258,6 +273,9 @@ impl ImServer {
                 self.relay_answered(id, &device, status, response, now);
             }
             Some(Fork::Kept { aor, device }) => self.kept_answered(&aor, &device, status, now),
+            Some(Fork::ShortText { aor, device, id }) => {
+                self.short_text_answered(&aor, &device, id, response.is_some());
+            }
             None => {}
         }
     }

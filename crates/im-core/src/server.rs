@@ -25,6 +25,7 @@ use crate::presence::Publications;
 use crate::proxy::Forwards;
 use crate::registrar::Registrar;
 use crate::relay::{Fork, Relay};
+use crate::short_text::Told;
 use crate::under_way::UnderWay;
 
 /// What we do, for Allow (RFC 3261 §20.5).
@@ -98,6 +99,8 @@ pub struct ImServer {
     pub(crate) sessions: HashMap<Arc<str>, Session>,
     /// People for whom something was kept since the process began.
     pub(crate) maybe_kept: HashSet<Arc<str>>,
+    /// Of which kept messages devices without a connection know.
+    pub(crate) told: Told,
     /// People for whom the store holds contacts.
     pub(crate) saved: HashSet<Arc<str>>,
     /// The service for conferences, `user@domain`.
@@ -142,6 +145,7 @@ impl ImServer {
             control_deadlines: VecDeque::new(),
             sessions: HashMap::new(),
             maybe_kept: HashSet::new(),
+            told: Told::default(),
             saved: HashSet::new(),
             service,
             allocator,

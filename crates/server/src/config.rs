@@ -14,9 +14,9 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use describe::Key;
-pub use load::{ConfigError, Draft, draft, load, parse};
 #[cfg(test)]
 pub(crate) use load::draft_of;
+pub use load::{ConfigError, Draft, draft, load, parse};
 pub use secret::{Secret, SecretError};
 
 use describe::settings;
@@ -38,7 +38,7 @@ settings! {
 settings! {
     /// The IM server: where clients connect, by SIP.
     pub struct ImSettings {
-        /// Addresses for SIP over UDP; messages over 1,300 bytes do not fit there.
+        /// Addresses for SIP over UDP. Messages over 1,300 bytes do not fit there: a short text tells of chat, which waits for a connection.
         pub udp: Vec<SocketAddr> = vec![SocketAddr::from(([127, 0, 0, 1], 5060))];
         /// Addresses for SIP over TCP.
         pub tcp: Vec<SocketAddr> = vec![SocketAddr::from(([127, 0, 0, 1], 5060))];
@@ -80,7 +80,7 @@ settings! {
         pub webhook_networks: Vec<Cidr> = vec![], like "[\"10.1.0.0/16\"]";
         /// Proxies in front of this address, whose X-Forwarded-For and X-Forwarded-Proto are believed: connections and wrong passwords then count against who is behind them.
         pub proxies: Vec<Cidr> = vec![], like "[\"127.0.0.1\"]";
-        /// The base URL under which others reach this HTTP address; without it http:// and the address.
+        /// The base URL under which others reach this HTTP address; without it http:// and the address. Short texts to telephones lead there, if it is set.
         pub url: Option<String> = None, like "\"https://convoke.example.org\"";
     }
 }

@@ -321,6 +321,8 @@ fn core_config(config: &Config, transports: &SipTransports) -> Result<CoreConfig
     core.token_server = url
         .filter(|url| url.starts_with("https://"))
         .map(|url| format!("{}/api/v1/session", url.trim_end_matches('/')));
+    core.window = url.map(str::to_owned);
+    core.language = config.conference.language.clone();
     core.digest.algorithms = config.im.digest.iter().copied().map(Into::into).collect();
     core.limits.max_expires_s = config.im.registration_max_s;
     core.limits.default_expires_s = core
@@ -385,6 +387,9 @@ fn log(event: &Event) {
         }
         Event::Undelivered { id, status } => {
             tracing::debug!(id, status, "message not delivered");
+        }
+        Event::ToldOfKept { id } => {
+            tracing::debug!(id, "told of a message too large for a datagram");
         }
         Event::StoreFailed { fault } => {
             tracing::error!(?fault, "the store did not do what was asked")

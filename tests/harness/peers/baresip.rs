@@ -79,7 +79,7 @@ pub struct Baresip {
     dir: TempDir,
 }
 
-/// An account at an IM server, reached over TLS.
+/// An account at an IM server.
 #[derive(Debug, Clone)]
 pub struct Account {
     /// User part of the address.
@@ -88,7 +88,9 @@ pub struct Account {
     pub domain: String,
     /// The device password.
     pub password: String,
-    /// Where the IM server takes TLS.
+    /// How the IM server is reached: "udp", "tcp" or "tls".
+    pub transport: &'static str,
+    /// Where it takes that.
     pub server: SocketAddr,
     /// The certificate to trust (PEM).
     pub certificate: PathBuf,
@@ -173,8 +175,9 @@ impl Baresip {
             Some(account) => {
                 add_im(dir.path(), account)?;
                 format!(
-                    "<sip:{user}@{domain};transport=tls>;auth_user={user};auth_pass={password};regint=600;\
-                     outbound=\"sip:{server};transport=tls\"\n",
+                    "<sip:{user}@{domain};transport={transport}>;auth_user={user};auth_pass={password};regint=600;\
+                     outbound=\"sip:{server};transport={transport}\"\n",
+                    transport = account.transport,
                     user = account.user,
                     domain = account.domain,
                     password = account.password,

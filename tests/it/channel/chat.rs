@@ -114,6 +114,7 @@ fn chat_reaches_every_device_and_is_kept_for_the_absent() {
         user: identity.user,
         domain: DOMAIN.to_owned(),
         password: identity.password,
+        transport: "tls",
         server: stage.convoke.addr("sip_tls").unwrap(),
         certificate: certificate.into(),
         contact: "alice".to_owned(),
@@ -135,6 +136,47 @@ fn chat_reaches_every_device_and_is_kept_for_the_absent() {
         .wait_line("the text alone", heard)
         .unwrap();
     assert!(!line.text.contains("imdn"), "{}", line.text);
+}
+
+/// baresip, registered by UDP alone, hears of a message that no datagram carries, with a link to it; a connection gets the message.
+#[test]
+fn a_telephone_without_a_connection_is_told_of_a_long_message_and_led_to_it() {
+    let nowhere = testkit::ports::reserve().unwrap();
+    let config = for_old_clients(nowhere.addr())
+        .set("http", "url", "https://convoke.example.test")
+        .set("http", "proxies", vec!["127.0.0.1"]);
+    let stage = Stage::configured(ImServer::Ours, config);
+    let mut alice = stage.device("alice", 1);
+    let identity = stage.identity("carol");
+    let certificate = stage.convoke.ready()["certificate"].as_str().unwrap();
+    let baresip = Baresip::register(&Account {
+        user: identity.user,
+        domain: DOMAIN.to_owned(),
+        password: identity.password,
+        transport: "udp",
+        server: stage.convoke.addr("sip_udp").unwrap(),
+        certificate: certificate.into(),
+        contact: "alice".to_owned(),
+    })
+    .unwrap();
+    let long = format!("begin {} end", "word ".repeat(400));
+    assert_eq!(chat(&mut alice, "carol", &long), 202);
+    let told = "A long message from alice is kept for you: https://convoke.example.test/chat/alice@example.test";
+    let heard = |line: &testkit::process::Line| line.text.contains(told);
+    let (at, _) = baresip
+        .program()
+        .wait_line_from(0, "the short text", heard)
+        .unwrap();
+    // What fits goes as it is, the long one not at all.
+    assert_eq!(chat(&mut alice, "carol", "a short one"), 202);
+    let heard = |line: &testkit::process::Line| line.text.contains("a short one");
+    let program = baresip.program();
+    program.wait_line_from(at, "what fits", heard).unwrap();
+    let lines = program.lines();
+    assert!(!lines.iter().any(|line| line.text.contains("word word")));
+
+    let mut desk = stage.device("carol", 2);
+    assert_eq!(take(&mut desk), long);
 }
 
 /// The process is killed while chat flows: what it acknowledged arrives after the restart, all of it.

@@ -47,6 +47,7 @@ fn a_wrong_password_of_a_client_of_another_make_is_refused() {
         user: user.to_owned(),
         domain: DOMAIN.to_owned(),
         password: password.to_owned(),
+        transport: "tls",
         server: stage.convoke.addr("sip_tls").unwrap(),
         certificate: certificate.into(),
         contact: "bob".to_owned(),

@@ -154,6 +154,7 @@ fn baresip_types(server: ImServer) {
         user: identity.user,
         domain: DOMAIN.to_owned(),
         password: identity.password,
+        transport: "tls",
         server: tls,
         certificate,
         contact: "conference".to_owned(),

@@ -100,6 +100,8 @@ impl Im {
                     let credential = Credential::from_password(user, DOMAIN, "secret");
                     let account = AccountInfo {
                         service: user == FOCUS,
+                        name: String::new(),
+                        language: None,
                         passwords: vec![DevicePassword { id: 1, credential }],
                         tokens: Vec::new(),
                     };

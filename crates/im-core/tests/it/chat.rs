@@ -179,7 +179,9 @@ fn too_large_for_a_datagram_waits_for_a_connection() {
     let udp = world.registered("bob", Transport::Udp);
     let long = "x".repeat(1400);
     assert_eq!(world.say(&mut alice, "bob", &long).status(), Some(202));
-    assert!(world.received(&udp).is_empty());
+    let told = world.request(&udp);
+    assert_eq!(told.body(), "A long message from ALICE is kept for you.");
+    world.answer(&udp, &told, 200);
     // The sender's credentials do not count: they do not go on.
     let mut phone = world.registered("alice", Transport::Udp);
     let fits = "y".repeat(500);
@@ -187,11 +189,18 @@ fn too_large_for_a_datagram_waits_for_a_connection() {
     let copy = world.request(&udp);
     assert!(copy.as_bytes().len() < 1300);
     world.answer(&udp, &copy, 200);
+    assert!(
+        !world.delivered.contains_key(&1),
+        "what was told of is not delivered"
+    );
     let tcp = world.device("bob", Transport::Tcp);
     let mut registering = tcp.clone();
     world.register(&mut registering, "", 600);
     let kept = world.received(&tcp).pop().unwrap();
     assert_eq!(kept.body(), long.as_bytes());
+    assert_eq!(kept.header(MESSAGE_ID), Some("1"));
+    world.answer(&tcp, &kept, 200);
+    assert!(world.delivered.contains_key(&1));
 }
 
 #[test]

@@ -10,5 +10,6 @@ mod envelopes;
 mod presence;
 mod register;
 mod sender;
+mod short_text;
 mod tokens;
 mod world;

@@ -122,6 +122,8 @@ impl World {
             ];
             let account = AccountInfo {
                 service,
+                name: user.to_uppercase(),
+                language: None,
                 passwords,
                 tokens: Vec::new(),
             };
@@ -392,6 +394,13 @@ impl World {
         account.tokens.retain(|token| token.id != id);
         self.server.handle_token_revoked(&aor, id, self.now);
         self.run();
+    }
+
+    /// A person chooses their language.
+    pub fn choose_language(&mut self, user: &str, language: &str) {
+        let aor = format!("{user}@{DOMAIN}");
+        self.accounts.get_mut(&aor).unwrap().language = Some(language.to_owned());
+        self.server.handle_account_changed(&aor);
     }
 
     /// A device password is taken back.

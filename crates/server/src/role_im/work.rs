@@ -269,6 +269,8 @@ impl Lane {
         });
         Ok(Some(AccountInfo {
             service: account.kind == AccountKind::Service,
+            name: account.display_name,
+            language: account.language,
             passwords: passwords.collect(),
             tokens: tokens.collect(),
         }))

@@ -1,0 +1,142 @@
+//! Chat too large for a datagram: whoever has no connection is told of it, once, and led to it.
+
+use std::time::Duration;
+
+use im_core::{Event, MESSAGE_ID};
+use sip_proto::{HeaderName, Transport};
+
+use crate::world::{World, text};
+
+/// Over what may go by UDP (RFC 3261 §18.1.1).
+fn long() -> String {
+    "x".repeat(1400)
+}
+
+fn with_window() -> World {
+    World::with(|config| config.window = Some("https://im.example.org/".to_owned()))
+}
+
+#[test]
+fn every_telephone_gets_a_short_text_with_a_link() {
+    let mut world = with_window();
+    world.choose_language("bob", "de");
+    let mut alice = world.registered("alice", Transport::Tcp);
+    let phones = [(); 2].map(|()| world.registered("bob", Transport::Udp));
+    assert_eq!(world.say(&mut alice, "bob", &long()).status(), Some(202));
+    for phone in &phones {
+        let told = world.request(phone);
+        assert_eq!(
+            told.body(),
+            "Eine lange Nachricht von ALICE wartet auf dich: https://im.example.org/chat/alice@example.org"
+        );
+        assert_eq!(told.request_uri(), Some(phone.uri().as_str()));
+        assert_eq!(told.content_type(), Some("text/plain; charset=utf-8"));
+        // An answer goes to who wrote the message.
+        assert_eq!(told.from().unwrap().uri().as_str(), "sip:alice@example.org");
+        assert_eq!(told.to().unwrap().uri().as_str(), "sip:bob@example.org");
+        // It is not the message.
+        assert!(!told.has(MESSAGE_ID), "{}", text(&told));
+        world.answer(phone, &told, 200);
+    }
+    let told = world
+        .events
+        .iter()
+        .filter(|e| **e == Event::ToldOfKept { id: 1 });
+    assert_eq!(told.count(), 2);
+    assert!(world.delivered.is_empty());
+    assert_eq!(world.log.len(), 1, "the short text is not in the log");
+    assert_eq!(world.server.in_flight(), 0);
+}
+
+#[test]
+fn nobody_is_told_twice() {
+    let mut world = with_window();
+    let mut alice = world.registered("alice", Transport::Tcp);
+    let mut phone = world.registered("bob", Transport::Udp);
+    world.say(&mut alice, "bob", &long());
+    let told = world.request(&phone);
+    world.answer(&phone, &told, 405);
+    // It registers again: renewed, after it was gone, and after it was away for long.
+    for (expires_s, later) in [(600, 0), (0, 0), (600, 0), (600, 3_000)] {
+        world.advance(Duration::from_secs(later));
+        world.register(&mut phone, "", expires_s);
+        assert!(world.received(&phone).is_empty(), "{expires_s}, {later}");
+    }
+    // The next one is told of, and only that.
+    world.say(&mut alice, "bob", &long());
+    let told = world.request(&phone);
+    world.answer(&phone, &told, 200);
+    world.register(&mut phone, "", 600);
+    assert!(world.received(&phone).is_empty());
+}
+
+#[test]
+fn who_was_away_or_did_not_hear_it_is_told_at_the_next_registration() {
+    let mut world = World::new();
+    let mut alice = world.registered("alice", Transport::Tcp);
+    for _ in 0..3 {
+        world.say(&mut alice, "bob", &long());
+    }
+    world.say(&mut alice, "bob", "and a short one");
+    let mut phone = world.device("bob", Transport::Udp);
+    world.register(&mut phone, "", 600);
+    // One text for all that alice wrote; the short one follows as it is.
+    let all = world.received(&phone);
+    let bodies: Vec<_> = all.iter().map(|message| message.body()).collect();
+    assert_eq!(
+        bodies,
+        [
+            "A long message from ALICE is kept for you.",
+            "and a short one"
+        ]
+    );
+    world.answer(&phone, &all[1], 200);
+    // The telephone heard nothing of the first.
+    world.advance(Duration::from_secs(33));
+    world.received(&phone);
+    world.register(&mut phone, "", 600);
+    let again = world.request(&phone);
+    assert_eq!(again.body(), "A long message from ALICE is kept for you.");
+    world.answer(&phone, &again, 200);
+    world.register(&mut phone, "", 600);
+    assert!(world.received(&phone).is_empty());
+}
+
+#[test]
+fn who_has_a_connection_gets_the_message_and_no_word_of_it() {
+    let mut world = with_window();
+    let mut alice = world.registered("alice", Transport::Tcp);
+    let phone = world.registered("bob", Transport::Udp);
+    let window = world.registered("bob", Transport::Wss);
+    world.say(&mut alice, "bob", &long());
+    assert_eq!(world.request(&window).body(), long().as_bytes());
+    assert!(world.received(&phone).is_empty());
+}
+
+#[test]
+fn only_chat_that_is_kept_is_told_of() {
+    let mut world = with_window();
+    let mut alice = world.registered("alice", Transport::Tcp);
+    let mut service = world.registered("conference", Transport::Tcp);
+    let phone = world.registered("bob", Transport::Udp);
+    // Control, what is of no use later, and what is for one device: the sender learns it at once.
+    assert_eq!(world.say(&mut service, "bob", &long()).status(), Some(513));
+    let expires = world.say_with(&mut alice, "bob", "Expires: 60\r\n", &long());
+    assert_eq!(expires.status(), Some(513));
+    let gruu = format!("sip:bob@example.org;gr={}", phone.instance.clone().unwrap());
+    assert_eq!(world.say(&mut alice, &gruu, &long()).status(), Some(513));
+    assert!(world.received(&phone).is_empty());
+}
+
+#[test]
+fn a_link_that_does_not_fit_is_left_out() {
+    let mut world = World::with(|config| {
+        config.window = Some(format!("https://im.example.org/{}", "w".repeat(1_200)));
+    });
+    let mut alice = world.registered("alice", Transport::Tcp);
+    let phone = world.registered("bob", Transport::Udp);
+    world.say(&mut alice, "bob", &long());
+    let told = world.request(&phone);
+    assert_eq!(told.body(), "A long message from ALICE is kept for you.");
+    assert_eq!(told.header(HeaderName::MaxForwards), Some("70"));
+}
