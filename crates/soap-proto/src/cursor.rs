@@ -1,7 +1,7 @@
 //! Walks the children of an element in the order of the schema's `sequence`.
 
 use crate::error::SoapError;
-use crate::names::Ns;
+use crate::names::{ACTOR_NEXT, Ns};
 use crate::xml::{Element, is_space};
 
 /// The children of one element, from the first not yet taken.
@@ -206,6 +206,17 @@ fn no_attributes(element: &Element, path: &str) -> Result<(), SoapError> {
             format!("{}{}", a.ns.prefix(), a.local),
         )),
     }
+}
+
+/// Whether a header block has to be understood by us: SOAP 1.1 §4.2.3, unless its actor is somebody else (§4.2.2).
+pub(crate) fn must_be_understood(block: &Element) -> bool {
+    let value = |local: &str| {
+        let mut of = block.attributes.iter();
+        of.find(|a| a.ns == Ns::Soap && a.local == local)
+            .map(|a| a.value.trim())
+    };
+    let is_ours = value("actor").is_none_or(|actor| actor.is_empty() || actor == ACTOR_NEXT);
+    is_ours && value("mustUnderstand") == Some("1")
 }
 
 fn must_understand_only(element: &Element, path: &str) -> Result<(), SoapError> {

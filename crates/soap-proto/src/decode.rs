@@ -30,11 +30,12 @@ pub(crate) fn with_headers(mut error: SoapError, headers: &Headers) -> SoapError
 /// SOAP 1.1 §4: an Envelope with at most one Header and one Body, here with exactly one element in the Body.
 pub(crate) fn envelope(root: &Element) -> Result<(Headers, &Element, String), SoapError> {
     if root.ns != Ns::Soap || root.local != "Envelope" {
-        return Err(SoapError::new(
-            "document",
-            "s:Envelope of SOAP 1.1",
-            root.shown(),
-        ));
+        let error = SoapError::new("document", "s:Envelope of SOAP 1.1", root.shown());
+        // SOAP 1.1 §4.1.2: another namespace of the Envelope is another version of SOAP.
+        return Err(match root.local.as_str() {
+            "Envelope" => error.with_code(FaultCode::VersionMismatch),
+            _ => error,
+        });
     }
     let mut cursor = Cursor::new(root, "s:Envelope")?;
     let headers = match cursor.take(&Ns::Soap, "Header") {
@@ -57,9 +58,8 @@ pub(crate) fn envelope(root: &Element) -> Result<(Headers, &Element, String), So
 }
 
 pub(crate) fn unknown_operation(body: &Element, expected: &str) -> SoapError {
-    let mut error = SoapError::new("s:Envelope/s:Body", expected, body.shown());
-    error.code = FaultCode::UnknownOperation;
-    error
+    SoapError::new("s:Envelope/s:Body", expected, body.shown())
+        .with_code(FaultCode::UnknownOperation)
 }
 
 fn operation(body: &Element, path: &str) -> Result<Operation, SoapError> {

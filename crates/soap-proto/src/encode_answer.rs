@@ -98,11 +98,12 @@ pub fn write_report_ack(ack: &ReportAck) -> Vec<u8> {
 
 pub(crate) fn write_fault(out: &mut Out, fault: &Fault) {
     // SOAP 1.1 §4.4.1: Client when the same message will fail again, Server when it may succeed later.
-    let server = matches!(
-        fault.code,
-        FaultCode::Internal | FaultCode::Overloaded | FaultCode::ShuttingDown
-    );
-    let code = if server { "s:Server" } else { "s:Client" };
+    let code = match fault.code {
+        FaultCode::VersionMismatch => "s:VersionMismatch",
+        FaultCode::MustUnderstand => "s:MustUnderstand",
+        FaultCode::Internal | FaultCode::Overloaded | FaultCode::ShuttingDown => "s:Server",
+        _ => "s:Client",
+    };
     out.open("s:Fault");
     out.leaf("faultcode", code);
     out.leaf("faultstring", &clean_words(&fault.to_string()));

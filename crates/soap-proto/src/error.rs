@@ -8,7 +8,8 @@ use crate::headers::Headers;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{at}: expected {expected}, came {came}")]
 pub struct SoapError {
-    /// `BadRequest`, or `UnknownOperation` when the document is a good envelope with a body that is not ours.
+    /// `BadRequest`; `UnknownOperation` when the document is a good envelope with a body that is not ours; `VersionMismatch` and
+    /// `MustUnderstand` as in SOAP 1.1 §4.4.1.
     pub code: FaultCode,
     /// Path of the element, with our prefixes: `s:Envelope/s:Body/c:create`.
     pub at: String,
@@ -37,6 +38,10 @@ impl SoapError {
                 .collect(),
             headers: None,
         }
+    }
+
+    pub(crate) fn with_code(self, code: FaultCode) -> Self {
+        Self { code, ..self }
     }
 }
 

@@ -1,9 +1,9 @@
 //! The header block of an envelope: WS-Addressing 1.0 and our own elements, each at most once, in any order.
 
 use convoke_types::limits::COMMAND_MAX_LIFE_S;
-use convoke_types::{Aor, CommandId};
+use convoke_types::{Aor, CommandId, FaultCode};
 
-use crate::cursor::Cursor;
+use crate::cursor::{self, Cursor};
 use crate::encode::Out;
 use crate::error::SoapError;
 use crate::names::Ns;
@@ -52,10 +52,29 @@ pub struct Headers {
     pub asserted: Option<Aor>,
 }
 
+/// The header blocks that there are, for people.
+const KNOWN: &str = "a:MessageID, a:RelatesTo, a:ReplyTo, a:To, a:Action, c:expires or c:asserted";
+
+fn is_known(block: &Element) -> bool {
+    match block.ns {
+        Ns::Wsa => ["MessageID", "RelatesTo", "ReplyTo", "To", "Action"].contains(&&*block.local),
+        Ns::Conference => ["expires", "asserted"].contains(&&*block.local),
+        Ns::None | Ns::Soap | Ns::Report | Ns::Video | Ns::Other(_) => false,
+    }
+}
+
 impl Headers {
     pub(crate) fn decode(header: &Element, at: &str) -> Result<Self, SoapError> {
         let cursor = Cursor::new(header, at)?;
         let mut headers = Headers::default();
+        for block in header.children.iter().filter(|block| !is_known(block)) {
+            // SOAP 1.1 §4.2.3: what has to be understood and is not fails the message before anything of it is looked at.
+            if cursor::must_be_understood(block) {
+                let shown = block.shown();
+                let error = SoapError::new(&format!("{at}/{shown}"), KNOWN, &shown);
+                return Err(error.with_code(FaultCode::MustUnderstand));
+            }
+        }
         let mut seen: Vec<String> = Vec::new();
         for block in &header.children {
             let shown = block.shown();
@@ -101,11 +120,7 @@ impl Headers {
                         Some(Cursor::lone_leaf(block, &path, "user@domain", text::aor)?);
                 }
                 _ => {
-                    return Err(SoapError::new(
-                        &path,
-                        "a:MessageID, a:RelatesTo, a:ReplyTo, a:To, a:Action, c:expires or c:asserted",
-                        &shown,
-                    ));
+                    return Err(SoapError::new(&path, KNOWN, &shown));
                 }
             }
             seen.push(shown);

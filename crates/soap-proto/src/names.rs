@@ -2,6 +2,8 @@
 
 /// SOAP 1.1 envelope.
 pub const SOAP_NS: &str = "http://schemas.xmlsoap.org/soap/envelope/";
+/// Who gets the message first (SOAP 1.1 §4.2.2).
+pub(crate) const ACTOR_NEXT: &str = "http://schemas.xmlsoap.org/soap/actor/next";
 /// WS-Addressing 1.0.
 pub const WSA_NS: &str = "http://www.w3.org/2005/08/addressing";
 /// Operations, types and header elements of the conference service.

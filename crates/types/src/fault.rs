@@ -12,6 +12,10 @@ pub enum FaultCode {
     BadRequest,
     /// The operation is not one of ours.
     UnknownOperation,
+    /// The SOAP envelope is not that of SOAP 1.1.
+    VersionMismatch,
+    /// A SOAP header has to be understood, and is none of ours.
+    MustUnderstand,
     /// Nobody is authenticated.
     Unauthenticated,
     /// Authenticated, but not allowed to do this here.
@@ -46,9 +50,11 @@ pub enum FaultCode {
 
 impl FaultCode {
     /// Every code.
-    pub const ALL: [FaultCode; 17] = [
+    pub const ALL: [FaultCode; 19] = [
         FaultCode::BadRequest,
         FaultCode::UnknownOperation,
+        FaultCode::VersionMismatch,
+        FaultCode::MustUnderstand,
         FaultCode::Unauthenticated,
         FaultCode::NotAllowed,
         FaultCode::UnknownConference,
@@ -83,6 +89,8 @@ impl FaultCode {
         match self {
             FaultCode::BadRequest => ("bad-request", 400, 400),
             FaultCode::UnknownOperation => ("unknown-operation", 400, 404),
+            FaultCode::VersionMismatch => ("version-mismatch", 400, 400),
+            FaultCode::MustUnderstand => ("must-understand", 400, 400),
             FaultCode::Unauthenticated => ("unauthenticated", 401, 401),
             FaultCode::NotAllowed => ("not-allowed", 403, 403),
             FaultCode::UnknownConference => ("unknown-conference", 404, 404),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use convoke_tests::peers::tests_dir;
+use convoke_tests::rest::{Administrator, request};
 use testkit::peer::SipPeer;
 use testkit::{GIVE_UP, ports};
 
@@ -153,6 +154,20 @@ fn malformed_soap_is_refused_with_a_typed_fault() {
             assert!(answer.contains("<s:Fault>"), "{what}: {answer}");
             assert_eq!(leaf(&answer, "c:code"), code, "{what}: {answer}");
         }
+        // SOAP 1.1 §4.4.1 has codes of its own for these, from the gateway as over HTTP.
+        let administrator = Administrator::of(&stage.convoke).unwrap();
+        let token = administrator.token("alice").unwrap();
+        for (what, envelope, faultcode) in of_other_makes(&good("m-6", &call)) {
+            assert!(matches!(alice.send(&envelope), 200 | 202), "{what}");
+            let answer = alice.fault();
+            assert_eq!(leaf(&answer, "faultcode"), faultcode, "{what}: {answer}");
+            let over_http = posted(&stage, &token, &envelope);
+            assert_eq!(
+                leaf(&over_http, "faultcode"),
+                faultcode,
+                "{what}: {over_http}"
+            );
+        }
         // These have no headers that could be read: the fault goes to the address of record.
         for (name, bytes) in corpus("crates/soap-proto/tests/seeds") {
             if !name.starts_with("odd-") || is_wellformed(&name) {
@@ -175,6 +190,36 @@ fn malformed_soap_is_refused_with_a_typed_fault() {
         serves_on(&stage, pid);
     }
     assert!(!trunk.hears_within(SILENCE), "nobody's telephone rings");
+}
+
+/// An envelope of SOAP 1.2, and one with a header that must be understood, with what they are answered.
+fn of_other_makes(good: &str) -> [(&'static str, String, &'static str); 2] {
+    let soap_11 = "http://schemas.xmlsoap.org/soap/envelope/";
+    let soap_12 = "http://www.w3.org/2003/05/soap-envelope";
+    let signed = "<s:Header><x:Security xmlns:x=\"urn:x\" s:mustUnderstand=\"1\"/>";
+    [
+        (
+            "SOAP 1.2",
+            good.replace(soap_11, soap_12),
+            "s:VersionMismatch",
+        ),
+        (
+            "a header to be understood",
+            good.replace("<s:Header>", signed),
+            "s:MustUnderstand",
+        ),
+    ]
+}
+
+/// What the conference web service answers to an envelope over HTTP; a fault comes with 500 (SOAP 1.1 §6.2).
+fn posted(stage: &Stage, token: &str, envelope: &str) -> String {
+    let bearer = format!("Authorization: Bearer {token}");
+    let headers = [&*bearer, "Content-Type: text/xml; charset=utf-8"];
+    let http = stage.convoke.addr("http").unwrap();
+    let body = envelope.as_bytes();
+    let answer = request(http, "POST", "/soap/conference", &headers, body).unwrap();
+    assert_eq!(answer.status, 500);
+    answer.body
 }
 
 /// Seeds whose oddness is allowed.

@@ -503,6 +503,8 @@ pub(crate) fn fault(fault: &Fault, language: Language) -> String {
             .to_owned(),
         FaultCode::BadRequest
         | FaultCode::UnknownOperation
+        | FaultCode::VersionMismatch
+        | FaultCode::MustUnderstand
         | FaultCode::Unauthenticated
         | FaultCode::UnknownParticipant
         | FaultCode::CommandIdReused

@@ -146,6 +146,14 @@ fn a_document_that_the_schema_refuses_is_a_typed_fault_to_the_device_that_it_nam
     let good =
         String::from_utf8(soap_proto::write_request(&command(&scene, end())).unwrap()).unwrap();
     let dance = good.replace("c:end>", "c:dance>");
+    let soap_12 = good.replace(
+        "http://schemas.xmlsoap.org/soap/envelope/",
+        "http://www.w3.org/2003/05/soap-envelope",
+    );
+    let signed = good.replace(
+        "<s:Header>",
+        "<s:Header><x:Security xmlns:x=\"urn:x\" s:mustUnderstand=\"1\"/>",
+    );
     for (document, code, device) in [
         (dance.as_str(), FaultCode::UnknownOperation, true),
         (
@@ -153,6 +161,8 @@ fn a_document_that_the_schema_refuses_is_a_typed_fault_to_the_device_that_it_nam
             FaultCode::BadRequest,
             true,
         ),
+        (soap_12.as_str(), FaultCode::VersionMismatch, false),
+        (signed.as_str(), FaultCode::MustUnderstand, false),
         ("<x/>", FaultCode::BadRequest, false),
         ("hello", FaultCode::BadRequest, false),
     ] {

@@ -1,7 +1,7 @@
 //! Documents that must be refused, each with what was expected and what came; and lawful unusual ones.
 
 use convoke_types::FaultCode;
-use soap_proto::{Operation, parse_request};
+use soap_proto::{Headers, Operation, Response, parse_request, parse_response, write_response};
 
 fn envelope(header: &str, body: &str) -> String {
     format!(
@@ -287,6 +287,83 @@ fn headers_are_as_strict_and_an_error_in_the_body_still_carries_them() {
     let headers = error.headers.unwrap();
     assert_eq!(headers.message_id.unwrap().as_str(), "m1");
     assert_eq!(headers.reply_to.unwrap(), "sip:a@b;gr=1");
+}
+
+#[test]
+fn other_versions_and_headers_that_must_be_understood_are_faults_of_their_own() {
+    let soap_12 = "http://www.w3.org/2003/05/soap-envelope";
+    let next = "http://schemas.xmlsoap.org/soap/actor/next";
+    let with = |block: &str| envelope(&format!("<s:Header>{block}</s:Header>"), END);
+    let security = |attributes: &str| with(&format!("<x:Security xmlns:x='urn:x' {attributes}/>"));
+    let good = envelope("", END);
+    for (text, code, at, faultcode) in [
+        (
+            good.replace("http://schemas.xmlsoap.org/soap/envelope/", soap_12),
+            FaultCode::VersionMismatch,
+            "document",
+            "s:VersionMismatch",
+        ),
+        (
+            "<Envelope/>".to_owned(),
+            FaultCode::VersionMismatch,
+            "document",
+            "s:VersionMismatch",
+        ),
+        (
+            "<html/>".to_owned(),
+            FaultCode::BadRequest,
+            "document",
+            "s:Client",
+        ),
+        (
+            security("s:mustUnderstand='1'"),
+            FaultCode::MustUnderstand,
+            "s:Envelope/s:Header/?:Security",
+            "s:MustUnderstand",
+        ),
+        (
+            security(&format!("s:mustUnderstand='1' s:actor='{next}'")),
+            FaultCode::MustUnderstand,
+            "s:Envelope/s:Header/?:Security",
+            "s:MustUnderstand",
+        ),
+        // Whatever else is wrong with the headers before it.
+        (
+            with("<a:MessageID>m 1</a:MessageID><a:From s:mustUnderstand='1'/>"),
+            FaultCode::MustUnderstand,
+            "s:Envelope/s:Header/a:From",
+            "s:MustUnderstand",
+        ),
+        // For somebody else, and of no weight: refused as the schema does.
+        (
+            security("s:mustUnderstand='1' s:actor='urn:somebody'"),
+            FaultCode::BadRequest,
+            "s:Envelope/s:Header/?:Security",
+            "s:Client",
+        ),
+        (
+            security("s:mustUnderstand='0'"),
+            FaultCode::BadRequest,
+            "s:Envelope/s:Header/?:Security",
+            "s:Client",
+        ),
+        (
+            security("mustUnderstand='1'"),
+            FaultCode::BadRequest,
+            "s:Envelope/s:Header/?:Security",
+            "s:Client",
+        ),
+    ] {
+        let error = parse_request(text.as_bytes()).unwrap_err();
+        assert_eq!((error.code, error.at.as_str()), (code, at), "{text}");
+        let answer = Response::to(&Headers::default(), Err(error.into()));
+        let answer = String::from_utf8(write_response(&answer)).unwrap();
+        let expected = format!("<faultcode>{faultcode}</faultcode>");
+        assert!(answer.contains(&expected), "{answer}");
+        // Our own reader takes it.
+        let read = parse_response(answer.as_bytes()).unwrap();
+        assert_eq!(read.outcome.unwrap_err().code, code);
+    }
 }
 
 #[test]

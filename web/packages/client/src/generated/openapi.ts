@@ -965,7 +965,7 @@ export interface components {
              * @description For programs.
              * @enum {string}
              */
-            code: "bad-request" | "unknown-operation" | "unauthenticated" | "not-allowed" | "unknown-conference" | "unknown-participant" | "unknown-person" | "no-telephone" | "number-refused" | "expired" | "command-id-reused" | "wrong-state" | "limit-reached" | "no-reply-to" | "overloaded" | "shutting-down" | "internal";
+            code: "bad-request" | "unknown-operation" | "version-mismatch" | "must-understand" | "unauthenticated" | "not-allowed" | "unknown-conference" | "unknown-participant" | "unknown-person" | "no-telephone" | "number-refused" | "expired" | "command-id-reused" | "wrong-state" | "limit-reached" | "no-reply-to" | "overloaded" | "shutting-down" | "internal";
             /** @description For people: what would have been accepted. */
             expected: string;
             /**
