@@ -56,6 +56,11 @@ fn the_board_shows_a_call_and_its_keys_mute_drop_add_and_end() {
         (&"Bob Keller".into(), &false.into())
     );
 
+    // Who talks: the demo's people speak and pause by themselves.
+    for row in ["▸ Alice Martin", "  Bob Keller"] {
+        board.until_row(row, "♪ talks").unwrap();
+    }
+
     // Mute.
     board.press(DOWN).unwrap();
     board.until_row("▸ Bob Keller", "").unwrap();
