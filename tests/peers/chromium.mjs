@@ -255,7 +255,9 @@ function listen(own) {
     constructor(configuration) {
       super(configuration);
       connections.push(this);
-      this.addEventListener('track', (event) => void keep(event.track, 'heard'));
+      this.addEventListener('track', ({ track }) => {
+        if (track.kind === 'audio') void keep(track, 'heard');
+      });
     }
   };
   const { mediaDevices } = navigator;
