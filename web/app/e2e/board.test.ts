@@ -90,6 +90,8 @@ describe('the live board', () => {
   });
 
   it('tells who is removed so, and not that it has ended', async () => {
+    // Their window rings as long as it does.
+    await world.telephones.behave({ [BOB]: byHand });
     const [alice, bob] = [await world.window('alice'), await world.window('bob')];
     await callFrom(alice, 'bob,carol');
     await bob.ringing.getByRole('button', { name: 'Join here' }).click();
