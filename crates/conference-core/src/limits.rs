@@ -23,8 +23,8 @@ pub const RELEASE_WAIT: Duration = Duration::from_secs(40);
 /// When a conference ends: how long the owner's leg waits for the others to have ended before it is released too.
 pub const OWNER_RELEASE_WAIT: Duration = Duration::from_secs(5);
 /// What a bridge may take beyond the ring time before the focus itself cancels a leg that nobody answered
-/// (an INVITE without any answer lives 32 s: timer B, RFC 3261 §17.1.1.2).
-pub const SETUP_GRACE: Duration = Duration::from_secs(35);
+/// (two servers of a trunk that are silent for 5 s each, then an INVITE without any answer, which lives 32 s: timer B, RFC 3261 §17.1.1.2).
+pub const SETUP_GRACE: Duration = Duration::from_secs(45);
 /// How long a leg may stay between its answer and the mix (negotiation, voicemail guard) before the focus releases it.
 pub const JOIN_WAIT: Duration = Duration::from_secs(120);
 /// How long a client that was admitted may take until it is in the mix before the focus releases its leg.

@@ -19,6 +19,8 @@ pub const MEDIA_MAX: Duration = Duration::from_secs(5);
 /// How long a server may take to say anything where another one is left to try. It answers 100 within 200 ms (RFC 3261 §17.2.1), or is
 /// not there; the 32 s of timer B (§17.1.1.2) are too long for whoever waits.
 pub const SILENT_MAX: Duration = Duration::from_secs(5);
+/// How long a server that failed is tried after the others only.
+pub const AVOIDED_FOR: Duration = Duration::from_secs(60);
 /// Most servers of a trunk that one leg tries.
 pub const SERVERS_MAX: usize = 3;
 
@@ -37,14 +39,6 @@ pub struct Trunk {
     pub caller: String,
     /// Codecs to offer, best first.
     pub codecs: Vec<Codec>,
-}
-
-impl Trunk {
-    /// The next calls try this server after the others.
-    pub(crate) fn put_last(&mut self, failed: &Target) {
-        // The order of the others is that of DNS, by priority and weight.
-        self.servers.sort_by_key(|server| server.target == *failed);
-    }
 }
 
 /// One server of a trunk.

@@ -56,6 +56,8 @@ pub struct Telephony {
     /// When legs whose sound moves are looked at next.
     moves: BTreeSet<(Instant, LegKey)>,
     sessions: u64,
+    /// Servers of trunks that failed, and until when the others are tried first.
+    avoided: HashMap<Target, Instant>,
     /// Nobody carries pictures any more.
     sight_lost: bool,
     outputs: VecDeque<Output>,
@@ -73,6 +75,7 @@ impl Telephony {
             by_call: HashMap::new(),
             deadlines: BTreeSet::new(),
             moves: BTreeSet::new(),
+            avoided: HashMap::new(),
             sessions: u64::from_be_bytes([
                 0, 0, seed[0], seed[1], seed[2], seed[3], seed[4], seed[5],
             ]),

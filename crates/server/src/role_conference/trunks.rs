@@ -80,13 +80,15 @@ pub(super) async fn watch(
                     continue;
                 }
             };
-            // In another order they are the same: weights are drawn anew each time.
-            let known_before = known.get(&settings.name);
-            if known_before.is_some_and(|before| same(before, &targets)) {
+            if known.get(&settings.name) == Some(&targets) {
                 continue;
             }
-            let addrs: Vec<SocketAddr> = targets.iter().map(|target| target.addr).collect();
-            tracing::info!(trunk = settings.name, ?addrs, "trunk found");
+            // Of the same weight they come in another order each time.
+            let found = known.get(&settings.name);
+            if !found.is_some_and(|found| same(found, &targets)) {
+                let addrs: Vec<SocketAddr> = targets.iter().map(|target| target.addr).collect();
+                tracing::info!(trunk = settings.name, ?addrs, "trunk found");
+            }
             known.insert(settings.name.clone(), targets.clone());
             match trunk(&config, settings, &transports, targets) {
                 Ok(trunk) => {

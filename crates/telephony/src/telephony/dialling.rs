@@ -1,5 +1,6 @@
 //! A leg until it is answered: its port, its INVITE, its ringing.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use sip_proto::{NameAddr, Uri};
 
 use super::Telephony;
 use crate::cause;
-use crate::config::{MEDIA_MAX, SERVERS_MAX, SILENT_MAX, Server, Trunk};
+use crate::config::{AVOIDED_FOR, MEDIA_MAX, SERVERS_MAX, SILENT_MAX, Server, Trunk};
 use crate::leg::{Dialled, Leg, Moving, Order, Pictures, Stage};
 
 impl Telephony {
@@ -74,9 +75,7 @@ impl Telephony {
                 event: LegEvent::Ended { state, cause },
             });
         }
-        let servers = self.config.trunks.get(trunk).into_iter();
-        let servers = servers.flat_map(|trunk| trunk.servers.iter().take(SERVERS_MAX));
-        let servers = servers.cloned().collect();
+        let servers = self.servers_of(trunk, now);
         self.sessions = self.sessions.wrapping_add(1);
         // Pictures would pass as soon as the call is answered, and who answers is in only with key 1.
         let sight = sight.filter(|_| !guard);
@@ -117,6 +116,17 @@ impl Telephony {
         self.set_deadline(&key, Some(now + MEDIA_MAX));
         self.open_sight(&key);
         self.media(MediaCommand::Open { leg: key });
+    }
+
+    /// The servers that a leg may try, in the order of DNS but for those that failed lately.
+    fn servers_of(&self, trunk: usize, now: Instant) -> VecDeque<Server> {
+        let servers = self.config.trunks.get(trunk).into_iter();
+        let mut servers: Vec<&Server> = servers.flat_map(|trunk| &trunk.servers).collect();
+        servers.sort_by_key(|server| {
+            let until = self.avoided.get(&server.target);
+            until.is_some_and(|until| *until > now)
+        });
+        servers.into_iter().take(SERVERS_MAX).cloned().collect()
     }
 
     pub(super) fn opened(&mut self, key: &LegKey, local: SocketAddr, now: Instant) {
@@ -193,8 +203,8 @@ impl Telephony {
         }
     }
 
-    /// A server that is not there, or has no room, is left for the trunk's next one (RFC 3263 §4.3), by this leg and those after it.
-    /// Whether there is one.
+    /// A server that is not there, or has no room, is left for the trunk's next one (RFC 3263 §4.3), by this leg and
+    /// for a while by those after it. Whether there is one.
     pub(super) fn call_elsewhere(&mut self, key: &LegKey, now: Instant) -> bool {
         let Some(leg) = self
             .legs
@@ -203,9 +213,9 @@ impl Telephony {
         else {
             return false;
         };
-        let trunk = self.config.trunks.get_mut(leg.order.trunk);
-        if let Some((trunk, failed)) = trunk.zip(leg.server.as_ref()) {
-            trunk.put_last(failed);
+        if let Some(failed) = leg.server.clone() {
+            self.avoided.retain(|_, until| *until > now);
+            self.avoided.insert(failed, now + AVOIDED_FOR);
         }
         if leg.servers.is_empty() {
             return false;

@@ -70,8 +70,7 @@ impl Telephony {
     }
 
     pub(super) fn ended(&mut self, key: &LegKey, ended: &Ended, now: Instant) {
-        let not_there = ended.by == EndedBy::Network || ended.status == Some(503);
-        if not_there && self.call_elsewhere(key, now) {
+        if self.is_not_there(key, ended) && self.call_elsewhere(key, now) {
             return;
         }
         let Some(leg) = self.legs.get_mut(key) else {
@@ -86,6 +85,23 @@ impl Telephony {
             Some((_, cause)) => cause.sip = cause.sip.or(ended.status),
         }
         self.over(key);
+    }
+
+    /// Whether a server failed, of which the telephone has learned nothing (RFC 3263 §4.3): one that was heard of has passed the call on, and what
+    /// rings there cannot be taken back over another.
+    fn is_not_there(&self, key: &LegKey, ended: &Ended) -> bool {
+        let Some(leg) = self.legs.get(key) else {
+            return false;
+        };
+        match ended.by {
+            EndedBy::Network => !leg.heard && ended.status != Some(502),
+            // A 503 with the cause of a telephone is its answer.
+            EndedBy::Peer if ended.status == Some(503) && !leg.rang => {
+                let (_, cause) = cause::of_answer(503, ended.q850, false);
+                matches!(cause.reason, EndReason::Trunk | EndReason::NoLine)
+            }
+            EndedBy::Peer | EndedBy::Us => false,
+        }
     }
 
     /// The leg's last moment: media is freed, the focus is told.

@@ -48,7 +48,7 @@ fn a_server_that_is_silent_is_left_for_the_next_one_and_the_next_calls_begin_the
     let opened = |command: &&MediaCommand| matches!(command, MediaCommand::Open { .. });
     assert_eq!(stage.media.iter().filter(opened).count(), 1);
     // What the first one never answered ends by itself.
-    stage.run(Duration::from_secs(60));
+    stage.run(Duration::from_secs(40));
     assert_eq!(stage.events, JOINED);
 
     again(&mut stage);
@@ -67,17 +67,59 @@ fn a_server_without_room_is_left_at_once() {
 }
 
 #[test]
+fn a_server_out_of_reach_is_left_at_once() {
+    let mut stage = Stage::over(&[3, 2]);
+    stage.dead = vec![addr(3)];
+    stage.dial(false);
+    stage.lose_connection();
+    assert_eq!(stage.invited, [addr(3), addr(2)]);
+    is_picked_up(&mut stage);
+    assert_eq!(stage.events, JOINED);
+}
+
+#[test]
 fn what_a_server_says_of_the_telephone_is_final() {
-    for (status, state) in [(486, LegState::Busy), (603, LegState::Declined)] {
+    let busy = "Q.850;cause=17;text=\"user busy\"";
+    let answers = [
+        (486, None, LegState::Busy),
+        (603, None, LegState::Declined),
+        (503, Some(busy), LegState::Busy),
+    ];
+    for (status, reason, state) in answers {
         let mut stage = Stage::over(&[2, 3]);
         stage.dial(false);
-        stage.trunk_rejects(status);
+        stage.trunk_rejects_because(status, reason);
         assert_eq!(stage.invited, [addr(2)]);
         let Some(LegEvent::Ended { state: ended, .. }) = stage.events.last() else {
             panic!("{:?}", stage.events)
         };
-        assert_eq!(*ended, state);
+        assert_eq!(*ended, state, "{status} {reason:?}");
     }
+}
+
+/// What rings by a server whose connection breaks cannot be taken back, so nobody else calls that telephone.
+#[test]
+fn a_telephone_that_rings_is_not_called_over_another_server() {
+    let mut stage = Stage::over(&[2, 3]);
+    stage.dial(false);
+    stage.trunk_rings(180);
+    stage.lose_connection();
+    assert_eq!(stage.invited, [addr(2)]);
+    assert!(matches!(stage.events.last(), Some(LegEvent::Ended { .. })));
+}
+
+#[test]
+fn a_server_that_failed_is_tried_first_again_after_a_minute() {
+    let mut stage = Stage::over(&[2, 3]);
+    stage.dial(false);
+    stage.trunk_rejects(503);
+    is_picked_up(&mut stage);
+    again(&mut stage);
+    assert_eq!(stage.invited, [addr(3)]);
+    is_picked_up(&mut stage);
+    stage.run(Duration::from_secs(60));
+    again(&mut stage);
+    assert_eq!(stage.invited, [addr(2)]);
 }
 
 #[test]

@@ -9,8 +9,8 @@ use convoke_types::media::{Codec, MediaCommand, MediaEvent};
 use convoke_types::sight::{SightCommand, SightEvent};
 use convoke_types::{Address, LegKey};
 use sip_proto::call::{CallEvent, CallKey, Calls, CallsConfig, Local};
-use sip_proto::endpoint::{self, Endpoint};
-use sip_proto::{FlowId, Message, Method, Source, Target, Transport, Uri};
+use sip_proto::endpoint::{self, Endpoint, SendToken};
+use sip_proto::{Edit, FlowId, HeaderName, Message, Method, Source, Target, Transport, Uri};
 use telephony::{Config, Output, Server, Telephony, Trunk};
 
 pub const PHONE_SDP: &str = "v=0\r\no=- 9 1 IN IP4 127.0.0.2\r\ns=-\r\nc=IN IP4 127.0.0.2\r\nt=0 0\r\nm=audio 7000 RTP/AVP 8 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\n";
@@ -31,6 +31,10 @@ pub struct Stage {
     pub dead: Vec<SocketAddr>,
     /// Where our INVITEs went.
     pub invited: Vec<SocketAddr>,
+    /// What the last of them is known by to whoever carries it.
+    invite: Option<SendToken>,
+    /// The Reason of the trunk's refusals.
+    reason: Option<&'static str>,
 }
 
 pub fn leg() -> LegKey {
@@ -102,6 +106,8 @@ impl Stage {
             cut: false,
             dead: Vec::new(),
             invited: Vec::new(),
+            invite: None,
+            reason: None,
         }
     }
 
@@ -211,10 +217,15 @@ impl Stage {
             while let Some(output) = self.ours.poll_output() {
                 moved = true;
                 match output {
-                    Output::Send { target, bytes, .. } if !self.cut => {
+                    Output::Send {
+                        target,
+                        bytes,
+                        token,
+                    } if !self.cut => {
                         let message = Message::parse_datagram(bytes).unwrap();
                         if message.method_ref() == Some(&Method::Invite) {
                             self.invited.push(target.addr);
+                            self.invite = Some(token);
                         }
                         if self.dead.contains(&target.addr) {
                             continue;
@@ -242,7 +253,11 @@ impl Stage {
                 moved = true;
                 match output {
                     endpoint::Output::Send { bytes, .. } => {
-                        let message = Message::parse_datagram(bytes).unwrap();
+                        let mut message = Message::parse_datagram(bytes).unwrap();
+                        let refuses = message.status().is_some_and(|status| status >= 300);
+                        if let Some(reason) = self.reason.filter(|_| refuses) {
+                            message = Edit::of(&message).set(HeaderName::Reason, reason).finish();
+                        }
                         self.ours.handle_message(source(2, 1), message, self.now);
                     }
                     endpoint::Output::Event(event) => {
@@ -301,6 +316,18 @@ impl Stage {
         self.trunk
             .reject(&mut self.endpoint, call, status, "No", self.now)
             .unwrap();
+        self.pump();
+    }
+
+    pub fn trunk_rejects_because(&mut self, status: u16, reason: Option<&'static str>) {
+        self.reason = reason;
+        self.trunk_rejects(status);
+    }
+
+    /// The connection that carries our last INVITE breaks, or cannot be made.
+    pub fn lose_connection(&mut self) {
+        let token = self.invite.take().unwrap();
+        self.ours.handle_send_failed(token, self.now);
         self.pump();
     }
 
