@@ -1,8 +1,6 @@
 //! Two people at their windows, whose video server dies while another one is there.
 
-use std::time::Duration;
-
-use convoke_tests::clock::{Lateness, Run, judge};
+use convoke_tests::clock::{Lateness, Run};
 use convoke_tests::config::Config;
 use convoke_tests::convoke::Convoke;
 use convoke_tests::netns::ALONE;
@@ -11,23 +9,19 @@ use convoke_tests::rest::Administrator;
 use runtime::clock;
 use serde_json::json;
 
-use super::janus::in_a_network;
-use super::loss::Server;
+use super::janus::judged_in_a_network;
+use super::loss::{LATE, Server, back};
 use super::people::DOMAIN;
 
 const PASSWORD: &str = "correct horse battery";
 /// The user, what the others see of them, and what their camera shows.
 const PEOPLE: [(&str, &str, u8); 2] = [("alice", "Alice Martin", 3), ("bob", "Bob Keller", 6)];
-/// What is promised to whoever was in (V8).
-const BACK_WITHIN: Duration = Duration::from_secs(5);
-/// What is measured on a machine that is itself later than this with what is due says nothing of the windows.
-const LATE: Duration = Duration::from_millis(100);
 
 /// Each sees the other's camera again, without a hand, and is told what happened.
 #[test]
 fn two_windows_see_each_other_again_by_another_video_server() {
     let path = "video::windows::two_windows_see_each_other_again_by_another_video_server";
-    in_a_network(path, || judge(LATE, lose_a_server));
+    judged_in_a_network(path, LATE, lose_a_server);
 }
 
 fn lose_a_server() -> Run {
@@ -67,21 +61,12 @@ fn lose_a_server() -> Run {
     see_each_other(&mut windows);
     let took = clock::now() - begin;
     let late = lateness.end();
-    println!("both saw each other {took:?} after the crash, on a machine that was {late:?} late");
 
     for window in &mut windows {
         window.until_board("2 in the call").unwrap();
         assert_eq!(window.faults().unwrap(), Vec::<String>::new());
     }
-    let fault = format!("they saw each other {took:?} after the crash");
-    Run {
-        faults: if took > BACK_WITHIN {
-            vec![fault]
-        } else {
-            vec![]
-        },
-        late,
-    }
+    back(took, late)
 }
 
 /// Waits until a conference can be asked for, and both servers can be had.
