@@ -75,7 +75,7 @@ pub fn check_draft(draft: Draft) -> Vec<Finding> {
     let rest = draft.config.as_ref().map(check).unwrap_or_default();
     let own: Vec<Finding> = rest
         .into_iter()
-        .filter(|finding| !follow_ups::follows(&finding.key, &draft))
+        .filter(|finding| !follow_ups::follows(finding, &draft))
         .collect();
     let mut findings = draft.findings;
     findings.extend(own);

@@ -1,5 +1,6 @@
 //! Findings that are there only because a value could not be read: its default was judged in its place.
 
+use super::{Finding, Severity};
 use crate::config::Draft;
 
 /// What is looked at for a finding besides its own key.
@@ -26,7 +27,6 @@ const LOOKED_AT: &[(&str, &[&str])] = &[
         "allocator.user",
         &["gateway.user", "im.conferences", "im.modes"],
     ),
-    ("im.connections_max", &["trunk.lines"]),
     ("gateway.im_server", &["server.roles"]),
     ("gateway.conference_url", &["server.roles"]),
     ("gateway.password", &["gateway.im_server"]),
@@ -40,10 +40,7 @@ const LOOKED_AT: &[(&str, &[&str])] = &[
     ("http.proxies", &["http.url", "http.tls"]),
     ("http.listen", &["im.tcp", "im.tls", "sip.tcp"]),
     ("http.tls", &["im.tcp", "im.tls", "sip.tcp", "http.listen"]),
-    (
-        "media.port_max",
-        &["media.port_min", "media_bridge.url", "trunk.lines"],
-    ),
+    ("media.port_max", &["media.port_min", "media_bridge.url"]),
     (
         "media.bind",
         &[
@@ -66,10 +63,22 @@ const LOOKED_AT: &[(&str, &[&str])] = &[
     ("video_server.url", &["server.roles"]),
 ];
 
-/// Whether a finding about `key` may only follow from what `draft` could not read.
-pub(super) fn follows(key: &str, draft: &Draft) -> bool {
-    let (key, any) = (key, without_labels(key));
-    let looked_at = LOOKED_AT.iter().filter(|(of, _)| *of == any);
+/// What is looked at for a warning besides that: whether there is room for all lines.
+const LOOKED_AT_FOR_WARNINGS: &[(&str, &[&str])] = &[
+    ("im.connections_max", &["trunk.lines"]),
+    ("media.port_max", &["trunk.lines"]),
+];
+
+/// Whether a finding may only follow from what `draft` could not read.
+pub(super) fn follows(finding: &Finding, draft: &Draft) -> bool {
+    let key = finding.key.as_str();
+    let any = without_labels(key);
+    let for_warnings: &[(&str, &[&str])] = match finding.severity {
+        Severity::Warning => LOOKED_AT_FOR_WARNINGS,
+        Severity::Note | Severity::Error => &[],
+    };
+    let looked_at = LOOKED_AT.iter().chain(for_warnings);
+    let looked_at = looked_at.filter(|(of, _)| *of == any);
     let looked_at: Vec<&str> = looked_at.flat_map(|(_, others)| *others).copied().collect();
     draft.lost.iter().any(|lost| {
         let lost_any = without_labels(lost);
