@@ -12,6 +12,7 @@ use crate::date::sip_date;
 use crate::ports::{Event, KeptMessage, StoreOp};
 use crate::relay::{Fork, Leg, MESSAGE_ID};
 use crate::server::{ImServer, Storing};
+use crate::told::Telling;
 
 /// Max-Forwards of a request that begins here (RFC 3261 §8.1.1.6).
 const MAX_FORWARDS: u8 = 70;
@@ -33,8 +34,8 @@ pub(crate) struct Session {
     more: bool,
     /// Whether something could not be delivered and stays kept.
     left: bool,
-    /// Whose messages the device was told of, since it cannot take them.
-    told_of: HashSet<Arc<str>>,
+    /// Of whose messages which device was told, since it cannot take them.
+    told_of: HashSet<Telling>,
 }
 
 /// A kept message on its way.
@@ -204,13 +205,18 @@ impl ImServer {
         leg: &Leg,
         now: Instant,
     ) {
+        let telling = Telling {
+            aor: aor.clone(),
+            device: leg.device.clone(),
+            from: kept.from.clone(),
+        };
         let session = self.sessions.get(aor);
-        if session.is_some_and(|session| session.told_of.contains(&kept.from)) {
-            self.told.note(aor, &leg.device, kept.id);
-        } else if self.tell_of_kept(aor, kept.id, &kept.from, leg, now)
+        if session.is_some_and(|session| session.told_of.contains(&telling)) {
+            self.told.note(&telling, kept.id);
+        } else if self.tell_of_kept(&telling, kept.id, leg, now)
             && let Some(session) = self.sessions.get_mut(aor)
         {
-            session.told_of.insert(kept.from.clone());
+            session.told_of.insert(telling);
         }
     }
 

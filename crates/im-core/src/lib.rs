@@ -29,6 +29,7 @@ mod relay;
 mod saved;
 mod server;
 mod short_text;
+mod told;
 mod under_way;
 mod watch;
 

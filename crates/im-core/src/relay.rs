@@ -13,6 +13,7 @@ use crate::message::Plan;
 use crate::ports::{Event, StoreOp};
 use crate::registrar::Binding;
 use crate::server::{ImServer, Request, Storing};
+use crate::told::Telling;
 
 /// Carries the id of a chat message in the log, the same on every device and however often it is delivered.
 pub const MESSAGE_ID: HeaderName = HeaderName::from_static("Convoke-Message-Id");
@@ -60,11 +61,7 @@ pub(crate) enum Fork {
     /// The kept message that is being delivered to this person.
     Kept { aor: Arc<str>, device: Arc<str> },
     /// Word to a device that this message is kept, which it could not take.
-    ShortText {
-        aor: Arc<str>,
-        device: Arc<str>,
-        id: i64,
-    },
+    ShortText { telling: Telling, id: i64 },
 }
 
 /// A message on its way.
@@ -130,7 +127,12 @@ impl ImServer {
                 self.refuse(request, status, now);
             } else if plan.keep {
                 for leg in &too_large {
-                    self.tell_of_kept(&plan.to, id, &plan.from, leg, now);
+                    let telling = Telling {
+                        aor: plan.to.clone(),
+                        device: leg.device.clone(),
+                        from: plan.from.clone(),
+                    };
+                    self.tell_of_kept(&telling, id, leg, now);
                 }
                 self.remember_kept(&plan.to);
             }
@@ -273,8 +275,8 @@ impl ImServer {
                 self.relay_answered(id, &device, status, response, now);
             }
             Some(Fork::Kept { aor, device }) => self.kept_answered(&aor, &device, status, now),
-            Some(Fork::ShortText { aor, device, id }) => {
-                self.short_text_answered(&aor, &device, id, response.is_some());
+            Some(Fork::ShortText { telling, id }) => {
+                self.short_text_answered(&telling, id, response.is_some());
             }
             None => {}
         }

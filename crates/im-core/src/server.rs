@@ -25,7 +25,7 @@ use crate::presence::Publications;
 use crate::proxy::Forwards;
 use crate::registrar::Registrar;
 use crate::relay::{Fork, Relay};
-use crate::short_text::Told;
+use crate::told::Told;
 use crate::under_way::UnderWay;
 
 /// What we do, for Allow (RFC 3261 §20.5).

@@ -1,8 +1,6 @@
 //! Chat too large for a datagram, to somebody whose devices have no connections: each gets a short text that tells of the message and
 //! leads to it, once, while the message itself is kept for a connection (architecture, SIP rules; RFC 3428 §8).
 
-use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Instant;
 
 use sip_proto::Message;
@@ -12,90 +10,56 @@ use crate::kept::VIA_ROOM;
 use crate::ports::Event;
 use crate::relay::{Fork, Leg};
 use crate::server::ImServer;
+use crate::told::Telling;
 
 /// Type of the short text.
 const WORDS_TYPE: &str = "text/plain; charset=utf-8";
 /// Longest name of a sender in it, in characters.
 const NAME_MAX_CHARS: usize = 64;
-/// Devices of which it is remembered what they were told. When there are more, all is forgotten: then something is told twice.
-const REMEMBERED_MAX: usize = 100_000;
-
-/// What devices were told: of each the newest message. The log's numbers grow, so the older ones were told too, or delivered.
-#[derive(Debug, Default)]
-pub(crate) struct Told {
-    people: HashMap<Arc<str>, HashMap<Arc<str>, i64>>,
-    devices: usize,
-}
-
-impl Told {
-    /// Notes that a device is told of a message; `false` when it was told before.
-    pub(crate) fn note(&mut self, aor: &Arc<str>, device: &Arc<str>, id: i64) -> bool {
-        let known = self.people.get_mut(aor).and_then(|of| of.get_mut(device));
-        if let Some(newest) = known {
-            let is_news = id > *newest;
-            *newest = id.max(*newest);
-            return is_news;
-        }
-        if self.devices >= REMEMBERED_MAX {
-            self.people.clear();
-            self.devices = 0;
-        }
-        self.devices = self.devices.saturating_add(1);
-        let of = self.people.entry(aor.clone()).or_default();
-        of.insert(device.clone(), id);
-        true
-    }
-
-    /// The device heard nothing of this message, nor of what came after it.
-    fn take_back(&mut self, aor: &str, device: &str, id: i64) {
-        let known = self.people.get_mut(aor).and_then(|of| of.get_mut(device));
-        if let Some(newest) = known {
-            *newest = id.saturating_sub(1).min(*newest);
-        }
-    }
-}
 
 impl ImServer {
-    /// Tells a device without a connection that a message is kept; `false` when it was told before.
+    /// Tells a device without a connection that a message is kept, unless a text of the same sender is on its way to it; `false` when
+    /// it was told before, or cannot be told now: then it is when it registers anew.
     pub(crate) fn tell_of_kept(
         &mut self,
-        aor: &Arc<str>,
+        telling: &Telling,
         id: i64,
-        from: &str,
         leg: &Leg,
         now: Instant,
     ) -> bool {
-        if !self.told.note(aor, &leg.device, id) {
+        if !self.told.is_news(telling, id) {
             return false;
         }
-        let Some(message) = self.short_text(aor, from, leg) else {
+        if self.told.is_under_way(telling) {
+            self.told.note(telling, id);
+            return true;
+        }
+        let in_flight = self.in_flight();
+        let limits = &self.config.limits;
+        if !self.told.admits(&telling.from, in_flight, limits) {
+            return false;
+        }
+        let Some(message) = self.short_text(&telling.aor, &telling.from, leg) else {
+            self.told.note(telling, id);
             return true;
         };
         let host = self.config.via.of(leg.target.transport);
         let Ok(tx) = self.endpoint.send_request(&message, &leg.target, host, now) else {
-            self.told.take_back(aor, &leg.device, id);
-            return true;
+            return false;
         };
-        let fork = Fork::ShortText {
-            aor: aor.clone(),
-            device: leg.device.clone(),
-            id,
-        };
-        self.forks.insert(tx, fork);
+        self.told.note(telling, id);
+        self.told.begin(telling);
+        let telling = telling.clone();
+        self.forks.insert(tx, Fork::ShortText { telling, id });
         self.event(Event::ToldOfKept { id });
         true
     }
 
     /// A device answered a short text. One that did not is told again when it registers anew; one that refused is not asked twice.
-    pub(crate) fn short_text_answered(
-        &mut self,
-        aor: &Arc<str>,
-        device: &str,
-        id: i64,
-        answered: bool,
-    ) {
+    pub(crate) fn short_text_answered(&mut self, telling: &Telling, id: i64, answered: bool) {
+        self.told.end(telling);
         if !answered {
-            self.told.take_back(aor, device, id);
+            self.told.take_back(telling, id);
         }
     }
 

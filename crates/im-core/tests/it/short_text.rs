@@ -103,6 +103,127 @@ fn who_was_away_or_did_not_hear_it_is_told_at_the_next_registration() {
 }
 
 #[test]
+fn a_text_of_one_sender_hides_none_of_another() {
+    let mut world = World::new();
+    let mut alice = world.registered("alice", Transport::Tcp);
+    let mut carol = world.registered("carol", Transport::Tcp);
+    let mut phone = world.registered("bob", Transport::Udp);
+    // The telephone is out of reach until it is known that it heard nothing.
+    world.say(&mut carol, "bob", &long());
+    world.advance(Duration::from_secs(33));
+    world.received(&phone);
+    world.say(&mut alice, "bob", &long());
+    let told = world.request(&phone);
+    assert_eq!(told.body(), "A long message from ALICE is kept for you.");
+    world.answer(&phone, &told, 200);
+    world.register(&mut phone, "", 600);
+    let told = world.request(&phone);
+    assert_eq!(told.body(), "A long message from CAROL is kept for you.");
+    world.answer(&phone, &told, 200);
+    world.register(&mut phone, "", 600);
+    assert!(world.received(&phone).is_empty());
+}
+
+#[test]
+fn a_text_that_is_answered_while_kept_messages_are_fetched_hides_none_of_another() {
+    let mut world = World::new();
+    let mut alice = world.registered("alice", Transport::Tcp);
+    let mut carol = world.registered("carol", Transport::Tcp);
+    world.say(&mut carol, "bob", &long());
+    world.store_answers = false;
+    let mut phone = world.device("bob", Transport::Udp);
+    world.register(&mut phone, "", 600);
+    let fetch = std::mem::take(&mut world.asked);
+    // What is written meanwhile is stored at once.
+    world.store_answers = true;
+    world.say(&mut alice, "bob", &long());
+    let told = world.request(&phone);
+    assert_eq!(told.body(), "A long message from ALICE is kept for you.");
+    world.answer(&phone, &told, 200);
+    world.asked = fetch;
+    world.let_store_answer();
+    let told = world.request(&phone);
+    assert_eq!(told.body(), "A long message from CAROL is kept for you.");
+}
+
+#[test]
+fn a_telephone_that_comes_while_another_is_told_is_told_as_well() {
+    let mut world = World::new();
+    let mut carol = world.registered("carol", Transport::Tcp);
+    for body in [&long(), "a short one", &long()] {
+        world.say(&mut carol, "bob", body);
+    }
+    let mut first = world.device("bob", Transport::Udp);
+    world.register(&mut first, "", 600);
+    let all = world.received(&first);
+    let bodies: Vec<_> = all.iter().map(|message| message.body()).collect();
+    let words = "A long message from CAROL is kept for you.";
+    assert_eq!(bodies, [words, "a short one"]);
+    // What follows the short one goes to who came last.
+    let mut second = world.device("bob", Transport::Udp);
+    world.register(&mut second, "", 600);
+    world.answer(&first, &all[0], 200);
+    world.answer(&first, &all[1], 200);
+    let told = world.request(&second);
+    assert_eq!(told.body(), words);
+    world.answer(&second, &told, 200);
+    world.register(&mut second, "", 600);
+    assert!(world.received(&second).is_empty());
+}
+
+#[test]
+fn while_a_text_is_unanswered_no_other_of_its_sender_goes_out() {
+    let mut world = World::new();
+    let mut alice = world.registered("alice", Transport::Tcp);
+    let mut phone = world.registered("bob", Transport::Udp);
+    let say_twenty = |world: &mut World, alice: &mut _| {
+        for _ in 0..20 {
+            let answer = world.say(alice, "bob", &long());
+            assert_eq!(answer.status(), Some(202));
+        }
+    };
+    say_twenty(&mut world, &mut alice);
+    let told = world.request(&phone);
+    world.answer(&phone, &told, 200);
+    world.register(&mut phone, "", 600);
+    assert!(world.received(&phone).is_empty(), "it was told of all");
+    // A text that nobody heard told of none of them.
+    say_twenty(&mut world, &mut alice);
+    world.request(&phone);
+    world.advance(Duration::from_secs(33));
+    world.received(&phone);
+    world.register(&mut phone, "", 600);
+    let again = world.request(&phone);
+    world.answer(&phone, &again, 200);
+    world.register(&mut phone, "", 600);
+    assert!(world.received(&phone).is_empty());
+}
+
+#[test]
+fn texts_without_an_answer_are_bounded_and_the_rest_is_told_later() {
+    let mut world = World::with(|config| config.limits.in_flight_per_person = 2);
+    let mut alice = world.registered("alice", Transport::Tcp);
+    let mut carol = world.registered("carol", Transport::Tcp);
+    let mut phones = [(); 3].map(|()| world.registered("bob", Transport::Udp));
+    world.say(&mut alice, "bob", &long());
+    let told = phones.each_ref().map(|phone| world.received(phone));
+    assert_eq!(told.each_ref().map(Vec::len), [1, 1, 0]);
+    // Others are not in the way of others, nor of chat itself.
+    world.say(&mut carol, "bob", &long());
+    assert_eq!(world.received(&phones[0]).len(), 1);
+    assert_eq!(world.say(&mut alice, "bob", &long()).status(), Some(202));
+    for (phone, told) in phones.iter().zip(&told) {
+        for message in told {
+            world.answer(phone, message, 200);
+        }
+    }
+    world.register(&mut phones[2], "", 600);
+    let later = world.received(&phones[2]);
+    let from_alice = "A long message from ALICE is kept for you.";
+    assert!(later.iter().any(|message| message.body() == from_alice));
+}
+
+#[test]
 fn who_has_a_connection_gets_the_message_and_no_word_of_it() {
     let mut world = with_window();
     let mut alice = world.registered("alice", Transport::Tcp);

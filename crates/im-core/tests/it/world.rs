@@ -113,7 +113,7 @@ impl World {
         let mut config = Config::new(DOMAIN, "192.0.2.1:5060", [7; 32], wall);
         change(&mut config);
         let mut accounts = HashMap::new();
-        let people = [("alice", false), ("bob", false)];
+        let people = [("alice", false), ("bob", false), ("carol", false)];
         let services = [("conference", true), ("focus", true), ("video", true)];
         for (user, service) in people.into_iter().chain(services) {
             let passwords = vec![
