@@ -213,7 +213,7 @@ impl ImServer {
         let session = self.sessions.get(aor);
         if session.is_some_and(|session| session.told_of.contains(&telling)) {
             self.told.note(&telling, kept.id);
-        } else if self.tell_of_kept(&telling, kept.id, leg, now)
+        } else if self.tell_of_kept(&telling, &kept.name, kept.id, leg, now)
             && let Some(session) = self.sessions.get_mut(aor)
         {
             session.told_of.insert(telling);

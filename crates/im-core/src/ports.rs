@@ -118,6 +118,8 @@ pub struct KeptMessage {
     pub at_unix_ms: i64,
     /// Who sent it, `user@domain`.
     pub from: Arc<str>,
+    /// The name that the sender's account has now; empty without one.
+    pub name: String,
     /// Content-Type as it came.
     pub content_type: String,
     /// The body as it came.

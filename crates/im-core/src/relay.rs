@@ -126,13 +126,14 @@ impl ImServer {
                 let status = if too_large.is_empty() { 480 } else { 513 };
                 self.refuse(request, status, now);
             } else if plan.keep {
+                let name = self.remembered_name(&plan.from);
                 for leg in &too_large {
                     let telling = Telling {
                         aor: plan.to.clone(),
                         device: leg.device.clone(),
                         from: plan.from.clone(),
                     };
-                    self.tell_of_kept(&telling, id, leg, now);
+                    self.tell_of_kept(&telling, &name, id, leg, now);
                 }
                 self.remember_kept(&plan.to);
             }

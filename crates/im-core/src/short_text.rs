@@ -19,10 +19,11 @@ const NAME_MAX_CHARS: usize = 64;
 
 impl ImServer {
     /// Tells a device without a connection that a message is kept, unless a text of the same sender is on its way to it; `false` when
-    /// it was told before, or cannot be told now: then it is when it registers anew.
+    /// it was told before, or cannot be told now: then it is when it registers anew. `name` is that of the sender's account.
     pub(crate) fn tell_of_kept(
         &mut self,
         telling: &Telling,
+        name: &str,
         id: i64,
         leg: &Leg,
         now: Instant,
@@ -39,7 +40,7 @@ impl ImServer {
         if !self.told.admits(&telling.from, in_flight, limits) {
             return false;
         }
-        let Some(message) = self.short_text(&telling.aor, &telling.from, leg) else {
+        let Some(message) = self.short_text(telling, name, leg) else {
             self.told.note(telling, id);
             return true;
         };
@@ -64,8 +65,9 @@ impl ImServer {
     }
 
     /// The request; without a link where that would be too large again.
-    fn short_text(&mut self, aor: &str, from: &str, leg: &Leg) -> Option<Message> {
-        let words = self.words(aor, from);
+    fn short_text(&mut self, telling: &Telling, name: &str, leg: &Leg) -> Option<Message> {
+        let (aor, from) = (&telling.aor, &telling.from);
+        let words = self.words(aor, from, name);
         let linked = self.link(from).map(|link| format!("{words}: {link}"));
         for text in linked.into_iter().chain([format!("{words}.")]) {
             let request = self.request_of(aor, from, leg)?;
@@ -77,11 +79,16 @@ impl ImServer {
         None
     }
 
-    /// In the recipient's language, with the name that the sender's account has.
-    fn words(&mut self, aor: &str, from: &str) -> String {
-        let account = self.accounts.get(from).flatten();
+    /// The name that somebody's account has, as far as it is remembered: of who writes now it is.
+    pub(crate) fn remembered_name(&mut self, aor: &str) -> String {
+        let account = self.accounts.get(aor).flatten();
+        account.map_or_else(String::new, |account| account.name.clone())
+    }
+
+    /// In the recipient's language, with the sender's name, or without one the user of their address.
+    fn words(&mut self, aor: &str, from: &str, name: &str) -> String {
         let user = from.split('@').next().unwrap_or(from);
-        let name = account.as_ref().map_or("", |account| account.name.trim());
+        let name = name.trim();
         let name: String = if name.is_empty() { user } else { name }
             .chars()
             .filter(|c| !c.is_control())

@@ -1,5 +1,8 @@
 //! Accounts and the passwords of their devices.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
 use convoke_types::Aor;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -132,6 +135,24 @@ impl Store {
     pub async fn account(&self, aor: &Aor) -> Result<Option<Account>, StoreError> {
         let aor = aor.to_string();
         self.read(move |conn| account(conn, &aor)).await
+    }
+
+    /// The names that accounts have, by their addresses `user@domain`; of those that are no accounts nothing is told.
+    pub async fn display_names(
+        &self,
+        aors: BTreeSet<Arc<str>>,
+    ) -> Result<BTreeMap<Arc<str>, String>, StoreError> {
+        self.read(move |conn| {
+            let mut names = BTreeMap::new();
+            let mut statement =
+                conn.prepare_cached("SELECT display_name FROM accounts WHERE aor = ?1")?;
+            for aor in aors {
+                let name = statement.query_row([&*aor], |row| row.get(0)).optional()?;
+                names.extend(name.map(|name| (aor, name)));
+            }
+            Ok(names)
+        })
+        .await
     }
 
     /// Accounts in the order of their addresses, up to `limit` after `after`.

@@ -1,5 +1,6 @@
 //! Chat too large for a datagram: whoever has no connection is told of it, once, and led to it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use im_core::{Event, MESSAGE_ID};
@@ -100,6 +101,26 @@ fn who_was_away_or_did_not_hear_it_is_told_at_the_next_registration() {
     world.answer(&phone, &again, 200);
     world.register(&mut phone, "", 600);
     assert!(world.received(&phone).is_empty());
+}
+
+#[test]
+fn senders_of_whom_nothing_is_remembered_are_told_by_name() {
+    let mut world = World::new();
+    let mut carol = world.registered("carol", Transport::Tcp);
+    world.say(&mut carol, "bob", &long());
+    // Kept since before the process began, by somebody who has not been there since, and by an account that is gone.
+    for from in ["alice@example.org", "gone@example.org"] {
+        let mut kept = world.log[0].clone();
+        kept.from = Arc::from(from);
+        world.log.push(kept);
+    }
+    let mut phone = world.device("bob", Transport::Udp);
+    world.register(&mut phone, "", 600);
+    let all = world.received(&phone);
+    let bodies: Vec<_> = all.iter().map(|message| message.body()).collect();
+    let expected = ["CAROL", "ALICE", "gone"];
+    let expected = expected.map(|name| format!("A long message from {name} is kept for you."));
+    assert_eq!(bodies, expected);
 }
 
 #[test]

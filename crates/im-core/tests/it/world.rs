@@ -488,6 +488,10 @@ impl World {
                     id,
                     at_unix_ms: message.at_unix_ms,
                     from: message.from.clone(),
+                    name: match self.accounts.get(message.from.as_ref()) {
+                        Some(account) => account.name.clone(),
+                        None => String::new(),
+                    },
                     content_type: message.content_type.clone(),
                     body: message.body.clone(),
                 });

@@ -2,6 +2,7 @@
 //! task for each message; the rest goes through a few lanes, in order for each person.
 
 use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -324,9 +325,16 @@ impl Lane {
         limit: usize,
     ) -> Result<Vec<KeptMessage>, StoreError> {
         let pending = self.store.pending_for(aor, after.map(MessageId), limit);
-        let kept = pending.await?.into_iter().map(|message| KeptMessage {
+        let pending = pending.await?;
+        let senders: BTreeSet<_> = pending.iter().map(|m| m.logged.from.clone()).collect();
+        let names = match senders.is_empty() {
+            true => BTreeMap::new(),
+            false => self.store.display_names(senders).await?,
+        };
+        let kept = pending.into_iter().map(|message| KeptMessage {
             id: message.id.0,
             at_unix_ms: message.logged.at,
+            name: names.get(&message.logged.from).cloned().unwrap_or_default(),
             from: message.logged.from,
             content_type: message.logged.content_type,
             body: message.logged.body,

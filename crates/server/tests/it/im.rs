@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use server::files::Addresses;
+use store::AccountKind;
 use testkit::peer::{Identity, SipPeer};
 
 use crate::bench::*;
@@ -47,6 +48,33 @@ async fn chat_for_the_absent_survives_a_restart() {
     block(move || {
         let message = carol.expect("MESSAGE").unwrap();
         assert!(message.text().ends_with("are you there?"));
+        carol.reply(&message, 200, "OK", &[], b"").unwrap();
+    })
+    .await;
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_message_is_told_of_by_its_senders_name_also_after_a_restart() {
+    let mut bench = Bench::start("").await;
+    let mut alice = registered(bench.peer("alice").await).await;
+    let carol = bench.identity("carol").await;
+    let long = "word ".repeat(400);
+    block(move || assert_eq!(say(&mut alice, "carol", &long), Some(202))).await;
+    let accounts = &bench.server.accounts;
+    let alice = accounts.aor("alice").unwrap();
+    let saved = accounts.save(&alice, "Alice Weber", AccountKind::Person);
+    saved.await.unwrap();
+
+    // Nobody has spoken to this one for alice.
+    let bench = Bench::start_in(bench.stop().await, "").await;
+    let server = bench.server.addresses.sip_udp[0];
+    let peer = block(move || SipPeer::udp(carol, server, 9).unwrap()).await;
+    let mut carol = registered(peer).await;
+    block(move || {
+        let message = carol.expect("MESSAGE").unwrap();
+        let told = "A long message from Alice Weber is kept for you.";
+        assert!(message.text().ends_with(told), "{}", message.text());
         carol.reply(&message, 200, "OK", &[], b"").unwrap();
     })
     .await;

@@ -1,5 +1,7 @@
 //! Finding people, contacts, and somebody's calls.
 
+use std::sync::Arc;
+
 use convoke_types::{Address, Aor, LegKey, LegState};
 use store::{
     CONTACT_NUMBERS_MAX, ConferenceRecord, Contact, ContactKey, ContactNumber, LegRecord, LegTimes,
@@ -13,6 +15,21 @@ fn users(found: &[store::Person]) -> Vec<&str> {
         .iter()
         .map(|(account, _)| account.aor.user())
         .collect()
+}
+
+#[test]
+fn the_names_of_several_accounts_are_read_at_once() {
+    let bench = Bench::new();
+    let store = &bench.store;
+    for (user, name) in [("alice", "Alice Martin"), ("bob", "Bob Keller")] {
+        bench.ask(store.save_account(account(user, name))).unwrap();
+    }
+    let asked = ["alice", "bob", "nobody"].map(|user| Arc::from(aor(user).to_string()));
+    let names = bench.ask(store.display_names(asked.into())).unwrap();
+    let names: Vec<_> = names.iter().map(|(aor, name)| (&**aor, &**name)).collect();
+    let [alice, bob] = ["alice", "bob"].map(|user| aor(user).to_string());
+    let expected = [(&*alice, "Alice Martin"), (&*bob, "Bob Keller")];
+    assert_eq!(names, expected);
 }
 
 #[test]
