@@ -7,8 +7,9 @@ use crate::content::{Content, parse};
 use crate::messages::{Message, indexed, number_of, select};
 use crate::{Store, StoreError, UnixMs};
 
-/// Messages of the person that are looked through, at most: who gets so many in that time may miss an old one.
-const LOOKED_MAX: usize = 20_000;
+/// Messages of the person that are looked through, at most, since envelopes have to be opened: who gets so many in that time may miss an
+/// old one.
+const LOOKED_MAX: usize = 500;
 
 /// An invitation, or the answer to one.
 #[derive(Debug, Clone, PartialEq, Eq)]

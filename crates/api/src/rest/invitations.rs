@@ -12,8 +12,9 @@ use super::who::Person;
 use crate::accounts::now;
 use crate::directory::store_fault;
 
-/// Those that came earlier are left out, in milliseconds: whoever still rings then is told by their conference alone.
-const LATELY_MS: i64 = 3_600_000;
+/// Those that came earlier are left out, in milliseconds: the three minutes that a telephone rings at most, and a margin. Our own
+/// invitations may be answered for two.
+const LATELY_MS: i64 = 300_000;
 /// In one answer, at most.
 const INVITATIONS_MAX: usize = 100;
 
@@ -52,7 +53,7 @@ impl From<Invited> for InvitationView {
     }
 }
 
-/// Invitations that came to me within the last hour, and my answers to them. Whether one still rings is told by its conference.
+/// Invitations that came to me within the last five minutes, and my answers to them. Whether one still rings is told by its conference.
 #[utoipa::path(get, path = "/api/v1/me/invitations", operation_id = "listInvitations", tag = "me",
     responses((status = 200, description = "The newest hundred", body = Invitations), Refusal))]
 pub(crate) async fn invitations(

@@ -76,3 +76,22 @@ fn those_of_people_and_of_services_are_told_with_ones_own_answers() {
     indexed(bench.path());
     check(&bench);
 }
+
+#[test]
+fn only_so_many_messages_are_looked_through() {
+    const LOOKED: i64 = 500;
+    let bench = Bench::new();
+    let one = invitation("alice@x", BOB, 0, "i0");
+    bench.store.log_message_then(one, drop);
+    for at in 1..LOOKED - 1 {
+        let message = cpim("alice@x", BOB, at, "m", "text/plain", "Hello");
+        bench.store.log_message_then(message, drop);
+    }
+    let found = |at: i64| {
+        let message = chat("alice@x", BOB, at, "Hello");
+        bench.ask(bench.store.log_message(message)).unwrap();
+        bench.ask(bench.store.invitations(BOB, 0, 10)).unwrap()
+    };
+    assert_eq!(told(&found(LOOKED - 1)), [("alice@x", 0)]);
+    assert_eq!(found(LOOKED), []);
+}
