@@ -97,10 +97,9 @@ fn fault(error: &toml::de::Error, fix: &str) -> Finding {
 }
 
 /// Reads from the text, since only there errors know their line. What is wrong is left out then, so that the next fault is found as
-/// well; what is missing only because of that is no finding.
+/// well: nothing has to be there.
 fn values(text: &str, table: &toml::Table, draft: &mut Draft) -> Option<Config> {
     let mut lines = Lines::of(text);
-    let mut is_whole = true;
     loop {
         let left = lines.left.join("\n");
         let error = match toml::from_str(&left) {
@@ -108,12 +107,10 @@ fn values(text: &str, table: &toml::Table, draft: &mut Draft) -> Option<Config> 
             Err(error) => error,
         };
         let is_told = error.message().starts_with("unknown field");
-        let is_ours = !is_whole && error.message().starts_with("missing field");
-        if !is_told && !is_ours {
+        if !is_told {
             let fix = "see this key in convoke.example.toml";
             draft.findings.push(fault(&error, fix));
         }
-        is_whole = false;
         let before = error.span().and_then(|span| left.get(..span.start))?;
         let key = lines.leave_out(before.matches('\n').count())?;
         // What an unknown key was meant to be is known from its suggestion.
