@@ -6,7 +6,6 @@ use convoke_types::{Aor, CommandId, FaultCode};
 use crate::cursor::{self, Cursor};
 use crate::encode::Out;
 use crate::error::SoapError;
-use crate::names::Ns;
 use crate::text;
 use crate::time::UtcMillis;
 use crate::xml::Element;
@@ -52,14 +51,38 @@ pub struct Headers {
     pub asserted: Option<Aor>,
 }
 
-/// The header blocks that there are, for people.
-const KNOWN: &str = "a:MessageID, a:RelatesTo, a:ReplyTo, a:To, a:Action, c:expires or c:asserted";
+/// A header block that there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Block {
+    MessageId,
+    RelatesTo,
+    ReplyTo,
+    To,
+    Action,
+    Expires,
+    Asserted,
+}
 
-fn is_known(block: &Element) -> bool {
-    match block.ns {
-        Ns::Wsa => ["MessageID", "RelatesTo", "ReplyTo", "To", "Action"].contains(&&*block.local),
-        Ns::Conference => ["expires", "asserted"].contains(&&*block.local),
-        Ns::None | Ns::Soap | Ns::Report | Ns::Video | Ns::Other(_) => false,
+/// Their names with our prefixes.
+const BLOCKS: [(&str, Block); 7] = [
+    ("a:MessageID", Block::MessageId),
+    ("a:RelatesTo", Block::RelatesTo),
+    ("a:ReplyTo", Block::ReplyTo),
+    ("a:To", Block::To),
+    ("a:Action", Block::Action),
+    ("c:expires", Block::Expires),
+    ("c:asserted", Block::Asserted),
+];
+
+impl Block {
+    fn named(shown: &str) -> Option<Self> {
+        let mut all = BLOCKS.into_iter();
+        all.find(|(name, _)| *name == shown).map(|(_, block)| block)
+    }
+
+    /// What is expected of a block of another name.
+    fn names() -> String {
+        format!("one of {}", BLOCKS.map(|(name, _)| name).join(", "))
     }
 }
 
@@ -67,43 +90,46 @@ impl Headers {
     pub(crate) fn decode(header: &Element, at: &str) -> Result<Self, SoapError> {
         let cursor = Cursor::new(header, at)?;
         let mut headers = Headers::default();
-        for block in header.children.iter().filter(|block| !is_known(block)) {
+        for block in &header.children {
+            let shown = block.shown();
             // SOAP 1.1 §4.2.3: what has to be understood and is not fails the message before anything of it is looked at.
-            if cursor::must_be_understood(block) {
-                let shown = block.shown();
-                let error = SoapError::new(&format!("{at}/{shown}"), KNOWN, &shown);
+            if Block::named(&shown).is_none() && cursor::must_be_understood(block) {
+                let error = SoapError::new(&format!("{at}/{shown}"), Block::names(), &shown);
                 return Err(error.with_code(FaultCode::MustUnderstand));
             }
         }
-        let mut seen: Vec<String> = Vec::new();
+        let mut seen: Vec<Block> = Vec::new();
         for block in &header.children {
             let shown = block.shown();
             let path = format!("{at}/{shown}");
-            if seen.contains(&shown) {
+            let Some(named) = Block::named(&shown) else {
+                return Err(SoapError::new(&path, Block::names(), &shown));
+            };
+            if seen.contains(&named) {
                 return Err(SoapError::new(&path, "each header once", &shown));
             }
-            match (&block.ns, block.local.as_str()) {
-                (Ns::Wsa, "MessageID") => {
+            match named {
+                Block::MessageId => {
                     headers.message_id =
                         Some(cursor.header_leaf(block, "an identifier", text::id)?);
                 }
-                (Ns::Wsa, "RelatesTo") => {
+                Block::RelatesTo => {
                     headers.relates_to =
                         Some(cursor.header_leaf(block, "an identifier", text::id)?);
                 }
-                (Ns::Wsa, "To") => {
+                Block::To => {
                     headers.to = Some(cursor.header_leaf(block, "a URI", text::uri)?);
                 }
-                (Ns::Wsa, "Action") => {
+                Block::Action => {
                     headers.action = Some(cursor.header_leaf(block, "a URI", text::uri)?);
                 }
-                (Ns::Wsa, "ReplyTo") => {
+                Block::ReplyTo => {
                     let mut inner = cursor.header_block(block)?;
                     let address = inner.wsa_leaf("Address", "a URI", text::uri)?;
                     inner.finish()?;
                     headers.reply_to = Some(address);
                 }
-                (Ns::Conference, "expires") => {
+                Block::Expires => {
                     let mut inner = Cursor::new(block, &path)?;
                     let sent = inner.leaf("sent", "a UTC dateTime", UtcMillis::parse_token)?;
                     let seconds = inner.leaf("seconds", "1 to 30", |t| {
@@ -115,15 +141,12 @@ impl Headers {
                         seconds: u32::try_from(seconds).unwrap_or(1),
                     });
                 }
-                (Ns::Conference, "asserted") => {
+                Block::Asserted => {
                     headers.asserted =
                         Some(Cursor::lone_leaf(block, &path, "user@domain", text::aor)?);
                 }
-                _ => {
-                    return Err(SoapError::new(&path, KNOWN, &shown));
-                }
             }
-            seen.push(shown);
+            seen.push(named);
         }
         Ok(headers)
     }
