@@ -151,6 +151,7 @@ pub(crate) fn conference_by_command(who: &str) -> ConferenceEnd {
 }
 
 /// The end of a conference whose owner hung up, or was never reached (`joined` is false; the outcome tells why).
+/// Reports tell both alike, so windows know the latter by its words (`web/app/src/board/end-words.ts`).
 pub(crate) fn conference_owner_left(who: &str, joined: bool, how: &Outcome) -> ConferenceEnd {
     let words = if joined {
         format!("{who} left")

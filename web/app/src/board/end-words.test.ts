@@ -38,6 +38,9 @@ describe('the end of a conference', () => {
       en: 'Alice Martin left.',
       de: 'Die Leitung ging, damit endete sie.',
     });
+    // Whose connection was lost had been in.
+    const lost = me({ state: 'failed', reason: 'network' });
+    expect(said({ end: left, me: lost })).toEqual({ en: 'Alice Martin left.', de: 'Die Leitung ging, damit endete sie.' });
     const busy = { reason: 'owner-left', words: 'Alice Martin was not reached: The line is busy.' } as const;
     expect(said({ end: busy, me: me({ state: 'busy', reason: 'busy' }) })).toEqual({
       en: 'Alice Martin was not reached: The line is busy.',
@@ -47,6 +50,8 @@ describe('the end of a conference', () => {
     expect(said({ end: busy, me: me({ role: 'participant', state: 'left' }), groups: { ...none, notReached } }).de).toBe(
       'Bob Keller wurde nicht erreicht, damit endete die Konferenz. Grund: Die Nummer ist nicht zu erreichen.',
     );
+    const noLine = { reason: 'owner-left', words: 'Alice Martin was not reached: all 4 lines in use' } as const;
+    expect(said({ end: noLine, me: me({ state: 'failed', reason: 'no-line' }) }).de).toMatch(/^Sie wurden nicht erreicht, /);
   });
 
   it('tells silence from a fault', () => {
@@ -68,6 +73,10 @@ describe('the end of a conference', () => {
     expect(said({ end: { reason: 'empty', words: '' } }).en).toBe('Everybody had left.');
     expect(said({ end: { reason: 'owner-left', words: '' }, me: me({ state: 'busy', reason: 'busy' }) }).en).toBe(
       'You were not reached, which ended it. Reason: Busy.',
+    );
+    // Whether they were in before it failed nobody told.
+    expect(said({ end: { reason: 'owner-left', words: '' }, me: me({ state: 'failed', reason: 'network' }) }).en).toBe(
+      'The owner left, which ended it.',
     );
   });
 });

@@ -7,6 +7,8 @@ import { sentence } from './sentence.ts';
 /** How the server says that nobody spoke, which it tells as a fault (`conference_idle` in `conference-core/src/causes.rs`). */
 const IDLE = /^nobody spoke for (\d{1,9}) (min|s)$/;
 const SECONDS = { min: 60, s: 1 } as const;
+/** How the server says that an owner was never in (`conference_owner_left`, ibid.); of one who was it says that they left. */
+const NOT_REACHED = / was not reached: /;
 
 /** Why a conference ended, in a sentence: the server's, where it speaks the window's language. */
 export function endWords(state: BoardState, language: string, t: Words, duration: (ms: number) => string): string {
@@ -16,9 +18,8 @@ export function endWords(state: BoardState, language: string, t: Words, duration
   if (words && (language === 'en' || !reason)) return sentence(words);
   if (!reason) return '';
   if (reason === 'owner-left') {
-    // One who was in ends as having left.
     const owner = ownerOf(state);
-    if (owner && owner.state !== 'left') {
+    if (owner && notReached(owner, words)) {
       const why = owner.reason && addsToChip(owner.reason) ? t.reason[owner.reason] : t.chip[chipOf(owner)];
       return owner === state.me ? t.board.endNotReached.me(why) : t.board.endNotReached.owner(plain(owner.person.name), why);
     }
@@ -26,6 +27,11 @@ export function endWords(state: BoardState, language: string, t: Words, duration
   const [, count, unit] = (reason === 'error' && IDLE.exec(words)) || [];
   if (unit) return t.board.endIdle(duration(Number(count) * SECONDS[unit as keyof typeof SECONDS] * 1_000));
   return t.board.endReason[reason];
+}
+
+/** Without words it is told by how their leg ended, where that is plain: one that failed may have been in, and have lost its connection. */
+function notReached({ state }: BoardRow, words: string): boolean {
+  return words ? NOT_REACHED.test(words) : state !== 'left' && state !== 'failed';
 }
 
 function ownerOf({ me, groups }: BoardState): BoardRow | undefined {
