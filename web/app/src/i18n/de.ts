@@ -229,7 +229,6 @@ export const de: Words = {
     unlock: 'Konferenz entsperren',
     soundMoved: 'Der Ton war kurz unterbrochen. Er läuft über einen anderen Server weiter.',
     absent: {
-      recording: 'Aufzeichnen ist in dieser Konferenz nicht möglich.',
       prompts: 'Telefone hören in dieser Konferenz keine Ansagen.',
       'listener-mix': 'In dieser Konferenz hört man auch die eigene Stimme.',
     },

@@ -249,7 +249,6 @@ export const en = {
     unlock: 'Unlock the conference',
     soundMoved: 'The sound was interrupted for a moment. It goes on over another server.',
     absent: {
-      recording: 'Recording is not possible in this conference.',
       prompts: 'Telephones hear no announcements in this conference.',
       'listener-mix': 'People hear their own voice as well in this conference.',
     } satisfies By<Absent>,

@@ -240,12 +240,12 @@ describe('the board', () => {
   it('says what the bridge that has the sound cannot do, wherever the sound goes', async () => {
     const before = (world: World, focus: Focus) => {
       people(world, focus);
-      focus.absent = 'recording';
+      focus.absent = 'prompts recording';
     };
     const { world, focus } = await ready({ before });
     const open = world.convoke.conferences.openBoard('c1');
     await settle(1_000);
-    expect(open.get().absent).toEqual(['recording']);
+    expect(open.get().absent).toEqual(['prompts']);
     const told = async (absent: string) => {
       focus.soundMoves += 1;
       focus.absent = absent;
@@ -254,9 +254,11 @@ describe('the board', () => {
       return open.get().absent;
     };
     // Of what is not known here nothing is said.
-    expect(await told('recording teleportation listener-mix')).toEqual(['listener-mix', 'recording']);
+    expect(await told('recording teleportation listener-mix prompts')).toEqual(['listener-mix', 'prompts']);
     expect(await told('')).toBeUndefined();
-    expect(await told('recording')).toEqual(['recording']);
+    // No bridge can record yet, and nothing in the window has to do with it.
+    expect(await told('recording')).toBeUndefined();
+    expect(await told('listener-mix')).toEqual(['listener-mix']);
     focus.over('owner-left', 'The owner left.');
     await settle(1_000);
     expect(open.get().absent).toBeUndefined();

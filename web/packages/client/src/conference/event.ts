@@ -15,7 +15,8 @@ const PICTURES_MAX = 8;
 /** What may name a section (RFC 4574 §4: a token). */
 const LABEL = /^[A-Za-z0-9._~+-]{1,128}$/;
 
-const ABSENT: readonly Absent[] = ['listener-mix', 'prompts', 'recording'];
+/** Documents name `recording` too, always so far: nothing can record yet, and what nobody can have nobody misses. */
+const ABSENT: readonly Absent[] = ['listener-mix', 'prompts'];
 
 /** What became of a document. */
 export type Applied =

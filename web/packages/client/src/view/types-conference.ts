@@ -8,8 +8,8 @@ export type Role = 'owner' | 'moderator' | 'participant';
 
 export type ConferencePhase = 'starting' | 'running' | 'ending' | 'ended';
 
-/** What the bridge that mixes the sound cannot do: a mix for each without their own voice, spoken sentences, recording. */
-export type Absent = 'listener-mix' | 'prompts' | 'recording';
+/** What the bridge that mixes the sound cannot do: a mix for each without their own voice, spoken sentences. */
+export type Absent = 'listener-mix' | 'prompts';
 
 /** Where a leg stands; as in SOAP, REST and records. */
 export type LegState =
