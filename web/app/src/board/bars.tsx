@@ -4,6 +4,7 @@ import { useModels } from '../shell/models.tsx';
 import { useStore } from '../store.ts';
 import { Icon } from '../ui/icon.tsx';
 import { IconButton, Timer } from '../ui/parts.tsx';
+import { outWord } from './end-words.ts';
 import { MyLevel } from './foot.tsx';
 import { useLeaving } from './leaving.ts';
 import { useComposerTitle } from './title.ts';
@@ -28,11 +29,7 @@ export function RunningBar({ board, inBoard, onOpen }: BarProps & { board: Board
           </span>
           <span className="sub">
             {state.state === 'ended' ? (
-              state.end?.reason === 'removed' ? (
-                t.chip.removed
-              ) : (
-                t.board.ended
-              )
+              (outWord(state, t) ?? t.board.ended)
             ) : state.state === 'starting' ? (
               t.board.starting
             ) : (

@@ -17,7 +17,7 @@ import { VoiceCheck } from '../voice/check.tsx';
 import { AddBox } from './add.tsx';
 import { ComposerBar, RunningBar } from './bars.tsx';
 import { voiceCheck } from './calls.ts';
-import { endWords } from './end-words.ts';
+import { endWords, outWord } from './end-words.ts';
 import { useCallFocus } from './focus.ts';
 import { Foot, useAll } from './foot.tsx';
 import { Groups } from './groups.tsx';
@@ -337,7 +337,8 @@ function BoardView({ board, next }: { board: Board; next: Composer | undefined }
   const me = state.me;
   const ended = state.state === 'ended';
   const why = ended && endWords(state, language, t, (ms) => format.duration(ms));
-  // It goes on, and this board of it does not.
+  // It goes on, or may, and this board of it does not.
+  const out = ended && outWord(state, t);
   const removed = ended && state.end?.reason === 'removed';
   const isIn = me !== undefined && (me.state === 'joined' || me.state === 'held');
   const leaving = useLeaving();
@@ -398,8 +399,8 @@ function BoardView({ board, next }: { board: Board; next: Composer | undefined }
           <PlaceButtons onClose={isIn && !ended ? undefined : close} />
         </div>
         <p className="m">
-          {removed ? (
-            <span className="mid">{t.chip.removed}</span>
+          {out ? (
+            <span className="mid">{out}</span>
           ) : ended ? (
             <>
               <span className="mid">{t.board.ended}</span>

@@ -69,6 +69,13 @@ describe('the end of a conference', () => {
     });
   });
 
+  it('is left open for who was away', () => {
+    expect(said({ end: { reason: 'untold', words: 'it ended, or you are no longer in it' } })).toEqual({
+      en: 'It ended, or you are no longer in it.',
+      de: 'Die Konferenz ist beendet, oder Sie sind nicht mehr dabei.',
+    });
+  });
+
   it('is told without words of the server too', () => {
     expect(said({ end: { reason: 'empty', words: '' } }).en).toBe('Everybody had left.');
     expect(said({ end: { reason: 'owner-left', words: '' }, me: me({ state: 'busy', reason: 'busy' }) }).en).toBe(

@@ -10,11 +10,17 @@ const SECONDS = { min: 60, s: 1 } as const;
 /** How the server says that an owner was never in (`conference_owner_left`, ibid.); of one who was it says that they left. */
 const NOT_REACHED = / was not reached: /;
 
+/** What stands for how long a conference took, where it is over for me alone, or may be. */
+export function outWord({ end }: BoardState, t: Words): string | undefined {
+  if (end?.reason === 'removed') return t.chip.removed;
+  return end?.reason === 'untold' ? t.board.untold : undefined;
+}
+
 /** Why a conference ended, in a sentence: the server's, where it speaks the window's language. */
 export function endWords(state: BoardState, language: string, t: Words, duration: (ms: number) => string): string {
   const { reason, words = '' } = state.end ?? {};
-  // Nobody told it; the window found it out.
-  if (reason === 'removed') return t.board.endReason.removed;
+  // No words of the server; the window found it out.
+  if (reason === 'removed' || reason === 'untold') return t.board.endReason[reason];
   if (words && (language === 'en' || !reason)) return sentence(words);
   if (!reason) return '';
   if (reason === 'owner-left') {

@@ -9,6 +9,7 @@ import { Ask } from '../ui/float.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { Button, cx, LevelMeter, Meter } from '../ui/parts.tsx';
 import { toast } from '../ui/toast.tsx';
+import { outWord } from './end-words.ts';
 import { useLeaving } from './leaving.ts';
 
 /** The microphone's level; drawn again as it moves, and nothing else with it. */
@@ -132,7 +133,7 @@ export function Foot({ board, state }: { board: Board; state: BoardState }) {
     return (
       <footer className="foot">
         <div className="twobuttons">
-          {state.end?.reason !== 'removed' && (
+          {!outWord(state, t) && (
             <Button
               look="primary"
               touch

@@ -335,6 +335,7 @@ export const de: Words = {
       }),
     keepOn: 'Weiter',
     ended: 'Beendet',
+    untold: 'Nicht mehr dabei',
     // The full stop of an abbreviation is that of the sentence too.
     endedSay: (duration) => `Sie dauerte ${duration.replace(/\.$/, '')}.`,
     endReason: {
@@ -344,6 +345,7 @@ export const de: Words = {
       error: 'Sie endete wegen eines Fehlers.',
       shutdown: 'Der Server wurde angehalten.',
       removed: 'Sie wurden aus der Konferenz entfernt; sie geht ohne Sie weiter.',
+      untold: 'Die Konferenz ist beendet, oder Sie sind nicht mehr dabei.',
     },
     endNotReached: {
       me: (why) => `Sie wurden nicht erreicht, damit endete die Konferenz. Grund: ${why}.`,
@@ -391,6 +393,7 @@ export const de: Words = {
     announce: (name, words) => `${name}: ${words}`,
     announceEnded: (title) => `${title} ist beendet`,
     announceRemoved: (title) => `Sie wurden aus ${title} entfernt`,
+    announceUntold: (title) => `${title} ist beendet, oder Sie sind nicht mehr dabei`,
     announceRinging: (name) => `${name} ruft Sie an. Strg Umschalt L führt zur Antwort.`,
     announceMessage: (name, text) => `${name} schreibt: ${text}`,
   },

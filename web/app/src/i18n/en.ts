@@ -355,6 +355,7 @@ export const en = {
       }),
     keepOn: 'Keep it going',
     ended: 'Ended',
+    untold: 'No longer in it',
     endedSay: (duration: string) => `It lasted ${duration}.`,
     endReason: {
       'by-command': 'It was ended for all.',
@@ -363,6 +364,7 @@ export const en = {
       error: 'It ended because of a fault.',
       shutdown: 'The server was shut down.',
       removed: 'You were removed from the conference. It goes on without you.',
+      untold: 'It ended, or you are no longer in it.',
     } satisfies By<BoardEndReason>,
     endNotReached: {
       me: (why: string) => `You were not reached, which ended it. Reason: ${why}.`,
@@ -410,6 +412,7 @@ export const en = {
     announce: (name: string, words: string) => `${name}: ${words}`,
     announceEnded: (title: string) => `${title} has ended`,
     announceRemoved: (title: string) => `You were removed from ${title}`,
+    announceUntold: (title: string) => `${title} ended, or you are no longer in it`,
     announceRinging: (name: string) => `${name} calls you. Ctrl Shift L leads to the answer.`,
     announceMessage: (name: string, text: string) => `${name} writes: ${text}`,
   },

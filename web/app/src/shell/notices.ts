@@ -28,6 +28,9 @@ export function useNotices(): void {
           case 'removed':
             announce(t.board.announceRemoved(notice.title));
             break;
+          case 'untold':
+            announce(t.board.announceUntold(notice.title));
+            break;
           case 'message':
             announce(t.board.announceMessage(named(notice.from, t).name, notice.text));
             break;

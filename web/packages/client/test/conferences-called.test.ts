@@ -187,6 +187,45 @@ describe('being called', () => {
     return scene;
   }
 
+  it('by one that I was removed from while I was away is told to be over, or over for me, and nothing of the others', async () => {
+    const { world, focus, peer } = await ready({ before: people });
+    const open = world.convoke.conferences.openBoard('c1');
+    const notices: Notice[] = [];
+    world.convoke.onNotice((notice) => notices.push(notice));
+    await settle(1_000);
+    peer.up = false;
+    peer.connection.cut();
+    await settle(5_000);
+    expect(open.get()).toMatchObject({ state: 'running', stale: true, count: 1 });
+    // Who is not on the roster is told the same as of one that never was.
+    focus.exists = false;
+    focus.refuse.set('get', 'unknown-conference');
+    const document = peer.conferences.get('c1');
+    peer.conferences.delete('c1');
+    peer.up = true;
+    await settle(60_000);
+    const { state, end, me, groups, count } = open.get();
+    expect(board(world)).toBe(open);
+    expect({ state, reason: end?.reason, count }).toEqual({ state: 'ended', reason: 'untold', count: 0 });
+    expect(me).toMatchObject({ state: 'left', reason: undefined, actions: new Set() });
+    expect(Object.values(groups).flat()).toEqual([]);
+    expect(notices).toEqual([{ kind: 'untold', conference: 'c1', title: 'Dock inspection' }]);
+    expect(world.convoke.conferences.get().live).toEqual([]);
+    // A report of its end may have waited for us longer than the answer.
+    const words = 'Bob Keller ended it';
+    const ended = `<c:ended><c:reason>by-command</c:reason><c:words>${words}</c:words></c:ended>`;
+    const entry = `<r:entry><c:conference>c1</c:conference><c:version>9</c:version>${ended}</r:entry>`;
+    peer.answer('urn:uuid:of-before', `<r:report>${entry}</r:report>`);
+    await settle(1_000);
+    expect(open.get().end).toEqual({ reason: 'by-command', words });
+    // Whoever is added again sees it again.
+    focus.refuse.clear();
+    if (document) peer.conferences.set('c1', document);
+    focus.exists = true;
+    await settle(61_000);
+    expect(world.convoke.conferences.get().live).toMatchObject([{ id: 'c1', count: 1 }]);
+  });
+
   it('rings also for a conference that I was removed from', async () => {
     const { world, focus, peer } = await removed();
     focus.exists = true;

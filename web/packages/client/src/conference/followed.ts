@@ -144,11 +144,12 @@ export class Followed extends State<FollowedState> {
   ended(end: End | undefined, legEnds: readonly LegEnd[] = []): void {
     const state = this.get();
     const endedAt = state.endedAt ?? this.#ua.platform.now();
-    const participants = gone(withEnds(state.participants, legEnds, endedAt), endedAt);
+    const participants = gone(withEnds(state.participants, legEnds, endedAt), endedAt, 'conference-ended');
     this.set({
       phase: 'ended',
       endedAt,
-      end: state.end ?? end,
+      // Somebody may tell it after all.
+      end: state.end && (state.end.reason !== 'untold' || !end) ? state.end : end,
       participants,
     });
     this.#subscription.stop();
@@ -201,7 +202,7 @@ export class Followed extends State<FollowedState> {
       return was && same(was, next) ? was : next;
     });
     const started = snapshot.started === undefined ? undefined : this.#ua.localTime(snapshot.started);
-    const shown = before.phase === 'ended' ? gone(seen, before.endedAt ?? now) : seen;
+    const shown = before.phase === 'ended' ? gone(seen, before.endedAt ?? now, 'conference-ended') : seen;
     const unchanged = shown.length === before.participants.length && shown.every((one, at) => one === before.participants[at]);
     this.set({
       title: snapshot.title || before.title,
@@ -276,24 +277,23 @@ export class Followed extends State<FollowedState> {
       return;
     }
     // Whoever is on the roster is told of an end.
-    if (reason === 'rejected' && !answer?.end) return this.#removed();
-    if (denied && !answer) this.set({ denied: true });
+    if (reason === 'rejected' && !answer?.end) return this.#out({ reason: 'removed', words: 'you were removed' }, 'by-moderator');
+    if (denied && !answer) {
+      const { known, phase } = this.get();
+      // Who was away is told the same of one that is over as of one that they were taken off meanwhile.
+      if (known && phase !== 'ended') return this.#out({ reason: 'untold', words: 'it ended, or you are no longer in it' });
+      this.set({ denied: true });
+    }
     this.ended(answer?.end, answer?.legEnds);
   }
 
-  /** The others go on without us, and of them we are told no more: what was seen of them last would not stay true. */
-  #removed(): void {
+  /** The others go on without us, or may, and of them we are told no more: what was seen of them last would not stay true. */
+  #out(end: End, reason?: EndReason): void {
     const me = this.#ua.options.aor.toLowerCase();
     const endedAt = this.#ua.platform.now();
     const mine = this.get().participants.filter((one) => one.user?.toLowerCase() === me);
     // At once, so that nobody takes it for the end of the conference.
-    this.set({
-      denied: true,
-      phase: 'ended',
-      endedAt,
-      end: { reason: 'removed', words: 'you were removed' },
-      participants: gone(mine, endedAt, 'by-moderator'),
-    });
+    this.set({ denied: true, phase: 'ended', endedAt, end, participants: gone(mine, endedAt, reason) });
     this.#subscription.stop();
     this.#times.clear();
   }
@@ -315,8 +315,8 @@ function withEnds(participants: readonly Seen[], legEnds: readonly LegEnd[], at:
   });
 }
 
-/** Nobody is in, or called, any more: the last documents of a conference need not tell of each leg how it ended. */
-function gone(participants: readonly Seen[], at: number, reason: EndReason = 'conference-ended'): readonly Seen[] {
+/** Nobody is in, or called, any more: the last documents of a conference need not tell of each leg how it ended. `reason`: why, where it is known. */
+function gone(participants: readonly Seen[], at: number, reason: EndReason | undefined): readonly Seen[] {
   const left = participants.map((one): Seen => {
     const { leg } = one;
     if (!isLive(leg?.state) && !one.talking && !one.hand && !one.moving) return one;

@@ -86,6 +86,11 @@ export interface End {
   readonly words: string;
 }
 
+/** For me it is over, and whether it goes on for the others is not shown. */
+export function isOut(end: End | undefined): boolean {
+  return end?.reason === 'removed' || end?.reason === 'untold';
+}
+
 const LEG_STATES: ReadonlySet<string> = new Set<LegState>([
   'queued',
   'dialling',

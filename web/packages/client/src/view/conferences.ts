@@ -1,6 +1,6 @@
 /** Conferences: those that run, those that call me, the one that is being put together, and the one on the board. */
 import type { Followed } from '../conference/followed.js';
-import { isCalling, isIn, isLive } from '../conference/model.js';
+import { isCalling, isIn, isLive, isOut } from '../conference/model.js';
 import { INVITATION, writeAnswer } from '../im/invitation.js';
 import { problem, problemOf } from '../problem.js';
 import { uriOf } from '../sip/uri.js';
@@ -379,7 +379,7 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
       attached.over = true;
       this.#watchFaces();
       const title = this.#titleOf(followed);
-      if (end?.reason === 'removed') this.#core.notice({ kind: 'removed', conference: id, title });
+      if (end?.reason === 'removed' || end?.reason === 'untold') this.#core.notice({ kind: end.reason, conference: id, title });
       else this.#core.notice({ kind: 'conference-ended', conference: id, title, words: end?.words ?? '' });
       if (this.#myCall.get().conference === id) this.#myCall.ended();
       this.#records.set(RECORDS_AFTER_MS, () => void this.#calls.load());
@@ -406,7 +406,7 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     const { id, participants, end } = followed.get();
     if (this.#board?.id === id) {
       this.#core.platform.tab?.remove(line.key('board'));
-      if (participants.length === 0 && end?.reason !== 'removed') this.closeBoard();
+      if (participants.length === 0 && !isOut(end)) this.closeBoard();
     }
     this.#tidy();
   }

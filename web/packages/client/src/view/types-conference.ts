@@ -49,8 +49,11 @@ export type EndReason =
 /** Why a conference ended. */
 export type ConferenceEndReason = 'by-command' | 'owner-left' | 'empty' | 'error' | 'shutdown';
 
-/** Why a board is over: its conference is, or I was taken off the roster and the others go on. */
-export type BoardEndReason = ConferenceEndReason | 'removed';
+/**
+ * Why a board is over: its conference is; or I was taken off the roster and the others go on (`removed`); or one of the two, and nobody told
+ * which, as it came about while there was no connection (`untold`).
+ */
+export type BoardEndReason = ConferenceEndReason | 'removed' | 'untold';
 
 /** An entry of "Live now". */
 export interface LiveConference {
@@ -344,7 +347,7 @@ export interface BoardState {
   readonly state: ConferencePhase;
   readonly startedAt: number;
   readonly endedAt?: number;
-  /** Why it ended; `removed`: it goes on without me, and of the others nothing is shown any more. */
+  /** Why it ended; `removed`, `untold`: it goes on without me, or may, and of the others nothing is shown any more. */
   readonly end?: { readonly reason?: BoardEndReason; readonly words: string };
   readonly locked: boolean;
   /**

@@ -104,4 +104,6 @@ export type Notice =
   | { readonly kind: 'row'; readonly conference: string; readonly row: BoardRow; readonly before?: LegState }
   | { readonly kind: 'conference-ended'; readonly conference: string; readonly title: string; readonly words: string }
   /** I was taken off the roster of a conference that I followed; it goes on. */
-  | { readonly kind: 'removed'; readonly conference: string; readonly title: string };
+  | { readonly kind: 'removed'; readonly conference: string; readonly title: string }
+  /** While there was no connection it ended, or I was taken off its roster. */
+  | { readonly kind: 'untold'; readonly conference: string; readonly title: string };
