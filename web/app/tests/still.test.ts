@@ -22,11 +22,11 @@ afterAll(async () => {
 afterEach(() => page.close());
 
 // biome-ignore lint/suspicious/noExplicitAny: what the page with made-up data puts there.
-type Shown = { models: any; shifts: Shift[]; observer: PerformanceObserver };
+type Shown = { models: any; shifts: Shift[]; observer: PerformanceObserver; keep: (entries: PerformanceEntryList) => void };
 
 interface Shift {
   readonly value: number;
-  /** The largest of what was shifted, and how far in pixels. */
+  /** The five largest of what was shifted, and how far in pixels. */
   readonly moved: readonly { readonly what: string; readonly inList: boolean; readonly px: number }[];
 }
 
@@ -45,7 +45,7 @@ async function open(name: string, state: string, size: { width: number; height: 
       sources: { node: Node | null; previousRect: DOMRectReadOnly; currentRect: DOMRectReadOnly }[];
     }
     const shown = window as unknown as Shown;
-    const keep = (entries: PerformanceEntryList) => {
+    shown.keep = (entries) => {
       for (const entry of entries as LayoutShift[]) {
         if (entry.hadRecentInput) continue;
         const moved = entry.sources.map(({ node, previousRect: from, currentRect: to }) => {
@@ -60,7 +60,7 @@ async function open(name: string, state: string, size: { width: number; height: 
       }
     };
     shown.shifts = [];
-    shown.observer = new PerformanceObserver((list) => keep(list.getEntries()));
+    shown.observer = new PerformanceObserver((list) => shown.keep(list.getEntries()));
     shown.observer.observe({ type: 'layout-shift' });
   });
   await page.goto(`${site.origin}/?page=${name}&state=${state}&theme=light`);
@@ -77,11 +77,14 @@ async function shifts(): Promise<readonly Shift[]> {
     // The browser tells of a frame after it.
     await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
     const shown = window as unknown as Shown;
+    // What it has kept and not told yet.
+    shown.keep(shown.observer.takeRecords());
     return shown.shifts.splice(0);
   });
 }
 
 const DAVE = 'Dave Osei';
+const AROUND = ['.bh', '.myline', '.addwrap', '.foot'];
 
 /** Dave's row is another one now, in this group. */
 function put(group: string, change: object): Promise<void> {
@@ -103,6 +106,17 @@ function put(group: string, change: object): Promise<void> {
     },
     { group, change, name: DAVE },
   );
+}
+
+/** Where what stands around the board's list is: its head, my own line, the box to add somebody, and the foot. */
+function around(): Promise<Record<string, number[]>> {
+  return page.evaluate((parts) => {
+    const box = (part: string) => {
+      const { x, y, width, height } = (document.querySelector(`.board ${part}`) as Element).getBoundingClientRect();
+      return [x, y, width, height];
+    };
+    return Object.fromEntries(parts.map((part) => [part, box(part)]));
+  }, AROUND);
 }
 
 /** Where the entries of the list begin. Somebody may stand among the favourites and among the chats. */
@@ -145,6 +159,8 @@ describe.each(SIZES)('the board at $width px', (size) => {
   // Where a row comes or goes, or has something to say below its name, others of the list make room; nothing else does.
   it('moves nothing but rows of its list when somebody goes from group to group', async () => {
     await open('board', 'live', size);
+    const before = await around();
+    expect(Object.keys(before)).toEqual(AROUND);
     const steps: [string, object][] = [
       ['calling', { state: 'confirming' }],
       ['in', { state: 'joined' }],
@@ -158,9 +174,12 @@ describe.each(SIZES)('the board at $width px', (size) => {
     for (const [group, change] of steps) {
       await put(group, change);
       for (const { moved } of await shifts()) {
+        // The browser names the five largest; one that named none would prove nothing.
+        expect(moved.length, `into ${group}`).toBeGreaterThan(0);
         const elsewhere = moved.filter(({ inList }) => !inList);
         expect(elsewhere, `into ${group}`).toEqual([]);
       }
+      expect(await around(), `into ${group}`).toEqual(before);
     }
   });
 
