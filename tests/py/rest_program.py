@@ -157,7 +157,7 @@ assert next(stream, None) is None, "the stream ends with the conference"
 seen["told"] = told
 seen["versions"] = [first, version]
 
-told_by_webhook, deliveries, came = [], [], []
+told_by_webhook, deliveries, came, signed = [], [], [], []
 while not told_by_webhook or told_by_webhook[-1][0] != "conference.ended":
     answer, delivery, signature, body, at = notices.get(timeout=PATIENCE)
     signed_at, _, mac = signature.removeprefix("t=").partition(",v1=")
@@ -168,10 +168,12 @@ while not told_by_webhook or told_by_webhook[-1][0] != "conference.ended":
     told_by_webhook.append([notice["event"], is_good, answer])
     deliveries.append((delivery, body))
     came.append(at)
+    signed.append(int(signed_at))
 seen["webhook"] = told_by_webhook
 # Which notice each was, by number and content: 0 is the first.
 seen["deliveries"] = [deliveries.index(one) for one in deliveries]
 seen["pause"] = came[1] - came[0]
+seen["signed_apart"] = signed[1] - signed[0]
 calls = call("GET", "/me/calls")["calls"]
 seen["calls"] = [[one["title"], one["missed"], [who["joined"] for who in one["people"]]] for one in calls]
 call("DELETE", "/session", **{"X-Convoke": "1"})

@@ -18,6 +18,8 @@ const PASSWORD: &str = "correct horse";
 const LIMIT: Duration = Duration::from_secs(120);
 /// The pause before a webhook that failed is tried again, as `docs/rest.md` tells it.
 const RETRIED_AFTER_S: f64 = 5.0;
+/// How much later at least the second attempt is signed: that pause by clocks that show whole seconds.
+const SIGNED_APART_S: i64 = 4;
 
 /// C17 and T11: Python's requests signs in, puts the telephones in order, starts, follows, mutes and ends a conference whose
 /// telephones are sipp's, and is told by a signed webhook, again what it did not take at first.
@@ -92,6 +94,11 @@ fn a_program_of_another_language_starts_follows_and_manages_a_conference() {
     );
     let pause = seen["pause"].as_f64().unwrap();
     assert!(pause >= RETRIED_AFTER_S, "{pause} s");
+    let apart = seen["signed_apart"].as_i64().unwrap();
+    assert!(
+        apart >= SIGNED_APART_S,
+        "what comes again is signed anew, with its own time: {apart} s later"
+    );
     assert_eq!(seen["calls"], json!([["By program", false, [true, true]]]));
 
     let outcome = sipp.finish(GIVE_UP).unwrap();
