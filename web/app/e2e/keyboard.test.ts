@@ -62,7 +62,7 @@ describe('the keyboard alone', () => {
     await page.getByRole('alertdialog', { name: 'End for all?' }).waitFor();
     await tabTo(/^End for all/);
     await keys.press('Enter');
-    await board.pane.getByText('It was ended for all.').waitFor();
+    await board.pane.getByText(/ ended it\.$/).waitFor();
   });
 });
 

@@ -79,7 +79,7 @@ describe('the board', () => {
       .click();
     await choose(alice.board.button('More').first(), 'End for all');
     await page.getByRole('alertdialog', { name: 'End for all?' }).getByRole('button', { name: 'End for all' }).click();
-    await alice.board.pane.getByText('It was ended for all.').waitFor();
+    await alice.board.pane.getByText(/ ended it\.$/).waitFor();
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
   });
 });
