@@ -372,11 +372,20 @@ describe('being called', () => {
     it('its time is over, or its conference: nothing rings', async () => {
       const late = await reloaded(() => [letter(7, focusAccount, invitation('i1', 'call', -1))]);
       expect(late.world.convoke.conferences.get().ringing).toEqual([]);
-      const over = await reloaded(
-        () => [letter(7, focusAccount, invitation())],
-        (_, focus) => focus.over('ended', 'by bob'),
-      );
-      expect(over.world.convoke.conferences.get().ringing).toEqual([]);
+      const notices: Notice[] = [];
+      const gone = [(focus: Focus) => focus.over('ended', 'by bob'), (focus: Focus) => Object.assign(focus, { exists: false })];
+      for (const end of gone) {
+        const over = await reloaded(
+          () => [letter(7, focusAccount, invitation())],
+          (world, focus) => {
+            end(focus);
+            world.convoke.onNotice((notice) => notices.push(notice));
+          },
+        );
+        expect(over.world.convoke.conferences.get().ringing).toEqual([]);
+      }
+      // Nor is it told to end now.
+      expect(notices).toEqual([]);
     });
 
     it('a second one into the same conference is the one that rings', async () => {

@@ -57,6 +57,8 @@ interface Attached {
   readonly followed: Followed;
   readonly forget: () => void;
   over: boolean;
+  /** It was seen going on: that it ends is news. */
+  live: boolean;
   /** Its record was looked for. */
   recorded: boolean;
   /** How often its sound had moved when that was last told. */
@@ -344,7 +346,8 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
         unsubscribe();
         release();
       };
-      this.#attached.set(id, { followed, forget, over: followed.over, recorded: false, soundMoves: undefined });
+      const live = followed.get().known && !followed.over;
+      this.#attached.set(id, { followed, forget, over: followed.over, live, recorded: false, soundMoves: undefined });
     }
     return followed;
   }
@@ -375,12 +378,13 @@ export class ConferencesModel extends State<ConferencesState> implements Confere
     const attached = this.#attached.get(id);
     this.#commands.look(line, followed);
     if (followed.get().denied) this.#denied.add(id);
+    if (attached && followed.get().known && !followed.over) attached.live = true;
     if (followed.over && attached && !attached.over) {
       attached.over = true;
       this.#watchFaces();
       const title = this.#titleOf(followed);
       if (end?.reason === 'removed' || end?.reason === 'untold') this.#core.notice({ kind: end.reason, conference: id, title });
-      else this.#core.notice({ kind: 'conference-ended', conference: id, title, words: end?.words ?? '' });
+      else if (attached.live) this.#core.notice({ kind: 'conference-ended', conference: id, title, words: end?.words ?? '' });
       if (this.#myCall.get().conference === id) this.#myCall.ended();
       this.#records.set(RECORDS_AFTER_MS, () => void this.#calls.load());
     }
