@@ -58,7 +58,7 @@ describe('a connection that is cut', () => {
     await bob.board.pane.getByText('No longer in it', { exact: true }).waitFor();
     // Of the others nothing is said, least of all that they left.
     const spoken = bob.page.locator('.sr[role=log]');
-    await spoken.getByText(/ended, or you are no longer in it$/).waitFor({ state: 'attached' });
+    await spoken.getByText(`${PEOPLE.alice}, ${PEOPLE.carol} ended, or you are no longer in it`).waitFor({ state: 'attached' });
     expect(await spoken.getByText(/has ended|Left/).count()).toBe(0);
     expect(await bob.board.pane.getByRole('listitem').count()).toBe(0);
     await alice.board.says(PEOPLE.carol, 'In the call').waitFor();

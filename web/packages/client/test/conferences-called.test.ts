@@ -226,6 +226,25 @@ describe('being called', () => {
     expect(world.convoke.conferences.get().live).toMatchObject([{ id: 'c1', count: 1 }]);
   });
 
+  it('by one without a title that I was removed from is still called by who was in it', async () => {
+    const before = (world: World, focus: Focus) => {
+      people(world, focus);
+      focus.title = '';
+    };
+    const { world, focus, peer } = await ready({ before });
+    const open = world.convoke.conferences.openBoard('c1');
+    const notices: Notice[] = [];
+    world.convoke.onNotice((notice) => notices.push(notice));
+    await settle(1_000);
+    focus.exists = false;
+    focus.refuse.set('get', 'unknown-conference');
+    peer.conferences.delete('c1');
+    peer.notify('conference', 'conf-c1@example.org', focus.document(99, 'full'), 'terminated;reason=rejected');
+    await settle(1_000);
+    expect(open.get()).toMatchObject({ title: 'Bob Keller', end: { reason: 'removed' } });
+    expect(notices).toEqual([{ kind: 'removed', conference: 'c1', title: 'Bob Keller' }]);
+  });
+
   it('rings also for a conference that I was removed from', async () => {
     const { world, focus, peer } = await removed();
     focus.exists = true;

@@ -11,7 +11,7 @@ import { State, same } from '../util/store.js';
 import { Alarm } from '../util/timer.js';
 import type { Absent, EndReason } from '../view/types.js';
 import { CONFERENCE_INFO, EventState } from './event.js';
-import { type End, isIn, isLive, type Leg, type LegEnd, type Participant, type PictureShown, type Snapshot } from './model.js';
+import { type End, isIn, isLive, type Leg, type LegEnd, type Participant, type PictureShown, type Snapshot, titleOf } from './model.js';
 
 /** A participant with the times by this device's clock. */
 export interface Seen extends Participant {
@@ -291,9 +291,19 @@ export class Followed extends State<FollowedState> {
   #out(end: End, reason?: EndReason): void {
     const me = this.#ua.options.aor.toLowerCase();
     const endedAt = this.#ua.platform.now();
-    const mine = this.get().participants.filter((one) => one.user?.toLowerCase() === me);
+    const { title, participants } = this.get();
+    const isMine = (one: Seen) => one.user?.toLowerCase() === me;
+    const mine = participants.filter(isMine);
     // At once, so that nobody takes it for the end of the conference.
-    this.set({ denied: true, phase: 'ended', endedAt, end, participants: gone(mine, endedAt, reason) });
+    this.set({
+      // The others who gave it its name are shown no more.
+      title: title || titleOf(participants.filter((one) => !isMine(one))),
+      denied: true,
+      phase: 'ended',
+      endedAt,
+      end,
+      participants: gone(mine, endedAt, reason),
+    });
     this.#subscription.stop();
     this.#times.clear();
   }

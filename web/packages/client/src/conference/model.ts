@@ -91,6 +91,15 @@ export function isOut(end: End | undefined): boolean {
   return end?.reason === 'removed' || end?.reason === 'untold';
 }
 
+/** So many names stand for a conference that nobody named. */
+const NAMES_MAX = 3;
+
+/** What a conference is called that nobody named: by the others in it. */
+export function titleOf(others: readonly { readonly name: string }[]): string {
+  const names = others.slice(0, NAMES_MAX).map((one) => one.name);
+  return names.join(', ');
+}
+
 const LEG_STATES: ReadonlySet<string> = new Set<LegState>([
   'queued',
   'dialling',

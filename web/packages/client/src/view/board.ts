@@ -1,6 +1,6 @@
 /** The live board: who is where, and everything that can be done about it. */
 import type { Followed, FollowedState, Seen } from '../conference/followed.js';
-import { isCalling, isIn, isLive, isNotReached } from '../conference/model.js';
+import { isCalling, isIn, isLive, isNotReached, titleOf } from '../conference/model.js';
 import { WORDS } from '../conference/words.js';
 import { problem, problemOf } from '../problem.js';
 import type { Outcome } from '../soap/client.js';
@@ -10,7 +10,7 @@ import { Alarm } from '../util/timer.js';
 import { conferenceActions, myActions, rowActions } from './actions.js';
 import type { Commands } from './commands.js';
 import { myPlaces, rememberPlace } from './composer.js';
-import { type Core, initialsOf, type Line, titleOf } from './core.js';
+import { type Core, initialsOf, type Line } from './core.js';
 import type { MyCall } from './my-call.js';
 import type { MyMute } from './my-mute.js';
 import { News } from './news.js';

@@ -1,6 +1,6 @@
 /** Conferences: those that run, those that call me, the one that is being put together, and the one on the board. */
 import type { Followed } from '../conference/followed.js';
-import { isCalling, isIn, isLive, isOut } from '../conference/model.js';
+import { isCalling, isIn, isLive, isOut, titleOf } from '../conference/model.js';
 import { INVITATION, writeAnswer } from '../im/invitation.js';
 import { problem, problemOf } from '../problem.js';
 import { uriOf } from '../sip/uri.js';
@@ -10,7 +10,7 @@ import { BoardModel } from './board.js';
 import type { CallsModel } from './calls.js';
 import { Commands } from './commands.js';
 import { ComposerModel, myPlaces, type NotStarted } from './composer.js';
-import { type Core, type Line, titleOf } from './core.js';
+import type { Core, Line } from './core.js';
 import { Faces } from './faces.js';
 import type { InvitationRecord, Invitations } from './invitations.js';
 import { MyCall } from './my-call.js';

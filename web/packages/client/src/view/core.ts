@@ -123,12 +123,3 @@ export function initialsOf(name: string): string {
   const letters = first(words[0]) + (words.length > 1 ? first(words.at(-1)) : '');
   return letters.toUpperCase() || '?';
 }
-
-/** So many names stand for a conference that nobody named. */
-const NAMES_MAX = 3;
-
-/** What a conference is called that nobody named: by the others in it. */
-export function titleOf(others: readonly { readonly name: string }[]): string {
-  const names = others.slice(0, NAMES_MAX).map((one) => one.name);
-  return names.join(', ');
-}
