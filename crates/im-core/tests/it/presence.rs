@@ -589,24 +589,35 @@ fn a_conference_has_a_presence_that_its_services_alone_publish() {
     assert_eq!((over.open, over.conference), (Some(false), None));
 }
 
-#[test]
-fn what_a_crash_leaves_of_a_conference_ends() {
-    let mut world = World::new();
+/// A conference is published once, and alice is told of it.
+fn published(world: &mut World) -> (Device, Device) {
     let mut alice = world.registered("alice", Transport::Tcp);
     let mut video = world.registered("video", Transport::Tcp);
     let (said, document) = of_conference(1);
-    publish(
-        &mut world,
-        &mut video,
-        "conf-c1",
-        "Expires: 120\r\n",
-        &document,
-    );
+    publish(world, &mut video, "conf-c1", "Expires: 120\r\n", &document);
     let mut watching = Watching::new(1);
-    watching.ask(&mut world, &mut alice, "conf-c1", PRESENCE);
-    assert_eq!(told(&mut world, &alice).1, said);
+    watching.ask(world, &mut alice, "conf-c1", PRESENCE);
+    assert_eq!(told(world, &alice).1, said);
+    (alice, video)
+}
+
+#[test]
+fn what_a_crash_leaves_of_a_conference_ends() {
+    let mut world = World::new();
+    let (alice, video) = published(&mut world);
     world.close(&video);
     second(&mut world);
+    assert_eq!(told(&mut world, &alice).1.open, Some(false));
+}
+
+/// The machine is gone, and nobody closes its connections (RFC 3903 §6).
+#[test]
+fn a_conference_that_is_published_no_more_ends_with_its_time() {
+    let mut world = World::new();
+    let (alice, _video) = published(&mut world);
+    world.advance(Duration::from_secs(119));
+    assert!(world.received(&alice).is_empty());
+    world.advance(Duration::from_secs(2));
     assert_eq!(told(&mut world, &alice).1.open, Some(false));
 }
 
