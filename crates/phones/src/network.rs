@@ -32,7 +32,7 @@ const ORDERS_MAX: usize = 32;
 /// What a network is started with.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where the carrier takes calls, over UDP and TCP; port 0 lets the system choose.
+    /// Where the carrier takes calls, over UDP; port 0 lets the system choose.
     pub listen: SocketAddr,
     /// Its telephones.
     pub phones: Vec<Phone>,
