@@ -200,6 +200,7 @@ impl Allocator {
                 continue;
             };
             let link = link.as_deref();
+            let way_in = speak::way_in(way, link, &uri, person.language);
             let invitation = Invitation {
                 id: &format!("{id}-{n}"),
                 conference: id,
@@ -212,7 +213,7 @@ impl Allocator {
                 way: Some(WayIn {
                     mode: way.mode,
                     link,
-                    words: &speak::way_in(way, link, &uri, person.language),
+                    words: &way_in,
                 }),
             };
             let body = invitation.write();
