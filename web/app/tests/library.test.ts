@@ -168,7 +168,7 @@ it('rings telephones, follows each on the board, and ends for all', async () => 
   await page.getByText('Locked: nobody else comes in').waitFor();
   await page.getByRole('button', { name: 'End for all' }).click();
   await page.getByRole('alertdialog').getByRole('button', { name: 'End for all' }).click();
-  await page.getByText('It was ended for all.').waitFor();
+  await page.getByText(/ ended it\.$/).waitFor();
   expect(focus.asked.map((one) => one.split(' ')[0])).toEqual(
     expect.arrayContaining(['create', 'call', 'mute', 'giveFloor', 'lock', 'end']),
   );
