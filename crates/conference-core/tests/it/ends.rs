@@ -469,7 +469,7 @@ fn a_leg_that_the_bridge_forgets_is_cancelled_by_the_focus() {
             "close x",
         ],
     );
-    assert_eq!(times, [80, 120, 120, 120, 120]);
+    assert_eq!(times, [90, 130, 130, 130, 130]);
 }
 
 #[test]

@@ -154,7 +154,7 @@ fn who_is_not_reached_elsewhere_is_where_they_were_and_told_why() {
     world.command(user("alice"), home("p1")).unwrap();
     world.leg("x/l6", LegEvent::Dialling);
     world.leg("x/l6", LegEvent::Ringing { sip: 180 });
-    world.pass(Duration::from_secs(80));
+    world.pass(Duration::from_secs(90));
     check(&world.out, &["release l6"]);
     check(
         world.leg("x/l6", hung_up()),
