@@ -96,7 +96,9 @@ fn after_a_restart_of_the_server_the_window_says_why_its_call_is_over() {
     alice.until_window("No connection").unwrap();
     let convoke = Convoke::restart(place).unwrap();
     await_conferences(&convoke);
-    alice.until_board("The server was shut down").unwrap();
+    alice
+        .until_board("The server stopped while the call was under way")
+        .unwrap();
     alice.until_window_not("No connection").unwrap();
     let board = alice.board().unwrap();
     assert!(
