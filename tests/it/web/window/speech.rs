@@ -57,12 +57,10 @@ fn speak() {
     let heard = longest(&sounds, false);
     let own = longest(&sounds, true);
 
+    let (at_socket_ms, at_socket) = rtp_sound(&line.heard());
     let to_bob = Ends {
         said: start_of(&alices, own.blocks[0].0, &at_telephone(own)),
-        heard: {
-            let (start_ms, samples) = rtp_sound(&line.heard());
-            start_of(&alices, start_ms, &samples)
-        },
+        heard: start_of(&alices, at_socket_ms, &at_socket),
     };
     let to_alice = Ends {
         said: {
@@ -72,8 +70,9 @@ fn speak() {
         heard: start_of(&bobs, heard.blocks[0].0, &at_telephone(heard)),
     };
     let results = [
+        judge("browser to telephone", &alices, &at_socket, &to_bob),
         judge(
-            "browser to telephone",
+            "the same, as the telephone played it",
             &alices,
             &bob.heard().unwrap(),
             &to_bob,
