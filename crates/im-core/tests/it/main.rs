@@ -6,6 +6,7 @@ mod any_input;
 mod chat;
 mod conferences;
 mod control;
+mod dialogs;
 mod envelopes;
 mod presence;
 mod register;

@@ -6,6 +6,7 @@ mod calls;
 mod corpus;
 mod delayed_offer;
 mod net;
+mod phones;
 mod properties;
 mod torture;
 mod transactions;
