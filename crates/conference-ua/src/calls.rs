@@ -1,9 +1,10 @@
 //! Calls to a conference, `sip:conf-ID@DOMAIN`, of people's clients. Which kind a call is, its offer tells: with sound it takes part
-//! ([`voices`]); with pictures alone it shows one, and without an offer it wants to see the others' ([`crate::pictures`]).
+//! ([`voices`], over plain RTP [`plain`]); with pictures alone it shows one, and without an offer it wants to see the others' ([`crate::pictures`]).
 //!
 //! Here stands what all have in common: who calls which conference, and how often they may.
 
 pub(crate) mod line;
+mod plain;
 mod voices;
 
 use std::collections::{HashSet, VecDeque};

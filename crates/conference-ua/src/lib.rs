@@ -16,6 +16,7 @@ mod letters;
 mod phones;
 mod pictures;
 mod ports;
+mod probing;
 mod rosters;
 mod subscriptions;
 mod ua;

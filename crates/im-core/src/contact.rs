@@ -66,7 +66,7 @@ impl Wanted {
 /// How a device can take part in conferences, as its Contact says (RFC 3840 §9, §10).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Capabilities {
-    /// It can make and take calls.
+    /// It can be told of a conference by a message, and call it.
     pub calls: bool,
     /// With pictures.
     pub video: bool,
@@ -80,16 +80,17 @@ impl Capabilities {
         let says = |name: &str| contact.param(name).is_some();
         let (audio, video) = (has("audio"), has("video"));
         let methods = contact.param("methods").map(unquote);
-        let invites = methods.as_ref().map(|methods| {
-            let mut all = methods.split(',');
-            all.any(|method| method.trim().eq_ignore_ascii_case("INVITE"))
+        let both = methods.as_ref().map(|methods| {
+            let all: Vec<&str> = methods.split(',').map(str::trim).collect();
+            let has = |name: &str| all.iter().any(|method| method.eq_ignore_ascii_case(name));
+            has("INVITE") && has("MESSAGE")
         });
         let page = transport.is_websocket();
         let says_nothing = !says("audio") && !says("video");
         Self {
-            calls: invites != Some(false)
-                && (audio || video || invites == Some(true) || (says_nothing && page)),
-            video: invites != Some(false) && (video || (says_nothing && page)),
+            calls: both != Some(false)
+                && (audio || video || both == Some(true) || (says_nothing && page)),
+            video: both != Some(false) && (video || (says_nothing && page)),
         }
     }
 

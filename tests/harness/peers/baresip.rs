@@ -111,7 +111,17 @@ impl Baresip {
 
     /// Starts one as an IM client, and waits until it is registered.
     pub fn register(account: &Account) -> anyhow::Result<Self> {
-        let baresip = Self::try_register(account)?;
+        Self::try_register(account)?.registered(account)
+    }
+
+    /// Starts one as an IM client that calls as this telephone does, and waits until it is registered.
+    pub fn register_as(account: &Account, telephone: Telephone) -> anyhow::Result<Self> {
+        let says = tone(telephone.tone_hz, -10.0, 120);
+        Self::launch(telephone, &says, Some(account))?.registered(account)
+    }
+
+    fn registered(self, account: &Account) -> anyhow::Result<Self> {
+        let baresip = self;
         baresip.program.wait_line("its registration", |line| {
             line.text.contains("200 OK") && line.text.contains(&account.user)
         })?;
@@ -175,7 +185,7 @@ impl Baresip {
             Some(account) => {
                 add_im(dir.path(), account)?;
                 format!(
-                    "<sip:{user}@{domain};transport={transport}>;auth_user={user};auth_pass={password};regint=600;\
+                    "<sip:{user}@{domain};transport={transport}>;auth_user={user};auth_pass={password};regint=600;audio_codecs={codecs};\
                      outbound=\"sip:{server};transport={transport}\"\n",
                     transport = account.transport,
                     user = account.user,
@@ -240,6 +250,14 @@ impl Baresip {
     /// Hangs up.
     pub fn hang_up(&mut self) -> anyhow::Result<()> {
         self.command("hangup", "")
+    }
+    /// Puts the call on hold.
+    pub fn hold(&mut self) -> anyhow::Result<()> {
+        self.command("hold", "")
+    }
+    /// Takes it back.
+    pub fn resume(&mut self) -> anyhow::Result<()> {
+        self.command("resume", "")
     }
     /// Presses a key of the keypad (RFC 4733).
     pub fn press(&mut self, key: char) -> anyhow::Result<()> {

@@ -12,7 +12,8 @@ use toml::Value as Toml;
 
 use super::look;
 use super::stage::{UNHEARD_DBFS, await_bridge, mixed_by_all, mixer};
-use crate::calls::stage::{Stage, baresips, config, create};
+use crate::calls::own_clients::client;
+use crate::calls::stage::{DOMAIN, Stage, baresips, config, create};
 
 const PEOPLE: [(&str, &str, f64); 3] = [
     ("alice", "+15550101", 700.0),
@@ -167,5 +168,55 @@ fn telephones_go_on_at_another_bridge_within_five_seconds_of_its_loss_and_at_a_t
         for telephone in &mut telephones {
             telephone.wait_event("CALL_CLOSED").unwrap();
         }
+    });
+}
+
+/// A SIP client that called in by itself follows its sound as a telephone does that was called.
+#[test]
+fn a_client_that_called_over_plain_rtp_goes_on_at_another_bridge() {
+    let path = "bridges::moving::a_client_that_called_over_plain_rtp_goes_on_at_another_bridge";
+    on_time(path, || {
+        let (janus, adapter) = mixer();
+        let [(_, alices, alices_hz), (_, number, tone_hz), _] = PEOPLE;
+        let telephone = Telephone {
+            number,
+            tone_hz,
+            ..Telephone::default()
+        };
+        let (config, [bob]) = baresips(config(), [telephone]);
+        let config = mixed_by_all(config, &[("one", &adapter)])
+            .entry("media_bridge", &[("name", Toml::from("our own"))])
+            .set("im", "digest", vec!["md5"]);
+        let mut stage = Stage::start(config, &[("alice", alices), ("bob", number)]);
+        await_bridge(&stage.convoke, "one");
+        let mut alice = client(&stage, "alice", "tls", alices_hz, Law::A);
+        let zeep = &mut stage.zeep;
+        let wanted = json!({ "initiator": { "person": "alice", "place": "browser" }, "participant": [{ "person": "bob" }] });
+        let mut conference = zeep.create(wanted).unwrap();
+        alice
+            .dial(&format!("sip:conf-{}@{DOMAIN}", conference.id))
+            .unwrap();
+        let both = ["alice", "bob"];
+        for name in both {
+            conference.until(zeep, name, talks(name)).unwrap();
+        }
+        assert_eq!(look::rooms(&janus, "janus.plugin.audiobridge"), 1);
+        let from = conference.reports.len();
+        let begin = clock::now();
+        janus.crash().unwrap();
+        let told = moved(zeep, &mut conference, from, &both);
+        let took = clock::now() - begin;
+        println!("both spoke at the next bridge {took:?} later: {told}");
+        assert!(took < BACK_WITHIN, "{took:?}");
+        alice.listen(2).unwrap();
+        bob.listen(2).unwrap();
+        for (telephone, hz) in [(&alice, tone_hz), (&bob, alices_hz)] {
+            let heard = telephone.heard().unwrap();
+            let level = level_dbfs(&heard[heard.len() - RATE as usize..], hz);
+            assert!((-13.0..-7.0).contains(&level), "{hz} Hz at {level}");
+            assert!(away(&heard, hz) < BACK_WITHIN);
+        }
+        alice.hang_up().unwrap();
+        conference.until_ended(zeep).unwrap();
     });
 }

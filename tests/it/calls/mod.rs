@@ -5,6 +5,7 @@ mod board;
 mod commands;
 mod keys;
 mod ladder;
+pub mod own_clients;
 mod rest;
 mod selftest;
 mod service;

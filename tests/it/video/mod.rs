@@ -9,6 +9,7 @@ mod janus;
 mod linphone;
 mod loss;
 mod modes;
+mod own_client;
 mod people;
 mod rooms;
 mod server;

@@ -42,6 +42,13 @@ impl Line<'_> {
             .reject_change(self.endpoint, key, status, words, self.now);
     }
 
+    /// Offers a change; false while another one is under way on either side.
+    pub(crate) fn change(&mut self, key: CallKey, sdp: String) -> bool {
+        let sdp = Bytes::from(sdp);
+        let offered = self.calls.change(self.endpoint, key, sdp, self.now);
+        offered.is_ok()
+    }
+
     /// Asks whether the caller is there still; false when that cannot be asked.
     pub(crate) fn probe(&mut self, key: CallKey) -> bool {
         self.calls.probe(self.endpoint, key, self.now).is_ok()

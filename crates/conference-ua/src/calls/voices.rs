@@ -1,5 +1,5 @@
-//! Calls with sound: a person's client takes part in a conference (WebRTC). The focus says whether it may; the media bridge answers
-//! its offer; the dialog is ours.
+//! Calls with sound: a person's client takes part in a conference. The focus says whether it may; the media bridge answers the offer of
+//! a browser (WebRTC), and [`super::plain`] that of any other client; the dialog is ours.
 //!
 //! ```text
 //!  INVITE ──► Arrived ──► focus ──► Admit ──► OpenWeb ──► media bridge ──► OpenedWeb ──► 200 OK
@@ -17,11 +17,12 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use convoke_types::bridge::{BridgeCommand, BridgeEvent, LegEvent};
-use convoke_types::media::{MediaCommand, MediaEvent};
+use convoke_types::media::{MediaCommand, MediaEvent, StreamParams};
 use convoke_types::{Cause, ConferenceId, EndReason, LegKey, LegState};
 use sip_proto::call::{self, CallEvent, CallKey, Ended, EndedBy};
 
 use super::line::{Deadlines, Due, Line};
+use super::plain::Plain;
 use super::{Arrival, PACE, TOO_SOON};
 use crate::pictures::Wish;
 use crate::ports::Output;
@@ -29,19 +30,19 @@ use crate::ports::Output;
 /// How long the focus may take to say whether a call may come in.
 const ASK_MAX: Duration = Duration::from_secs(10);
 /// How long the media bridge may take to answer an offer.
-const MEDIA_MAX: Duration = Duration::from_secs(5);
+pub(super) const MEDIA_MAX: Duration = Duration::from_secs(5);
 /// How long a browser may take to connect after our answer: its own checks give up after that.
 const CONNECT_MAX: Duration = Duration::from_secs(30);
 /// How long a call is kept whose browser is lost; the media bridge has then missed it for some 15 s.
-const LOST_MAX: Duration = Duration::from_secs(45);
+pub(super) const LOST_MAX: Duration = Duration::from_secs(45);
 /// How a call ends that nobody ended.
-const CONNECTION_LOST: &str = "The connection was lost.";
+pub(super) const CONNECTION_LOST: &str = "The connection was lost.";
 /// Reason of our BYE (RFC 3326).
 const CLEARING: &str = "Q.850;cause=16;text=\"Normal call clearing\"";
 
 /// Where a call stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+pub(super) enum Stage {
     /// The focus is asked.
     Asked,
     /// The media bridge is asked for an answer to the offer.
@@ -53,16 +54,19 @@ enum Stage {
 }
 
 #[derive(Debug)]
-struct Call {
+pub(super) struct Call {
     name: String,
-    stage: Stage,
+    pub(super) stage: Stage,
     /// Once it is admitted.
-    leg: Option<LegKey>,
+    pub(super) leg: Option<LegKey>,
+    /// A browser's, until the media bridge is asked.
     offer: String,
+    /// Of one over plain RTP.
+    pub(super) plain: Option<Box<Plain>>,
     /// When the client may ask for a change again.
     change_from: Instant,
     /// How it ends, if we end it.
-    outcome: Option<(LegState, Cause)>,
+    pub(super) outcome: Option<(LegState, Cause)>,
     deadline: Option<Instant>,
     /// A change waits for the media bridge, until then.
     changing: Option<Instant>,
@@ -74,10 +78,10 @@ struct Call {
 #[derive(Debug)]
 pub(super) struct Voices {
     max: usize,
-    known: HashMap<CallKey, Call>,
+    pub(super) known: HashMap<CallKey, Call>,
     by_name: HashMap<String, CallKey>,
     by_leg: HashMap<LegKey, CallKey>,
-    deadlines: Deadlines,
+    pub(super) deadlines: Deadlines,
     next_name: u64,
     outputs: VecDeque<Output>,
 }
@@ -109,18 +113,35 @@ impl Voices {
             let Some(call) = self.known.get_mut(&key) else {
                 continue;
             };
-            if what == Due::Change {
-                call.changing = None;
-                call.stale += 1;
-                refuse_change(line, key, 488);
-                continue;
+            match what {
+                Due::Probe => {
+                    self.ask_whether_there(line, key);
+                    continue;
+                }
+                Due::Change if call.plain.is_some() => {
+                    call.changing = None;
+                    self.offer_elsewhere(line, key);
+                    continue;
+                }
+                Due::Change => {
+                    call.changing = None;
+                    call.stale += 1;
+                    refuse_change(line, key, 488);
+                    continue;
+                }
+                Due::Call => call.deadline = None,
             }
-            call.deadline = None;
+            let not_followed = call.plain.as_ref().and_then(|plain| plain.not_followed());
             let (reason, words) = match call.stage {
                 Stage::Asked => (EndReason::Network, "Nobody could answer."),
+                _ if let Some(words) = not_followed => (EndReason::Media, words),
                 Stage::Joined => (EndReason::Network, CONNECTION_LOST),
-                Stage::Opening => (EndReason::Media, "The media bridge does not answer."),
-                Stage::Joining => (EndReason::Media, "The browser did not connect."),
+                Stage::Joining if call.plain.is_none() => {
+                    (EndReason::Media, "The browser did not connect.")
+                }
+                Stage::Opening | Stage::Joining => {
+                    (EndReason::Media, "The media bridge does not answer.")
+                }
             };
             self.give_up(line, key, own(LegState::Failed, reason, words));
         }
@@ -168,6 +189,7 @@ impl Voices {
     pub(super) fn media_event(&mut self, line: &mut Line<'_>, event: MediaEvent) {
         match event {
             MediaEvent::OpenedWeb { leg, answer } => self.opened(line, &leg, answer),
+            MediaEvent::Opened { leg, local } => self.reserved(line, &leg, local),
             MediaEvent::Failed { leg, words } => self.failed(line, &leg, &words),
             MediaEvent::Joined { leg } => {
                 if let Some((key, call)) = self.call_of(&leg)
@@ -180,7 +202,12 @@ impl Voices {
             }
             MediaEvent::Key { leg, key } => self.in_the_mix(&leg, LegEvent::Key { key }),
             MediaEvent::Talking { leg, on } => self.in_the_mix(&leg, LegEvent::Talking { on }),
-            MediaEvent::Silent { leg, on } => self.in_the_mix(&leg, LegEvent::Silent { on }),
+            MediaEvent::Silent { leg, on } => {
+                if let Some(key) = self.by_leg.get(&leg).copied() {
+                    self.is_silent(key, on, line.now);
+                }
+                self.in_the_mix(&leg, LegEvent::Silent { on });
+            }
             MediaEvent::Lost { leg, on } => {
                 // Who has not connected yet has a deadline already.
                 if let Some((key, call)) = self.call_of(&leg)
@@ -191,10 +218,8 @@ impl Voices {
                 }
             }
             // That all are gone was heard of before (`ConferenceUa::handle_media`).
-            MediaEvent::Opened { .. }
-            | MediaEvent::PromptDone { .. }
-            | MediaEvent::Closed { .. }
-            | MediaEvent::Gone { .. } => {}
+            MediaEvent::PromptDone { .. } | MediaEvent::Closed { .. } | MediaEvent::Gone { .. } => {
+            }
         }
     }
 
@@ -208,6 +233,7 @@ impl Voices {
         for key in known.map(|(key, _)| *key).collect::<Vec<_>>() {
             self.set_deadline(key, now.checked_add(MEDIA_MAX));
         }
+        self.plain_moves(conference, now);
     }
 
     /// The media bridge is gone, for one conference or for all: their calls end.
@@ -247,14 +273,14 @@ impl Voices {
                     self.in_the_mix(&leg, LegEvent::Key { key });
                 }
             }
+            CallEvent::Reinvited { status, sdp } => self.followed(line, key, status, sdp.as_ref()),
+            CallEvent::Probed { status } => self.is_there(line, key, status),
             CallEvent::Incoming { .. }
             | CallEvent::Confirmed { .. }
             | CallEvent::ChangeAnswered { .. }
             | CallEvent::Trying
             | CallEvent::Ringing { .. }
-            | CallEvent::Answered { .. }
-            | CallEvent::Reinvited { .. }
-            | CallEvent::Probed { .. } => {}
+            | CallEvent::Answered { .. } => {}
         }
     }
 
@@ -267,11 +293,12 @@ impl Voices {
             return line.reject(key, 503, "Service Unavailable");
         }
         self.next_name = self.next_name.wrapping_add(1);
-        let name = format!("web-{}", self.next_name);
+        let name = format!("call-{}", self.next_name);
         let call = Call {
             name: name.clone(),
             stage: Stage::Asked,
             leg: None,
+            plain: Plain::of(&offer, self.next_name),
             offer,
             change_from: line.now,
             outcome: None,
@@ -302,9 +329,13 @@ impl Voices {
         call.stage = Stage::Opening;
         call.leg = Some(leg.clone());
         let offer = std::mem::take(&mut call.offer);
+        let is_plain = call.plain.is_some();
         self.by_leg.insert(leg.clone(), key);
         self.set_deadline(key, now.checked_add(MEDIA_MAX));
-        self.media(MediaCommand::OpenWeb { leg, offer });
+        self.media(match is_plain {
+            true => MediaCommand::Open { leg },
+            false => MediaCommand::OpenWeb { leg, offer },
+        });
     }
 
     /// The media bridge has answered an offer.
@@ -318,14 +349,33 @@ impl Voices {
             }
             return;
         }
-        call.stage = Stage::Joining;
+        self.answered(line, key, leg, answer, None);
+    }
+
+    /// Answers a call whose place at the media bridge is there; over plain RTP with what was agreed. False when it is over at this moment,
+    /// as its end tells next.
+    pub(super) fn answered(
+        &mut self,
+        line: &mut Line<'_>,
+        key: CallKey,
+        leg: &LegKey,
+        answer: String,
+        params: Option<StreamParams>,
+    ) -> bool {
+        if let Some(call) = self.known.get_mut(&key) {
+            call.stage = Stage::Joining;
+        }
         if !line.answer(key, answer) {
-            // Cancelled at this moment: its end is told next.
-            return;
+            return false;
         }
         self.set_deadline(key, line.now.checked_add(CONNECT_MAX));
         self.tell(leg, LegEvent::Answered);
+        if let Some(params) = params {
+            let leg = leg.clone();
+            self.media(MediaCommand::Connect { leg, params });
+        }
         self.media(MediaCommand::Join { leg: leg.clone() });
+        true
     }
 
     fn failed(&mut self, line: &mut Line<'_>, leg: &LegKey, words: &str) {
@@ -344,17 +394,25 @@ impl Voices {
 
     /// The client offers a change.
     fn changed(&mut self, line: &mut Line<'_>, key: CallKey, offer: Option<Bytes>) {
-        let offer = offer.and_then(|offer| String::from_utf8(offer.to_vec()).ok());
         let call = self.known.get_mut(&key);
         let call = call.filter(|call| matches!(call.stage, Stage::Joining | Stage::Joined));
-        // Without an offer of theirs there is nothing to answer: ours would need the browser to have none.
-        let Some((call, offer)) = call.zip(offer) else {
+        let Some(call) = call else {
             return refuse_change(line, key, 488);
         };
         if line.now < call.change_from {
             return refuse_change(line, key, 500);
         }
-        call.change_from = line.now.checked_add(PACE).unwrap_or(line.now);
+        let change_from = line.now.checked_add(PACE).unwrap_or(line.now);
+        if call.plain.is_some() {
+            call.change_from = change_from;
+            return self.changed_plainly(line, key, offer.as_ref());
+        }
+        let offer = offer.and_then(|offer| String::from_utf8(offer.to_vec()).ok());
+        // Without an offer of theirs there is nothing to answer: ours would need the browser to have none.
+        let Some(offer) = offer else {
+            return refuse_change(line, key, 488);
+        };
+        call.change_from = change_from;
         if let Some(leg) = call.leg.clone() {
             self.set_changing(key, line.now.checked_add(MEDIA_MAX));
             self.media(MediaCommand::Reoffer { leg, offer });
@@ -362,7 +420,12 @@ impl Voices {
     }
 
     /// Ends a call from our side, wherever it stands.
-    fn give_up(&mut self, line: &mut Line<'_>, key: CallKey, outcome: (LegState, Cause)) {
+    pub(super) fn give_up(
+        &mut self,
+        line: &mut Line<'_>,
+        key: CallKey,
+        outcome: (LegState, Cause),
+    ) {
         let Some(call) = self.known.get_mut(&key) else {
             return;
         };
@@ -374,6 +437,7 @@ impl Voices {
     fn ended(&mut self, key: CallKey, ended: &Ended) {
         self.set_deadline(key, None);
         self.set_changing(key, None);
+        self.set_probe(key, None);
         let Some(call) = self.known.remove(&key) else {
             return;
         };
@@ -389,7 +453,7 @@ impl Voices {
         self.tell(&leg, LegEvent::Ended { state, cause });
     }
 
-    fn in_the_mix(&mut self, leg: &LegKey, event: LegEvent) {
+    pub(super) fn in_the_mix(&mut self, leg: &LegKey, event: LegEvent) {
         if self
             .call_of(leg)
             .is_some_and(|(_, call)| call.stage == Stage::Joined)
@@ -398,19 +462,19 @@ impl Voices {
         }
     }
 
-    fn call_of(&mut self, leg: &LegKey) -> Option<(CallKey, &mut Call)> {
+    pub(super) fn call_of(&mut self, leg: &LegKey) -> Option<(CallKey, &mut Call)> {
         let key = *self.by_leg.get(leg)?;
         Some((key, self.known.get_mut(&key)?))
     }
 
-    fn set_deadline(&mut self, key: CallKey, at: Option<Instant>) {
+    pub(super) fn set_deadline(&mut self, key: CallKey, at: Option<Instant>) {
         if let Some(call) = self.known.get_mut(&key) {
             self.deadlines.set(&mut call.deadline, (key, Due::Call), at);
         }
     }
 
     /// Sets until when a change waits; tells whether one did.
-    fn set_changing(&mut self, key: CallKey, until: Option<Instant>) -> bool {
+    pub(super) fn set_changing(&mut self, key: CallKey, until: Option<Instant>) -> bool {
         let Some(call) = self.known.get_mut(&key) else {
             return false;
         };
@@ -429,7 +493,7 @@ impl Voices {
         }
     }
 
-    fn tell(&mut self, leg: &LegKey, event: LegEvent) {
+    pub(super) fn tell(&mut self, leg: &LegKey, event: LegEvent) {
         self.bridge(BridgeEvent::Leg {
             leg: leg.clone(),
             event,
@@ -440,12 +504,12 @@ impl Voices {
         self.outputs.push_back(Output::Bridge(event));
     }
 
-    fn media(&mut self, command: MediaCommand) {
+    pub(super) fn media(&mut self, command: MediaCommand) {
         self.outputs.push_back(Output::Media(command));
     }
 }
 
-fn refuse_change(line: &mut Line<'_>, key: CallKey, status: u16) {
+pub(super) fn refuse_change(line: &mut Line<'_>, key: CallKey, status: u16) {
     let reason = match status {
         488 => "Not Acceptable Here",
         _ => TOO_SOON,
@@ -453,7 +517,7 @@ fn refuse_change(line: &mut Line<'_>, key: CallKey, status: u16) {
     line.reject_change(key, status, reason);
 }
 
-fn own(state: LegState, reason: EndReason, words: &str) -> (LegState, Cause) {
+pub(super) fn own(state: LegState, reason: EndReason, words: &str) -> (LegState, Cause) {
     let cause = Cause {
         reason,
         sip: None,

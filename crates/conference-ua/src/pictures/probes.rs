@@ -2,23 +2,13 @@
 //! nothing. Such a client is asked within its call (OPTIONS, RFC 3261 §11) now and then, and when it has not answered for long, the call
 //! ends, and with it what the video server has of it. A client whose connection is made anew answers the next time.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use sip_proto::call::CallKey;
 
 use super::{Kind, LOST_MAX, Pictures, Stage};
 use crate::calls::line::{Due, Line};
-
-/// How often a client is asked.
-const PROBE_EVERY: Duration = Duration::from_secs(30);
-/// And how soon again when it has not answered.
-const PROBE_AGAIN: Duration = Duration::from_secs(5);
-
-/// What comes in place of a client's own answer where it is not reached: from us (408) or the IM server. Other failures are its own, or of a
-/// server that is in trouble itself, and say nothing of the client.
-fn is_away(status: u16) -> bool {
-    matches!(status, 404 | 408 | 410 | 430 | 480)
-}
+use crate::probing::{PROBE_AGAIN, PROBE_EVERY, is_away};
 
 impl Pictures {
     /// The client has connected, perhaps anew.

@@ -9,13 +9,13 @@ use sip_proto::{HeaderName, Message, Method};
 
 use crate::scene::*;
 
-const CONFERENCE: &str = "sip:conf-c1@example.org";
+pub const CONFERENCE: &str = "sip:conf-c1@example.org";
 const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nt=0 0\r\n";
 const ANSWER: &str = "v=0\r\no=- 2 1 IN IP4 192.0.2.2\r\ns=-\r\nt=0 0\r\n";
 
-const SECOND: Duration = Duration::from_secs(1);
+pub const SECOND: Duration = Duration::from_secs(1);
 
-fn leg() -> LegKey {
+pub fn leg() -> LegKey {
     LegKey {
         conference: "c1".parse().unwrap(),
         leg: "l1".parse().unwrap(),
@@ -23,7 +23,7 @@ fn leg() -> LegKey {
 }
 
 /// Somebody's INVITE, or a request within its dialog (`to` has a tag then), with a body.
-fn request(scene: &mut Scene, method: &str, to: &str, body: &str) -> Message {
+pub fn request(scene: &mut Scene, method: &str, to: &str, body: &str) -> Message {
     let rest = if body.is_empty() {
         String::new()
     } else {
@@ -53,20 +53,20 @@ fn request(scene: &mut Scene, method: &str, to: &str, body: &str) -> Message {
     message
 }
 
-fn finals(scene: &mut Scene) -> Vec<Message> {
+pub fn finals(scene: &mut Scene) -> Vec<Message> {
     let sent = scene.sent();
     let finals = sent.into_iter().filter(|m| m.status() != Some(100));
     finals.collect()
 }
 
-fn answer(scene: &mut Scene) -> Message {
+pub fn answer(scene: &mut Scene) -> Message {
     let mut finals = finals(scene);
     assert_eq!(finals.len(), 1, "{finals:?}");
     finals.remove(0)
 }
 
 /// The name of the call that arrived.
-fn arrived(scene: &mut Scene) -> String {
+pub fn arrived(scene: &mut Scene) -> String {
     match scene.bridge.remove(0) {
         BridgeEvent::Arrived {
             call,
@@ -82,17 +82,17 @@ fn arrived(scene: &mut Scene) -> String {
     }
 }
 
-fn command(scene: &mut Scene, command: BridgeCommand) {
+pub fn command(scene: &mut Scene, command: BridgeCommand) {
     scene.core.handle_bridge(command, scene.now);
     scene.run();
 }
 
-fn media(scene: &mut Scene, event: MediaEvent) {
+pub fn media(scene: &mut Scene, event: MediaEvent) {
     scene.core.handle_media(event, scene.now);
     scene.run();
 }
 
-fn admit(scene: &mut Scene, call: &str) {
+pub fn admit(scene: &mut Scene, call: &str) {
     command(
         scene,
         BridgeCommand::Admit {
@@ -103,7 +103,7 @@ fn admit(scene: &mut Scene, call: &str) {
     );
 }
 
-fn event(scene: &mut Scene) -> LegEvent {
+pub fn event(scene: &mut Scene) -> LegEvent {
     match scene.bridge.remove(0) {
         BridgeEvent::Leg { leg: of, event } => {
             assert_eq!(of, leg());
@@ -114,7 +114,7 @@ fn event(scene: &mut Scene) -> LegEvent {
 }
 
 /// Ended, and nothing more: state and reason.
-fn ended(scene: &mut Scene) -> (LegState, EndReason) {
+pub fn ended(scene: &mut Scene) -> (LegState, EndReason) {
     let LegEvent::Ended { state, cause } = event(scene) else {
         panic!("not ended");
     };

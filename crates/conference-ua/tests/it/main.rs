@@ -8,6 +8,7 @@ mod faces;
 mod letters;
 mod phones;
 mod pictures;
+mod plain;
 mod scene;
 mod subscriptions;
 mod with_im_server;

@@ -695,6 +695,8 @@ fn the_server_knows_how_devices_can_take_part() {
         (";methods=\"INVITE,MESSAGE\"", can(true, false)),
         (";audio;video", can(true, true)),
         (";audio;video;methods=\"MESSAGE\"", can(false, false)),
+        // Nobody could tell it of a conference.
+        (";audio;methods=\"INVITE,BYE\"", can(false, false)),
         (";audio;video=\"FALSE\"", can(true, false)),
     ] {
         let mut world = World::new();

@@ -297,9 +297,7 @@ async fn pass_media(
         // As above, nobody may listen to what browsers are told.
         let for_telephony = match news {
             Some(News::Event(event)) => {
-                if !matches!(event, MediaEvent::Opened { .. }) {
-                    let _ = browsers.send(BrowserInput::Media(event.clone())).await;
-                }
+                let _ = browsers.send(BrowserInput::Media(event.clone())).await;
                 let is_browsers = matches!(event, MediaEvent::OpenedWeb { .. });
                 (!is_browsers).then_some(Input::Media(event))
             }
