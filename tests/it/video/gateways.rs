@@ -21,15 +21,15 @@ const ALICE: &str = "+15550101";
 const BOB: &str = "+15550102";
 
 /// A gateway, and what it hears and says.
-struct Gateway {
+pub(super) struct Gateway {
     sipp: Sipp,
-    line: SpoiltLine,
+    pub line: SpoiltLine,
     hertz: u16,
 }
 
 impl Gateway {
     /// One behind which somebody says a tone.
-    fn start(hertz: u16) -> Self {
+    pub fn start(hertz: u16) -> Self {
         let trunk = Trunk {
             tone_hz: hertz.into(),
             ..Trunk::default()
@@ -39,15 +39,20 @@ impl Gateway {
         Self { sipp, line, hertz }
     }
 
+    /// What came to it.
+    pub fn heard(&self) -> Vec<i16> {
+        rtp_sound(&self.line.heard()).1
+    }
+
     /// The level of a tone in the last two seconds of what came to it.
     fn level(&self, hertz: u16) -> f64 {
-        let (_, heard) = rtp_sound(&self.line.heard());
+        let heard = self.heard();
         let begin = heard.len().checked_sub(2 * RATE as usize);
         level_dbfs(&heard[begin.expect("it heard two seconds")..], hertz.into())
     }
 
     /// The Request-URI that it was dialled by, once all went as a gateway's call should.
-    fn dialled(self) -> String {
+    pub fn dialled(self) -> String {
         let outcome = self.sipp.finish(GIVE_UP).unwrap();
         assert!(outcome.ok, "{}", outcome.errors);
         let mut starts = outcome.messages.iter().map(|spoken| &spoken.message.start);

@@ -13,4 +13,5 @@ mod own_client;
 mod people;
 mod rooms;
 mod server;
+mod together;
 mod windows;

@@ -43,7 +43,7 @@ fn lose_a_server() -> Run {
     let [(_, one), _two] = servers;
     until_ready(&convoke);
 
-    let mut windows = windows(&convoke);
+    let mut windows = windows(&convoke, [(); 2].map(|()| Microphone::Says(vec![0; 8_000])));
     let [alice, bob] = &mut windows;
     alice.video(&["bob"]).unwrap();
     bob.until_window("^Video ·").unwrap();
@@ -93,8 +93,8 @@ fn until_ready(convoke: &Convoke) {
     }
 }
 
-/// Everybody at their window, signed in, with a camera.
-fn windows(convoke: &Convoke) -> [Chromium; 2] {
+/// Everybody at their window, signed in, with a camera and one of these microphones.
+pub(super) fn windows(convoke: &Convoke, microphones: [Microphone; 2]) -> [Chromium; 2] {
     let administrator = Administrator::of(convoke).unwrap();
     for (user, name, _) in PEOPLE {
         administrator.person(user, name, &[]).unwrap();
@@ -102,11 +102,12 @@ fn windows(convoke: &Convoke) -> [Chromium; 2] {
         let password = json!({ "password": PASSWORD });
         administrator.call("PUT", &path, &password).unwrap();
     }
+    let mut microphones = microphones.into_iter();
     PEOPLE.map(|(user, _, camera)| {
         let url = format!("http://{}", convoke.addr("http").unwrap());
         let mut window = Chromium::start(&Visit {
             camera: Some(camera),
-            ..Visit::to(url, Microphone::Says(vec![0; 8_000]))
+            ..Visit::to(url, microphones.next().unwrap())
         })
         .unwrap();
         window.sign_in(user, PASSWORD).unwrap();
@@ -116,7 +117,7 @@ fn windows(convoke: &Convoke) -> [Chromium; 2] {
 
 /// Waits until each sees what the other's camera shows.
 #[track_caller]
-fn see_each_other(windows: &mut [Chromium; 2]) {
+pub(super) fn see_each_other(windows: &mut [Chromium; 2]) {
     for (window, (_, name, number)) in windows.iter_mut().zip(PEOPLE.iter().rev()) {
         window.until_sees(name, *number).unwrap();
     }

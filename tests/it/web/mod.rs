@@ -4,7 +4,7 @@ pub mod calls;
 mod first_yes;
 mod media;
 mod secure;
-mod window;
+pub mod window;
 
 use serde_json::Value;
 use testkit::process::Program;

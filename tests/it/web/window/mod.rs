@@ -6,5 +6,5 @@ mod interruptions;
 mod microphone;
 mod network;
 mod speech;
-mod stage;
+pub mod stage;
 mod without_udp;

@@ -195,7 +195,7 @@ pub fn until_bob_hears_some(bob: &Baresip) {
 }
 
 /// Whether nine tenths of the last second have it: a browser on a busy machine loses its step now and then.
-fn lasts(there: &[bool]) -> bool {
+pub fn lasts(there: &[bool]) -> bool {
     let looks = 1_000 / LOOK_MS as usize;
     let last = &there[there.len().saturating_sub(looks)..];
     last.iter().filter(|there| **there).count() >= looks * 9 / 10
@@ -214,6 +214,11 @@ pub fn drawn(there: &[bool]) -> String {
 
 /// Whether bob's tone comes to the page, in each 20 ms since it was loaded, over whatever connection.
 pub fn hears(sounds: &[Sound]) -> Vec<bool> {
+    tone_heard(sounds, BOB_HZ)
+}
+
+/// The same of whatever tone.
+pub fn tone_heard(sounds: &[Sound], hz: f64) -> Vec<bool> {
     let heard = sounds.iter().filter(|sound| !sound.own);
     let begun = |sound: &&Sound| sound.blocks.first().map(|(at, _)| *at);
     let start = heard.clone().filter_map(|sound| begun(&sound));
@@ -227,7 +232,7 @@ pub fn hears(sounds: &[Sound]) -> Vec<bool> {
             let Some(samples) = sound.samples.get(from..from + look) else {
                 continue;
             };
-            let is_there = tone_in(samples, sound.rate, BOB_HZ, DBFS) == [true];
+            let is_there = tone_in(samples, sound.rate, hz, DBFS) == [true];
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
