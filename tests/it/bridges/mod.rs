@@ -5,4 +5,4 @@ pub mod look;
 mod moving;
 mod sound;
 pub mod stage;
-mod telephones;
+pub mod telephones;

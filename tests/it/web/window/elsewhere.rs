@@ -5,6 +5,7 @@ use std::time::Duration;
 use convoke_tests::again::on_time;
 use convoke_tests::audio::LOOK_MS;
 use convoke_tests::peers::chromium::Visit;
+use runtime::clock;
 
 use super::stage::{
     Stage, alices_tone, assert_faultless, assert_talking, bob, bob_hears, call_bob, config, hears,
@@ -12,6 +13,7 @@ use super::stage::{
 };
 use crate::bridges::look;
 use crate::bridges::stage::{await_bridge, mixed_by, mixed_by_all, mixer};
+use crate::bridges::telephones::TOLD_WITHIN;
 
 /// Both hear each other by Janus, also after the window was loaded anew, and Janus has nothing of it afterwards.
 #[test]
@@ -87,6 +89,38 @@ fn go_on() {
     stage.end();
     bob.wait_event("CALL_CLOSED").unwrap();
     look::until_no_mix(&second);
+    assert_faultless(&mut alice);
+}
+
+/// C12: there is no other Janus. The board says that the call is over and by which error, and the telephone is on the hook.
+#[test]
+fn a_window_and_a_telephone_are_told_within_two_seconds_that_their_only_janus_died() {
+    let path = "web::window::elsewhere::a_window_and_a_telephone_are_told_within_two_seconds_that_their_only_janus_died";
+    on_time(path, lose);
+}
+
+fn lose() {
+    let (janus, adapter) = mixer();
+    let mut bob = bob();
+    let stage = Stage::start(mixed_by(config(), &adapter), bob.sip());
+    await_bridge(&stage.convoke, "janus");
+    let mut alice = signed_in(&Visit::to(stage.url(), alices_tone()));
+    call_bob(&mut alice, &mut bob);
+
+    let begin = clock::now();
+    janus.crash().unwrap();
+    alice
+        .until_board("The connection to the bridge was lost: .")
+        .unwrap();
+    let told = clock::now() - begin;
+    bob.wait_event("CALL_CLOSED").unwrap();
+    let released = clock::now() - begin;
+    println!("the board said it after {told:?}, the telephone was released after {released:?}");
+    for took in [told, released] {
+        assert!(took < TOLD_WITHIN, "{took:?}");
+    }
+    let board = alice.board().unwrap();
+    assert!(!board.text.contains("in the call"), "{}", board.text);
     assert_faultless(&mut alice);
 }
 
