@@ -137,7 +137,7 @@ pub(crate) fn bridge_lost(words: &str) -> Outcome {
     )
 }
 
-/// The end of a conference whose bridge is gone.
+/// The end of a conference whose bridge is gone. Windows know it by these words (`web/app/src/board/end-words.ts`).
 pub(crate) fn conference_bridge_lost(words: &str) -> ConferenceEnd {
     end(
         ConferenceEndReason::Error,

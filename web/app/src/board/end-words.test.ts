@@ -26,8 +26,9 @@ describe('the end of a conference', () => {
     const lost = { reason: 'error', words: 'the connection to the bridge was lost: closed' } as const;
     expect(said({ end: lost })).toEqual({
       en: 'The connection to the bridge was lost: closed.',
-      de: 'Sie endete wegen eines Fehlers.',
+      de: 'Die Verbindung zur Konferenzbrücke ging verloren, damit endete sie.',
     });
+    expect(said({ end: { reason: 'error', words: 'whatever' } }).de).toBe('Sie endete wegen eines Fehlers.');
     expect(said({ end: { words: 'over' } })).toEqual({ en: 'Over.', de: 'Over.' });
     expect(said({ end: { words: '' } })).toEqual({ en: '', de: '' });
   });

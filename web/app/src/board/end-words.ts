@@ -7,6 +7,8 @@ import { sentence } from './sentence.ts';
 /** How the server says that nobody spoke, which it tells as a fault (`conference_idle` in `conference-core/src/causes.rs`). */
 const IDLE = /^nobody spoke for (\d{1,9}) (min|s)$/;
 const SECONDS = { min: 60, s: 1 } as const;
+/** How the server says that the bridge which mixes was lost, and there was no other (`conference_bridge_lost`, ibid.). */
+const BRIDGE_LOST = /^the connection to the bridge was lost: /;
 /** How the server says that an owner was never in (`conference_owner_left`, ibid.); of one who was it says that they left. */
 const NOT_REACHED = / was not reached: /;
 
@@ -31,6 +33,7 @@ export function endWords(state: BoardState, language: string, t: Words, duration
     }
   }
   const [, count, unit] = (reason === 'error' && IDLE.exec(words)) || [];
+  if (reason === 'error' && BRIDGE_LOST.test(words)) return t.board.endBridgeLost;
   if (unit) return t.board.endIdle(duration(Number(count) * SECONDS[unit as keyof typeof SECONDS] * 1_000));
   return t.board.endReason[reason];
 }

@@ -351,6 +351,7 @@ export const de: Words = {
       me: (why) => `Sie wurden nicht erreicht, damit endete die Konferenz. Grund: ${why}.`,
       owner: (name, why) => `${name} wurde nicht erreicht, damit endete die Konferenz. Grund: ${why}.`,
     },
+    endBridgeLost: 'Die Verbindung zur Konferenzbrücke ging verloren, damit endete sie.',
     endIdle: (duration) => `${duration} lang sprach niemand, damit endete sie.`,
     callThemAgain: 'Noch einmal anrufen',
     giveFloor: 'Wort erteilen',
