@@ -254,6 +254,37 @@ pub(crate) fn confusion(confusion: &Confusion, language: Language) -> String {
                 "Ein Anführungszeichen wird nie geschlossen. Sag zum Beispiel: video \"Carla Jansen\" bob",
             )
             .to_owned(),
+        Confusion::NoAddress { said, mode } => {
+            let said = soap_proto::clean(said, 40);
+            let (name, like) = (mode_name(*mode, language), address_like(*mode, language));
+            language.choose(
+                format!("\"{said}\" is no address of this kind ({name}). Such a one looks like {like}."),
+                format!("\"{said}\" ist keine Adresse dieser Art ({name}). So sieht eine aus: {like}."),
+            )
+        }
+    }
+}
+
+/// What an address of a network that only a gateway leads to looks like (`NetworkAddress`).
+fn address_like(mode: Mode, language: Language) -> &'static str {
+    match mode {
+        Mode::H323 => language.choose(
+            "h323:room@example.org, or h323: and an alias",
+            "h323:raum@example.org, oder h323: und ein Alias",
+        ),
+        Mode::Atm => language.choose(
+            "atm:+493012345, or atm: and the 40 hexadecimal digits of an NSAP address",
+            "atm:+493012345, oder atm: und die 40 Hexadezimalziffern einer NSAP-Adresse",
+        ),
+        Mode::Gateway => language.choose(
+            "gateway:27*4711, letters, digits and . _ + - @ # * as that gateway wants them",
+            "gateway:27*4711, Buchstaben, Ziffern und . _ + - @ # *, wie das Gateway sie will",
+        ),
+        // The others need no gateway, and nobody asks for what they look like.
+        Mode::Isdn | Mode::Pstn | Mode::Mobile | Mode::Sip | Mode::Computer => language.choose(
+            "isdn:+493012345, a number of 3 to 20 digits",
+            "isdn:+493012345, eine Nummer mit 3 bis 20 Ziffern",
+        ),
     }
 }
 

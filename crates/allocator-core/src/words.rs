@@ -1,6 +1,6 @@
 //! `video bob "Carol Jones" +1 555 0107 isdn:+49301` and the like, in English and German.
 
-use convoke_types::NetworkAddress;
+use convoke_types::{Mode, NetworkAddress};
 use service_core::words::{Language, distance, parties, words};
 use soap_proto::{BROWSER, Invite, Invited, Party, Who};
 
@@ -30,6 +30,13 @@ pub(crate) enum Confusion {
     Whom,
     /// A quotation mark is never closed.
     OpenQuote,
+    /// What stands behind the name of a network is no address of it.
+    NoAddress {
+        /// All of it, as it was written.
+        said: String,
+        /// The network.
+        mode: Mode,
+    },
 }
 
 /// Our words, each with the language that it is of; both languages have `video`.
@@ -77,10 +84,26 @@ pub(crate) fn parse(text: &str) -> (Option<Language>, Result<Said, Confusion>) {
         return (None, Err(confusion));
     };
     let invites: Vec<Invite> = parties(said).into_iter().map(invite).collect();
-    match invites.is_empty() {
-        true => (language, Err(Confusion::Whom)),
-        false => (language, Ok(Said::Video(invites))),
-    }
+    let understood = match invites.iter().find_map(no_address) {
+        _ if invites.is_empty() => Err(Confusion::Whom),
+        Some(confusion) => Err(confusion),
+        None => Ok(Said::Video(invites)),
+    };
+    (language, understood)
+}
+
+/// What begins like an address of another network is none. Of `isdn:` the colon is gone already, as of what ends a sentence; who is called
+/// like a network is written user@domain.
+fn no_address(invite: &Invite) -> Option<Confusion> {
+    let Invited::Person(said) = &invite.who else {
+        return None;
+    };
+    let (scheme, _) = said.split_once(':').unwrap_or((said, ""));
+    let mode: Mode = scheme.to_ascii_lowercase().parse().ok()?;
+    mode.is_through_gateway().then(|| Confusion::NoAddress {
+        said: said.clone(),
+        mode,
+    })
 }
 
 fn invite(party: Party) -> Invite {
@@ -93,7 +116,7 @@ fn invite(party: Party) -> Invite {
         },
     };
     let mode = party.place.as_deref().and_then(|place| match place {
-        BROWSER => Some(convoke_types::Mode::Computer),
+        BROWSER => Some(Mode::Computer),
         place => place.parse().ok(),
     });
     Invite {
@@ -106,13 +129,17 @@ fn invite(party: Party) -> Invite {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use convoke_types::Mode;
 
     fn invites(text: &str) -> Vec<Invite> {
         match parse(text).1 {
             Ok(Said::Video(invites)) => invites,
             other => panic!("{text}: {other:?}"),
         }
+    }
+
+    fn no_address(said: &str, mode: Mode) -> Confusion {
+        let said = said.to_owned();
+        Confusion::NoAddress { said, mode }
     }
 
     #[test]
@@ -149,6 +176,16 @@ mod tests {
             ),
             ("video", None, Err(Confusion::Whom)),
             ("video \"bob", None, Err(Confusion::OpenQuote)),
+            (
+                "video bob ATM:zz",
+                None,
+                Err(no_address("ATM:zz", Mode::Atm)),
+            ),
+            (
+                "videoanruf isdn:",
+                Some(Language::German),
+                Err(no_address("isdn", Mode::Isdn)),
+            ),
             (
                 "vidoe bob",
                 None,

@@ -515,6 +515,18 @@ fn people_speak_with_it_in_their_own_words() {
             .text()
             .contains("Did you mean \"video\"")
     );
+    // Of a network that is known nobody is called; what its addresses look like is said.
+    for (words, answer) in [
+        ("video bob atm:zz", "40 hexadecimal digits"),
+        (
+            "videoanruf isdn:",
+            "So sieht eine aus: isdn:+493012345, eine Nummer",
+        ),
+    ] {
+        world.say("alice", words);
+        let said = world.letters_to("alice").pop().unwrap().text();
+        assert!(said.contains(answer), "{said}");
+    }
     world.say("alice", "videokonferenz bob dave");
     let said = world.letters_to("alice").pop().unwrap().text();
     assert!(said.contains("Die Videokonferenz ist bereit."), "{said}");
