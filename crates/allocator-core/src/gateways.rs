@@ -142,6 +142,33 @@ mod tests {
         }
     }
 
+    /// Each row of the page: its route leads from its address to what it says.
+    #[test]
+    fn the_templates_of_the_page_dial_what_it_says() {
+        let page = include_str!("../../../docs/video.md");
+        let (_, after) = page.split_once("## How gateways are dialled").unwrap();
+        let table = after.split("\n## ").next().unwrap();
+        let rows = table.lines().filter(|line| line.starts_with('|')).skip(2);
+        let mut modes = Vec::new();
+        for row in rows {
+            let cells: Vec<&str> = row
+                .trim_matches('|')
+                .split('|')
+                .map(|cell| cell.trim().trim_matches('`'))
+                .collect();
+            let [_, mode, prefix, template, address, dialled] = cells[..] else {
+                panic!("{row}");
+            };
+            let routes = [route(mode, prefix, template)];
+            let found = dial_string(&routes, &address.parse().unwrap());
+            assert_eq!(found.as_deref(), Some(dialled), "{row}");
+            modes.push(routes[0].mode);
+        }
+        for mode in [Mode::Isdn, Mode::H323, Mode::Atm, Mode::Gateway] {
+            assert!(modes.contains(&mode), "{mode}");
+        }
+    }
+
     #[test]
     fn nothing_in_an_address_leads_elsewhere() {
         let routes = [
