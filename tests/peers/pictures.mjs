@@ -1,5 +1,5 @@
 // @ts-check
-// Somebody in Debian's Chromium who shows a camera and watches others over WebRTC, without a window of ours: pictures.mjs OPTIONS, where OPTIONS
+// Somebody in Debian's Chromium who shows a camera and watches others over WebRTC, or speaks, without a window of ours: pictures.mjs OPTIONS, where OPTIONS
 // are JSON: { camera: a y4m file }. Takes commands on standard input, one JSON object a line: {"do": name, …}, and answers each by
 // {"done": value} or {"failed": words}. What is seen is read from the decoded pictures themselves: see harness/peers/pictures.rs.
 
@@ -18,6 +18,7 @@ const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
   args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking']
     .concat(['--disable-component-update', '--disable-sync', '--use-fake-device-for-media-stream'])
+    .concat(['--autoplay-policy=no-user-gesture-required'])
     .concat([`--use-file-for-fake-video-capture=${options.camera}`]),
 });
 const context = await browser.newContext({ permissions: ['camera'] });
@@ -40,6 +41,10 @@ const commands = {
   seen: ({ name, mid, frames }) => page.evaluate((/** @type {any} */ of) => globalThis.hands.seen(of), { name, mid, frames }),
   /** How many frames have been decoded in this section. */
   frames: ({ name, mid }) => page.evaluate((/** @type {any} */ of) => globalThis.hands.frames(of.name, of.mid), { name, mid }),
+  /** An offer of sound, a tone of so many hertz; by a connection that is there, one for which it has restarted ICE. */
+  voice: ({ name, hertz }) => page.evaluate((/** @type {any} */ of) => globalThis.hands.voice(of.name, of.hertz), { name, hertz }),
+  /** Waits until sound comes by another pair of addresses than that of before; gives after how many milliseconds since the last offer was begun. */
+  heard: ({ name }) => page.evaluate((/** @type {string} */ at) => globalThis.hands.heard(at), name),
   close: ({ name }) => page.evaluate((/** @type {string} */ at) => globalThis.hands.close(at), name),
 };
 
@@ -98,7 +103,52 @@ function hands() {
     for (const one of (await receiver(name, mid).getStats()).values()) decoded += one.type === 'inbound-rtp' ? one.framesDecoded : 0;
     return decoded;
   };
+  /**
+   * Of a connection with sound: when its last offer was begun, and the pair of addresses in use before.
+   * @type {Record<string, { begun: number, pair?: string }>}
+   */
+  const voices = {};
+  /** Which pair of addresses is in use, and how many packets of sound have come. @param {string} name */
+  const way = async (name) => {
+    const stats = [...(await connection(name).getStats()).values()];
+    const pair = stats.find((one) => one.type === 'transport')?.selectedCandidatePairId;
+    return { pair, packets: stats.find((one) => one.type === 'inbound-rtp')?.packetsReceived ?? 0 };
+  };
   globalThis.hands = {
+    /** @param {string} name @param {number} hertz */
+    async voice(name, hertz) {
+      const fresh = !connections[name];
+      const made = connection(name);
+      if (fresh) {
+        const context = new AudioContext();
+        const [tone, level] = [new OscillatorNode(context, { frequency: hertz }), new GainNode(context, { gain: 10 ** (-10 / 20) })];
+        const out = context.createMediaStreamDestination();
+        tone.connect(level).connect(out);
+        tone.start();
+        for (const track of out.stream.getAudioTracks()) made.addTransceiver(track, { streams: [out.stream] });
+      }
+      const { pair } = await way(name);
+      voices[name] = { begun: performance.now(), pair };
+      if (!fresh) made.restartIce();
+      await made.setLocalDescription();
+      return whole(made);
+    },
+    /** @param {string} name */
+    async heard(name) {
+      const { begun, pair } = voices[name] ?? { begun: 0 };
+      /** @type {number | undefined} */
+      let before;
+      const end = begun + patience;
+      for (;;) {
+        const now = await way(name);
+        if (now.pair && now.pair !== pair) {
+          before ??= now.packets;
+          if (now.packets > before) return performance.now() - begun;
+        }
+        if (performance.now() > end) throw new Error(`by ${now.pair} came ${now.packets} packets; before it was ${pair}`);
+        await new Promise((next) => setTimeout(next, 10));
+      }
+    },
     /** @param {string} name */
     async offer(name) {
       const fresh = !connections[name];

@@ -1,11 +1,12 @@
-//! Somebody in Debian's Chromium who shows a camera and watches others (`tests/peers/pictures.mjs`), without a window. Each camera shows a
+//! Somebody in Debian's Chromium who shows a camera and watches others, or speaks (`tests/peers/pictures.mjs`), without a window. Each camera shows a
 //! number in a colour of its own, so that what arrives is recognised from the decoded picture.
 
 use std::io::Write;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
-use anyhow::{bail, ensure};
+use anyhow::{Context, bail, ensure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::process::Program;
@@ -115,6 +116,25 @@ impl Pictures {
     pub fn frames(&mut self, name: &str, mid: &str) -> anyhow::Result<u64> {
         let frames = self.ask(json!({ "do": "frames", "name": name, "mid": mid }))?;
         Ok(frames.as_u64().unwrap_or_default())
+    }
+
+    /// An offer of sound, a tone of so many hertz at −10 dBFS, by the connection of this name. By one that is there it is an offer for which
+    /// Chromium has restarted ICE (`RTCPeerConnection.restartIce`).
+    ///
+    /// # Errors
+    /// When the browser makes none.
+    pub fn voice(&mut self, name: &str, hertz: u16) -> anyhow::Result<String> {
+        self.text(json!({ "do": "voice", "name": name, "hertz": hertz }))
+    }
+
+    /// Waits until sound comes by another pair of addresses than before the last offer, and gives how long that took from when it was begun.
+    ///
+    /// # Errors
+    /// When none comes.
+    pub fn heard(&mut self, name: &str) -> anyhow::Result<Duration> {
+        let took = self.ask(json!({ "do": "heard", "name": name }))?;
+        let ms = took.as_f64().context("no time")?;
+        Ok(Duration::from_secs_f64(ms / 1_000.0))
     }
 
     /// Closes a connection.

@@ -10,7 +10,7 @@ mod linphone;
 mod loss;
 mod modes;
 mod own_client;
-mod people;
+pub mod people;
 mod rooms;
 mod server;
 mod together;

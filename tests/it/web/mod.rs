@@ -2,6 +2,7 @@
 
 pub mod calls;
 mod first_yes;
+mod ice_restart;
 mod media;
 mod secure;
 pub mod window;
