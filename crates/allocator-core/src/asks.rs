@@ -10,14 +10,15 @@ use convoke_types::{
 };
 use service_core::words::Language;
 use soap_proto::{
-    AskedPerson, Create, Invite, Invited, KnownPerson, MODES_PEOPLE_MAX, Snapshot, UtcMillis,
-    VideoAnswer, clean, names,
+    AskedPerson, Callee, Create, Invite, Invited, KnownPerson, MODES_PEOPLE_MAX, Snapshot,
+    UtcMillis, VideoAnswer, clean, names,
 };
 
 use crate::allocator::{Allocator, Caller, Duty, wall_at};
 use crate::config::{CONFERENCES_MAX, PREPARE_WAIT};
 use crate::io::{Event, Output};
 use crate::moving::legs_of;
+use crate::plan::Plan;
 use crate::replies::{Reply, guests, words_of};
 use crate::speak;
 use crate::ways::{self, NoWay, Person};
@@ -57,8 +58,10 @@ pub(crate) struct Ask {
     pub stage: Stage,
     pub deadline: Option<Instant>,
     /// Answers of the modes service that are still to come.
-    waiting: usize,
-    known: BTreeMap<String, Option<KnownPerson>>,
+    pub waiting: usize,
+    pub known: BTreeMap<String, Option<KnownPerson>>,
+    /// What may not be called.
+    pub refused: BTreeSet<Callee>,
     /// The asker first.
     people: Vec<Person>,
     legs: u32,
@@ -70,7 +73,7 @@ pub(crate) struct Ask {
 /// Where a request stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// The modes of its people are being learnt.
+    /// The modes of its people are being learnt, and what may be called.
     Modes,
     /// This server prepares it.
     Preparing(VideoServerName),
@@ -161,6 +164,7 @@ impl Allocator {
             deadline: None,
             waiting: people.len().div_ceil(MODES_PEOPLE_MAX),
             known: BTreeMap::new(),
+            refused: BTreeSet::new(),
             people: Vec::new(),
             legs: 0,
             tried: BTreeMap::new(),
@@ -207,17 +211,20 @@ impl Allocator {
                     ask.known.insert(person.asked, person.known);
                 }
                 if ask.waiting == 0 {
-                    self.work_out(id, now);
+                    self.judge_callees(id, now);
                 }
             }
         }
     }
 
     /// The conference information: everybody's way.
-    fn work_out(&mut self, id: &ConferenceId, now: Instant) {
-        let gateways = self.config.gateways.clone();
+    pub(crate) fn work_out(&mut self, id: &ConferenceId, now: Instant) {
         let Some(ask) = self.asks.get_mut(id) else {
             return;
+        };
+        let plan = Plan {
+            gateways: self.config.gateways.clone(),
+            refused: ask.refused.clone(),
         };
         let find = |known: &BTreeMap<String, Option<KnownPerson>>, name: &str| {
             known.get(&asked_name(name)).cloned().flatten()
@@ -237,17 +244,20 @@ impl Allocator {
                 name: named.unwrap_or_else(|| known.name.clone()),
                 user: Some(known.user.clone()),
                 language: Language::of(&known.language),
-                way: ways::of_person(&known, wanted, &gateways),
+                way: ways::of_person(&known, wanted, &plan),
             }
         };
         let own = ask.asker.to_string();
         let mut people = vec![person(find(&ask.known, &own), None, &own)];
         for invite in &ask.wanted.invites {
-            let one = match (&invite.who, ways::of_address(&invite.who, &gateways)) {
+            let one = match (&invite.who, ways::of_address(&invite.who, &plan)) {
                 (Invited::Person(name), _) => person(find(&ask.known, name), Some(invite), name),
-                (Invited::Number(_), Some(way)) => Person {
-                    // The conference service finds a name that says no more to the others than it should.
-                    name: named(invite).unwrap_or_default(),
+                (Invited::Number(number), Some(way)) => Person {
+                    // The conference service finds a name that says no more to the others than it should; for who is not in it finds none.
+                    name: named(invite).unwrap_or_else(|| match way {
+                        Ok(_) => String::new(),
+                        Err(_) => number.clone(),
+                    }),
                     user: None,
                     language: Language::default(),
                     way,

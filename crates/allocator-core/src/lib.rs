@@ -28,6 +28,7 @@ mod gateways;
 mod io;
 mod moving;
 mod placement;
+mod plan;
 mod replies;
 mod rooms;
 mod running;

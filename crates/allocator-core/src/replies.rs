@@ -149,9 +149,10 @@ impl Allocator {
         let (title, invites, goal) = match request.operation {
             VideoOperation::Request { title, invites } => (title, invites, Goal::Conference),
             VideoOperation::Ways(invites) => (None, invites, Goal::Ways),
-            VideoOperation::Modes(_) => {
+            other @ (VideoOperation::Modes(_) | VideoOperation::Callable(_)) => {
                 let expected = "v:request or v:ways; modes are told by another service";
-                return Err(Fault::new(FaultCode::UnknownOperation, expected, "v:modes"));
+                let came = format!("v:{}", other.name());
+                return Err(Fault::new(FaultCode::UnknownOperation, expected, came));
             }
         };
         self.replies.begin(key.clone(), fingerprint, now);
@@ -239,7 +240,9 @@ impl Allocator {
                 let words = match outcome {
                     Ok(VideoAnswer::Requested(requested)) => self.ready_words(requested, language),
                     // Nobody asks for these in words.
-                    Ok(VideoAnswer::Ways(_) | VideoAnswer::Modes(_)) => return,
+                    Ok(VideoAnswer::Ways(_) | VideoAnswer::Modes(_) | VideoAnswer::Callable(_)) => {
+                        return;
+                    }
                     Err(fault) => speak::fault(fault, may_ring, language),
                 };
                 let to = asker.to_uri();

@@ -1,13 +1,14 @@
 //! What the allocator asks the modes service and the conference service, and what they answer and report.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use bytes::Bytes;
 use convoke_types::{CommandId, ConferenceId, Fault, FaultCode, VideoServerName};
 use soap_proto::{
-    Answer, Create, Expires, Headers, Operation, Request, UtcMillis, VideoAnswer, VideoOperation,
-    VideoRequest, names, parse_report, parse_response, parse_video_response, write_request,
-    write_video_request,
+    Answer, Callee, Create, Expires, Headers, Operation, Request, UtcMillis, VideoAnswer,
+    VideoOperation, VideoRequest, names, parse_report, parse_response, parse_video_response,
+    write_request, write_video_request,
 };
 
 use crate::allocator::{Allocator, Caller, Duty, Timer, after};
@@ -28,6 +29,8 @@ pub(crate) struct Question {
 pub(crate) enum Purpose {
     /// How people can take part in this conference to be.
     Modes(ConferenceId),
+    /// Whether these may be called, for this conference to be.
+    Callable(ConferenceId, Vec<Callee>),
     /// It shall be created.
     Create(ConferenceId),
     /// It shall be ended: nothing may be left behind.
@@ -47,14 +50,10 @@ impl Allocator {
             let Ok(response) = parse_video_response(body) else {
                 return;
             };
-            let answer = response.outcome.and_then(|answer| match answer {
-                VideoAnswer::Modes(people) => Ok(people),
-                VideoAnswer::Requested(_) | VideoAnswer::Ways(_) => Err(another_answer()),
-            });
-            if let Some((Purpose::Modes(conference), _)) = self.take(&response.headers) {
-                self.on_modes(&conference, answer, now);
-            }
-            return;
+            let Some((purpose, _)) = self.take(&response.headers) else {
+                return;
+            };
+            return self.on_modes_service(purpose, response.outcome, now);
         }
         if let Ok(message) = parse_report(body) {
             for report in &message.reports {
@@ -110,7 +109,39 @@ impl Allocator {
                 Err(fault) if !is_gone(&fault) => self.on_not_ended(&conference, now),
                 Ok(_) | Err(_) => self.on_ended(&conference),
             },
-            Purpose::Modes(_) => {}
+            Purpose::Modes(_) | Purpose::Callable(..) => {}
+        }
+    }
+
+    fn on_modes_service(
+        &mut self,
+        purpose: Purpose,
+        outcome: Result<VideoAnswer, Fault>,
+        now: Instant,
+    ) {
+        match purpose {
+            Purpose::Modes(conference) => {
+                let people = outcome.and_then(|answer| match answer {
+                    VideoAnswer::Modes(people) => Ok(people),
+                    _ => Err(another_answer()),
+                });
+                self.on_modes(&conference, people, now);
+            }
+            Purpose::Callable(conference, callees) => {
+                let judged = outcome.and_then(|answer| match answer {
+                    VideoAnswer::Callable(all) if all.len() == callees.len() => {
+                        Ok(callees.into_iter().zip(all).collect::<BTreeMap<_, _>>())
+                    }
+                    _ => Err(another_answer()),
+                });
+                self.on_callable(&conference, judged, now);
+            }
+            // It is not asked for these.
+            Purpose::Create(_)
+            | Purpose::End(_)
+            | Purpose::Pictures(..)
+            | Purpose::Get(_)
+            | Purpose::List => {}
         }
     }
 
@@ -169,6 +200,9 @@ impl Allocator {
                     now,
                 );
             }
+            Purpose::Callable(conference, _) => {
+                self.on_callable(&conference, Err(fault("who knows what may be called")), now);
+            }
             Purpose::Create(conference) => {
                 self.on_not_created(&conference, fault("the conference service"), now)
             }
@@ -184,17 +218,38 @@ impl Allocator {
         people: Vec<String>,
         now: Instant,
     ) {
-        let id = self.own_id();
-        let mut request = VideoRequest::new(VideoOperation::Modes(people), id.clone());
-        request.headers.reply_to = self.gruu.clone();
-        let to = self.config.modes.clone();
-        match write_video_request(&request) {
-            Ok(envelope) => {
-                let purpose = Purpose::Modes(conference.clone());
-                self.question(&to, id, envelope.into(), purpose, (MODES_WAIT, now));
-            }
-            Err(error) => self.on_modes(conference, Err(error.into()), now),
+        let purpose = Purpose::Modes(conference.clone());
+        if let Err(fault) = self.ask_modes_service(VideoOperation::Modes(people), purpose, now) {
+            self.on_modes(conference, Err(fault), now);
         }
+    }
+
+    pub(crate) fn ask_callable(
+        &mut self,
+        conference: &ConferenceId,
+        callees: Vec<Callee>,
+        now: Instant,
+    ) {
+        let purpose = Purpose::Callable(conference.clone(), callees.clone());
+        if let Err(fault) = self.ask_modes_service(VideoOperation::Callable(callees), purpose, now)
+        {
+            self.on_callable(conference, Err(fault), now);
+        }
+    }
+
+    fn ask_modes_service(
+        &mut self,
+        operation: VideoOperation,
+        purpose: Purpose,
+        now: Instant,
+    ) -> Result<(), Fault> {
+        let id = self.own_id();
+        let mut request = VideoRequest::new(operation, id.clone());
+        request.headers.reply_to = self.gruu.clone();
+        let envelope = write_video_request(&request).map_err(Fault::from)?;
+        let to = self.config.modes.clone();
+        self.question(&to, id, envelope.into(), purpose, (MODES_WAIT, now));
+        Ok(())
     }
 
     pub(crate) fn ask_create(

@@ -4,9 +4,9 @@
 use convoke_types::video::VideoGuest;
 use convoke_types::{Aor, Mode, NetworkAddress, ParticipantId};
 use service_core::words::Language;
-use soap_proto::{BROWSER, Invited, KnownMode, KnownPerson, Party, Who, WhyNoWay};
+use soap_proto::{BROWSER, Callee, Invited, KnownMode, KnownPerson, Party, Who, WhyNoWay};
 
-use crate::gateways::{GatewayRoute, dial_string};
+use crate::plan::Plan;
 
 /// A way that was chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,12 +93,12 @@ impl Person {
 pub(crate) fn of_person(
     known: &KnownPerson,
     wanted: Option<Mode>,
-    gateways: &[GatewayRoute],
+    plan: &Plan,
 ) -> Result<Chosen, NoWay> {
     let wanted_first = known.modes.iter().filter(|one| Some(one.mode) == wanted);
     let mut why = NoWay::NoMode;
     for mode in wanted_first.chain(&known.modes) {
-        match of_mode(mode, gateways) {
+        match of_mode(mode, plan) {
             Ok(chosen) => return Ok(chosen),
             Err(no_way) if why == NoWay::NoMode => why = no_way,
             Err(_) => {}
@@ -107,7 +107,7 @@ pub(crate) fn of_person(
     Err(why)
 }
 
-fn of_mode(known: &KnownMode, gateways: &[GatewayRoute]) -> Result<Chosen, NoWay> {
+fn of_mode(known: &KnownMode, plan: &Plan) -> Result<Chosen, NoWay> {
     let chosen = |how| Chosen {
         mode: known.mode,
         how,
@@ -128,31 +128,36 @@ fn of_mode(known: &KnownMode, gateways: &[GatewayRoute]) -> Result<Chosen, NoWay
         Mode::H323 | Mode::Isdn | Mode::Atm | Mode::Gateway => {
             let address = known.address.as_deref().unwrap_or_default();
             let address: Option<NetworkAddress> = address.parse().ok();
-            let dialled = address.and_then(|address| dial_string(gateways, &address));
-            dialled
-                .map(|uri| chosen(How::Sip(uri)))
-                .ok_or(NoWay::NoGateway(known.mode))
+            let address = address.ok_or(NoWay::NoGateway(known.mode))?;
+            Ok(chosen(How::Sip(plan.through_gateway(&address)?)))
         }
     }
 }
 
 /// The way of somebody who is only an address; `None` for a person, whose modes have to be asked for.
-pub(crate) fn of_address(
-    invited: &Invited,
-    gateways: &[GatewayRoute],
-) -> Option<Result<Chosen, NoWay>> {
+pub(crate) fn of_address(invited: &Invited, plan: &Plan) -> Option<Result<Chosen, NoWay>> {
     let chosen = |mode, how, pictures| Chosen {
         mode,
         how,
         pictures,
     };
+    let called = |callee, mode, how, pictures| match plan.may_call(&callee) {
+        true => Ok(chosen(mode, how, pictures)),
+        false => Err(NoWay::NotCalled(mode)),
+    };
     Some(match invited {
         Invited::Person(_) => return None,
-        Invited::Number(number) => Ok(chosen(Mode::Pstn, How::Number(number.clone()), false)),
-        Invited::Sip(uri) => Ok(chosen(Mode::Sip, How::Sip(uri.clone()), true)),
-        Invited::Network(address) => dial_string(gateways, address)
-            .map(|uri| chosen(address.mode(), How::Sip(uri), true))
-            .ok_or(NoWay::NoGateway(address.mode())),
+        Invited::Number(number) => {
+            let (callee, how) = (Callee::Number(number.clone()), How::Number(number.clone()));
+            called(callee, Mode::Pstn, how, false)
+        }
+        Invited::Sip(uri) => {
+            let (callee, how) = (Callee::Sip(uri.clone()), How::Sip(uri.clone()));
+            called(callee, Mode::Sip, how, true)
+        }
+        Invited::Network(address) => plan
+            .through_gateway(address)
+            .map(|uri| chosen(address.mode(), How::Sip(uri), true)),
     })
 }
 
@@ -214,6 +219,7 @@ mod tests {
     use convoke_types::ModeSource;
 
     use super::*;
+    use crate::gateways::GatewayRoute;
 
     fn mode(mode: Mode, address: Option<&str>, here: bool) -> KnownMode {
         KnownMode {
@@ -236,21 +242,33 @@ mod tests {
 
     #[test]
     fn the_first_mode_that_can_be_had_is_taken_and_a_wanted_one_before_it() {
-        let gateways = [GatewayRoute::new("isdn", "", "sip:{number}@gw.example").unwrap()];
+        let isdn = GatewayRoute::new("isdn", "", "sip:{number}@gw.example").unwrap();
+        let mut plan = Plan {
+            gateways: vec![isdn],
+            ..Plan::default()
+        };
         let bob = person(vec![
             mode(Mode::Computer, None, false),
             mode(Mode::Atm, Some("atm:+49301"), true),
             mode(Mode::Mobile, None, true),
             mode(Mode::Isdn, Some("isdn:+49302"), true),
         ]);
-        let chosen = of_person(&bob, None, &gateways).unwrap();
+        let chosen = of_person(&bob, None, &plan).unwrap();
         assert_eq!(chosen.how, How::Place(Some("mobile".to_owned())));
         assert_eq!((chosen.mode, chosen.pictures), (Mode::Mobile, false));
-        let wanted = of_person(&bob, Some(Mode::Isdn), &gateways).unwrap();
+        let wanted = of_person(&bob, Some(Mode::Isdn), &plan).unwrap();
         assert_eq!(wanted.how, How::Sip("sip:49302@gw.example".to_owned()));
         // What cannot be had is not had because somebody wants it.
-        let wanted = of_person(&bob, Some(Mode::Computer), &gateways).unwrap();
+        let wanted = of_person(&bob, Some(Mode::Computer), &plan).unwrap();
         assert_eq!(wanted.mode, Mode::Mobile);
+        // Nor what may not be called from here.
+        let isdn = Callee::Sip("sip:49302@gw.example".to_owned());
+        plan.refused.insert(isdn);
+        let wanted = of_person(&bob, Some(Mode::Isdn), &plan).unwrap();
+        assert_eq!(wanted.mode, Mode::Mobile);
+        let invited = Invited::Network("isdn:+49302".parse().unwrap());
+        let refused = Some(Err(NoWay::NotCalled(Mode::Isdn)));
+        assert_eq!(of_address(&invited, &plan), refused);
     }
 
     #[test]
@@ -271,14 +289,18 @@ mod tests {
                 NoWay::NotCalled(Mode::Pstn),
             ),
         ] {
-            assert_eq!(of_person(&person(modes), None, &[]).unwrap_err(), why);
+            assert_eq!(
+                of_person(&person(modes), None, &Plan::default()).unwrap_err(),
+                why
+            );
         }
         let address = Invited::Network("atm:+49301".parse().unwrap());
         assert_eq!(
-            of_address(&address, &[]),
+            of_address(&address, &Plan::default()),
             Some(Err(NoWay::NoGateway(Mode::Atm)))
         );
-        assert_eq!(of_address(&Invited::Person("bob".to_owned()), &[]), None);
+        let bob = Invited::Person("bob".to_owned());
+        assert_eq!(of_address(&bob, &Plan::default()), None);
     }
 
     #[test]

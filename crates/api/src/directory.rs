@@ -2,7 +2,7 @@
 
 use conference_core::{Destination, Party};
 use convoke_types::{Address, Aor, E164, Fault, FaultCode, Mode, NumberRefusal};
-use soap_proto::{BROWSER, CallAt, Who};
+use soap_proto::{BROWSER, CallAt, Callee, Who};
 use store::{Account, PersonMode, Store, StoreError, Telephone, TelephoneKind};
 
 use crate::dialplan::DialPlan;
@@ -84,6 +84,14 @@ impl Directory {
             let mut domains = self.sip_domains.iter();
             domains.any(|domain| domain.eq_ignore_ascii_case(uri.host()))
         })
+    }
+
+    /// Whether a number or a SIP address may be called, as [`party`](Self::party) decides when it is.
+    pub fn is_callable(&self, callee: &Callee) -> bool {
+        match callee {
+            Callee::Number(number) => self.dialplan.number(number).is_ok(),
+            Callee::Sip(uri) => self.leads_to(uri),
+        }
     }
 
     /// Whether somebody may be called by this mode of theirs. Of what stands behind a gateway only the gateway's route can tell.

@@ -1,5 +1,5 @@
 //! The modes service beside the IM server (requirement V7): a user of its own who tells the video allocator, and nobody else, how people
-//! can take part. What it says comes from the database of modes and from what is registered now.
+//! can take part, and what may be called from here. What it says comes from the database of modes and from what is registered now.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -139,14 +139,6 @@ pub(crate) async fn start(
 }
 
 async fn answer(sources: &Sources, request: &VideoRequest) -> Result<VideoAnswer, Fault> {
-    let VideoOperation::Modes(people) = &request.operation else {
-        let expected = "v:modes; video conferences are asked for elsewhere";
-        return Err(Fault::new(
-            FaultCode::UnknownOperation,
-            expected,
-            "v:request",
-        ));
-    };
     // It may have been a person's before it was the allocator's: then its devices are theirs.
     let asks = sources
         .directory
@@ -156,6 +148,21 @@ async fn answer(sources: &Sources, request: &VideoRequest) -> Result<VideoAnswer
         let expected = "the video allocator's account";
         return Err(Fault::new(FaultCode::NotAllowed, expected, "a person's"));
     }
+    match &request.operation {
+        VideoOperation::Modes(people) => known(sources, people).await.map(VideoAnswer::Modes),
+        VideoOperation::Callable(callees) => {
+            let may = |callee| sources.directory.is_callable(callee);
+            Ok(VideoAnswer::Callable(callees.iter().map(may).collect()))
+        }
+        other @ (VideoOperation::Request { .. } | VideoOperation::Ways(_)) => {
+            let expected = "v:modes or v:callable; video conferences are asked for elsewhere";
+            let came = format!("v:{}", other.name());
+            Err(Fault::new(FaultCode::UnknownOperation, expected, came))
+        }
+    }
+}
+
+async fn known(sources: &Sources, people: &[String]) -> Result<Vec<AskedPerson>, Fault> {
     let mut found = Vec::with_capacity(people.len());
     for asked in people {
         let known = match sources.directory.person(asked).await {
@@ -177,7 +184,7 @@ async fn answer(sources: &Sources, request: &VideoRequest) -> Result<VideoAnswer
             known,
         });
     }
-    Ok(VideoAnswer::Modes(found))
+    Ok(found)
 }
 
 /// What the database says, and what is registered now.

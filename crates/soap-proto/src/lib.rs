@@ -48,9 +48,9 @@ pub use project::Applied;
 pub use text::{clean, clean_name, clean_words};
 pub use time::UtcMillis;
 pub use video::{
-    AskedPerson, Guest, INVITES_MAX, Invite, Invited, KnownMode, KnownPerson, MODES_MAX,
-    MODES_PEOPLE_MAX, NoWay, Requested, VideoAnswer, VideoOperation, VideoRequest, VideoResponse,
-    Way, WhyNoWay, parse_video_request, parse_video_response, write_video_request,
+    AskedPerson, CALLEES_MAX, Callee, Guest, INVITES_MAX, Invite, Invited, KnownMode, KnownPerson,
+    MODES_MAX, MODES_PEOPLE_MAX, NoWay, Requested, VideoAnswer, VideoOperation, VideoRequest,
+    VideoResponse, Way, WhyNoWay, parse_video_request, parse_video_response, write_video_request,
     write_video_response,
 };
 

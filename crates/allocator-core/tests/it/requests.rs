@@ -389,33 +389,85 @@ fn what_was_made_without_an_answer_is_ended_when_the_repeat_is_refused() {
 
 #[test]
 fn who_stands_behind_a_gateway_that_no_trunk_leads_to_is_left_out_and_told() {
+    for late in [false, true] {
+        let mut world = World::new();
+        world.refused = Some("gw.example");
+        world.refused_late = late;
+        let isdn = KnownMode {
+            address: Some("isdn:+49302".to_owned()),
+            ..mode(Mode::Isdn, true)
+        };
+        world.people.insert("frank".to_owned(), vec![isdn]);
+        let id = world.ask("alice", vec![person("bob"), person("frank")]);
+        let ready = world.ready(&id);
+        let ways: Vec<bool> = ready.guests.iter().map(|guest| guest.way.is_ok()).collect();
+        assert_eq!(ways, [true, true, false]);
+        let none = ready.guests[2].way.as_ref().unwrap_err();
+        assert!(
+            none.words.contains("may not be called from here"),
+            "{none:?}"
+        );
+        assert_eq!(none.why, Some(WhyNoWay::NotCalled));
+        assert_eq!(none.mode, Some(Mode::Isdn));
+        let told = world.letters_to("frank").pop().unwrap().text();
+        assert!(told.contains("ALICE wanted you"), "{told}");
+        let room = &world.rooms[&(server("one"), ready.conference)];
+        assert_eq!(room.len(), 2, "prepared for those who come");
+        // And where nobody else is left, it comes to nothing.
+        let id = world.ask("carol", vec![person("frank")]);
+        let fault = world.refused(&id);
+        assert_eq!(fault.code, FaultCode::NoTelephone);
+        assert_eq!(world.rooms.len(), 1);
+    }
+}
+
+/// What is told beforehand is what becomes of the request.
+#[test]
+fn what_may_not_be_called_is_no_way_beforehand_either() {
+    let invite = |who| Invite {
+        who,
+        name: None,
+        mode: None,
+    };
     let mut world = World::new();
     world.refused = Some("gw.example");
+    // Frank has another way beside the one that cannot be had.
     let isdn = KnownMode {
         address: Some("isdn:+49302".to_owned()),
         ..mode(Mode::Isdn, true)
     };
-    world.people.insert("frank".to_owned(), vec![isdn]);
-    let id = world.ask("alice", vec![person("bob"), person("frank")]);
-    let ready = world.ready(&id);
-    let ways: Vec<bool> = ready.guests.iter().map(|guest| guest.way.is_ok()).collect();
-    assert_eq!(ways, [true, true, false]);
-    let none = ready.guests[2].way.as_ref().unwrap_err();
-    assert!(
-        none.words.contains("may not be called from here"),
-        "{none:?}"
-    );
-    assert_eq!(none.why, Some(WhyNoWay::NotCalled));
-    assert_eq!(none.mode, Some(Mode::Isdn));
-    let told = world.letters_to("frank").pop().unwrap().text();
-    assert!(told.contains("ALICE wanted you"), "{told}");
-    let room = &world.rooms[&(server("one"), ready.conference)];
-    assert_eq!(room.len(), 2, "prepared for those who come");
-    // And where nobody else is left, it comes to nothing.
-    let id = world.ask("carol", vec![person("frank")]);
-    let fault = world.refused(&id);
-    assert_eq!(fault.code, FaultCode::NoTelephone);
-    assert_eq!(world.rooms.len(), 1);
+    let modes = vec![isdn, mode(Mode::Mobile, true)];
+    world.people.insert("frank".to_owned(), modes);
+    let asked = || {
+        vec![
+            person("frank"),
+            invite(Invited::Network("isdn:+4930".parse().unwrap())),
+            invite(Invited::Sip("sip:room@gw.example".to_owned())),
+            invite(Invited::Sip("sip:room@v.example".to_owned())),
+        ]
+    };
+    let expected = [
+        Ok(Mode::Computer),
+        Ok(Mode::Mobile),
+        Err((Some(WhyNoWay::NotCalled), Some(Mode::Isdn))),
+        Err((Some(WhyNoWay::NotCalled), Some(Mode::Sip))),
+        Ok(Mode::Sip),
+    ];
+    let told = |guests: &[soap_proto::Guest]| {
+        let way = |one: &soap_proto::Guest| match &one.way {
+            Ok(way) => Ok(way.mode),
+            Err(none) => Err((none.why, none.mode)),
+        };
+        guests.iter().map(way).collect::<Vec<_>>()
+    };
+    let Ok(VideoAnswer::Ways(guests)) = world.ask_ways("alice", asked()) else {
+        panic!("another answer");
+    };
+    assert_eq!(told(&guests), expected);
+    let id = world.ask("alice", asked());
+    assert_eq!(told(&world.ready(&id).guests), expected);
+    // The conference service had nothing to refuse.
+    assert_eq!(world.creates, 1);
 }
 
 #[test]
@@ -427,11 +479,18 @@ fn a_number_that_may_not_be_called_is_named_as_it_was_written() {
     };
     let mut world = World::new();
     world.refused = Some("+1 900");
-    // Beforehand, too: the conference service has found no name for it yet.
+    // Beforehand, too.
     let Ok(VideoAnswer::Ways(guests)) = world.ask_ways("alice", vec![number()]) else {
         panic!("another answer");
     };
     assert_eq!(guests[1].name, "+1 900 555");
+    let none = guests[1].way.as_ref().unwrap_err();
+    assert_eq!(none.why, Some(WhyNoWay::NotCalled));
+    // And where only the conference service knows.
+    world.refused_late = true;
+    let id = world.ask("alice", vec![person("bob"), number()]);
+    assert_eq!(world.ready(&id).guests[2].name, "+1 900 555");
+    world.refused_late = false;
     // Beside one who can be had …
     let id = world.ask("alice", vec![person("bob"), number()]);
     let ready = world.ready(&id);

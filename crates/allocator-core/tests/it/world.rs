@@ -15,11 +15,11 @@ use convoke_types::{
 };
 use service_core::presence;
 use soap_proto::{
-    Answer, AskedPerson, ConferenceState, Create, Expires, Headers, Invite, Invited, KnownMode,
-    KnownPerson, Operation, ParticipantSnapshot, ReportMessage, Request, Response, Snapshot,
-    UtcMillis, VideoAnswer, VideoOperation, VideoRequest, VideoResponse, Who, names, parse_request,
-    parse_video_request, parse_video_response, write_report, write_response, write_video_request,
-    write_video_response,
+    Answer, AskedPerson, Callee, ConferenceState, Create, Expires, Headers, Invite, Invited,
+    KnownMode, KnownPerson, Operation, ParticipantSnapshot, ReportMessage, Request, Response,
+    Snapshot, UtcMillis, VideoAnswer, VideoOperation, VideoRequest, VideoResponse, Who, names,
+    parse_request, parse_video_request, parse_video_response, write_report, write_response,
+    write_video_request, write_video_response,
 };
 
 pub const DOMAIN: &str = "example.org";
@@ -99,6 +99,8 @@ pub struct World {
     pub creates: usize,
     /// No trunk leads to SIP addresses with this in them, and numbers that begin so may not be called.
     pub refused: Option<&'static str>,
+    /// The modes service does not know it yet, so that only the conference service refuses it.
+    pub refused_late: bool,
     /// What the conference service was told of pictures.
     pub told: Vec<(ConferenceId, Change)>,
     pub letters: Vec<Letter>,
@@ -164,6 +166,7 @@ impl World {
             ended: BTreeSet::new(),
             creates: 0,
             refused: None,
+            refused_late: false,
             told: Vec::new(),
             letters: Vec::new(),
             answers: Vec::new(),
@@ -541,8 +544,10 @@ impl World {
     fn modes_asked(&mut self, body: &[u8]) {
         let request = parse_video_request(body).unwrap();
         assert_eq!(request.headers.reply_to.as_deref(), Some(GRUU));
-        let VideoOperation::Modes(asked) = &request.operation else {
-            panic!("the modes service was asked for something else")
+        let asked = match &request.operation {
+            VideoOperation::Modes(asked) => asked,
+            VideoOperation::Callable(callees) => return self.callable_asked(&request, callees),
+            other => panic!("the modes service was asked for {}", other.name()),
         };
         let known = |name: &String| {
             let bare = name.split('@').next().unwrap();
@@ -563,6 +568,18 @@ impl World {
             Service::Refuses => Err(Fault::new(FaultCode::Internal, "a database", "none")),
             Service::Mute | Service::Away => return,
         };
+        let body = write_video_response(&VideoResponse::to(&request.headers, outcome));
+        self.take(&aor("modes"), names::CONTENT_TYPE, body.into());
+    }
+
+    fn callable_asked(&mut self, request: &VideoRequest, callees: &[Callee]) {
+        let known = self.refused.filter(|_| !self.refused_late);
+        let may = |callee: &Callee| match (callee, known) {
+            (Callee::Sip(uri), Some(host)) => !uri.contains(host),
+            (Callee::Number(number), Some(prefix)) => !number.starts_with(prefix),
+            (_, None) => true,
+        };
+        let outcome = Ok(VideoAnswer::Callable(callees.iter().map(may).collect()));
         let body = write_video_response(&VideoResponse::to(&request.headers, outcome));
         self.take(&aor("modes"), names::CONTENT_TYPE, body.into());
     }

@@ -3,9 +3,9 @@
 use convoke_types::{Mode, ModeSource};
 
 use super::{
-    AskedPerson, Guest, INVITES_MAX, Invite, Invited, KnownMode, KnownPerson, MODES_MAX,
-    MODES_PEOPLE_MAX, NoWay, Requested, VideoAnswer, VideoOperation, VideoRequest, VideoResponse,
-    Way, WhyNoWay,
+    AskedPerson, CALLEES_MAX, Callee, Guest, INVITES_MAX, Invite, Invited, KnownMode, KnownPerson,
+    MODES_MAX, MODES_PEOPLE_MAX, NoWay, Requested, VideoAnswer, VideoOperation, VideoRequest,
+    VideoResponse, Way, WhyNoWay,
 };
 use crate::cursor::Cursor;
 use crate::decode::{envelope, unknown_operation, with_headers};
@@ -68,8 +68,35 @@ fn operation(body: &Element, path: &str) -> Result<VideoOperation, SoapError> {
             c.finish()?;
             Ok(VideoOperation::Modes(people))
         }
-        _ => Err(unknown_operation(body, "v:request, v:ways or v:modes")),
+        (Ns::Video, "callable") => {
+            let mut c = Cursor::new(body, path)?;
+            let mut callees = Vec::new();
+            while let Some(callee) = callee(&mut c)? {
+                if callees.len() >= CALLEES_MAX {
+                    let expected = format!("at most {CALLEES_MAX} numbers and addresses");
+                    return Err(SoapError::new(c.path(), expected, "more"));
+                }
+                callees.push(callee);
+            }
+            if callees.is_empty() {
+                return Err(c.missing("v:number or v:sip"));
+            }
+            c.finish()?;
+            Ok(VideoOperation::Callable(callees))
+        }
+        _ => {
+            let expected = "v:request, v:ways, v:modes or v:callable";
+            Err(unknown_operation(body, expected))
+        }
     }
+}
+
+fn callee(c: &mut Cursor<'_>) -> Result<Option<Callee>, SoapError> {
+    if let Some(number) = optional(c, "number", "a telephone number", text::number)? {
+        return Ok(Some(Callee::Number(number)));
+    }
+    let uri = optional(c, "sip", "a SIP URI", text::sip_uri)?;
+    Ok(uri.map(Callee::Sip))
 }
 
 fn invite(c: &mut Cursor<'_>) -> Result<Invite, SoapError> {
@@ -95,9 +122,12 @@ fn invite(c: &mut Cursor<'_>) -> Result<Invite, SoapError> {
 
 fn answer(body: &Element, path: &str) -> Result<VideoAnswer, SoapError> {
     let mut c = match (&body.ns, body.local.as_str()) {
-        (Ns::Video, "requested" | "waysResponse" | "modesResponse") => Cursor::new(body, path)?,
+        (Ns::Video, "requested" | "waysResponse" | "modesResponse" | "callableResponse") => {
+            Cursor::new(body, path)?
+        }
         _ => {
-            let expected = "v:requested, v:waysResponse, v:modesResponse or s:Fault";
+            let expected =
+                "v:requested, v:waysResponse, v:modesResponse, v:callableResponse or s:Fault";
             return Err(unknown_operation(body, expected));
         }
     };
@@ -111,10 +141,26 @@ fn answer(body: &Element, path: &str) -> Result<VideoAnswer, SoapError> {
             guests: list(&mut c, "guest", (1, INVITES_MAX + 1), guest)?,
         }),
         "waysResponse" => VideoAnswer::Ways(list(&mut c, "guest", (1, INVITES_MAX + 1), guest)?),
+        "callableResponse" => VideoAnswer::Callable(may_be_called(&mut c)?),
         _ => VideoAnswer::Modes(list(&mut c, "person", (1, MODES_PEOPLE_MAX), asked)?),
     };
     c.finish()?;
     Ok(answer)
+}
+
+fn may_be_called(c: &mut Cursor<'_>) -> Result<Vec<bool>, SoapError> {
+    let mut all = Vec::new();
+    while let Some(may) = optional(c, "may", "true or false", text::boolean)? {
+        if all.len() >= CALLEES_MAX {
+            let expected = format!("at most {CALLEES_MAX} v:may");
+            return Err(SoapError::new(c.path(), expected, "more"));
+        }
+        all.push(may);
+    }
+    match all.is_empty() {
+        true => Err(c.missing("v:may")),
+        false => Ok(all),
+    }
 }
 
 fn guest(c: &mut Cursor<'_>) -> Result<Guest, SoapError> {

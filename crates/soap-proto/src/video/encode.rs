@@ -5,8 +5,8 @@ use convoke_types::{Fault, FaultCode};
 
 use super::decode::parse_video_request;
 use super::{
-    AskedPerson, Guest, Invite, Invited, KnownMode, VideoAnswer, VideoOperation, VideoRequest,
-    VideoResponse,
+    AskedPerson, Callee, Guest, Invite, Invited, KnownMode, VideoAnswer, VideoOperation,
+    VideoRequest, VideoResponse,
 };
 use crate::encode::Out;
 use crate::encode_answer::write_fault;
@@ -35,6 +35,14 @@ pub fn write_video_request(request: &VideoRequest) -> Result<Vec<u8>, SoapError>
         VideoOperation::Modes(people) => {
             for person in people {
                 out.leaf("v:person", &clean(person, PERSON_MAX_CHARS));
+            }
+        }
+        VideoOperation::Callable(callees) => {
+            for callee in callees {
+                match callee {
+                    Callee::Number(number) => out.leaf("v:number", number),
+                    Callee::Sip(uri) => out.leaf("v:sip", uri),
+                }
             }
         }
     }
@@ -85,6 +93,13 @@ pub fn write_video_response(response: &VideoResponse) -> Vec<u8> {
                 write_person(&mut out, person);
             }
             out.close("v:modesResponse");
+        }
+        Ok(VideoAnswer::Callable(all)) => {
+            out.open("v:callableResponse");
+            for may in all {
+                out.leaf("v:may", &may.to_string());
+            }
+            out.close("v:callableResponse");
         }
     }
     let bytes = out.finish();

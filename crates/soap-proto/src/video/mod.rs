@@ -17,6 +17,8 @@ pub use encode::{write_video_request, write_video_response};
 pub const INVITES_MAX: usize = 100;
 /// Most people that one `modes` asks about.
 pub const MODES_PEOPLE_MAX: usize = 20;
+/// Most numbers and addresses that one `callable` asks about.
+pub const CALLEES_MAX: usize = 50;
 /// Most modes that are told of one person.
 pub const MODES_MAX: usize = 8;
 
@@ -43,6 +45,8 @@ pub enum VideoOperation {
     Ways(Vec<Invite>),
     /// Of the modes service: how these people can take part; names, or `user@domain`; 1 to [`MODES_PEOPLE_MAX`].
     Modes(Vec<String>),
+    /// Of the modes service: whether these may be called from here; 1 to [`CALLEES_MAX`].
+    Callable(Vec<Callee>),
 }
 
 impl VideoOperation {
@@ -52,6 +56,7 @@ impl VideoOperation {
             VideoOperation::Request { .. } => "request",
             VideoOperation::Ways(_) => "ways",
             VideoOperation::Modes(_) => "modes",
+            VideoOperation::Callable(_) => "callable",
         }
     }
 }
@@ -80,6 +85,15 @@ pub enum Invited {
     Network(NetworkAddress),
 }
 
+/// What may be called or not, whoever is there.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Callee {
+    /// A telephone number, E.164 or as one dials it in the home country.
+    Number(String),
+    /// A SIP URI: of a video room, or of a gateway with what it shall dial.
+    Sip(String),
+}
+
 /// What a video service answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VideoResponse {
@@ -98,6 +112,8 @@ pub enum VideoAnswer {
     Ways(Vec<Guest>),
     /// To `modes`, in the order of the question.
     Modes(Vec<AskedPerson>),
+    /// To `callable`, in the order of the question.
+    Callable(Vec<bool>),
 }
 
 /// The conference information: where it is, and how each person takes part.
@@ -245,6 +261,7 @@ impl VideoResponse {
             Ok(VideoAnswer::Requested(_)) => format!("{VIDEO_NS}/requested"),
             Ok(VideoAnswer::Ways(_)) => format!("{VIDEO_NS}/waysResponse"),
             Ok(VideoAnswer::Modes(_)) => format!("{VIDEO_NS}/modesResponse"),
+            Ok(VideoAnswer::Callable(_)) => format!("{VIDEO_NS}/callableResponse"),
             // WS-Addressing SOAP binding §6: the action of faults that are not its own.
             Err(_) => format!("{WSA_NS}/soap/fault"),
         };

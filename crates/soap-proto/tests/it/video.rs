@@ -69,6 +69,15 @@ fn what_the_schema_refuses_is_refused() {
         (format!("<v:request>{many}</v:request>"), "at most 100"),
         (format!("<v:modes>{crowd}</v:modes>"), "at most 20"),
         ("<v:modes/>".to_owned(), "v:person"),
+        ("<v:callable/>".to_owned(), "v:number or v:sip"),
+        (
+            "<v:callable><v:number>bob</v:number></v:callable>".to_owned(),
+            "a telephone number",
+        ),
+        (
+            format!("<v:callable>{}</v:callable>", "<v:number>1</v:number>".repeat(51)),
+            "at most 50",
+        ),
     ] {
         let error = parse_video_request(envelope(&body).as_bytes()).expect_err(&body);
         assert!(error.expected.contains(expected), "{body}: {error}");

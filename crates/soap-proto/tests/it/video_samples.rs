@@ -7,8 +7,8 @@ use proptest::option::of;
 use proptest::prelude::*;
 use proptest::sample::select;
 use soap_proto::{
-    AskedPerson, Guest, Invite, Invited, KnownMode, KnownPerson, NoWay, Requested, VideoAnswer,
-    VideoOperation, VideoRequest, VideoResponse, Way, WhyNoWay,
+    AskedPerson, Callee, Guest, Invite, Invited, KnownMode, KnownPerson, NoWay, Requested,
+    VideoAnswer, VideoOperation, VideoRequest, VideoResponse, Way, WhyNoWay,
 };
 
 use crate::samples::{aor, fault, headers, id, label, number, text, uri};
@@ -37,12 +37,20 @@ fn invite() -> impl Strategy<Value = Invite> {
     (who, of(text(64)), of(mode())).prop_map(|(who, name, mode)| Invite { who, name, mode })
 }
 
+fn callee() -> impl Strategy<Value = Callee> {
+    prop_oneof![
+        number().prop_map(Callee::Number),
+        uri().prop_map(Callee::Sip)
+    ]
+}
+
 pub fn request() -> impl Strategy<Value = VideoRequest> {
     let operation = prop_oneof![
         (of(text(64)), vec(invite(), 1..6))
             .prop_map(|(title, invites)| VideoOperation::Request { title, invites }),
         vec(invite(), 1..6).prop_map(VideoOperation::Ways),
         vec(label(), 1..6).prop_map(VideoOperation::Modes),
+        vec(callee(), 1..6).prop_map(VideoOperation::Callable),
     ];
     (headers(), operation).prop_map(|(headers, operation)| VideoRequest { headers, operation })
 }
@@ -105,6 +113,7 @@ pub fn response() -> impl Strategy<Value = VideoResponse> {
         2 => requested,
         1 => vec(guest(), 1..6).prop_map(|guests| Ok(VideoAnswer::Ways(guests))),
         2 => vec(asked(), 1..5).prop_map(|people| Ok(VideoAnswer::Modes(people))),
+        1 => vec(any::<bool>(), 1..6).prop_map(|all| Ok(VideoAnswer::Callable(all))),
         1 => fault().prop_map(Err),
     ];
     (headers(), outcome).prop_map(|(headers, outcome)| VideoResponse { headers, outcome })
