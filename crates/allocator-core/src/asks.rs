@@ -10,8 +10,8 @@ use convoke_types::{
 };
 use service_core::words::Language;
 use soap_proto::{
-    AskedPerson, Callee, Create, Invite, Invited, KnownPerson, MODES_PEOPLE_MAX, Snapshot,
-    UtcMillis, VideoAnswer, clean, names,
+    AskedPerson, Callee, Create, INVITES_MAX, Invite, Invited, KnownPerson, MODES_PEOPLE_MAX,
+    Snapshot, UtcMillis, VideoAnswer, clean, names,
 };
 
 use crate::allocator::{Allocator, Caller, Duty, wall_at};
@@ -22,17 +22,20 @@ use crate::plan::Plan;
 use crate::replies::{Reply, guests, words_of};
 use crate::speak;
 use crate::ways::{self, NoWay, Person};
+use crate::words::Word;
 
 /// Reports that may come before the answer that a conference was created.
 const EARLY_REPORTS_MAX: usize = 256;
 
 /// What somebody wants to have of those whom they name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Goal {
     /// A conference with them.
     Conference,
     /// Everybody's way into one, and no conference.
     Ways,
+    /// They named nobody, and are told this in their own language.
+    Word(Word),
 }
 
 /// What somebody wants.
@@ -52,6 +55,8 @@ pub(crate) struct Wanted {
 #[derive(Debug)]
 pub(crate) struct Ask {
     pub asker: Aor,
+    /// In which they are answered: until it is learnt, that of their words, or English.
+    pub language: Language,
     pub wanted: Wanted,
     came: Instant,
     wall: UtcMillis,
@@ -147,16 +152,18 @@ impl Allocator {
     pub(crate) fn begin(&mut self, caller: &Caller, wanted: Wanted, now: Instant) {
         let id = self.conference_id();
         let mut people = vec![caller.user.to_string()];
-        for invite in &wanted.invites {
+        let invited = wanted.invites.len();
+        // Of who names too many only the language is wanted.
+        for invite in wanted.invites.iter().filter(|_| invited <= INVITES_MAX) {
             if let Invited::Person(person) = &invite.who
                 && !people.contains(&asked_name(person))
             {
                 people.push(asked_name(person));
             }
         }
-        let invited = wanted.invites.len();
         let ask = Ask {
             asker: caller.user.clone(),
+            language: wanted.reply.language(),
             wanted,
             came: now,
             wall: caller.wall,
@@ -170,7 +177,7 @@ impl Allocator {
             tried: BTreeMap::new(),
             reports: Vec::new(),
         };
-        let goal = ask.wanted.goal;
+        let goal = ask.wanted.goal.clone();
         self.enter(id.clone(), ask);
         if goal == Goal::Conference {
             self.event(Event::Asked {
@@ -178,11 +185,6 @@ impl Allocator {
                 conference: id.clone(),
                 invited,
             });
-        }
-        if invited > soap_proto::INVITES_MAX {
-            let expected = format!("at most {} people", soap_proto::INVITES_MAX);
-            let fault = Fault::new(FaultCode::LimitReached, expected, invited.to_string());
-            return self.refuse_ask(&id, fault, now);
         }
         for some in people.chunks(MODES_PEOPLE_MAX) {
             self.ask_modes(&id, some.to_vec(), now);
@@ -211,9 +213,34 @@ impl Allocator {
                     ask.known.insert(person.asked, person.known);
                 }
                 if ask.waiting == 0 {
-                    self.judge_callees(id, now);
+                    self.on_asker_known(id, now);
                 }
             }
+        }
+    }
+
+    /// It is known what language the asker speaks: what needs no more than that is answered.
+    fn on_asker_known(&mut self, id: &ConferenceId, now: Instant) {
+        let Some(ask) = self.asks.get_mut(id) else {
+            return;
+        };
+        let own = ask.known.get(&asked_name(&ask.asker.to_string()));
+        let own = own.and_then(Option::as_ref);
+        let own = own.map_or(Language::default(), |own| Language::of(&own.language));
+        ask.language = ask.wanted.reply.learn(own);
+        let invited = ask.wanted.invites.len();
+        match &ask.wanted.goal {
+            Goal::Word(word) => {
+                let words = speak::word(word, ask.language);
+                let Some(ask) = self.leave(id) else { return };
+                self.say(&ask.asker, words, now);
+            }
+            Goal::Conference | Goal::Ways if invited > INVITES_MAX => {
+                let expected = format!("at most {INVITES_MAX} people");
+                let fault = Fault::new(FaultCode::LimitReached, expected, invited.to_string());
+                self.refuse_ask(id, fault, now);
+            }
+            Goal::Conference | Goal::Ways => self.judge_callees(id, now),
         }
     }
 
@@ -284,7 +311,7 @@ impl Allocator {
             }
         }
         if let Some(asker) = people.first_mut() {
-            asker.language = ask.wanted.reply.learn(asker.language);
+            asker.language = ask.language;
         }
         ask.people = people;
         self.judge(id, None, now);
@@ -297,7 +324,7 @@ impl Allocator {
         };
         ask.legs = legs_of(&ask.guests());
         let people = &ask.people;
-        let asker_language = people.first().map_or(Language::English, |one| one.language);
+        let asker_language = ask.language;
         if ask.wanted.goal == Goal::Ways {
             let answer = VideoAnswer::Ways(guests(people, asker_language));
             let Some(ask) = self.leave(id) else { return };
@@ -378,8 +405,14 @@ impl Allocator {
         let server = self.servers.place(legs, tried, &near).filter(|_| !full);
         let Some(server) = server else {
             let came = match full {
-                true => "there are as many conferences as can be".to_owned(),
-                false => self.servers.why_not(legs, tried),
+                true => ask
+                    .language
+                    .choose(
+                        "there are as many conferences as can be",
+                        "es gibt schon so viele Konferenzen, wie sein können",
+                    )
+                    .to_owned(),
+                false => self.servers.why_not(legs, tried, ask.language),
             };
             let fault = Fault::new(FaultCode::Overloaded, "a video server with room", came);
             return self.refuse_ask(id, fault, now);
@@ -419,6 +452,12 @@ impl Allocator {
             in_it.any(|one| one.user.as_ref().is_some_and(|user| users.contains(user)))
         });
         shared.map(|running| running.server.clone()).collect()
+    }
+
+    /// The language of whoever asked for this conference to be.
+    pub(crate) fn language_of(&self, id: &ConferenceId) -> Language {
+        let ask = self.asks.get(id);
+        ask.map_or(Language::default(), |ask| ask.language)
     }
 
     /// A server has prepared the request.
@@ -463,7 +502,11 @@ impl Allocator {
     pub(crate) fn on_ask_late(&mut self, id: &ConferenceId, now: Instant) {
         let stage = self.asks.get(id).map(|ask| ask.stage.clone());
         if let Some(Stage::Preparing(server)) = stage {
-            let words = "it did not answer in time".to_owned();
+            let words = self.language_of(id).choose(
+                "it did not answer in time",
+                "er hat nicht rechtzeitig geantwortet",
+            );
+            let words = words.to_owned();
             self.not_placed(id, &server, words, true, now);
         }
     }
@@ -536,11 +579,17 @@ impl Allocator {
         if let Stage::Preparing(server) | Stage::Creating(server) = &ask.stage {
             self.free_room(id, server, true);
         }
-        if ask.wanted.goal == Goal::Conference {
-            self.event(Event::Refused {
+        match &ask.wanted.goal {
+            Goal::Conference => self.event(Event::Refused {
                 conference: id.clone(),
                 words: words_of(&fault),
-            });
+            }),
+            Goal::Ways => {}
+            // Their language is not to be had, and no reason to say nothing.
+            Goal::Word(word) => {
+                let words = speak::word(word, ask.language);
+                return self.say(&ask.asker, words, now);
+            }
         }
         self.tell(&ask.asker, &ask.wanted, Err(fault), Duty::Word, now);
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use convoke_types::bridge_protocol::{Announcement, Feature};
 use convoke_types::{ConferenceId, VideoServerName};
+use service_core::words::Language;
 
 use crate::config::{GIVEN_UP_MAX, ROOMS_TO_END_MAX};
 
@@ -159,19 +160,29 @@ impl Servers {
     }
 
     /// Why a conference that needs so many legs is not at one of the servers, for people.
-    pub fn why_not(&self, legs: u32, tried: &BTreeMap<VideoServerName, String>) -> String {
+    pub fn why_not(
+        &self,
+        legs: u32,
+        tried: &BTreeMap<VideoServerName, String>,
+        language: Language,
+    ) -> String {
         let why = |name: &VideoServerName| {
             let server = self.servers.get(name);
             let words = match (tried.get(name), server) {
                 (Some(words), _) => words.clone(),
-                (None, Some(server)) => server.why_not(legs),
+                (None, Some(server)) => server.why_not(legs, language),
                 (None, None) => String::new(),
             };
             format!("{name}: {words}")
         };
         let all: Vec<String> = self.order.iter().map(why).collect();
         match all.is_empty() {
-            true => "no video server is configured".to_owned(),
+            true => language
+                .choose(
+                    "no video server is configured",
+                    "es ist kein Videoserver eingerichtet",
+                )
+                .to_owned(),
             false => all.join("; "),
         }
     }
@@ -191,19 +202,27 @@ impl Server {
         usable.then(|| says.capacity.saturating_sub(taken))
     }
 
-    fn why_not(&self, legs: u32) -> String {
+    fn why_not(&self, legs: u32, language: Language) -> String {
         let Some(says) = &self.says else {
             let down = self.down.as_deref();
-            return down.unwrap_or("it does not answer").to_owned();
+            let silent = language.choose("it does not answer", "er antwortet nicht");
+            return down.unwrap_or(silent).to_owned();
         };
+        let product = &says.product;
         if !says.features.contains(&Feature::Video) {
-            return format!("{} carries no pictures", says.product);
+            return language.choose(
+                format!("{product} carries no pictures"),
+                format!("{product} trägt keine Bilder"),
+            );
         }
         if let Some(words) = says.not_ready() {
             return words;
         }
         let room = self.room().unwrap_or(0);
-        format!("{} has room for {room} of {legs} pictures", says.product)
+        language.choose(
+            format!("{product} has room for {room} of {legs} pictures"),
+            format!("{product} hat Platz für {room} von {legs} Bildern"),
+        )
     }
 }
 
@@ -263,11 +282,11 @@ mod tests {
             };
             servers.announced(&name("b"), away);
             let expected = format!("b: {}", why.unwrap_or("Test 1 is not ready"));
-            let told = servers.why_not(50, &none.0);
+            let told = servers.why_not(50, &none.0, Language::English);
             assert!(told.contains(&expected), "{told}");
         }
         assert_eq!(servers.place(2, &none.0, &none.1), Some(name("a")));
-        let why = servers.why_not(50, &tried);
+        let why = servers.why_not(50, &tried, Language::English);
         assert!(why.contains("a: Test 1 has room for 4 of 50"), "{why}");
         assert!(
             why.contains("b: full") && why.contains("c: Test 1 carries no pictures"),

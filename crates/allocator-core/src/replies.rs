@@ -10,7 +10,7 @@ use service_core::address::is_device_of;
 use service_core::words::Language;
 use sha2::{Digest, Sha256};
 use soap_proto::{
-    Headers, Requested, VideoAnswer, VideoOperation, VideoRequest, VideoResponse, names,
+    Headers, Invite, Requested, VideoAnswer, VideoOperation, VideoRequest, VideoResponse, names,
     parse_video_request, write_video_request, write_video_response,
 };
 
@@ -18,7 +18,7 @@ use crate::allocator::{Allocator, Caller, Duty, WORDS_TYPE, after};
 use crate::asks::{Goal, Wanted};
 use crate::config::ANSWERS_MAX;
 use crate::speak;
-use crate::words::{Said, parse};
+use crate::words::{Said, Word, parse};
 
 /// Where and how an asker is answered.
 #[derive(Debug, Clone)]
@@ -33,6 +33,14 @@ pub(crate) enum Reply {
 }
 
 impl Reply {
+    /// The language that is answered in while the asker's own is not known.
+    pub fn language(&self) -> Language {
+        match self {
+            Reply::Device { .. } => Language::default(),
+            Reply::Words(language) => language.unwrap_or_default(),
+        }
+    }
+
     /// The language that is answered in, of an asker whose own is this one: that of their words, where these tell one.
     pub fn learn(&mut self, own: Language) -> Language {
         match self {
@@ -169,32 +177,32 @@ impl Allocator {
     }
 
     pub(crate) fn on_words(&mut self, caller: &Caller, body: &Bytes, now: Instant) {
-        // Until somebody asks for a conference it is not known what language they speak.
-        let usual = Language::default();
-        let Ok(text) = std::str::from_utf8(body) else {
-            return self.say(&caller.user, speak::not_text(usual), now);
+        let (language, said) = match std::str::from_utf8(body) {
+            Ok(text) => parse(text),
+            Err(_) => return self.answer_word(caller, None, Word::NotText, now),
         };
-        let (language, said) = parse(text);
         match said {
-            Ok(Said::Help) => {
-                let help = speak::help(language.unwrap_or(usual));
-                self.say(&caller.user, help, now);
-            }
+            Ok(Said::Help) => self.answer_word(caller, language, Word::Help, now),
             Err(confusion) => {
-                let words = speak::confusion(&confusion, language.unwrap_or(usual));
-                self.say(&caller.user, words, now);
+                self.answer_word(caller, language, Word::Confused(confusion), now);
             }
             Ok(Said::Video(invites)) => {
-                let wanted = Wanted {
-                    title: String::new(),
-                    invites,
-                    reply: Reply::Words(language),
-                    key: None,
-                    may_ring: false,
-                    goal: Goal::Conference,
-                };
-                self.begin(caller, wanted, now);
+                self.begin(caller, in_words(language, invites, Goal::Conference), now);
             }
+        }
+    }
+
+    /// In the language of what was said, or, where that is of none or of several, in the person's own, which is asked for first.
+    fn answer_word(
+        &mut self,
+        caller: &Caller,
+        language: Option<Language>,
+        word: Word,
+        now: Instant,
+    ) {
+        match language {
+            Some(language) => self.say(&caller.user, speak::word(&word, language), now),
+            None => self.begin(caller, in_words(None, vec![], Goal::Word(word)), now),
         }
     }
 
@@ -235,8 +243,8 @@ impl Allocator {
                 let to = address.clone();
                 self.send(to, names::CONTENT_TYPE, envelope.into(), duty, None, now);
             }
-            Reply::Words(language) => {
-                let language = language.unwrap_or_default();
+            Reply::Words(_) => {
+                let language = reply.language();
                 let words = match outcome {
                     Ok(VideoAnswer::Requested(requested)) => self.ready_words(requested, language),
                     // Nobody asks for these in words.
@@ -282,6 +290,18 @@ impl Allocator {
             None,
             now,
         );
+    }
+}
+
+/// What somebody wants who wrote words.
+fn in_words(language: Option<Language>, invites: Vec<Invite>, goal: Goal) -> Wanted {
+    Wanted {
+        title: String::new(),
+        invites,
+        reply: Reply::Words(language),
+        key: None,
+        may_ring: false,
+        goal,
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use convoke_types::{CommandId, ConferenceId, Fault, FaultCode, VideoServerName};
+use service_core::words::Language;
 use soap_proto::{
     Answer, Callee, Create, Expires, Headers, Operation, Request, UtcMillis, VideoAnswer,
     VideoOperation, VideoRequest, names, parse_report, parse_response, parse_video_response,
@@ -156,11 +157,16 @@ impl Allocator {
         let Some(question) = self.questions.remove(id) else {
             return;
         };
-        let words = match status {
-            404 | 480 => "it is not there".to_owned(),
-            status => format!("it does not take messages ({status})"),
+        let words = |language: Language| match status {
+            404 | 480 => language
+                .choose("it is not there", "er ist nicht da")
+                .to_owned(),
+            status => language.choose(
+                format!("it does not take messages ({status})"),
+                format!("er nimmt keine Nachrichten an ({status})"),
+            ),
         };
-        self.unanswered(question.purpose, &words, now);
+        self.unanswered(question.purpose, words, now);
     }
 
     /// The service does not answer. A command is sent once more: its first answer may have been lost.
@@ -183,28 +189,41 @@ impl Allocator {
             return;
         }
         if let Some(question) = self.questions.remove(id) {
-            self.unanswered(question.purpose, "it does not answer", now);
+            let words = |language: Language| {
+                let words = language.choose("it does not answer", "er antwortet nicht");
+                words.to_owned()
+            };
+            self.unanswered(question.purpose, words, now);
         }
     }
 
-    fn unanswered(&mut self, purpose: Purpose, words: &str, now: Instant) {
-        let fault = |who: &str| {
-            let came = format!("{who}: {words}");
+    /// `words`: why, in the asker's language.
+    fn unanswered(&mut self, purpose: Purpose, words: impl Fn(Language) -> String, now: Instant) {
+        let fault = |who: &str, language: Language| {
+            let came = format!("{who}: {}", words(language));
             Fault::new(FaultCode::Overloaded, "an answer", came)
         };
         match purpose {
             Purpose::Modes(conference) => {
-                self.on_modes(
-                    &conference,
-                    Err(fault("who knows how to reach people")),
-                    now,
+                let language = self.language_of(&conference);
+                let who = language.choose(
+                    "who knows how to reach people",
+                    "der Dienst, der weiß, wie man Leute erreicht",
                 );
+                self.on_modes(&conference, Err(fault(who, language)), now);
             }
             Purpose::Callable(conference, _) => {
-                self.on_callable(&conference, Err(fault("who knows what may be called")), now);
+                let language = self.language_of(&conference);
+                let who = language.choose(
+                    "who knows what may be called",
+                    "der Dienst, der weiß, was angerufen werden darf",
+                );
+                self.on_callable(&conference, Err(fault(who, language)), now);
             }
             Purpose::Create(conference) => {
-                self.on_not_created(&conference, fault("the conference service"), now)
+                let language = self.language_of(&conference);
+                let who = language.choose("the conference service", "der Konferenzdienst");
+                self.on_not_created(&conference, fault(who, language), now);
             }
             Purpose::End(conference) => self.on_not_ended(&conference, now),
             // It is asked, and told, again when its presence is renewed.

@@ -2,10 +2,10 @@
 
 use convoke_types::{Fault, FaultCode, Mode};
 use service_core::words::Language;
-use soap_proto::clean_words;
+use soap_proto::{INVITES_MAX, clean_words};
 
 use crate::ways::{Chosen, How, NoWay, Person};
-use crate::words::Confusion;
+use crate::words::{Confusion, Word};
 
 /// Most people named in one message.
 const NAMED_MAX: usize = 30;
@@ -206,6 +206,10 @@ pub(crate) fn fault(fault: &Fault, may_ring: bool, language: Language) -> String
             format!("That cannot be: {came}."),
             format!("Das geht nicht: {came}."),
         ),
+        FaultCode::LimitReached => language.choose(
+            format!("That is too much: {expected}, and it is {came}."),
+            format!("Das ist zu viel: {came} statt höchstens {INVITES_MAX}."),
+        ),
         FaultCode::NumberRefused => language.choose(
             format!("I may not call {came}."),
             format!("Ich darf {came} nicht anrufen."),
@@ -230,7 +234,16 @@ pub(crate) fn nobody(people: &[Person], language: Language) -> String {
     why.join("; ")
 }
 
-pub(crate) fn confusion(confusion: &Confusion, language: Language) -> String {
+/// The answer to what needs no conference.
+pub(crate) fn word(word: &Word, language: Language) -> String {
+    match word {
+        Word::Help => help(language),
+        Word::Confused(confused) => confusion(confused, language),
+        Word::NotText => not_text(language),
+    }
+}
+
+fn confusion(confusion: &Confusion, language: Language) -> String {
     match confusion {
         Confusion::UnknownWord { word, meant } => {
             let word = soap_proto::clean(word, 40);
@@ -288,7 +301,7 @@ fn address_like(mode: Mode, language: Language) -> &'static str {
     }
 }
 
-pub(crate) fn help(language: Language) -> String {
+fn help(language: Language) -> String {
     language
         .choose(
             "video bob \"Carol Jones\" +15550107 – a video conference with them; each gets in as they can\n\
@@ -303,7 +316,7 @@ pub(crate) fn help(language: Language) -> String {
         .to_owned()
 }
 
-pub(crate) fn not_text(language: Language) -> String {
+fn not_text(language: Language) -> String {
     language
         .choose(
             "I read words in UTF-8 only.",

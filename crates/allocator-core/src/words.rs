@@ -16,6 +16,17 @@ pub(crate) enum Said {
     Help,
 }
 
+/// What needs no conference to be answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Word {
+    /// What can be said.
+    Help,
+    /// That it was not understood.
+    Confused(Confusion),
+    /// That it was no text.
+    NotText,
+}
+
 /// What was not understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Confusion {

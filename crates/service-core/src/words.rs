@@ -20,9 +20,10 @@ impl Language {
             Language::German => "de",
         }
     }
-    /// By BCP 47 tag; English for any other.
+    /// By BCP 47 tag, of which the language itself comes first (`de-CH`); English for any other.
     pub fn of(tag: &str) -> Self {
-        if tag.eq_ignore_ascii_case("de") {
+        let language = tag.split('-').next().unwrap_or_default();
+        if language.eq_ignore_ascii_case("de") {
             Language::German
         } else {
             Language::English
