@@ -29,10 +29,11 @@ export class Server {
     return request<T>(this.url, method, path, await this.token(user), body);
   }
 
-  token(user: string): Promise<string> {
+  /** Of a session; asked for once. */
+  token(user: string, password = 'demo'): Promise<string> {
     const known = this.#tokens.get(user);
     if (known) return known;
-    const token = request<{ token: string }>(this.url, 'POST', 'session', undefined, { user, password: 'demo' }).then((made) => made.token);
+    const token = request<{ token: string }>(this.url, 'POST', 'session', undefined, { user, password }).then((made) => made.token);
     this.#tokens.set(user, token);
     return token;
   }
@@ -114,8 +115,8 @@ export class CommandLine {
     });
   }
 
-  /** Waits until it has written this; it fails when it is over without. */
-  says(what: RegExp): Promise<void> {
+  /** Waits until it has written this, and gives what was; it fails when it is over without. */
+  says(what: RegExp): Promise<RegExpExecArray> {
     return new Promise((done, fail) => {
       const never = (why: string) => new Error(`never said ${what}, ${why}: ${this.output}`);
       const timer = setTimeout(() => {
@@ -123,11 +124,11 @@ export class CommandLine {
         fail(never('and still runs'));
       }, PATIENCE_MS);
       const look = () => {
-        const said = what.test(this.output);
+        const said = what.exec(this.output);
         if (!said && this.#over === undefined) return;
         clearTimeout(timer);
         this.#waiting.delete(look);
-        if (said) done();
+        if (said) done(said);
         else fail(never(this.#over ?? ''));
       };
       this.#waiting.add(look);

@@ -729,6 +729,10 @@ export const de: Words = {
       todo: 'Melden Sie sich wieder an, oder nehmen Sie für jede Person einen eigenen Browser.',
     },
     unreachable: { what: 'Der Server ist nicht zu erreichen.', todo: 'Es wird von selbst wieder versucht.' },
+    'origin-refused': {
+      what: 'Dieser Server lässt keine Seiten dieser Website zu.',
+      todo: 'Die Verwaltung kann die Website in [http] origins eintragen.',
+    },
     'bad-answer': {
       what: 'Der Server gab eine unverständliche Antwort.',
       todo: 'Versuchen Sie es noch einmal; bleibt es so, sagen Sie es der Verwaltung.',

@@ -745,6 +745,7 @@ export const en = {
     'session-ended': { what: 'Your session has ended.', todo: 'Sign in again.' },
     'other-user': { what: 'Somebody else signed in in this browser.', todo: 'Sign in again, or use another browser for each person.' },
     unreachable: { what: 'The server cannot be reached.', todo: 'It is tried again by itself.' },
+    'origin-refused': { what: 'This server admits no pages of this site.', todo: 'Its administrator can name the site in [http] origins.' },
     'bad-answer': { what: 'The server gave an answer that makes no sense.', todo: 'Try again; tell your administrator if it stays.' },
     'busy-server': { what: 'The server is too busy now.', todo: 'It is tried again by itself.' },
     'not-allowed': { what: 'You are not allowed to do that.', todo: 'Ask the owner of the conference.' },

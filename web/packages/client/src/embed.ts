@@ -133,7 +133,7 @@ export async function callPeople(options: CallPeopleOptions): Promise<CallPeople
     // What is not for this call waits for the person's other devices.
     respond(envelope ? 200 : 480, envelope ? 'OK' : 'Temporarily Unavailable');
   };
-  const why = await connected(ua);
+  const why = await connected(ua, server);
   if (why) {
     await ua.stop();
     return { problem: why };
@@ -154,8 +154,9 @@ function initiatorOf(user: string, at: string | undefined): Party {
   return number ? { number } : { person: user, place: at };
 }
 
-function connected(ua: Ua): Promise<Problem | undefined> {
+function connected(ua: Ua, server: string): Promise<Problem | undefined> {
   return new Promise((done) => {
+    let asked = false;
     const end = (why?: Problem) => {
       stop();
       refused();
@@ -166,6 +167,10 @@ function connected(ua: Ua): Promise<Problem | undefined> {
     const refused = ua.onRefused.add(() => end(problem('session-ended')));
     const stop = ua.state.subscribe(() => {
       if (ua.online) end();
+      if (asked || ua.state.get().failure?.status !== 0) return;
+      // It may come back; a server that does not admit this page's origin will not.
+      asked = true;
+      void ua.platform.admitted?.(server).then((yes) => yes === false && end(problem('origin-refused')));
     });
     ua.start();
   });

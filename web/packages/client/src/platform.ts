@@ -130,8 +130,13 @@ export interface Platform {
   clearTimeout(timer: Timer): void;
   /** Bytes that nobody can guess. */
   random(count: number): Uint8Array;
-  /** Sends cookies of the server's own origin. Rejects when the server cannot be reached. */
+  /** Sends cookies to the page's own origin alone. Rejects when the server cannot be reached. */
   fetch(url: string, request: HttpRequest): Promise<HttpResponse>;
+  /**
+   * Asks why nothing could be had of a server: `false` when it is there, and the browser keeps its answers from this page because the server does not
+   * name the page's origin. `undefined`: for another reason, or nobody knows.
+   */
+  admitted?(server: string): Promise<boolean | undefined>;
   openSocket(url: string, protocol: string): Socket;
   /** Of this window or tab: what shall outlive its reload. */
   readonly tab?: KeyValue;

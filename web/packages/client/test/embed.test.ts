@@ -99,12 +99,23 @@ describe('call these people', () => {
     expect((await callPeople({ ...platform, ...alice, people: ' , ' })).problem?.code).toBe('not-understood');
   });
 
-  it('says in words that the server is not there, or the token is none', async () => {
+  it('says in words that the server is not there, admits no page of this origin, or the token is none', async () => {
     const { peer, ...platform } = globals();
     peer.up = false;
     const away = callPeople({ ...platform, ...alice, people: 'bob' });
     await settle(20_000);
     expect((await away).problem?.code).toBe('unreachable');
+    const location = { origin: 'https://other.example' };
+    vi.stubGlobal('location', location);
+    // The browser keeps the answers of a server that does not name this origin; whether it is there at all can be had.
+    const kept = async (_: string, { mode }: { mode?: string }) => {
+      if (mode !== 'no-cors') throw new TypeError('Failed to fetch');
+      return { status: 0 };
+    };
+    const stranger = callPeople({ ...platform, fetch: kept, ...alice, people: 'bob' });
+    await settle(1_000);
+    expect((await stranger).problem?.code).toBe('origin-refused');
+    vi.unstubAllGlobals();
     peer.up = true;
     const wrong = callPeople({ ...platform, ...alice, token: 'other', people: 'bob' });
     await settle(2_000);

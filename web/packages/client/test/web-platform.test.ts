@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { type Socket, webPlatform } from '../src/index.js';
 
@@ -77,6 +77,31 @@ describe('the platform of browsers and Node', () => {
         platform.openSocket(bad, 'sip').onClose = done;
       });
     }
+  });
+
+  it('tells a server that refuses this origin from one that is not there, and from its own', async () => {
+    const asked: string[] = [];
+    const browser = (passes: readonly string[], origin?: string) => {
+      vi.stubGlobal('location', origin && { origin });
+      const fetch = async (url: string, { method, mode = '' }: { method: string; mode?: string }) => {
+        asked.push(`${method} ${url} ${mode}`);
+        if (!passes.includes(mode)) throw new TypeError('Failed to fetch');
+        return {};
+      };
+      return webPlatform({ WebSocket, fetch });
+    };
+    const [server, other] = ['https://im.example.org', 'https://intranet.example'];
+    expect(await browser(['no-cors'], other).admitted?.(`${server}/`)).toBe(false);
+    expect(asked.splice(0)).toEqual(['cors', 'no-cors'].map((mode) => `HEAD ${server}/api/v1/openapi.json ${mode}`));
+    expect(await browser(['cors', 'no-cors'], other).admitted?.(server)).toBe(true);
+    expect(await browser([], other).admitted?.(server)).toBeUndefined();
+    asked.splice(0);
+    // Its own server, and where there are no pages, CORS keeps nothing back.
+    expect(await browser(['no-cors'], server).admitted?.(`${server}/convoke`)).toBeUndefined();
+    expect(await browser(['no-cors'], server).admitted?.('')).toBeUndefined();
+    expect(await browser(['no-cors']).admitted?.(server)).toBeUndefined();
+    expect(asked).toEqual([]);
+    vi.unstubAllGlobals();
   });
 
   it('remembers nothing where the browser lets it not, and draws names that nobody guesses', async () => {

@@ -36,7 +36,7 @@ interface Globals {
   crypto: { getRandomValues(bytes: Uint8Array): Uint8Array };
   fetch(
     url: string,
-    init: HttpRequest & { credentials: string },
+    init: HttpRequest & { credentials: string; mode?: string },
   ): Promise<{ status: number; headers: { get(name: string): string | null }; text(): Promise<string> }>;
   setTimeout(callback: () => void, ms: number): unknown;
   clearTimeout(timer: unknown): void;
@@ -44,6 +44,7 @@ interface Globals {
   localStorage?: StorageLike;
   BroadcastChannel?: new (name: string) => ChannelLike;
   navigator?: { locks?: Locks };
+  location?: { origin: string };
   console: { error(...words: unknown[]): void };
 }
 
@@ -73,9 +74,11 @@ export function webPlatform(options: WebPlatformOptions = {}): Platform {
     clearTimeout: (timer) => globals.clearTimeout(timer),
     random: (count) => globals.crypto.getRandomValues(new Uint8Array(count)),
     fetch: async (url, request): Promise<HttpResponse> => {
-      const response = await fetch(url, { ...request, credentials: 'include' });
+      // A server never says that pages of other origins may send its cookies, so their requests would fail with them.
+      const response = await fetch(url, { ...request, credentials: 'same-origin' });
       return { status: response.status, header: (name) => response.headers.get(name), text: () => response.text() };
     },
+    admitted: (server) => admitted(fetch, server, globals.location?.origin),
     openSocket: (url, protocol) => openSocket(WebSocket, url, protocol),
     tab: keyValue(() => globals.sessionStorage),
     memory: keyValue(() => globals.localStorage),
@@ -87,6 +90,28 @@ export function webPlatform(options: WebPlatformOptions = {}): Platform {
     report: (fault) => globals.console.error('convoke:', fault),
   };
   return platform;
+}
+
+/** What a server answers without a token, be it Convoke's. */
+const OPEN_TO_ALL = '/api/v1/openapi.json';
+
+/**
+ * A browser tells a program neither that CORS refused it (Fetch §3.2) nor what a WebSocket's handshake was answered (WebSockets §9.3): that a request
+ * whose answer nobody may read gets through where the ordinary one does not tells it.
+ */
+async function admitted(fetch: Globals['fetch'], server: string, origin: string | undefined): Promise<boolean | undefined> {
+  if (!origin || !server || originOf(server) === origin) return undefined;
+  const passes = (mode: string) =>
+    fetch(server.replace(/\/+$/, '') + OPEN_TO_ALL, { method: 'HEAD', headers: {}, credentials: 'omit', mode }).then(
+      () => true,
+      () => false,
+    );
+  if (await passes('cors')) return true;
+  return (await passes('no-cors')) ? false : undefined;
+}
+
+function originOf(server: string): string {
+  return /^https?:\/\/[^/]+/i.exec(server)?.[0].toLowerCase() ?? '';
 }
 
 function openSocket(WebSocket: Globals['WebSocket'], url: string, protocol: string): Socket {

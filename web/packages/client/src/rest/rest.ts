@@ -22,9 +22,12 @@ export interface RestOptions {
   readonly query?: Readonly<Record<string, string | number | undefined>>;
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Without a token: signing in. */
+  /** Without a token: signing in, and what else concerns the cookie. */
   readonly open?: boolean;
 }
+
+/** What a server wants where the cookie counts, and what no page of another origin may send. */
+const OWN_PAGE = { 'X-Convoke': '1' };
 
 export class Rest {
   #token = '';
@@ -61,7 +64,7 @@ export class Rest {
       .filter(([, value]) => value !== undefined && value !== '')
       .map(([key, value]) => `${key}=${encodeURIComponent(String(value))}`)
       .join('&');
-    const sent: Record<string, string> = { Accept: 'application/json', 'X-Convoke': '1', ...headers };
+    const sent: Record<string, string> = { Accept: 'application/json', ...(open ? OWN_PAGE : {}), ...headers };
     if (!open && this.#token) sent.Authorization = `Bearer ${this.#token}`;
     if (body !== undefined) sent['Content-Type'] = 'application/json';
     try {
@@ -78,6 +81,9 @@ export class Rest {
       if (good && (data !== undefined || !text)) return { ok: true, data: data as T };
       return { ok: false, error: errorOf(good ? 0 : response.status, data, response.header('Retry-After')) };
     } catch {
+      if ((await this.platform.admitted?.(this.server)) === false) {
+        return { ok: false, error: { status: 0, code: 'origin-refused', words: 'pages of this origin are not admitted' } };
+      }
       return { ok: false, error: { status: 0, code: 'unreachable', words: 'no connection' } };
     }
   }

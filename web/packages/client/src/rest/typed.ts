@@ -40,7 +40,7 @@ export interface TypedOptions<P extends keyof paths, V extends Verb> {
   readonly body?: BodyOf<OperationOf<P, V>>;
   /** `Idempotency-Key`, say. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Without a token: signing in. */
+  /** Without a token: signing in, and what else concerns the cookie. */
   readonly open?: boolean;
 }
 

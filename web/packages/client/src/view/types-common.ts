@@ -53,6 +53,8 @@ export type ProblemCode =
   | 'other-user'
   /** The server cannot be reached now; tried again by itself. */
   | 'unreachable'
+  /** The server is there, and admits no page of this origin. */
+  | 'origin-refused'
   /** The server answered, but not in a way that makes sense. */
   | 'bad-answer'
   /** The server is overloaded or going down; tried again by itself. */
