@@ -41,7 +41,7 @@ describe('a moderator', () => {
     await own.filter({ hasText: '3' }).waitFor();
     await own.click();
     await board.group('Hands').filter({ hasText: '2' }).waitFor();
-    await board.button(`Give the floor: ${PEOPLE.carol}`).click();
+    await board.button(`Give floor: ${PEOPLE.carol}`).click();
     await board.says(PEOPLE.carol, 'In the call').waitFor();
     await board.says(PEOPLE.bob, 'Hand 1').waitFor();
     await world.telephones.press(BOB, '*5');

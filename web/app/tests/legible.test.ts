@@ -66,7 +66,7 @@ describe('a raised hand', () => {
     const row = page.locator('li[data-group=hands]').filter({ hasText: 'Carol Diaz' });
     await row.getByText('Muted', { exact: true }).waitFor();
     expect(await row.getByRole('button', { name: 'Mute: Carol Diaz' }).getAttribute('aria-pressed')).toBe('true');
-    await row.getByRole('button', { name: 'Give the floor: Carol Diaz' }).waitFor();
+    await row.getByRole('button', { name: 'Give floor: Carol Diaz' }).waitFor();
     expect(await cut('li[data-group=hands] .chip .word > .cut')).toEqual([]);
   });
 });

@@ -162,7 +162,7 @@ it('rings telephones, follows each on the board, and ends for all', async () => 
   await bob.getByRole('button', { name: 'Mute: Bob Keller' }).click();
   await bob.locator('[data-chip=muted]').waitFor();
   focus.set('bob', { hand: 1 });
-  await bob.getByRole('button', { name: 'Give the floor: Bob Keller' }).click();
+  await bob.getByRole('button', { name: 'Give floor: Bob Keller' }).click();
   await bob.locator('[data-chip=hand]').waitFor({ state: 'detached' });
   await page.getByRole('button', { name: 'Lock the conference' }).click();
   await page.getByText('Locked: nobody else comes in').waitFor();

@@ -19,6 +19,11 @@ export function Groups({ board, state }: { board: Board; state: BoardState }) {
   const rows = settle(hold.arrangement, state.groups);
   // What can be done with a row goes with its state, wherever it still stands.
   const groupOf = new Map(groupNames.flatMap((name) => state.groups[name].map((row) => [row.key, name] as const)));
+  const among = [...state.groups.hands, ...state.groups.in];
+  const columns = {
+    mutes: among.some(({ actions }) => actions.has('mute') || actions.has('unmute')),
+    hangs: among.some(({ actions }) => actions.has('disconnect')),
+  };
   if (groupNames.every((name) => rows[name].length === 0)) {
     return (
       <div className="scroll">
@@ -58,7 +63,7 @@ export function Groups({ board, state }: { board: Board; state: BoardState }) {
           return [
             head,
             ...rows[name].map((row) => (
-              <BoardLine key={row.key} board={board} row={row} group={groupOf.get(row.key) ?? name} under={name} />
+              <BoardLine key={row.key} board={board} row={row} group={groupOf.get(row.key) ?? name} under={name} {...columns} />
             )),
           ];
         })}

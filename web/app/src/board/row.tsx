@@ -216,10 +216,13 @@ interface BoardLineProps {
   group: GroupName;
   /** The heading that it stands under, for a while perhaps another one's. */
   under: GroupName;
+  /** Somebody's row has this control: it has its column in all. */
+  mutes: boolean;
+  hangs: boolean;
 }
 
 /** One participant of the live board. */
-export const BoardLine = memo(function BoardLine({ board, row, group, under }: BoardLineProps) {
+export const BoardLine = memo(function BoardLine({ board, row, group, under, mutes, hangs }: BoardLineProps) {
   const { view } = useModels();
   const { t, language } = useI18n();
   const narrow = useMedia(NARROW);
@@ -278,24 +281,45 @@ export const BoardLine = memo(function BoardLine({ board, row, group, under }: B
   const named = row.place.number !== undefined && digitsOf(row.place.number) === digitsOf(name);
   const anything = calls || order.some(has);
 
-  const mute = (has('mute') || has('unmute')) && (
-    <IconButton
-      icon={row.muted ? 'micoff' : 'mic'}
-      className="still"
-      label={t.board.mic}
-      aria-label={t.board.named(t.board.mic, name)}
-      aria-pressed={row.muted}
-      onClick={() => act(row.muted ? 'unmute' : 'mute')}
-    />
-  );
-  const hang = has('disconnect') && (
+  const mute =
+    has('mute') || has('unmute') ? (
+      <IconButton
+        icon={row.muted ? 'micoff' : 'mic'}
+        className="still"
+        label={t.board.mic}
+        aria-label={t.board.named(t.board.mic, name)}
+        aria-pressed={row.muted}
+        onClick={() => act(row.muted ? 'unmute' : 'mute')}
+      />
+    ) : (
+      mutes && <span className="noaction" />
+    );
+  const hang = has('disconnect') ? (
     <IconButton
       icon="hang"
+      className="hang"
       label={calling ? t.board.stop : t.board.disconnect}
       aria-label={t.board.named(calling ? t.board.stop : t.board.disconnect, name)}
       onClick={() => act('disconnect')}
     />
+  ) : (
+    hangs && <span className="noaction" />
   );
+  // Both names of it have the same width, so it begins in the same column in both groups.
+  const dial = (icon: 'out' | 'phone', shown: string, other: string) =>
+    calls && (
+      <Button
+        small
+        icon={icon}
+        onClick={() => act(has('redial') ? 'redial' : 'connect')}
+        aria-label={t.board.named(shown, name)}
+        data-tip={shown}
+      >
+        <span className="calls" data-other={other}>
+          {shown}
+        </span>
+      </Button>
+    );
   const meter = (
     <span className="gauge">
       <Meter state={row.talking ? 'on' : 'off'} label={row.talking ? t.board.talking : t.board.quiet} />
@@ -307,17 +331,14 @@ export const BoardLine = memo(function BoardLine({ board, row, group, under }: B
     case 'hands':
       acts = (
         <>
-          {meter}
-          {!narrow && mute}
           {has('give-floor') && (
-            <Button
-              small
-              onClick={() => act('give-floor')}
-              aria-label={t.board.named(narrow ? t.board.giveFloorShort : t.board.giveFloor, name)}
-            >
-              {narrow ? t.board.giveFloorShort : t.board.giveFloor}
+            <Button small className="floor" onClick={() => act('give-floor')} aria-label={t.board.named(t.board.giveFloor, name)}>
+              {t.board.giveFloor}
             </Button>
           )}
+          {meter}
+          {!narrow && mute}
+          {!narrow && hang}
         </>
       );
       break;
@@ -345,32 +366,12 @@ export const BoardLine = memo(function BoardLine({ board, row, group, under }: B
               onClick={() => act('text')}
             />
           )}
-          {calls && (
-            <Button
-              small
-              icon="out"
-              onClick={() => act(has('redial') ? 'redial' : 'connect')}
-              aria-label={t.board.named(t.board.redial, name)}
-              data-tip={t.board.redial}
-            >
-              <span className="calls">{t.board.redial}</span>
-            </Button>
-          )}
+          {dial('out', t.board.redial, t.board.connect)}
         </>
       );
       break;
     case 'left':
-      acts = calls && (
-        <Button
-          small
-          icon="phone"
-          onClick={() => act(has('connect') ? 'connect' : 'redial')}
-          aria-label={t.board.named(t.board.connect, name)}
-          data-tip={t.board.connect}
-        >
-          <span className="calls">{t.board.connect}</span>
-        </Button>
-      );
+      acts = dial('phone', t.board.connect, t.board.redial);
       break;
   }
 

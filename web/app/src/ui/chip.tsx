@@ -44,7 +44,7 @@ export function Chip({ state, since, position }: ChipProps) {
       <span className="word">
         <Icon name={look.icon} size="s" />
         <span className="cut">
-          {t.chip[state]}
+          <span className="name">{t.chip[state]}</span>
           {position !== undefined && ` ${position}`}
         </span>
       </span>
