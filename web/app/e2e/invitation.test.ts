@@ -112,6 +112,29 @@ describe('somebody who is called', () => {
     await card.getByText('Declined', { exact: true }).first().waitFor();
   });
 
+  it.each([
+    ['called', 'calls'],
+    ['invited', 'invites'],
+  ])('is %s also by a window that began anew before it was their turn', async (_, does) => {
+    await world.telephones.behave({ [ALICE]: byHand });
+    const alice = await world.window('alice');
+    const bob = await world.window('bob');
+    await alice.visit('/call?to=bob');
+    await alice.composer.row(PEOPLE.bob).waitFor();
+    await alice.composer.callMeAt(/^Work/);
+    const begin = does === 'calls' ? alice.composer.call : alice.composer.pane.getByRole('button', { name: 'Invite only' });
+    await begin.click();
+    await world.telephones.rings(ALICE);
+    await alice.reload();
+    await alice.board.pane.waitFor();
+    await world.telephones.act(ALICE, 'answer');
+    await bob.ringing.getByText(`Alice Martin ${does} you`).waitFor();
+    expect(await bob.ringing.count()).toBe(1);
+    await bob.ringing.getByRole('button', { name: 'Join here' }).click();
+    await alice.board.says(PEOPLE.bob, 'In the call').waitFor();
+    await world.telephones.isIdle(BOB);
+  });
+
   it('is only invited: no telephone rings, and the number in the answer is called', async () => {
     const alice = await world.window('alice');
     const bob = await world.window('bob');

@@ -140,6 +140,59 @@ describe('the composer', () => {
     expect(invitations(peer)).toEqual([]);
   });
 
+  describe('invites those whose turn comes', () => {
+    const instance = async () => 'urn:uuid:one';
+
+    /** My telephone rings first; the window goes meanwhile, and another one has what it left in its tab. */
+    async function goes(how: 'call' | 'inviteOnly', next = instance) {
+      const { world, focus } = await ready({ platform: { instance } });
+      const composer = world.convoke.conferences.compose([BOB, CAROL]);
+      await settle();
+      void composer[how]();
+      await settle(300);
+      expect(invitations(world.peer)).toEqual([]);
+      await world.convoke.close();
+      const again = new World({ platform: { tab: world.tab, instance: next } });
+      const same = new Focus(again.peer, 'c1');
+      Object.assign(same, { people: focus.people, exists: true, phase: 'running' });
+      return { again, same };
+    }
+
+    it.each(['call', 'inviteOnly'] as const)('after a reload, as it began them (%s)', async (how) => {
+      const { again, same } = await goes(how);
+      await again.signIn();
+      await settle(1_000);
+      expect(invitations(again.peer)).toEqual([]);
+      for (const name of ['bob', 'carol']) same.set(name, { state: 'ringing' });
+      await settle(300);
+      const sent = invitations(again.peer);
+      expect(sent.map((one) => one.uri)).toEqual([`sip:${BOB}`, `sip:${CAROL}`]);
+      for (const { body } of sent) expect(body).toContain(`kind="${how === 'call' ? 'call' : 'invite'}"`);
+      // Each once, also by a third window.
+      expect([...again.tab.values.keys()].filter((key) => key.endsWith('expected'))).toEqual([]);
+    });
+
+    it('who rings already when it is there again, and nobody who is in', async () => {
+      const { again, same } = await goes('call');
+      same.one('bob').state = 'ringing';
+      same.one('carol').state = 'joined';
+      await again.signIn();
+      await settle(1_000);
+      expect(invitations(again.peer).map((one) => one.uri)).toEqual([`sip:${BOB}`]);
+    });
+
+    it('not by a copy of the window, nor after signing out', async () => {
+      const { again, same } = await goes('call', async () => 'urn:uuid:copy');
+      same.one('bob').state = 'ringing';
+      await again.signIn();
+      await settle(1_000);
+      expect(invitations(again.peer)).toEqual([]);
+      void again.convoke.session.signOut();
+      await settle(1_000);
+      expect([...again.tab.values.keys()]).toEqual([]);
+    });
+  });
+
   it('says why it did not work, and keeps everything', async () => {
     const { world, focus } = await ready();
     const composer = world.convoke.conferences.compose([BOB]);

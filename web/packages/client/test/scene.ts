@@ -1,5 +1,5 @@
 /** A window of Alice's at a conference service by a script, with sound by a script. */
-import type { Board, BoardRow, MediaPort, MediaSession, PicturePort } from '../src/index.js';
+import type { Board, BoardRow, MediaPort, MediaSession, PicturePort, Platform } from '../src/index.js';
 import { Focus } from './focus.js';
 import { DOMAIN, type Peer, type Sip, settle, World } from './world.js';
 
@@ -39,12 +39,12 @@ export class Sound implements MediaPort {
 }
 
 export async function ready(
-  options: { sound?: Sound; pictures?: PicturePort; before?: (world: World, focus: Focus) => void } = {},
+  options: { sound?: Sound; pictures?: PicturePort; platform?: Partial<Platform>; before?: (world: World, focus: Focus) => void } = {},
 ): Promise<{ world: World; focus: Focus; peer: Peer }> {
   let focus: Focus | undefined;
   const world = await World.online({
     media: options.sound,
-    platform: options.pictures && { pictures: options.pictures },
+    platform: { ...(options.pictures && { pictures: options.pictures }), ...options.platform },
     before: (world) => {
       world.rest.routes.set('GET /directory', (_, path) => ({
         people: [

@@ -8,6 +8,7 @@ import type { Operation } from '../soap/service.js';
 import { uuid } from '../util/ids.js';
 import { pause } from '../util/timer.js';
 import type { Core, Line } from './core.js';
+import { Expected } from './expected.js';
 import type { Invitations } from './invitations.js';
 import { Outside } from './outside.js';
 import { callAt } from './places.js';
@@ -19,25 +20,19 @@ const RINGS_S = 45;
 const ROUNDS = 12;
 const ROUND_MS = 400;
 
-/** Somebody who is to be invited: how, and with which leg of theirs; unknown until one is seen. */
-interface Expected {
-  readonly kind: 'call' | 'invite';
-  readonly leg?: string;
-}
-
 export class Commands {
   /** Whom this window asked for by a number. */
   readonly outside: Outside;
   readonly #core: Core;
   readonly #invitations: Invitations;
-  /** Accounts that are to be invited when their leg is due, by conference. */
-  readonly #expected = new Map<string, Map<string, Expected>>();
+  /** Accounts that are to be invited when their leg is due. */
+  readonly #expected: Expected;
 
   constructor(core: Core, invitations: Invitations) {
     this.#core = core;
     this.#invitations = invitations;
     this.outside = new Outside(core);
-    core.onClose.add(() => this.#expected.clear());
+    this.#expected = new Expected(core);
   }
 
   /** Asks the service; what it tells of the conference is shown at once. */
@@ -86,9 +81,7 @@ export class Commands {
   /** From now on these are sent an invitation when their leg is due. */
   expect(conference: string, users: readonly string[], kind: 'call' | 'invite'): void {
     const { line } = this.#core;
-    const expected = this.#expected.get(conference) ?? new Map<string, Expected>();
-    for (const user of users) if (user.toLowerCase() !== line?.user.toLowerCase()) expected.set(user.toLowerCase(), { kind });
-    this.#expected.set(conference, expected);
+    for (const user of users) if (user.toLowerCase() !== line?.user.toLowerCase()) this.#expected.set(conference, user, { kind });
     if (line) this.look(line, line.followed.get(conference));
   }
 
@@ -96,28 +89,27 @@ export class Commands {
   look(line: Line, followed: Followed): void {
     const { id, participants } = followed.get();
     this.outside.see(id, participants);
-    const expected = this.#expected.get(id);
-    if (!expected) return;
+    if (!this.#expected.has(id)) return;
     if (followed.over) {
       this.#expected.delete(id);
       return;
     }
     for (const { user, leg, place } of participants) {
-      const one = user === undefined ? undefined : expected.get(user.toLowerCase());
+      const one = user === undefined ? undefined : this.#expected.get(id, user);
       if (!user || !one || !leg) continue;
       const another = one.leg !== undefined && one.leg !== leg.id;
-      if (!another) expected.set(user.toLowerCase(), { ...one, leg: leg.id });
+      if (one.leg === undefined) this.#expected.set(id, user, { ...one, leg: leg.id });
       const { kind } = one;
       // Tried by the next trunk, they are still called by this command; later it is somebody else's, and in their own window they come in
       // by themselves.
       const over = !isLive(leg.state) && leg.reason !== 'trunk';
-      if (over || (another && place === 'browser')) expected.delete(user.toLowerCase());
+      if (over || (another && place === 'browser')) this.#expected.delete(id, user);
       else if (leg.state === 'dialling' || leg.state === 'ringing') {
-        expected.delete(user.toLowerCase());
+        this.#expected.delete(id, user);
         void this.#invite(line, followed, user, kind);
       } else if (isIn(leg.state)) {
         // They were quicker.
-        expected.delete(user.toLowerCase());
+        this.#expected.delete(id, user);
       }
     }
   }

@@ -359,7 +359,7 @@ export class SessionModel extends State<SessionState> implements Session {
 
   /** Nothing of a person stays behind when they sign out. */
   #forget(line: Line): void {
-    for (const name of ['visited', 'presence', 'outbox', 'drafts', 'call', 'place', 'board', 'numbers']) {
+    for (const name of ['visited', 'presence', 'outbox', 'drafts', 'call', 'place', 'board', 'numbers', 'expected']) {
       this.#core.platform.memory?.remove(line.key(name));
       this.#core.platform.tab?.remove(line.key(name));
     }
