@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { callFrom } from '../calling.ts';
+import { choose } from '../pages/menu.ts';
 import { Window } from '../pages/window.ts';
 import { ALICE, BOB, byHand, silent } from '../telephones.ts';
 import { PEOPLE, useWorld } from '../world.ts';
@@ -52,6 +53,26 @@ describe('two windows of one person in one browser', () => {
     expect(telephones.log.filter((line) => line.number === BOB && line.what === 'ringing' && line.at >= began)).toHaveLength(1);
     expect(await alice.board.row(PEOPLE.bob).count()).toBe(1);
     await alice.board.pane.getByText('2 in the call').waitFor();
+  });
+
+  it('say the same of their person, and neither rings who is not to be disturbed', async () => {
+    const { telephones } = world;
+    await telephones.behave({ [ALICE]: silent(), [BOB]: byHand });
+    const alice = await world.window('alice');
+    const status = (window: Window) => window.list.getByRole('button', { name: /Your status/ });
+    await choose(status(one), 'Do not disturb');
+    await other.status('Do not disturb').waitFor();
+    await alice.lineOf(PEOPLE.bob).filter({ hasText: 'Busy' }).first().waitFor();
+    await callFrom(alice, 'bob');
+    await telephones.rings(BOB);
+    await one.lineOf(PEOPLE.alice).filter({ hasText: 'In a call' }).first().waitFor();
+    await alice.board.says(PEOPLE.bob, 'Ringing').waitFor();
+    for (const window of [one, other]) expect(await window.ringing.count()).toBe(0);
+    // From the other one as well.
+    await choose(status(other), 'Available');
+    await one.status('Available').waitFor();
+    for (const window of [one, other]) await window.ringing.waitFor();
+    await alice.board.endForAll();
   });
 
   it('are signed out together', async () => {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Channel } from '../src/index.js';
-import { DOMAIN, settle, World } from './world.js';
+import { DOMAIN, Memory, settle, World } from './world.js';
 
 beforeEach(() => {
   vi.useFakeTimers({ now: Date.parse('2026-11-26T10:00:00Z') });
@@ -142,6 +142,30 @@ describe('two windows of one browser', () => {
     expect(rest.log.some((one) => one.token === 'token-of-bob')).toBe(false);
   });
 
+  it('say the same of their person, and neither rings who is not to be disturbed', async () => {
+    const channel = channels();
+    const memory = new Memory();
+    const worlds = [await World.online({ platform: { channel, memory } }), await World.online({ platform: { channel, memory } })] as const;
+    const [first, second] = worlds;
+    first.convoke.session.setPresence('dnd', ' writing ');
+    await settle();
+    for (const { convoke, peer } of worlds) {
+      expect(convoke.session.get()).toMatchObject({ presence: 'dnd', note: 'writing' });
+      const published = peer.requests('PUBLISH');
+      expect(published).toHaveLength(1);
+      expect(published[0]?.body).toContain('<dm:note>writing</dm:note>');
+    }
+    const invitation = `<invitation xmlns="urn:convoke:invitation:1" id="i1" conference="c1" title="Dock" kind="call" expires="${new Date(Date.now() + 45_000).toISOString()}"><from user="bob@${DOMAIN}" name="Bob Keller"/></invitation>`;
+    second.peer.message(`bob@${DOMAIN}`, 'application/vnd.convoke.invitation+xml', invitation, ['Expires: 45']);
+    await settle(200);
+    expect(second.convoke.conferences.get().ringing).toEqual([]);
+    first.convoke.session.setPresence('available');
+    await settle();
+    expect(second.convoke.session.get()).toMatchObject({ presence: 'available', note: undefined });
+    expect(second.peer.requests('PUBLISH').at(-1)?.get('Expires')).toBe('0');
+    expect(second.convoke.conferences.get().ringing.map((one) => one.id)).toEqual(['i1']);
+  });
+
   it('tell each other who signs in', async () => {
     const channel = channels();
     const first = await World.online({ platform: { channel } });
@@ -231,12 +255,12 @@ describe('oneself', () => {
     expect(peer.requests('PUBLISH').at(-1)?.body).toBe('');
   });
 
-  it('stays as it was set, over a reload', async () => {
+  it.each(['away', 'busy', 'dnd'] as const)('stays as it was set (%s), over a reload', async (presence) => {
     const world = await World.online();
-    world.convoke.session.setPresence('dnd', 'writing');
+    world.convoke.session.setPresence(presence, 'writing');
     const again = new World({ platform: { memory: world.memory } });
     await again.signIn();
-    expect(again.convoke.session.get()).toMatchObject({ presence: 'dnd', note: 'writing' });
+    expect(again.convoke.session.get()).toMatchObject({ presence, note: 'writing' });
     await settle();
     expect(again.peer.requests('PUBLISH')[0]?.body).toContain('writing');
   });

@@ -8,7 +8,7 @@ import type { Publication } from '../sip/publication.js';
 import type { Ua } from '../sip/ua.js';
 import type { ConferenceService } from '../soap/client.js';
 import { Listeners } from '../util/store.js';
-import type { Me, Notice, Session } from './types.js';
+import type { Me, Notice, OwnPresence, Session } from './types.js';
 
 /** Everything of one signed-in person. */
 export interface Line {
@@ -43,6 +43,7 @@ export type Gossip =
   | { readonly kind: 'sent'; readonly user: string; readonly id: string; readonly text: string; readonly at: number }
   | { readonly kind: 'read'; readonly user: string }
   | { readonly kind: 'answered'; readonly invitation: string; readonly state: 'joined' | 'called' | 'declined' }
+  | { readonly kind: 'presence'; readonly presence: OwnPresence; readonly note?: string }
   | { readonly kind: 'conferences' }
   | { readonly kind: 'signed-out' };
 

@@ -58,6 +58,7 @@ export class SessionModel extends State<SessionState> implements Session {
     core.onGossip.add((gossip) => {
       // Whether it was ours, the server knows.
       if (gossip.kind === 'signed-out' && core.line && !this.#ask) void this.#renewInTime();
+      if (gossip.kind === 'presence' && core.line) this.#adopt(core.line, gossip.presence, gossip.note);
     });
     core.rest.onDate = (date) => core.line?.ua.heardDate(date);
   }
@@ -131,10 +132,20 @@ export class SessionModel extends State<SessionState> implements Session {
   }
 
   setPresence(presence: OwnPresence, note?: string): void {
-    this.set({ presence, note: note?.trim() || undefined });
+    const words = note?.trim() || undefined;
     const { line, platform } = this.#core;
-    if (!line) return;
-    platform.memory?.set(line.key('presence'), JSON.stringify({ presence, note }));
+    if (!line) {
+      this.set({ presence, note: words });
+      return;
+    }
+    platform.memory?.set(line.key('presence'), JSON.stringify({ presence, note: words }));
+    this.#adopt(line, presence, words);
+    // What one says of oneself holds for all windows here: none of them rings when I am not to be disturbed.
+    this.#core.gossip({ kind: 'presence', presence, note: words });
+  }
+
+  #adopt(line: Line, presence: OwnPresence, note: string | undefined): void {
+    this.set({ presence, note });
     this.#publish(line);
   }
 
