@@ -255,7 +255,7 @@ describe('oneself', () => {
     expect(peer.requests('PUBLISH').at(-1)?.body).toBe('');
   });
 
-  it.each(['away', 'busy', 'dnd'] as const)('stays as it was set (%s), over a reload', async (presence) => {
+  it.each(['available', 'away', 'busy', 'dnd'] as const)('stays as it was set (%s), over a reload', async (presence) => {
     const world = await World.online();
     world.convoke.session.setPresence(presence, 'writing');
     const again = new World({ platform: { memory: world.memory } });

@@ -264,7 +264,7 @@ export class SessionModel extends State<SessionState> implements Session {
   #remembered(line: Line): { presence: OwnPresence; note?: string } {
     try {
       const { presence, note } = JSON.parse(this.#core.platform.memory?.get(line.key('presence')) ?? '{}');
-      if (['away', 'busy', 'dnd'].includes(presence)) return { presence, note: typeof note === 'string' ? note : undefined };
+      if (['available', 'away', 'busy', 'dnd'].includes(presence)) return { presence, note: typeof note === 'string' ? note : undefined };
     } catch {
       // What cannot be read was not remembered.
     }
