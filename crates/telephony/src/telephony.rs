@@ -324,10 +324,9 @@ impl Telephony {
                 }
             }
             CallEvent::Ended(ended) => self.ended(&key, &ended, now),
-            CallEvent::Incoming { .. }
-            | CallEvent::Confirmed { .. }
-            | CallEvent::ChangeAnswered { .. }
-            | CallEvent::Probed { .. } => {}
+            CallEvent::ChangeAnswered { sdp } => self.change_answered(&key, &sdp),
+            CallEvent::Incoming { .. } | CallEvent::Confirmed { .. } | CallEvent::Probed { .. } => {
+            }
         }
     }
 

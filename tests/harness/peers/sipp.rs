@@ -1,4 +1,4 @@
-//! sipp as a trunk with telephones of eleven tempers (`tests/peers/sipp/telephones.xml`).
+//! sipp as a trunk with telephones of twelve tempers (`tests/peers/sipp/telephones.xml`).
 
 use std::net::SocketAddr;
 use std::process::Command;
@@ -41,6 +41,8 @@ pub mod ending {
     pub const NOBODY: &str = "10";
     /// Answers, puts the call on hold after [`super::Trunk::holds_after`], and takes it back after as long again.
     pub const HOLDS: &str = "11";
+    /// The same, but leaves the offer to us when it takes the call back.
+    pub const HOLDS_AND_ASKS: &str = "12";
 }
 
 /// What the trunk is like.
@@ -58,7 +60,7 @@ pub struct Trunk {
     pub hangup_after: Duration,
     /// How long number …06 rings.
     pub rings_for: Duration,
-    /// How long number …11 talks before it puts the call on hold, and how long it holds it.
+    /// How long numbers …11 and …12 talk before they put the call on hold, and how long they hold it.
     pub holds_after: Duration,
 }
 

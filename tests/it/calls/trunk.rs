@@ -8,6 +8,7 @@ use convoke_tests::audio::{Law, RATE, level_dbfs};
 use convoke_tests::convoke::{Convoke, may_have_own_mounts};
 use convoke_tests::peers::baresip::Telephone;
 use convoke_tests::peers::sipp::{Sipp, Trunk};
+use convoke_tests::peers::zeep::is_leg;
 use convoke_tests::skipped;
 use serde_json::json;
 use testkit::GIVE_UP;
@@ -183,6 +184,34 @@ fn an_answer_that_crosses_the_cancel_is_hung_up_and_nobody_joins() {
 }
 
 /// Where each whole second begins.
+/// One makes the offer of its return itself, the other leaves it to us and answers it with its ACK.
+#[test]
+fn a_telephone_puts_the_call_on_hold_and_takes_it_back() {
+    let sipp = Sipp::start(Trunk {
+        calls: 3,
+        ..Trunk::default()
+    })
+    .unwrap();
+    let people = [
+        ("alice", ALICE),
+        ("bob", "+15550211"),
+        ("carol", "+15550312"),
+    ];
+    let mut stage = Stage::start(behind(&sipp), &people);
+    let zeep = &mut stage.zeep;
+    let mut conference = zeep.create(create("alice", &["bob", "carol"])).unwrap();
+    for name in ["bob", "carol"] {
+        let held = conference.until_leg(zeep, name, "held").unwrap();
+        let talks = |report: &serde_json::Value| is_leg(report, name, "joined");
+        conference.until_from(zeep, held, name, talks).unwrap();
+    }
+    let end = json!({ "conference": conference.id });
+    zeep.accepted("end", end).unwrap();
+    conference.until_ended(zeep).unwrap();
+    let outcome = sipp.finish(GIVE_UP).unwrap();
+    assert!(outcome.ok, "{}", outcome.errors);
+}
+
 fn seconds(heard: &[i16]) -> impl Iterator<Item = &[i16]> {
     heard.chunks_exact(RATE as usize)
 }

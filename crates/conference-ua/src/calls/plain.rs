@@ -7,9 +7,9 @@
 //!  Opened once more (another media bridge goes on) ──► our re-INVITE ──► Connect
 //! ```
 //!
-//! Nothing on a path over UDP tells that a client is gone; one that sends nothing is asked within its call whether it is there.
+//! Nothing on a path over UDP tells that a client is gone; one of which nothing is heard is asked within its call whether it is there.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -17,7 +17,7 @@ use convoke_types::bridge::LegEvent;
 use convoke_types::media::{Codec, MediaCommand, StreamParams};
 use convoke_types::{ConferenceId, EndReason, LegKey, LegState};
 use sip_proto::call::CallKey;
-use sip_proto::sdp::{self, Direction, Sdp, SdpError, SessionId, Side};
+use sip_proto::sdp::{self, Direction, Sdp, SessionId, Side};
 
 use super::line::{Due, Line};
 use super::voices::{
@@ -33,6 +33,7 @@ const AGAIN: Duration = Duration::from_millis(500);
 const AGAIN_AFTER_REFUSAL: Duration = Duration::from_secs(2);
 /// How long a client may take to follow its sound to another media bridge.
 const MOVE_MAX: Duration = Duration::from_secs(32);
+const NO_PORT: &str = "The media bridge does not answer.";
 const NOT_FOLLOWED: &str = "The client did not follow its sound to another media bridge.";
 
 /// The sound of such a call.
@@ -45,8 +46,12 @@ pub(super) struct Plain {
     at: Option<SocketAddr>,
     /// Our description in force.
     ours: Option<Sdp>,
+    /// Our offer, where they had left it to us, until their answer comes in the ACK.
+    asked: Option<Sdp>,
     held: bool,
     moving: Moving,
+    /// They have agreed to send.
+    sends: bool,
     /// Nothing arrives.
     silent: bool,
     /// Since when it has not answered whether it is there.
@@ -67,15 +72,11 @@ enum Moving {
     Offered(Sdp),
 }
 
-/// A change of theirs, taken.
-struct Taken {
-    ours: String,
-    /// None where they had left the offer to us: all stays.
-    params: Option<StreamParams>,
+/// What both have agreed on.
+struct Agreed {
+    params: StreamParams,
     /// They put us on hold, or take us back.
     holds: Option<bool>,
-    /// It has told them the port that was to be offered.
-    moved: bool,
 }
 
 impl Plain {
@@ -88,8 +89,10 @@ impl Plain {
             session: SessionId { id, version: 1 },
             at: None,
             ours: None,
+            asked: None,
             held: false,
             moving: Moving::No,
+            sends: false,
             silent: false,
             unheard: None,
             probe: None,
@@ -97,71 +100,69 @@ impl Plain {
     }
 
     /// Words for the end of one that is on its way to another media bridge still.
-    pub(super) fn not_followed(&self) -> Option<&'static str> {
-        (self.moving != Moving::No).then_some(NOT_FOLLOWED)
+    pub(super) fn too_late(&self) -> Option<&'static str> {
+        match self.moving {
+            Moving::No => None,
+            Moving::Awaited => Some(NO_PORT),
+            Moving::Due | Moving::Offered(_) => Some(NOT_FOLLOWED),
+        }
     }
 
-    fn answer(&mut self, local: SocketAddr) -> Result<(String, StreamParams), SdpError> {
-        let answer = sdp::answer(
-            &self.offer,
-            local,
-            self.session,
-            &CODECS,
-            Direction::SendRecv,
-        )?;
-        let params = sdp::negotiated(&self.offer, &answer, Side::Answerer)?;
-        self.at = Some(local);
-        self.held = self.offer.is_hold();
-        let text = answer.to_string();
-        self.ours = Some(answer);
-        Ok((text, params))
+    /// Whether they had put themselves on hold when they called.
+    pub(super) fn is_held(&self) -> bool {
+        self.held
     }
 
-    /// `offer`: theirs, or none, which asks for ours (RFC 3261 §14.2); what comes in its ACK keeps the session as it is. `None`: it
-    /// cannot be taken.
-    fn take(&mut self, offer: Option<&Bytes>) -> Option<Taken> {
-        let (local, before) = (self.at?, self.ours.as_ref()?);
-        let session = self.session.next();
-        let Some(offer) = offer else {
-            let ours = sdp::received_at(before, local, session);
-            self.session = session;
-            let text = ours.to_string();
-            self.ours = Some(ours);
-            return Some(Taken {
-                ours: text,
-                params: None,
-                holds: None,
-                moved: false,
-            });
+    /// Whether it is no wonder that nothing arrives, or it is one.
+    fn is_quiet(&self) -> bool {
+        self.silent || !self.sends
+    }
+
+    /// Ours is the answer to their offer, or its answer has come.
+    fn agree(&mut self, ours: Sdp, theirs: &Sdp, side: Side) -> Option<Agreed> {
+        let (offer, answer) = match side {
+            Side::Answerer => (theirs, &ours),
+            Side::Offerer => (&ours, theirs),
         };
-        let offer = Sdp::parse(offer).ok()?;
-        let answer = sdp::answer(&offer, local, session, &CODECS, Direction::SendRecv).ok()?;
-        let params = sdp::negotiated(&offer, &answer, Side::Answerer).ok()?;
-        let held = offer.is_hold();
+        let params = sdp::negotiated(offer, answer, side).ok()?;
+        let local = self.at?;
+        if !may_be_sent_to(params.remote, local) {
+            return None;
+        }
+        self.sends = params.receive;
+        self.ours = Some(ours);
+        let held = theirs.is_hold();
         let holds = (std::mem::replace(&mut self.held, held) != held).then_some(held);
+        Some(Agreed { params, holds })
+    }
+
+    /// Our answer to their offer.
+    fn answer(&mut self, offer: &Sdp, session: SessionId) -> Option<(String, Agreed)> {
+        let local = self.at?;
+        let answer = sdp::answer(offer, local, session, &CODECS, Direction::SendRecv).ok()?;
+        let text = answer.to_string();
+        let agreed = self.agree(answer, offer, Side::Answerer)?;
         self.session = session;
-        let ours = answer.to_string();
-        self.ours = Some(answer);
-        let moved = self.moving == Moving::Due;
-        if moved {
+        Some((text, agreed))
+    }
+
+    /// Our offer, which they have left to us: all that we can, as in a new call (RFC 3261 §14.2).
+    fn offer(&mut self) -> Option<String> {
+        let session = self.session.next();
+        let offer = sdp::offer(self.at?, session, &CODECS);
+        self.session = session;
+        let text = offer.to_string();
+        self.asked = Some(offer);
+        Some(text)
+    }
+
+    /// What we say tells them where we receive now.
+    fn is_told(&mut self) -> bool {
+        let due = self.moving == Moving::Due;
+        if due {
             self.moving = Moving::No;
         }
-        Some(Taken {
-            ours,
-            params: Some(params),
-            holds,
-            moved,
-        })
-    }
-
-    /// What they have answered to the offer that moves them.
-    fn moved(&mut self, offer: Sdp, answer: &Bytes) -> Option<(StreamParams, Option<bool>)> {
-        let answer = Sdp::parse(answer).ok()?;
-        let params = sdp::negotiated(&offer, &answer, Side::Offerer).ok()?;
-        self.ours = Some(offer);
-        let held = answer.is_hold();
-        let holds = (std::mem::replace(&mut self.held, held) != held).then_some(held);
-        Some((params, holds))
+        due
     }
 }
 
@@ -181,16 +182,15 @@ impl Voices {
             }
             return;
         }
-        match plain.answer(local) {
-            Ok((answer, params)) => {
-                self.answered(line, key, leg, answer, Some(params));
-            }
-            Err(_) => {
-                let words = "The client offers no sound in common with us: G.711 over RTP.";
-                call.outcome = Some(own(LegState::Failed, EndReason::Media, words));
-                line.reject(key, 488, "Not Acceptable Here");
-            }
+        plain.at = Some(local);
+        let (offer, session) = (plain.offer.clone(), plain.session);
+        if let Some((answer, agreed)) = plain.answer(&offer, session) {
+            self.answered(line, key, leg, answer, Some(agreed.params));
+            return;
         }
+        let words = "The client offers no sound in common with us: G.711 over RTP.";
+        call.outcome = Some(own(LegState::Failed, EndReason::Media, words));
+        line.reject(key, 488, "Not Acceptable Here");
     }
 
     /// The client offers a change, or asks for our offer.
@@ -200,23 +200,53 @@ impl Voices {
         key: CallKey,
         offer: Option<&Bytes>,
     ) {
-        let call = self.known.get_mut(&key);
-        let Some((leg, plain)) = call.and_then(|call| call.leg.clone().zip(call.plain.as_mut()))
-        else {
+        let Some(plain) = self.plain_of(key) else {
             return;
         };
-        let Some(taken) = plain.take(offer) else {
+        let Some(offer) = offer else {
+            let Some(ours) = plain.offer() else {
+                return refuse_change(line, key, 488);
+            };
+            let told = plain.is_told();
+            line.accept_change(key, ours);
+            if told {
+                self.has_followed(line, key);
+            }
+            return;
+        };
+        let session = plain.session.next();
+        let offer = Sdp::parse(offer).ok();
+        let Some((ours, agreed)) = offer.and_then(|offer| plain.answer(&offer, session)) else {
             return refuse_change(line, key, 488);
         };
-        line.accept_change(key, taken.ours);
-        if let Some(params) = taken.params {
-            let leg = leg.clone();
-            self.media(MediaCommand::Connect { leg, params });
-        }
-        if taken.moved {
+        let told = plain.is_told();
+        line.accept_change(key, ours);
+        self.agreed(key, agreed);
+        if told {
             self.has_followed(line, key);
         }
-        if let Some(on) = taken.holds {
+    }
+
+    /// The answer to the offer that they had left to us; one that cannot be taken leaves all as it is.
+    pub(super) fn change_is_answered(&mut self, key: CallKey, answer: &Bytes) {
+        let Some(plain) = self.plain_of(key) else {
+            return;
+        };
+        let both = plain.asked.take().zip(Sdp::parse(answer).ok());
+        let agreed = both.and_then(|(ours, theirs)| plain.agree(ours, &theirs, Side::Offerer));
+        if let Some(agreed) = agreed {
+            self.agreed(key, agreed);
+        }
+    }
+
+    fn agreed(&mut self, key: CallKey, Agreed { params, holds }: Agreed) {
+        let leg = self.known.get(&key).and_then(|call| call.leg.clone());
+        let Some(leg) = leg else { return };
+        self.media(MediaCommand::Connect {
+            leg: leg.clone(),
+            params,
+        });
+        if let Some(on) = holds {
             self.in_the_mix(&leg, LegEvent::Held { on });
         }
     }
@@ -277,30 +307,24 @@ impl Voices {
                 return;
             }
         };
-        // §14.1, §21.5.1, §21.5.4: they are busy with a change of their own, or with other calls.
-        if matches!(status, 491 | 500 | 503) {
+        // §14.1, §21.5.1, §21.5.4: they are busy with a change of their own, or with other calls; or they are on their way back.
+        if matches!(status, 491 | 500 | 503) || is_away(status) {
             plain.moving = Moving::Due;
             self.set_changing(key, line.now.checked_add(AGAIN_AFTER_REFUSAL));
             return;
         }
         let answer = answer.filter(|_| (200..300).contains(&status));
-        let Some((params, holds)) = answer.and_then(|answer| plain.moved(offer, answer)) else {
+        let answer = answer.and_then(|answer| Sdp::parse(answer).ok());
+        let agreed = answer.and_then(|theirs| plain.agree(offer, &theirs, Side::Offerer));
+        let Some(agreed) = agreed else {
             let outcome = own(LegState::Failed, EndReason::Media, NOT_FOLLOWED);
             return self.give_up(line, key, outcome);
         };
-        let leg = self.known.get(&key).and_then(|call| call.leg.clone());
-        let Some(leg) = leg else { return };
-        self.media(MediaCommand::Connect {
-            leg: leg.clone(),
-            params,
-        });
+        self.agreed(key, agreed);
         self.has_followed(line, key);
-        if let Some(on) = holds {
-            self.in_the_mix(&leg, LegEvent::Held { on });
-        }
     }
 
-    /// Of a call in whose sound is on its way nothing more is awaited, but the first mixed packet where it was.
+    /// Of a call whose sound was on its way nothing more is awaited, but the first mixed packet where that was.
     fn has_followed(&mut self, line: &Line<'_>, key: CallKey) {
         let joining = self
             .known
@@ -311,6 +335,11 @@ impl Voices {
         self.set_deadline(key, until);
     }
 
+    /// It is in the mix.
+    pub(super) fn begin_probes(&mut self, key: CallKey, now: Instant) {
+        self.set_probe(key, now.checked_add(PROBE_EVERY));
+    }
+
     /// Nothing arrives of a client, or again something.
     pub(super) fn is_silent(&mut self, key: CallKey, on: bool, now: Instant) {
         let Some(plain) = self.plain_of(key) else {
@@ -318,31 +347,37 @@ impl Voices {
         };
         plain.silent = on;
         plain.unheard = None;
-        self.set_probe(key, Some(now).filter(|_| on));
+        match on {
+            true => self.set_probe(key, Some(now)),
+            false => self.begin_probes(key, now),
+        }
     }
 
-    /// It is time to ask a silent client whether it is there.
+    /// It is time to ask a client of which nothing is heard whether it is there.
     pub(super) fn ask_whether_there(&mut self, line: &mut Line<'_>, key: CallKey) {
         let now = line.now;
-        let Some(plain) = self.plain_of(key).filter(|plain| plain.silent) else {
+        let Some(plain) = self.plain_of(key) else {
             return;
         };
-        if line.probe(key) {
+        plain.probe = None;
+        if plain.is_quiet() && line.probe(key) {
             plain.unheard.get_or_insert(now);
         } else {
-            self.set_probe(key, now.checked_add(PROBE_EVERY));
+            plain.unheard = None;
+            self.begin_probes(key, now);
         }
     }
 
     /// It has answered, or it was not reached.
     pub(super) fn is_there(&mut self, line: &mut Line<'_>, key: CallKey, status: u16) {
         let now = line.now;
-        let Some(plain) = self.plain_of(key).filter(|plain| plain.silent) else {
+        let Some(plain) = self.plain_of(key) else {
             return;
         };
-        let Some(since) = plain.unheard.filter(|_| is_away(status)) else {
+        let quiet = plain.is_quiet();
+        let Some(since) = plain.unheard.filter(|_| quiet && is_away(status)) else {
             plain.unheard = None;
-            return self.set_probe(key, now.checked_add(PROBE_EVERY));
+            return self.begin_probes(key, now);
         };
         if now.saturating_duration_since(since) >= LOST_MAX {
             let outcome = own(LegState::Failed, EndReason::Network, CONNECTION_LOST);
@@ -365,4 +400,14 @@ impl Voices {
         };
         self.deadlines.set(&mut plain.probe, (key, Due::Probe), at);
     }
+}
+
+/// Whoever has an account says where their sound shall go: never into our own machine or the link beside it, unless that is where we are heard,
+/// too.
+fn may_be_sent_to(remote: SocketAddr, local: SocketAddr) -> bool {
+    let near = |address: SocketAddr| match address.ip() {
+        IpAddr::V4(ip) => ip.is_loopback() || ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unicast_link_local(),
+    };
+    !near(remote) || near(local)
 }

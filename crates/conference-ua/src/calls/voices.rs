@@ -131,10 +131,10 @@ impl Voices {
                 }
                 Due::Call => call.deadline = None,
             }
-            let not_followed = call.plain.as_ref().and_then(|plain| plain.not_followed());
+            let too_late = call.plain.as_ref().and_then(|plain| plain.too_late());
             let (reason, words) = match call.stage {
                 Stage::Asked => (EndReason::Network, "Nobody could answer."),
-                _ if let Some(words) = not_followed => (EndReason::Media, words),
+                _ if let Some(words) = too_late => (EndReason::Media, words),
                 Stage::Joined => (EndReason::Network, CONNECTION_LOST),
                 Stage::Joining if call.plain.is_none() => {
                     (EndReason::Media, "The browser did not connect.")
@@ -196,8 +196,13 @@ impl Voices {
                     && call.stage == Stage::Joining
                 {
                     call.stage = Stage::Joined;
+                    let held = call.plain.as_ref().is_some_and(|plain| plain.is_held());
                     self.set_deadline(key, None);
+                    self.begin_probes(key, line.now);
                     self.tell(&leg, LegEvent::Joined);
+                    if held {
+                        self.tell(&leg, LegEvent::Held { on: true });
+                    }
                 }
             }
             MediaEvent::Key { leg, key } => self.in_the_mix(&leg, LegEvent::Key { key }),
@@ -275,9 +280,9 @@ impl Voices {
             }
             CallEvent::Reinvited { status, sdp } => self.followed(line, key, status, sdp.as_ref()),
             CallEvent::Probed { status } => self.is_there(line, key, status),
+            CallEvent::ChangeAnswered { sdp } => self.change_is_answered(key, &sdp),
             CallEvent::Incoming { .. }
             | CallEvent::Confirmed { .. }
-            | CallEvent::ChangeAnswered { .. }
             | CallEvent::Trying
             | CallEvent::Ringing { .. }
             | CallEvent::Answered { .. } => {}
@@ -382,13 +387,24 @@ impl Voices {
         let Some((key, call)) = self.call_of(leg) else {
             return;
         };
-        if call.stage != Stage::Opening {
-            if self.change_is_done(key) {
-                refuse_change(line, key, 488);
+        let outcome = own(LegState::Failed, EndReason::Media, words);
+        let is_plain = call.plain.is_some();
+        match call.stage {
+            Stage::Opening => {
+                call.outcome = Some(outcome);
+                // What a client offers over plain RTP the media bridge has not seen.
+                match is_plain {
+                    true => line.reject(key, 503, "Service Unavailable"),
+                    false => line.reject(key, 488, "Not Acceptable Here"),
+                }
             }
-        } else {
-            call.outcome = Some(own(LegState::Failed, EndReason::Media, words));
-            line.reject(key, 488, "Not Acceptable Here");
+            // It has no longer the leg, or no port for it where it moves to.
+            _ if is_plain => self.give_up(line, key, outcome),
+            _ => {
+                if self.change_is_done(key) {
+                    refuse_change(line, key, 488);
+                }
+            }
         }
     }
 

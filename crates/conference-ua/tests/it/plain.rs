@@ -6,7 +6,7 @@ use std::time::Duration;
 use convoke_types::bridge::{BridgeCommand, LegEvent};
 use convoke_types::media::{Codec, MediaCommand, MediaEvent, StreamParams};
 use convoke_types::{Cause, EndReason, LegState};
-use sip_proto::sdp::Sdp;
+use sip_proto::sdp::{Direction, Sdp};
 use sip_proto::{HeaderName, Message, Method, ResponseBuilder};
 
 use crate::calls::*;
@@ -170,6 +170,102 @@ fn hold_and_other_media_are_answered_in_the_same_leg() {
     assert!(scene.media.is_empty() && scene.bridge.is_empty());
 }
 
+#[test]
+fn whoever_leaves_the_offer_to_us_is_taken_back_from_hold_by_their_answer() {
+    let mut scene = Scene::new();
+    let to = in_the_mix(&mut scene);
+    request(
+        &mut scene,
+        "INVITE",
+        &to,
+        &offer(4000, "0", "a=sendonly\r\n"),
+    );
+    answer(&mut scene);
+    request(&mut scene, "ACK", &to, "");
+    connected(&mut scene);
+    assert_eq!(event(&mut scene), LegEvent::Held { on: true });
+    scene.advance(SECOND);
+    request(&mut scene, "INVITE", &to, "");
+    let ours = Sdp::parse(&answer(&mut scene).body()).unwrap();
+    let sound = ours.audio().unwrap();
+    assert_eq!(ours.direction_of(sound), Direction::SendRecv);
+    assert!(scene.media.is_empty(), "it waits for their answer");
+    request(&mut scene, "ACK", &to, &offer(4008, "8", ""));
+    let params = connected(&mut scene);
+    assert_eq!((params.remote.port(), params.send), (4008, true));
+    assert_eq!(event(&mut scene), LegEvent::Held { on: false });
+}
+
+#[test]
+fn who_calls_on_hold_is_shown_on_hold() {
+    let mut scene = Scene::new();
+    called(&mut scene, &offer(4000, "0", "a=sendonly\r\n"));
+    media(&mut scene, opened(20_000));
+    assert_eq!(answer(&mut scene).status(), Some(200));
+    assert_eq!(event(&mut scene), LegEvent::Answered);
+    media(&mut scene, MediaEvent::Joined { leg: leg() });
+    assert_eq!(event(&mut scene), LegEvent::Joined);
+    assert_eq!(event(&mut scene), LegEvent::Held { on: true });
+}
+
+#[test]
+fn no_sound_is_sent_into_our_own_machine() {
+    for host in ["127.0.0.1", "169.254.1.1"] {
+        let mut scene = Scene::new();
+        called(&mut scene, &offer(4000, "0", "").replace("192.0.2.9", host));
+        media(&mut scene, opened(20_000));
+        assert_eq!(answer(&mut scene).status(), Some(488), "{host}");
+        let mut scene = Scene::new();
+        let to = in_the_mix(&mut scene);
+        let elsewhere = offer(4000, "0", "").replace("192.0.2.9", host);
+        request(&mut scene, "INVITE", &to, &elsewhere);
+        assert_eq!(answer(&mut scene).status(), Some(488), "{host}");
+        assert!(scene.media.is_empty());
+    }
+}
+
+#[test]
+fn what_fails_at_the_media_bridge_ends_the_call_with_its_words() {
+    let failed = || MediaEvent::Failed {
+        leg: leg(),
+        words: "no port is free".to_owned(),
+    };
+    let said = |scene: &mut Scene| {
+        let (state, cause) = outcome(scene);
+        assert_eq!((state, cause.reason), (LegState::Failed, EndReason::Media));
+        cause.words
+    };
+    let mut scene = Scene::new();
+    called(&mut scene, &offer(4000, "0", ""));
+    media(&mut scene, failed());
+    // It says nothing of what the client offered.
+    assert_eq!(answer(&mut scene).status(), Some(503));
+    request(&mut scene, "ACK", CONFERENCE, "");
+    assert_eq!(said(&mut scene), "no port is free");
+    // In mid-call, or where it moves to.
+    for moves in [false, true] {
+        let mut scene = Scene::new();
+        in_the_mix(&mut scene);
+        if moves {
+            scene.core.handle_media_moved(&leg().conference, scene.now);
+            scene.run();
+        }
+        media(&mut scene, failed());
+        let bye = scene.one("BYE");
+        scene.answer(&bye, 200);
+        assert_eq!(said(&mut scene), "no port is free");
+    }
+    // Nothing comes at all.
+    let mut scene = Scene::new();
+    in_the_mix(&mut scene);
+    scene.core.handle_media_moved(&leg().conference, scene.now);
+    scene.run();
+    scene.advance(6 * SECOND);
+    let bye = scene.one("BYE");
+    scene.answer(&bye, 200);
+    assert_eq!(said(&mut scene), "The media bridge does not answer.");
+}
+
 /// Another media bridge has the conference, and has reserved a port: what the client is offered.
 fn moved(scene: &mut Scene, at: u16) -> Message {
     scene.core.handle_media_moved(&leg().conference, scene.now);
@@ -203,8 +299,11 @@ fn it_follows_its_sound_to_another_media_bridge() {
     in_the_mix(&mut scene);
     let invite = moved(&mut scene, 30_000);
     assert_eq!(received(&invite).1, 30_000);
-    // It is busy for the moment.
+    // It is busy for the moment, or being connected anew.
     answers(&mut scene, &invite, 491, "");
+    scene.advance(2 * SECOND);
+    let invite = offered(&mut scene);
+    answers(&mut scene, &invite, 430, "");
     scene.advance(Duration::from_millis(1_900));
     scene.nothing();
     scene.advance(Duration::from_millis(200));
@@ -277,7 +376,7 @@ fn a_silent_client_is_asked_whether_it_is_there() {
     media(&mut scene, silent(false));
     assert_eq!(event(&mut scene), LegEvent::Silent { on: false });
     scene.advance(Duration::from_secs(120));
-    assert_eq!(scene.probes, asked);
+    assert_eq!(scene.probes, asked, "what is heard is there");
     // It is gone without a word.
     scene.there = Some(430);
     media(&mut scene, silent(true));
@@ -289,4 +388,29 @@ fn a_silent_client_is_asked_whether_it_is_there() {
         (LegState::Failed, EndReason::Network)
     );
     assert_eq!(cause.words, "The connection was lost.");
+}
+
+/// Nothing arrives of who agreed to send nothing, and no media bridge wonders.
+#[test]
+fn who_is_on_hold_and_gone_is_given_up() {
+    let mut scene = Scene::new();
+    let to = in_the_mix(&mut scene);
+    request(
+        &mut scene,
+        "INVITE",
+        &to,
+        &offer(4000, "0", "a=inactive\r\n"),
+    );
+    answer(&mut scene);
+    request(&mut scene, "ACK", &to, "");
+    event(&mut scene);
+    scene.advance(Duration::from_secs(300));
+    assert!(scene.probes >= 8 && scene.bridge.is_empty());
+    scene.there = Some(480);
+    scene.advance(Duration::from_secs(100));
+    let (state, cause) = outcome(&mut scene);
+    assert_eq!(
+        (state, cause.reason),
+        (LegState::Failed, EndReason::Network)
+    );
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use convoke_types::LegKey;
 use convoke_types::bridge::LegEvent;
-use convoke_types::media::MediaCommand;
+use convoke_types::media::{MediaCommand, StreamParams};
 use sip_proto::sdp::{self, Direction, Sdp, Side};
 
 use super::Telephony;
@@ -25,7 +25,7 @@ impl Telephony {
         };
         let (next, pictures) = (leg.session.next(), leg.pictures.at());
         let accepted = match offer.map(|body| Sdp::parse(body)) {
-            // An INVITE without offer asks for ours (RFC 3261 §14.2); what comes in its ACK keeps the session as it is.
+            // An INVITE without offer asks for ours (RFC 3261 §14.2), and its ACK has the answer.
             None => {
                 let mut ours = sdp::offer(local, next, &trunk.codecs);
                 if let Some(at) = pictures {
@@ -64,17 +64,42 @@ impl Telephony {
         let Some((params, offer)) = change else {
             return;
         };
-        let held = offer.is_hold();
-        let was_held = std::mem::replace(&mut leg.held, held);
-        let joined = matches!(leg.stage, Stage::Joined);
+        self.connect_anew(key, params, (&offer, &ours), (&offer, Side::Answerer));
+        // Our answer has told the port.
+        self.moved_by_answer(key, now);
+    }
+
+    /// The answer to our offer, which they had asked for; one that cannot be taken leaves all as it is.
+    pub(super) fn change_answered(&mut self, key: &LegKey, answer: &Bytes) {
+        let offer = self.legs.get(key).and_then(|leg| leg.ours.clone());
+        let Some((offer, answer)) = offer.zip(Sdp::parse(answer).ok()) else {
+            return;
+        };
+        if let Ok(params) = sdp::negotiated(&offer, &answer, Side::Offerer) {
+            self.connect_anew(key, params, (&offer, &answer), (&answer, Side::Offerer));
+        }
+    }
+
+    /// Goes on with what both descriptions agree on; theirs says whether we are on hold.
+    fn connect_anew(
+        &mut self,
+        key: &LegKey,
+        params: StreamParams,
+        (offer, answer): (&Sdp, &Sdp),
+        (theirs, side): (&Sdp, Side),
+    ) {
+        let Some(leg) = self.legs.get_mut(key) else {
+            return;
+        };
+        let held = theirs.is_hold();
+        let changed = std::mem::replace(&mut leg.held, held) != held;
+        let tells = changed && matches!(leg.stage, Stage::Joined);
         self.media(MediaCommand::Connect {
             leg: key.clone(),
             params,
         });
-        self.connect_sight(key, &offer, &ours, Side::Answerer);
-        // Our answer has told the port.
-        self.moved_by_answer(key, now);
-        if joined && was_held != held {
+        self.connect_sight(key, offer, answer, side);
+        if tells {
             self.tell(key, LegEvent::Held { on: held });
         }
     }
