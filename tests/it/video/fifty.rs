@@ -1,4 +1,5 @@
-//! Fifty people come within a second, with the load's WebRTC clients for their sound, while three others see each other.
+//! Fifty people come within a second, while three others see each other. The fifty have sound by the load's WebRTC clients; the pictures are those of
+//! the three, each with a Chromium of their own that decodes them, and three of the fifty watch beside these. Fifty that decode one machine cannot run.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Barrier};
@@ -25,6 +26,8 @@ const SHOWN: [(&str, &str, u8); 3] = [
     ("bob", "p2-1", 6),
     ("carol", "p3-1", 5),
 ];
+/// The connection by which one of the fifty watches.
+const GUEST: &str = "guest watches";
 /// How long it is counted what the fifty hear.
 const WINDOW: Duration = Duration::from_secs(2);
 /// Sound comes in packets of 20 ms.
@@ -141,6 +144,14 @@ fn fifty_join_within_a_second_and_three_go_on_seeing_each_other() {
 
         for person in three.iter_mut().chain(&mut guests) {
             person.until("everybody", |person| person.joined().len() == EVERYBODY);
+        }
+        // Three who came see all three, each beside one of their browsers.
+        for (guest, browser) in guests.iter_mut().zip(&mut browsers) {
+            guest.until("pictures", |guest| guest.labels() == labels);
+            let view = guest.look_by(browser, GUEST);
+            for (_, label, shown) in SHOWN {
+                assert_eq!(browser.see(GUEST, &view[label]).unwrap(), number(shown));
+            }
         }
         all_see_each_other(&mut browsers, &views);
 
