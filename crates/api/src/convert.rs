@@ -42,6 +42,7 @@ pub(crate) fn snapshot(of: &core::Snapshot, wall_ms: u64) -> soap::Snapshot {
         video: of.video.clone(),
         pictures_lost: of.pictures_lost,
         sound_moves: of.sound_moves,
+        absent: of.absent.clone(),
         version: of.version,
         count: u32::try_from(of.roster.len()).unwrap_or(u32::MAX),
         first: 0,

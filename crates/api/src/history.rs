@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use convoke_types::bridge_protocol::Feature;
 use convoke_types::report::{ParticipantRef, Report};
 use convoke_types::{Aor, ConferenceId, Role, VideoServerName};
 use runtime::clock;
@@ -64,18 +65,28 @@ impl History {
             return false;
         }
         book.begun += 1;
+        let mut snapshot = Snapshot::begin(id.clone(), title.to_owned());
+        // Until another bridge says that it mixes.
+        snapshot.absent = Feature::absent(&Feature::OURS);
         let page = Page {
             number: book.begun,
             started_by: owner.clone(),
             allocator: None,
             owner: Some(owner.clone()),
             created_at: clock::unix_ms(clock::wall()),
-            snapshot: Snapshot::begin(id.clone(), title.to_owned()),
+            snapshot,
             reports: VecDeque::new(),
             version: watch::Sender::new(0),
         };
         book.pages.insert(id.clone(), page);
         true
+    }
+
+    /// A bridge has the conference's sound from now on, and cannot do this.
+    pub fn mixes(&self, id: &ConferenceId, absent: &[Feature]) {
+        if let Some(page) = self.lock().pages.get_mut(id) {
+            page.snapshot.absent = absent.to_vec();
+        }
     }
 
     /// A conference that was begun just now was asked for by a service, which has prepared its pictures.

@@ -160,7 +160,7 @@ pub(crate) fn start(tasks: &Tasks, parts: Parts) -> FocusHandle {
     let shutdown = tasks.shutdown_token().clone();
     let sequencer = Sequencer {
         store: parts.store,
-        history: parts.history,
+        history: parts.history.clone(),
         reporter: parts.reporter,
         webhooks: parts.webhooks,
         records: parts.records,
@@ -176,6 +176,7 @@ pub(crate) fn start(tasks: &Tasks, parts: Parts) -> FocusHandle {
         "conference.focus",
         FocusLoop {
             focus: parts.focus,
+            history: parts.history,
             steps,
             drain: parts.drain,
             watching: parts.watching,
@@ -227,6 +228,7 @@ struct Pending {
 
 struct FocusLoop {
     focus: Focus,
+    history: Arc<History>,
     steps: mpsc::Sender<Step>,
     drain: Duration,
     watching: Watching,
@@ -261,7 +263,13 @@ impl FocusLoop {
                     draining = Some(clock::now() + self.drain);
                     self.focus.shutdown(clock::now());
                 }
-                Some(event) = events.recv() => self.focus.handle_bridge(event, clock::now()),
+                Some(event) = events.recv() => {
+                    // No report tells it.
+                    if let BridgeEvent::Mixes { conference, absent } = &event {
+                        self.history.mixes(conference, absent);
+                    }
+                    self.focus.handle_bridge(event, clock::now());
+                }
                 Some(event) = refused.recv() => self.focus.handle_bridge(event, clock::now()),
                 Some(asked) = asked.recv() => match asked {
                     Asked::Command(ask) => self.command(*ask).await,
@@ -715,6 +723,7 @@ mod tests {
         let tasks = Tasks::new(Shutdown::new());
         let focus = FocusLoop {
             focus,
+            history: Arc::default(),
             steps,
             drain: Duration::from_secs(1),
             watching: Watching::default(),

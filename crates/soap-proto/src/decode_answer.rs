@@ -1,5 +1,6 @@
 //! Responses, faults and reports from bytes.
 
+use convoke_types::bridge_protocol::Feature;
 use convoke_types::limits::PARTIES_MAX;
 use convoke_types::report::{Change, ConferenceEnd, ConferenceEndReason, ParticipantRef, Report};
 use convoke_types::{Cause, EndReason, Fault, FaultCode, LegState, NumberRefusal, Role};
@@ -219,6 +220,20 @@ fn sound_moves(told: Option<u64>) -> u32 {
     u32::try_from(told.unwrap_or_default()).unwrap_or(u32::MAX)
 }
 
+/// What the bridge cannot do, as often as the schema has it.
+fn absent(c: &mut Cursor<'_>) -> Result<Vec<Feature>, SoapError> {
+    let mut found = Vec::new();
+    let known = |t: &str| one_of(t, Feature::OF_SOUND, Feature::as_str);
+    while let Some(feature) = c.optional("absent", "what a bridge may lack", known)? {
+        if found.len() >= Feature::OF_SOUND.len() {
+            let expected = format!("at most {} c:absent", Feature::OF_SOUND.len());
+            return Err(SoapError::new(c.path(), expected, "more"));
+        }
+        found.push(feature);
+    }
+    Ok(found)
+}
+
 fn snapshot(c: &mut Cursor<'_>) -> Result<Snapshot, SoapError> {
     let mut found = Snapshot {
         id: c.leaf("id", "an identifier", text::id)?,
@@ -230,6 +245,7 @@ fn snapshot(c: &mut Cursor<'_>) -> Result<Snapshot, SoapError> {
         video: c.optional("video", "an identifier", text::id)?,
         pictures_lost: c.optional("picturesLost", "yes", mark)?.is_some(),
         sound_moves: sound_moves(c.optional("soundMoves", "a number", version)?),
+        absent: absent(c)?,
         version: c.leaf("version", "a version", version)?,
         count: c.leaf("count", "a number", count)?,
         first: c.leaf("first", "a number", count)?,

@@ -135,6 +135,9 @@ fn snapshot(conference: &Snapshot, room: usize) -> String {
         out.optional("c:picturesLost", lost);
         let moves = Some(conference.sound_moves).filter(|moves| *moves > 0);
         out.optional("c:soundMoves", moves.map(|moves| moves.to_string()));
+        for feature in &conference.absent {
+            out.leaf("c:absent", feature.as_str());
+        }
         out.leaf("c:version", &conference.version.to_string());
         out.leaf("c:count", &conference.count.to_string());
         out.leaf("c:first", &conference.first.to_string());

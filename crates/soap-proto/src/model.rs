@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use convoke_types::bridge_protocol::Feature;
 use convoke_types::report::Report;
 use convoke_types::{
     Aor, Cause, CommandId, ConferenceId, Fault, LegId, LegState, ParticipantId, Role,
@@ -497,6 +498,8 @@ pub struct Snapshot {
     pub pictures_lost: bool,
     /// How often the sound has gone to another bridge.
     pub sound_moves: u32,
+    /// What the bridge that has the sound now cannot do, of [`Feature::OF_SOUND`].
+    pub absent: Vec<Feature>,
     /// The number of the last report that is in this state.
     pub version: u64,
     /// Participants on the whole roster.

@@ -29,6 +29,7 @@ impl Snapshot {
             video: None,
             pictures_lost: false,
             sound_moves: 0,
+            absent: Vec::new(),
             version: 0,
             count: 0,
             first: 0,

@@ -785,6 +785,7 @@ fn made(create: &Create) -> Snapshot {
         locked: false,
         pictures_lost: false,
         sound_moves: 0,
+        absent: vec![],
         video: create.video.clone(),
         version: 3,
         count: u32::try_from(participants.len()).unwrap(),

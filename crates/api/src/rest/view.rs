@@ -1,12 +1,13 @@
 //! Conferences and their reports as JSON: what the conference service says, in the same words.
 
+use convoke_types::bridge_protocol::Feature;
 use convoke_types::leg::EndReason;
 use convoke_types::report::{Change, ConferenceEnd, ConferenceEndReason, ParticipantRef, Report};
 use convoke_types::{Cause, LegState, Role};
 use serde::Serialize;
 use soap_proto::{ConferenceState, LegSnapshot, ParticipantSnapshot, Snapshot};
 use utoipa::ToSchema;
-use utoipa::openapi::schema::Object;
+use utoipa::openapi::schema::{Array, ArrayBuilder, Object};
 
 use super::answer::one_of;
 
@@ -34,6 +35,9 @@ pub(crate) struct ConferenceView {
     /// How often the sound has gone to another bridge; those who were in are there as well.
     #[serde(rename = "soundMoves")]
     sound_moves: u32,
+    /// What the bridge that has the sound now cannot do.
+    #[schema(schema_with = lacks)]
+    absent: Vec<&'static str>,
     /// Participants on the roster.
     count: u32,
     /// The roster.
@@ -256,6 +260,13 @@ fn states() -> Object {
         &ConferenceState::ALL.map(ConferenceState::as_str),
     )
 }
+fn lacks() -> Array {
+    let names = Feature::OF_SOUND.map(Feature::as_str);
+    ArrayBuilder::new()
+        .items(one_of("What a bridge may lack.", &names))
+        .description(Some("What the bridge that has the sound now cannot do."))
+        .build()
+}
 fn leg_states() -> Object {
     one_of("The state of a leg.", &LegState::ALL.map(LegState::as_str))
 }
@@ -296,6 +307,7 @@ impl From<Snapshot> for ConferenceView {
             video: of.video.map(String::from),
             pictures_lost: of.pictures_lost,
             sound_moves: of.sound_moves,
+            absent: of.absent.iter().map(|one| one.as_str()).collect(),
             count: of.count,
             participants: of.participants.into_iter().map(Into::into).collect(),
         }

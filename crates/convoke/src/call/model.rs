@@ -340,6 +340,7 @@ pub mod tests {
             locked: false,
             pictures_lost: false,
             sound_moves: 0,
+            absent: Vec::new(),
             video: None,
             version: 9,
             count: u32::try_from(participants.len()).unwrap(),

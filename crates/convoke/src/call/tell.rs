@@ -21,6 +21,7 @@ pub fn print(line: &str) -> Result<()> {
 
 /// The answer to `create`.
 pub fn answer(conference: &Snapshot) -> Value {
+    let absent: Vec<&str> = conference.absent.iter().map(|one| one.as_str()).collect();
     json!({
         "event": "answer",
         "operation": "create",
@@ -31,6 +32,7 @@ pub fn answer(conference: &Snapshot) -> Value {
         "video": conference.video,
         "picturesLost": conference.pictures_lost,
         "soundMoves": conference.sound_moves,
+        "absent": absent,
     })
 }
 

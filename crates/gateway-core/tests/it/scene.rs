@@ -289,6 +289,7 @@ pub fn conference(id: &str, people: &[(&str, &str)]) -> Snapshot {
         locked: false,
         pictures_lost: false,
         sound_moves: 0,
+        absent: vec![],
         video: None,
         version: 5,
         count: u32::try_from(participants.len()).unwrap(),

@@ -1,12 +1,13 @@
 //! Random documents of every kind, as they come out of the writer.
 #![expect(clippy::unwrap_used, reason = "what is parsed here was made to fit")]
 
+use convoke_types::bridge_protocol::Feature;
 use convoke_types::report::{Change, ConferenceEnd, ConferenceEndReason, ParticipantRef, Report};
 use convoke_types::{Aor, Cause, EndReason, Fault, FaultCode, LegState, NumberRefusal, Role};
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
-use proptest::sample::select;
+use proptest::sample::{select, subsequence};
 use soap_proto::{
     Answer, CallAt, ConferenceState, Create, Expires, Headers, LegSnapshot, MovingSnapshot,
     OnOwnerLeft, Operation, OperationName, ParticipantSnapshot, Party, Policy, ReportAck,
@@ -225,7 +226,12 @@ pub fn snapshot() -> impl Strategy<Value = Snapshot> {
         text(64),
         select(ConferenceState::ALL.to_vec()),
         any::<bool>(),
-        (of(id()), any::<bool>(), any::<u32>()),
+        (
+            of(id()),
+            any::<bool>(),
+            any::<u32>(),
+            subsequence(Feature::OF_SOUND.to_vec(), 0..=3),
+        ),
         0u64..1_000_000,
         vec(participant(), 0..4),
     )
@@ -235,7 +241,7 @@ pub fn snapshot() -> impl Strategy<Value = Snapshot> {
                 title,
                 state,
                 locked,
-                (video, pictures_lost, sound_moves),
+                (video, pictures_lost, sound_moves, absent),
                 version,
                 participants,
             )| Snapshot {
@@ -246,6 +252,7 @@ pub fn snapshot() -> impl Strategy<Value = Snapshot> {
                 video,
                 pictures_lost,
                 sound_moves,
+                absent,
                 version,
                 count: u32::try_from(participants.len()).unwrap(),
                 first: 0,

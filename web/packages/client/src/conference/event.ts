@@ -1,8 +1,19 @@
 /** Documents of the conference event package (RFC 4575) with our extension: whole ones, and what changed. */
 import { aorOf } from '../sip/uri.js';
-import type { Absent, EndReason, LegState } from '../view/types.js';
+import type { EndReason, LegState } from '../view/types.js';
 import { tryXml, type XmlElement } from '../xml/read.js';
-import { type Leg, legState, type Participant, type PictureShown, phase, role, type Snapshot, toldName, toldWords } from './model.js';
+import {
+  absentOf,
+  type Leg,
+  legState,
+  type Participant,
+  type PictureShown,
+  phase,
+  role,
+  type Snapshot,
+  toldName,
+  toldWords,
+} from './model.js';
 
 export const CONFERENCE_INFO = 'application/conference-info+xml';
 const NS = 'urn:ietf:params:xml:ns:conference-info';
@@ -14,9 +25,6 @@ const PARTICIPANTS_MAX = 1_000;
 const PICTURES_MAX = 8;
 /** What may name a section (RFC 4574 §4: a token). */
 const LABEL = /^[A-Za-z0-9._~+-]{1,128}$/;
-
-/** Documents name `recording` too, always so far: nothing can record yet, and what nobody can have nobody misses. */
-const ABSENT: readonly Absent[] = ['listener-mix', 'prompts'];
 
 /** What became of a document. */
 export type Applied =
@@ -92,18 +100,11 @@ export class EventState {
       video: ours ? ours.attribute('video') : was.video,
       picturesLost: ours ? isTrue(ours.attribute('pictures-lost')) : was.picturesLost,
       soundMoves: ours ? Number(ours.attribute('sound-moves')) || 0 : was.soundMoves,
-      absent: ours ? absent(ours.attribute('absent'), was.absent) : was.absent,
+      absent: ours ? absentOf(ours.attribute('absent')?.split(' ') ?? [], was.absent) : was.absent,
       started: Number.isFinite(started) ? started : was.started,
       participants: [...this.#users.values()],
     };
   }
-}
-
-/** The names of the list that are known; the former value where it is the same. */
-function absent(list: string | undefined, was: readonly Absent[] | undefined): readonly Absent[] {
-  const names = new Set(list?.split(' '));
-  const now = ABSENT.filter((name) => names.has(name));
-  return was && was.join() === now.join() ? was : now;
 }
 
 function isTrue(text: string | undefined): boolean {

@@ -11,7 +11,18 @@ import { State, same } from '../util/store.js';
 import { Alarm } from '../util/timer.js';
 import type { Absent, EndReason } from '../view/types.js';
 import { CONFERENCE_INFO, EventState } from './event.js';
-import { type End, isIn, isLive, type Leg, type LegEnd, type Participant, type PictureShown, type Snapshot, titleOf } from './model.js';
+import {
+  absentOf,
+  type End,
+  isIn,
+  isLive,
+  type Leg,
+  type LegEnd,
+  type Participant,
+  type PictureShown,
+  type Snapshot,
+  titleOf,
+} from './model.js';
 
 /** A participant with the times by this device's clock. */
 export interface Seen extends Participant {
@@ -211,7 +222,7 @@ export class Followed extends State<FollowedState> {
       video: snapshot.video,
       picturesLost: snapshot.picturesLost ?? false,
       soundMoves: snapshot.soundMoves ?? 0,
-      absent: snapshot.absent ?? before.absent,
+      absent: snapshot.absent ? absentOf(snapshot.absent, before.absent) : before.absent,
       startedAt: started ?? this.#began ?? (before.known ? before.startedAt : this.#earliest(seen)),
       participants: unchanged ? before.participants : shown,
       known: true,

@@ -124,6 +124,15 @@ export function endReason(word: string | undefined): ConferenceEndReason | undef
   return word !== undefined && END_REASONS.has(word) ? (word as ConferenceEndReason) : undefined;
 }
 
+/** What a bridge may lack that is told to people; servers name `recording` too, always so far: nothing can record yet, and what nobody can have nobody misses. */
+const ABSENT: readonly Absent[] = ['listener-mix', 'prompts'];
+
+/** Those of these names that are known; the former value where it is the same. */
+export function absentOf(names: readonly string[], was?: readonly Absent[]): readonly Absent[] {
+  const now = ABSENT.filter((name) => names.includes(name));
+  return was && was.join() === now.join() ? was : now;
+}
+
 /** A word of a newer server is the nearest that we know. */
 export function legState(word: string | undefined): LegState {
   return word !== undefined && LEG_STATES.has(word) ? (word as LegState) : 'failed';

@@ -1,5 +1,6 @@
 /** What the conference service is asked and answers: operations as data, answers as {@link Snapshot}s. */
 import {
+  absentOf,
   type End,
   endReason,
   isLive,
@@ -13,7 +14,7 @@ import {
   toldName,
   toldWords,
 } from '../conference/model.js';
-import type { EndReason } from '../view/types.js';
+import type { Absent, EndReason } from '../view/types.js';
 import type { XmlElement } from '../xml/read.js';
 import { clean, type XmlNode } from '../xml/write.js';
 import { CONFERENCE, REPORT } from './envelope.js';
@@ -148,10 +149,16 @@ function snapshot(element: XmlElement): Snapshot {
     video: element.textAt('video'),
     picturesLost: element.textAt('picturesLost') === 'yes',
     soundMoves: Number(element.textAt('soundMoves')) || 0,
+    absent: absentTold(element.all('absent')),
     started: time(element.textAt('started')),
     participants: element.all('participant').map(participant),
     count: Number(element.textAt('count')) || undefined,
   };
+}
+
+/** Undefined where nothing is told. */
+function absentTold(told: readonly XmlElement[]): readonly Absent[] | undefined {
+  return told.length === 0 ? undefined : absentOf(told.map((one) => one.text.trim()));
 }
 
 function isTrue(text: string | undefined): boolean {
