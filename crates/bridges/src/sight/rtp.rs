@@ -7,9 +7,13 @@ use convoke_types::sight::SightParams;
 
 /// A room that sends from elsewhere is believed when it was silent for so long where it sent from.
 const MOVES_AFTER: Duration = Duration::from_secs(2);
-/// Packets of one source from another host than was negotiated after which its address is taken for the room's, and the others' pictures
-/// go there: until then whoever knows the port could have them sent elsewhere. The sound's is the same.
+/// Packets of one source from another host than was negotiated after which its address is taken for the room's (latching, RFC 7362 §4):
+/// until then whoever knows the port could show pictures in its place, and have the others' sent elsewhere.
 const PROVING_PACKETS: u16 = 50;
+/// The time in which these must come: a room shows more than that, and who sends now and then only stands in its way.
+const PROVING_WITHIN: Duration = Duration::from_secs(10);
+/// Sources that may prove at the same time that they are the room. One of them is, if any.
+const CLAIMANTS_MAX: usize = 8;
 /// Kinds of RTCP packets (RFC 3550 §12.1, RFC 4585 §6.1), and of feedback on pictures (RFC 4585 §6.3, RFC 5104 §4.3).
 const RECEIVER_REPORT: u8 = 201;
 const DESCRIPTION: u8 = 202;
@@ -81,17 +85,17 @@ impl<'a> Packet<'a> {
 pub(super) struct Remote {
     pub params: SightParams,
     seen: Option<(SocketAddr, Instant)>,
-    /// Who sends from another host, and has not proved to be the room.
-    elsewhere: Option<Elsewhere>,
+    /// Who sends from another host, and has not proved to be the room: each for itself, so that nobody keeps another one away.
+    elsewhere: Vec<Claimant>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Elsewhere {
+struct Claimant {
     from: SocketAddr,
     ssrc: u32,
     packets: u16,
-    /// When the last of them came.
-    at: Instant,
+    /// When the first of them came.
+    since: Instant,
 }
 
 impl Remote {
@@ -99,7 +103,7 @@ impl Remote {
         Self {
             params,
             seen: None,
-            elsewhere: None,
+            elsewhere: Vec::new(),
         }
     }
 
@@ -114,7 +118,8 @@ impl Remote {
         SocketAddr::new(rtp.ip(), rtp.port().saturating_add(1))
     }
 
-    /// Whether a packet from there is the room's: from where it was negotiated or seen, or, where nothing comes from there, from elsewhere.
+    /// Whether a packet from there is the room's: from where it was negotiated or seen, or, where nothing comes from there, from where
+    /// somebody else has proved to be it. What comes before the proof is not shown.
     pub fn accepts(&mut self, from: SocketAddr, packet: &Packet<'_>, now: Instant) -> bool {
         if !self.params.receive || packet.payload_type != self.params.comes_as {
             return false;
@@ -126,25 +131,36 @@ impl Remote {
             return false;
         }
         let seen = self.seen.is_some_and(|(seen, _)| seen == from);
-        if !seen && from.ip() != self.params.remote.ip() {
-            let packets = match self.elsewhere {
-                Some(one) if one.from == from && one.ssrc == packet.ssrc => one.packets + 1,
-                Some(one) if now < one.at + MOVES_AFTER => return false,
-                _ => 1,
-            };
-            if packets < PROVING_PACKETS {
-                self.elsewhere = Some(Elsewhere {
-                    from,
-                    ssrc: packet.ssrc,
-                    packets,
-                    at: now,
-                });
-                return true;
-            }
+        if !seen && from.ip() != self.params.remote.ip() && !self.proves(from, packet.ssrc, now) {
+            return false;
         }
         self.seen = Some((from, now));
-        self.elsewhere = None;
+        self.elsewhere.clear();
         true
+    }
+
+    /// Counts a packet of who may be the room.
+    fn proves(&mut self, from: SocketAddr, ssrc: u32, now: Instant) -> bool {
+        self.elsewhere
+            .retain(|one| now < one.since + PROVING_WITHIN);
+        let same = |one: &&mut Claimant| one.from == from && one.ssrc == ssrc;
+        if let Some(one) = self.elsewhere.iter_mut().find(same) {
+            one.packets += 1;
+            return one.packets >= PROVING_PACKETS;
+        }
+        if self.elsewhere.len() >= CLAIMANTS_MAX {
+            // Who has sent the least is the least likely to be the room.
+            let least = self.elsewhere.iter().enumerate();
+            let least = least.min_by_key(|(_, one)| one.packets).map(|(at, _)| at);
+            self.elsewhere.swap_remove(least.unwrap_or_default());
+        }
+        self.elsewhere.push(Claimant {
+            from,
+            ssrc,
+            packets: 1,
+            since: now,
+        });
+        false
     }
 }
 
@@ -244,10 +260,9 @@ mod tests {
         let nat = "198.51.100.1:40000".parse().unwrap();
         let stranger = "203.0.113.1:1".parse().unwrap();
         assert!(!remote.accepts(nat, &packet(96), now));
-        // It counts at once, and has to prove that it is the room before anything goes there.
+        // It has to prove that it is the room before its picture is shown and anything goes there; a source proves for itself.
         for _ in 1..PROVING_PACKETS {
-            assert!(remote.accepts(nat, &packet(97), now));
-            assert!(!remote.accepts(stranger, &packet(97), now));
+            assert!(!remote.accepts(nat, &packet(97), now));
             let other = Packet {
                 ssrc: 2,
                 ..packet(97)
@@ -260,7 +275,7 @@ mod tests {
         assert!(!remote.accepts(stranger, &packet(97), now));
         let later = now + MOVES_AFTER;
         for _ in 1..PROVING_PACKETS {
-            assert!(remote.accepts(stranger, &packet(97), later));
+            assert!(!remote.accepts(stranger, &packet(97), later));
             assert_eq!(remote.rtp(), nat);
         }
         // Whoever is where it was negotiated has nothing to prove, from whatever port.
@@ -271,6 +286,67 @@ mod tests {
         assert!(!remote.accepts(port, &packet(97), later));
         assert!(remote.accepts(port, &packet(97), later + MOVES_AFTER));
         assert_eq!(remote.rtp(), port);
+    }
+
+    /// A room behind a router, which sends from elsewhere than it says, and strangers who know the port and were there first.
+    #[test]
+    fn strangers_do_not_keep_a_room_away() {
+        let params = SightParams {
+            remote: "192.0.2.9:7002".parse().unwrap(),
+            sent_as: 97,
+            comes_as: 97,
+            send: true,
+            receive: true,
+        };
+        let of = |ssrc| Packet {
+            marker: false,
+            payload_type: 97,
+            sequence: 1,
+            time: 1,
+            ssrc,
+            payload: &[1],
+        };
+        let room = "198.51.100.1:40000".parse().unwrap();
+        let begin = runtime::clock::now();
+        let ms = Duration::from_millis;
+        for strangers in [1, 3, 20] {
+            let mut remote = Remote::new(params);
+            let mut shown = None;
+            // The room shows 30 pictures a second; each stranger sends four packets a second, for ever.
+            for at in 0..3_000 {
+                let now = begin + ms(at);
+                if at % 250 == 0 {
+                    for n in 0..strangers {
+                        let from = SocketAddr::new("203.0.113.1".parse().unwrap(), 5_000 + n);
+                        assert!(!remote.accepts(from, &of(100 + u32::from(n)), now));
+                    }
+                }
+                if at >= 20 && at % 33 == 0 && remote.accepts(room, &of(1), now) {
+                    shown.get_or_insert(at);
+                }
+            }
+            let shown = shown.expect("the room is shown");
+            assert!(
+                shown < 2_000,
+                "of {strangers} strangers only after {shown} ms"
+            );
+            assert_eq!(remote.rtp(), room);
+        }
+        // Who sends too slowly to be a room never is one, however long it goes on.
+        let mut remote = Remote::new(params);
+        for second in 0..200 {
+            let stranger = "203.0.113.1:1".parse().unwrap();
+            let now = begin + Duration::from_secs(second);
+            assert!(!remote.accepts(stranger, &of(100), now));
+        }
+        assert_eq!(remote.rtp(), params.remote);
+        // Where the room has been seen, a flood from anywhere else changes nothing.
+        assert!(remote.accepts(params.remote, &of(1), begin));
+        for n in 0..1_000 {
+            let stranger = SocketAddr::new("203.0.113.2".parse().unwrap(), 1_024 + n);
+            assert!(!remote.accepts(stranger, &of(2), begin));
+        }
+        assert_eq!(remote.rtp(), params.remote);
     }
 
     #[test]
