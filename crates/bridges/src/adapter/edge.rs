@@ -96,6 +96,11 @@ impl Edge {
         legs.cloned().collect()
     }
 
+    /// Whether a leg is over for who made it, and only our halves of it are not yet: its name is free.
+    pub(super) fn is_closing(&self, leg: &LegKey) -> bool {
+        self.lines.get(leg).is_some_and(|line| line.closing)
+    }
+
     /// Does what who made the leg asks for. Commands for unknown legs, and `Open` for one that is open, are ignored.
     pub(super) fn command(&mut self, command: MediaCommand) {
         match command {
@@ -140,8 +145,14 @@ impl Edge {
     }
 
     fn open(&mut self, leg: LegKey, outer: impl FnOnce(LegKey) -> MediaCommand) {
-        if self.lines.contains_key(&leg) {
-            return;
+        match self.lines.get(&leg) {
+            Some(line) if !line.closing => return,
+            // A conference may come back before its former legs are over. Their halves have other names, and end by themselves.
+            Some(line) => {
+                self.names.remove(&line.outer.conference);
+                self.lines.remove(&leg);
+            }
+            None => {}
         }
         self.numbers += 1;
         let Some((outer_key, inner_key)) = halves(self.numbers) else {

@@ -35,7 +35,8 @@ pub(super) struct Room {
     publishers: usize,
     /// Who waits for it to be made.
     waiting: Vec<Waiting>,
-    /// The list that shall take the place of the guests, once Janus has made room for it.
+    /// The list that shall take the place of the guests, once Janus has made room for it; of one that is being ended, with which it is
+    /// made anew.
     wish: Option<Wish>,
     /// The number that Janus is being told.
     editing: Option<usize>,
@@ -112,10 +113,6 @@ impl Janus {
             return self.tell_asker(asked.by, refuse(Refusal::Unsuitable, words));
         }
         let known = self.rooms.get(&conference);
-        if known.is_some_and(|room| room.stage == RoomStage::Ending) {
-            let words = "the conference is just being ended".to_owned();
-            return self.tell_asker(asked.by, refuse(Refusal::Unreachable, words));
-        }
         if known.is_some_and(|room| room.waiting() >= WAITING_MAX) {
             let words = "too many wait already for an answer about it".to_owned();
             return self.tell_asker(asked.by, refuse(Refusal::Unreachable, words));
@@ -142,8 +139,19 @@ impl Janus {
                 title,
                 waiting,
             });
+            // One that is just being ended is made anew when it has.
             return self.settle(&conference);
         }
+        self.begin(conference, guests, title, vec![asked]);
+    }
+
+    fn begin(
+        &mut self,
+        conference: ConferenceId,
+        guests: Guests,
+        title: String,
+        waiting: Vec<Waiting>,
+    ) {
         let (number, secret, pin) = self.draw();
         let room = Room {
             number,
@@ -153,7 +161,7 @@ impl Janus {
             publishers: publishers_of(&guests),
             guests,
             title,
-            waiting: vec![asked],
+            waiting,
             wish: None,
             editing: None,
             tries: 1,
@@ -379,11 +387,16 @@ impl Janus {
     }
 
     pub(super) fn destroyed(&mut self, conference: ConferenceId) {
-        if self.rooms.remove(&conference).is_some() {
-            self.tell(VideoEvent::Ended {
-                conference,
-                lost: None,
-            });
+        let Some(room) = self.rooms.remove(&conference) else {
+            return;
+        };
+        self.tell(VideoEvent::Ended {
+            conference: conference.clone(),
+            lost: None,
+        });
+        // It was asked for again meanwhile.
+        if let Some(wish) = room.wish {
+            self.begin(conference, wish.guests, wish.title, wish.waiting);
         }
     }
 

@@ -301,3 +301,33 @@ fn a_browser_is_answered_once_and_again_when_it_offers_anew() {
     assert_eq!(told, [tell(failed)]);
     assert!(scene.0.has(&leg("l1")));
 }
+
+#[test]
+fn a_leg_whose_former_is_not_over_yet_is_opened_anew_and_hears_nothing_of_that() {
+    let mut scene = Scene::new();
+    scene.open();
+    assert_eq!(
+        scene.command(MediaCommand::Close { leg: leg("l1") }),
+        closes()
+    );
+    let open = |name| engine(MediaCommand::Open { leg: half(2, name) });
+    let wants = scene.command(MediaCommand::Open { leg: leg("l1") });
+    assert_eq!(wants, [open("outer"), open("inner")]);
+    assert!(!scene.0.is_closing(&leg("l1")));
+    assert_eq!(scene.opened(2, "outer", 20_004), []);
+    // What the former amounted to is told to nobody.
+    assert_eq!(scene.closed(1, "outer", 100), []);
+    let to = SocketAddr::new(INNER, 20_006);
+    let join = SoundCommand::Join { leg: leg("l1"), to };
+    assert_eq!(scene.opened(2, "inner", 20_006), [EdgeOutput::Janus(join)]);
+    assert_eq!(scene.closed(1, "inner", 100), []);
+    let told = scene.janus(SoundEvent::Joined {
+        leg: leg("l1"),
+        at: at(27_002),
+    });
+    assert!(told.contains(&tell(MediaEvent::Opened {
+        leg: leg("l1"),
+        local: at(20_004),
+    })));
+    assert!(scene.0.has(&leg("l1")));
+}

@@ -28,7 +28,9 @@ impl Hub {
                     command,
                     MediaCommand::Open { .. } | MediaCommand::OpenWeb { .. }
                 );
-                match self.voices.get(leg) {
+                let owner = self.voices.get(leg);
+                // It may be theirs of before their connection broke.
+                match owner.filter(|_| !(opens && self.edge.is_closing(leg))) {
                     Some(owner) if *owner != id => {
                         let words = "somebody else who commands has this leg";
                         return self.refuse_leg(id, leg.clone(), words.into());

@@ -326,6 +326,60 @@ async fn no_leg_stays_where_our_media_bridge_has_no_room_for_commands() {
     scene.end().await;
 }
 
+/// A conference comes back after its owner's connection broke, before its former legs are over.
+#[tokio::test(start_paused = true)]
+async fn a_leg_is_taken_again_while_the_one_of_a_lost_connection_is_still_closing() {
+    let mut scene = Scene::start().await;
+    let half = |number: u64, name: &str| LegKey {
+        conference: id(&format!("edge-{number}")),
+        leg: name.parse().unwrap(),
+    };
+    let opens = |number| {
+        ["outer", "inner"].map(|name| MediaCommand::Open {
+            leg: half(number, name),
+        })
+    };
+    let one = scene.client(1).await;
+    let mut two = scene.client(2).await;
+    let open = || MediaCommand::Open { leg: leg() };
+    scene.asks_sound(&one, open()).await;
+    assert_eq!([scene.engine().await, scene.engine().await], opens(1));
+    // While it is theirs it is nobody else's.
+    scene.asks_sound(&two, open()).await;
+    let words = "somebody else who commands has this leg".to_owned();
+    let failed = MediaEvent::Failed { leg: leg(), words };
+    assert_eq!(two.sound().await, failed);
+
+    scene.input(Input::Client(one.id, ClientEvent::Gone)).await;
+    let closes = ["outer", "inner"].map(|name| MediaCommand::Close { leg: half(1, name) });
+    assert_eq!([scene.engine().await, scene.engine().await], closes);
+    scene.asks_sound(&two, open()).await;
+    assert_eq!([scene.engine().await, scene.engine().await], opens(2));
+    // The end of the former is not taken for that of the new one.
+    for name in ["outer", "inner"] {
+        let (leg, stats) = (half(1, name), StreamStats::default());
+        let closed = MediaEvent::Closed { leg, stats };
+        scene.input(Input::Engine(closed)).await;
+    }
+    scene
+        .asks_sound(&two, MediaCommand::Close { leg: leg() })
+        .await;
+    let closes = ["outer", "inner"].map(|name| MediaCommand::Close { leg: half(2, name) });
+    assert_eq!([scene.engine().await, scene.engine().await], closes);
+    for name in ["outer", "inner"] {
+        let (leg, stats) = (half(2, name), StreamStats::default());
+        let closed = MediaEvent::Closed { leg, stats };
+        scene.input(Input::Engine(closed)).await;
+    }
+    let closed = MediaEvent::Closed {
+        leg: leg(),
+        stats: StreamStats::default(),
+    };
+    assert_eq!(two.sound().await, closed);
+    scene.input(Input::EngineGone).await;
+    scene.end().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_end_of_our_media_bridge_is_told_and_pictures_go_on() {
     let mut scene = Scene::start().await;

@@ -323,3 +323,43 @@ fn a_room_that_others_end_is_told_as_lost() {
     scene.refuse(&join, 426, "No such room (4711)");
     scene.events(&[ended(Some("Janus has ended the conference's room"))]);
 }
+
+/// It went to another server and comes back, before what it left here is swept away.
+#[test]
+fn a_conference_that_comes_back_while_it_is_ended_is_made_anew_after_that() {
+    let mut scene = Scene::up();
+    let first = scene.prepare(&["a"]);
+    scene.published("a", "l1", 11);
+    scene.told();
+    scene.command(end());
+    assert_eq!(scene.request("detach")["handle_id"], 11);
+    let destroy = scene.request("destroy");
+    let again = prepare("c", &["a", "b"]);
+    scene.command(again.clone());
+    scene.no_request();
+    scene.events(&[]);
+    scene.reply_room(&destroy, json!({ "videoroom": "destroyed" }), None);
+    let second = scene.request("create");
+    assert_ne!(first["body"]["room"], second["body"]["room"]);
+    scene.events(&[ended(None)]);
+    scene.made(&second);
+    scene.events(&[prepared("c")]);
+    // Its people are in the room of now.
+    scene.published("b", "l2", 12);
+
+    // Whoever takes it back before that is answered, and nothing is made.
+    scene.told();
+    scene.command(end());
+    assert_eq!(scene.request("detach")["handle_id"], 12);
+    let destroy = scene.request("destroy");
+    scene.command(again);
+    scene.command(end());
+    let (refused, words) = refusal(scene.event());
+    assert_eq!(
+        (refused, &*words),
+        (Refusal::Unreachable, "the conference was ended")
+    );
+    scene.reply_room(&destroy, json!({ "videoroom": "destroyed" }), None);
+    scene.events(&[ended(None)]);
+    scene.no_request();
+}
