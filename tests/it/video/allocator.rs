@@ -34,9 +34,9 @@ pub const WITH_VIDEO: &str = ";audio;video";
 
 /// The IM server with gateway and conferences, the adapter of a Janus, and the allocator: a process each.
 pub struct Stage {
-    allocator: Convoke,
-    janus: Janus,
-    adapter: Convoke,
+    pub allocator: Convoke,
+    pub janus: Janus,
+    pub adapter: Convoke,
     pub im: Convoke,
     /// Where the allocator has its two channels: those of the IM server and of the adapter, or what leads to them.
     channels: [SocketAddr; 2],
@@ -65,7 +65,11 @@ impl Stage {
         Self::by(janus, Some(network), |config| config)
     }
 
-    fn by(janus: Janus, network: Option<Bare>, more: impl FnOnce(Config) -> Config) -> Self {
+    pub(super) fn by(
+        janus: Janus,
+        network: Option<Bare>,
+        more: impl FnOnce(Config) -> Config,
+    ) -> Self {
         let roles = |name: &str| toml::Value::from(vec![name]);
         let config = || Config::new(DOMAIN).unwrap();
         let adapter = config()
@@ -169,7 +173,7 @@ fn now() -> UtcMillis {
     UtcMillis(u64::try_from(wall).unwrap())
 }
 
-fn in_time() -> Option<Expires> {
+pub(super) fn in_time() -> Option<Expires> {
     Some(Expires {
         sent: now(),
         seconds: 30,

@@ -14,4 +14,5 @@ pub mod people;
 mod rooms;
 mod server;
 mod together;
+mod ways;
 mod windows;
