@@ -208,15 +208,16 @@ impl Server {
             let silent = language.choose("it does not answer", "er antwortet nicht");
             return down.unwrap_or(silent).to_owned();
         };
+        // Of one that is of no use it is not told what it has.
+        if let Some(words) = says.not_ready() {
+            return words;
+        }
         let product = &says.product;
         if !says.features.contains(&Feature::Video) {
             return language.choose(
                 format!("{product} carries no pictures"),
                 format!("{product} trägt keine Bilder"),
             );
-        }
-        if let Some(words) = says.not_ready() {
-            return words;
         }
         let room = self.room().unwrap_or(0);
         language.choose(

@@ -3,10 +3,12 @@
 use std::net::{IpAddr, SocketAddr, TcpListener};
 
 use bridges::program::{AudioBridge, Interface, START_TRIES, Setup};
+use serde_json::Value;
 use tempfile::TempDir;
 use testkit::GIVE_UP;
 use testkit::ports::{self, Ports};
 use testkit::process::Program;
+use testkit::ws_relay::WsRelay;
 
 use crate::config::Config;
 
@@ -21,6 +23,8 @@ pub struct Janus {
     program: Program,
     setup: Setup,
     addr: SocketAddr,
+    /// Stands before its interface.
+    relay: Option<WsRelay>,
     _rtp: Option<Ports>,
     _dir: TempDir,
 }
@@ -43,6 +47,14 @@ impl Janus {
     /// When it is not installed, or does not start.
     pub fn mixer() -> anyhow::Result<Self> {
         Self::start_with(None, Some(ports::reserve_run(RTP_PORTS)?))
+    }
+
+    /// Starts one that does both.
+    ///
+    /// # Errors
+    /// When it is not installed, or does not start.
+    pub fn both(browsers: IpAddr) -> anyhow::Result<Self> {
+        Self::start_with(Some(browsers), Some(ports::reserve_run(RTP_PORTS)?))
     }
 
     fn start_with(browsers: Option<IpAddr>, rtp: Option<Ports>) -> anyhow::Result<Self> {
@@ -68,14 +80,36 @@ impl Janus {
             program,
             setup,
             addr,
+            relay: None,
             _rtp: rtp,
             _dir: dir,
         })
     }
 
+    /// What it says of itself (`server_info`) is told otherwise from now on: as one of another version, or with other plugins.
+    ///
+    /// # Errors
+    /// When no socket can be had.
+    pub fn pretend(
+        mut self,
+        change: impl Fn(&mut Value) + Send + Sync + 'static,
+    ) -> anyhow::Result<Self> {
+        let relay = WsRelay::start(self.addr, move |text| {
+            let mut said: Value = serde_json::from_str(text).unwrap_or_default();
+            if said["janus"] != "server_info" {
+                return text.to_owned();
+            }
+            change(&mut said);
+            said.to_string()
+        })?;
+        self.relay = Some(relay);
+        Ok(self)
+    }
+
     /// Where its WebSocket API is.
     pub fn url(&self) -> String {
-        format!("ws://{}", self.addr)
+        let at = self.relay.as_ref().map_or(self.addr, WsRelay::near);
+        format!("ws://{at}")
     }
 
     /// Has it commanded by an adapter of this configuration, which is commanded itself where it listens.

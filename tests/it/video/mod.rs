@@ -14,5 +14,6 @@ pub mod people;
 mod rooms;
 mod server;
 mod together;
+mod versions;
 mod ways;
 mod windows;
