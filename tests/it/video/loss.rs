@@ -50,7 +50,15 @@ pub(super) struct Server {
 
 impl Server {
     pub fn start(capacity: i64) -> Self {
-        let janus = Janus::start(ALONE.parse().unwrap()).unwrap();
+        Self::of(Janus::start(ALONE.parse().unwrap()).unwrap(), capacity)
+    }
+
+    /// One that mixes sound as well.
+    pub fn both(capacity: i64) -> Self {
+        Self::of(Janus::both(ALONE.parse().unwrap()).unwrap(), capacity)
+    }
+
+    fn of(janus: Janus, capacity: i64) -> Self {
         let config = Config::new(DOMAIN)
             .unwrap()
             .set("server", "roles", toml::Value::from(vec!["janus"]))
@@ -59,14 +67,19 @@ impl Server {
         Self { janus, adapter }
     }
 
+    /// As a video server of this configuration.
     pub fn entry(&self, config: Config, name: &str) -> Config {
+        self.entry_as("video_server", config, name)
+    }
+
+    pub fn entry_as(&self, section: &str, config: Config, name: &str) -> Config {
         let at = self.adapter.addr("bridge").unwrap();
         let keys = [
             ("name", name.into()),
             ("url", format!("ws://{at}/bridge").into()),
             ("secret", file(&self.adapter, "bridge.secret").into()),
         ];
-        config.entry("video_server", &keys)
+        config.entry(section, &keys)
     }
 }
 

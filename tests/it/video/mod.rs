@@ -1,6 +1,7 @@
 //! Video servers: what each must do, tried on those that there are.
 
 mod allocator;
+mod both;
 mod conference;
 mod demo;
 mod fifty;

@@ -35,6 +35,8 @@ pub struct Person {
     board: BTreeMap<String, String>,
     /// And of the conference as a whole, last.
     pub whole: String,
+    /// The conference is over, as its last document says.
+    pub over: bool,
     /// Why calls were ended by the other side, by their names.
     pub ended: BTreeMap<String, String>,
 }
@@ -69,6 +71,7 @@ impl Person {
             next: 0,
             board: BTreeMap::new(),
             whole: String::new(),
+            over: false,
             ended: BTreeMap::new(),
         };
         let contact = person.contact();
@@ -176,9 +179,11 @@ impl Person {
     }
 
     fn told(&mut self, document: &str) {
-        if between(document, "<conference-info", ">").contains("state=\"full\"") {
+        let about = between(document, "<conference-info", ">");
+        if about.contains("state=\"full\"") {
             self.board.clear();
         }
+        self.over |= about.contains("state=\"deleted\"");
         if document.contains("<c:conference ") {
             between(document, "<c:conference ", "/>").clone_into(&mut self.whole);
         }
