@@ -22,8 +22,8 @@ NAMESPACES = [SOAP, WSA, CONF, REPORT, VIDEO, "", "urn:other"]
 LOCALS = ["conference", "participant", "person", "number", "sip", "name", "place", "id", "leg", "state", "words", "cause",
           "policy", "title", "since", "waitMs", "first", "user", "Address", "MessageID", "expires", "sent", "seconds", "asserted",
           "create", "end", "list", "get", "created", "muted", "locked", "hand", "handSince", "role", "call", "decline", "lock", "raiseHand", "accepted", "Fault", "faultcode", "detail", "fault", "code", "request", "requested", "invite",
-          "modes", "modesResponse", "callable", "callableResponse", "may", "soundMoves", "absent", "listener-mix", "mode", "address", "guest", "way", "none", "shows", "asked", "known", "language", "video", "here", "source", "owner", "x"]
-TEXTS = ["", " ", "  c1\t\n", "c1", "c 1", "a" * 64, "a" * 65, "ä" * 64, "ä" * 65, "a" * 128, "a" * 129, "a" * 320, "a" * 321,
+          "modes", "modesResponse", "callable", "callableResponse", "may", "soundMoves", "absent", "mode", "address", "guest", "way", "none", "shows", "asked", "known", "language", "video", "here", "source", "owner", "x"]
+TEXTS = ["", " ", "listener-mix", "recording", "  c1\t\n", "c1", "c 1", "a" * 64, "a" * 65, "ä" * 64, "ä" * 65, "a" * 128, "a" * 129, "a" * 320, "a" * 321,
          "x" * 512, "x" * 513, "true", "false", "1", "0", "TRUE", "yes", "on", "off", " off ", " true ", "00", "-1", "+1", "1.0", "1e3", "25000", "25001",
          "025000", "99999", "100000", "999999999999999999", "9999999999999999999", "30", "31", "030", "99", "100", "699", "700", "127", "128",
          "alice@example.org", "alice@", "@x", "a@b@c", "sip:alice@example.org", "sips:x", "sip:", "sip:a b", "tel:+1", "SIP:a@b",
