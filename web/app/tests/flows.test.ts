@@ -1,46 +1,26 @@
-import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { launch, settled } from './browser.ts';
-import { serve } from './serve.ts';
+import type { Page } from 'playwright-core';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Rows } from '../src/fixtures/shown.ts';
+import type { BoardRow, ChatItem, LiveConference } from '../src/model.ts';
+import { settled } from './browser.ts';
+import { usePages } from './pages.ts';
 
-let browser: Browser;
-let site: { origin: string; close: () => Promise<void> };
-let context: BrowserContext;
+const pages = usePages({
+  args: ['--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream', '--autoplay-policy=no-user-gesture-required'],
+});
 let page: Page;
 let faults: string[];
 
-beforeAll(async () => {
-  browser = await launch([
-    '--use-fake-ui-for-media-stream',
-    '--use-fake-device-for-media-stream',
-    '--autoplay-policy=no-user-gesture-required',
-  ]);
-  site = await serve('dist-fixtures', 'fixtures.html');
-});
-afterAll(async () => {
-  await browser?.close();
-  await site?.close();
-});
 beforeEach(async () => {
-  context = await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: 'en-GB', timezoneId: 'Europe/London' });
-  page = await context.newPage();
+  page = await pages.page();
   faults = [];
   page.on('pageerror', (error) => faults.push(error.message));
   page.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
 });
-afterEach(async () => {
-  await context.close();
-  expect(faults).toEqual([]);
-});
+afterEach(() => expect(faults).toEqual([]));
 
-const open = async (name: string, state: string) => {
-  await page.goto(`${site.origin}/?page=${name}&state=${state}&theme=light`);
-  await page.waitForSelector('[data-screen]', { state: 'attached' });
-};
-
-// biome-ignore lint/suspicious/noExplicitAny: what the page with made-up data puts there.
-type Shown = { models: any };
-const me = () => page.evaluate(() => (window as unknown as Shown).models.convoke.conferences.get().board.get().me);
+const open = (name: string, state: string) => pages.show(page, name, state);
+const me = () => page.evaluate(() => window.models.convoke.conferences.get().board.get().me as BoardRow);
 
 describe('chat', () => {
   it('shows a message at once, as being sent, and keeps the cursor', async () => {
@@ -74,18 +54,21 @@ describe('chat', () => {
       return { text: first.textContent, at: first.getBoundingClientRect().top };
     });
     await page.evaluate(() => {
-      const chat = (window as unknown as Shown).models.convoke.chats.open('bob@convoke.example');
-      chat.set((now: { items: { at: number }[] }) => ({
+      const chat = window.models.convoke.chats.open('bob@convoke.example');
+      chat.set((now) => ({
         ...now,
         items: [
-          ...Array.from({ length: 50 }, (_, n) => ({
-            kind: 'message',
-            id: `older-${n}`,
-            mine: false,
-            text: `older ${n}`,
-            at: (now.items[0]?.at ?? 0) - (51 - n) * 600_000,
-            state: 'read',
-          })),
+          ...Array.from(
+            { length: 50 },
+            (_, n): ChatItem => ({
+              kind: 'message',
+              id: `older-${n}`,
+              mine: false,
+              text: `older ${n}`,
+              at: (now.items[0]?.at ?? 0) - (51 - n) * 600_000,
+              state: 'read',
+            }),
+          ),
           ...now.items,
         ],
       }));
@@ -137,9 +120,9 @@ describe('keyboard', () => {
   it('lets a muted one talk while Space is held', async () => {
     await open('board', 'muted');
     await page.evaluate(() => {
-      const { board } = (window as unknown as Shown).models.convoke.conferences.get();
+      const { board } = window.models.convoke.conferences.get();
       (window as unknown as { held: boolean[] }).held = [];
-      board.pushToTalk = (down: boolean) => (window as unknown as { held: boolean[] }).held.push(down);
+      Object.assign(board, { pushToTalk: (down: boolean) => (window as unknown as { held: boolean[] }).held.push(down) });
     });
     await page.locator('.board').focus();
     await page.keyboard.down('Space');
@@ -175,7 +158,7 @@ describe('keyboard', () => {
   it('adds to the call that runs with Ctrl Enter, and never hangs it up', async () => {
     await open('board', 'live');
     await page.evaluate(() => {
-      const { board } = (window as unknown as Shown).models.convoke.conferences.get();
+      const { board } = window.models.convoke.conferences.get();
       Object.assign(window, { added: [] });
       board.add = async (who: string | { name: string }) => {
         (window as unknown as { added: string[] }).added.push(typeof who === 'string' ? who : who.name);
@@ -193,7 +176,7 @@ describe('keyboard', () => {
   it('takes the text as it is when nobody was found for it yet', async () => {
     await open('composer', 'empty');
     await page.evaluate(() => {
-      const { people, conferences } = (window as unknown as Shown).models.convoke;
+      const { people, conferences } = window.models.convoke;
       const { search, find } = people;
       // The directory does not answer any more.
       people.search = (text: string) => (text === 'er' ? search.call(people, text) : new Promise(() => {}));
@@ -237,7 +220,10 @@ describe('keyboard', () => {
 describe('the board', () => {
   it('goes into a window of its own and comes back', async () => {
     await open('board', 'live');
-    const [other] = await Promise.all([context.waitForEvent('page'), page.getByRole('button', { name: 'Open in its own window' }).click()]);
+    const [other] = await Promise.all([
+      page.context().waitForEvent('page'),
+      page.getByRole('button', { name: 'Open in its own window' }).click(),
+    ]);
     await other.getByRole('heading', { name: 'Delivery plan, week 48' }).waitFor();
     expect(await other.evaluate(() => getComputedStyle(document.querySelector('.key.leave') as Element).backgroundColor)).toBe(
       'rgb(196, 51, 42)',
@@ -285,11 +271,10 @@ describe('the board', () => {
     await page.locator('li[data-group=calling]').first().hover();
     await page.mouse.move(1_200, 540);
     await page.evaluate(() => {
-      const { board } = (window as unknown as Shown).models.convoke.conferences.get();
-      // biome-ignore lint/suspicious/noExplicitAny: made-up data.
-      board.set((now: any) => {
-        const [dave, ...calling] = now.groups.calling;
-        return { ...now, groups: { ...now.groups, in: [...now.groups.in, { ...dave, state: 'joined' }], calling } };
+      const { board } = window.models.convoke.conferences.get();
+      board.set((now) => {
+        const [dave, ...calling] = now.groups.calling as Rows;
+        return { ...now, groups: { ...now.groups, in: [...now.groups.in, { ...dave, state: 'joined' as const }], calling } };
       });
     });
     const group = () =>
@@ -306,11 +291,11 @@ describe('the board', () => {
   /** Erin is called again, as it is when Redial is pressed. */
   const erinIsCalled = () =>
     page.evaluate(() => {
-      const { board } = (window as unknown as Shown).models.convoke.conferences.get();
-      // biome-ignore lint/suspicious/noExplicitAny: made-up data.
-      board.set((now: any) => {
-        const [erin, ...notReached] = now.groups.notReached;
-        const called = { ...erin, state: 'dialling', actions: new Set(['disconnect', 'redial', 'set-place', 'text', 'remove']) };
+      const { board } = window.models.convoke.conferences.get();
+      board.set((now) => {
+        const [erin, ...notReached] = now.groups.notReached as Rows;
+        const actions: BoardRow['actions'] = new Set(['disconnect', 'redial', 'set-place', 'text', 'remove']);
+        const called: BoardRow = { ...erin, state: 'dialling', actions };
         return { ...now, groups: { ...now.groups, calling: [called, ...now.groups.calling], notReached } };
       });
     });
@@ -322,7 +307,7 @@ describe('the board', () => {
     await page.locator('li[data-group=calling]').filter({ hasText: 'Erin Walsh' }).waitFor();
     expect(await focused()).toBe('Stop calling: Erin Walsh');
     await page.getByRole('textbox', { name: 'Write to Bob Keller' }).focus();
-    await page.evaluate(() => (window as unknown as Shown).models.convoke.conferences.get().board.dismiss());
+    await page.evaluate(() => window.models.convoke.conferences.get().board.dismiss());
     expect(await focused(), 'it is not taken back').toBe('Write to Bob Keller');
   });
   it('keeps the menu of a row open while its state changes', async () => {
@@ -337,13 +322,14 @@ describe('the board', () => {
   it('asks an owner who leaves others what becomes of it', async () => {
     await open('board', 'live');
     await page.evaluate(() => {
-      const { board } = (window as unknown as Shown).models.convoke.conferences.get();
+      const { board } = window.models.convoke.conferences.get();
       Object.assign(window, { done: [] });
       for (const name of ['handOver', 'leave', 'endForAll']) {
-        board[name] = async (who?: string) => {
+        const act = async (who?: string) => {
           (window as unknown as { done: string[] }).done.push([name, who].filter(Boolean).join(' '));
           return true;
         };
+        Object.assign(board, { [name]: act });
       }
     });
     const done = () => page.evaluate(() => (window as unknown as { done: string[] }).done);
@@ -362,7 +348,7 @@ describe('the board', () => {
   it('asks an owner of others also when they sign out, and leaves no words behind', async () => {
     await open('board', 'live');
     await page.evaluate(() => {
-      const { conferences, session } = (window as unknown as Shown).models.convoke;
+      const { conferences, session } = window.models.convoke;
       const { board } = conferences.get();
       Object.assign(window, { done: [] });
       const { done } = window as unknown as { done: string[] };
@@ -372,7 +358,7 @@ describe('the board', () => {
         done.push('signOut');
         return signOut.call(session);
       };
-      conferences.set((now: object) => ({ ...now, here: { id: board.get().id, title: 'Delivery plan', owner: true, others: 3 } }));
+      conferences.set((now) => ({ ...now, here: { id: board.get().id, title: 'Delivery plan', owner: true, others: 3 } }));
     });
     const done = () => page.evaluate(() => (window as unknown as { done: string[] }).done);
     const signOut = async () => {
@@ -384,7 +370,7 @@ describe('the board', () => {
     await ask.getByRole('button', { name: 'Stay' }).click();
     expect(await done()).toEqual([]);
     await page.evaluate(() => {
-      const { tell, convoke } = (window as unknown as Shown).models;
+      const { tell, convoke } = window.models;
       tell({ kind: 'message', from: convoke.people.person('bob@convoke.example'), text: 'for Alice alone', id: 'm1' });
     });
     await page.getByText('Bob Keller writes: for Alice alone').waitFor({ state: 'attached' });
@@ -414,7 +400,7 @@ describe('the board', () => {
   it('says first what is left by joining another conference', async () => {
     await open('list', 'leave-for-another');
     await page.evaluate(() => {
-      const { conferences } = (window as unknown as Shown).models.convoke;
+      const { conferences } = window.models.convoke;
       Object.assign(window, { joined: [] });
       conferences.join = async (id: string) => void (window as unknown as { joined: string[] }).joined.push(id);
     });
@@ -456,20 +442,19 @@ describe('a name that turns the direction', () => {
 describe('a link', () => {
   it('fills the list and calls nobody', async () => {
     await page.addInitScript(() => history.replaceState(null, '', `/call${location.search}&to=bob@convoke.example,tel:%2B15550177`));
-    await page.goto(`${site.origin}/?page=chat&state=history&theme=light`);
+    await page.goto(`${pages.origin}/?page=chat&state=history&theme=light`);
     await page.waitForSelector('[data-screen=composer]');
     expect(await page.locator('li.row').count()).toBe(2);
     expect(new URL(page.url()).pathname, 'a reload does not do it again').toBe('/');
-    expect(await page.evaluate(() => (window as unknown as Shown).models.convoke.conferences.get().board)).toBeUndefined();
+    expect(await page.evaluate(() => window.models.convoke.conferences.get().board)).toBeUndefined();
   });
   it('of a conference that is over says so, and no more once it runs after all', async () => {
     await open('over', 'stranger');
     const dialog = page.getByRole('dialog', { name: 'This conference is over' });
     await dialog.waitFor();
     await page.evaluate(() => {
-      const { conferences } = (window as unknown as Shown).models.convoke;
-      // biome-ignore lint/suspicious/noExplicitAny: made-up data.
-      conferences.set((now: any) => ({ ...now, live: [...now.live, { ...now.live[0], id: 'gone', title: 'Late shift' }] }));
+      const { conferences } = window.models.convoke;
+      conferences.set((now) => ({ ...now, live: [...now.live, { ...(now.live[0] as LiveConference), id: 'gone', title: 'Late shift' }] }));
     });
     await dialog.waitFor({ state: 'detached' });
     await page.getByRole('navigation').getByText('Late shift').waitFor();
@@ -478,15 +463,14 @@ describe('a link', () => {
 
 describe('sound of the browser', () => {
   const lab = async () => {
-    await context.grantPermissions(['microphone'], { origin: site.origin });
-    await page.goto(`${site.origin}/?lab=1`);
+    await page.context().grantPermissions(['microphone'], { origin: pages.origin });
+    await page.goto(`${pages.origin}/?lab=1`);
     await page.waitForFunction(() => 'lab' in window);
   };
   it('shows a level in the test and gives the microphone back', async () => {
     await lab();
     const levels = await page.evaluate(async () => {
-      // biome-ignore lint/suspicious/noExplicitAny: what the page for tests puts there.
-      const voice = (window as any).lab.createVoice();
+      const voice = window.lab.createVoice();
       const worked = await voice.test();
       const seen: number[] = [];
       for (let n = 0; n < 30; n += 1) {
@@ -506,8 +490,7 @@ describe('sound of the browser', () => {
   it('is heard at the other end, silent when muted, heard again, and goes on over a fresh connection', async () => {
     await lab();
     const result = await page.evaluate(async () => {
-      // biome-ignore lint/suspicious/noExplicitAny: what the page for tests puts there.
-      const voice = (window as any).lab.createVoice();
+      const voice = window.lab.createVoice();
       const session = await voice.open();
       const events: string[] = [];
       session.onEvent = (event: string) => events.push(event);
@@ -584,16 +567,15 @@ describe('sound of the browser', () => {
     expect(result.audios).toBe(0);
   });
   it('says in words when the microphone is refused', async () => {
-    const refusing = await browser.newContext({ locale: 'en-GB' });
+    const refusing = await pages.browser.newContext({ locale: 'en-GB' });
     const other = await refusing.newPage();
     await other.addInitScript(() => {
       navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', 'NotAllowedError'));
     });
-    await other.goto(`${site.origin}/?lab=1`);
+    await other.goto(`${pages.origin}/?lab=1`);
     await other.waitForFunction(() => 'lab' in window);
     const result = await other.evaluate(async () => {
-      // biome-ignore lint/suspicious/noExplicitAny: what the page for tests puts there.
-      const voice = (window as any).lab.createVoice();
+      const voice = window.lab.createVoice();
       const code = await voice.open().then(
         () => 'opened',
         (fault: { code: string }) => fault.code,
@@ -613,8 +595,7 @@ describe('sound of the browser', () => {
         taken.push(stream);
         return stream;
       };
-      // biome-ignore lint/suspicious/noExplicitAny: what the page for tests puts there.
-      const voice = (window as any).lab.createVoice();
+      const voice = window.lab.createVoice();
       const session = await voice.open();
       const events: string[] = [];
       session.onEvent = (event: string) => events.push(event);
@@ -642,7 +623,7 @@ describe('with 5,000 contacts and 100,000 messages', () => {
         for (const entry of list.getEntries()) tasks.push(entry.duration);
       }).observe({ type: 'longtask' });
     });
-    await page.goto(`${site.origin}/?heavy=1`);
+    await page.goto(`${pages.origin}/?heavy=1`);
     await page.getByText('Message 99999', { exact: false }).first().waitFor();
     expect(await page.locator('.log .vrow').count()).toBeLessThan(60);
     expect(await page.locator('.left .vrow').count()).toBeLessThan(60);
@@ -680,7 +661,7 @@ describe('with 5,000 contacts and 100,000 messages', () => {
       const log = document.querySelector('.log') as HTMLElement;
       log.scrollTop = log.scrollHeight;
       await new Promise((done) => setTimeout(done, 300));
-      const chat = (window as unknown as Shown).models.convoke.chats.open('bob@convoke.example');
+      const chat = window.models.convoke.chats.open('bob@convoke.example');
       const times: number[] = [];
       for (let n = 0; n < 9; n += 1) {
         const start = performance.now();

@@ -1,28 +1,16 @@
-import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { launch, settled } from './browser.ts';
-import { serve } from './serve.ts';
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import type { Rows } from '../src/fixtures/shown.ts';
+import type { Place, Way } from '../src/model.ts';
+import { settled } from './browser.ts';
+import { usePages } from './pages.ts';
 
-let browser: Browser;
-let site: { origin: string; close: () => Promise<void> };
-let context: BrowserContext;
+const pages = usePages();
 let page: Page;
 
-beforeAll(async () => {
-  browser = await launch();
-  site = await serve('dist-fixtures', 'fixtures.html');
-});
-afterAll(async () => {
-  await browser?.close();
-  await site?.close();
-});
-afterEach(() => context.close());
-
 const open = async (name: string, state: string, width: number, locale = 'en-GB', more = '') => {
-  context = await browser.newContext({ viewport: { width, height: 900 }, locale, timezoneId: 'Europe/London' });
-  page = await context.newPage();
-  await page.goto(`${site.origin}/?page=${name}&state=${state}&theme=light${more}`);
-  await page.waitForSelector('[data-screen]', { state: 'attached' });
+  page = await pages.page({ viewport: { width, height: 900 }, locale });
+  await pages.show(page, name, state, more);
   await settled(page);
 };
 
@@ -55,11 +43,9 @@ describe('a raised hand', () => {
   it('hides neither the mute of who raised it nor how to lift it', async () => {
     await open('board', 'live', 1440);
     await page.evaluate(() => {
-      // biome-ignore lint/suspicious/noExplicitAny: what the page with made-up data puts there.
-      const { board } = (window as any).models.convoke.conferences.get();
-      // biome-ignore lint/suspicious/noExplicitAny: made-up data.
-      board.set((now: any) => {
-        const [carol, ...hands] = now.groups.hands;
+      const { board } = window.models.convoke.conferences.get();
+      board.set((now) => {
+        const [carol, ...hands] = now.groups.hands as Rows;
         return { ...now, groups: { ...now.groups, hands: [{ ...carol, muted: true }, ...hands] } };
       });
     });
@@ -92,13 +78,12 @@ describe('an outside number on the list', () => {
   it('is told by its end where it is the name too', async () => {
     await open('board', 'live', 1440);
     await page.evaluate(() => {
-      // biome-ignore lint/suspicious/noExplicitAny: what the page with made-up data puts there.
-      const { board } = (window as any).models.convoke.conferences.get();
-      const place = { id: 'number:+15550107', label: '+15550107', kind: 'number', number: '+15550107' };
-      // biome-ignore lint/suspicious/noExplicitAny: made-up data.
-      board.set((now: any) => {
-        const [bob, ...others] = now.groups.in;
-        const person = { ...bob.person, id: place.id, user: undefined, name: '+15550107', places: [place] };
+      const { board } = window.models.convoke.conferences.get();
+      const place: Place = { id: 'number:+15550107', label: '+15550107', kind: 'number', number: '+15550107' };
+      board.set((now) => {
+        const [bob, ...others] = now.groups.in as Rows;
+        const { user: _, ...known } = bob.person;
+        const person = { ...known, id: place.id, name: '+15550107', places: [place] };
         return { ...now, groups: { ...now.groups, in: [{ ...bob, key: place.id, person, place, places: [place] }, ...others] } };
       });
     });
@@ -114,21 +99,18 @@ describe('an outside number on the list', () => {
 });
 
 describe('the way in which somebody is asked', () => {
-  const modes = ['computer', 'mobile', 'pstn', 'sip', 'h323', 'isdn', 'atm', 'gateway'];
+  const modes = ['computer', 'mobile', 'pstn', 'sip', 'h323', 'isdn', 'atm', 'gateway'] as const;
   for (const state of ['video', 'video-german']) {
     for (const width of [360, 390, 1024, 1440]) {
       it(`is read whole, and so is the number beside it: ${state} at ${width} px`, async () => {
         await open('composer', state, width);
         for (const mode of modes) {
           await page.evaluate((mode) => {
-            // biome-ignore lint/suspicious/noExplicitAny: what the page with made-up data puts there.
-            const { convoke } = (window as any).models;
+            const { convoke } = window.models;
             const { rows } = convoke.conferences.get().composer.get();
-            // biome-ignore lint/suspicious/noExplicitAny: made-up data.
-            const people = rows.map((row: any) => row.person);
-            // biome-ignore lint/suspicious/noExplicitAny: made-up data.
-            convoke.ways = async () => people.map(({ name, user }: any) => wayOf(name, user));
-            const wayOf = (name: string, user: string | undefined) =>
+            const people = rows.map((row) => row.person);
+            convoke.ways = async () => people.map(({ name, user }) => wayOf(name, user));
+            const wayOf = (name: string, user: string | undefined): Way =>
               // A number is called on the telephone, whatever the others like best.
               user === undefined ? { name, mode: 'pstn', picture: false, words: '' } : { name, user, mode, picture: true, words: '' };
           }, mode);
@@ -161,19 +143,16 @@ describe('the language of the page where one signs in', () => {
     await open('sign-in', 'fresh', 1440, 'en-GB', '&lang=own');
     await page.getByRole('combobox', { name: 'Language' }).selectOption('de');
     await page.evaluate(() => {
-      // biome-ignore lint/suspicious/noExplicitAny: what the page with made-up data puts there.
-      void (window as any).models.convoke.session.signIn('alice', 'demo');
+      void window.models.convoke.session.signIn('alice', 'demo');
     });
     await page.waitForSelector('.app');
-    // biome-ignore lint/suspicious/noExplicitAny: what the page with made-up data puts there.
-    const language = () => page.evaluate(() => (window as any).models.convoke.session.get().me.language);
+    const language = () => page.evaluate(() => window.models.convoke.session.get().me?.language);
     await expect.poll(language).toBe('de');
     const shown = () => page.evaluate(() => document.documentElement.lang);
     await expect.poll(shown).toBe('de');
     // As the browser, whatever was chosen on this device.
     await page.evaluate(() => {
-      // biome-ignore lint/suspicious/noExplicitAny: what the page with made-up data puts there.
-      void (window as any).models.convoke.session.setLanguage(undefined);
+      void window.models.convoke.session.setLanguage(undefined);
     });
     await expect.poll(shown).toBe('en');
   });
@@ -188,7 +167,6 @@ describe('telephones to play with', () => {
     };
     const quiet = await heights('quiet');
     await page.getByText('Answers when it is called').first().waitFor();
-    await context.close();
     expect(await heights('all')).toEqual(quiet);
   });
 });

@@ -4,7 +4,6 @@ import { afterAll, afterEach, beforeAll } from 'vitest';
 import { launch } from './browser.ts';
 import { serve } from './serve.ts';
 
-
 /** What a file of tests needs besides. */
 export interface Needs {
   /** Words of the browser's command line: a fake microphone. */

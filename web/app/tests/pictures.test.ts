@@ -1,38 +1,23 @@
-import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { launch } from './browser.ts';
-import { serve } from './serve.ts';
+import type { Page } from 'playwright-core';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { usePages } from './pages.ts';
 
 // The browser's pictures against peer connections, and the stage by hand.
 
-let browser: Browser;
-let site: { origin: string; close: () => Promise<void> };
-let context: BrowserContext;
+const pages = usePages({ args: ['--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream'] });
 let page: Page;
 let faults: string[];
 
-beforeAll(async () => {
-  browser = await launch(['--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream']);
-  site = await serve('dist-fixtures', 'fixtures.html');
-});
-afterAll(async () => {
-  await browser?.close();
-  await site?.close();
-});
 beforeEach(async () => {
-  context = await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: 'en-GB' });
-  page = await context.newPage();
+  page = await pages.page();
   faults = [];
   page.on('pageerror', (error) => faults.push(error.message));
   page.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
 });
-afterEach(async () => {
-  await context.close();
-  expect(faults).toEqual([]);
-});
+afterEach(() => expect(faults).toEqual([]));
 
 const lab = async () => {
-  await page.goto(`${site.origin}/?lab=1`);
+  await page.goto(`${pages.origin}/?lab=1`);
   await page.waitForFunction(() => 'lab' in window);
 };
 
@@ -40,8 +25,7 @@ describe('pictures of the browser', () => {
   it('go out to a server and come back from it, also by a further offer', async () => {
     await lab();
     const result = await page.evaluate(async () => {
-      // biome-ignore lint/suspicious/noExplicitAny: what the page for tests puts there.
-      const pictures = (window as any).lab.createPictures();
+      const pictures = window.lab.createPictures();
       const gathered = (connection: RTCPeerConnection) =>
         new Promise<void>((done) => {
           if (connection.iceGatheringState === 'complete') done();
@@ -56,7 +40,7 @@ describe('pictures of the browser', () => {
       await server.setRemoteDescription({ type: 'offer', sdp: offer });
       await server.setLocalDescription(await server.createAnswer());
       await gathered(server);
-      await show.accept(server.localDescription?.sdp);
+      await show.accept(server.localDescription?.sdp ?? '');
       const track = await came;
 
       // The server passes it on to whoever watches, twice, the second time by a further offer.
@@ -68,7 +52,7 @@ describe('pictures of the browser', () => {
       const watching = async () => {
         await out.setLocalDescription(await out.createOffer());
         await gathered(out);
-        await out.setRemoteDescription({ type: 'answer', sdp: await watch.answer(out.localDescription?.sdp) });
+        await out.setRemoteDescription({ type: 'answer', sdp: await watch.answer(out.localDescription?.sdp ?? '') });
       };
       out.addTransceiver(track, { direction: 'sendonly' });
       await watching();
@@ -88,7 +72,7 @@ describe('pictures of the browser', () => {
           return { wide: video.videoWidth > 0, green: green > red + 40 && green > blue + 40 };
         }),
       );
-      const same = watch.stream(mids[0]) === streams[0];
+      const same = watch.stream(mids[0] ?? '') === streams[0];
       const names = pictures.get().devices.length;
       show.close();
       watch.close();
@@ -99,7 +83,7 @@ describe('pictures of the browser', () => {
         same,
         names,
         up: events.includes('up'),
-        live: show.stream.getTracks().filter((one: MediaStreamTrack) => one.readyState === 'live').length,
+        live: (show.stream as MediaStream).getTracks().filter((one) => one.readyState === 'live').length,
       };
     });
     // Chromium's made-up camera is green in its corner.
@@ -131,10 +115,9 @@ describe('pictures of the browser', () => {
     });
     await lab();
     const codes = await page.evaluate(async () => {
-      // biome-ignore lint/suspicious/noExplicitAny: what the page for tests puts there.
-      const own = window as any;
-      const pictures = own.lab.createPictures();
-      const code = (kind: string) =>
+      const own = window as unknown as { missing(): void };
+      const pictures = window.lab.createPictures();
+      const code = (kind: 'camera' | 'screen') =>
         pictures.open(kind).then(
           () => 'opened',
           (fault: { code: string }) => fault.code,
@@ -149,13 +132,12 @@ describe('pictures of the browser', () => {
   it('are given back when a test is stopped before the camera came', async () => {
     await lab();
     const result = await page.evaluate(async () => {
-      // biome-ignore lint/suspicious/noExplicitAny: what the page for tests puts there.
-      const pictures = (window as any).lab.createPictures();
+      const pictures = window.lab.createPictures();
       const testing = pictures.test();
       pictures.stopTest();
       const stopped = [await testing, pictures.get().status, pictures.get().preview];
       const worked = await pictures.test();
-      const [track] = pictures.get().preview.getTracks();
+      const [track] = (pictures.get().preview as MediaStream).getTracks() as [MediaStreamTrack];
       const live = track.readyState;
       pictures.stopTest();
       return { stopped, worked, live, after: track.readyState };
@@ -166,7 +148,7 @@ describe('pictures of the browser', () => {
 
 describe('the stage', () => {
   const open = async (state: string) => {
-    await page.goto(`${site.origin}/?page=stage&state=${state}&theme=light`);
+    await page.goto(`${pages.origin}/?page=stage&state=${state}&theme=light`);
     await page.waitForSelector('[data-screen=stage]');
   };
   const tiles = () => page.locator('.stage [data-tile]').evaluateAll((all) => all.map((one) => (one as HTMLElement).dataset.tile));
@@ -200,7 +182,7 @@ describe('the stage', () => {
     expect(await page.locator('.middle .stage').count()).toBe(0);
   });
   it('shows the camera by V when the call has the focus, and by Ctrl Shift V everywhere', async () => {
-    await page.goto(`${site.origin}/?page=board&state=live&theme=light`);
+    await page.goto(`${pages.origin}/?page=board&state=live&theme=light`);
     await page.getByRole('button', { name: 'Camera', exact: true }).waitFor();
     const pressed = () => page.getByRole('button', { name: 'Camera', exact: true }).getAttribute('aria-pressed');
     await page.locator('.board').focus();

@@ -2,27 +2,21 @@
  * Nothing jumps while states change: the browser itself tells what it shifted (Layout Instability API). A shift that a person caused a moment ago
  * is none; here nobody presses anything.
  */
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { launch, settled } from './browser.ts';
-import { serve } from './serve.ts';
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import type { BoardMe, BoardRow } from '../src/model.ts';
+import { settled } from './browser.ts';
+import { usePages } from './pages.ts';
 
-let browser: Browser;
-let site: { origin: string; close: () => Promise<void> };
+const pages = usePages();
 let page: Page;
 
-beforeAll(async () => {
-  browser = await launch();
-  site = await serve('dist-fixtures', 'fixtures.html');
-});
-afterAll(async () => {
-  await browser?.close();
-  await site?.close();
-});
-afterEach(() => page.close());
-
-// biome-ignore lint/suspicious/noExplicitAny: what the page with made-up data puts there.
-type Shown = { models: any; shifts: Shift[]; observer: PerformanceObserver; keep: (entries: PerformanceEntryList) => void };
+/** What is put on the window to hear of shifts. */
+interface Watch {
+  shifts: Shift[];
+  observer: PerformanceObserver;
+  keep: (entries: PerformanceEntryList) => void;
+}
 
 interface Shift {
   readonly value: number;
@@ -37,14 +31,14 @@ const SIZES = [
 ];
 
 async function open(name: string, state: string, size: { width: number; height: number }): Promise<void> {
-  page = await browser.newPage({ viewport: size, locale: 'en-GB', timezoneId: 'Europe/London' });
+  page = await pages.page({ viewport: size });
   await page.addInitScript(() => {
     interface LayoutShift extends PerformanceEntry {
       value: number;
       hadRecentInput: boolean;
       sources: { node: Node | null; previousRect: DOMRectReadOnly; currentRect: DOMRectReadOnly }[];
     }
-    const shown = window as unknown as Shown;
+    const shown = window as unknown as Watch;
     shown.keep = (entries) => {
       for (const entry of entries as LayoutShift[]) {
         if (entry.hadRecentInput) continue;
@@ -63,7 +57,7 @@ async function open(name: string, state: string, size: { width: number; height: 
     shown.observer = new PerformanceObserver((list) => shown.keep(list.getEntries()));
     shown.observer.observe({ type: 'layout-shift' });
   });
-  await page.goto(`${site.origin}/?page=${name}&state=${state}&theme=light`);
+  await pages.show(page, name, state);
   await page.waitForSelector(`[data-screen="${name}"]`);
   await page.waitForFunction(() => document.querySelector('.app [aria-busy=true]') === null);
   await settled(page);
@@ -76,7 +70,7 @@ async function shifts(): Promise<readonly Shift[]> {
   return page.evaluate(async () => {
     // The browser tells of a frame after it.
     await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
-    const shown = window as unknown as Shown;
+    const shown = window as unknown as Watch;
     // What it has kept and not told yet.
     shown.keep(shown.observer.takeRecords());
     return shown.shifts.splice(0);
@@ -90,18 +84,16 @@ const AROUND = ['.bh', '.myline', '.addwrap', '.foot'];
 function put(group: string, change: object): Promise<void> {
   return page.evaluate(
     ({ group, change, name }) => {
-      const { board } = (window as unknown as Shown).models.convoke.conferences.get();
-      // biome-ignore lint/suspicious/noExplicitAny: made-up data.
-      board.set((now: any) => {
-        // biome-ignore lint/suspicious/noExplicitAny: made-up data.
-        const groups: [string, any[]][] = Object.entries(now.groups);
-        const before = groups.flatMap(([, rows]) => rows).find((row) => row.person.name === name);
+      const { board } = window.models.convoke.conferences.get();
+      board.set((now) => {
+        const groups: [string, readonly BoardRow[]][] = Object.entries(now.groups);
+        const before = groups.flatMap(([, rows]) => rows).find((row) => row.person.name === name) as BoardRow;
         const after = { ...before, hand: undefined, talking: false, muted: false, silent: false, reason: undefined, ...change };
         const next = groups.map(([one, rows]) => {
           if (one !== group) return [one, rows.filter((row) => row !== before)];
           return [one, rows.includes(before) ? rows.map((row) => (row === before ? after : row)) : [...rows, after]];
         });
-        return { ...now, groups: Object.fromEntries(next) };
+        return { ...now, groups: Object.fromEntries(next) as typeof now.groups };
       });
     },
     { group, change, name: DAVE },
@@ -187,9 +179,8 @@ describe.each(SIZES)('the board at $width px', (size) => {
     await open('board', 'live', size);
     const mine = (change: object) =>
       page.evaluate((change) => {
-        const { board } = (window as unknown as Shown).models.convoke.conferences.get();
-        // biome-ignore lint/suspicious/noExplicitAny: made-up data.
-        board.set((now: any) => ({ ...now, me: { ...now.me, ...change } }));
+        const { board } = window.models.convoke.conferences.get();
+        board.set((now) => ({ ...now, me: { ...now.me, ...change } as BoardMe }));
       }, change);
     const hand = { position: 1, since: Date.UTC(2026, 10, 24, 10, 36, 50) };
     for (const change of [{ talking: true }, { talking: false }, { muted: true }, { muted: false }, { hand }, { hand: undefined }]) {
@@ -197,7 +188,7 @@ describe.each(SIZES)('the board at $width px', (size) => {
       expect(await shifts(), JSON.stringify(change)).toEqual([]);
     }
     for (const level of [0.2, 0.9, 0]) {
-      await page.evaluate((level) => (window as unknown as Shown).models.voice.set((now: object) => ({ ...now, level })), level);
+      await page.evaluate((level) => window.models.voice.set((now) => ({ ...now, level })), level);
       expect(await shifts(), `level ${level}`).toEqual([]);
     }
   });
@@ -207,8 +198,8 @@ describe.each(SIZES)('what is loaded at $width px', (size) => {
   it('comes into the list without moving what is there', async () => {
     await open('list', 'busy', size);
     const [people, chats] = await page.evaluate(() => {
-      const { convoke } = (window as unknown as Shown).models;
-      return [convoke.people.get(), convoke.chats.get()];
+      const { convoke } = window.models;
+      return [convoke.people.get(), convoke.chats.get()] as const;
     });
     await page.close();
     for (const order of [
@@ -220,10 +211,13 @@ describe.each(SIZES)('what is loaded at $width px', (size) => {
       await shifts();
       let before = await entries();
       for (const part of order) {
-        await page.evaluate(({ part, value }) => (window as unknown as Shown).models.convoke[part].set(value), {
-          part,
-          value: part === 'people' ? people : chats,
-        });
+        await page.evaluate(
+          ({ part, people, chats }) => {
+            if (part === 'people') window.models.convoke.people.set(people);
+            else window.models.convoke.chats.set(chats);
+          },
+          { part, people, chats },
+        );
         expect(await shifts(), part).toEqual([]);
         // The list places its entries by transforms, which the browser counts as none.
         const now = await entries();
@@ -237,22 +231,20 @@ describe.each(SIZES)('what is loaded at $width px', (size) => {
 
   it('comes into a chat without moving what is there', async () => {
     await open('chat', 'history', size);
-    const items = await page.evaluate(() => (window as unknown as Shown).models.convoke.chats.open('bob@convoke.example').get().items);
+    const items = await page.evaluate(() => window.models.convoke.chats.open('bob@convoke.example').get().items);
     await page.close();
     await open('chat', 'loading', size);
     await page.locator('.log .bones').waitFor();
     await shifts();
     await page.evaluate((items) => {
-      const chat = (window as unknown as Shown).models.convoke.chats.open('bob@convoke.example');
-      // biome-ignore lint/suspicious/noExplicitAny: made-up data.
-      chat.set((now: any) => ({ ...now, items, loading: false }));
+      const chat = window.models.convoke.chats.open('bob@convoke.example');
+      chat.set((now) => ({ ...now, items, loading: false }));
     }, items);
     await page.locator('.log .msg').first().waitFor();
     expect(await shifts(), 'history').toEqual([]);
     await page.evaluate(() => {
-      const chat = (window as unknown as Shown).models.convoke.chats.open('bob@convoke.example');
-      // biome-ignore lint/suspicious/noExplicitAny: made-up data.
-      chat.set((now: any) => ({ ...now, typing: true }));
+      const chat = window.models.convoke.chats.open('bob@convoke.example');
+      chat.set((now) => ({ ...now, typing: true }));
     });
     expect(await shifts(), 'typing').toEqual([]);
   });

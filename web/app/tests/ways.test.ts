@@ -1,28 +1,17 @@
 /** The order of one's ways to take part, by keyboard and by pointer, and the list as a video call: on the pages with made-up data. */
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { launch } from './browser.ts';
-import { serve } from './serve.ts';
+import type { Page } from 'playwright-core';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { usePages } from './pages.ts';
 
-let browser: Browser;
-let site: { origin: string; close: () => Promise<void> };
+const pages = usePages();
 let page: Page;
 
-beforeAll(async () => {
-  browser = await launch();
-  site = await serve('dist-fixtures', 'fixtures.html');
-});
-afterAll(async () => {
-  await browser?.close();
-  await site?.close();
-});
 beforeEach(async () => {
-  page = await browser.newPage({ viewport: { width: 1440, height: 900 }, locale: 'en-GB' });
+  page = await pages.page();
 });
-afterEach(() => page.close());
 
 const open = async (name: string, state: string) => {
-  await page.goto(`${site.origin}/?page=${name}&state=${state}&theme=light`);
+  await pages.show(page, name, state);
   await page.waitForSelector(`[data-screen="${name}"]`);
 };
 const order = () => page.locator('.modes .tel b').allTextContents();
