@@ -151,12 +151,12 @@ pub(crate) fn conference_by_command(who: &str) -> ConferenceEnd {
 }
 
 /// The end of a conference whose owner hung up, or was never reached (`joined` is false; the outcome tells why).
-/// Reports tell both alike, so windows know the latter by its words (`web/app/src/board/end-words.ts`).
+/// Reports tell both alike, so the latter is known by its words ([`ConferenceEnd::owner_was_not_reached`]).
 pub(crate) fn conference_owner_left(who: &str, joined: bool, how: &Outcome) -> ConferenceEnd {
     let words = if joined {
         format!("{who} left")
     } else {
-        format!("{who} was not reached: {}", how.cause.words)
+        format!("{who}{}{}", ConferenceEnd::NOT_REACHED, how.cause.words)
     };
     end(ConferenceEndReason::OwnerLeft, words)
 }

@@ -119,6 +119,18 @@ pub struct ConferenceEnd {
     pub words: String,
 }
 
+impl ConferenceEnd {
+    /// What stands between who owned it and why they were not reached, in the words of an end by [`ConferenceEndReason::OwnerLeft`]: reports
+    /// tell such an owner from one who left by nothing else. The window knows it too (`web/app/src/board/end-words.ts`).
+    pub const NOT_REACHED: &str = " was not reached: ";
+
+    /// Whether it ended because its owner was never reached, and so never was in it.
+    #[must_use]
+    pub fn owner_was_not_reached(&self) -> bool {
+        self.reason == ConferenceEndReason::OwnerLeft && self.words.contains(Self::NOT_REACHED)
+    }
+}
+
 /// Why a conference ended, for programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

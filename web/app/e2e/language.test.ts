@@ -72,4 +72,12 @@ describe('in German', () => {
     const rang = world.telephones.log.filter(({ at, what }) => at >= since && what === 'ringing').map(({ number }) => number);
     expect(rang).toEqual([CAROL]);
   });
+
+  it('says it in the chat to who asked in words', async () => {
+    await world.telephones.behave({ [CAROL]: { does: 'busy' }, [BOB]: silent() });
+    const page = await germanWindow();
+    await page.goto(new URL('/chat/conference@localhost', page.url()).href);
+    await world.server.send('carol', 'conference', 'rufe bob').says(/./);
+    await page.getByText('Die Konferenz ist zu Ende: wer sie begann, wurde nicht erreicht.').last().waitFor();
+  });
 });

@@ -378,6 +378,12 @@ pub(crate) fn report(report: &Report, told: bool, language: Language) -> Option<
         Change::Ended { cause } => {
             let why = match cause.reason {
                 ConferenceEndReason::ByCommand => String::new(),
+                ConferenceEndReason::OwnerLeft if cause.owner_was_not_reached() => language
+                    .choose(
+                        ": whoever started it was not reached",
+                        ": wer sie begann, wurde nicht erreicht",
+                    )
+                    .to_owned(),
                 ConferenceEndReason::OwnerLeft => language
                     .choose(": whoever started it left", ": wer sie begann, ist weg")
                     .to_owned(),

@@ -118,6 +118,46 @@ fn a_conference_by_words_from_call_to_end() {
 }
 
 #[test]
+fn an_owner_who_was_not_reached_is_told_from_one_who_left() {
+    let alice = "alice@example.org".parse().unwrap();
+    for (language, words, said) in [
+        (
+            Language::English,
+            "Alice left",
+            "The conference has ended: whoever started it left.",
+        ),
+        (
+            Language::English,
+            "Alice was not reached: busy (486)",
+            "The conference has ended: whoever started it was not reached.",
+        ),
+        (
+            Language::German,
+            "Alice left",
+            "Die Konferenz ist zu Ende: wer sie begann, ist weg.",
+        ),
+        (
+            Language::German,
+            "Alice was not reached: busy (486)",
+            "Die Konferenz ist zu Ende: wer sie begann, wurde nicht erreicht.",
+        ),
+    ] {
+        let mut scene = Scene::new();
+        let ended = Change::Ended {
+            cause: ConferenceEnd {
+                reason: ConferenceEndReason::OwnerLeft,
+                words: words.into(),
+            },
+        };
+        scene.reports(
+            Some(&words_address(&alice, language)),
+            vec![report(3, None, ended)],
+        );
+        assert_eq!(scene.hears(), said, "{words}");
+    }
+}
+
+#[test]
 fn reports_in_words_survive_a_restart_of_the_gateway() {
     let address = words_address(&"alice@example.org".parse().unwrap(), Language::German);
     let mut scene = Scene::new();
