@@ -62,7 +62,7 @@ describe('two windows of one person in one browser', () => {
     const status = (window: Window) => window.list.getByRole('button', { name: /Your status/ });
     await choose(status(one), 'Do not disturb');
     await other.status('Do not disturb').waitFor();
-    await alice.lineOf(PEOPLE.bob).filter({ hasText: 'Busy' }).first().waitFor();
+    await alice.lineOf(PEOPLE.bob).filter({ hasText: 'Do not disturb' }).first().waitFor();
     await callFrom(alice, 'bob');
     await telephones.rings(BOB);
     await one.lineOf(PEOPLE.alice).filter({ hasText: 'In a call' }).first().waitFor();
