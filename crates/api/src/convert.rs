@@ -20,6 +20,7 @@ pub(crate) fn snapshot(of: &core::Snapshot, wall_ms: u64) -> soap::Snapshot {
             place: entry.participant.place.clone(),
             role: entry.participant.role,
             muted: entry.muted,
+            muted_by: entry.muted_by,
             talking: entry.talking,
             silent: entry.silent,
             hidden: entry.hidden,

@@ -115,6 +115,7 @@ mod tests {
                 place: "work".to_owned(),
                 role: Role::Owner,
                 muted: false,
+                muted_by: None,
                 hidden: false,
                 talking: false,
                 silent: false,

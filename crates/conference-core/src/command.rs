@@ -4,8 +4,8 @@ use convoke_types::bridge::BridgeCommand;
 use convoke_types::bridge_protocol::Feature;
 use convoke_types::report::{ParticipantRef, Report};
 use convoke_types::{
-    Address, Aor, Cause, CommandId, ConferenceId, Fault, LegId, LegState, Mode, ParticipantId,
-    VideoServerName,
+    Address, Aor, Cause, CommandId, ConferenceId, Fault, LegId, LegState, Mode, MutedBy,
+    ParticipantId, VideoServerName,
 };
 
 use crate::config::PolicyOverrides;
@@ -405,6 +405,8 @@ pub struct RosterEntry {
     pub participant: ParticipantRef,
     /// Not heard.
     pub muted: bool,
+    /// By whom, while they are.
+    pub muted_by: Option<MutedBy>,
     /// A moderator lets nobody see their pictures.
     pub hidden: bool,
     /// Talks now (as last reported).

@@ -18,7 +18,7 @@ use convoke_types::VideoServerName;
 use convoke_types::bridge_protocol::Feature;
 use convoke_types::report::{Change, ConferenceEnd, ParticipantRef, Report};
 use convoke_types::{
-    Address, Aor, CommandId, ConferenceId, LegId, LegKey, Mode, ParticipantId, Role,
+    Address, Aor, CommandId, ConferenceId, LegId, LegKey, Mode, MutedBy, ParticipantId, Role,
 };
 
 use crate::command::{
@@ -116,6 +116,15 @@ pub(crate) struct Muted {
 impl Muted {
     pub(crate) fn is_muted(self) -> bool {
         self.by_themselves || self.by_moderator
+    }
+
+    pub(crate) fn by(self) -> Option<MutedBy> {
+        match (self.by_moderator, self.by_themselves) {
+            (true, false) => Some(MutedBy::Moderator),
+            (false, true) => Some(MutedBy::Themselves),
+            (true, true) => Some(MutedBy::Both),
+            (false, false) => None,
+        }
     }
 }
 
@@ -436,6 +445,7 @@ impl Participant {
         RosterEntry {
             participant: self.reference(),
             muted: self.muted.is_muted(),
+            muted_by: self.muted.by(),
             hidden: self.hidden,
             talking: self.talking,
             silent: self.silent,

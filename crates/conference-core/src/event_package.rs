@@ -26,7 +26,7 @@ use std::fmt::{self, Write as _};
 
 use convoke_types::address::{CONFERENCE_USER, conference_uri};
 use convoke_types::xml::escaped;
-use convoke_types::{ConferenceId, EndReason, LegState, Mode};
+use convoke_types::{ConferenceId, EndReason, LegState, Mode, MutedBy};
 
 use crate::command::{ConferenceState, LegView, PictureKind, RosterEntry, Snapshot};
 
@@ -328,6 +328,8 @@ fn endpoint(
     ] {
         attribute(inner, name, on.then_some(true));
     }
+    let by = entry.muted_by.filter(|_| entry.muted);
+    attribute(inner, "muted-by", by.map(MutedBy::as_str));
     attribute(inner, "hand", entry.hand.filter(|_| current));
     inner.push_str("/></endpoint>");
 }

@@ -81,8 +81,8 @@ pub fn report(report: &Report) -> String {
                 None => format!("{}{stays}", state.words()),
             }
         }
-        Change::Muted { on: true } => "is muted".to_owned(),
-        Change::Muted { on: false } => "can be heard again".to_owned(),
+        Change::Muted { on: true, .. } => "is muted".to_owned(),
+        Change::Muted { on: false, .. } => "can be heard again".to_owned(),
         Change::Talking { on: true } => "talks".to_owned(),
         Change::Talking { on: false } => "stopped talking".to_owned(),
         Change::Hidden { on: true } => "is not seen any more".to_owned(),

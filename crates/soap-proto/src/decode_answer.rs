@@ -3,7 +3,7 @@
 use convoke_types::bridge_protocol::Feature;
 use convoke_types::limits::PARTIES_MAX;
 use convoke_types::report::{Change, ConferenceEnd, ConferenceEndReason, ParticipantRef, Report};
-use convoke_types::{Cause, EndReason, Fault, FaultCode, LegState, NumberRefusal, Role};
+use convoke_types::{Cause, EndReason, Fault, FaultCode, LegState, MutedBy, NumberRefusal, Role};
 
 use crate::cursor::Cursor;
 use crate::decode::{count, envelope, unknown_operation, version, with_headers};
@@ -270,6 +270,7 @@ fn participant(c: &mut Cursor<'_>) -> Result<ParticipantSnapshot, SoapError> {
         place: c.leaf("place", "at most 64 characters", text::name)?,
         role: c.leaf("role", "a role", role)?,
         muted: c.leaf("muted", "true or false", text::boolean)?,
+        muted_by: muted_by(c)?,
         talking: c.leaf("talking", "true or false", text::boolean)?,
         silent: c.leaf("silent", "true or false", text::boolean)?,
         hidden: c.optional("hidden", "yes", mark)?.is_some(),
@@ -385,7 +386,10 @@ fn change(c: &mut Cursor<'_>) -> Result<Change, SoapError> {
         return Ok(change);
     }
     if let Some(on) = c.optional("muted", "on or off", switch)? {
-        return Ok(Change::Muted { on });
+        return Ok(Change::Muted {
+            on,
+            by: muted_by(c)?,
+        });
     }
     if let Some(on) = c.optional("talking", "on or off", switch)? {
         return Ok(Change::Talking { on });
@@ -453,6 +457,12 @@ const END_REASONS: [ConferenceEndReason; 5] = [
     ConferenceEndReason::Error,
     ConferenceEndReason::Shutdown,
 ];
+
+fn muted_by(c: &mut Cursor<'_>) -> Result<Option<MutedBy>, SoapError> {
+    c.optional("mutedBy", "who muted them", |t| {
+        one_of(t, MutedBy::ALL, MutedBy::as_str)
+    })
+}
 
 fn role(text: &str) -> Option<Role> {
     let roles = [

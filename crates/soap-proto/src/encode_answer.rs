@@ -162,6 +162,7 @@ fn write_participant(out: &mut Out, p: &ParticipantSnapshot) {
     out.leaf("c:place", &clean_name(&p.place));
     out.leaf("c:role", p.role.as_str());
     out.leaf("c:muted", &p.muted.to_string());
+    out.optional("c:mutedBy", p.muted_by.map(|by| by.as_str().to_owned()));
     out.leaf("c:talking", &p.talking.to_string());
     out.leaf("c:silent", &p.silent.to_string());
     out.optional("c:hidden", p.hidden.then(|| "yes".to_owned()));
@@ -250,7 +251,10 @@ fn write_entry(out: &mut Out, name: &str, report: &Report) {
             out.optional("c:moving", moving.then(|| "yes".to_owned()));
             out.close("c:leg");
         }
-        Change::Muted { on } => out.leaf("c:muted", switch_word(*on)),
+        Change::Muted { on, by } => {
+            out.leaf("c:muted", switch_word(*on));
+            out.optional("c:mutedBy", by.map(|by| by.as_str().to_owned()));
+        }
         Change::Talking { on } => out.leaf("c:talking", switch_word(*on)),
         Change::Hidden { on } => out.leaf("c:hidden", switch_word(*on)),
         Change::Silent { on } => out.leaf("c:silent", switch_word(*on)),

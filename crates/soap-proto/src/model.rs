@@ -5,7 +5,7 @@ use std::fmt;
 use convoke_types::bridge_protocol::Feature;
 use convoke_types::report::Report;
 use convoke_types::{
-    Aor, Cause, CommandId, ConferenceId, Fault, LegId, LegState, ParticipantId, Role,
+    Aor, Cause, CommandId, ConferenceId, Fault, LegId, LegState, MutedBy, ParticipantId, Role,
     VideoServerName,
 };
 
@@ -555,8 +555,10 @@ pub struct ParticipantSnapshot {
     pub place: String,
     /// Role in the conference.
     pub role: Role,
-    /// Muted by somebody.
+    /// Not heard.
     pub muted: bool,
+    /// Who muted them, while they are muted.
+    pub muted_by: Option<MutedBy>,
     /// Talks now.
     pub talking: bool,
     /// No sound arrives from them.

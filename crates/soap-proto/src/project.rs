@@ -110,6 +110,7 @@ impl Snapshot {
                     place: whom.place.clone(),
                     role: whom.role,
                     muted: false,
+                    muted_by: None,
                     talking: false,
                     silent: false,
                     hidden: false,
@@ -167,7 +168,10 @@ impl Snapshot {
                     self.state = ConferenceState::Running;
                 }
             }
-            Change::Muted { on } => participant.muted = *on,
+            Change::Muted { on, by } => {
+                participant.muted = *on;
+                participant.muted_by = *by;
+            }
             Change::Talking { on } => participant.talking = *on,
             Change::Silent { on } => participant.silent = *on,
             Change::Hidden { on } => participant.hidden = *on,
@@ -187,7 +191,7 @@ impl Snapshot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use convoke_types::Role;
+    use convoke_types::{MutedBy, Role};
 
     fn report(version: u64, change: Change) -> Report {
         about("p1", version, change)
@@ -226,13 +230,27 @@ mod tests {
                 7,
                 Some(LegState::Ringing),
             ),
-            (Change::Muted { on: true }, 90_000, Some(LegState::Ringing)),
+            (
+                Change::Muted {
+                    on: true,
+                    by: Some(MutedBy::Moderator),
+                },
+                90_000,
+                Some(LegState::Ringing),
+            ),
             (
                 leg("l2", LegState::Busy, true),
                 100_000,
                 Some(LegState::Busy),
             ),
-            (Change::Muted { on: false }, 159_999, Some(LegState::Busy)),
+            (
+                Change::Muted {
+                    on: false,
+                    by: None,
+                },
+                159_999,
+                Some(LegState::Busy),
+            ),
             (Change::Talking { on: true }, 160_000, None),
         ];
         for (version, (change, at, state)) in (1..).zip(told) {

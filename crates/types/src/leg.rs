@@ -211,6 +211,31 @@ pub struct Cause {
     pub words: String,
 }
 
+/// Who muted somebody. Their own mute is theirs to lift, a moderator's any moderator's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MutedBy {
+    /// A moderator: they cannot unmute themselves.
+    Moderator,
+    /// They themselves: nobody else can unmute them.
+    Themselves,
+    /// Both: each has their own to lift.
+    Both,
+}
+
+impl MutedBy {
+    /// All.
+    pub const ALL: [MutedBy; 3] = [MutedBy::Moderator, MutedBy::Themselves, MutedBy::Both];
+    /// The identifier, as in SOAP, REST and event documents.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            MutedBy::Moderator => "moderator",
+            MutedBy::Themselves => "themselves",
+            MutedBy::Both => "both",
+        }
+    }
+}
+
 /// What somebody is in a conference. `Outsider` and `Administrator` are not on the roster; the authority table names them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -19,4 +19,4 @@ pub use address::{Address, Aor, E164, Mode, ModeSource, NetworkAddress};
 pub use fault::{Fault, FaultCode, NumberRefusal};
 pub use ids::loggable;
 pub use ids::{CommandId, ConferenceId, LegId, LegKey, ParticipantId, RequestId, VideoServerName};
-pub use leg::{Cause, EndReason, LegState, Role};
+pub use leg::{Cause, EndReason, LegState, MutedBy, Role};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Cause, CommandId, ConferenceId, LegId, LegState, ParticipantId, Role, VideoServerName,
+    Cause, CommandId, ConferenceId, LegId, LegState, MutedBy, ParticipantId, Role, VideoServerName,
 };
 
 /// One change of a conference. `version` starts at 1 and grows by 1; a client that misses one asks `get` from the last it has.
@@ -57,10 +57,13 @@ pub enum Change {
         #[serde(default)]
         moving: bool,
     },
-    /// Muted or unmuted.
+    /// Muted or unmuted; also told when they are muted as before, but by somebody else.
     Muted {
         /// True: muted.
         on: bool,
+        /// By whom, while they are.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<MutedBy>,
     },
     /// Talks or stopped.
     Talking {

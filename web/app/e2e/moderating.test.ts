@@ -30,6 +30,32 @@ describe('a moderator', () => {
     await board.says(PEOPLE.carol, 'In the call').waitFor();
   });
 
+  it('is offered no way to unmute who muted themselves, and lifts only what a moderator did', async () => {
+    const board = await threeIn();
+    const pressed = board.page.locator('[aria-pressed=true]');
+    const [bob, carol] = [board.button(`Mute: ${PEOPLE.bob}`), board.button(`Mute: ${PEOPLE.carol}`)];
+    await world.telephones.press(CAROL, '*6');
+    await board.says(PEOPLE.carol, 'Muted themselves').waitFor();
+    await carol.waitFor({ state: 'detached' });
+    // Bob is still to be heard.
+    await board.button('Mute all').waitFor();
+    await bob.and(board.page.locator('[aria-pressed=false]')).waitFor();
+    await world.telephones.press(BOB, '*6');
+    await bob.waitFor({ state: 'detached' });
+    for (const all of ['Mute all', 'Unmute all']) await board.button(all).waitFor({ state: 'detached' });
+    await world.telephones.press(BOB, '*6');
+    // Muted by both, Carol has hers left when a moderator lifts theirs.
+    await board.button('Mute all').click();
+    await carol.and(pressed).click();
+    await board.says(PEOPLE.carol, 'Muted themselves').waitFor();
+    await bob.and(pressed).waitFor();
+    await board.button('Unmute all').click();
+    await board.says(PEOPLE.bob, 'In the call').waitFor();
+    await board.says(PEOPLE.carol, 'Muted themselves').waitFor();
+    await world.telephones.press(CAROL, '*6');
+    await board.says(PEOPLE.carol, 'In the call').waitFor();
+  });
+
   it('sees the queue of hands from telephones and window, and gives the floor', async () => {
     const board = await threeIn();
     await world.telephones.press(CAROL, '*5');

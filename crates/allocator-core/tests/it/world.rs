@@ -769,6 +769,7 @@ fn made(create: &Create) -> Snapshot {
             Role::Participant
         },
         muted: false,
+        muted_by: None,
         talking: false,
         silent: false,
         hidden: false,

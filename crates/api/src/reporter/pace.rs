@@ -155,7 +155,7 @@ mod tests {
         assert_eq!(versions(pace.due(at(500))), [[2, 3]]);
         assert_eq!(pace.next(), None);
         assert_eq!(versions(pace.take(talks(4), at(600))), NOTHING);
-        let other = item("sip:a", 5, Change::Muted { on: true });
+        let other = item("sip:a", 5, Change::Muted { on: true, by: None });
         assert_eq!(
             versions(pace.take(other, at(601))),
             [[4, 5]],

@@ -3,7 +3,7 @@
 use convoke_types::bridge_protocol::Feature;
 use convoke_types::leg::EndReason;
 use convoke_types::report::{Change, ConferenceEnd, ConferenceEndReason, ParticipantRef, Report};
-use convoke_types::{Cause, LegState, Role};
+use convoke_types::{Cause, LegState, MutedBy, Role};
 use serde::Serialize;
 use soap_proto::{ConferenceState, LegSnapshot, ParticipantSnapshot, Snapshot};
 use utoipa::ToSchema;
@@ -61,8 +61,12 @@ struct ParticipantView {
     /// Role in the conference.
     #[schema(schema_with = roles)]
     role: &'static str,
-    /// Muted by somebody.
+    /// Not heard.
     muted: bool,
+    /// Who muted them, while they are muted: each lifts their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = muters)]
+    muted_by: Option<&'static str>,
     /// Talks now.
     talking: bool,
     /// No sound arrives from them.
@@ -189,10 +193,14 @@ enum ChangeView {
         #[serde(skip_serializing_if = "Option::is_none")]
         moving: Option<bool>,
     },
-    /// Muted or unmuted.
+    /// Muted or unmuted; also told when they are muted as before, but by somebody else.
     Muted {
         /// True: muted.
         on: bool,
+        /// By whom, while they are.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(schema_with = muters)]
+        by: Option<&'static str>,
     },
     /// Talks or stopped.
     Talking {
@@ -282,6 +290,12 @@ fn roles() -> Object {
         &Role::ON_ROSTER.map(Role::as_str),
     )
 }
+fn muters() -> Object {
+    one_of(
+        "Who muted them: a moderator, they themselves, or both.",
+        &MutedBy::ALL.map(MutedBy::as_str),
+    )
+}
 fn conference_ends() -> Object {
     one_of(
         "Why it ended, for programs.",
@@ -323,6 +337,7 @@ impl From<ParticipantSnapshot> for ParticipantView {
             place: of.place,
             role: of.role.as_str(),
             muted: of.muted,
+            muted_by: of.muted_by.map(MutedBy::as_str),
             talking: of.talking,
             silent: of.silent,
             hidden: of.hidden,
@@ -401,7 +416,10 @@ impl From<Change> for ChangeView {
                 cause: cause.map(Into::into),
                 moving: moving.then_some(true),
             },
-            Change::Muted { on } => ChangeView::Muted { on },
+            Change::Muted { on, by } => ChangeView::Muted {
+                on,
+                by: by.map(MutedBy::as_str),
+            },
             Change::Talking { on } => ChangeView::Talking { on },
             Change::Hidden { on } => ChangeView::Hidden { on },
             Change::Silent { on } => ChangeView::Silent { on },

@@ -198,6 +198,7 @@ mod tests {
     use std::sync::Mutex;
     use std::time::Instant;
 
+    use convoke_types::MutedBy;
     use convoke_types::report::{Change, Report};
     use runtime::tasks::Shutdown;
     use store::{Account, AccountKind};
@@ -340,7 +341,13 @@ mod tests {
             .unwrap();
         stage.see(1, Change::Created);
         stage.see(2, Change::Added);
-        stage.see(3, Change::Muted { on: true });
+        stage.see(
+            3,
+            Change::Muted {
+                on: true,
+                by: Some(MutedBy::Themselves),
+            },
+        );
         let got = stage.attempts(5).await;
         let first = &got[0].1;
         let text: serde_json::Value = serde_json::from_slice(&first.body).unwrap();

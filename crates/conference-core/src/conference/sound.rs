@@ -46,7 +46,7 @@ impl Conference {
         self.watch_idle(cx);
     }
 
-    /// Whether anything changed for the others.
+    /// Whether anything changed for the others to hear.
     fn change_muted(
         &mut self,
         cx: &mut Context,
@@ -58,9 +58,14 @@ impl Conference {
             return false;
         };
         let on = muted.is_muted();
-        let changes = participant.muted.is_muted() != on;
-        participant.muted = muted;
-        if !changes {
+        let before = std::mem::replace(&mut participant.muted, muted);
+        if before == muted {
+            return false;
+        }
+        let by = muted.by();
+        if before.is_muted() == on {
+            // It is still the same to hear; who may lift it is another one.
+            self.report(cx, Some(number), Change::Muted { on, by }, command);
             return false;
         }
         for seat in [Seat::current(number), Seat::moving(number)] {
@@ -69,7 +74,7 @@ impl Conference {
                 cx.bridge(BridgeCommand::Mute { leg, on });
             }
         }
-        self.report(cx, Some(number), Change::Muted { on }, command);
+        self.report(cx, Some(number), Change::Muted { on, by }, command);
         true
     }
 

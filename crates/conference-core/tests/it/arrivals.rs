@@ -35,7 +35,10 @@ fn an_initiator_at_a_browser_calls_in_and_then_the_others_are_called() {
     );
     // From here on it is a leg like any other.
     world.command(user("alice"), on!(Mute, "p1")).unwrap();
-    check(&world.out, &["reply", "p1 muted true", "mute l1 true"]);
+    check(
+        &world.out,
+        &["reply", "p1 muted themselves", "mute l1 true"],
+    );
     check(
         world.leg("x/l1", hung_up()),
         &["p1 l1 left hung-up", "record l1 left", "release l2"],
@@ -262,7 +265,7 @@ fn the_bridge_knows_nothing_of_who_is_only_awaited() {
         check(world.leg("x/l2", event), &[]);
     }
     world.command(user("alice"), on!(Mute, "p2")).unwrap();
-    check(&world.out, &["reply", "p2 muted true"]);
+    check(&world.out, &["reply", "p2 muted moderator"]);
     world.command(user("alice"), on!(Disconnect, "p2")).unwrap();
     check(
         &world.out,

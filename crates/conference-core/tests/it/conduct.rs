@@ -288,7 +288,7 @@ fn mute_is_kept_until_they_join() {
     let mut world = World::wide();
     world.create(create("x", party("alice"), vec![party("bob")]));
     world.command(user("alice"), on!(Mute, "p2")).unwrap();
-    check(&world.out, &["reply", "p2 muted true"]);
+    check(&world.out, &["reply", "p2 muted moderator"]);
     world.join("x/l1");
     world.pass(Duration::from_millis(1));
     check(&world.out, &["dial l2", "mute l2 true"]);
@@ -318,9 +318,9 @@ fn who_muted_themselves_only_they_unmute() {
     assert_eq!(fault.code, FaultCode::NotAllowed);
     // Muted by both: the moderator lifts theirs, bob stays unheard until he lifts his own.
     world.command(user("alice"), on!(Mute, "p2")).unwrap();
-    check(&world.out, &["reply"]);
+    check(&world.out, &["reply", "p2 muted both"]);
     world.command(user("carol"), on!(Unmute, "p2")).unwrap();
-    check(&world.out, &["reply"]);
+    check(&world.out, &["reply", "p2 muted themselves"]);
     world.command(user("bob"), on!(Unmute, "p2")).unwrap();
     check(&world.out, &["reply", "p2 muted false", "mute l2 false"]);
 }
@@ -360,7 +360,12 @@ fn who_is_muted_does_not_talk_and_who_left_does_not_either() {
     world.command(user("alice"), on!(Mute, "p2")).unwrap();
     check(
         &world.out,
-        &["reply", "p2 muted true", "p2 talking false", "mute l2 true"],
+        &[
+            "reply",
+            "p2 muted moderator",
+            "p2 talking false",
+            "mute l2 true",
+        ],
     );
     world.leg("x/l3", LegEvent::Talking { on: true });
     world.leg("x/l3", hung_up());

@@ -298,6 +298,27 @@ fn who_shows_a_picture_is_in_the_documents_with_its_label() {
 }
 
 #[test]
+fn documents_say_who_muted_somebody() {
+    let mut world = two();
+    let mut subscriber = Subscriber::new(&mut world);
+    world.press("x/l2", "*6");
+    let document = subscriber.follow(&mut world);
+    assert!(
+        document.contains("muted=\"true\" muted-by=\"themselves\""),
+        "{document}"
+    );
+    world.command(user("alice"), on!(Mute, "p2")).unwrap();
+    let document = subscriber.follow(&mut world);
+    assert!(document.contains("muted-by=\"both\""), "{document}");
+    // At the telephone their own is lifted; the moderator's stays.
+    world.press("x/l2", "*6");
+    let document = subscriber.follow(&mut world);
+    assert!(document.contains("muted-by=\"moderator\""), "{document}");
+    world.command(user("alice"), on!(Unmute, "p2")).unwrap();
+    assert!(!subscriber.follow(&mut world).contains("muted"));
+}
+
+#[test]
 fn a_room_that_has_sound_only_is_told_where_others_have_pictures() {
     let mut world = World::wide();
     world.create(create("x", party("alice"), vec![party("bob")]));

@@ -44,7 +44,7 @@ fn star_six_mutes_and_unmutes_oneself() {
     let mut world = two();
     check(
         world.press("x/l2", "*6"),
-        &["p2 muted true", "mute l2 true", "say l2 Muted"],
+        &["p2 muted themselves", "mute l2 true", "say l2 Muted"],
     );
     check(
         world.press("x/l2", "*6"),
@@ -59,7 +59,10 @@ fn a_moderators_mute_stays_and_is_said() {
     check(world.press("x/l2", "*6"), &["say l2 MutedByModerator"]);
     // Muted by both: their own is lifted, they stay unheard.
     world.command(user("bob"), on!(Mute, "p2")).unwrap();
-    check(world.press("x/l2", "*6"), &["say l2 MutedByModerator"]);
+    check(
+        world.press("x/l2", "*6"),
+        &["p2 muted moderator", "say l2 MutedByModerator"],
+    );
     world.command(user("alice"), on!(Unmute, "p2")).unwrap();
     check(&world.out, &["reply", "p2 muted false", "mute l2 false"]);
     // Who moderates lifts both.

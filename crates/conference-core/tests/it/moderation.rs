@@ -306,8 +306,9 @@ fn everybody_of_role_participant_is_muted_and_unmuted_together() {
         &world.out,
         &[
             "reply",
-            "p4 muted true",
-            "p5 muted true",
+            "p2 muted both",
+            "p4 muted moderator",
+            "p5 muted moderator",
             "mute l4 true",
             "mute l5 true",
         ],
@@ -318,6 +319,7 @@ fn everybody_of_role_participant_is_muted_and_unmuted_together() {
         &world.out,
         &[
             "reply",
+            "p2 muted themselves",
             "p4 muted false",
             "p5 muted false",
             "mute l4 false",

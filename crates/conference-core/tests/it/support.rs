@@ -11,7 +11,7 @@ use convoke_types::bridge_protocol::Feature;
 use convoke_types::report::{Change, Report};
 use convoke_types::{
     Address, Aor, Cause, CommandId, ConferenceId, EndReason, Fault, LegKey, LegState, Mode,
-    ParticipantId,
+    MutedBy, ParticipantId,
 };
 
 /// Where virtual time begins.
@@ -366,7 +366,7 @@ fn report_word(report: &Report) -> String {
                 None => format!("{leg} {state}{moving}"),
             }
         }
-        Change::Muted { on } => format!("muted {on}"),
+        Change::Muted { by, .. } => format!("muted {}", by.map_or("false", MutedBy::as_str)),
         Change::Talking { on } => format!("talking {on}"),
         Change::Hidden { on } => format!("hidden {on}"),
         Change::Silent { on } => format!("silent {on}"),

@@ -405,6 +405,7 @@ pub fn conference(version: u64, people: &[(&str, LegState, bool)]) -> Snapshot {
             },
         },
         muted: false,
+        muted_by: None,
         talking: *talking,
         silent: false,
         hidden: false,

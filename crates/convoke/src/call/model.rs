@@ -316,6 +316,7 @@ pub mod tests {
             place: place.into(),
             role: Role::Participant,
             muted: false,
+            muted_by: None,
             talking: false,
             silent: false,
             hidden: false,

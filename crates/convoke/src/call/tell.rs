@@ -82,6 +82,7 @@ fn participant(p: &ParticipantSnapshot) -> Value {
         "place": p.place,
         "role": p.role,
         "muted": p.muted,
+        "mutedBy": p.muted_by,
         "hand": p.hand,
         "state": leg.map(|leg| leg.state),
         "cause": leg.and_then(|leg| leg.cause.as_ref()),

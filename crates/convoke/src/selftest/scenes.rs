@@ -220,7 +220,7 @@ async fn mute(cast: &Cast, reports: &mut Reports<'_>, made: &Snapshot) -> Outcom
         .map_err(|error| error.to_string())?;
     reports
         .until("Bob muted", |report| {
-            report.change == Change::Muted { on: true }
+            matches!(report.change, Change::Muted { on: true, .. })
         })
         .await?;
     let spectra = audio::listen(cast, &[alice, carol]).await?;
@@ -239,7 +239,7 @@ async fn mute(cast: &Cast, reports: &mut Reports<'_>, made: &Snapshot) -> Outcom
         .map_err(|error| error.to_string())?;
     reports
         .until("Bob unmuted", |report| {
-            report.change == Change::Muted { on: false }
+            matches!(report.change, Change::Muted { on: false, .. })
         })
         .await?;
     let back = audio::listen(cast, &TONES.each_ref()).await?;

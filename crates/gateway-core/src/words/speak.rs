@@ -308,10 +308,10 @@ pub(crate) fn report(report: &Report, told: bool, language: Language) -> Option<
             format!("{who} was removed."),
             format!("{who} wurde entfernt."),
         )),
-        Change::Muted { on: true } if !told => {
+        Change::Muted { on: true, .. } if !told => {
             Some(language.choose(format!("{who} is muted."), format!("{who} ist stumm.")))
         }
-        Change::Muted { on: false } if !told => {
+        Change::Muted { on: false, .. } if !told => {
             let german = format!("{who} ist wieder zu hören.");
             Some(language.choose(format!("{who} can be heard again."), german))
         }

@@ -266,6 +266,7 @@ pub fn participant(n: usize, name: &str, place: &str, role: Role) -> Participant
         place: place.to_owned(),
         role,
         muted: false,
+        muted_by: None,
         talking: false,
         silent: false,
         hidden: false,

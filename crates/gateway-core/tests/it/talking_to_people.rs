@@ -276,7 +276,7 @@ fn ones_own_mute_is_told_once_and_another_persons_is_told_too() {
         let (token, request) = scene.call();
         scene.service_answers(token, &request, done(OperationName::Mute, snapshot.clone()));
         assert_eq!(scene.delivered().0, format!("sip:{user}@example.org"));
-        let mut muted = report(7, Some("Bob"), Change::Muted { on: true });
+        let mut muted = report(7, Some("Bob"), Change::Muted { on: true, by: None });
         muted.command = request.headers.message_id;
         scene.reports(Some(&address), vec![muted]);
         assert_eq!(!scene.sent.is_empty(), heard_again, "{user}");

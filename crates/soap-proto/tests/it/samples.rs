@@ -3,7 +3,9 @@
 
 use convoke_types::bridge_protocol::Feature;
 use convoke_types::report::{Change, ConferenceEnd, ConferenceEndReason, ParticipantRef, Report};
-use convoke_types::{Aor, Cause, EndReason, Fault, FaultCode, LegState, NumberRefusal, Role};
+use convoke_types::{
+    Aor, Cause, EndReason, Fault, FaultCode, LegState, MutedBy, NumberRefusal, Role,
+};
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
@@ -180,6 +182,9 @@ fn role() -> impl Strategy<Value = Role> {
     ])
 }
 
+fn muter() -> impl Strategy<Value = MutedBy> {
+    select(MutedBy::ALL.to_vec())
+}
 fn leg() -> impl Strategy<Value = LegSnapshot> {
     (id(), state(), of(cause()), moment()).prop_map(|(id, state, cause, since)| LegSnapshot {
         id,
@@ -191,14 +196,14 @@ fn leg() -> impl Strategy<Value = LegSnapshot> {
 fn participant() -> impl Strategy<Value = ParticipantSnapshot> {
     (
         (id(), text(64), of(aor()), text(64), role()),
-        (any::<[bool; 4]>(), of(leg())),
+        (of(muter()), any::<[bool; 3]>(), of(leg())),
         of((1u32..10_000, moment())),
         of((text(64), leg())),
     )
         .prop_map(
             |(
                 (id, name, user, place, role),
-                ([muted, talking, silent, hidden], leg),
+                (muted_by, [talking, silent, hidden], leg),
                 hand,
                 moving,
             )| {
@@ -208,7 +213,8 @@ fn participant() -> impl Strategy<Value = ParticipantSnapshot> {
                     user,
                     place,
                     role,
-                    muted,
+                    muted: muted_by.is_some(),
+                    muted_by,
                     talking,
                     silent,
                     hidden,
@@ -281,7 +287,10 @@ fn change() -> impl Strategy<Value = Change> {
                 moving,
             }
         }),
-        any::<bool>().prop_map(|on| Change::Muted { on }),
+        of(muter()).prop_map(|by| Change::Muted {
+            on: by.is_some(),
+            by
+        }),
         any::<bool>().prop_map(|on| Change::Talking { on }),
         any::<bool>().prop_map(|on| Change::Silent { on }),
         any::<bool>().prop_map(|on| Change::Hidden { on }),

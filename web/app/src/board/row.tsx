@@ -406,7 +406,7 @@ export const BoardLine = memo(function BoardLine({ board, row, group, under, mut
       state={
         <Chip state={chip} since={chip === 'hand' ? row.hand?.since : row.since} {...(row.hand ? { position: row.hand.position } : {})} />
       }
-      note={noteOf(row, language, t)}
+      note={noteOf(row, language, t) ?? (row.mutedBy === 'themselves' && row.state === 'joined' ? t.board.mutedThemselves : undefined)}
       flash={row.changedAt}
       id={{ key: row.key, under }}
       {...(anything ? { menu } : {})}

@@ -305,6 +305,7 @@ export const de: Words = {
     micHint: 'Leertaste halten, um zu sprechen',
     hiddenByModerator: 'Die Moderation hat Ihr Bild für die anderen ausgeblendet.',
     mutedByModerator: 'Die Moderation hat Sie stumm geschaltet: melden Sie sich zu Wort.',
+    mutedThemselves: 'Hat sich selbst stumm geschaltet',
     mutedHandUp: 'Die Moderation hat Sie stumm geschaltet; Ihre Hand ist oben.',
     hand: 'Melden',
     handDown: 'Meldung zurückziehen',

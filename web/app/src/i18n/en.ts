@@ -325,6 +325,7 @@ export const en = {
     micHint: 'Hold Space to talk',
     hiddenByModerator: 'A moderator has hidden your picture from the others.',
     mutedByModerator: 'A moderator muted you: raise your hand to ask for the floor.',
+    mutedThemselves: 'Muted themselves',
     mutedHandUp: 'A moderator muted you; your hand is up.',
     hand: 'Raise hand',
     handDown: 'Lower hand',

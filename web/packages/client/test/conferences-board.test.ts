@@ -116,6 +116,28 @@ describe('the board', () => {
     expect(open.get().groups.in[0]?.muted).toBe(true);
   });
 
+  it('offers to unmute whom a moderator muted, and nobody who muted themselves', async () => {
+    const { world, focus } = await ready({ before: people });
+    const open = world.convoke.conferences.openBoard('c1');
+    await settle(1_000);
+    const offered = () => {
+      const { groups, actions } = open.get();
+      const row = [...groups.hands, ...groups.in].find((one) => one.person.name === 'Carol Diaz');
+      const ofThem = [...(row?.actions ?? [])].filter((action) => /mute$/.test(action));
+      return { by: row?.mutedBy, ofThem, ofAll: [...actions].filter((action) => /^(un)?mute-all$/.test(action)) };
+    };
+    expect(offered()).toEqual({ by: undefined, ofThem: ['mute'], ofAll: ['mute-all'] });
+    for (const [by, ofThem, ofAll] of [
+      ['themselves', [], []],
+      ['both', ['unmute'], ['unmute-all']],
+      ['moderator', ['unmute'], ['unmute-all']],
+    ] as const) {
+      focus.set('Carol Diaz', { muted: true, mutedBy: by });
+      await settle(100);
+      expect(offered()).toEqual({ by, ofThem, ofAll });
+    }
+  });
+
   it('does everything by commands', async () => {
     const { world, focus, peer } = await ready({ before: people });
     const open = world.convoke.conferences.openBoard('c1');

@@ -456,11 +456,21 @@ describe('my own voice', () => {
     expect(sound.sessions[0]?.muted).toBe(true);
     await settle(500);
     expect(focus.asked).toEqual(['mute p1', 'unmute p1', 'mute p1']);
+    expect(open.get().me).toMatchObject({ muted: true, mutedByModerator: false });
+    // Whoever moderates is told that another one muted them, and lifts it.
+    focus.set('alice', { mutedBy: 'both' });
+    await settle(100);
+    expect(open.get().me?.mutedByModerator).toBe(false);
+    focus.set('alice', { role: 'participant' });
+    await settle(100);
+    expect(open.get().me).toMatchObject({ muted: true, mutedByModerator: true });
+    open.pushToTalk(true);
+    expect(sound.sessions[0]?.muted).toBe(true);
     focus.refuse.set('unmute', 'not-allowed');
     const unmuting = open.muteMe(false);
     await settle(100);
     expect(await unmuting).toBe(false);
-    expect(open.get().me).toMatchObject({ muted: true, mutedByModerator: true });
+    expect(sound.sessions[0]?.muted).toBe(true);
   });
 
   it('says when the microphone is gone, and when it is back', async () => {

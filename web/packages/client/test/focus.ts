@@ -12,6 +12,7 @@ export interface One {
   reason?: string;
   words?: string;
   muted?: boolean;
+  mutedBy?: string;
   talking?: boolean;
   hand?: number;
   /** Called at another place while they are in. */
@@ -98,7 +99,7 @@ export class Focus {
   document(version: number, state: 'full' | 'partial'): string {
     const users = this.people.map((one) => {
       const flags = [
-        one.muted ? ' muted="true"' : '',
+        one.muted ? ` muted="true"${one.mutedBy ? ` muted-by="${one.mutedBy}"` : ''}` : '',
         one.talking ? ' talking="true"' : '',
         one.hand ? ` hand="${one.hand}"` : '',
         one.reason ? ` reason="${one.reason}"` : '',
@@ -124,7 +125,7 @@ export class Focus {
         : '';
     const people = this.people.map(
       (one) =>
-        `<c:participant><c:id>${one.id}</c:id><c:name>${escaped(one.name)}</c:name>${one.user ? `<c:user>${one.user}</c:user>` : ''}<c:place>${one.place}</c:place><c:role>${one.role}</c:role><c:muted>${one.muted ?? false}</c:muted><c:talking>${one.talking ?? false}</c:talking><c:silent>false</c:silent>${one.hand ? `<c:hand>${one.hand}</c:hand><c:handSince>${new Date(one.since).toISOString()}</c:handSince>` : ''}<c:leg><c:id>l${one.leg}</c:id><c:state>${one.state}</c:state><c:words>${one.state}</c:words><c:since>${new Date(one.since).toISOString()}</c:since></c:leg>${moving(one)}</c:participant>`,
+        `<c:participant><c:id>${one.id}</c:id><c:name>${escaped(one.name)}</c:name>${one.user ? `<c:user>${one.user}</c:user>` : ''}<c:place>${one.place}</c:place><c:role>${one.role}</c:role><c:muted>${one.muted ?? false}</c:muted>${one.mutedBy ? `<c:mutedBy>${one.mutedBy}</c:mutedBy>` : ''}<c:talking>${one.talking ?? false}</c:talking><c:silent>false</c:silent>${one.hand ? `<c:hand>${one.hand}</c:hand><c:handSince>${new Date(one.since).toISOString()}</c:handSince>` : ''}<c:leg><c:id>l${one.leg}</c:id><c:state>${one.state}</c:state><c:words>${one.state}</c:words><c:since>${new Date(one.since).toISOString()}</c:since></c:leg>${moving(one)}</c:participant>`,
     );
     return `<c:conference><c:id>${this.id}</c:id><c:title>${escaped(this.title)}</c:title><c:state>${this.phase}</c:state><c:version>${this.version}</c:version><c:locked>${this.locked}</c:locked>${this.video ? `<c:video>${this.video}</c:video>` : ''}${this.picturesLost ? '<c:picturesLost>yes</c:picturesLost>' : ''}<c:count>${this.people.length}</c:count><c:first>0</c:first>${people.join('')}</c:conference>`;
   }
@@ -210,7 +211,11 @@ export class Focus {
         break;
       case 'mute':
       case 'unmute':
-        if (target) target.muted = operation === 'mute';
+        if (target) {
+          target.muted = operation === 'mute';
+          // All that is asked here is asked by Alice.
+          target.mutedBy = target.muted ? (target.user === 'alice@example.org' ? 'themselves' : 'moderator') : undefined;
+        }
         break;
       case 'raiseHand':
         if (target) target.hand = this.people.filter((one) => one.hand).length + 1;

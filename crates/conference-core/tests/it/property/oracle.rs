@@ -9,7 +9,9 @@ use conference_core::{Actor, Changes, Output, Reply};
 use convoke_types::bridge::BridgeCommand;
 use convoke_types::limits::{MOVE_TOLD_MS, RING_TIMEOUT_MS};
 use convoke_types::report::{Change, Report};
-use convoke_types::{Address, Cause, CommandId, Fault, LegKey, LegState, Role, VideoServerName};
+use convoke_types::{
+    Address, Cause, CommandId, Fault, LegKey, LegState, MutedBy, Role, VideoServerName,
+};
 
 pub type Verdict<T = ()> = Result<T, String>;
 
@@ -96,6 +98,7 @@ pub struct SeenParticipant {
     moving: Option<String>,
     pub user: Option<String>,
     pub muted: bool,
+    pub muted_by: Option<MutedBy>,
     pub talking: bool,
     silent: bool,
     hidden: bool,

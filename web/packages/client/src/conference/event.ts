@@ -6,6 +6,7 @@ import {
   absentOf,
   type Leg,
   legState,
+  mutedBy,
   type Participant,
   type PictureShown,
   phase,
@@ -137,6 +138,7 @@ function participant(user: XmlElement, entity: string, before: Participant | und
       ? elsewhere && { place: placeOf(elsewhere), leg: legOf(elsewhere, elsewhere.child('leg', EXTENSION)) }
       : before?.moving,
     muted: endpoint ? isTrue(ours?.attribute('muted')) || status === 'muted-via-focus' : (before?.muted ?? false),
+    mutedBy: endpoint ? mutedBy(ours?.attribute('muted-by')) : before?.mutedBy,
     talking: endpoint ? isTrue(ours?.attribute('talking')) : (before?.talking ?? false),
     hidden: endpoint ? isTrue(ours?.attribute('hidden')) : (before?.hidden ?? false),
     silent: endpoint ? isTrue(ours?.attribute('silent')) : (before?.silent ?? false),

@@ -1,5 +1,5 @@
 /** A conference as its documents and answers tell it. */
-import type { Absent, BoardEndReason, ConferenceEndReason, ConferencePhase, EndReason, LegState, Role } from '../view/types.js';
+import type { Absent, BoardEndReason, ConferenceEndReason, ConferencePhase, EndReason, LegState, MutedBy, Role } from '../view/types.js';
 import { clean } from '../xml/write.js';
 
 const NAME_MAX = 256;
@@ -27,6 +27,8 @@ export interface Participant {
   /** Where else they are being called while they are in, or why that came to nothing. */
   readonly moving?: { readonly place: string; readonly leg: Leg };
   readonly muted: boolean;
+  /** Who muted them, while they are; absent: not told. */
+  readonly mutedBy?: MutedBy;
   readonly talking: boolean;
   readonly silent: boolean;
   /** A moderator lets nobody see their pictures; absent: not told. */
@@ -144,6 +146,10 @@ export function phase(word: string | undefined): ConferencePhase {
 
 export function role(word: string | undefined): Role {
   return word === 'owner' || word === 'moderator' ? word : 'participant';
+}
+
+export function mutedBy(word: string | null | undefined): MutedBy | undefined {
+  return word === 'moderator' || word === 'themselves' || word === 'both' ? word : undefined;
 }
 
 /** In the mix, or on hold. */

@@ -7,7 +7,7 @@ import type { BoardAction, BoardGroups, BoardMe, BoardRow, ConferenceAction, Rol
 
 /** With somebody else's row, by one of the role `mine`. */
 export function rowActions(
-  row: Pick<BoardRow, 'role' | 'muted' | 'hidden' | 'shows' | 'hand' | 'state' | 'person'>,
+  row: Pick<BoardRow, 'role' | 'muted' | 'mutedBy' | 'hidden' | 'shows' | 'hand' | 'state' | 'person'>,
   mine: Role,
   locked: boolean,
 ): ReadonlySet<BoardAction> {
@@ -18,7 +18,8 @@ export function rowActions(
     if (when) for (const name of names) actions.add(name);
   };
   const inside = isIn(state);
-  add(moderates && inside, row.muted ? 'unmute' : 'mute');
+  add(moderates && inside && !row.muted, 'mute');
+  add(moderates && inside && isLifted(row), 'unmute');
   add(moderates && inside && row.hidden, 'unhide');
   add(moderates && inside && !row.hidden && row.shows.length > 0, 'hide');
   add(moderates && isLive(state), 'disconnect');
@@ -30,6 +31,11 @@ export function rowActions(
   add(moderates && row.role !== 'owner', 'remove');
   add(person.user !== undefined, 'text');
   return actions;
+}
+
+/** There is a mute that a moderator may lift: whoever muted themselves is unmuted by nobody else. */
+function isLifted({ muted, mutedBy }: Pick<BoardRow, 'muted' | 'mutedBy'>): boolean {
+  return muted && mutedBy !== 'themselves';
 }
 
 /** With my own row: the service moves whoever is in, or rings, to the place where they call themselves. */
@@ -53,7 +59,7 @@ export function conferenceActions(
   const moderates = me !== undefined && me.role !== 'participant';
   add(me !== undefined && (moderates || !locked), 'add');
   add(moderates && inside.some((row) => !row.muted && row.role === 'participant'), 'mute-all');
-  add(moderates && inside.some((row) => row.muted && row.role === 'participant'), 'unmute-all');
+  add(moderates && inside.some((row) => isLifted(row) && row.role === 'participant'), 'unmute-all');
   add((moderates || !locked) && groups.notReached.length + groups.left.length > 0, 'call-all');
   add(moderates && inside.length + groups.calling.length > 0, 'disconnect-all');
   add(moderates, locked ? 'unlock' : 'lock');

@@ -81,7 +81,6 @@ export class BoardModel extends State<BoardState> implements Board {
   #unwatch = () => {};
   #watched = '';
   #undo: { name: string; until: number; person: Person; place: Place } | undefined;
-  #mutedByModerator = false;
   /** The leg at another place of which I know that it came to nothing. */
   #seen: string | undefined;
   /** The one of which that is being told. */
@@ -344,11 +343,7 @@ export class BoardModel extends State<BoardState> implements Board {
   }
 
   async #muteMe(on: boolean): Promise<boolean> {
-    const muting = this.#parts.myMute.set(this.id, on, async (now) => {
-      const done = await this.#mine(now ? 'mute' : 'unmute', now ? 'mute' : 'unmute');
-      if (!done && !now && this.get().problem?.code === 'not-allowed') this.#mutedByModerator = true;
-      return done;
-    });
+    const muting = this.#parts.myMute.set(this.id, on, (now) => this.#mine(now ? 'mute' : 'unmute', now ? 'mute' : 'unmute'));
     this.#show();
     const done = await muting;
     this.#show();
@@ -487,8 +482,6 @@ export class BoardModel extends State<BoardState> implements Board {
       problem: told.phase === 'ended' && before.state !== 'ended' ? undefined : before.problem,
       undo: undo && was && same(undo, was) ? was : undo,
     });
-    // A mute that is gone was lifted by somebody.
-    if (mine && !mine.muted) this.#mutedByModerator = false;
     this.#watch(told.participants);
     for (const row of me ? [...rows, me] : rows) this.#announce(row, told.phase === 'ended');
   }
@@ -604,12 +597,15 @@ export class BoardModel extends State<BoardState> implements Board {
       reason: one.leg?.reason,
       reasonWords: one.leg?.words,
       muted: one.muted,
+      mutedBy: one.muted ? one.mutedBy : undefined,
       talking: one.talking && isIn(state),
       silent: one.silent,
       hidden,
       hand,
       shows,
-      actions: over ? new Set() : rowActions({ role: one.role, muted: one.muted, hidden, shows, hand, state, person }, role, locked),
+      actions: over
+        ? new Set()
+        : rowActions({ role: one.role, muted: one.muted, mutedBy: one.mutedBy, hidden, shows, hand, state, person }, role, locked),
       changedAt: one.changedAt,
       pending: this.#pending.get(one.id),
       problem: this.#problems.get(one.id),
@@ -647,7 +643,8 @@ export class BoardModel extends State<BoardState> implements Board {
       // As it is here, and as it will be for the others.
       muted: myMute.wanted(this.id) ?? (one.muted || (here && call.muted)),
       here,
-      mutedByModerator: one.muted && this.#mutedByModerator,
+      // Whoever moderates lifts it themselves.
+      mutedByModerator: one.role === 'participant' && (row.mutedBy === 'moderator' || row.mutedBy === 'both'),
       sound: here ? call.problem : undefined,
     };
   }

@@ -5,6 +5,8 @@ import type { CallLineItem, InvitationItem, Person, Place, Without } from './typ
 // ------------------------------------------------------------------------------------------------------------ conferences
 
 export type Role = 'owner' | 'moderator' | 'participant';
+/** Who muted somebody. Each lifts their own. */
+export type MutedBy = 'moderator' | 'themselves' | 'both';
 
 export type ConferencePhase = 'starting' | 'running' | 'ending' | 'ended';
 
@@ -293,6 +295,8 @@ export interface BoardRow {
   readonly reasonWords?: string;
   /** By a moderator or by themselves; of myself also what is on its way to be told. */
   readonly muted: boolean;
+  /** Who muted them, while they are: each lifts their own. Absent: not told. */
+  readonly mutedBy?: MutedBy;
   readonly talking: boolean;
   /** No sound arrives from them. */
   readonly silent: boolean;

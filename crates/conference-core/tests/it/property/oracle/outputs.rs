@@ -164,9 +164,11 @@ impl Oracle {
                     self.note("called over another trunk");
                 }
             }
-            Change::Muted { on } => {
-                hold!(participant.muted != *on, "muted {on} twice");
+            Change::Muted { on, by } => {
+                hold!(by.is_some() == *on, "muted {on} by {by:?}");
+                hold!(participant.muted_by != *by, "muted by {by:?} twice");
                 participant.muted = *on;
+                participant.muted_by = *by;
             }
             Change::Talking { on } => {
                 hold!(participant.talking != *on, "talking {on} twice");

@@ -40,6 +40,8 @@ impl Oracle {
                 continue;
             };
             hold!(entry.muted == known.muted, "{id} muted {}", entry.muted);
+            let by = entry.muted_by;
+            hold!(by == known.muted_by, "{id} muted by {by:?}");
             hold!(
                 entry.talking == known.talking,
                 "{id} talking {}",
