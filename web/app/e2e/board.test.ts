@@ -82,10 +82,19 @@ describe('the live board', () => {
     await board.pane.getByRole('combobox', { name: 'Add people' }).fill('carol');
     await page.keyboard.press('Enter');
     await board.says(PEOPLE.carol, 'In the call').waitFor();
+    // What they were there they are again.
+    await board.tell(PEOPLE.carol, 'Make moderator');
+    await board.says(PEOPLE.carol, 'Moderator').waitFor();
+    await board.button(`Mute: ${PEOPLE.carol}`).click();
+    await board.says(PEOPLE.carol, 'Muted').waitFor();
     await board.tell(PEOPLE.carol, 'Remove from the conference');
     await board.row(PEOPLE.carol).waitFor({ state: 'detached' });
     await world.telephones.isIdle(CAROL);
     await page.getByRole('button', { name: 'Undo' }).click();
+    await world.telephones.isIn(CAROL);
+    await board.says(PEOPLE.carol, 'Muted').waitFor();
+    await board.says(PEOPLE.carol, 'Moderator').waitFor();
+    await board.button(`Mute: ${PEOPLE.carol}`).click();
     await board.says(PEOPLE.carol, 'In the call').waitFor();
   });
 

@@ -219,6 +219,27 @@ describe('the board', () => {
     expect(await open.undo()).toBe(false);
   });
 
+  it.each([
+    ['moderator', 'moderator', ['mute p7', 'makeModerator p7'], { muted: true, mutedBy: 'moderator', role: 'moderator' }],
+    ['moderator', 'both', ['mute p7', 'makeModerator p7'], { muted: true, mutedBy: 'moderator', role: 'moderator' }],
+    // Their own mute was of the call that is over, and nobody else could lift it.
+    ['participant', 'themselves', [], { muted: false, role: 'participant' }],
+    ['participant', undefined, [], { muted: false, role: 'participant' }],
+  ])('puts a %s back as they were, muted by %s', async (role, mutedBy, asked, is) => {
+    const { world, focus } = await ready({ before: people });
+    const open = world.convoke.conferences.openBoard('c1');
+    focus.set('Bob Keller', { role, mutedBy, muted: mutedBy !== undefined });
+    await settle(1_000);
+    const removing = open.remove('p2');
+    await settle(100);
+    await removing;
+    const undoing = open.undo();
+    await settle(200);
+    expect(await undoing).toBe(true);
+    expect(focus.asked.slice(-2 - asked.length)).toEqual(['remove p2', expect.stringMatching(/^add /), ...asked]);
+    expect(open.get().groups.calling.find((row) => row.person.user === BOB)).toMatchObject(is);
+  });
+
   it('adds by name and number, without those who are in', async () => {
     const { world, focus } = await ready({ before: people });
     const open = world.convoke.conferences.openBoard('c1');

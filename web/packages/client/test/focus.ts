@@ -44,6 +44,7 @@ export class Focus {
   /** Only the roster that was created by hand; `create` makes one otherwise. */
   exists = false;
   #leg = 0;
+  #last = 0;
 
   constructor(
     readonly peer: Peer,
@@ -55,7 +56,7 @@ export class Focus {
 
   add(person: Partial<One> & { name: string }): One {
     const one: One = {
-      id: `p${this.people.length + 1}`,
+      id: `p${++this.#last}`,
       place: 'mobile',
       role: 'participant',
       state: 'queued',

@@ -80,7 +80,7 @@ export class BoardModel extends State<BoardState> implements Board {
   readonly #soundNews: News<'moved'>;
   #unwatch = () => {};
   #watched = '';
-  #undo: { name: string; until: number; person: Person; place: Place } | undefined;
+  #undo: { readonly until: number; readonly row: BoardRow } | undefined;
   /** The leg at another place of which I know that it came to nothing. */
   #seen: string | undefined;
   /** The one of which that is being told. */
@@ -157,7 +157,7 @@ export class BoardModel extends State<BoardState> implements Board {
     const row = this.#rows.get(participant);
     const done = await this.#one('remove', 'remove', participant);
     if (done && row) {
-      this.#undo = { name: row.person.name, until: this.#parts.core.platform.now() + UNDO_MS, person: row.person, place: row.place };
+      this.#undo = { until: this.#parts.core.platform.now() + UNDO_MS, row };
       this.#undoEnds.set(UNDO_MS, () => {
         this.#undo = undefined;
         this.#show();
@@ -172,14 +172,29 @@ export class BoardModel extends State<BoardState> implements Board {
     if (!undo) return false;
     this.#undo = undefined;
     this.#undoEnds.clear();
-    if (!isNamed(undo.person)) {
+    const { person, place } = undo.row;
+    if (!isNamed(person)) {
       // Only who put them there could.
-      this.set({ notice: { added: [], leftOut: [{ text: undo.name, why: 'no-number' }], unsure: [] } });
+      this.set({ notice: { added: [], leftOut: [{ text: person.name, why: 'no-number' }], unsure: [] } });
       this.#show();
       return false;
     }
-    const outcome = await this.#addParties([{ person: undo.person, place: undo.place }]);
-    return this.#done(outcome);
+    const before = new Set(this.#followed.get().participants.map((one) => one.id));
+    const outcome = await this.#addParties([{ person, place }]);
+    const user = person.user?.toLowerCase();
+    // Who was removed may stand there still, as long as they are being hung up.
+    const theirs = this.#followed.get().participants.filter((one) => one.user?.toLowerCase() === user);
+    const back = theirs.find((one) => !before.has(one.id));
+    return this.#done(outcome) && (!back || (await this.#asBefore(back.id, undo.row)));
+  }
+
+  /** Whoever comes back is what they were, before they are in: nobody shall be heard or seen whom a moderator had muted or hidden. */
+  async #asBefore(participant: string, { role, muted, mutedBy, hidden, person }: BoardRow): Promise<boolean> {
+    let done = true;
+    if (muted && mutedBy !== 'themselves') done = await this.mute(participant);
+    if (hidden) done = (await this.hide(participant, true)) && done;
+    if (role === 'moderator' && person.user) done = (await this.makeModerator(participant)) && done;
+    return done;
   }
 
   giveFloor(participant: string): Promise<boolean> {
@@ -462,7 +477,7 @@ export class BoardModel extends State<BoardState> implements Board {
       left: rows.filter((row) => row.state === 'left'),
     };
     const before = this.get();
-    const [undo, was] = [this.#undo && { name: this.#undo.name, until: this.#undo.until }, before.undo];
+    const [undo, was] = [this.#undo && { name: this.#undo.row.person.name, until: this.#undo.until }, before.undo];
     const actions = over ? new Set<ConferenceAction>() : conferenceActions(groups, me, told.locked, core.platform.media !== undefined);
     this.set({
       title: told.title || titleOf(rows.map((row) => row.person)),
