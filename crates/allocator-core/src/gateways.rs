@@ -27,6 +27,9 @@ pub struct GatewayRoute {
 /// What a template may have places for.
 const PLACES: [&str; 4] = ["{number}", "{address}", "{user}", "{host}"];
 
+/// Longest dial string; what does not fit leads nowhere.
+const DIALLED_MAX_BYTES: usize = 250;
+
 impl GatewayRoute {
     /// A route for addresses of this mode that begin with this prefix (empty: all).
     ///
@@ -65,7 +68,9 @@ impl GatewayRoute {
             .replace("{host}", host);
         let read = Uri::parse(uri.as_str()).ok()?;
         let good = read.is_sip() && read.user().is_some() && !uri.contains(['{', '}']);
-        good.then_some(uri)
+        // As others are told of it, and no longer than they take it.
+        let scheme = uri.starts_with("sip:") || uri.starts_with("sips:");
+        (good && scheme && uri.len() <= DIALLED_MAX_BYTES).then_some(uri)
     }
 }
 
@@ -136,6 +141,7 @@ mod tests {
             ),
             ("gateway:27*4711#", Some("sip:27*4711%23@gw.example:5070")),
             ("gateway:28*1", None),
+            (&*format!("h323:{}", "#".repeat(100)), None),
         ] {
             let dialled = dial_string(&routes, &address.parse().unwrap());
             assert_eq!(dialled.as_deref(), expected, "{address}");

@@ -2,7 +2,7 @@
 
 use convoke_types::{Fault, FaultCode, Mode};
 use service_core::words::Language;
-use soap_proto::{INVITES_MAX, clean_words};
+use soap_proto::clean_words;
 
 use crate::ways::{Chosen, How, NoWay, Person};
 use crate::words::{Confusion, Word};
@@ -175,8 +175,8 @@ pub(crate) fn left_out(asker: &str, why: &NoWay, language: Language) -> String {
         NoWay::NoGateway(_) | NoWay::NotCalled(_) => no_way(why, language),
         NoWay::Unknown | NoWay::NoMode | NoWay::NotThere => language
             .choose(
-                "register a client that takes calls, or write a telephone into your profile",
-                "melde einen Client an, der Anrufe annimmt, oder trag ein Telefon in dein Profil ein",
+                "register a client that takes calls and messages, or write a telephone into your profile",
+                "melde einen Client an, der Anrufe und Nachrichten annimmt, oder trag ein Telefon in dein Profil ein",
             )
             .to_owned(),
     };
@@ -208,7 +208,7 @@ pub(crate) fn fault(fault: &Fault, may_ring: bool, language: Language) -> String
         ),
         FaultCode::LimitReached => language.choose(
             format!("That is too much: {expected}, and it is {came}."),
-            format!("Das ist zu viel: {came} statt höchstens {INVITES_MAX}."),
+            format!("Das ist zu viel: {came} statt höchstens {}.", most(expected)),
         ),
         FaultCode::NumberRefused => language.choose(
             format!("I may not call {came}."),
@@ -220,6 +220,12 @@ pub(crate) fn fault(fault: &Fault, may_ring: bool, language: Language) -> String
         ),
     };
     clean_words(&text)
+}
+
+/// The number of "at most 100 people".
+fn most(expected: &str) -> &str {
+    let number = expected.strip_prefix("at most ").unwrap_or(expected);
+    number.split(' ').next().unwrap_or(number)
 }
 
 /// Why nobody of the invited can take part.
