@@ -169,9 +169,6 @@ impl ImServer {
         }
         let sender = self.sender(request, HeaderName::ProxyAuthorization, now)?;
         let (from, from_service) = (sender.aor, sender.service);
-        if self.has_expired(message, now) {
-            return Err(Stop::Refuse(408));
-        }
         let to_key = key_of(&to).ok_or(Stop::Refuse(404))?;
         let to_service = match self.accounts.get(&to_key) {
             None => return Err(Stop::Lookup(Arc::from(to_key))),
@@ -189,6 +186,11 @@ impl ImServer {
             false => Content::of(message),
         };
         content.typing &= !control;
+        // That somebody types is for now or never, and Linphone says so by 0.
+        let for_now = content.typing && matches!(message.expires(), Ok(Some(0)));
+        if !for_now && self.has_expired(message, now) {
+            return Err(Stop::Refuse(408));
+        }
         Ok(Plan {
             mark: Mark::of(&from, message),
             bytes: message.as_bytes().len(),

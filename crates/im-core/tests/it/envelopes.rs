@@ -161,6 +161,13 @@ fn typing_goes_to_who_is_there_and_nowhere_else() {
         assert!(!copy.has(im_core::MESSAGE_ID));
         world.answer(&window, &copy, 200);
     }
+    // Linphone says that it is for now or never (RFC 3428 §7).
+    let kind = cpim::TYPING_CONTENT_TYPE;
+    let answer = send(&mut world, &mut alice, kind, "Expires: 0\r\n", TYPING);
+    assert_eq!(answer.status(), Some(202));
+    let copy = world.request(&window);
+    assert_eq!(copy.body(), TYPING.as_bytes());
+    world.answer(&window, &copy, 200);
     assert!(world.log.is_empty() && world.delivered.is_empty());
     assert_eq!(world.server.in_flight(), 0);
 
