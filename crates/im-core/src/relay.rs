@@ -257,7 +257,8 @@ impl ImServer {
             let identity = format!("<sip:{}>", plan.from);
             edit = edit.append(HeaderName::PAssertedIdentity, identity);
         }
-        if !plan.control && !plan.passing {
+        // What a service says in words stands in the log, too, and is known by its number there.
+        if !plan.passing {
             edit = edit.append(MESSAGE_ID, id);
         }
         edit.ensure_content_length()

@@ -62,6 +62,23 @@ describe('a chat', () => {
     await expect.poll(() => answers.count(), { timeout: PATIENCE_MS }).toBeGreaterThan(before + 1);
   });
 
+  it('has each answer of the conference service once, whichever device asked', async () => {
+    const alice = await world.window('alice');
+    await world.server.send('alice', 'conference', 'help').says(/./);
+    const chat = await alice.chatWith('Conferences');
+    const answers = chat.log.getByText('You are in no conference.');
+    const before = await answers.count();
+    await world.server.send('alice', 'conference', 'who').says(/./);
+    await expect.poll(() => answers.count(), { timeout: PATIENCE_MS }).toBe(before + 1);
+    // With what is written here the history is read, which has that answer as well.
+    await chat.send('who');
+    await expect.poll(() => answers.count(), { timeout: PATIENCE_MS }).toBe(before + 2);
+    await alice.reload();
+    const again = await alice.chatWith('Conferences');
+    await again.message('who').last().waitFor();
+    await expect.poll(() => again.log.getByText('You are in no conference.').count(), { timeout: PATIENCE_MS }).toBe(before + 2);
+  });
+
   it('keeps a message for who is away', async () => {
     const alice = await world.window('alice');
     const chat = await alice.chatWith(PEOPLE.carol);

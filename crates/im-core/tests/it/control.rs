@@ -17,6 +17,8 @@ fn a_command_is_durable_before_it_goes_and_its_answer_is_passed_back() {
     world.let_store_answer();
     assert!(world.log[0].control && !world.log[0].keep);
     let command = world.request(&service);
+    // As history knows it: what services say in words is shown there, too.
+    assert_eq!(command.header(im_core::MESSAGE_ID), Some("1"));
     assert!(world.received(&alice).is_empty());
     world.answer(&service, &command, 202);
     let answers = world.received(&alice);
