@@ -15,6 +15,7 @@ mod contact;
 mod content;
 mod date;
 mod duplicates;
+mod encoding;
 mod failures;
 mod kept;
 mod message;

@@ -16,6 +16,7 @@ use crate::aor::key_of;
 use crate::content::{Content, Opened};
 use crate::date::parse_sip_date;
 use crate::duplicates::{Mark, Progress};
+use crate::encoding;
 use crate::ports::{LoggedMessage, StoreOp};
 use crate::registrar::FlowKey;
 use crate::server::{ImServer, Request, Stop, Storing};
@@ -40,6 +41,8 @@ pub(crate) struct Plan {
     pub control: bool,
     /// Of no interest to who is not there now, and not to the log either: that somebody is typing.
     pub passing: bool,
+    /// The message as it was written, if it came compressed.
+    pub unpacked: Option<Message>,
     /// What is in the envelope, if the message is one.
     pub opened: Option<Opened>,
     /// Kept until a device takes it. What says that it expires is not: it would come too late (RFC 3428 §7).
@@ -88,11 +91,14 @@ impl Sender {
 }
 
 impl ImServer {
-    pub(crate) fn on_message(&mut self, request: Request, now: Instant) {
-        let plan = match self.plan_message(&request, now) {
+    pub(crate) fn on_message(&mut self, mut request: Request, now: Instant) {
+        let mut plan = match self.plan_message(&request, now) {
             Ok(plan) => plan,
             Err(stop) => return self.stop(request, stop, now),
         };
+        if let Some(message) = plan.unpacked.take() {
+            request.message = message;
+        }
         if !plan.keep || plan.device.is_some() {
             // Nobody is called later: absent is said at once, and so is what cannot be carried.
             let (forks, too_large) = self.targets(&request.message, &plan, now);
@@ -180,6 +186,11 @@ impl ImServer {
             None => Arc::from(to_key),
         };
         let control = from_service || to_service;
+        // A request that comes again is known by what came.
+        let mark = Mark::of(&from, message);
+        let kind = content_type_of(message);
+        let unpacked = encoding::unpacked(message, kind, self.config.limits.body_bytes)?;
+        let message = unpacked.as_ref().unwrap_or(message);
         // What a service sends goes as it is; words to one may come in an envelope, as a window sends them.
         let mut content = match from_service {
             true => Content::default(),
@@ -192,7 +203,7 @@ impl ImServer {
             return Err(Stop::Refuse(408));
         }
         Ok(Plan {
-            mark: Mark::of(&from, message),
+            mark,
             bytes: message.as_bytes().len(),
             from,
             from_service,
@@ -202,6 +213,7 @@ impl ImServer {
             keep: !control && !content.typing && !message.has(HeaderName::Expires),
             passing: content.typing,
             opened: content.opened,
+            unpacked,
             assert: to_service,
             strip_route,
         })

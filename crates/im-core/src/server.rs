@@ -15,6 +15,7 @@ use crate::authenticate::takes_tokens;
 use crate::config::Config;
 use crate::contact::Capabilities;
 use crate::duplicates::Duplicates;
+use crate::encoding;
 use crate::failures::Failures;
 use crate::kept::Session;
 use crate::message::Plan;
@@ -566,6 +567,8 @@ impl ImServer {
                 let seconds = self.config.limits.retry_after_s;
                 answer = answer.header(HeaderName::RetryAfter, seconds);
             }
+            // RFC 3261 §8.2.3.
+            415 => answer = answer.header(HeaderName::AcceptEncoding, encoding::ACCEPTED),
             // RFC 6665 §8.3.2.
             489 => {
                 let events = self.notifier.allow_events();

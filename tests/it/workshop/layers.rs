@@ -126,6 +126,7 @@ const PURE_MAY_IMPORT: &[&str] = &[
     "bytes",
     "md-5",
     "memchr",
+    "miniz_oxide",
     "opus",
     "quick-xml",
     "serde",

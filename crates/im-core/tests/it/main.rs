@@ -7,6 +7,7 @@ mod chat;
 mod conferences;
 mod control;
 mod dialogs;
+mod encodings;
 mod envelopes;
 mod presence;
 mod register;
