@@ -13,10 +13,20 @@ const TEXT: &str = "text/plain";
 /// What an envelope holds for a device that knows none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Opened {
-    /// A text, and its Content-Type.
-    Text(String, Bytes),
+    /// A text.
+    Text(OpenedText),
     /// Something that only clients understand which open envelopes themselves, such as a notification.
     Other,
+}
+
+/// A text that was in an envelope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OpenedText {
+    /// Its Content-Type.
+    pub kind: String,
+    pub text: Bytes,
+    /// By this its device names it when it tells what became of it: clients that know no Message-ID, such as Linphone, take the Call-ID.
+    pub call_id: Option<String>,
 }
 
 /// What a message holds.
@@ -51,10 +61,11 @@ impl Content {
 impl Opened {
     fn of(envelope: &Cpim) -> Self {
         match envelope.content_type_is(TEXT) {
-            true => Self::Text(
-                envelope.content_type().to_owned(),
-                envelope.content().clone(),
-            ),
+            true => Self::Text(OpenedText {
+                kind: envelope.content_type().to_owned(),
+                text: envelope.content().clone(),
+                call_id: envelope.message_id_as_call_id().map(str::to_owned),
+            }),
             false => Self::Other,
         }
     }

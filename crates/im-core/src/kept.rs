@@ -239,33 +239,40 @@ impl ImServer {
     /// device.
     fn rebuilt(&mut self, aor: &str, kept: &KeptMessage, leg: &Leg) -> Option<Message> {
         let (mut kind, mut body) = (kept.content_type.clone(), kept.body.clone());
+        let mut call_id = None;
         if !leg.envelopes {
             match Opened::of_kept(&kind, &body) {
-                Some(Opened::Text(plain, text)) => (kind, body) = (plain, text),
+                Some(Opened::Text(opened)) => {
+                    (kind, body, call_id) = (opened.kind, opened.text, opened.call_id);
+                }
                 Some(Opened::Other) => return None,
                 None => {}
             }
         }
         let request = self
-            .request_of(aor, &kept.from, leg)?
+            .request_of(aor, &kept.from, call_id.as_deref(), leg)?
             .header(HeaderName::Date, sip_date(kept.at_unix_ms))
             .header(MESSAGE_ID, kept.id)
             .body(&kind, body);
         Some(request.build())
     }
 
-    /// A new MESSAGE of ours to a device, in somebody's name, that holds nothing yet.
+    /// A new MESSAGE of ours to a device, in somebody's name and with this Call-ID or a new one, that holds nothing yet.
     pub(crate) fn request_of(
         &mut self,
         aor: &str,
         from: &str,
+        call_id: Option<&str>,
         leg: &Leg,
     ) -> Option<RequestBuilder> {
         let from = Uri::parse(format!("sip:{from}")).ok()?;
         let to = Uri::parse(format!("sip:{aor}")).ok()?;
         let domain = self.config.domains.first()?.clone();
         let tag = self.endpoint.tokens().tag();
-        let call_id = self.endpoint.tokens().call_id(&domain);
+        let call_id = match call_id {
+            Some(call_id) => call_id.to_owned(),
+            None => self.endpoint.tokens().call_id(&domain),
+        };
         let mut request = RequestBuilder::new(Method::Message, &leg.uri).max_forwards(MAX_FORWARDS);
         for path in &leg.path {
             request = request.header(HeaderName::Route, path);

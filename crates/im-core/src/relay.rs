@@ -8,7 +8,7 @@ use sip_proto::auth::Bearer;
 use sip_proto::endpoint::{ClientTx, UDP_REQUEST_MAX_BYTES};
 use sip_proto::{Edit, HeaderName, Message, NameAddr, ResponseBuilder, Target, Uri};
 
-use crate::content::{Opened, takes_envelopes};
+use crate::content::{Opened, OpenedText, takes_envelopes};
 use crate::message::Plan;
 use crate::ports::{Event, StoreOp};
 use crate::registrar::Binding;
@@ -99,9 +99,12 @@ impl ImServer {
         let mut open = 0;
         for leg in legs {
             let mut copy = copies.clone();
-            if let Some(Opened::Text(kind, text)) = plan.opened.as_ref().filter(|_| !leg.envelopes)
-            {
-                copy = copy.body(kind, text.clone());
+            if let Some(Opened::Text(opened)) = plan.opened.as_ref().filter(|_| !leg.envelopes) {
+                copy = copy.body(&opened.kind, opened.text.clone());
+                // Answers to control go back to where the request's own is known.
+                if let Some(name) = opened.call_id.as_ref().filter(|_| !plan.control) {
+                    copy = copy.set(HeaderName::CallId, name);
+                }
             }
             let message = addressed(copy, &leg);
             let host = self.config.via.of(leg.target.transport);
@@ -194,7 +197,10 @@ impl ImServer {
         };
         let bytes = copy_bytes(message) + VIA_ROOM + HEADER_ROOM + self.config.via.udp.len();
         let opened = match &plan.opened {
-            Some(Opened::Text(_, text)) => bytes.saturating_sub(message.body().len()) + text.len(),
+            Some(Opened::Text(OpenedText { text, call_id, .. })) => {
+                let name = call_id.as_ref().map_or(0, String::len);
+                bytes.saturating_sub(message.body().len()) + text.len() + name
+            }
             Some(Opened::Other) | None => bytes,
         };
         let wanted = Preferences::of(message);

@@ -70,7 +70,7 @@ impl ImServer {
         let words = self.words(aor, from, name);
         let linked = self.link(from).map(|link| format!("{words}: {link}"));
         for text in linked.into_iter().chain([format!("{words}.")]) {
-            let request = self.request_of(aor, from, leg)?;
+            let request = self.request_of(aor, from, None, leg)?;
             let message = request.body(WORDS_TYPE, text).build();
             if message.as_bytes().len().saturating_add(VIA_ROOM) <= UDP_REQUEST_MAX_BYTES {
                 return Some(message);

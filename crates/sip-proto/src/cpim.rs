@@ -19,6 +19,8 @@ const IMDN: &str = "urn:ietf:params:imdn";
 const DEFAULT_TYPE: &str = "text/plain";
 /// Largest head (both groups of header fields) that is read, in bytes.
 const HEAD_MAX_BYTES: usize = 16 * 1024;
+/// Longest name of a message that is taken for a Call-ID, in bytes.
+const CALL_ID_MAX_BYTES: usize = 256;
 /// Most header fields that are read, of both groups.
 const FIELDS_MAX: usize = 64;
 
@@ -73,6 +75,12 @@ impl Cpim {
     /// The sender's own name for the message, which notifications of what became of it repeat (RFC 5438 §6.3).
     pub fn message_id(&self) -> Option<&str> {
         self.message_id.as_deref()
+    }
+
+    /// The same where it may be a Call-ID, too: RFC 5438 §6.3 has a token, and RFC 3261 §25.1 takes every token for a Call-ID.
+    pub fn message_id_as_call_id(&self) -> Option<&str> {
+        self.message_id()
+            .filter(|id| id.len() <= CALL_ID_MAX_BYTES && is_token(id.as_bytes()))
     }
 
     /// The type of what is wrapped, with its parameters.

@@ -67,6 +67,40 @@ fn an_envelope_is_opened_for_devices_that_know_none() {
 }
 
 #[test]
+fn what_is_opened_goes_by_the_name_that_its_envelope_gave_it() {
+    let mut world = World::new();
+    let mut alice = world.registered("alice", Transport::Tcp);
+    let named = envelope("text/plain", "now");
+    // No token (RFC 5438 §6.3), and so no Call-ID.
+    let strange = named.replace("m1", "m 1");
+    let kind = cpim::CONTENT_TYPE;
+    let answer = send(&mut world, &mut alice, kind, "", &named);
+    assert_eq!(answer.status(), Some(202));
+    // What was kept until a device came, and what goes to who is there.
+    let phone = world.registered("bob", Transport::Tcp);
+    let kept = world.request(&phone);
+    assert_eq!(
+        (kept.call_id(), &kept.body()[..]),
+        (Some("m1"), &b"now"[..])
+    );
+    world.answer(&phone, &kept, 200);
+    let window = window(&mut world, "bob");
+    for (body, name) in [(&named, Some("m1")), (&strange, None)] {
+        let request = world.message_of(kind, &mut alice, "bob", "", body);
+        let answer = world.ask(&alice, &request);
+        assert_eq!(answer.status(), Some(202));
+        let whole = world.request(&window);
+        assert_eq!(whole.call_id(), answer.call_id());
+        let opened = world.request(&phone);
+        assert_eq!(opened.call_id(), name.or(answer.call_id()));
+        for (device, copy) in [(&window, whole), (&phone, opened)] {
+            world.answer(device, &copy, 200);
+        }
+    }
+    assert_eq!(world.server.in_flight(), 0);
+}
+
+#[test]
 fn words_to_a_service_are_taken_out_of_their_envelope() {
     let mut world = World::new();
     let mut alice = window(&mut world, "alice");
@@ -78,6 +112,9 @@ fn words_to_a_service_are_taken_out_of_their_envelope() {
     assert_eq!(words.content_type(), Some("text/plain"));
     assert_eq!(words.body(), "who");
     world.answer(&gateway, &words, 200);
+    let answers = world.received(&alice);
+    assert_eq!(answers[0].status(), Some(200));
+    assert!(request.contains(answers[0].call_id().unwrap()));
 }
 
 #[test]
