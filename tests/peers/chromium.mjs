@@ -151,6 +151,10 @@ const commands = {
     await page.getByRole('textbox', { name: `Write to ${to}` }).fill(text);
     await page.keyboard.press('Enter');
   },
+  /** Types to somebody whose chat is open, key by key, and sends nothing. */
+  async types({ to, text }) {
+    await page.getByRole('textbox', { name: `Write to ${to}` }).pressSequentially(text);
+  },
   /** Waits until so many seconds more were heard than by now, on whatever track. */
   async listen({ seconds }) {
     await page.evaluate(more, seconds);

@@ -207,6 +207,12 @@ impl Chromium {
         Ok(())
     }
 
+    /// Types to somebody whose chat is open, key by key, and sends nothing.
+    pub fn types(&mut self, to: &str, text: &str) -> anyhow::Result<()> {
+        self.ask(json!({ "do": "types", "to": to, "text": text }))?;
+        Ok(())
+    }
+
     /// Waits until the board says something that fits this regular expression.
     pub fn until_board(&mut self, says: &str) -> anyhow::Result<()> {
         self.ask(json!({ "do": "untilBoard", "says": says }))?;

@@ -1,6 +1,6 @@
 //! Python programs of `tests/py` in the virtual environment that `make setup` builds from `tests/py/requirements.txt`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -23,11 +23,21 @@ pub fn interpreter() -> anyhow::Result<PathBuf> {
 
 /// Starts a program of `tests/py`.
 pub fn start(script: &str, arguments: &[&str]) -> anyhow::Result<Program> {
+    start_with(script, arguments, &[])
+}
+
+/// The same with these in its environment.
+pub fn start_with(
+    script: &str,
+    arguments: &[&str],
+    environment: &[(&str, &Path)],
+) -> anyhow::Result<Program> {
     let mut command = Command::new(interpreter()?);
     command
         .arg("-u")
         .arg(tests_dir().join("py").join(script))
-        .args(arguments);
+        .args(arguments)
+        .envs(environment.iter().copied());
     Ok(Program::start(command)?)
 }
 

@@ -3,6 +3,7 @@
 
 mod elsewhere;
 mod interruptions;
+mod linphone;
 mod microphone;
 mod network;
 mod speech;
