@@ -112,10 +112,11 @@ describe('somebody who is called', () => {
     await card.getByText('Declined', { exact: true }).first().waitFor();
   });
 
-  it.each([
-    ['called', 'calls'],
-    ['invited', 'invites'],
-  ])('is %s also by a window that began anew before it was their turn', async (_, does) => {
+  it('is called also by a window that began anew before it was their turn', () => theirTurnComes('calls'));
+  it('is invited also by a window that began anew before it was their turn', () => theirTurnComes('invites'));
+
+  /** Alice is called first, and her window begins anew while her telephone rings. */
+  async function theirTurnComes(does: 'calls' | 'invites'): Promise<void> {
     await world.telephones.behave({ [ALICE]: byHand });
     const alice = await world.window('alice');
     const bob = await world.window('bob');
@@ -133,7 +134,7 @@ describe('somebody who is called', () => {
     await bob.ringing.getByRole('button', { name: 'Join here' }).click();
     await alice.board.says(PEOPLE.bob, 'In the call').waitFor();
     await world.telephones.isIdle(BOB);
-  });
+  }
 
   it('is only invited: no telephone rings, and the number in the answer is called', async () => {
     const alice = await world.window('alice');
