@@ -353,7 +353,11 @@ fn report(c: &mut Cursor<'_>) -> Result<Report, SoapError> {
         }
         None => None,
     };
-    let change = change(c)?;
+    let mut change = change(c)?;
+    let muted_by = muted_by(c)?;
+    if let Change::Muted { by, .. } = &mut change {
+        *by = muted_by;
+    }
     let command = c.optional("command", "an identifier", text::id)?;
     c.finish()?;
     Ok(Report {
@@ -386,10 +390,8 @@ fn change(c: &mut Cursor<'_>) -> Result<Change, SoapError> {
         return Ok(change);
     }
     if let Some(on) = c.optional("muted", "on or off", switch)? {
-        return Ok(Change::Muted {
-            on,
-            by: muted_by(c)?,
-        });
+        // By whom stands after the change.
+        return Ok(Change::Muted { on, by: None });
     }
     if let Some(on) = c.optional("talking", "on or off", switch)? {
         return Ok(Change::Talking { on });
