@@ -163,26 +163,35 @@ pub(crate) fn router(http: &Http) -> Router {
     };
     let (router, _) = paths().split_for_parts();
     let router = router
-        .route("/api/v1/openapi.json", get(document))
         .route("/api/{*unknown}", any(unknown))
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
         .layer(middleware::from_fn(for_one_alone))
         .with_state(rest);
-    match http.origins.is_empty() {
+    let router = match http.origins.is_empty() {
         true => router,
-        false => router.layer(cross_origin(&http.origins)),
+        false => router.layer(cross_origin(named(&http.origins))),
+    };
+    // What everybody may read, every page may: one that can read this, and nothing else, knows that its origin is not named.
+    let open = Router::new()
+        .route("/api/v1/openapi.json", get(document))
+        .layer(middleware::from_fn(for_one_alone))
+        .layer(cross_origin(AllowOrigin::any()));
+    router.merge(open)
+}
+
+/// The origins that the operator names.
+fn named(origins: &[String]) -> AllowOrigin {
+    let named = origins.iter().filter(|origin| *origin != "*");
+    let named = named.filter_map(|origin| origin.to_ascii_lowercase().parse().ok());
+    match origins.iter().any(|origin| origin == "*") {
+        true => AllowOrigin::any(),
+        false => AllowOrigin::list(named),
     }
 }
 
 /// Pages of these origins may use REST with a token (Fetch §3.2). Cookies stay with our own pages: browsers are not told that
 /// others may send them, nor that they may send the header that goes with them.
-fn cross_origin(origins: &[String]) -> CorsLayer {
-    let named = origins.iter().filter(|origin| *origin != "*");
-    let named = named.filter_map(|origin| origin.to_ascii_lowercase().parse().ok());
-    let allowed = match origins.iter().any(|origin| origin == "*") {
-        true => AllowOrigin::any(),
-        false => AllowOrigin::list(named),
-    };
+fn cross_origin(allowed: AllowOrigin) -> CorsLayer {
     let headers = ["idempotency-key", "last-event-id"].map(HeaderName::from_static);
     CorsLayer::new()
         .allow_origin(allowed)

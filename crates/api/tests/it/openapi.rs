@@ -117,3 +117,25 @@ async fn pages_of_named_origins_may_use_rest_with_a_token() {
         assert_eq!(header(&answer, "Allow-Origin"), allowed);
     }
 }
+
+/// So that a page knows a server that does not name its origin from one whose answers somebody in between gives.
+#[tokio::test]
+async fn the_document_is_readable_for_pages_of_every_origin() {
+    let site = Site::start().await;
+    for origin in ["https://intranet.example", "https://evil.example", "null"] {
+        let origin = format!("Origin: {origin}");
+        for method in ["GET", "HEAD"] {
+            let request = format!("{method} /api/v1/openapi.json");
+            let answer = site.request(&request, &[&origin], "").await;
+            assert_eq!(answer.status, 200, "{method} {origin}");
+            let allowed = answer.header("Access-Control-Allow-Origin");
+            assert_eq!(allowed, Some("*"), "{method} {origin}");
+            assert_eq!(answer.header("Access-Control-Allow-Credentials"), None);
+        }
+        let named = origin == "Origin: https://intranet.example";
+        let refused = site.request("HEAD /api/v1/me", &[&origin], "").await;
+        assert_eq!(refused.status, 401, "{origin}");
+        let allowed = refused.header("Access-Control-Allow-Origin");
+        assert_eq!(allowed.is_some(), named, "{origin}");
+    }
+}

@@ -156,7 +156,7 @@ function initiatorOf(user: string, at: string | undefined): Party {
 
 function connected(ua: Ua, server: string): Promise<Problem | undefined> {
   return new Promise((done) => {
-    let asked = false;
+    let asked: object | undefined;
     const end = (why?: Problem) => {
       stop();
       refused();
@@ -167,9 +167,10 @@ function connected(ua: Ua, server: string): Promise<Problem | undefined> {
     const refused = ua.onRefused.add(() => end(problem('session-ended')));
     const stop = ua.state.subscribe(() => {
       if (ua.online) end();
-      if (asked || ua.state.get().failure?.status !== 0) return;
-      // It may come back; a server that does not admit this page's origin will not.
-      asked = true;
+      const { failure } = ua.state.get();
+      if (failure?.status !== 0 || failure === asked) return;
+      // It may come back; one that certainly admits no page of this origin will not.
+      asked = failure;
       void ua.platform.admitted?.(server).then((yes) => yes === false && end(problem('origin-refused')));
     });
     ua.start();

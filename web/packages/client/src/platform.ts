@@ -132,9 +132,11 @@ export interface Platform {
   random(count: number): Uint8Array;
   /** Sends cookies to the page's own origin alone. Rejects when the server cannot be reached. */
   fetch(url: string, request: HttpRequest): Promise<HttpResponse>;
+  /** Whether this is a page of another origin than the server's: the cookie of signing in stays away from it. */
+  foreign?(server: string): boolean;
   /**
-   * Asks why nothing could be had of a server: `false` when it is there, and the browser keeps its answers from this page because the server does not
-   * name the page's origin. `undefined`: for another reason, or nobody knows.
+   * Asks why nothing could be had of a server: `false` when it is certain that it is there, and that the browser keeps its answers from this page because
+   * the server does not name the page's origin. `undefined`: for another reason, or nobody knows.
    */
   admitted?(server: string): Promise<boolean | undefined>;
   openSocket(url: string, protocol: string): Socket;

@@ -107,10 +107,10 @@ describe('call these people', () => {
     expect((await away).problem?.code).toBe('unreachable');
     const location = { origin: 'https://other.example' };
     vi.stubGlobal('location', location);
-    // The browser keeps the answers of a server that does not name this origin; whether it is there at all can be had.
-    const kept = async (_: string, { mode }: { mode?: string }) => {
-      if (mode !== 'no-cors') throw new TypeError('Failed to fetch');
-      return { status: 0 };
+    // The browser keeps the answers of a server that does not name this origin; what it says to all can be read.
+    const kept = async (url: string) => {
+      if (!url.endsWith('/openapi.json')) throw new TypeError('Failed to fetch');
+      return { status: 200 };
     };
     const stranger = callPeople({ ...platform, fetch: kept, ...alice, people: 'bob' });
     await settle(1_000);
@@ -120,5 +120,26 @@ describe('call these people', () => {
     const wrong = callPeople({ ...platform, ...alice, token: 'other', people: 'bob' });
     await settle(2_000);
     expect((await wrong).problem?.code).toBe('session-ended');
+  });
+
+  it('tries on where a proxy alone answers, whose answers no page may read, and calls once the server is back', async () => {
+    const { peer, focus, rest, ...platform } = globals();
+    peer.up = false;
+    vi.stubGlobal('location', { origin: 'https://other.example' });
+    let asked = 0;
+    const fetch = async () => {
+      asked++;
+      throw new TypeError('Failed to fetch');
+    };
+    const calling = callPeople({ ...platform, fetch, ...alice, people: 'bob' });
+    await settle(3_000);
+    expect(asked).toBeGreaterThan(1);
+    peer.up = true;
+    await settle(11_000);
+    vi.unstubAllGlobals();
+    const { call, problem } = await calling;
+    expect([problem, call?.get().id]).toEqual([undefined, 'c1']);
+    void call?.close();
+    await settle(2_000);
   });
 });

@@ -79,29 +79,69 @@ describe('the platform of browsers and Node', () => {
     }
   });
 
-  it('tells a server that refuses this origin from one that is not there, and from its own', async () => {
+  describe('a server that gives a page of another origin nothing', () => {
+    const [SERVER, OTHER] = ['https://im.example.org', 'https://intranet.example'];
+    const [ALL, NAMED] = ['/api/v1/openapi.json', '/api/v1/me'];
     const asked: string[] = [];
-    const browser = (passes: readonly string[], origin?: string) => {
-      vi.stubGlobal('location', origin && { origin });
-      const fetch = async (url: string, { method, mode = '' }: { method: string; mode?: string }) => {
-        asked.push(`${method} ${url} ${mode}`);
-        if (!passes.includes(mode)) throw new TypeError('Failed to fetch');
-        return {};
+    /** A browser at a page of this origin, which may read these answers: statuses by path, one after the other. */
+    const browser = (answers: Record<string, number | number[]>, origin: string | undefined = OTHER) => {
+      vi.stubGlobal('location', origin === '' ? undefined : { origin });
+      const fetch = async (url: string, { method, mode, credentials }: { method: string; mode: string; credentials: string }) => {
+        const path = url.slice(SERVER.length);
+        asked.push(`${method} ${path} ${mode} ${credentials}`);
+        const answer = answers[path];
+        const status = Array.isArray(answer) ? answer.shift() : answer;
+        if (!status) throw new TypeError('Failed to fetch');
+        return { status };
       };
       return webPlatform({ WebSocket, fetch });
     };
-    const [server, other] = ['https://im.example.org', 'https://intranet.example'];
-    expect(await browser(['no-cors'], other).admitted?.(`${server}/`)).toBe(false);
-    expect(asked.splice(0)).toEqual(['cors', 'no-cors'].map((mode) => `HEAD ${server}/api/v1/openapi.json ${mode}`));
-    expect(await browser(['cors', 'no-cors'], other).admitted?.(server)).toBe(true);
-    expect(await browser([], other).admitted?.(server)).toBeUndefined();
-    asked.splice(0);
-    // Its own server, and where there are no pages, CORS keeps nothing back.
-    expect(await browser(['no-cors'], server).admitted?.(`${server}/convoke`)).toBeUndefined();
-    expect(await browser(['no-cors'], server).admitted?.('')).toBeUndefined();
-    expect(await browser(['no-cors']).admitted?.(server)).toBeUndefined();
-    expect(asked).toEqual([]);
-    vi.unstubAllGlobals();
+    afterEach(() => {
+      asked.splice(0);
+      vi.unstubAllGlobals();
+    });
+
+    it('refuses it when what it says to all can be read, and nothing else', async () => {
+      expect(await browser({ [ALL]: 200 }).admitted?.(`${SERVER}/`)).toBe(false);
+      expect(asked).toEqual([ALL, NAMED, ALL].map((path) => `HEAD ${path} cors omit`));
+      expect(await browser({ [ALL]: 200, [NAMED]: 401 }).admitted?.(SERVER)).toBe(true);
+    });
+
+    it.each([
+      ['nobody is there, or a proxy alone, whose answers no page may read', {}],
+      ['a proxy lets every page read that the server is away', { [ALL]: 502, [NAMED]: 502 }],
+      ['another server lets every page read that it has no such thing', { [ALL]: 404 }],
+      ['it goes away while it is asked', { [ALL]: [200, 0] }],
+    ])('is not known to refuse it where %s', async (_, answers: Record<string, number | number[]>) => {
+      expect(await browser(answers).admitted?.(SERVER)).toBeUndefined();
+    });
+
+    it('is asked once by many, and not again for a while once it is certain', async () => {
+      const away = browser({ [ALL]: [0, 200, 200] });
+      expect(await Promise.all([away.admitted?.(SERVER), away.admitted?.(SERVER)])).toEqual([undefined, undefined]);
+      expect(asked.splice(0).length).toBe(1);
+      expect(await Promise.all([away.admitted?.(SERVER), away.admitted?.(SERVER)])).toEqual([false, false]);
+      expect(await away.admitted?.(SERVER)).toBe(false);
+      expect(asked.splice(0).length).toBe(3);
+      vi.useFakeTimers({ now: Date.now() + 61_000, toFake: ['Date'] });
+      expect(await away.admitted?.(SERVER)).toBeUndefined();
+      vi.useRealTimers();
+    });
+
+    it('keeps nothing back from its own pages, nor from programs that are no pages', async () => {
+      const own = browser({ [ALL]: 200 }, SERVER);
+      const program = browser({ [ALL]: 200 }, '');
+      vi.stubGlobal('location', { origin: SERVER });
+      for (const server of [`${SERVER}/convoke`, `${SERVER}:443`, '', 'no address']) {
+        expect(own.foreign?.(server)).toBe(false);
+        expect(await own.admitted?.(server)).toBeUndefined();
+      }
+      vi.stubGlobal('location', undefined);
+      expect(program.foreign?.(SERVER)).toBe(false);
+      expect(await program.admitted?.(SERVER)).toBeUndefined();
+      expect(asked).toEqual([]);
+      expect(browser({}).foreign?.(SERVER)).toBe(true);
+    });
   });
 
   it('remembers nothing where the browser lets it not, and draws names that nobody guesses', async () => {

@@ -45,6 +45,7 @@ interface Globals {
   BroadcastChannel?: new (name: string) => ChannelLike;
   navigator?: { locks?: Locks };
   location?: { origin: string };
+  URL: new (url: string) => { readonly origin: string };
   console: { error(...words: unknown[]): void };
 }
 
@@ -78,7 +79,11 @@ export function webPlatform(options: WebPlatformOptions = {}): Platform {
       const response = await fetch(url, { ...request, credentials: 'same-origin' });
       return { status: response.status, header: (name) => response.headers.get(name), text: () => response.text() };
     },
-    admitted: (server) => admitted(fetch, server, globals.location?.origin),
+    foreign: (server) => foreign(globals, server),
+    admitted: once(
+      async (server) => (foreign(globals, server) ? admitted(fetch, server) : undefined),
+      () => platform.now(),
+    ),
     openSocket: (url, protocol) => openSocket(WebSocket, url, protocol),
     tab: keyValue(() => globals.sessionStorage),
     memory: keyValue(() => globals.localStorage),
@@ -92,26 +97,51 @@ export function webPlatform(options: WebPlatformOptions = {}): Platform {
   return platform;
 }
 
-/** What a server answers without a token, be it Convoke's. */
-const OPEN_TO_ALL = '/api/v1/openapi.json';
+/** What a server lets pages of every origin read. */
+const OF_ALL = '/api/v1/openapi.json';
+/** What it lets pages of those origins read that its operator names: without a token a refusal, which tells as much. */
+const OF_NAMED = '/api/v1/me';
+/** How long it is not asked again what a server does with pages of this origin. */
+const VERDICT_MS = 60_000;
 
 /**
- * A browser tells a program neither that CORS refused it (Fetch §3.2) nor what a WebSocket's handshake was answered (WebSockets §9.3): that a request
- * whose answer nobody may read gets through where the ordinary one does not tells it.
+ * A browser tells a program neither that CORS refused it (Fetch §3.2) nor what a WebSocket's handshake was answered (WebSockets §9.3), and a proxy in front
+ * of a server that is away gives answers that nobody may read either. So only a server whose open answers can be read, and no others, is known to refuse.
  */
-async function admitted(fetch: Globals['fetch'], server: string, origin: string | undefined): Promise<boolean | undefined> {
-  if (!origin || !server || originOf(server) === origin) return undefined;
-  const passes = (mode: string) =>
-    fetch(server.replace(/\/+$/, '') + OPEN_TO_ALL, { method: 'HEAD', headers: {}, credentials: 'omit', mode }).then(
-      () => true,
-      () => false,
+async function admitted(fetch: Globals['fetch'], server: string): Promise<boolean | undefined> {
+  const status = (path: string) =>
+    fetch(server.replace(/\/+$/, '') + path, { method: 'HEAD', headers: {}, credentials: 'omit', mode: 'cors' }).then(
+      (answer) => answer.status,
+      () => 0,
     );
-  if (await passes('cors')) return true;
-  return (await passes('no-cors')) ? false : undefined;
+  if ((await status(OF_ALL)) !== 200) return undefined;
+  if ((await status(OF_NAMED)) !== 0) return true;
+  // It may have gone away in between.
+  return (await status(OF_ALL)) === 200 ? false : undefined;
 }
 
-function originOf(server: string): string {
-  return /^https?:\/\/[^/]+/i.exec(server)?.[0].toLowerCase() ?? '';
+/** Whoever asks while it is being asked waits for the same answer; one that is certain holds for a while. */
+function once(ask: (server: string) => Promise<boolean | undefined>, now: () => number): (server: string) => Promise<boolean | undefined> {
+  let last: { server: string; until: number; answer: Promise<boolean | undefined> } | undefined;
+  return (server) => {
+    if (last?.server === server && now() < last.until) return last.answer;
+    const asked = { server, until: Number.POSITIVE_INFINITY, answer: ask(server) };
+    last = asked;
+    void asked.answer.then((certain) => {
+      asked.until = certain === undefined ? 0 : now() + VERDICT_MS;
+    });
+    return asked.answer;
+  };
+}
+
+/** Where there are no pages, and of an address that cannot be, nothing is foreign. */
+function foreign({ URL, location }: Globals, server: string): boolean {
+  if (!location || !server) return false;
+  try {
+    return new URL(server).origin !== location.origin;
+  } catch {
+    return false;
+  }
 }
 
 function openSocket(WebSocket: Globals['WebSocket'], url: string, protocol: string): Socket {
