@@ -240,6 +240,58 @@ describe('the board', () => {
     expect(open.get().groups.calling.find((row) => row.person.user === BOB)).toMatchObject(is);
   });
 
+  it.each(['whole', 'cut'])('puts somebody back muted and hidden, also by the %s answer of a long roster', async (answer) => {
+    const { world, focus } = await ready({ before: people });
+    const open = world.convoke.conferences.openBoard('c1');
+    focus.set('Bob Keller', { role: 'participant', muted: true, mutedBy: 'moderator', hidden: true });
+    await settle(1_000);
+    if (answer === 'cut') focus.page = 3;
+    const removing = open.remove('p2');
+    await settle(100);
+    await removing;
+    const undoing = open.undo();
+    await settle(200);
+    expect(await undoing).toBe(true);
+    expect(focus.asked.slice(-4)).toEqual(['remove p2', expect.stringMatching(/^add /), 'mute p7', 'hide p7']);
+    expect(open.get().groups.calling.find((row) => row.person.user === BOB)).toMatchObject({ muted: true, hidden: true });
+  });
+
+  it('puts a number back hidden by what events tell of a long roster', async () => {
+    const { world, focus } = await ready({ before: people });
+    const open = world.convoke.conferences.openBoard('c1');
+    await settle(1_000);
+    focus.page = 3;
+    const adding = open.add('+1 555 0123');
+    await settle(200);
+    await adding;
+    const { id } = focus.people.at(-1) ?? {};
+    focus.set(id ?? '', { hidden: true });
+    await settle(200);
+    const removing = open.remove(id ?? '');
+    await settle(100);
+    await removing;
+    const undoing = open.undo();
+    await settle(200);
+    expect(await undoing).toBe(true);
+    expect(focus.asked.slice(-2)).toEqual(['add +15550123', 'hide p8']);
+  });
+
+  it('says when it is never told of whom it put back, and who thus may be heard', async () => {
+    const { world, focus } = await ready({ before: people });
+    const open = world.convoke.conferences.openBoard('c1');
+    focus.set('Bob Keller', { muted: true, mutedBy: 'moderator' });
+    await settle(1_000);
+    const removing = open.remove('p2');
+    await settle(100);
+    await removing;
+    focus.page = 3;
+    focus.tell = () => {};
+    const undoing = open.undo();
+    await settle(11_000);
+    expect(await undoing).toBe(false);
+    expect(open.get().problem?.code).toBe('wrong-state');
+  });
+
   it('adds by name and number, without those who are in', async () => {
     const { world, focus } = await ready({ before: people });
     const open = world.convoke.conferences.openBoard('c1');

@@ -13,6 +13,7 @@ export interface One {
   words?: string;
   muted?: boolean;
   mutedBy?: string;
+  hidden?: boolean;
   talking?: boolean;
   hand?: number;
   /** Called at another place while they are in. */
@@ -41,6 +42,8 @@ export class Focus {
   readonly asked: string[] = [];
   /** Faults for operations. */
   readonly refuse = new Map<string, string>();
+  /** Of how many an answer tells; events tell of all. */
+  page = Number.POSITIVE_INFINITY;
   /** Only the roster that was created by hand; `create` makes one otherwise. */
   exists = false;
   #leg = 0;
@@ -101,6 +104,7 @@ export class Focus {
     const users = this.people.map((one) => {
       const flags = [
         one.muted ? ` muted="true"${one.mutedBy ? ` muted-by="${one.mutedBy}"` : ''}` : '',
+        one.hidden ? ' hidden="true"' : '',
         one.talking ? ' talking="true"' : '',
         one.hand ? ` hand="${one.hand}"` : '',
         one.reason ? ` reason="${one.reason}"` : '',
@@ -124,10 +128,12 @@ export class Focus {
       to
         ? `<c:moving><c:place>${to.place}</c:place><c:leg><c:id>l${to.leg}</c:id><c:state>${to.state}</c:state><c:words>${to.state}</c:words><c:since>${new Date(since).toISOString()}</c:since></c:leg></c:moving>`
         : '';
-    const people = this.people.map(
-      (one) =>
-        `<c:participant><c:id>${one.id}</c:id><c:name>${escaped(one.name)}</c:name>${one.user ? `<c:user>${one.user}</c:user>` : ''}<c:place>${one.place}</c:place><c:role>${one.role}</c:role><c:muted>${one.muted ?? false}</c:muted>${one.mutedBy ? `<c:mutedBy>${one.mutedBy}</c:mutedBy>` : ''}<c:talking>${one.talking ?? false}</c:talking><c:silent>false</c:silent>${one.hand ? `<c:hand>${one.hand}</c:hand><c:handSince>${new Date(one.since).toISOString()}</c:handSince>` : ''}<c:leg><c:id>l${one.leg}</c:id><c:state>${one.state}</c:state><c:words>${one.state}</c:words><c:since>${new Date(one.since).toISOString()}</c:since></c:leg>${moving(one)}</c:participant>`,
-    );
+    const people = this.people
+      .slice(0, this.page)
+      .map(
+        (one) =>
+          `<c:participant><c:id>${one.id}</c:id><c:name>${escaped(one.name)}</c:name>${one.user ? `<c:user>${one.user}</c:user>` : ''}<c:place>${one.place}</c:place><c:role>${one.role}</c:role><c:muted>${one.muted ?? false}</c:muted>${one.mutedBy ? `<c:mutedBy>${one.mutedBy}</c:mutedBy>` : ''}<c:talking>${one.talking ?? false}</c:talking><c:silent>false</c:silent>${one.hidden ? '<c:hidden>yes</c:hidden>' : ''}${one.hand ? `<c:hand>${one.hand}</c:hand><c:handSince>${new Date(one.since).toISOString()}</c:handSince>` : ''}<c:leg><c:id>l${one.leg}</c:id><c:state>${one.state}</c:state><c:words>${one.state}</c:words><c:since>${new Date(one.since).toISOString()}</c:since></c:leg>${moving(one)}</c:participant>`,
+      );
     return `<c:conference><c:id>${this.id}</c:id><c:title>${escaped(this.title)}</c:title><c:state>${this.phase}</c:state><c:version>${this.version}</c:version><c:locked>${this.locked}</c:locked>${this.video ? `<c:video>${this.video}</c:video>` : ''}${this.picturesLost ? '<c:picturesLost>yes</c:picturesLost>' : ''}<c:count>${this.people.length}</c:count><c:first>0</c:first>${people.join('')}</c:conference>`;
   }
 
@@ -172,7 +178,7 @@ export class Focus {
         for (const [, party = ''] of body.matchAll(/<c:participant>(.*?)<\/c:participant>/g)) {
           const person = /<c:person>([^<]*)</.exec(party)?.[1];
           this.add({
-            name: person?.split('@')[0] ?? 'number',
+            name: person?.split('@')[0] ?? /<c:name>([^<]*)</.exec(party)?.[1] ?? 'number',
             user: person,
             place: /<c:place>([^<]*)</.exec(party)?.[1] ?? 'number',
             state: 'dialling',
@@ -217,6 +223,10 @@ export class Focus {
           // All that is asked here is asked by Alice.
           target.mutedBy = target.muted ? (target.user === 'alice@example.org' ? 'themselves' : 'moderator') : undefined;
         }
+        break;
+      case 'hide':
+      case 'unhide':
+        if (target) target.hidden = operation === 'hide';
         break;
       case 'raiseHand':
         if (target) target.hand = this.people.filter((one) => one.hand).length + 1;

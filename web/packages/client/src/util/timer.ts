@@ -1,4 +1,5 @@
 import type { Platform, Timer } from '../platform.js';
+import type { State } from './store.js';
 
 /** Timers cannot wait longer (2³¹ ms) and fire at once instead; whoever waits for longer looks again then. */
 const LONGEST_MS = 2_000_000_000;
@@ -34,6 +35,30 @@ export class Alarm {
     if (this.#timer) this.#platform.clearTimeout(this.#timer.handle);
     this.#timer = undefined;
   }
+}
+
+/** Waits for a state in which something is found; undefined: for so long there was none. */
+export function found<S extends object, T>(
+  platform: Platform,
+  store: State<S>,
+  find: (state: S) => T | undefined,
+  ms: number,
+): Promise<T | undefined> {
+  return new Promise((done) => {
+    const late = new Alarm(platform);
+    const end = (what?: T) => {
+      stop();
+      late.clear();
+      done(what);
+    };
+    const look = () => {
+      const what = find(store.get());
+      if (what !== undefined) end(what);
+    };
+    const stop = store.subscribe(look);
+    late.set(ms, () => end());
+    look();
+  });
 }
 
 /** Waits. */

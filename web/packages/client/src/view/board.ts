@@ -6,7 +6,7 @@ import { problem, problemOf } from '../problem.js';
 import type { Outcome } from '../soap/client.js';
 import type { ConferenceOperation, ParticipantOperation } from '../soap/service.js';
 import { State, same } from '../util/store.js';
-import { Alarm } from '../util/timer.js';
+import { Alarm, found } from '../util/timer.js';
 import { conferenceActions, myActions, rowActions } from './actions.js';
 import type { Commands } from './commands.js';
 import { myPlaces, rememberPlace } from './composer.js';
@@ -38,6 +38,8 @@ import type {
 
 /** How long a removal can be taken back. */
 const UNDO_MS = 8_000;
+/** How long it is waited for the event that tells of who was put back. */
+const BACK_MS = 10_000;
 /** Why I was not reached at another place is told for so long, by us as by the service (`docs/messages.md`). */
 const MOVE_TOLD_MS = 60_000;
 /** The key to talk was let go: others see it as muted only now, so that two words in a row make no noise of marks. */
@@ -179,21 +181,31 @@ export class BoardModel extends State<BoardState> implements Board {
       this.#show();
       return false;
     }
-    const before = new Set(this.#followed.get().participants.map((one) => one.id));
+    const before = new Map(this.#followed.get().participants.map((one) => [one.id, one.leg?.id]));
     const outcome = await this.#addParties([{ person, place }]);
-    const user = person.user?.toLowerCase();
-    // Who was removed may stand there still, as long as they are being hung up.
-    const theirs = this.#followed.get().participants.filter((one) => one.user?.toLowerCase() === user);
-    const back = theirs.find((one) => !before.has(one.id));
-    return this.#done(outcome) && (!back || (await this.#asBefore(back.id, undo.row)));
+    return this.#done(outcome) && (await this.#asBefore(undo.row, before));
   }
 
-  /** Whoever comes back is what they were, before they are in: nobody shall be heard or seen whom a moderator had muted or hidden. */
-  async #asBefore(participant: string, { role, muted, mutedBy, hidden, person }: BoardRow): Promise<boolean> {
+  /**
+   * Whoever comes back is what they were, before they are in: nobody shall be heard or seen whom a moderator had muted or hidden. `before`: who stood
+   * on the roster, with their legs.
+   */
+  async #asBefore({ role, muted, mutedBy, hidden, person }: BoardRow, before: ReadonlyMap<string, string | undefined>): Promise<boolean> {
+    const [mute, appoint] = [muted && mutedBy !== 'themselves', role === 'moderator' && person.user !== undefined];
+    if (!mute && !hidden && !appoint) return true;
+    const { core, commands } = this.#parts;
+    const isBack = (one: Seen) => !before.has(one.id) || before.get(one.id) !== one.leg?.id;
+    // The answer to `add` tells of a long roster only in part, and events tell of all of it.
+    const find = ({ participants }: FollowedState) => {
+      commands.outside.see(this.id, participants);
+      return participants.find((one) => this.#person(one).id === person.id && isBack(one))?.id;
+    };
+    const back = await found(core.platform, this.#followed, find, BACK_MS);
+    if (back === undefined) return this.#refuse(problem('wrong-state'));
     let done = true;
-    if (muted && mutedBy !== 'themselves') done = await this.mute(participant);
-    if (hidden) done = (await this.hide(participant, true)) && done;
-    if (role === 'moderator' && person.user) done = (await this.makeModerator(participant)) && done;
+    if (mute) done = await this.mute(back);
+    if (hidden) done = (await this.hide(back, true)) && done;
+    if (appoint) done = (await this.makeModerator(back)) && done;
     return done;
   }
 
