@@ -181,6 +181,33 @@ describe('the composer', () => {
       expect(invitations(again.peer).map((one) => one.uri)).toEqual([`sip:${BOB}`]);
     });
 
+    it('not once the window was away for longer', async () => {
+      const { again, same } = await goes('call');
+      await settle(121_000);
+      same.one('bob').state = 'ringing';
+      await again.signIn();
+      await settle(1_000);
+      expect(invitations(again.peer)).toEqual([]);
+    });
+
+    it('who are many, and are kept once for all of them', async () => {
+      const { world, focus } = await ready();
+      const writes = vi.spyOn(world.tab, 'set');
+      const kept = () => writes.mock.calls.filter(([key]) => key.endsWith('expected')).length;
+      const composer = world.convoke.conferences.compose(Array.from({ length: 40 }, (_, at) => `person${at}@${DOMAIN}`));
+      await settle();
+      void composer.call();
+      await settle(300);
+      expect(kept()).toBeGreaterThan(0);
+      expect(kept()).toBeLessThan(5);
+      const before = kept();
+      for (const one of focus.people.slice(1, 31)) one.state = 'ringing';
+      focus.tell();
+      await settle(300);
+      expect(invitations(world.peer).length).toBe(30);
+      expect(kept() - before).toBe(1);
+    });
+
     it('not by a copy of the window, nor after signing out', async () => {
       const { again, same } = await goes('call', async () => 'urn:uuid:copy');
       same.one('bob').state = 'ringing';

@@ -90,10 +90,13 @@ export class Commands {
     const { id, participants } = followed.get();
     this.outside.see(id, participants);
     if (!this.#expected.has(id)) return;
-    if (followed.over) {
-      this.#expected.delete(id);
-      return;
-    }
+    if (followed.over) this.#expected.delete(id);
+    else this.#inviteDue(line, followed);
+    this.#expected.keep();
+  }
+
+  #inviteDue(line: Line, followed: Followed): void {
+    const { id, participants } = followed.get();
     for (const { user, leg, place } of participants) {
       const one = user === undefined ? undefined : this.#expected.get(id, user);
       if (!user || !one || !leg) continue;
