@@ -733,6 +733,10 @@ export const de: Words = {
       what: 'Dieser Server lässt keine Seiten dieser Website zu.',
       todo: 'Die Verwaltung kann die Website in [http] origins eintragen.',
     },
+    'foreign-page': {
+      what: 'Anmelden kann man sich nur auf den Seiten des Servers selbst.',
+      todo: 'Öffnen Sie das Fenster unter der Adresse des Servers.',
+    },
     'bad-answer': {
       what: 'Der Server gab eine unverständliche Antwort.',
       todo: 'Versuchen Sie es noch einmal; bleibt es so, sagen Sie es der Verwaltung.',

@@ -746,6 +746,7 @@ export const en = {
     'other-user': { what: 'Somebody else signed in in this browser.', todo: 'Sign in again, or use another browser for each person.' },
     unreachable: { what: 'The server cannot be reached.', todo: 'It is tried again by itself.' },
     'origin-refused': { what: 'This server admits no pages of this site.', todo: 'Its administrator can name the site in [http] origins.' },
+    'foreign-page': { what: 'People sign in on the pages of the server itself.', todo: 'Open the window at the address of the server.' },
     'bad-answer': { what: 'The server gave an answer that makes no sense.', todo: 'Try again; tell your administrator if it stays.' },
     'busy-server': { what: 'The server is too busy now.', todo: 'It is tried again by itself.' },
     'not-allowed': { what: 'You are not allowed to do that.', todo: 'Ask the owner of the conference.' },

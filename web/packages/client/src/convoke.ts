@@ -24,7 +24,8 @@ export interface ConvokeOptions {
  *
  * @example
  * ```ts
- * const convoke = createConvoke({ server: 'https://convoke.example.org', platform: webPlatform() });
+ * // On a page of the server's own; others, and programs, have a token: `session.useToken(token)`.
+ * const convoke = createConvoke({ server: location.origin, platform: webPlatform() });
  * await convoke.session.signIn('alice', password);
  * convoke.chats.open('bob@example.org').send('Hello');
  * ```

@@ -12,6 +12,7 @@ const WORDS: Readonly<Record<ProblemCode, readonly [what: string, todo: string]>
   'other-user': ['Somebody else signed in in this browser.', 'Sign in again, or use another browser for each person.'],
   unreachable: ['The server cannot be reached.', 'It is tried again by itself; check the network.'],
   'origin-refused': ['This server admits no pages of this site.', 'Ask its administrator to name the site in [http] origins.'],
+  'foreign-page': ["People sign in on the server's own pages alone.", 'Open those; a page of another site uses a token.'],
   'bad-answer': ['The server gave an answer that makes no sense.', 'Try again; if it stays so, tell the administrator.'],
   'busy-server': ['The server is busy.', 'It is tried again by itself.'],
   'not-allowed': ['You may not do this here.', 'Ask a moderator or the administrator.'],
@@ -57,6 +58,7 @@ const CODES: Readonly<Record<string, ProblemCode>> = {
   'shutting-down': 'busy-server',
   'no-reply-to': 'unreachable',
   'origin-refused': 'origin-refused',
+  'foreign-page': 'foreign-page',
 };
 
 /** Why a command was not carried out; undefined where it was. */

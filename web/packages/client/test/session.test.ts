@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Channel } from '../src/index.js';
-import { DOMAIN, Memory, settle, World } from './world.js';
+import { DOMAIN, Memory, SERVER, settle, World } from './world.js';
 
 beforeEach(() => {
   vi.useFakeTimers({ now: Date.parse('2026-11-26T10:00:00Z') });
@@ -47,6 +47,23 @@ describe('signing in', () => {
     await settle();
     expect(await signing).toBe(false);
     expect(world.convoke.session.get().problem?.code).toBe('unreachable');
+  });
+
+  it('signs nobody in at a page of another origin, and goes on with no session there, but with a token', async () => {
+    const world = new World({ platform: { foreign: (server) => server === SERVER } });
+    const { session } = world.convoke;
+    for (const attempt of [() => session.resume(), () => session.signIn('alice', 'demo')]) {
+      const attempting = attempt();
+      await settle();
+      expect(await attempting).toBe(false);
+      expect(session.get()).toMatchObject({ status: 'signed-out', problem: { code: 'foreign-page' } });
+      await settle(60_000);
+      expect(session.get().retryAt).toBeUndefined();
+    }
+    expect(world.rest.log).toEqual([]);
+    const using = session.useToken('token-1');
+    await settle(200);
+    expect([await using, session.get().status]).toEqual([true, 'online']);
   });
 
   it('asks with the token, and once more with another when it is refused', async () => {

@@ -64,6 +64,9 @@ export class Rest {
       .filter(([, value]) => value !== undefined && value !== '')
       .map(([key, value]) => `${key}=${encodeURIComponent(String(value))}`)
       .join('&');
+    if (open && this.platform.foreign?.(this.server)) {
+      return { ok: false, error: { status: 0, code: 'foreign-page', words: 'the cookie is for pages of the server alone' } };
+    }
     const sent: Record<string, string> = { Accept: 'application/json', ...(open ? OWN_PAGE : {}), ...headers };
     if (!open && this.#token) sent.Authorization = `Bearer ${this.#token}`;
     if (body !== undefined) sent['Content-Type'] = 'application/json';

@@ -84,8 +84,9 @@ export class SessionModel extends State<SessionState> implements Session {
       const result = await this.#core.api.renew();
       if (turn !== this.#turn) return false;
       if (result.ok) return this.#open(result.data, turn);
-      const { status, retryAfter } = result.error;
+      const { status, code, retryAfter } = result.error;
       if (status !== 0 && status < 500) return this.#failed(undefined);
+      if (code === 'foreign-page') return this.#failed(restProblem(result.error));
       const wait = Math.max(RETRY_MS, (retryAfter ?? 0) * 1_000);
       this.set({ problem: restProblem(result.error), retryAt: this.#core.platform.now() + wait });
       await new Promise<void>((go) => {

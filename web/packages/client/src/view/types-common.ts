@@ -55,6 +55,8 @@ export type ProblemCode =
   | 'unreachable'
   /** The server is there, and admits no page of this origin. */
   | 'origin-refused'
+  /** This is a page of another origin than the server's, where nobody signs in: it uses a token. */
+  | 'foreign-page'
   /** The server answered, but not in a way that makes sense. */
   | 'bad-answer'
   /** The server is overloaded or going down; tried again by itself. */

@@ -47,9 +47,12 @@ export interface SessionState {
 }
 
 export interface Session extends Store<SessionState> {
-  /** Signs in. True when it worked; otherwise the state's `problem` says why. */
+  /**
+   * Signs in. True when it worked; otherwise the state's `problem` says why. On the server's own pages alone, as the cookie stays with them; pages of
+   * other origins go on with a token (`useToken`).
+   */
   signIn(user: string, password: string): Promise<boolean>;
-  /** Goes on with the session of last time (the cookie), if there is one. Call once at the start. */
+  /** Goes on with the session of last time (the cookie), if there is one. Call once at the start; on the server's own pages alone, as `signIn`. */
   resume(): Promise<boolean>;
   /**
    * Goes on with a token that another program got for somebody. `renew` gives a new one when it ends; without it the session
