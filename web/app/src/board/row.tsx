@@ -332,8 +332,13 @@ export const BoardLine = memo(function BoardLine({ board, row, group, under, mut
       acts = (
         <>
           {has('give-floor') && (
-            <Button small className="floor" onClick={() => act('give-floor')} aria-label={t.board.named(t.board.giveFloor, name)}>
-              {t.board.giveFloor}
+            <Button
+              small
+              className="floor"
+              onClick={() => act('give-floor')}
+              aria-label={t.board.named(t.board.action['give-floor'], name)}
+            >
+              {t.board.action['give-floor']}
             </Button>
           )}
           {meter}
