@@ -26,7 +26,7 @@ describe('the end of a conference', () => {
     const lost = { reason: 'error', words: 'the connection to the bridge was lost: closed' } as const;
     expect(said({ end: lost })).toEqual({
       en: 'The connection to the bridge was lost: closed.',
-      de: 'Die Verbindung zur Konferenzbrücke ging verloren, damit endete sie.',
+      de: 'Die Verbindung zur Konferenzbrücke ging verloren, damit endete die Konferenz.',
     });
     expect(said({ end: { reason: 'error', words: 'whatever' } }).de).toBe('Sie endete wegen eines Fehlers.');
     expect(said({ end: { words: 'over' } })).toEqual({ en: 'Over.', de: 'Over.' });

@@ -352,7 +352,7 @@ export const de: Words = {
       me: (why) => `Sie wurden nicht erreicht, damit endete die Konferenz. Grund: ${why}.`,
       owner: (name, why) => `${name} wurde nicht erreicht, damit endete die Konferenz. Grund: ${why}.`,
     },
-    endBridgeLost: 'Die Verbindung zur Konferenzbrücke ging verloren, damit endete sie.',
+    endBridgeLost: 'Die Verbindung zur Konferenzbrücke ging verloren, damit endete die Konferenz.',
     endIdle: (duration) => `${duration} lang sprach niemand, damit endete sie.`,
     callThemAgain: 'Noch einmal anrufen',
     redial: 'Neu wählen',

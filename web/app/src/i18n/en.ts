@@ -371,7 +371,7 @@ export const en = {
       me: (why: string) => `You were not reached, which ended it. Reason: ${why}.`,
       owner: (name: string, why: string) => `${name} was not reached, which ended it. Reason: ${why}.`,
     },
-    endBridgeLost: 'The connection to the conference bridge was lost, which ended it.',
+    endBridgeLost: 'The connection to the conference bridge was lost, and the conference with it.',
     endIdle: (duration: string) => `Nobody spoke for ${duration}, which ended it.`,
     callThemAgain: 'Call them again',
     redial: 'Redial',
