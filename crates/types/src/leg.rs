@@ -211,15 +211,16 @@ pub struct Cause {
     pub words: String,
 }
 
-/// Who muted somebody. Their own mute is theirs to lift, a moderator's any moderator's.
+/// Who muted somebody. A moderator's mute is any moderator's to lift; their own theirs alone, unless they raised a hand and are
+/// given the floor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MutedBy {
     /// A moderator: they cannot unmute themselves.
     Moderator,
-    /// They themselves: nobody else can unmute them.
+    /// They themselves: no moderator's command to unmute lifts it.
     Themselves,
-    /// Both: each has their own to lift.
+    /// Both: as long as the moderator's holds, theirs is lifted by `*6` alone.
     Both,
 }
 

@@ -63,7 +63,7 @@ struct ParticipantView {
     role: &'static str,
     /// Not heard.
     muted: bool,
-    /// Who muted them, while they are muted: each lifts their own.
+    /// Who muted them, while they are muted.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = muters)]
     muted_by: Option<&'static str>,
@@ -292,7 +292,9 @@ fn roles() -> Object {
 }
 fn muters() -> Object {
     one_of(
-        "Who muted them: a moderator, they themselves, or both.",
+        "Who muted them: a moderator, they themselves, or both. Whoever muted themselves is unmuted \
+         by nobody else, unless they raised a hand and are given the floor; as long as a \
+         moderator's mute holds, theirs is lifted by *6 on their telephone alone.",
         &MutedBy::ALL.map(MutedBy::as_str),
     )
 }

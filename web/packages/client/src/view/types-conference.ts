@@ -5,7 +5,10 @@ import type { CallLineItem, InvitationItem, Person, Place, Without } from './typ
 // ------------------------------------------------------------------------------------------------------------ conferences
 
 export type Role = 'owner' | 'moderator' | 'participant';
-/** Who muted somebody. Each lifts their own. */
+/**
+ * Who muted somebody. A moderator's mute is lifted by any moderator. Whoever muted themselves is unmuted by nobody else, unless they raised a hand and are
+ * given the floor; as long as a moderator's mute holds, theirs is lifted by `*6` on their telephone alone.
+ */
 export type MutedBy = 'moderator' | 'themselves' | 'both';
 
 export type ConferencePhase = 'starting' | 'running' | 'ending' | 'ended';
@@ -295,7 +298,7 @@ export interface BoardRow {
   readonly reasonWords?: string;
   /** By a moderator or by themselves; of myself also what is on its way to be told. */
   readonly muted: boolean;
-  /** Who muted them, while they are: each lifts their own. Absent: not told. */
+  /** Who muted them, while they are. Absent: not told. */
   readonly mutedBy?: MutedBy;
   readonly talking: boolean;
   /** No sound arrives from them. */
