@@ -1,49 +1,24 @@
 /** What is there within 300 ms is waited for in silence; what takes longer says that it does. The page's clock is held, and moved by hand. */
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import { launch, settled } from './browser.ts';
-import { serve } from './serve.ts';
+import type { Page } from 'playwright-core';
+import { expect, it } from 'vitest';
+import type { Writable } from '../src/store.ts';
+import { settled } from './browser.ts';
+import { usePages } from './pages.ts';
 
 const BEFORE_MS = 299;
 const AFTER_MS = 301;
+/** The clock is held this far from where it is: it goes on until it is told, and does not go back. */
+const AHEAD_MS = 10_000;
 
-let browser: Browser;
-let site: { origin: string; close: () => Promise<void> };
+const pages = usePages();
 let page: Page;
 
-beforeAll(async () => {
-  browser = await launch();
-  site = await serve('dist-fixtures', 'fixtures.html');
-});
-afterAll(async () => {
-  await browser?.close();
-  await site?.close();
-});
-afterEach(() => page.close());
-
-interface Store {
-  // biome-ignore lint/suspicious/noExplicitAny: made-up data.
-  set(change: (now: any) => object): void;
-}
-interface Shown {
-  readonly models: {
-    readonly convoke: {
-      readonly session: Store;
-      readonly people: Store;
-      readonly telephones: Store;
-      readonly chats: { open(user: string): Store };
-      readonly conferences: { get(): { composer: Store } };
-    };
-    readonly view: { get(): { route: { user: string } } };
-  };
-}
 type Of = 'session' | 'people' | 'telephones' | 'chat' | 'composer';
 
 async function open(name: string, state: string): Promise<void> {
-  page = await browser.newPage({ viewport: { width: 1440, height: 900 }, locale: 'en-GB', timezoneId: 'Europe/London' });
+  page = await pages.page();
   await page.clock.install();
-  await page.goto(`${site.origin}/?page=${name}&state=${state}&theme=light`);
-  await page.waitForSelector(`[data-screen="${name}"]`);
+  await pages.show(page, name, state);
   await page.waitForFunction(() => document.querySelector('.app [aria-busy=true]') === null);
   await settled(page);
 }
@@ -52,10 +27,12 @@ async function open(name: string, state: string): Promise<void> {
 function put(of: Of, change: object): Promise<void> {
   return page.evaluate(
     async ({ of, change }) => {
-      const { convoke, view } = (window as unknown as Shown).models;
+      const { convoke, view } = window.models;
+      const { route } = view.get();
+      const { chats, conferences } = convoke;
       const store =
-        of === 'chat' ? convoke.chats.open(view.get().route.user) : of === 'composer' ? convoke.conferences.get().composer : convoke[of];
-      store.set((now) => ({ ...now, ...change }));
+        of === 'chat' ? chats.open('user' in route ? route.user : '') : of === 'composer' ? conferences.get().composer : convoke[of];
+      (store as Writable<object>).set((now) => ({ ...now, ...change }));
       // Until it is on the page. Frames and timers stand still.
       for (let turn = 0; turn < 4; turn++) {
         await new Promise((done) => {
@@ -71,7 +48,7 @@ function put(of: Of, change: object): Promise<void> {
 
 /** Holds the clock of scripts here. */
 async function hold(): Promise<void> {
-  await page.clock.pauseAt((await page.evaluate(() => Date.now())) + 1_000);
+  await page.clock.pauseAt((await page.evaluate(() => Date.now())) + AHEAD_MS);
 }
 
 /** How many of these a person sees. */
