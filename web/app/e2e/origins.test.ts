@@ -1,4 +1,4 @@
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,7 +22,7 @@ const TELEPHONES = {
 class Operated {
   readonly #dir = mkdtempSync(join(tmpdir(), 'convoke-origins-'));
   readonly #data = join(this.#dir, 'data');
-  readonly #running: ChildProcessWithoutNullStreams[] = [];
+  readonly #running: CommandLine[] = [];
   carrier!: CommandLine;
   server!: Server;
 
@@ -54,20 +54,15 @@ class Operated {
   }
 
   async stop(): Promise<void> {
-    for (const program of this.#running.reverse()) {
-      if (program.exitCode !== null) continue;
-      const over = new Promise((done) => program.once('close', done));
-      program.kill('SIGTERM');
-      await over;
-    }
+    for (const program of this.#running.reverse()) await program.end();
     rmSync(this.#dir, { recursive: true, force: true });
   }
 
   #run(...words: string[]): CommandLine {
     const env = { ...process.env, CONVOKE_DATA: this.#data };
-    const program = spawn(process.env.CONVOKE_BIN ?? '', words, { cwd: this.#dir, env });
+    const program = new CommandLine(spawn(process.env.CONVOKE_BIN ?? '', words, { cwd: this.#dir, env }));
     this.#running.push(program);
-    return new CommandLine(program);
+    return program;
   }
 }
 
