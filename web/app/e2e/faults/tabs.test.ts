@@ -65,8 +65,12 @@ describe('two windows of one person in one browser', () => {
     await alice.lineOf(PEOPLE.bob).filter({ hasText: 'Do not disturb' }).first().waitFor();
     await callFrom(alice, 'bob');
     await telephones.rings(BOB);
-    await one.lineOf(PEOPLE.alice).filter({ hasText: 'In a call' }).first().waitFor();
     await alice.board.says(PEOPLE.bob, 'Ringing').waitFor();
+    // The call has come to both, where it can be answered.
+    for (const window of [one, other]) {
+      const { log } = await window.chatWith(PEOPLE.alice);
+      await log.getByRole('button', { name: 'Join here' }).waitFor();
+    }
     for (const window of [one, other]) expect(await window.ringing.count()).toBe(0);
     // From the other one as well.
     await choose(status(other), 'Available');
