@@ -1,7 +1,7 @@
 //! What the board shows, and what its keys mean. Pure: no terminal, no clock.
 
 use client::Followed;
-use convoke_types::{Aor, ParticipantId};
+use convoke_types::{Aor, MutedBy, ParticipantId};
 use soap_proto::{Operation, ParticipantSnapshot, UtcMillis};
 
 use super::parties::{parties, shown};
@@ -181,7 +181,18 @@ impl Model {
 
     fn command(&mut self, key: Key) -> Option<Wish> {
         let whom = self.selected()?.clone();
+        let mine = whom.user.as_ref() == Some(&self.me);
         let name = one_line(&whom.name);
+        if key == Key::Char('m') && !mine && whom.muted_by == Some(MutedBy::Themselves) {
+            let floor = match whom.hand {
+                Some(_) => ", or f, which gives them the floor",
+                None => "",
+            };
+            self.complain(format!(
+                "{name} muted themselves; only they can unmute{floor}."
+            ));
+            return None;
+        }
         let conference = self.followed.snapshot().id.clone();
         let participant = whom.id;
         let (words, operation) = match key {
@@ -384,6 +395,39 @@ pub mod tests {
         };
         assert_eq!(model.key(Key::Char('c')), Some(Wish::Command(again)));
         assert_eq!(model.key(Key::Char('q')), Some(Wish::Leave));
+    }
+
+    #[test]
+    fn whoever_muted_themselves_is_not_unmuted_by_others() {
+        let mut model = two();
+        let mut people = model.participants().to_vec();
+        for one in &mut people {
+            one.muted = true;
+            one.muted_by = Some(MutedBy::Themselves);
+        }
+        people[0].user = Some("alice@example.org".parse().unwrap());
+        model = self::model(people.clone());
+        let unmutes =
+            |wish: Option<Wish>| matches!(wish, Some(Wish::Command(Operation::Unmute { .. })));
+        assert!(unmutes(model.key(Key::Char('m'))), "oneself");
+        model.key(Key::Down);
+        assert_eq!(model.key(Key::Char('m')), None);
+        let told = model.notice.as_ref().unwrap();
+        assert!(told.bad);
+        assert_eq!(told.words, "Bob muted themselves; only they can unmute.");
+
+        people[1].hand = Some(1);
+        model = self::model(people.clone());
+        model.key(Key::Down);
+        assert_eq!(model.key(Key::Char('m')), None);
+        let told = &model.notice.as_ref().unwrap().words;
+        assert!(told.contains("f, which gives them the floor"), "{told}");
+
+        // A moderator's mute is any moderator's to lift; theirs stays.
+        people[1].muted_by = Some(MutedBy::Both);
+        model = self::model(people);
+        model.key(Key::Down);
+        assert!(unmutes(model.key(Key::Char('m'))));
     }
 
     #[test]
