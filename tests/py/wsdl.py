@@ -1,4 +1,5 @@
-"""Loads a WSDL with zeep, as strictly as it can, and prints its operations: wsdl.py FILE-OR-URL"""
+"""Loads a WSDL with zeep, as strictly as it can, and prints the operations of its services, and of its port types, whose bindings
+it may not know: wsdl.py FILE-OR-URL"""
 
 import json
 import sys
@@ -16,4 +17,11 @@ services = {
     }
     for service in client.wsdl.services.values()
 }
-print(json.dumps(services))
+port_types = {
+    port_type.name.localname: {
+        operation.name: [part.element.signature(client.wsdl.types) for part in operation.input_message.parts.values()]
+        for operation in port_type.operations.values()
+    }
+    for port_type in client.wsdl.port_types.values()
+}
+print(json.dumps({"services": services, "portTypes": port_types}))

@@ -386,11 +386,12 @@ impl Pictures {
             } => self.refused(line, server, (&conference, serial), &words),
             VideoEvent::Ended { conference, lost } => {
                 self.brought_away(server, Some(&conference));
+                let is_lost = lost.is_some();
                 let words = match lost {
                     Some(words) => format!("The video server is lost: {words}"),
                     None => "The video server has ended it".to_owned(),
                 };
-                self.gone(line, server, &conference, &words);
+                self.gone(line, server, &conference, (&words, is_lost));
             }
             VideoEvent::Answered { leg, answer } => self.opened(line, &leg, answer),
             VideoEvent::Offered {

@@ -1,7 +1,7 @@
 //! What the client commands say: times, reports and states in words.
 
 use convoke_types::report::{Change, Report};
-use convoke_types::{Cause, LegState, Role};
+use convoke_types::{Cause, LegState, MutedBy, Role};
 
 /// `3:41`, `1:02:03`.
 pub fn span(ms: u64) -> String {
@@ -81,7 +81,11 @@ pub fn report(report: &Report) -> String {
                 None => format!("{}{stays}", state.words()),
             }
         }
-        Change::Muted { on: true, .. } => "is muted".to_owned(),
+        Change::Muted { on: true, by } => match by {
+            None | Some(MutedBy::Moderator) => "is muted".to_owned(),
+            Some(MutedBy::Themselves) => "is muted, by themselves".to_owned(),
+            Some(MutedBy::Both) => "is muted, by a moderator and by themselves".to_owned(),
+        },
         Change::Muted { on: false, .. } => "can be heard again".to_owned(),
         Change::Talking { on: true } => "talks".to_owned(),
         Change::Talking { on: false } => "stopped talking".to_owned(),

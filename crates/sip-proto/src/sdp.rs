@@ -7,6 +7,6 @@ mod parse;
 mod picture;
 
 pub use model::{Attribute, Direction, Media, Origin, Sdp};
-pub use negotiate::{SessionId, Side, answer, negotiated, offer, received_at};
+pub use negotiate::{SessionId, Side, answer, negotiated, offer, offer_again, received_at};
 pub use parse::{SDP_MAX_BYTES, SdpError};
 pub use picture::{answer_pictures, negotiated_pictures, offer_pictures, refuse_pictures};

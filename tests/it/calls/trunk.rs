@@ -183,7 +183,6 @@ fn an_answer_that_crosses_the_cancel_is_hung_up_and_nobody_joins() {
     );
 }
 
-/// Where each whole second begins.
 /// One makes the offer of its return itself, the other leaves it to us and answers it with its ACK.
 #[test]
 fn a_telephone_puts_the_call_on_hold_and_takes_it_back() {
@@ -212,6 +211,7 @@ fn a_telephone_puts_the_call_on_hold_and_takes_it_back() {
     assert!(outcome.ok, "{}", outcome.errors);
 }
 
+/// Where each whole second begins.
 fn seconds(heard: &[i16]) -> impl Iterator<Item = &[i16]> {
     heard.chunks_exact(RATE as usize)
 }

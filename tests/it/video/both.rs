@@ -17,7 +17,7 @@ use testkit::peer::{Identity, SipPeer};
 use super::allocator::ask;
 use super::janus::judged_in_a_network;
 use super::loss::{LATE, Server, back};
-use super::people::{DOMAIN, Person};
+use super::people::{DOMAIN, Person, whole_record};
 use crate::bridges::look;
 use crate::calls::stage::baresips;
 
@@ -200,6 +200,12 @@ fn sound_and_pictures_are_back_within_five_seconds_where_one_janus_had_both() {
             serde_json::json!(["recording"]),
             "{now}"
         );
+        // The record is that of one call, in which both were all the time.
+        stage.telephones[0].hang_up().unwrap();
+        let call = whole_record(&stage.convoke, "alice", &stage.id);
+        for one in call["people"].as_array().unwrap() {
+            assert_eq!(one["state"], "left", "{call}");
+        }
         run
     });
 }
@@ -242,6 +248,10 @@ fn everybody_is_told_the_error_within_two_seconds_where_one_janus_had_both_and_n
             .iter()
             .filter(|report| report["change"]["cause"]["reason"] == "bridge");
         assert_eq!(causes.count(), PEOPLE.len(), "{told}");
+        let call = whole_record(&stage.convoke, "alice", &stage.id);
+        for one in call["people"].as_array().unwrap() {
+            assert_eq!(one["state"], "failed", "{call}");
+        }
         Run {
             faults: faults.into_iter().collect(),
             late,

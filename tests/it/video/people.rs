@@ -6,13 +6,48 @@ use std::time::Duration;
 
 use convoke_tests::convoke::Convoke;
 use convoke_tests::peers::pictures::Pictures;
-use convoke_tests::rest::Administrator;
+use convoke_tests::rest::{Administrator, request};
 use runtime::clock;
+use serde_json::Value;
 use testkit::GIVE_UP;
 use testkit::peer::{Identity, SipPeer};
 use testkit::sip_text::SipText;
 
 pub const DOMAIN: &str = "example.test";
+
+/// How often a record is looked at until its call is over, and the pause between.
+const RECORD_LOOKS_MAX: usize = 500;
+const RECORD_PAUSE: Duration = Duration::from_millis(20);
+
+/// Somebody's record of their only call, once it is over: of two people, both of whom were in it for nine tenths of its time.
+#[track_caller]
+pub fn whole_record(convoke: &Convoke, user: &str, conference: &str) -> Value {
+    let administrator = Administrator::of(convoke).unwrap();
+    let token = administrator.signs_in(convoke, user).unwrap();
+    let bearer = format!("Authorization: Bearer {token}");
+    let server = convoke.addr("http").unwrap();
+    let mut looks = (0..RECORD_LOOKS_MAX).map(|_| {
+        let answer = request(server, "GET", "/api/v1/me/calls", &[&bearer], b"").unwrap();
+        let calls = answer.json().unwrap()["calls"].clone();
+        if calls[0].get("endedAt").is_none() {
+            std::thread::park_timeout(RECORD_PAUSE);
+        }
+        calls
+    });
+    let over = looks.find(|calls| calls[0].get("endedAt").is_some());
+    let calls = over.expect("its call is over");
+    assert_eq!(calls.as_array().unwrap().len(), 1, "{calls}");
+    let call = calls[0].clone();
+    assert_eq!(call["conference"], conference, "{call}");
+    let people = call["people"].as_array().unwrap();
+    assert_eq!(people.len(), 2, "{call}");
+    for one in people {
+        assert_eq!(one["joined"], true, "{call}");
+        let (was_in, whole) = (one["inMs"].as_i64(), call["durationMs"].as_i64());
+        assert!(was_in.unwrap() * 10 > whole.unwrap() * 9, "{call}");
+    }
+    call
+}
 
 /// A dialog of somebody's.
 struct Dialog {

@@ -14,8 +14,8 @@ use super::window::stage::{BOB, DBFS, until_bob_hears};
 use crate::calls::stage::{Stage, baresips, config, party};
 use crate::video::people::Person;
 
-/// How long the pause may be that bob hears: as long as is promised of one who comes from another network (ARCHITECTURE.md).
-const PAUSE_MAX_MS: u32 = 4_000;
+/// How long the pause may be that bob hears, in milliseconds: as long as is promised of one who comes from another network.
+const PAUSE_MAX_MS: u32 = 2_000;
 
 fn attribute<'a>(sdp: &'a str, name: &str) -> &'a str {
     let mut lines = sdp.lines();

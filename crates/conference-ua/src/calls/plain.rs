@@ -46,8 +46,8 @@ pub(super) struct Plain {
     at: Option<SocketAddr>,
     /// Our description in force.
     ours: Option<Sdp>,
-    /// Our offer, where they had left it to us, until their answer comes in the ACK.
-    asked: Option<Sdp>,
+    /// Our offer, where they had left it to us, with the place that it tells, until their answer comes in the ACK.
+    asked: Option<(Sdp, SocketAddr)>,
     held: bool,
     moving: Moving,
     /// They have agreed to send.
@@ -148,17 +148,17 @@ impl Plain {
 
     /// Our offer, which they have left to us: all that we can, as in a new call (RFC 3261 §14.2).
     fn offer(&mut self) -> Option<String> {
-        let session = self.session.next();
-        let offer = sdp::offer(self.at?, session, &CODECS);
+        let (at, session) = (self.at?, self.session.next());
+        let offer = sdp::offer_again(self.ours.as_ref()?, at, session, &CODECS);
         self.session = session;
         let text = offer.to_string();
-        self.asked = Some(offer);
+        self.asked = Some((offer, at));
         Some(text)
     }
 
-    /// What we say tells them where we receive now.
-    fn is_told(&mut self) -> bool {
-        let due = self.moving == Moving::Due;
+    /// They know that we receive there.
+    fn is_told(&mut self, at: Option<SocketAddr>) -> bool {
+        let due = self.moving == Moving::Due && self.at == at;
         if due {
             self.moving = Moving::No;
         }
@@ -207,19 +207,14 @@ impl Voices {
             let Some(ours) = plain.offer() else {
                 return refuse_change(line, key, 488);
             };
-            let told = plain.is_told();
-            line.accept_change(key, ours);
-            if told {
-                self.has_followed(line, key);
-            }
-            return;
+            return line.accept_change(key, ours);
         };
         let session = plain.session.next();
         let offer = Sdp::parse(offer).ok();
         let Some((ours, agreed)) = offer.and_then(|offer| plain.answer(&offer, session)) else {
             return refuse_change(line, key, 488);
         };
-        let told = plain.is_told();
+        let told = plain.is_told(plain.at);
         line.accept_change(key, ours);
         self.agreed(key, agreed);
         if told {
@@ -228,14 +223,21 @@ impl Voices {
     }
 
     /// The answer to the offer that they had left to us; one that cannot be taken leaves all as it is.
-    pub(super) fn change_is_answered(&mut self, key: CallKey, answer: &Bytes) {
+    pub(super) fn change_is_answered(&mut self, line: &Line<'_>, key: CallKey, answer: &Bytes) {
         let Some(plain) = self.plain_of(key) else {
             return;
         };
         let both = plain.asked.take().zip(Sdp::parse(answer).ok());
-        let agreed = both.and_then(|(ours, theirs)| plain.agree(ours, &theirs, Side::Offerer));
-        if let Some(agreed) = agreed {
-            self.agreed(key, agreed);
+        let Some(((ours, at), theirs)) = both else {
+            return;
+        };
+        let Some(agreed) = plain.agree(ours, &theirs, Side::Offerer) else {
+            return;
+        };
+        let told = plain.is_told(Some(at));
+        self.agreed(key, agreed);
+        if told {
+            self.has_followed(line, key);
         }
     }
 

@@ -280,7 +280,7 @@ impl Voices {
             }
             CallEvent::Reinvited { status, sdp } => self.followed(line, key, status, sdp.as_ref()),
             CallEvent::Probed { status } => self.is_there(line, key, status),
-            CallEvent::ChangeAnswered { sdp } => self.change_is_answered(key, &sdp),
+            CallEvent::ChangeAnswered { sdp } => self.change_is_answered(line, key, &sdp),
             CallEvent::Incoming { .. }
             | CallEvent::Confirmed { .. }
             | CallEvent::Trying
@@ -445,9 +445,15 @@ impl Voices {
         let Some(call) = self.known.get_mut(&key) else {
             return;
         };
-        call.outcome.get_or_insert(outcome);
+        let (state, _) = call.outcome.get_or_insert(outcome);
+        // Whoever was not answered yet is told that it was no "no" of the others (RFC 3261 §21.6.2).
+        let fails = *state == LegState::Failed;
+        let unanswered = matches!(call.stage, Stage::Asked | Stage::Opening);
         self.set_deadline(key, None);
-        line.hang_up(key, CLEARING);
+        match unanswered && fails {
+            true => line.reject(key, 503, "Service Unavailable"),
+            false => line.hang_up(key, CLEARING),
+        }
     }
 
     fn ended(&mut self, key: CallKey, ended: &Ended) {

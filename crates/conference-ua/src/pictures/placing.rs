@@ -341,7 +341,7 @@ impl Pictures {
         line: &mut Line<'_>,
         server: usize,
         conference: &ConferenceId,
-        words: &str,
+        (words, lost): (&str, bool),
     ) {
         if self
             .servers
@@ -354,8 +354,12 @@ impl Pictures {
             }
             return;
         }
-        let room = self.rooms.get(conference);
-        if room.and_then(|room| room.readiness.server()) == Some(server) {
+        let readiness = self.rooms.get(conference).map(|room| room.readiness);
+        // Somebody else had ended it before it was asked for anew: what was asked for comes still.
+        if readiness == Some(Readiness::Asked(server)) && !lost {
+            return;
+        }
+        if readiness.and_then(Readiness::server) == Some(server) {
             self.lose_room(line, conference, words);
         }
     }

@@ -210,14 +210,19 @@ fn who_calls_on_hold_is_shown_on_hold() {
 
 #[test]
 fn no_sound_is_sent_into_our_own_machine() {
-    for host in ["127.0.0.1", "169.254.1.1"] {
+    let mapped = ["::ffff:127.0.0.1", "::ffff:169.254.169.254"];
+    for host in ["127.0.0.1", "169.254.1.1"].into_iter().chain(mapped) {
+        let at = |offer: String| match host.contains(':') {
+            true => offer.replace("c=IN IP4 192.0.2.9", &format!("c=IN IP6 {host}")),
+            false => offer.replace("192.0.2.9", host),
+        };
         let mut scene = Scene::new();
-        called(&mut scene, &offer(4000, "0", "").replace("192.0.2.9", host));
+        called(&mut scene, &at(offer(4000, "0", "")));
         media(&mut scene, opened(20_000));
         assert_eq!(answer(&mut scene).status(), Some(488), "{host}");
         let mut scene = Scene::new();
         let to = in_the_mix(&mut scene);
-        let elsewhere = offer(4000, "0", "").replace("192.0.2.9", host);
+        let elsewhere = at(offer(4000, "0", ""));
         request(&mut scene, "INVITE", &to, &elsewhere);
         assert_eq!(answer(&mut scene).status(), Some(488), "{host}");
         assert!(scene.media.is_empty());
@@ -264,6 +269,45 @@ fn what_fails_at_the_media_bridge_ends_the_call_with_its_words() {
     let bye = scene.one("BYE");
     scene.answer(&bye, 200);
     assert_eq!(said(&mut scene), "The media bridge does not answer.");
+}
+
+/// Each stream keeps its place in what we offer (RFC 3264 §8), also where theirs of pictures came first.
+#[test]
+fn what_is_left_to_us_is_offered_in_the_place_that_it_has() {
+    let both = offer(4000, "0", "").replace("m=audio", "m=video 5000 RTP/AVP 97\r\nm=audio");
+    let mut scene = Scene::new();
+    called(&mut scene, &both);
+    media(&mut scene, opened(20_000));
+    let ok = answer(&mut scene);
+    let to = format!("<{CONFERENCE}>;tag={}", ok.to().unwrap().tag().unwrap());
+    request(&mut scene, "ACK", &to, "");
+    scene.advance(SECOND);
+    request(&mut scene, "INVITE", &to, "");
+    let ours = Sdp::parse(&answer(&mut scene).body()).unwrap();
+    let streams: Vec<_> = ours
+        .media
+        .iter()
+        .map(|one| (&*one.kind, one.port))
+        .collect();
+    assert_eq!(streams, [("video", 0), ("audio", 20_000)]);
+}
+
+/// The port at the other bridge was in an offer that they had asked for and then did not take: it is offered once more.
+#[test]
+fn who_did_not_take_the_place_that_they_asked_for_is_offered_it_again() {
+    let mut scene = Scene::new();
+    let to = in_the_mix(&mut scene);
+    let invite = moved(&mut scene, 30_000);
+    answers(&mut scene, &invite, 491, "");
+    scene.advance(SECOND);
+    request(&mut scene, "INVITE", &to, "");
+    assert_eq!(received(&answer(&mut scene)).1, 30_000);
+    request(&mut scene, "ACK", &to, &offer(4000, "9", ""));
+    assert!(scene.media.is_empty(), "nothing is agreed");
+    scene.advance(SECOND);
+    let invite = offered(&mut scene);
+    answers(&mut scene, &invite, 200, &offer(4000, "0", ""));
+    assert_eq!(connected(&mut scene).remote.port(), 4000);
 }
 
 /// Another media bridge has the conference, and has reserved a port: what the client is offered.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use convoke_types::report::{Change, ConferenceEndReason, Report};
-use convoke_types::{Aor, EndReason, Fault, FaultCode, LegState, Role};
+use convoke_types::{Aor, EndReason, Fault, FaultCode, LegState, MutedBy, Role};
 use soap_proto::{ParticipantSnapshot, Party, Snapshot, UtcMillis, Who};
 
 use service_core::words::join;
@@ -113,8 +113,8 @@ pub(crate) fn did(did: &Did, language: Language) -> String {
             language.choose(format!("{name} is muted."), format!("{name} ist stumm."))
         }
         Did::Unmuted(name) => language.choose(
-            format!("{name} can be heard again."),
-            format!("{name} ist wieder zu hören."),
+            format!("{name} can be heard again, unless they muted themselves."),
+            format!("{name} ist wieder zu hören, außer bei eigener Stummschaltung."),
         ),
         Did::Dropped(name) => language.choose(
             format!("Hanging up on {name}."),
@@ -129,8 +129,8 @@ pub(crate) fn did(did: &Did, language: Language) -> String {
             .to_owned(),
         Did::UnmutedAll => language
             .choose(
-                "All participants can be heard again.",
-                "Alle Teilnehmer sind wieder zu hören.",
+                "All participants can be heard again, but for those who muted themselves.",
+                "Alle Teilnehmer sind wieder zu hören, außer bei eigener Stummschaltung.",
             )
             .to_owned(),
         Did::DroppedAll => language
@@ -308,9 +308,19 @@ pub(crate) fn report(report: &Report, told: bool, language: Language) -> Option<
             format!("{who} was removed."),
             format!("{who} wurde entfernt."),
         )),
-        Change::Muted { on: true, .. } if !told => {
-            Some(language.choose(format!("{who} is muted."), format!("{who} ist stumm.")))
-        }
+        Change::Muted { on: true, by } if !told => Some(match by {
+            None | Some(MutedBy::Moderator) => {
+                language.choose(format!("{who} is muted."), format!("{who} ist stumm."))
+            }
+            Some(MutedBy::Themselves) => language.choose(
+                format!("{who} is muted, by themselves."),
+                format!("{who} ist stumm, von sich aus."),
+            ),
+            Some(MutedBy::Both) => language.choose(
+                format!("{who} is muted, by a moderator and by themselves."),
+                format!("{who} ist stumm, durch die Moderation und von sich aus."),
+            ),
+        }),
         Change::Muted { on: false, .. } if !told => {
             let german = format!("{who} ist wieder zu hören.");
             Some(language.choose(format!("{who} can be heard again."), german))

@@ -189,7 +189,7 @@ fn a_name_is_found_in_the_only_conference() {
         (
             "unmute Bob Miller",
             OperationName::Unmute,
-            "Bob Miller can be heard again.",
+            "Bob Miller can be heard again, unless they muted themselves.",
         ),
         (
             "drop carol@example.org",
@@ -242,7 +242,7 @@ fn a_name_is_found_in_the_only_conference() {
         (
             "laut alle",
             OperationName::UnmuteAll,
-            "Alle Teilnehmer sind wieder zu hören.",
+            "Alle Teilnehmer sind wieder zu hören, außer bei eigener Stummschaltung.",
         ),
         (
             "drop all",

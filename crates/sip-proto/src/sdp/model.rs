@@ -148,7 +148,9 @@ impl Sdp {
     /// The address to which the stream's media shall be sent; `None` when absent or a host name.
     pub fn address_of(&self, media: &Media) -> Option<IpAddr> {
         let host = media.connection.as_ref().or(self.connection.as_ref())?;
-        host.parse().ok()
+        // What is one address in two forms is judged as one.
+        let ip: IpAddr = host.parse().ok()?;
+        Some(ip.to_canonical())
     }
     /// The stream's direction, or the session's, or the default.
     pub fn direction_of(&self, media: &Media) -> Direction {

@@ -54,6 +54,23 @@ pub fn offer(local: SocketAddr, session: SessionId, codecs: &[Codec]) -> Sdp {
     description(local, session, vec![media])
 }
 
+/// The same within a session that stands, of which `ours` is our last description: the sound is offered in its place, every other stream keeps
+/// its own and is refused (RFC 3264 §8).
+pub fn offer_again(ours: &Sdp, local: SocketAddr, session: SessionId, codecs: &[Codec]) -> Sdp {
+    let fresh = offer(local, session, codecs);
+    let place = ours.media.iter().position(Media::is_plain_audio);
+    let (Some(place), Some(sound)) = (place, fresh.media.first()) else {
+        return fresh;
+    };
+    let streams = ours.media.iter().enumerate();
+    let streams = streams.map(|(at, media)| match at == place {
+        true => sound.clone(),
+        false => refused(media),
+    });
+    let media = streams.collect();
+    Sdp { media, ..fresh }
+}
+
 /// The answer to `offer`: its first acceptable codec and its telephone-event, in the direction that it leaves of
 /// `direction`; every other stream is refused (RFC 3264 §6).
 ///

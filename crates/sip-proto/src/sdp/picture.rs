@@ -14,11 +14,15 @@ const PAYLOAD_TYPE: u8 = 97;
 const PROFILE_LEVEL_ID: &str = "42e01f";
 const MAP: &str = "H264/90000";
 
-/// Adds a stream of pictures to our offer; RTP is received at `local`, and RTCP at the port after it.
+/// Adds a stream of pictures to our offer, in the place of a refused one if there is one; RTP is received at `local`, and RTCP at the port
+/// after it.
 pub fn offer_pictures(offer: &mut Sdp, local: SocketAddr) {
-    offer
-        .media
-        .push(pictures(local, PAYLOAD_TYPE, Direction::SendRecv));
+    let stream = pictures(local, PAYLOAD_TYPE, Direction::SendRecv);
+    let mut refused = offer.media.iter_mut();
+    match refused.find(|stream| stream.kind == "video" && stream.port == 0) {
+        Some(place) => *place = stream,
+        None => offer.media.push(stream),
+    }
 }
 
 /// Ends the streams of pictures of our own description: there are none (RFC 3264 §8.2).

@@ -185,6 +185,7 @@ fn role() -> impl Strategy<Value = Role> {
 fn muter() -> impl Strategy<Value = MutedBy> {
     select(MutedBy::ALL.to_vec())
 }
+
 fn leg() -> impl Strategy<Value = LegSnapshot> {
     (id(), state(), of(cause()), moment()).prop_map(|(id, state, cause, since)| LegSnapshot {
         id,

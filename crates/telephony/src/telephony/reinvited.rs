@@ -27,7 +27,10 @@ impl Telephony {
         let accepted = match offer.map(|body| Sdp::parse(body)) {
             // An INVITE without offer asks for ours (RFC 3261 §14.2), and its ACK has the answer.
             None => {
-                let mut ours = sdp::offer(local, next, &trunk.codecs);
+                let mut ours = match &leg.ours {
+                    Some(ours) => sdp::offer_again(ours, local, next, &trunk.codecs),
+                    None => sdp::offer(local, next, &trunk.codecs),
+                };
                 if let Some(at) = pictures {
                     sdp::offer_pictures(&mut ours, at);
                 }

@@ -188,6 +188,18 @@ fn a_lost_server_ends_pictures_and_nothing_else_and_another_takes_over() {
     assert_eq!(refused.count(), 2, "{statuses:?}");
 }
 
+/// As another asked of the server before this conference did: the room comes still.
+#[test]
+fn an_end_from_before_it_was_asked_for_takes_no_room_away() {
+    let mut stage = Stage::new();
+    stage.invite("alice", &picture(""));
+    stage.tell();
+    stage.ended(0);
+    assert!(stage.scene.sent().iter().all(|m| m.status() == Some(100)));
+    stage.prepared(0);
+    assert!(matches!(stage.asked(), VideoCommand::Publish { .. }));
+}
+
 #[test]
 fn a_room_that_its_server_drops_is_made_ready_anew() {
     let mut stage = Stage::new();
