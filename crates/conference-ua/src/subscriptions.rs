@@ -22,7 +22,7 @@ const SUBSCRIPTION_S: u32 = 3600;
 const SUBSCRIPTION_MIN_S: u32 = 60;
 /// Time between two notifications of one subscription in the long run. What the focus tells of talking comes no more often than it
 /// reports it, so the two together are within 200 ms.
-const PACE: Duration = Duration::from_millis(100);
+const PACE: Duration = Duration::from_millis(80);
 /// A telephone that is called, rings, answers and is in within a moment is seen to do so, and so are the next ones.
 const BURST: u32 = 8;
 /// What a watcher may accept for our documents to fit.

@@ -11,8 +11,6 @@ use convoke_tests::peers::janus::Janus;
 use convoke_tests::peers::pictures::{Pictures, number};
 use convoke_tests::rest::{Administrator, request};
 use runtime::clock;
-use serde_json::Value;
-use testkit::GIVE_UP;
 use testkit::peer::{Identity, SipPeer};
 
 use super::allocator::{ask, file};

@@ -21,7 +21,7 @@ use sip_proto::{
 use testkit::clock::epoch;
 
 pub const DOMAIN: &str = "example.org";
-pub const PACE: Duration = Duration::from_millis(100);
+pub const PACE: Duration = Duration::from_millis(80);
 const SERVER: ([u8; 4], u16) = ([192, 0, 2, 1], 5060);
 
 pub struct Scene {
