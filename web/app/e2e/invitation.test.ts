@@ -126,6 +126,8 @@ describe('somebody who is called', () => {
     const begin = does === 'calls' ? alice.composer.call : alice.composer.pane.getByRole('button', { name: 'Invite only' });
     await begin.click();
     await world.telephones.rings(ALICE);
+    // By then the window knows which conference it has begun.
+    await alice.board.row(PEOPLE.bob).waitFor();
     await alice.reload();
     await alice.board.pane.waitFor();
     await world.telephones.act(ALICE, 'answer');
