@@ -356,6 +356,32 @@ describe('reading', () => {
     expect(convoke.chats.get().list[0]).toMatchObject({ last: 'meanwhile', unread: 2 });
   });
 
+  it('reads the newest page once more when the connection is back while it is being read', async () => {
+    const { peer, rest, convoke } = await World.online();
+    const row = { at: Date.now(), from: BOB, to: ALICE, type: 'text', delivered: true, read: false };
+    // As it was when it was asked for; it takes its time.
+    const said = [{ ...row, id: 41, text: 'before', imdnId: 'id-1' }];
+    let give: (() => void) | undefined;
+    const held = new Promise<void>((done) => {
+      give = done;
+    });
+    const fetch = rest.fetch.bind(rest);
+    rest.fetch = async (url, request) => {
+      const answer = await fetch(url, request);
+      if (url.includes('/me/chats/')) await held;
+      return answer;
+    };
+    rest.routes.set('GET /me/chats/*', () => ({ messages: [...said] }));
+    const chat = convoke.chats.open(BOB);
+    await settle();
+    said.unshift({ ...row, id: 42, text: 'meanwhile', imdnId: 'id-2' });
+    peer.connection.cut();
+    await settle(2_000);
+    give?.();
+    await settle(2_000);
+    expect(texts(chat).map((one) => one.split(' ')[1])).toEqual(['before', 'meanwhile']);
+  });
+
   describe('after a long absence', () => {
     /** A server's log of so many messages, newest first. */
     const log = (count: () => number) => (_: unknown, path: string) => {

@@ -66,6 +66,8 @@ export class ChatModel extends State<ChatState> implements Chat {
   readonly #newLine: Alarm;
   #readUpTo = 0;
   #loaded = false;
+  /** The newest page is to be read once more when it is there. */
+  #again = false;
   /** The server's number up to which nothing is missing here. */
   #wholeTo = 0;
   /** The connection was away: until history is read again something may be missing. */
@@ -176,11 +178,17 @@ export class ChatModel extends State<ChatState> implements Chat {
     const { unread } = this.get();
     const others = this.get().items.filter((item) => item.kind === 'message' && !item.mine);
     this.set({ loading: false, firstUnread: unread > 0 ? (others[others.length - unread]?.id ?? others[0]?.id) : undefined });
+    if (this.#again) {
+      this.#again = false;
+      this.refresh();
+    }
   }
 
   /** Something may have changed elsewhere: the newest page is read again. */
   refresh(): void {
-    if (!this.#loaded) void this.load();
+    // What is being read may be older than what has changed.
+    if (this.get().loading) this.#again = true;
+    else if (!this.#loaded) void this.load();
     else if (!this.#refresh.armed) this.#refresh.set(REFRESH_MS, () => void this.#catchUp());
   }
 
