@@ -69,7 +69,7 @@ describe('two windows of one person in one browser', () => {
     // The call has come to both, where it can be answered.
     for (const window of [one, other]) {
       const { log } = await window.chatWith(PEOPLE.alice);
-      await log.getByRole('button', { name: 'Join here' }).waitFor();
+      await log.getByRole('button', { name: 'Join here' }).last().waitFor();
     }
     for (const window of [one, other]) expect(await window.ringing.count()).toBe(0);
     // From the other one as well.
