@@ -191,6 +191,12 @@ impl Allocator {
         }
     }
 
+    /// One that waits for the modes service still.
+    pub(crate) fn learning(&mut self, id: &ConferenceId) -> Option<&mut Ask> {
+        let ask = self.asks.get_mut(id);
+        ask.filter(|ask| ask.stage == Stage::Modes)
+    }
+
     /// The modes service answered, or did not.
     pub(crate) fn on_modes(
         &mut self,
@@ -198,11 +204,7 @@ impl Allocator {
         answer: Result<Vec<AskedPerson>, Fault>,
         now: Instant,
     ) {
-        let Some(ask) = self
-            .asks
-            .get_mut(id)
-            .filter(|ask| ask.stage == Stage::Modes)
-        else {
+        let Some(ask) = self.learning(id) else {
             return;
         };
         match answer {

@@ -7,7 +7,6 @@ use convoke_types::{ConferenceId, Fault, NetworkAddress};
 use soap_proto::{CALLEES_MAX, Callee, Invite, Invited, KnownPerson};
 
 use crate::allocator::Allocator;
-use crate::asks::Stage;
 use crate::gateways::{GatewayRoute, dial_string};
 use crate::ways::NoWay;
 
@@ -81,11 +80,7 @@ impl Allocator {
         answer: Result<BTreeMap<Callee, bool>, Fault>,
         now: Instant,
     ) {
-        let Some(ask) = self
-            .asks
-            .get_mut(id)
-            .filter(|ask| ask.stage == Stage::Modes)
-        else {
+        let Some(ask) = self.learning(id) else {
             return;
         };
         match answer {

@@ -6,4 +6,6 @@ mod ladder;
 mod moving;
 mod requests;
 mod storm;
+mod ways;
+mod words;
 mod world;

@@ -81,6 +81,14 @@ fn in_the_mix(scene: &mut Scene) -> String {
     to
 }
 
+/// The client changes its call: our answer.
+fn change(scene: &mut Scene, to: &str, offer: &str) -> Message {
+    request(scene, "INVITE", to, offer);
+    let ours = answer(scene);
+    request(scene, "ACK", to, "");
+    ours
+}
+
 fn outcome(scene: &mut Scene) -> (LegState, Cause) {
     match event(scene) {
         LegEvent::Ended { state, cause } => (state, cause),
@@ -138,8 +146,7 @@ fn hold_and_other_media_are_answered_in_the_same_leg() {
     let mut scene = Scene::new();
     let to = in_the_mix(&mut scene);
     let held = offer(4000, "0", "a=sendonly\r\n");
-    request(&mut scene, "INVITE", &to, &held);
-    let ok = answer(&mut scene);
+    let ok = change(&mut scene, &to, &held);
     let sdp = Sdp::parse(&ok.body()).unwrap();
     assert_eq!(
         sdp.audio().map(|sound| sdp.direction_of(sound).as_str()),
@@ -147,23 +154,20 @@ fn hold_and_other_media_are_answered_in_the_same_leg() {
     );
     assert!(!connected(&mut scene).send);
     assert_eq!(event(&mut scene), LegEvent::Held { on: true });
-    request(&mut scene, "ACK", &to, "");
     scene.advance(SECOND);
     // Back, and elsewhere.
-    request(&mut scene, "INVITE", &to, &offer(4002, "8", ""));
-    assert_eq!(answer(&mut scene).status(), Some(200));
+    let ok = change(&mut scene, &to, &offer(4002, "8", ""));
+    assert_eq!(ok.status(), Some(200));
     let params = connected(&mut scene);
     assert_eq!(
         (params.remote.port(), params.codec, params.send),
         (4002, Codec::Pcma, true)
     );
     assert_eq!(event(&mut scene), LegEvent::Held { on: false });
-    request(&mut scene, "ACK", &to, "");
     scene.advance(SECOND);
     // What is not to be had leaves all as it is, and an INVITE without an offer gets ours.
-    request(&mut scene, "INVITE", &to, &offer(4004, "9", ""));
-    assert_eq!(answer(&mut scene).status(), Some(488));
-    request(&mut scene, "ACK", &to, "");
+    let refused = change(&mut scene, &to, &offer(4004, "9", ""));
+    assert_eq!(refused.status(), Some(488));
     scene.advance(SECOND);
     request(&mut scene, "INVITE", &to, "");
     assert_eq!(received(&answer(&mut scene)).1, 20_000);
@@ -174,14 +178,7 @@ fn hold_and_other_media_are_answered_in_the_same_leg() {
 fn whoever_leaves_the_offer_to_us_is_taken_back_from_hold_by_their_answer() {
     let mut scene = Scene::new();
     let to = in_the_mix(&mut scene);
-    request(
-        &mut scene,
-        "INVITE",
-        &to,
-        &offer(4000, "0", "a=sendonly\r\n"),
-    );
-    answer(&mut scene);
-    request(&mut scene, "ACK", &to, "");
+    change(&mut scene, &to, &offer(4000, "0", "a=sendonly\r\n"));
     connected(&mut scene);
     assert_eq!(event(&mut scene), LegEvent::Held { on: true });
     scene.advance(SECOND);
@@ -439,14 +436,7 @@ fn a_silent_client_is_asked_whether_it_is_there() {
 fn who_is_on_hold_and_gone_is_given_up() {
     let mut scene = Scene::new();
     let to = in_the_mix(&mut scene);
-    request(
-        &mut scene,
-        "INVITE",
-        &to,
-        &offer(4000, "0", "a=inactive\r\n"),
-    );
-    answer(&mut scene);
-    request(&mut scene, "ACK", &to, "");
+    change(&mut scene, &to, &offer(4000, "0", "a=inactive\r\n"));
     event(&mut scene);
     scene.advance(Duration::from_secs(300));
     assert!(scene.probes >= 8 && scene.bridge.is_empty());
