@@ -5,8 +5,9 @@ mod model;
 mod negotiate;
 mod parse;
 mod picture;
+mod session;
 
 pub use model::{Attribute, Direction, Media, Origin, Sdp};
-pub use negotiate::{SessionId, Side, answer, negotiated, offer, offer_again, received_at};
+pub use negotiate::{SessionId, Side, answer, negotiated};
 pub use parse::{SDP_MAX_BYTES, SdpError};
-pub use picture::{answer_pictures, negotiated_pictures, offer_pictures, refuse_pictures};
+pub use session::{Agreed, MOVE_MAX, Moving, OFFER_AGAIN, Peer, Session, is_for_the_moment};

@@ -1,14 +1,13 @@
 //! One leg on its way: from the reserved port to the end of its call.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use convoke_types::sight::{Sight, SightParams};
 use convoke_types::{Cause, LegKey, LegState};
 use sip_proto::Target;
 use sip_proto::call::CallKey;
-use sip_proto::sdp::{Sdp, SessionId};
+use sip_proto::sdp::Session;
 
 use crate::config::Server;
 
@@ -51,30 +50,6 @@ pub(crate) enum Stage {
     Joined,
 }
 
-/// The pictures of a leg.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Pictures {
-    /// It has sound only.
-    None,
-    /// A port for them is being reserved.
-    Awaited,
-    /// They are received there, or would be.
-    At(SocketAddr),
-}
-
-/// The sound of a leg, which another bridge goes on with.
-#[derive(Debug)]
-pub(crate) enum Moving {
-    /// It stays.
-    No,
-    /// The other bridge reserves a port.
-    Awaited,
-    /// The port is there, and has to be offered as soon as the call lets us.
-    Due,
-    /// It is offered.
-    Offered(Sdp),
-}
-
 /// One leg.
 #[derive(Debug)]
 pub(crate) struct Leg {
@@ -90,22 +65,18 @@ pub(crate) struct Leg {
     pub heard: bool,
     /// Until when the telephone may ring.
     pub rings_until: Option<Instant>,
-    pub session: SessionId,
-    /// Where its sound is received, once that is known.
-    pub sound_at: Option<SocketAddr>,
-    pub moving: Moving,
-    /// When that is looked at next.
+    /// Its sound and its pictures.
+    pub session: Session,
+    /// When a move of its sound is looked at next.
     pub move_due: Option<Instant>,
-    /// When it is too late.
+    /// When it is too late for that.
     pub move_until: Option<Instant>,
-    pub pictures: Pictures,
-    /// How they passed last.
+    /// A port for pictures is being reserved.
+    pub sight_awaited: bool,
+    /// How pictures passed last.
     pub seen: Option<SightParams>,
-    /// Our description in force: the offer, later the last answer.
-    pub ours: Option<Sdp>,
     /// 18x was heard.
     pub rang: bool,
-    pub held: bool,
     /// How the leg will have ended when its call is over; set by whoever ends it.
     pub outcome: Option<(LegState, Cause)>,
     /// When the stage has lasted too long.

@@ -324,7 +324,7 @@ impl Telephony {
                 }
             }
             CallEvent::Ended(ended) => self.ended(&key, &ended, now),
-            CallEvent::ChangeAnswered { sdp } => self.change_answered(&key, &sdp),
+            CallEvent::ChangeAnswered { sdp } => self.change_answered(&key, &sdp, now),
             CallEvent::Incoming { .. } | CallEvent::Confirmed { .. } | CallEvent::Probed { .. } => {
             }
         }

@@ -9,15 +9,17 @@
 //!
 //! Nothing on a path over UDP tells that a client is gone; one of which nothing is heard is asked within its call whether it is there.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use convoke_types::bridge::LegEvent;
-use convoke_types::media::{Codec, MediaCommand, StreamParams};
+use convoke_types::media::{Codec, MediaCommand};
 use convoke_types::{ConferenceId, EndReason, LegKey, LegState};
 use sip_proto::call::CallKey;
-use sip_proto::sdp::{self, Direction, Sdp, SessionId, Side};
+use sip_proto::sdp::{
+    Agreed, MOVE_MAX, Moving, OFFER_AGAIN, Peer, Sdp, Session, is_for_the_moment,
+};
 
 use super::line::{Due, Line};
 use super::voices::{
@@ -27,12 +29,8 @@ use crate::probing::{PROBE_AGAIN, PROBE_EVERY, is_away};
 
 /// What is taken of an offer, in the offer's order.
 const CODECS: [Codec; 2] = [Codec::Pcmu, Codec::Pcma];
-/// The pause before an offer of ours that a change of theirs stood in the way of.
-const AGAIN: Duration = Duration::from_millis(500);
 /// The pause after one that was refused for the moment: who was called waits up to 2 s (RFC 3261 §14.1).
 const AGAIN_AFTER_REFUSAL: Duration = Duration::from_secs(2);
-/// How long a client may take to follow its sound to another media bridge.
-const MOVE_MAX: Duration = Duration::from_secs(32);
 const NO_PORT: &str = "The media bridge does not answer.";
 const NOT_FOLLOWED: &str = "The client did not follow its sound to another media bridge.";
 
@@ -41,15 +39,7 @@ const NOT_FOLLOWED: &str = "The client did not follow its sound to another media
 pub(super) struct Plain {
     /// Theirs, to be answered when the port is there.
     offer: Sdp,
-    session: SessionId,
-    /// Where their sound is received.
-    at: Option<SocketAddr>,
-    /// Our description in force.
-    ours: Option<Sdp>,
-    /// Our offer, where they had left it to us, with the place that it tells, until their answer comes in the ACK.
-    asked: Option<(Sdp, SocketAddr)>,
-    held: bool,
-    moving: Moving,
+    session: Session,
     /// They have agreed to send.
     sends: bool,
     /// Nothing arrives.
@@ -59,26 +49,6 @@ pub(super) struct Plain {
     probe: Option<Instant>,
 }
 
-/// The sound goes to another media bridge.
-#[derive(Debug, PartialEq)]
-enum Moving {
-    /// It stays.
-    No,
-    /// That bridge reserves a port.
-    Awaited,
-    /// The port is to be offered.
-    Due,
-    /// It is offered.
-    Offered(Sdp),
-}
-
-/// What both have agreed on.
-struct Agreed {
-    params: StreamParams,
-    /// They put us on hold, or take us back.
-    holds: Option<bool>,
-}
-
 impl Plain {
     /// Of an offer with sound over plain RTP. `id`: of our session, unique for us.
     pub(super) fn of(offer: &str, id: u64) -> Option<Box<Self>> {
@@ -86,12 +56,7 @@ impl Plain {
         offer.audio()?;
         Some(Box::new(Self {
             offer,
-            session: SessionId { id, version: 1 },
-            at: None,
-            ours: None,
-            asked: None,
-            held: false,
-            moving: Moving::No,
+            session: Session::new(id, &CODECS, Peer::Anyone),
             sends: false,
             silent: false,
             unheard: None,
@@ -101,68 +66,21 @@ impl Plain {
 
     /// Words for the end of one that is on its way to another media bridge still.
     pub(super) fn too_late(&self) -> Option<&'static str> {
-        match self.moving {
+        match self.session.moving() {
             Moving::No => None,
             Moving::Awaited => Some(NO_PORT),
-            Moving::Due | Moving::Offered(_) => Some(NOT_FOLLOWED),
+            Moving::Due | Moving::Offered => Some(NOT_FOLLOWED),
         }
     }
 
     /// Whether they had put themselves on hold when they called.
     pub(super) fn is_held(&self) -> bool {
-        self.held
+        self.session.is_held()
     }
 
     /// Whether it is no wonder that nothing arrives, or it is one.
     fn is_quiet(&self) -> bool {
         self.silent || !self.sends
-    }
-
-    /// Ours is the answer to their offer, or its answer has come.
-    fn agree(&mut self, ours: Sdp, theirs: &Sdp, side: Side) -> Option<Agreed> {
-        let (offer, answer) = match side {
-            Side::Answerer => (theirs, &ours),
-            Side::Offerer => (&ours, theirs),
-        };
-        let params = sdp::negotiated(offer, answer, side).ok()?;
-        let local = self.at?;
-        if !may_be_sent_to(params.remote, local) {
-            return None;
-        }
-        self.sends = params.receive;
-        self.ours = Some(ours);
-        let held = theirs.is_hold();
-        let holds = (std::mem::replace(&mut self.held, held) != held).then_some(held);
-        Some(Agreed { params, holds })
-    }
-
-    /// Our answer to their offer.
-    fn answer(&mut self, offer: &Sdp, session: SessionId) -> Option<(String, Agreed)> {
-        let local = self.at?;
-        let answer = sdp::answer(offer, local, session, &CODECS, Direction::SendRecv).ok()?;
-        let text = answer.to_string();
-        let agreed = self.agree(answer, offer, Side::Answerer)?;
-        self.session = session;
-        Some((text, agreed))
-    }
-
-    /// Our offer, which they have left to us: all that we can, as in a new call (RFC 3261 §14.2).
-    fn offer(&mut self) -> Option<String> {
-        let (at, session) = (self.at?, self.session.next());
-        let offer = sdp::offer_again(self.ours.as_ref()?, at, session, &CODECS);
-        self.session = session;
-        let text = offer.to_string();
-        self.asked = Some((offer, at));
-        Some(text)
-    }
-
-    /// They know that we receive there.
-    fn is_told(&mut self, at: Option<SocketAddr>) -> bool {
-        let due = self.moving == Moving::Due && self.at == at;
-        if due {
-            self.moving = Moving::No;
-        }
-        due
     }
 }
 
@@ -174,18 +92,16 @@ impl Voices {
         };
         let Some(plain) = &mut call.plain else { return };
         if call.stage != Stage::Opening {
-            if plain.moving == Moving::Awaited {
-                plain.at = Some(local);
-                plain.moving = Moving::Due;
+            if plain.session.opened_elsewhere(local) {
                 self.set_deadline(key, line.now.checked_add(MOVE_MAX));
                 self.offer_elsewhere(line, key);
             }
             return;
         }
-        plain.at = Some(local);
-        let (offer, session) = (plain.offer.clone(), plain.session);
-        if let Some((answer, agreed)) = plain.answer(&offer, session) {
-            self.answered(line, key, leg, answer, Some(agreed.params));
+        plain.session.set_sound_at(Some(local));
+        if let Ok((answer, agreed)) = plain.session.answer(&plain.offer) {
+            plain.sends = agreed.sound.receive;
+            self.answered(line, key, leg, answer, Some(agreed.sound));
             return;
         }
         let words = "The client offers no sound in common with us: G.711 over RTP.";
@@ -204,52 +120,45 @@ impl Voices {
             return;
         };
         let Some(offer) = offer else {
-            let Some(ours) = plain.offer() else {
+            let Some(ours) = plain.session.offer() else {
                 return refuse_change(line, key, 488);
             };
             return line.accept_change(key, ours);
         };
-        let session = plain.session.next();
-        let offer = Sdp::parse(offer).ok();
-        let Some((ours, agreed)) = offer.and_then(|offer| plain.answer(&offer, session)) else {
+        let offer = Sdp::parse(offer);
+        let Ok((ours, agreed)) = offer.and_then(|offer| plain.session.answer(&offer)) else {
             return refuse_change(line, key, 488);
         };
-        let told = plain.is_told(plain.at);
         line.accept_change(key, ours);
-        self.agreed(key, agreed);
-        if told {
-            self.has_followed(line, key);
-        }
+        self.agreed(line, key, agreed);
     }
 
     /// The answer to the offer that they had left to us; one that cannot be taken leaves all as it is.
     pub(super) fn change_is_answered(&mut self, line: &Line<'_>, key: CallKey, answer: &Bytes) {
-        let Some(plain) = self.plain_of(key) else {
-            return;
-        };
-        let both = plain.asked.take().zip(Sdp::parse(answer).ok());
-        let Some(((ours, at), theirs)) = both else {
-            return;
-        };
-        let Some(agreed) = plain.agree(ours, &theirs, Side::Offerer) else {
-            return;
-        };
-        let told = plain.is_told(Some(at));
-        self.agreed(key, agreed);
-        if told {
-            self.has_followed(line, key);
+        let plain = self.plain_of(key).zip(Sdp::parse(answer).ok());
+        let agreed = plain.and_then(|(plain, answer)| plain.session.answered(&answer).ok());
+        if let Some(agreed) = agreed {
+            self.agreed(line, key, agreed);
         }
     }
 
-    fn agreed(&mut self, key: CallKey, Agreed { params, holds }: Agreed) {
-        let leg = self.known.get(&key).and_then(|call| call.leg.clone());
-        let Some(leg) = leg else { return };
+    fn agreed(&mut self, line: &Line<'_>, key: CallKey, agreed: Agreed) {
+        let Some(call) = self.known.get_mut(&key) else {
+            return;
+        };
+        let (Some(leg), Some(plain)) = (call.leg.clone(), &mut call.plain) else {
+            return;
+        };
+        plain.sends = agreed.sound.receive;
         self.media(MediaCommand::Connect {
             leg: leg.clone(),
-            params,
+            params: agreed.sound,
         });
-        if let Some(on) = holds {
+        if let Some(on) = agreed.holds {
             self.in_the_mix(&leg, LegEvent::Held { on });
+        }
+        if agreed.followed {
+            self.has_followed(line, key);
         }
     }
 
@@ -262,7 +171,7 @@ impl Voices {
         let moving = self.known.iter().filter(|(_, call)| moves(call));
         for key in moving.map(|(key, _)| *key).collect::<Vec<_>>() {
             if let Some(plain) = self.plain_of(key) {
-                plain.moving = Moving::Awaited;
+                plain.session.must_move();
             }
             self.set_changing(key, None);
             self.set_deadline(key, now.checked_add(MEDIA_MAX));
@@ -274,19 +183,11 @@ impl Voices {
         let Some(plain) = self.plain_of(key) else {
             return;
         };
-        let (Some(local), Some(ours)) = (plain.at, &plain.ours) else {
-            return;
-        };
-        if plain.moving != Moving::Due {
-            return;
-        }
-        let session = plain.session.next();
-        let offer = sdp::received_at(ours, local, session);
-        if line.change(key, offer.to_string()) {
-            plain.session = session;
-            plain.moving = Moving::Offered(offer);
-        } else {
-            self.set_changing(key, line.now.checked_add(AGAIN));
+        let sent = plain
+            .session
+            .offer_elsewhere(|offer| line.change(key, offer));
+        if sent == Some(false) {
+            self.set_changing(key, line.now.checked_add(OFFER_AGAIN));
         }
     }
 
@@ -298,32 +199,25 @@ impl Voices {
         status: u16,
         answer: Option<&Bytes>,
     ) {
-        let Some(plain) = self.plain_of(key) else {
+        // One that is overtaken: the bridge at that port is lost too.
+        let offered = |plain: &&mut Plain| plain.session.moving() == Moving::Offered;
+        let Some(plain) = self.plain_of(key).filter(offered) else {
             return;
         };
-        // One that is overtaken: the bridge at that port is lost too.
-        let offer = match std::mem::replace(&mut plain.moving, Moving::No) {
-            Moving::Offered(offer) => offer,
-            other => {
-                plain.moving = other;
-                return;
-            }
-        };
-        // §14.1, §21.5.1, §21.5.4: they are busy with a change of their own, or with other calls; or they are on their way back.
-        if matches!(status, 491 | 500 | 503) || is_away(status) {
-            plain.moving = Moving::Due;
+        if is_for_the_moment(status) || is_away(status) {
+            plain.session.postpone();
             self.set_changing(key, line.now.checked_add(AGAIN_AFTER_REFUSAL));
             return;
         }
         let answer = answer.filter(|_| (200..300).contains(&status));
         let answer = answer.and_then(|answer| Sdp::parse(answer).ok());
-        let agreed = answer.and_then(|theirs| plain.agree(offer, &theirs, Side::Offerer));
-        let Some(agreed) = agreed else {
-            let outcome = own(LegState::Failed, EndReason::Media, NOT_FOLLOWED);
-            return self.give_up(line, key, outcome);
-        };
-        self.agreed(key, agreed);
-        self.has_followed(line, key);
+        match answer.and_then(|answer| plain.session.answered(&answer).ok()) {
+            Some(agreed) => self.agreed(line, key, agreed),
+            None => {
+                let outcome = own(LegState::Failed, EndReason::Media, NOT_FOLLOWED);
+                self.give_up(line, key, outcome);
+            }
+        }
     }
 
     /// Of a call whose sound was on its way nothing more is awaited, but the first mixed packet where that was.
@@ -402,14 +296,4 @@ impl Voices {
         };
         self.deadlines.set(&mut plain.probe, (key, Due::Probe), at);
     }
-}
-
-/// Whoever has an account says where their sound shall go: never into our own machine or the link beside it, unless that is where we are heard,
-/// too.
-fn may_be_sent_to(remote: SocketAddr, local: SocketAddr) -> bool {
-    let near = |address: SocketAddr| match address.ip() {
-        IpAddr::V4(ip) => ip.is_loopback() || ip.is_link_local(),
-        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unicast_link_local(),
-    };
-    !near(remote) || near(local)
 }

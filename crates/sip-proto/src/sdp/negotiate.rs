@@ -308,6 +308,7 @@ fn ptime_ms(remote: &Media) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sdp::picture;
 
     const BOTH: [Codec; 2] = [Codec::Pcmu, Codec::Pcma];
     const SESSION: SessionId = SessionId { id: 5, version: 1 };
@@ -342,7 +343,7 @@ mod tests {
     #[test]
     fn what_is_received_elsewhere_is_offered_with_all_else_as_it_was() {
         let mut offered = offer(local(), SESSION, &BOTH);
-        crate::sdp::offer_pictures(&mut offered, "192.0.2.1:5000".parse().unwrap());
+        picture::offer_pictures(&mut offered, "192.0.2.1:5000".parse().unwrap());
         let next = SESSION.next();
         let moved = received_at(&offered, "192.0.2.2:4002".parse().unwrap(), next);
         let text = Sdp::parse(moved.to_string().as_bytes())
@@ -358,7 +359,7 @@ mod tests {
         let back = received_at(&moved, local(), SESSION);
         assert_eq!(back, offered);
         let mut without = back;
-        crate::sdp::refuse_pictures(&mut without);
+        picture::refuse_pictures(&mut without);
         let ports: Vec<_> = without.media.iter().map(|media| media.port).collect();
         assert_eq!(ports, [4_000, 0]);
     }

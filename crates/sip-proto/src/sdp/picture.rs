@@ -130,14 +130,15 @@ fn pictures(local: SocketAddr, payload_type: u8, direction: Direction) -> Media 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sdp::{self, SessionId};
+    use crate::sdp::{self, SessionId, negotiate};
     use convoke_types::media::Codec;
 
     const HEAD: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 7000 RTP/AVP 8\r\n";
 
     fn ours() -> Sdp {
         let session = SessionId { id: 1, version: 1 };
-        let mut offer = sdp::offer("192.0.2.1:20000".parse().unwrap(), session, &[Codec::Pcma]);
+        let mut offer =
+            negotiate::offer("192.0.2.1:20000".parse().unwrap(), session, &[Codec::Pcma]);
         offer_pictures(&mut offer, "192.0.2.1:20002".parse().unwrap());
         offer
     }

@@ -10,13 +10,13 @@ use convoke_types::media::MediaCommand;
 use convoke_types::sight::Sight;
 use convoke_types::{Address, Cause, EndReason, LegKey, LegState};
 use sip_proto::call::Outgoing;
-use sip_proto::sdp::{self, Sdp, SessionId};
+use sip_proto::sdp::{Peer, Session};
 use sip_proto::{NameAddr, Uri};
 
 use super::Telephony;
 use crate::cause;
 use crate::config::{AVOIDED_FOR, MEDIA_MAX, SERVERS_MAX, SILENT_MAX, Server, Trunk};
-use crate::leg::{Dialled, Leg, Moving, Order, Pictures, Stage};
+use crate::leg::{Dialled, Leg, Order, Stage};
 
 impl Telephony {
     pub(super) fn dial(
@@ -77,6 +77,8 @@ impl Telephony {
         }
         let servers = self.servers_of(trunk, now);
         self.sessions = self.sessions.wrapping_add(1);
+        let codecs = &self.config.trunks[trunk].codecs;
+        let session = Session::new(self.sessions, codecs, Peer::Configured);
         // Pictures would pass as soon as the call is answered, and who answers is in only with key 1.
         let sight = sight.filter(|_| !guard);
         let leg = Leg {
@@ -96,19 +98,12 @@ impl Telephony {
             server: None,
             heard: false,
             rings_until: None,
-            session: SessionId {
-                id: self.sessions,
-                version: 1,
-            },
-            sound_at: None,
-            moving: Moving::No,
+            session,
             move_due: None,
             move_until: None,
-            pictures: Pictures::None,
+            sight_awaited: false,
             seen: None,
-            ours: None,
             rang: false,
-            held: false,
             outcome: None,
             deadline: None,
         };
@@ -136,7 +131,9 @@ impl Telephony {
         if leg.call.is_some() {
             return self.opened_elsewhere(key, local, now);
         }
-        leg.sound_at.get_or_insert(local);
+        if leg.session.sound_at().is_none() {
+            leg.session.set_sound_at(Some(local));
+        }
         self.invite(key, now);
     }
 
@@ -144,8 +141,8 @@ impl Telephony {
     pub(super) fn invite(&mut self, key: &LegKey, now: Instant) {
         let ready = self.legs.get(key).is_some_and(|leg| {
             matches!(leg.stage, Stage::Opening)
-                && leg.pictures != Pictures::Awaited
-                && leg.sound_at.is_some()
+                && !leg.sight_awaited
+                && leg.session.sound_at().is_some()
         });
         if ready {
             self.call_next(key, now);
@@ -157,16 +154,12 @@ impl Telephony {
         let Some(leg) = self.legs.get_mut(key) else {
             return;
         };
-        let (Some(local), Some(trunk)) = (leg.sound_at, self.config.trunks.get(leg.order.trunk))
-        else {
+        let trunk = self.config.trunks.get(leg.order.trunk);
+        let Some((trunk, offer)) = trunk.zip(leg.session.offer()) else {
             return;
         };
-        let mut offer = sdp::offer(local, leg.session, &trunk.codecs);
-        if let Some(at) = leg.pictures.at() {
-            sdp::offer_pictures(&mut offer, at);
-        }
         let server = leg.servers.pop_front();
-        let Some(outgoing) = server.and_then(|server| outgoing(trunk, server, &leg.order, &offer))
+        let Some(outgoing) = server.and_then(|server| outgoing(trunk, server, &leg.order, offer))
         else {
             let outcome = cause::own(
                 LegState::Failed,
@@ -179,7 +172,6 @@ impl Telephony {
         match self.calls.invite(&mut self.endpoint, outgoing, now) {
             Ok(call) => {
                 let again = matches!(leg.stage, Stage::Calling);
-                leg.ours = Some(offer);
                 leg.call = Some(call);
                 leg.stage = Stage::Calling;
                 let ring = Duration::from_millis(leg.order.ring_timeout_ms);
@@ -258,7 +250,7 @@ impl Telephony {
     }
 }
 
-fn outgoing(trunk: &Trunk, server: Server, order: &Order, offer: &Sdp) -> Option<Outgoing> {
+fn outgoing(trunk: &Trunk, server: Server, order: &Order, offer: String) -> Option<Outgoing> {
     let uri = match &order.to {
         Dialled::Number(number) => Uri::sip(Some(number), &trunk.domain).ok()?,
         Dialled::Uri(uri) => Uri::parse(uri.as_str()).ok()?,
@@ -269,7 +261,7 @@ fn outgoing(trunk: &Trunk, server: Server, order: &Order, offer: &Sdp) -> Option
         to: None,
         from: NameAddr::new(&from).with_display(&order.inviter),
         target: server.target,
-        offer: Bytes::from(offer.to_string()),
+        offer: Bytes::from(offer),
         login: trunk.login.clone(),
         local: Some(server.local),
         headers: Vec::new(),

@@ -6,12 +6,12 @@ use bytes::Bytes;
 use convoke_types::bridge::LegEvent;
 use convoke_types::media::{MediaCommand, Prompt};
 use convoke_types::{EndReason, LegKey, LegState};
-use sip_proto::sdp::{self, Sdp, Side};
+use sip_proto::sdp::{Moving, Sdp};
 
 use super::Telephony;
 use crate::cause;
 use crate::config::{GUARD_GRACE, GUARD_MAX, GUARD_REPEATS, MEDIA_MAX};
-use crate::leg::{Moving, Stage};
+use crate::leg::Stage;
 
 impl Telephony {
     pub(super) fn answered(&mut self, key: &LegKey, answer: Option<&Bytes>, now: Instant) {
@@ -22,13 +22,9 @@ impl Telephony {
         else {
             return;
         };
-        let both = answer
-            .and_then(|body| Sdp::parse(body).ok())
-            .zip(leg.ours.clone());
-        let params = both
-            .as_ref()
-            .and_then(|(answer, offer)| sdp::negotiated(offer, answer, Side::Offerer).ok());
-        let Some((params, (answer, offer))) = params.zip(both) else {
+        let answer = answer.and_then(|body| Sdp::parse(body).ok());
+        let agreed = answer.and_then(|answer| leg.session.answered(&answer).ok());
+        let Some(agreed) = agreed else {
             let outcome = cause::own(
                 LegState::Failed,
                 EndReason::Media,
@@ -43,11 +39,7 @@ impl Telephony {
             Stage::Joining
         };
         self.tell(key, LegEvent::Answered);
-        self.media(MediaCommand::Connect {
-            leg: key.clone(),
-            params,
-        });
-        self.connect_sight(key, &offer, &answer, Side::Offerer);
+        self.agreed(key, agreed, now);
         if guard {
             self.ask_for_key(key, now);
             self.tell(key, LegEvent::Confirming);
@@ -76,7 +68,7 @@ impl Telephony {
         if let Some(leg) = self.legs.get_mut(key) {
             leg.stage = Stage::Joining;
             // While the sound moves nothing comes of it; then the time begins.
-            let stays = matches!(leg.moving, Moving::No);
+            let stays = leg.session.moving() == Moving::No;
             self.set_deadline(key, stays.then(|| now + MEDIA_MAX));
             self.media(MediaCommand::Join { leg: key.clone() });
         }
@@ -91,8 +83,12 @@ impl Telephony {
             return;
         };
         leg.stage = Stage::Joined;
+        let held = leg.session.is_held();
         self.set_deadline(key, None);
         self.tell(key, LegEvent::Joined);
+        if held {
+            self.tell(key, LegEvent::Held { on: true });
+        }
     }
 
     pub(super) fn prompt_done(&mut self, key: &LegKey, now: Instant) {

@@ -5,22 +5,17 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use convoke_types::bridge::{BridgeEvent, LegEvent};
-use convoke_types::media::MediaCommand;
+use convoke_types::bridge::BridgeEvent;
 use convoke_types::{ConferenceId, EndReason, LegKey, LegState};
-use sip_proto::sdp::{self, Sdp, Side};
+use sip_proto::sdp::{MOVE_MAX, Moving, OFFER_AGAIN, Sdp, is_for_the_moment};
 
 use super::Telephony;
 use crate::cause;
 use crate::config::MEDIA_MAX;
-use crate::leg::{Moving, Stage};
+use crate::leg::{Leg, Stage};
 
-/// The pause before an offer that a change of theirs stood in the way of.
-const AGAIN: Duration = Duration::from_millis(500);
 /// The pause after an offer that was refused for the moment; who began the call waits 2.1 to 4 s where both sides were told so (491, §14.1).
 const AGAIN_AFTER_REFUSAL: Duration = Duration::from_millis(2_100);
-/// How long a telephone may take to follow, from the first time that it could be offered its port.
-const MOVE_MAX: Duration = Duration::from_secs(32);
 
 impl Telephony {
     /// Another bridge has a conference's sound. Of each leg a port follows, by `MediaEvent::Opened`.
@@ -38,7 +33,7 @@ impl Telephony {
             let soon = Some(now + MEDIA_MAX);
             match leg.stage {
                 Stage::Opening => {
-                    leg.sound_at = None;
+                    leg.session.set_sound_at(None);
                     self.set_deadline(&key, soon);
                     continue;
                 }
@@ -48,7 +43,7 @@ impl Telephony {
                 Stage::Calling | Stage::Joined => {}
             }
             if let Some(leg) = self.legs.get_mut(&key) {
-                leg.moving = Moving::Awaited;
+                leg.session.must_move();
                 leg.move_until = None;
                 self.set_move_due(&key, soon);
             }
@@ -58,45 +53,31 @@ impl Telephony {
 
     /// The port is there of a leg whose call is out.
     pub(super) fn opened_elsewhere(&mut self, key: &LegKey, local: SocketAddr, now: Instant) {
-        let moved = self.legs.get_mut(key);
-        let Some(leg) = moved.filter(|leg| matches!(leg.moving, Moving::Awaited)) else {
-            return;
-        };
-        leg.sound_at = Some(local);
-        leg.moving = Moving::Due;
-        self.set_move_due(key, None);
-        self.offer_elsewhere(key, now);
+        let leg = self.legs.get_mut(key);
+        if leg.is_some_and(|leg| leg.session.opened_elsewhere(local)) {
+            self.set_move_due(key, None);
+            self.offer_elsewhere(key, now);
+        }
     }
 
     /// Offers the port, if one is to be offered and the call is answered.
     pub(super) fn offer_elsewhere(&mut self, key: &LegKey, now: Instant) {
-        let Some(leg) = self
-            .legs
-            .get_mut(key)
-            .filter(|leg| matches!(leg.moving, Moving::Due) && leg.is_answered())
-        else {
+        let Some(leg) = self.legs.get_mut(key).filter(|leg| leg.is_answered()) else {
             return;
         };
-        let (Some(call), Some(local), Some(ours)) = (leg.call, leg.sound_at, &leg.ours) else {
-            return;
-        };
+        let Some(call) = leg.call else { return };
+        let sent = leg.session.offer_elsewhere(|offer| {
+            let body = Bytes::from(offer);
+            let offered = self.calls.change(&mut self.endpoint, call, body, now);
+            offered.is_ok()
+        });
+        let Some(sent) = sent else { return };
         let until = *leg.move_until.get_or_insert(now + MOVE_MAX);
-        let session = leg.session.next();
-        let mut offer = sdp::received_at(ours, local, session);
-        if leg.pictures.at().is_none() {
-            sdp::refuse_pictures(&mut offer);
-        }
-        let body = Bytes::from(offer.to_string());
-        let offered = self.calls.change(&mut self.endpoint, call, body, now);
-        let due = match offered {
-            Ok(()) => {
-                leg.session = session;
-                leg.moving = Moving::Offered(offer);
-                until
-            }
+        let due = match sent {
+            true => until,
             // They change something, or our answer to that is on its way.
-            Err(_) if now + AGAIN < until => now + AGAIN,
-            Err(_) => return self.will_not_move(key, now),
+            false if now + OFFER_AGAIN < until => now + OFFER_AGAIN,
+            false => return self.will_not_move(key, now),
         };
         self.set_move_due(key, Some(due));
     }
@@ -109,54 +90,28 @@ impl Telephony {
         answer: Option<&Bytes>,
         now: Instant,
     ) {
-        let Some(leg) = self.legs.get_mut(key) else {
-            return;
-        };
         // One that is overtaken: the bridge at that port is lost too.
-        if !matches!(leg.moving, Moving::Offered(_)) {
-            return;
-        }
-        let Moving::Offered(offer) = std::mem::replace(&mut leg.moving, Moving::No) else {
+        let offered = |leg: &&mut Leg| leg.session.moving() == Moving::Offered;
+        let Some(leg) = self.legs.get_mut(key).filter(offered) else {
             return;
         };
-        // §14.1, §21.5.1, §21.5.4: they are busy with a change of their own, or with other calls.
         let again = now + AGAIN_AFTER_REFUSAL;
-        if matches!(status, 491 | 500 | 503) && leg.move_until.is_some_and(|until| again < until) {
-            leg.moving = Moving::Due;
+        if is_for_the_moment(status) && leg.move_until.is_some_and(|until| again < until) {
+            leg.session.postpone();
             return self.set_move_due(key, Some(again));
         }
         let answer = answer.filter(|_| (200..300).contains(&status));
         let answer = answer.and_then(|body| Sdp::parse(body).ok());
-        let params = answer
-            .as_ref()
-            .and_then(|answer| sdp::negotiated(&offer, answer, Side::Offerer).ok());
-        let Some((params, answer)) = params.zip(answer) else {
-            return self.will_not_move(key, now);
-        };
-        let held = answer.is_hold();
-        let changed = std::mem::replace(&mut leg.held, held) != held;
-        leg.ours = Some(offer.clone());
-        let tells = changed && matches!(leg.stage, Stage::Joined);
-        self.set_move_due(key, None);
-        self.media(MediaCommand::Connect {
-            leg: key.clone(),
-            params,
-        });
-        self.connect_sight(key, &offer, &answer, Side::Offerer);
-        self.resume_stage(key, now);
-        if tells {
-            self.tell(key, LegEvent::Held { on: held });
+        match answer.and_then(|answer| leg.session.answered(&answer).ok()) {
+            Some(agreed) => self.agreed(key, agreed, now),
+            None => self.will_not_move(key, now),
         }
     }
 
-    /// A change of theirs was answered, and the answer has told where the sound is received now.
-    pub(super) fn moved_by_answer(&mut self, key: &LegKey, now: Instant) {
-        let moved = self.legs.get_mut(key);
-        if let Some(leg) = moved.filter(|leg| matches!(leg.moving, Moving::Due)) {
-            leg.moving = Moving::No;
-            self.set_move_due(key, None);
-            self.resume_stage(key, now);
-        }
+    /// They know where the sound is received now.
+    pub(super) fn has_followed(&mut self, key: &LegKey, now: Instant) {
+        self.set_move_due(key, None);
+        self.resume_stage(key, now);
     }
 
     /// What a leg waited for when its sound was lost it waits for from now on; who was asked for a key is asked again.
@@ -177,7 +132,7 @@ impl Telephony {
             return;
         };
         leg.move_due = None;
-        match leg.moving {
+        match leg.session.moving() {
             Moving::No => {}
             Moving::Due => self.offer_elsewhere(key, now),
             Moving::Awaited => {
@@ -185,7 +140,7 @@ impl Telephony {
                 let outcome = cause::own(LegState::Failed, EndReason::Media, words);
                 self.give_up(key, outcome, now);
             }
-            Moving::Offered(_) => self.will_not_move(key, now),
+            Moving::Offered => self.will_not_move(key, now),
         }
     }
 

@@ -5,8 +5,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use convoke_types::LegKey;
 use convoke_types::bridge::LegEvent;
-use convoke_types::media::{MediaCommand, StreamParams};
-use sip_proto::sdp::{self, Direction, Sdp, Side};
+use convoke_types::media::MediaCommand;
+use sip_proto::sdp::{Agreed, Sdp};
 
 use super::Telephony;
 use crate::leg::Stage;
@@ -17,93 +17,55 @@ impl Telephony {
         let Some(leg) = self.legs.get_mut(key) else {
             return;
         };
-        let (Some(call), Some(local)) = (leg.call, leg.sound_at) else {
-            return;
-        };
-        let Some(trunk) = self.config.trunks.get(leg.order.trunk) else {
-            return;
-        };
-        let (next, pictures) = (leg.session.next(), leg.pictures.at());
-        let accepted = match offer.map(|body| Sdp::parse(body)) {
+        let Some(call) = leg.call else { return };
+        let ours = match offer.map(|body| Sdp::parse(body)) {
             // An INVITE without offer asks for ours (RFC 3261 §14.2), and its ACK has the answer.
-            None => {
-                let mut ours = match &leg.ours {
-                    Some(ours) => sdp::offer_again(ours, local, next, &trunk.codecs),
-                    None => sdp::offer(local, next, &trunk.codecs),
-                };
-                if let Some(at) = pictures {
-                    sdp::offer_pictures(&mut ours, at);
-                }
-                Some((ours, None))
+            None => leg.session.offer().map(|offer| (offer, None)),
+            Some(Ok(offer)) => {
+                let answer = leg.session.answer(&offer).ok();
+                answer.map(|(answer, agreed)| (answer, Some(agreed)))
             }
-            Some(Ok(offer)) => sdp::answer(&offer, local, next, &trunk.codecs, Direction::SendRecv)
-                .ok()
-                .and_then(|mut answer| {
-                    let params = sdp::negotiated(&offer, &answer, Side::Answerer).ok()?;
-                    if let Some(at) = pictures {
-                        sdp::answer_pictures(&offer, &mut answer, at);
-                    }
-                    Some((answer, Some((params, offer))))
-                }),
             Some(Err(_)) => None,
         };
-        let Some((ours, change)) = accepted else {
-            // A change that is already withdrawn needs no refusal.
+        // A change that is already withdrawn needs neither answer nor refusal.
+        let Some((ours, agreed)) = ours else {
             let _ =
                 self.calls
                     .reject_change(&mut self.endpoint, call, 488, "Not Acceptable Here", now);
             return;
         };
-        leg.session = next;
-        let body = Bytes::from(ours.to_string());
-        leg.ours = Some(ours.clone());
-        if self
+        let body = Bytes::from(ours);
+        let accepted = self
             .calls
-            .accept_change(&mut self.endpoint, call, body, now)
-            .is_err()
-        {
-            return;
+            .accept_change(&mut self.endpoint, call, body, now);
+        if let Some(agreed) = agreed.filter(|_| accepted.is_ok()) {
+            self.agreed(key, agreed, now);
         }
-        let Some((params, offer)) = change else {
-            return;
-        };
-        self.connect_anew(key, params, (&offer, &ours), (&offer, Side::Answerer));
-        // Our answer has told the port.
-        self.moved_by_answer(key, now);
     }
 
     /// The answer to our offer, which they had asked for; one that cannot be taken leaves all as it is.
-    pub(super) fn change_answered(&mut self, key: &LegKey, answer: &Bytes) {
-        let offer = self.legs.get(key).and_then(|leg| leg.ours.clone());
-        let Some((offer, answer)) = offer.zip(Sdp::parse(answer).ok()) else {
-            return;
-        };
-        if let Ok(params) = sdp::negotiated(&offer, &answer, Side::Offerer) {
-            self.connect_anew(key, params, (&offer, &answer), (&answer, Side::Offerer));
+    pub(super) fn change_answered(&mut self, key: &LegKey, answer: &Bytes, now: Instant) {
+        let leg = self.legs.get_mut(key).zip(Sdp::parse(answer).ok());
+        let agreed = leg.and_then(|(leg, answer)| leg.session.answered(&answer).ok());
+        if let Some(agreed) = agreed {
+            self.agreed(key, agreed, now);
         }
     }
 
-    /// Goes on with what both descriptions agree on; theirs says whether we are on hold.
-    fn connect_anew(
-        &mut self,
-        key: &LegKey,
-        params: StreamParams,
-        (offer, answer): (&Sdp, &Sdp),
-        (theirs, side): (&Sdp, Side),
-    ) {
-        let Some(leg) = self.legs.get_mut(key) else {
-            return;
-        };
-        let held = theirs.is_hold();
-        let changed = std::mem::replace(&mut leg.held, held) != held;
-        let tells = changed && matches!(leg.stage, Stage::Joined);
+    /// Goes on with what both descriptions agree on.
+    pub(super) fn agreed(&mut self, key: &LegKey, agreed: Agreed, now: Instant) {
         self.media(MediaCommand::Connect {
             leg: key.clone(),
-            params,
+            params: agreed.sound,
         });
-        self.connect_sight(key, offer, answer, side);
-        if tells {
-            self.tell(key, LegEvent::Held { on: held });
+        self.connect_sight(key, agreed.pictures);
+        if agreed.followed {
+            self.has_followed(key, now);
+        }
+        let leg = self.legs.get(key);
+        let joined = leg.is_some_and(|leg| matches!(leg.stage, Stage::Joined));
+        if let Some(on) = agreed.holds.filter(|_| joined) {
+            self.tell(key, LegEvent::Held { on });
         }
     }
 }

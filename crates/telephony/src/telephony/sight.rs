@@ -1,31 +1,30 @@
 //! The pictures of video rooms, in the call of their sound: a port for them before the INVITE, and what became of the offer. Whatever is
 //! amiss with them, the sound is joined all the same.
 
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use convoke_types::LegKey;
 use convoke_types::sight::{SightCommand, SightEvent, SightParams};
-use sip_proto::sdp::{self, Sdp, Side};
 
 use super::{Output, Telephony};
 use crate::config::MEDIA_MAX;
-use crate::leg::{Leg, Pictures, Stage};
+use crate::leg::{Leg, Stage};
 
 impl Telephony {
     /// Takes in what is told of pictures.
     pub fn handle_sight(&mut self, event: SightEvent, now: Instant) {
-        let (key, pictures) = match event {
-            SightEvent::Opened { leg, local } => (leg, Pictures::At(local)),
-            SightEvent::Failed { leg, .. } => (leg, Pictures::None),
+        let (key, at) = match event {
+            SightEvent::Opened { leg, local } => (leg, Some(local)),
+            SightEvent::Failed { leg, .. } => (leg, None),
         };
         match self.legs.get_mut(&key) {
-            Some(leg) if leg.pictures == Pictures::Awaited => {
-                leg.pictures = pictures;
+            Some(leg) if leg.sight_awaited => {
+                leg.sight_awaited = false;
+                leg.session.set_pictures_at(at);
                 self.invite(&key, now);
             }
             // Those that it had are given up.
-            Some(leg) if pictures == Pictures::None => leg.pictures = pictures,
+            Some(leg) if at.is_none() => leg.session.set_pictures_at(None),
             _ => {}
         }
         self.settle(now);
@@ -34,15 +33,12 @@ impl Telephony {
     /// Nobody carries pictures any more; later calls have sound only.
     pub fn handle_sight_lost(&mut self, now: Instant) {
         self.sight_lost = true;
-        let awaited = |key: &LegKey| self.legs[key].pictures == Pictures::Awaited;
-        let waiting: Vec<LegKey> = self
-            .legs
-            .keys()
-            .filter(|key| awaited(key))
-            .cloned()
-            .collect();
+        let waits = |(_, leg): &(_, &Leg)| leg.sight_awaited;
+        let waiting = self.legs.iter().filter(waits);
+        let waiting: Vec<LegKey> = waiting.map(|(key, _)| key.clone()).collect();
         for leg in self.legs.values_mut() {
-            leg.pictures = Pictures::None;
+            leg.sight_awaited = false;
+            leg.session.set_pictures_at(None);
         }
         for key in waiting {
             self.invite(&key, now);
@@ -57,7 +53,7 @@ impl Telephony {
         };
         let sight = leg.order.sight.take();
         if let Some(sight) = sight.filter(|_| !self.sight_lost) {
-            leg.pictures = Pictures::Awaited;
+            leg.sight_awaited = true;
             let leg = key.clone();
             self.sight(SightCommand::Open { leg, sight });
         }
@@ -67,8 +63,8 @@ impl Telephony {
     pub(super) fn opens_without_sight(&mut self, key: &LegKey, now: Instant) -> bool {
         let waits = |leg: &Leg| {
             matches!(leg.stage, Stage::Opening)
-                && leg.pictures == Pictures::Awaited
-                && leg.sound_at.is_some()
+                && leg.sight_awaited
+                && leg.session.sound_at().is_some()
         };
         if !self.legs.get(key).is_some_and(waits) {
             return false;
@@ -81,13 +77,11 @@ impl Telephony {
 
     /// Both descriptions are there: pictures pass as they agree, or not at all. Those that passed before may come back with a later offer,
     /// since some rooms refuse the stream for as long as they hold: their ports are kept.
-    pub(super) fn connect_sight(&mut self, key: &LegKey, offer: &Sdp, answer: &Sdp, side: Side) {
-        let Some(leg) = self.legs.get_mut(key) else {
+    pub(super) fn connect_sight(&mut self, key: &LegKey, agreed: Option<SightParams>) {
+        let with_pictures = |leg: &&mut Leg| leg.session.pictures_at().is_some();
+        let Some(leg) = self.legs.get_mut(key).filter(with_pictures) else {
             return;
         };
-        if !matches!(leg.pictures, Pictures::At(_)) {
-            return;
-        }
         let held = || {
             leg.seen.map(|params| SightParams {
                 send: false,
@@ -95,7 +89,7 @@ impl Telephony {
                 ..params
             })
         };
-        let params = sdp::negotiated_pictures(offer, answer, side).or_else(held);
+        let params = agreed.or_else(held);
         leg.seen = params;
         match params {
             Some(params) => self.sight(SightCommand::Connect {
@@ -108,9 +102,12 @@ impl Telephony {
 
     /// There are no pictures, or no longer.
     pub(super) fn close_sight(&mut self, key: &LegKey) {
-        let pictures = self.legs.get_mut(key).map(|leg| &mut leg.pictures);
-        let before = pictures.map(|pictures| std::mem::replace(pictures, Pictures::None));
-        if before.is_some_and(|before| before != Pictures::None) {
+        let Some(leg) = self.legs.get_mut(key) else {
+            return;
+        };
+        let awaited = std::mem::replace(&mut leg.sight_awaited, false);
+        if awaited || leg.session.pictures_at().is_some() {
+            leg.session.set_pictures_at(None);
             let leg = key.clone();
             self.sight(SightCommand::Close { leg });
         }
@@ -118,15 +115,5 @@ impl Telephony {
 
     fn sight(&mut self, command: SightCommand) {
         self.outputs.push_back(Output::Sight(command));
-    }
-}
-
-impl Pictures {
-    /// Where they are received.
-    pub(crate) fn at(&self) -> Option<SocketAddr> {
-        match self {
-            Pictures::At(local) => Some(*local),
-            Pictures::None | Pictures::Awaited => None,
-        }
     }
 }

@@ -251,6 +251,24 @@ fn hold_and_resume_are_told_and_followed_by_the_media() {
     assert!(params.send);
 }
 
+/// It may put us on hold before it is in, while the guard's sentence is spoken, say.
+#[test]
+fn who_held_before_they_were_in_is_shown_on_hold_when_they_are() {
+    let mut stage = Stage::new();
+    stage.dial(true);
+    stage.trunk_answers();
+    stage.media(MediaEvent::Key {
+        leg: leg(),
+        key: '1',
+    });
+    let held = crate::stage::PHONE_SDP.replace("o=- 9 1", "o=- 9 2") + "a=sendonly\r\n";
+    stage.trunk_offers(held.into());
+    assert_eq!(stage.events.last(), Some(&LegEvent::Confirming));
+    stage.media(MediaEvent::Joined { leg: leg() });
+    let told = &stage.events[stage.events.len() - 2..];
+    assert_eq!(told, [LegEvent::Joined, LegEvent::Held { on: true }]);
+}
+
 #[test]
 fn a_sentence_is_spoken_once_to_who_is_in_the_mix_and_to_nobody_else() {
     let announce = || BridgeCommand::Announce {
