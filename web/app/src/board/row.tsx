@@ -8,7 +8,7 @@ import { Chip } from '../ui/chip.tsx';
 import { DropMenu, MenuItem, MenuLine, SubMenu } from '../ui/float.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { modeIcon } from '../ui/mode-icon.ts';
-import { Avatar, Button, IconButton, Meter, problemWords } from '../ui/parts.tsx';
+import { Avatar, Button, IconButton, Meter, ProblemLine } from '../ui/parts.tsx';
 import { placeIcon, usePlaceWord } from '../ui/place.tsx';
 import { noWayWords } from './no-way.ts';
 import { PlaceMenu, PlaceWord } from './place-menu.tsx';
@@ -119,11 +119,7 @@ export const ComposerLine = memo(function ComposerLine({ row, way, onPlace, onRe
           next && <span className="faint t12 cut">{t.board.thenPlace(word(next).toLocaleLowerCase())}</span>
         )
       }
-      note={
-        typeof way === 'object' && !way.mode
-          ? noWayWords(way, t)
-          : row.problem && <span className="badtext">{problemWords(row.problem, t).what}</span>
-      }
+      note={typeof way === 'object' && !way.mode ? noWayWords(way, t) : row.problem && <ProblemLine problem={row.problem} />}
       acts={
         <IconButton icon="x" label={t.board.takeOff} aria-label={t.board.takeOffNamed(row.person.name)} onClick={() => onRemove(row.key)} />
       }
@@ -439,7 +435,7 @@ const declinedSilently: ReadonlySet<string> = new Set(['The call was declined.',
 
 /** What the chip does not say; undefined when there is nothing. */
 export function noteOf(row: BoardRow, language: string, t: Words): ReactNode {
-  if (row.problem) return <span className="badtext">{problemWords(row.problem, t).what}</span>;
+  if (row.problem) return <ProblemLine problem={row.problem} />;
   if (row.state === 'confirming') return t.board.waitsForKey;
   if (row.state === 'joined' && row.silent && !row.muted) return t.board.noSound;
   if (row.state === 'declined' && row.reasonWords && !declinedSilently.has(row.reasonWords)) return t.quoted(row.reasonWords);

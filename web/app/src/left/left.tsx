@@ -3,13 +3,13 @@ import { type KeyboardEvent, type MouseEvent, memo, useLayoutEffect, useMemo, us
 import { useLeaving } from '../board/leaving.ts';
 import { plain } from '../i18n/format.ts';
 import { useI18n } from '../i18n/index.tsx';
-import type { ChatSummary, LiveConference, Person, ProblemCode } from '../model.ts';
+import type { ChatSummary, LiveConference, Person, Problem, ProblemCode } from '../model.ts';
 import { useModels } from '../shell/models.tsx';
 import { pathOf, type Route } from '../shell/window.ts';
 import { NARROW, useMedia, useNow, usePick, useStore } from '../store.ts';
 import { Icon } from '../ui/icon.tsx';
 import { named } from '../ui/named.ts';
-import { Avatar, Badge, Button, cx, IconButton, Meter, problemWords, Timer } from '../ui/parts.tsx';
+import { Avatar, Badge, Button, cx, IconButton, Meter, ProblemLine, problemWords, Timer } from '../ui/parts.tsx';
 import { toast } from '../ui/toast.tsx';
 import { Mine } from './mine.tsx';
 import { type LeftRow, leftRows, rowHeight } from './rows.ts';
@@ -30,8 +30,10 @@ export function Left() {
         contacts: people.contacts,
         favourites: people.favourites,
         loadingPeople: people.loading,
+        peopleProblem: people.problem,
         chats: chats.list,
         loadingChats: chats.loading,
+        chatsProblem: chats.problem,
       }),
     [conferences, people, chats],
   );
@@ -96,7 +98,7 @@ function Line({ row }: { row: LeftRow }) {
     case 'all':
       return <All count={row.count} />;
     case 'say':
-      return <Say section={row.section} />;
+      return row.problem ? <NotLoaded problem={row.problem} /> : <Say section={row.section} />;
     case 'bones':
       return <Bones />;
   }
@@ -300,6 +302,15 @@ function Say({ section }: { section: 'live' | 'contacts' | 'chats' }) {
   const { t } = useI18n();
   const words = { live: t.left.noLive, contacts: t.left.noContacts, chats: t.left.noChats };
   return <p className="say">{words[section]}</p>;
+}
+
+/** Why it is not known what stands here. */
+function NotLoaded({ problem }: { problem: Problem }) {
+  return (
+    <p className="say" role="status">
+      <ProblemLine problem={problem} />
+    </p>
+  );
 }
 
 function Bones() {

@@ -12,6 +12,11 @@ describe('the column on the left', () => {
   it('says what to do next where nothing is', () => {
     expect(leftRows(nothing).map((row) => row.key)).toEqual(['h-live', 's-live', 'h-contacts', 's-contacts', 'h-chats', 's-chats']);
   });
+  it('says why where it could not be loaded', () => {
+    const problem = { code: 'busy-server', what: '', todo: '' } as const;
+    const rows = leftRows({ ...nothing, peopleProblem: problem, chatsProblem: problem });
+    expect(rows.filter((row) => row.kind === 'say' && row.problem === problem).map((row) => row.key)).toEqual(['s-contacts', 's-chats']);
+  });
   it('does not say so while it is loading', () => {
     const rows = leftRows({ ...nothing, loadingPeople: true, loadingChats: true });
     expect(rows.filter((row) => row.kind === 'bones')).toHaveLength(2);

@@ -1,4 +1,4 @@
-import type { ChatSummary, LiveConference, Person } from '../model.ts';
+import type { ChatSummary, LiveConference, Person, Problem } from '../model.ts';
 
 /** So many contacts stand in the column; the others are in the address book. */
 export const CONTACTS_SHOWN = 12;
@@ -10,7 +10,7 @@ export type LeftRow =
   | { readonly kind: 'person'; readonly key: string; readonly person: Person; readonly also: boolean }
   | { readonly kind: 'chat'; readonly key: string; readonly chat: ChatSummary }
   | { readonly kind: 'all'; readonly key: string; readonly count: number }
-  | { readonly kind: 'say'; readonly key: string; readonly section: 'live' | 'contacts' | 'chats' }
+  | { readonly kind: 'say'; readonly key: string; readonly section: 'live' | 'contacts' | 'chats'; readonly problem?: Problem | undefined }
   | { readonly kind: 'bones'; readonly key: string };
 
 interface What {
@@ -18,8 +18,11 @@ interface What {
   readonly contacts: readonly Person[];
   readonly favourites: readonly Person[];
   readonly loadingPeople: boolean;
+  /** Why they could not be loaded: that nobody is there is not known then. */
+  readonly peopleProblem?: Problem | undefined;
   readonly chats: readonly ChatSummary[];
   readonly loadingChats: boolean;
+  readonly chatsProblem?: Problem | undefined;
 }
 
 /** The column from top to bottom. A favourite is not repeated among the contacts. */
@@ -44,14 +47,16 @@ export function leftRows(what: What): LeftRow[] {
   for (const person of others.slice(0, CONTACTS_SHOWN)) rows.push(line('p', person));
   if (others.length > CONTACTS_SHOWN) rows.push({ kind: 'all', key: 'all', count: what.contacts.length });
   if (what.contacts.length === 0) {
-    rows.push(what.loadingPeople ? { kind: 'bones', key: 'b-people' } : { kind: 'say', key: 's-contacts', section: 'contacts' });
+    const say = { kind: 'say', key: 's-contacts', section: 'contacts', problem: what.peopleProblem } as const;
+    rows.push(what.loadingPeople ? { kind: 'bones', key: 'b-people' } : say);
   }
   rows.push({ kind: 'head', key: 'h-chats', section: 'chats' });
   // Not before those above them: they would be pushed away under the pointer.
   if (what.contacts.length === 0 && what.loadingPeople) return [...rows, { kind: 'bones', key: 'b-chats' }];
   for (const chat of what.chats) rows.push({ kind: 'chat', key: `c-${chat.with.id}`, chat });
   if (what.chats.length === 0) {
-    rows.push(what.loadingChats ? { kind: 'bones', key: 'b-chats' } : { kind: 'say', key: 's-chats', section: 'chats' });
+    const say = { kind: 'say', key: 's-chats', section: 'chats', problem: what.chatsProblem } as const;
+    rows.push(what.loadingChats ? { kind: 'bones', key: 'b-chats' } : say);
   }
   return rows;
 }

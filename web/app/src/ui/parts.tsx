@@ -173,6 +173,12 @@ export function problemWords(problem: Problem, t: Words): { what: string; todo: 
   return refused ? { ...words, what: t.refused[refused.why](refused.number ?? t.refusedOne) } : words;
 }
 
+/** What went wrong, as a line beside something else. */
+export function ProblemLine({ problem }: { problem: Problem }) {
+  const { t } = useI18n();
+  return <span className="badtext">{problemWords(problem, t).what}</span>;
+}
+
 /** A problem in the person's language. */
 export function ProblemNotice({
   problem,
