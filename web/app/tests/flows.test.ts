@@ -22,6 +22,17 @@ afterEach(() => expect(faults).toEqual([]));
 const open = (name: string, state: string) => pages.show(page, name, state);
 const me = () => page.evaluate(() => window.models.convoke.conferences.get().board.get().me as BoardRow);
 
+describe('the microphone test before the first call', () => {
+  it('is not offered while a call uses the microphone', async () => {
+    await open('composer', 'in-a-call');
+    const check = page.locator('[data-screen=voice-check]');
+    await page.locator('[data-screen=composer]').waitFor();
+    expect(await check.count()).toBe(0);
+    await page.evaluate(() => window.models.voice.set((now) => ({ ...now, status: 'idle' })));
+    await check.waitFor();
+  });
+});
+
 describe('chat', () => {
   it('shows a message at once, as being sent, and keeps the cursor', async () => {
     await open('chat', 'history');

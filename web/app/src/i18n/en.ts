@@ -12,6 +12,7 @@ import type {
   PlaceKind,
   Presence,
   ProblemCode,
+  VoiceStatus,
   WhyRefused,
 } from '../model.ts';
 import type { Does } from '../phones/model.ts';
@@ -494,9 +495,15 @@ export const en = {
     stop: 'Stop the test',
     sample: 'Play a sound',
     level: 'Level',
-    speak: 'Speak: the bar should move.',
     hears: 'It hears you.',
-    asking: 'Your browser asks whether it may use the microphone. Please allow it.',
+    status: {
+      idle: '',
+      asking: 'Your browser asks whether it may use the microphone. Please allow it.',
+      testing: 'Speak: the bar should move.',
+      connecting: 'The sound of your call is being set up.',
+      connected: 'Your call uses it. The bar shows what others hear.',
+      reconnecting: 'The sound of your call is being set up again.',
+    } satisfies By<VoiceStatus>,
     firstTitle: 'First call from this browser',
     firstSay: 'Test the microphone before others hear you.',
     skip: 'Skip',

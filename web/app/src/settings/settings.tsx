@@ -156,20 +156,16 @@ function Sound() {
       </div>
       {state.problem && <ProblemNotice problem={state.problem} />}
       <div className="testline">
-        <Button
-          icon="mic"
-          disabled={state.status === 'asking' || (!testing && state.status !== 'idle' && state.status !== 'failed')}
-          onClick={() => (testing ? voice.stopTest() : void voice.test())}
-        >
+        <Button icon="mic" disabled={!testing && state.status !== 'idle'} onClick={() => (testing ? voice.stopTest() : void voice.test())}>
           {testing ? t.sound.stop : t.sound.test}
         </Button>
         <Button icon="vol" onClick={() => void voice.playSample()}>
           {t.sound.sample}
         </Button>
         <div className="grow">
-          {testing && <LevelBar voice={voice} />}
+          {(testing || state.status === 'connected') && <LevelBar voice={voice} />}
           <p className="soft t12" aria-live="polite">
-            {testing ? (heard ? t.sound.hears : t.sound.speak) : state.status === 'asking' ? t.sound.asking : ''}
+            {testing && heard ? t.sound.hears : t.sound.status[state.status]}
           </p>
         </div>
       </div>

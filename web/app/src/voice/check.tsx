@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'react';
 import { useI18n } from '../i18n/index.tsx';
-import type { Voice } from '../model.ts';
+import type { Voice, VoiceStatus } from '../model.ts';
 import { usePick, useStore } from '../store.ts';
 import { Button, cx, ProblemNotice } from '../ui/parts.tsx';
 import './voice.css';
@@ -38,18 +38,27 @@ export function useHeard(voice: Voice): boolean {
   return heard || loud;
 }
 
+/** What is drawn where there is no call. */
+export type TestStatus = 'idle' | 'asking' | 'testing';
+
+/** What a call does with the sound says more than a test. */
+function isInCall(status: VoiceStatus): status is Exclude<VoiceStatus, TestStatus> {
+  return status === 'connecting' || status === 'connected' || status === 'reconnecting';
+}
+
 /** Before the first call: does the microphone work? */
 export function VoiceCheck({ voice, onDone }: { voice: Voice; onDone: () => void }) {
   const { t } = useI18n();
   const state = useStore(voice);
   const heard = useHeard(voice);
   useEffect(() => () => voice.stopTest(), [voice]);
+  if (isInCall(state.status)) return null;
   const testing = state.status === 'testing';
   return (
     <section className="voicecheck" aria-label={t.sound.firstTitle} data-screen="voice-check">
       <p className="mid">{t.sound.firstTitle}</p>
       <p className="soft t12" aria-live="polite">
-        {testing ? (heard ? t.sound.hears : t.sound.speak) : state.status === 'asking' ? t.sound.asking : t.sound.firstSay}
+        {testing && heard ? t.sound.hears : t.sound.status[state.status] || t.sound.firstSay}
       </p>
       {testing && <LevelBar voice={voice} />}
       {state.problem && <ProblemNotice problem={state.problem} />}

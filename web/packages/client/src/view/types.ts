@@ -29,8 +29,7 @@ export type VoiceStatus =
   | 'connecting'
   | 'connected'
   /** The network changed; sound is being set up again. */
-  | 'reconnecting'
-  | 'failed';
+  | 'reconnecting';
 
 export interface VoiceDevice {
   readonly id: string;
