@@ -30,8 +30,8 @@ export function RunningBar({ board, inBoard, onOpen }: BarProps & { board: Board
           <span className="sub">
             {state.state === 'ended' ? (
               (outWord(state, t) ?? t.board.ended)
-            ) : state.state === 'starting' ? (
-              t.board.starting
+            ) : state.state === 'starting' || state.state === 'ending' ? (
+              t.board[state.state]
             ) : (
               <>
                 <span className="timer t12">

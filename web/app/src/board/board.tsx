@@ -407,8 +407,8 @@ function BoardView({ board, next }: { board: Board; next: Composer | undefined }
               <span aria-hidden="true">·</span>
               <span className="cut">{t.board.endedSay(format.duration((state.endedAt ?? state.startedAt) - state.startedAt))}</span>
             </>
-          ) : state.state === 'starting' ? (
-            <span>{t.board.starting}</span>
+          ) : state.state === 'starting' || state.state === 'ending' ? (
+            <span>{t.board[state.state]}</span>
           ) : (
             <>
               <span className="timer">

@@ -64,7 +64,7 @@ export function Stage({ state, pictures, shown, large }: StageProps) {
         <p className="cut grow soft t12" role="status">
           <Words shown={shown} tiles={tiles} />
         </p>
-        {shown.screen.status !== 'off' && (
+        {shown.screen.status !== 'off' && shown.screen.status !== 'asking' && (
           <Button small look="quiet" onClick={() => void pictures.shareScreen(false)}>
             {t.stage.stopSharing}
           </Button>
@@ -132,6 +132,7 @@ function Words({ shown, tiles }: { shown: PicturesState; tiles: readonly Tile[] 
   if (shown.watch === 'reconnecting' || shown.camera.status === 'reconnecting' || shown.screen.status === 'reconnecting')
     return t.stage.reconnecting;
   if (shown.camera.status === 'asking') return t.stage.asking;
+  if (shown.screen.status === 'asking') return t.stage.askingScreen;
   if (shown.camera.status === 'connecting' || shown.screen.status === 'connecting') return t.stage.connecting;
   if (shown.screen.status === 'up') return t.stage.youShare;
   const slides = tiles.find((one) => one.slides);
