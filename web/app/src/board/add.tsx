@@ -176,6 +176,7 @@ function Became({ notice, onUndo, onPick }: { notice: AddNotice; onUndo?: (() =>
           className="became"
           look={notice.added.length === 0 ? 'warn' : 'plain'}
           title={title.join(', ')}
+          data-recognised={notice.recognised}
           data-left-out={notice.leftOut.map(({ why }) => why).join(' ')}
           action={
             onUndo && notice.added.length > 0 ? (

@@ -27,7 +27,7 @@ export function RunningBar({ board, inBoard, onOpen }: BarProps & { board: Board
           <span className="strong">
             <span className="cut grow">{state.title}</span>
           </span>
-          <span className="sub">
+          <span className="sub" data-phase={state.state}>
             {state.state === 'ended' ? (
               (outWord(state, t) ?? t.board.ended)
             ) : state.state === 'starting' || state.state === 'ending' ? (

@@ -398,7 +398,7 @@ function BoardView({ board, next }: { board: Board; next: Composer | undefined }
           {lockable && !ended && !narrow && <span className="sep" />}
           <PlaceButtons onClose={isIn && !ended ? undefined : close} />
         </div>
-        <p className="m">
+        <p className="m" data-phase={state.state}>
           {out ? (
             <span className="mid">{out}</span>
           ) : ended ? (
@@ -509,7 +509,7 @@ function WithoutLines({ without }: { without: readonly Without[] }) {
     <span className="lines" tabIndex={0} role="group" aria-label={t.board.withoutTitle(without.length)}>
       {without.map((one, index) => (
         // The list stays as it was told, and names may be the same.
-        <span key={index} className="line">
+        <span key={index} className="line" data-no-way={one.why?.reason ?? 'other'}>
           {t.common.of(plain(one.name), noWayWords(one, t))}
         </span>
       ))}

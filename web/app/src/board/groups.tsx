@@ -77,7 +77,11 @@ export function Groups({ board, state }: { board: Board; state: BoardState }) {
 function Absences({ of = [] }: { of?: readonly Absent[] | undefined }) {
   const { t } = useI18n();
   if (of.length === 0) return null;
-  return <p className="absences">{of.map((one) => t.board.absent[one]).join(' ')}</p>;
+  return (
+    <p className="absences" data-absent={of.join(' ')}>
+      {of.map((one) => t.board.absent[one]).join(' ')}
+    </p>
+  );
 }
 
 /** A pointer that has rested so long is not about to press anything. */

@@ -24,10 +24,11 @@ export function MovingNotice({ board, moving }: { board: Board; moving: Moving }
       </Notice>
     );
   }
-  const reason = moving.reason && addsToChip(moving.reason) ? t.reason[moving.reason] : t.chip[moving.state];
+  const told = moving.reason && addsToChip(moving.reason) ? moving.reason : undefined;
+  const reason = told ? t.reason[told] : t.chip[moving.state];
   const seen = <IconButton icon="x" label={t.common.dismiss} onClick={() => void board.stay()} />;
   return (
-    <Notice className="above" look="warn" title={t.common.of(plain(place), reason)} action={seen}>
+    <Notice className="above" look="warn" title={t.common.of(plain(place), reason)} action={seen} data-reason={told}>
       {t.board.notMovedSay}
     </Notice>
   );

@@ -27,7 +27,7 @@ export function PlaceMenu({ person, place, places, onPlace, brief }: PlaceMenuPr
     <DropMenu
       label={t.board.wherefor(person.name)}
       trigger={
-        <button type="button" className="place" aria-label={`${t.board.wherefor(person.name)}: ${word(place)}`}>
+        <button type="button" className="place" data-place={place.kind} aria-label={`${t.board.wherefor(person.name)}: ${word(place)}`}>
           <Icon name={placeIcon(place.kind)} />
           <span className="cut">{brief && place.number ? endOf(place.number) : word(place)}</span>
           <span className="car">
@@ -45,7 +45,7 @@ export function PlaceMenu({ person, place, places, onPlace, brief }: PlaceMenuPr
 export function PlaceWord({ place, brief }: { place: Place; brief?: boolean }) {
   const word = usePlaceWord();
   return (
-    <span className="place still">
+    <span className="place still" data-place={place.kind}>
       <Icon name={placeIcon(place.kind)} />
       <span className="cut">{brief && place.number ? endOf(place.number) : word(place)}</span>
     </span>
@@ -99,7 +99,13 @@ export function MyPlace({ place, places, onPlace }: Omit<PlaceMenuProps, 'person
       label={t.board.callMeAt}
       align="end"
       trigger={
-        <button type="button" className="sel" aria-label={`${t.board.callMeAt} ${word(place, true)}`} data-tip={t.board.callMeAt}>
+        <button
+          type="button"
+          className="sel"
+          data-place={place.kind}
+          aria-label={`${t.board.callMeAt} ${word(place, true)}`}
+          data-tip={t.board.callMeAt}
+        >
           <Icon name={placeIcon(place.kind)} />
           <span className="soft hidesmall">{t.board.callMeAt} </span>
           <span className="cut">{word(place, true)}</span>

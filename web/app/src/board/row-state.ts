@@ -11,10 +11,13 @@ export function chipOf(row: BoardRow): ChipState {
 }
 
 /** Reasons that say no more than the chip's word. */
-const saidByChip: ReadonlySet<EndReason> = new Set(['hung-up', 'busy', 'ring-timeout', 'declined', 'conference-ended']);
+const saidByChip = ['hung-up', 'busy', 'ring-timeout', 'declined', 'conference-ended'] as const satisfies readonly EndReason[];
 
-export function addsToChip(reason: EndReason): boolean {
-  return !saidByChip.has(reason);
+/** The others, which are told beside it. */
+export type ToldReason = Exclude<EndReason, (typeof saidByChip)[number]>;
+
+export function addsToChip(reason: EndReason): reason is ToldReason {
+  return !saidByChip.some((one) => one === reason);
 }
 
 export type GroupName = keyof BoardGroups;

@@ -8,7 +8,7 @@ import { Chip } from '../ui/chip.tsx';
 import { DropMenu, MenuItem, MenuLine, SubMenu } from '../ui/float.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { modeIcon } from '../ui/mode-icon.ts';
-import { Avatar, Button, IconButton, Meter, ProblemLine } from '../ui/parts.tsx';
+import { Avatar, Button, cx, IconButton, Meter, ProblemLine } from '../ui/parts.tsx';
 import { placeIcon, usePlaceWord } from '../ui/place.tsx';
 import { noWayWords } from './no-way.ts';
 import { PlaceMenu, PlaceWord } from './place-menu.tsx';
@@ -69,14 +69,14 @@ export function RoleMark({ of: role, person }: { of?: BoardRow['role']; person: 
   const { t } = useI18n();
   if (role === 'owner')
     return (
-      <span className="mark">
+      <span className="mark" data-role={role}>
         <Icon name="crown" size="s" />
         {t.board.owner}
       </span>
     );
   if (role === 'moderator')
     return (
-      <span className="mark">
+      <span className="mark" data-role={role}>
         <Icon name="shield" size="s" />
         {t.board.moderator}
       </span>
@@ -119,7 +119,13 @@ export const ComposerLine = memo(function ComposerLine({ row, way, onPlace, onRe
           next && <span className="faint t12 cut">{t.board.thenPlace(word(next).toLocaleLowerCase())}</span>
         )
       }
-      note={typeof way === 'object' && !way.mode ? noWayWords(way, t) : row.problem && <ProblemLine problem={row.problem} />}
+      note={
+        typeof way === 'object' && !way.mode ? (
+          <span data-no-way={way.why?.reason ?? 'other'}>{noWayWords(way, t)}</span>
+        ) : (
+          row.problem && <ProblemLine problem={row.problem} />
+        )
+      }
       acts={
         <IconButton icon="x" label={t.board.takeOff} aria-label={t.board.takeOffNamed(row.person.name)} onClick={() => onRemove(row.key)} />
       }
@@ -127,16 +133,25 @@ export const ComposerLine = memo(function ComposerLine({ row, way, onPlace, onRe
   );
 });
 
+/** What is known of it. */
+export type WayState = 'asking' | 'unknown' | 'none' | 'asked';
+
 /** In which way somebody is asked, or why in none. */
 function WayIn({ way }: { way: Way | 'asking' | 'unknown' }) {
   const { convoke } = useModels();
   const { t, language } = useI18n();
   const own = usePick(convoke.session, (now) => now.me?.language) ?? 'en';
-  if (way === 'asking' || way === 'unknown') return <span className="faint t12 cut wayin">{t.way[way]}</span>;
-  if (!way.mode) return <span className="badtext t12 wayin">{t.way.none}</span>;
+  if (typeof way === 'string' || !way.mode) {
+    const state = typeof way === 'string' ? way : 'none';
+    return (
+      <span className={cx('t12 wayin', state === 'none' ? 'badtext' : 'faint cut')} data-way-in={state satisfies WayState}>
+        {t.way[state]}
+      </span>
+    );
+  }
   return (
     // The server says more, in the language of the account.
-    <span className="soft t12 wayin" data-way={way.mode} data-tip={own === language ? way.words : undefined}>
+    <span className="soft t12 wayin" data-way-in="asked" data-way={way.mode} data-tip={own === language ? way.words : undefined}>
       <Icon name={modeIcon(way.mode)} size="s" />
       <span className="cut">{t.way.asked(t.way[way.mode], way.picture)}</span>
     </span>
@@ -440,7 +455,7 @@ export function noteOf(row: BoardRow, language: string, t: Words): ReactNode {
   if (row.state === 'joined' && row.silent && !row.muted) return t.board.noSound;
   if (row.state === 'declined' && row.reasonWords && !declinedSilently.has(row.reasonWords)) return t.quoted(row.reasonWords);
   if (row.reason && addsToChip(row.reason)) {
-    return language === 'en' && row.reasonWords ? capital(row.reasonWords) : t.reason[row.reason];
+    return <span data-reason={row.reason}>{language === 'en' && row.reasonWords ? capital(row.reasonWords) : t.reason[row.reason]}</span>;
   }
   return undefined;
 }

@@ -4,7 +4,7 @@ import type { Chat, MessageItem, MessageState } from '../model.ts';
 import { useModels } from '../shell/models.tsx';
 import { usePick } from '../store.ts';
 import { Icon, type IconName } from '../ui/icon.tsx';
-import { Avatar, cx } from '../ui/parts.tsx';
+import { Avatar, cx, problemData } from '../ui/parts.tsx';
 import { linkify } from './log.ts';
 
 const marks: Record<MessageState, IconName> = {
@@ -80,7 +80,7 @@ export const MessageView = memo(function MessageView({ chat, item, head, name }:
         </div>
         {failed && (
           <p className="failure">
-            <span>
+            <span {...(item.problem ? problemData(item.problem) : {})}>
               {item.problem ? `${t.problem[item.problem.code].what} ${t.problem[item.problem.code].todo}` : t.problem.internal.what}
             </span>
             <button type="button" className="btn link small" onClick={() => chat.resend(item.id)}>

@@ -37,7 +37,7 @@ export function PhonesPage({ phones, openSound, onTheme }: PhonesPageProps) {
     setListening({ number, sound: await openSound(number) });
   };
   return (
-    <main className="phones" data-screen="phones">
+    <main className="phones" data-screen="phones" data-phones={state.status}>
       <div className="wrap">
         <header className="intro">
           <div className="grow">
@@ -101,7 +101,11 @@ function Telephone({ phone, phones, listening, onListen }: TelephoneProps) {
   const chip: ChipState = phone.state === 'talking' ? 'joined' : phone.state;
   const board = boardChip(phone.board);
   return (
-    <section className={cx('tel', phone.state === 'ringing' && 'ring')} aria-label={t.phones.of(phone.name, phone.label)}>
+    <section
+      className={cx('tel', phone.state === 'ringing' && 'ring')}
+      aria-label={t.phones.of(phone.name, phone.label)}
+      data-phone={phone.state}
+    >
       <header>
         <Avatar person={{ id: phone.user ?? phone.number, user: phone.user ?? phone.number, initials }} bare />
         <div className="two">
@@ -116,7 +120,7 @@ function Telephone({ phone, phones, listening, onListen }: TelephoneProps) {
         <p className="what">
           {phone.state === 'idle' ? t.phones.ready : phone.state === 'ringing' ? t.phones.calls(caller) : (phone.conference ?? caller)}
         </p>
-        <p className="soft disp">
+        <p className="soft disp" data-does={phone.state === 'idle' ? phone.behaviour.does : undefined}>
           {phone.state === 'idle' && t.phones.readySay[phone.behaviour.does]}
           {phone.state === 'ringing' && phone.caller?.number && <span className="num">{t.phones.from(phone.caller.number)}</span>}
           {phone.state === 'talking' && (

@@ -23,6 +23,7 @@ export function PictureKeys({ pictures, shown }: KeysProps) {
         type="button"
         className="key"
         aria-pressed={filming}
+        data-filming={shown.camera.status}
         data-tip={filming ? t.stage.cameraOff : t.stage.cameraOn}
         data-tip-keys="V"
         onClick={() => void pictures.showCamera(!filming)}
@@ -37,6 +38,7 @@ export function PictureKeys({ pictures, shown }: KeysProps) {
           type="button"
           className="key"
           aria-pressed={sharing}
+          data-sharing={shown.screen.status}
           data-tip={sharing ? t.stage.stopSharing : t.stage.shareOn}
           onClick={() => void pictures.shareScreen(!sharing)}
         >

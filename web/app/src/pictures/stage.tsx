@@ -59,7 +59,15 @@ export function Stage({ state, pictures, shown, large }: StageProps) {
     <Place key={tile.key} tile={tile} big={big} pinned={tile.key === pinned} pinnable={tiles.length > 1} onPin={() => pin(tile.key)} />
   );
   return (
-    <section className={cx('stage', large ? 'large' : 'onboard')} aria-label={t.stage.label} data-screen="stage" data-call="" tabIndex={-1}>
+    <section
+      className={cx('stage', large ? 'large' : 'onboard')}
+      aria-label={t.stage.label}
+      data-screen="stage"
+      data-watch={shown.watch}
+      data-layout={layout}
+      data-call=""
+      tabIndex={-1}
+    >
       <header className="stagebar">
         <p className="cut grow soft t12" role="status">
           <Words shown={shown} tiles={tiles} />

@@ -44,7 +44,7 @@ function Sheet({ invitation }: { invitation: Invitation }) {
     word(invitation.places.find((place) => place.label === label) ?? { id: label, label, kind: 'other' }),
   );
   return (
-    <section className="sheet" role="dialog" aria-label={title} data-screen="ringing">
+    <section className="sheet" role="dialog" aria-label={title} data-screen="ringing" data-ring={invitation.kind}>
       <div className="head">
         <Avatar person={invitation.from} size="xl" />
         <div className="grow">

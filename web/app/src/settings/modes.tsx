@@ -182,7 +182,7 @@ function Line({ mode, at, count, dragged, grip, onMove, onEdit, onTelephones, on
     onMove(by);
   };
   return (
-    <li className={cx('tel', dragged && 'dragged')} data-dragged={dragged ? '' : undefined}>
+    <li className={cx('tel', dragged && 'dragged')} data-mode={mode.kind} data-origin={mode.origin} data-dragged={dragged ? '' : undefined}>
       <button type="button" className="grip" aria-label={t.modes.move(named, at + 1, count)} onKeyDown={keys} {...grip}>
         <Icon name="grip" />
       </button>

@@ -155,7 +155,7 @@ function Sound() {
         />
       </div>
       {state.problem && <ProblemNotice problem={state.problem} />}
-      <div className="testline">
+      <div className="testline" data-voice={state.status}>
         <Button icon="mic" disabled={!testing && state.status !== 'idle'} onClick={() => (testing ? voice.stopTest() : void voice.test())}>
           {testing ? t.sound.stop : t.sound.test}
         </Button>
@@ -192,7 +192,7 @@ function Cameras() {
         />
       </div>
       {state.problem && <ProblemNotice problem={state.problem} />}
-      <div className="testline">
+      <div className="testline" data-camera={state.status}>
         <Button icon="cam" disabled={state.status === 'asking'} onClick={() => (testing ? camera.stopTest() : void camera.test())}>
           {testing ? t.sound.stopCamera : t.sound.testCamera}
         </Button>

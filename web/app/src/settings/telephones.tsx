@@ -102,7 +102,7 @@ function Line({ it, first, last, onEdit, onRemove, onMove, onUsual }: LineProps)
   const label = word({ id: it.label, label: it.label, kind: it.kind });
   const more = [it.whenToUse, it.guard && t.telephones.guarded].filter(Boolean).join(' · ');
   return (
-    <li className="tel">
+    <li className="tel" data-place={it.kind}>
       <span className="av sq">
         <Icon name={placeIcon(it.kind)} />
       </span>

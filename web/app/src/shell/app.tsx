@@ -4,9 +4,9 @@ import { Home } from '../chat/log-view.tsx';
 import { ChatPane } from '../chat/pane.tsx';
 import { browserLanguage, I18nProvider, isLanguage, type Language, useI18n } from '../i18n/index.tsx';
 import { Left } from '../left/left.tsx';
-import { NARROW, useMaybe, useMedia, useNow as useNowSeconds, usePick, useStore, WIDE } from '../store.ts';
+import { NARROW, useMedia, useNow as useNowSeconds, usePick, useStore, WIDE } from '../store.ts';
 import { Announcer } from '../ui/announce.tsx';
-import { Button, cx, IconButton, Notice } from '../ui/parts.tsx';
+import { Button, cx, IconButton, Notice, problemData } from '../ui/parts.tsx';
 import { Toasts } from '../ui/toast.tsx';
 import { Tooltips } from '../ui/tooltip.tsx';
 import { lazily, untilThere } from './lazily.ts';
@@ -106,11 +106,11 @@ function Unreachable() {
   const now = useNowSeconds();
   const words = session.problem ? t.problem[session.problem.code] : undefined;
   return (
-    <main className="signin" data-screen="resuming">
+    <main className="signin" data-screen="resuming" data-session={session.status}>
       <div className="signbox">
         <img src="/icon.svg" width="40" height="40" alt="" />
         <h1>{t.connection.offline}</h1>
-        <p className="soft">
+        <p className="soft" {...(session.problem ? problemData(session.problem) : {})}>
           {words?.what} {session.retryAt !== undefined && `${t.connection.retryIn(format.timer(Math.max(0, session.retryAt - now)))}.`}
         </p>
         <Button touch onClick={() => convoke.session.reconnect()}>
@@ -127,6 +127,7 @@ function Shell({ silent }: { silent: boolean }) {
   const { t } = useI18n();
   const state = useStore(view);
   const conferences = useStore(convoke.conferences);
+  const session = usePick(convoke.session, (now) => now.status);
   const narrow = useMedia(NARROW);
   const wide = useMedia(WIDE);
   useKeys();
@@ -136,7 +137,6 @@ function Shell({ silent }: { silent: boolean }) {
   useTitle();
 
   const there = conferences.board !== undefined || conferences.composer !== undefined;
-  const boardState = useMaybe(conferences.board);
   const popped = there && state.board === 'popped' && !narrow;
   const shrunk = there && state.board === 'shrunk' && !narrow;
   const docked = there && !popped && !shrunk;
@@ -166,7 +166,7 @@ function Shell({ silent }: { silent: boolean }) {
     <div
       className={cx('app', column && 'withboard', there && 'incall')}
       data-pane={!there && state.pane === 'board' ? 'main' : state.pane}
-      data-phase={boardState?.state}
+      data-session={session}
     >
       {conferences.ringing.length > 0 && (
         // First in the page, so that the keyboard comes by it before everything else.

@@ -42,7 +42,7 @@ export function SignIn({ onLanguage }: { onLanguage: (language: keyof typeof lan
     else void convoke.session.signIn(user.trim(), password);
   };
   return (
-    <main className="signin" data-screen="sign-in">
+    <main className="signin" data-screen="sign-in" data-session={session.status}>
       <form className="signbox" onSubmit={submit} noValidate>
         <img src="/icon.svg" width="40" height="40" alt="" />
         <h1>{t.signIn.title}</h1>

@@ -85,7 +85,7 @@ export function Avatar({ person, size = 'm', bare }: AvatarProps) {
     <span className={cx('av', size !== 'm' && size, outside ? 'sq' : `c${hue(person.id)}`)}>
       <span aria-hidden="true">{outside && person.initials === '' ? '#' : person.initials}</span>
       {!bare && !outside && person.presence && (
-        <span className={cx('pr', person.presence)}>
+        <span className={cx('pr', person.presence)} data-presence={person.presence}>
           <span className="sr">{t.presence[person.presence]}</span>
         </span>
       )}
@@ -95,7 +95,7 @@ export function Avatar({ person, size = 'm', bare }: AvatarProps) {
 
 /** A mark of presence by itself, beside a word. */
 export function PresenceDot({ presence }: { presence: Presence | 'busy' }) {
-  return <span className={cx('pr loose', presence)} aria-hidden="true" />;
+  return <span className={cx('pr loose', presence)} aria-hidden="true" data-presence={presence} />;
 }
 
 /** A time that runs. Not announced each second. */
@@ -173,10 +173,19 @@ export function problemWords(problem: Problem, t: Words): { what: string; todo: 
   return refused ? { ...words, what: t.refused[refused.why](refused.number ?? t.refusedOne) } : words;
 }
 
+/** Which problem it is, for whoever looks at the page. */
+export function problemData({ code, refused }: Problem): { 'data-problem': string; 'data-refused'?: string } {
+  return { 'data-problem': code, ...(refused ? { 'data-refused': refused.why } : {}) };
+}
+
 /** What went wrong, as a line beside something else. */
 export function ProblemLine({ problem }: { problem: Problem }) {
   const { t } = useI18n();
-  return <span className="badtext">{problemWords(problem, t).what}</span>;
+  return (
+    <span className="badtext" {...problemData(problem)}>
+      {problemWords(problem, t).what}
+    </span>
+  );
 }
 
 /** A problem in the person's language. */
@@ -195,7 +204,7 @@ export function ProblemNotice({
   const { t } = useI18n();
   const words = problemWords(problem, t);
   return (
-    <Notice look="bad" title={words.what} action={action} {...(className ? { className } : {})}>
+    <Notice look="bad" title={words.what} action={action} {...(className ? { className } : {})} {...problemData(problem)}>
       {todo ?? words.todo}
     </Notice>
   );

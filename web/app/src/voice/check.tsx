@@ -55,7 +55,7 @@ export function VoiceCheck({ voice, onDone }: { voice: Voice; onDone: () => void
   if (isInCall(state.status)) return null;
   const testing = state.status === 'testing';
   return (
-    <section className="voicecheck" aria-label={t.sound.firstTitle} data-screen="voice-check">
+    <section className="voicecheck" aria-label={t.sound.firstTitle} data-screen="voice-check" data-check={state.status}>
       <p className="mid">{t.sound.firstTitle}</p>
       <p className="soft t12" aria-live="polite">
         {testing && heard ? t.sound.hears : t.sound.status[state.status] || t.sound.firstSay}

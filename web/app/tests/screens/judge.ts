@@ -45,34 +45,11 @@ export function measure(page: Page, width: number): Promise<string[]> {
   }, width);
 }
 
-/** Which pages, and which states of things on them, are drawn. */
-export interface Drawn {
-  readonly screens: string[];
-  readonly chips: string[];
-  readonly marks: string[];
-  readonly invitations: string[];
-  readonly ends: string[];
-  readonly pictures: string[];
-  readonly sounds: string[];
-  readonly leftOut: string[];
-  readonly own: string[];
-}
-
-export function drawn(page: Page): Promise<Drawn & { readonly violation: string | undefined }> {
-  return page.evaluate(() => {
+/** What the page shows in which states, by the names of the attributes that say so: `data-mark` for `mark`. */
+export function drawn<Kind extends string>(page: Page, kinds: readonly Kind[]): Promise<Record<Kind, string[]>> {
+  return page.evaluate((wanted) => {
     const all = (attribute: string) =>
       [...document.querySelectorAll(`[${attribute}]`)].flatMap((one) => one.getAttribute(attribute)?.split(' ').filter(Boolean) ?? []);
-    return {
-      screens: all('data-screen'),
-      chips: all('data-chip'),
-      marks: all('data-mark'),
-      invitations: all('data-invitation'),
-      ends: all('data-end'),
-      pictures: all('data-pictures'),
-      sounds: all('data-sound'),
-      leftOut: all('data-left-out'),
-      own: all('data-own'),
-      violation: document.documentElement.dataset.violation,
-    };
-  });
+    return Object.fromEntries(wanted.map((kind) => [kind, all(`data-${kind}`)])) as Record<Kind, string[]>;
+  }, kinds);
 }
