@@ -609,12 +609,17 @@ describe('sound of the browser', () => {
       const voice = window.lab.createVoice();
       const session = await voice.open();
       const events: string[] = [];
-      session.onEvent = (event: string) => events.push(event);
+      const back = new Promise<void>((done) => {
+        session.onEvent = (event: string) => {
+          events.push(event);
+          if (event === 'device-back') done();
+        };
+      });
       await session.offer();
       const track = taken[0]?.getAudioTracks()[0] as MediaStreamTrack;
       track.stop();
       track.dispatchEvent(new Event('ended'));
-      await new Promise((done) => setTimeout(done, 500));
+      await back;
       const state = { events, taken: taken.length, problem: voice.get().problem?.code };
       session.close();
       return state;

@@ -1,7 +1,6 @@
 import type { Locator, Page } from 'playwright-core';
 import { expect } from 'vitest';
 import { type Numbered, numberOf } from '../../../tools/numbered.mjs';
-import { PATIENCE_MS } from '../patience.ts';
 
 /** Frames that must come one after the other before a picture counts as one that moves. */
 const FRAMES = 3;
@@ -46,8 +45,8 @@ export class Stage {
   }
 
   /** Waits until somebody's picture moves and shows this. */
-  async until(name: string, wanted: Numbered, patience = PATIENCE_MS): Promise<void> {
-    await expect.poll(() => this.#seen(name), { timeout: patience, message: `the picture of ${name}` }).toEqual(wanted);
+  async until(name: string, wanted: Numbered): Promise<void> {
+    await expect.poll(() => this.#seen(name), { message: `the picture of ${name}` }).toEqual(wanted);
   }
 
   /** What somebody's picture shows now, decoded. */

@@ -56,7 +56,7 @@ describe('a video server that hangs and dies', () => {
     await world.telephones.until('the telephone hears somebody', () => world.telephones.phone(DRIVER).hears === true);
 
     process.kill(before, 'SIGKILL');
-    await expect.poll(janus, { timeout: 20_000 }).toSatisfy((now) => now !== undefined && now !== before);
+    await expect.poll(janus).toSatisfy((now) => now !== undefined && now !== before);
     await allSeen({ alice, bob });
     expect(world.telephones.phone(DRIVER).state).toBe('talking');
   });
