@@ -132,8 +132,8 @@ describe('a page of another origin', () => {
     const { page, told } = await opened(stranger, '/examples/embed.html');
     await page.getByRole('button', { name: 'Call these people' }).click();
     await page.getByRole('status').getByText(REFUSED).waitFor();
-    expect(told.join('\n')).toMatch(/WebSocket connection to .* failed.* 403/);
-    expect(told.join('\n')).toContain('blocked by CORS policy');
+    await expect.poll(() => told.join('\n')).toMatch(/WebSocket connection to .* failed.* 403/);
+    await expect.poll(() => told.join('\n')).toContain('blocked by CORS policy');
     expect(await operated.server.ask('alice', 'GET', 'conferences')).toEqual({ conferences: [] });
     expect(operated.carrier.output).not.toContain('rings');
   });
