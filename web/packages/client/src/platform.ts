@@ -21,6 +21,8 @@ export interface HttpRequest {
   readonly method: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** It is asked to its end also where the page ends before. */
+  readonly keepalive?: boolean;
 }
 
 /** What is answered. */

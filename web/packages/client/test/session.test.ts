@@ -220,6 +220,15 @@ describe('signing out', () => {
     expect(rest.log.filter((one) => one.method === 'DELETE').map((one) => one.token)).toEqual(['token-1']);
   });
 
+  it('ends the session also where the window is closed at once', async () => {
+    const { convoke, rest } = await World.online();
+    const out = convoke.session.signOut();
+    await settle(2_000);
+    await out;
+    // A browser gives up whatever else a page is asking when the page goes.
+    expect(rest.log.filter((one) => one.keepalive)).toMatchObject([{ method: 'DELETE', path: '/session' }]);
+  });
+
   it('ends the session also with a token that is too old', async () => {
     const { convoke, rest } = await World.online();
     const { fetch } = rest;

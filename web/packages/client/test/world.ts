@@ -358,7 +358,7 @@ export const fault = (code: string) =>
 /** The REST API by a script. */
 export class RestServer {
   up = true;
-  readonly log: { method: string; path: string; body: unknown; token: string }[] = [];
+  readonly log: { method: string; path: string; body: unknown; token: string; keepalive: boolean }[] = [];
   readonly routes = new Map<string, (body: unknown, path: string) => unknown>();
   /** Status for a route instead of 200. */
   readonly status = new Map<string, number>();
@@ -391,7 +391,8 @@ export class RestServer {
     const body: unknown = request.body ? JSON.parse(request.body) : undefined;
     await Promise.resolve();
     if (!this.up) throw new Error('unreachable');
-    this.log.push({ method: request.method, path, body, token: request.headers.Authorization?.replace('Bearer ', '') ?? '' });
+    const token = request.headers.Authorization?.replace('Bearer ', '') ?? '';
+    this.log.push({ method: request.method, path, body, token, keepalive: request.keepalive === true });
     const exact = `${request.method} ${bare}`;
     const key = this.routes.has(exact) ? exact : `${request.method} ${bare.replace(/^(\/me\/(?:chats|contacts)\/).*$/, '$1*')}`;
     const route = this.routes.get(key);

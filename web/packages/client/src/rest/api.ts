@@ -33,9 +33,9 @@ export class Api {
   renew() {
     return ask(this.rest, 'post', '/api/v1/session/renew', { open: true });
   }
-  /** Ends the session of this token, whatever token there is when the answer comes. */
+  /** Ends the session of this token, whatever token there is when the answer comes, and if whoever signs out closes the page at once. */
   signOut(token: string) {
-    return ask(this.rest, 'delete', '/api/v1/session', { headers: { Authorization: `Bearer ${token}` }, open: true });
+    return ask(this.rest, 'delete', '/api/v1/session', { headers: { Authorization: `Bearer ${token}` }, open: true, keepalive: true });
   }
   me() {
     return ask(this.rest, 'get', '/api/v1/me');

@@ -24,6 +24,8 @@ export interface RestOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Without a token: signing in, and what else concerns the cookie. */
   readonly open?: boolean;
+  /** Asked to its end also where the page ends before. */
+  readonly keepalive?: boolean;
 }
 
 /** What a server wants where the cookie counts, and what no page of another origin may send. */
@@ -59,7 +61,7 @@ export class Rest {
     return another ? this.#once<T>(method, path, options) : result;
   }
 
-  async #once<T>(method: string, path: string, { query = {}, body, headers = {}, open }: RestOptions): Promise<RestResult<T>> {
+  async #once<T>(method: string, path: string, { query = {}, body, headers = {}, open, keepalive }: RestOptions): Promise<RestResult<T>> {
     const search = Object.entries(query)
       .filter(([, value]) => value !== undefined && value !== '')
       .map(([key, value]) => `${key}=${encodeURIComponent(String(value))}`)
@@ -76,6 +78,7 @@ export class Rest {
         method,
         headers: sent,
         body: body === undefined ? undefined : JSON.stringify(body),
+        ...(keepalive ? { keepalive } : {}),
       });
       this.onDate(response.header('Date'));
       const text = await response.text();

@@ -42,6 +42,8 @@ export interface TypedOptions<P extends keyof paths, V extends Verb> {
   readonly headers?: Readonly<Record<string, string>>;
   /** Without a token: signing in, and what else concerns the cookie. */
   readonly open?: boolean;
+  /** Asked to its end also where the page ends before. */
+  readonly keepalive?: boolean;
 }
 
 /** Asks; never rejects. */
@@ -55,11 +57,12 @@ export function ask<V extends Verb, P extends PathOf<V>>(
   const filled = String(path)
     .replace('/api/v1', '')
     .replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(parts[name] ?? '')));
-  const { query, body, headers, open } = options as {
+  const { query, body, headers, open, keepalive } = options as {
     query?: Record<string, string | number | undefined>;
     body?: unknown;
     headers?: Record<string, string>;
     open?: boolean;
+    keepalive?: boolean;
   };
-  return rest.ask(verb.toUpperCase(), filled, { query, body, headers, open });
+  return rest.ask(verb.toUpperCase(), filled, { query, body, headers, open, keepalive });
 }
