@@ -1,6 +1,6 @@
 //! Debian's Janus as a video server, and as a mixer of sound.
 
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::IpAddr;
 
 use bridges::program::{AudioBridge, Interface, START_TRIES, Setup};
 use serde_json::Value;
@@ -22,7 +22,8 @@ pub const ROOMS_KEY: &str = "open the rooms";
 pub struct Janus {
     program: Program,
     setup: Setup,
-    addr: SocketAddr,
+    /// Its interface: it cannot choose a port by itself, and comes back to this one after a crash.
+    interface: Ports,
     /// Stands before its interface.
     relay: Option<WsRelay>,
     _rtp: Option<Ports>,
@@ -59,11 +60,10 @@ impl Janus {
 
     fn start_with(browsers: Option<IpAddr>, rtp: Option<Ports>) -> anyhow::Result<Self> {
         let dir = tempfile::tempdir()?;
-        // It cannot choose a port by itself.
-        let addr = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let interface = ports::reserve()?;
         let setup = Setup {
             directory: dir.path().to_owned(),
-            interface: Interface::WebSocket(addr),
+            interface: Interface::WebSocket(interface.addr()),
             videoroom: browsers.is_some(),
             audiobridge: rtp.as_ref().map(|rtp| AudioBridge {
                 local: rtp.addr().ip(),
@@ -79,7 +79,7 @@ impl Janus {
         Ok(Self {
             program,
             setup,
-            addr,
+            interface,
             relay: None,
             _rtp: rtp,
             _dir: dir,
@@ -94,7 +94,7 @@ impl Janus {
         mut self,
         change: impl Fn(&mut Value) + Send + Sync + 'static,
     ) -> anyhow::Result<Self> {
-        let relay = WsRelay::start(self.addr, move |text| {
+        let relay = WsRelay::start(self.interface.addr(), move |text| {
             let mut said: Value = serde_json::from_str(text).unwrap_or_default();
             if said["janus"] != "server_info" {
                 return text.to_owned();
@@ -108,7 +108,8 @@ impl Janus {
 
     /// Where its WebSocket API is.
     pub fn url(&self) -> String {
-        let at = self.relay.as_ref().map_or(self.addr, WsRelay::near);
+        let relay = self.relay.as_ref();
+        let at = relay.map_or_else(|| self.interface.addr(), WsRelay::near);
         format!("ws://{at}")
     }
 
