@@ -2,13 +2,21 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
+use testkit::GIVE_UP;
 
 use super::pictures::{HEIGHT, Seen, WIDTH, write_camera};
 
 /// How often a second of the camera is repeated in the file.
 const SECONDS: &str = "119";
+
+/// The chunk that ends a PNG, with its checksum (ISO/IEC 15948 §11.2.5).
+const END: &[u8] = b"IEND\xae\x42\x60\x82";
+/// How often a picture is looked at until it is whole.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// Adds pictures to its configuration; its camera is a file.
 pub fn add_pictures(dir: &Path, number: u8) -> anyhow::Result<()> {
@@ -35,11 +43,10 @@ pub fn add_pictures(dir: &Path, number: u8) -> anyhow::Result<()> {
 
 /// What is in the picture whose name ends a line.
 pub fn read_picture(dir: &Path, line: &str) -> anyhow::Result<Seen> {
-    let name = line.rsplit(' ').next().unwrap_or_default().trim();
+    let path = dir.join(line.rsplit(' ').next().unwrap_or_default().trim());
+    await_whole(&path)?;
     let mut command = Command::new("ffmpeg");
-    command
-        .args(["-loglevel", "error", "-i"])
-        .arg(dir.join(name));
+    command.args(["-loglevel", "error", "-i"]).arg(&path);
     command.args(["-vf", &format!("scale={WIDTH}:{HEIGHT}")]);
     command.args(["-f", "rawvideo", "-pix_fmt", "rgb24", "-"]);
     let picture = run(&mut command)?;
@@ -56,6 +63,17 @@ pub fn read_picture(dir: &Path, line: &str) -> anyhow::Result<Seen> {
         number,
         colour: strong[0] + 2 * strong[1] + 4 * strong[2],
     })
+}
+
+/// baresip says that it wrote a picture before it closes the file, whose end follows by that.
+fn await_whole(path: &Path) -> anyhow::Result<()> {
+    for _ in 0..GIVE_UP.as_millis() / LOOK_EVERY.as_millis() {
+        if std::fs::read(path)?.ends_with(END) {
+            return Ok(());
+        }
+        thread::park_timeout(LOOK_EVERY);
+    }
+    bail!("{} has no end", path.display())
 }
 
 fn run(command: &mut Command) -> anyhow::Result<Vec<u8>> {
