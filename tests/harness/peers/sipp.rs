@@ -1,6 +1,7 @@
 //! sipp as a trunk with telephones of twelve tempers (`tests/peers/sipp/telephones.xml`).
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -205,9 +206,27 @@ impl Sipp {
     }
 }
 
+/// Begins an entry of sipp's message log; a time follows.
+const RULE: &str = "----------------------------------------------- ";
+
+/// The messages that a sipp which still runs has logged in its directory. An entry has a line end of its own after the message: the last one is
+/// being written as long as it has none.
+pub(super) fn logged(dir: &Path) -> Vec<Spoken> {
+    let log = std::fs::read(dir.join("messages.log")).unwrap_or_default();
+    let log = String::from_utf8_lossy(&log);
+    let whole = match log.ends_with('\n') {
+        true => &*log,
+        false => log.rsplit_once(RULE).map_or("", |(whole, _)| whole),
+    };
+    // The log ends every line in its own way, so a length would be wrong: the body is the rest.
+    let lines = whole
+        .lines()
+        .filter(|line| !line.starts_with("Content-Length:"));
+    messages(&lines.collect::<Vec<_>>().join("\n"))
+}
+
 /// Reads sipp's message log: a line of dashes and a time, a line that says which way, an empty line, the message.
-pub(super) fn messages(log: &str) -> Vec<Spoken> {
-    const RULE: &str = "----------------------------------------------- ";
+fn messages(log: &str) -> Vec<Spoken> {
     log.split(RULE)
         .filter_map(|entry| {
             let (head, message) = entry.split_once("\n\n")?;
@@ -243,6 +262,29 @@ fn unix_us(text: &str) -> Option<u64> {
     let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day - 1;
     let days = days.checked_sub(719_468)?;
     Some((((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000_000 + micros)
+}
+
+#[test]
+fn a_message_that_is_being_logged_is_not_there_yet() {
+    let dir = tempfile::tempdir().unwrap();
+    let heads = [
+        "2026-11-20 15:29:43.802518\nTCP message received [40] bytes :\n\n",
+        "2026-11-20 15:29:44.000001\nTCP message sent (40 bytes):\n\n",
+    ];
+    let message = "MESSAGE sip:a@b SIP/2.0\r\nCall-ID: 1\r\nContent-Length: 9\r\n\r\n<a>\n</a>\n";
+    let log = heads
+        .map(|head| format!("{RULE}{head}{message}\n"))
+        .concat();
+    let there = |length: usize| {
+        let written = &log.as_bytes()[..length];
+        std::fs::write(dir.path().join("messages.log"), written).unwrap();
+        let body = |spoken: Spoken| (spoken.sent, spoken.message.text().trim_end().to_owned());
+        logged(dir.path()).into_iter().map(body).collect::<Vec<_>>()
+    };
+    let of = |sent| (sent, "<a>\r\n</a>".to_owned());
+    assert_eq!(there(log.len()), [of(false), of(true)]);
+    assert_eq!(there(log.len() - "a>\n\n".len()), [of(false)]);
+    assert_eq!(there(30), []);
 }
 
 #[test]

@@ -116,13 +116,6 @@ impl Watcher {
     }
 
     fn messages(&self) -> Vec<Spoken> {
-        let log = std::fs::read(self.dir.path().join("messages.log")).unwrap_or_default();
-        // The log ends every line in its own way, so a length would be wrong: the body is the rest.
-        let log: Vec<_> = String::from_utf8_lossy(&log)
-            .lines()
-            .filter(|line| !line.starts_with("Content-Length:"))
-            .map(str::to_owned)
-            .collect();
-        sipp::messages(&log.join("\n"))
+        sipp::logged(self.dir.path())
     }
 }
