@@ -16,9 +16,10 @@ use testkit::peer::{Identity, SipPeer};
 
 use super::allocator::ask;
 use super::janus::judged_in_a_network;
-use super::loss::{LATE, Server, back};
+use super::loss::{LATE, Server, await_links, back};
 use super::people::{DOMAIN, Person, whole_record};
 use crate::bridges::look;
+use crate::bridges::stage::await_bridge;
 use crate::calls::stage::baresips;
 
 /// Who takes part, where they are called, which tone they say, and the number that their camera shows.
@@ -76,7 +77,8 @@ impl Stage {
             came.unwrap();
         }
         for (name, _) in servers {
-            crate::bridges::stage::await_bridge(&convoke, name);
+            await_links(&convoke, &[*name], 3);
+            await_bridge(&convoke, name);
         }
         let token = administrator.token("alice").unwrap();
         let id = {

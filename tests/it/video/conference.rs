@@ -87,7 +87,11 @@ impl Stage {
                 .person(user, user, &[("work", number)])
                 .unwrap();
         }
-        for line in ["conferences registered", "bridge is there"] {
+        for line in [
+            "conferences registered",
+            "bridge is there",
+            "Janus is there",
+        ] {
             let program = convoke.program();
             let came = program.wait_line(line, |said| said.text.contains(line));
             came.unwrap();

@@ -40,7 +40,7 @@ pub(super) fn back(took: Duration, late: Duration) -> Run {
     }
 }
 
-/// A Janus and its adapter, a process each.
+/// A Janus and its adapter, a process each; done when the adapter has it.
 pub(super) struct Server {
     pub janus: Janus,
     pub adapter: Convoke,
@@ -62,6 +62,10 @@ impl Server {
             .set("server", "roles", toml::Value::from(vec!["janus"]))
             .set("janus", "capacity", capacity);
         let adapter = Convoke::start(janus.commanded_by(config, "127.0.0.1:0")).unwrap();
+        let there = "Janus is there";
+        let program = adapter.program();
+        let told = program.wait_line(there, |line| line.text.contains(there));
+        told.unwrap();
         Self { janus, adapter }
     }
 
@@ -78,6 +82,22 @@ impl Server {
             ("secret", file(&self.adapter, "bridge.secret").into()),
         ];
         config.entry(section, &keys)
+    }
+}
+
+/// Waits until so many links lead to each of these servers: that of the allocator, that of who has the calls, and that of who has the sound
+/// where they mix.
+#[track_caller]
+pub(super) fn await_links(convoke: &Convoke, servers: &[&str], links: usize) {
+    for server in servers {
+        let named = format!("bridge=\"{server}\"");
+        let mut next = 0;
+        for _ in 0..links {
+            let there = convoke.program().wait_line_from(next, &named, |line| {
+                line.text.contains("bridge is there") && line.text.contains(&named)
+            });
+            next = there.unwrap().0;
+        }
     }
 }
 
@@ -152,6 +172,7 @@ fn conferences_move_when_their_video_server_dies_and_everybody_sees_the_others_a
             let came = program.wait_line(line, |said| said.text.contains(line));
             came.unwrap();
         }
+        await_links(&convoke, &["one", "two"], 2);
         let mut browsers = CAMERAS.map(|number| Pictures::start(number).unwrap());
         let all = |guests: &mut [Guest],
                    browsers: &mut [Pictures; 2],

@@ -36,16 +36,22 @@ struct Stage {
 impl Stage {
     /// With a trunk that leads to a room, and with the adapter for a Janus in the same process.
     fn with_janus(room: &Baresip, janus: &Janus, bridge: &Ports) -> Self {
-        Self::start(room, &["janus"], |config| {
+        let stage = Self::start(room, &["janus"], &["janus"], |config| {
             let config = config.video_server("janus", bridge.addr());
             janus.commanded_by(config, &bridge.addr().to_string())
-        })
+        });
+        let there = "Janus is there";
+        let program = stage.convoke.program();
+        let told = program.wait_line(there, |line| line.text.contains(there));
+        told.unwrap();
+        stage
     }
 
-    /// With these roles as well.
+    /// With these roles as well, and with video servers of these names.
     fn start(
         room: &Baresip,
         roles: &[&'static str],
+        names: &[&str],
         servers: impl FnOnce(Config) -> Config,
     ) -> Self {
         let telephones = Sipp::start(Trunk {
@@ -72,12 +78,12 @@ impl Stage {
             "conferences registered",
             "allocator registered",
             "modes service registered",
-            "bridge is there",
         ] {
             let program = convoke.program();
             let came = program.wait_line(line, |said| said.text.contains(line));
             came.unwrap();
         }
+        loss::await_links(&convoke, names, 2);
         let token = administrator.token("alice").unwrap();
         Self {
             convoke,
@@ -186,7 +192,7 @@ fn a_sip_video_room_follows_its_conference_to_another_video_server() {
         let mut room = room();
         // The larger one has it.
         let (mut one, two) = (Server::start(200), Server::start(100));
-        let stage = Stage::start(&room, &[], |config| {
+        let stage = Stage::start(&room, &[], &["one", "two"], |config| {
             two.entry(one.entry(config, "one"), "two")
         });
         let id = stage.ask();

@@ -13,7 +13,7 @@ use testkit::peer::{Identity, SipPeer};
 use super::allocator::{ask_for, conference};
 use super::gateways::Gateway;
 use super::janus::in_a_network;
-use super::loss::Server;
+use super::loss::{Server, await_links};
 use super::people::DOMAIN;
 use super::windows::{see_each_other, windows};
 use crate::web::window::stage::{DBFS, assert_faultless, drawn, lasts, tone_heard};
@@ -50,11 +50,11 @@ fn take_part() {
         "gateway registered",
         "allocator registered",
         "modes service registered",
-        "bridge is there",
     ] {
         let came = program.wait_line(line, |said| said.text.contains(line));
         came.unwrap();
     }
+    await_links(&convoke, &["janus"], 2);
     let microphones = WINDOWS_HZ.map(|hz| Microphone::Says(tone(hz.into(), DBFS, 300)));
     let mut windows = windows(&convoke, microphones);
     let administrator = Administrator::of(&convoke).unwrap();

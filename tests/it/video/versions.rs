@@ -6,12 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use convoke_tests::peers::janus::Janus;
 use convoke_types::FaultCode;
+use runtime::clock;
 use serde_json::{Value, json};
+use testkit::GIVE_UP;
 
 use super::allocator::{Stage, WITH_VIDEO, ask};
-
-/// How often it is asked at most until it is there.
-const ASKS_MAX: usize = 100;
 
 /// Asks at a Janus that pretends, and is refused with these words; then it does not pretend any more.
 fn told_until_it_is_of_use(janus: Janus, change: fn(&mut Value), words: &str) {
@@ -40,7 +39,9 @@ fn told_until_it_is_of_use(janus: Janus, change: fn(&mut Value), words: &str) {
         })
         .unwrap();
     // What the adapter announces reaches the allocator a moment later.
-    let mut asks = (2..ASKS_MAX).map(|n| ask(&mut alice, &format!("ask-{n}"), &["bob"]));
+    let begin = clock::now();
+    let in_time = (2..).take_while(|_| clock::now() - begin < GIVE_UP);
+    let mut asks = in_time.map(|n| ask(&mut alice, &format!("ask-{n}"), &["bob"]));
     let ready = asks.find_map(Result::ok).expect("a conference");
     assert_eq!(ready.server.as_str(), "janus");
 }

@@ -10,7 +10,7 @@ use runtime::clock;
 use serde_json::json;
 
 use super::janus::judged_in_a_network;
-use super::loss::{LATE, Server, back};
+use super::loss::{LATE, Server, await_links, back};
 use super::people::DOMAIN;
 
 const PASSWORD: &str = "correct horse battery";
@@ -27,11 +27,6 @@ fn two_windows_see_each_other_again_by_another_video_server() {
 fn lose_a_server() -> Run {
     // The larger one is asked first.
     let servers = [("one", 200), ("two", 100)].map(|(name, room)| (name, Server::start(room)));
-    for (_, server) in &servers {
-        let program = server.adapter.program();
-        let there = program.wait_line("Janus", |said| said.text.contains("Janus is there"));
-        there.unwrap();
-    }
     let roles = vec!["im", "gateway", "conference", "allocator"];
     let config = Config::new(DOMAIN)
         .unwrap()
@@ -81,16 +76,7 @@ fn until_ready(convoke: &Convoke) {
         let came = program.wait_line(line, |said| said.text.contains(line));
         came.unwrap();
     }
-    for server in ["one", "two"] {
-        let mut next = 0;
-        // To the allocator, and to who has the calls.
-        for _ in 0..2 {
-            let there = program.wait_line_from(next, "a video server", |said| {
-                said.text.contains("bridge is there") && said.text.contains(server)
-            });
-            next = there.unwrap().0;
-        }
-    }
+    await_links(convoke, &["one", "two"], 2);
 }
 
 /// Everybody at their window, signed in, with a camera and one of these microphones.
