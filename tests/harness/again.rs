@@ -44,9 +44,10 @@ pub fn run(by: &[&str], path: &str, word: &str) -> anyhow::Result<String> {
     Ok(said)
 }
 
-/// Runs a test that judges sound, with all the programs that it starts, on time: telephones and browsers make and take it by the clock, and
-/// what a machine that is busy with other tests takes from them would be measured as if it were ours. Where that is not allowed (it wants
-/// root), the test runs as it is.
+/// Runs a test that judges sound, or moments that lie close together, with all the programs that it starts, on time: telephones and browsers
+/// make and take it by the clock, and what a machine that is busy with other tests takes from them would be measured as if it were ours. Least
+/// of all may another test run on time meanwhile, which leaves those that do not a twentieth of the machine. Where that is not allowed (it
+/// wants root), the test runs as it is.
 pub fn on_time(path: &str, test: impl FnOnce()) {
     if inside().is_some() || !may_be_on_time() {
         return test();
@@ -58,7 +59,7 @@ pub fn on_time(path: &str, test: impl FnOnce()) {
     }
 }
 
-/// Waits until no other test has this: those that judge sound, and those with a browser, which take a small machine whole.
+/// Waits until no other test has this: those that judge sound or moments, and those with a browser, which take a small machine whole.
 pub fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     // Who panicked with it has failed, and left nothing behind.

@@ -1,6 +1,7 @@
 //! The keypad of telephones of another make (T8): codes are confirmed by a voice that only who pressed them hears, and everybody
 //! sees what they did.
 
+use convoke_tests::again::on_time;
 use convoke_tests::peers::baresip::Telephone;
 use serde_json::{Value, json};
 use testkit::GIVE_UP;
@@ -30,6 +31,13 @@ fn queue(now: &Value) -> Vec<(String, u64)> {
 
 #[test]
 fn keys_raise_hands_and_mute_and_a_voice_confirms_them() {
+    on_time(
+        "calls::keys::keys_raise_hands_and_mute_and_a_voice_confirms_them",
+        type_and_listen,
+    );
+}
+
+fn type_and_listen() {
     let (config, [_alice, mut bob, mut guest]) = baresips(
         config(),
         [telephone(ALICE), telephone(BOB), telephone(GUEST)],

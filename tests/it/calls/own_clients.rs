@@ -1,5 +1,6 @@
 //! People call their conference with SIP clients of another make that know no WebRTC, as desk telephones do, through the IM server.
 
+use convoke_tests::again::on_time;
 use convoke_tests::audio::Law;
 use convoke_tests::peers::baresip::{Account, Baresip, Telephone};
 use convoke_tests::peers::zeep::is_leg;
@@ -42,6 +43,13 @@ pub fn client(
 /// C9, C10, T8, V6: they and a telephone hear each other; hold, keys and the end are seen by all.
 #[test]
 fn sip_clients_without_webrtc_call_their_conference_and_hear_the_others() {
+    on_time(
+        "calls::own_clients::sip_clients_without_webrtc_call_their_conference_and_hear_the_others",
+        call_and_hear,
+    );
+}
+
+fn call_and_hear() {
     let telephone = Telephone {
         number: CAROL,
         tone_hz: CAROL_HZ.into(),

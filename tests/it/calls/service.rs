@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use convoke_tests::again::on_time;
 use convoke_tests::peers::baresip::Telephone;
 use convoke_tests::peers::sipp::{Outcome, Sipp, Trunk};
 use convoke_tests::peers::zeep::{Followed, Zeep, is_leg};
@@ -39,6 +40,13 @@ fn finished(sipp: Sipp, calls: u32) -> Outcome {
 /// C5, C7, C11: told at once, then every step; the initiator first, the others due together; ended in the right order.
 #[test]
 fn zeep_runs_a_whole_conference() {
+    on_time(
+        "calls::service::zeep_runs_a_whole_conference",
+        run_a_whole_conference,
+    );
+}
+
+fn run_a_whole_conference() {
     let sipp = sipp(3);
     let mut stage = Stage::start(behind(&sipp), &PEOPLE);
     let zeep = &mut stage.zeep;
@@ -115,6 +123,13 @@ fn zeep_runs_a_whole_conference() {
 /// C7: a trunk's rate spaces the INVITEs of those who are due together.
 #[test]
 fn a_trunks_rate_spaces_the_invites() {
+    on_time(
+        "calls::service::a_trunks_rate_spaces_the_invites",
+        call_at_a_rate,
+    );
+}
+
+fn call_at_a_rate() {
     let sipp = sipp(4);
     let rate = ("calls_per_second", toml::Value::from(4.0));
     let config = config().trunk("sipp", sipp.addr(), "udp", &[rate]);

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::UdpSocket;
 use std::time::Duration;
 
+use convoke_tests::again::on_time;
 use convoke_tests::audio::{Law, RATE, level_dbfs};
 use convoke_tests::convoke::{Convoke, may_have_own_mounts};
 use convoke_tests::peers::baresip::Telephone;
@@ -325,6 +326,13 @@ fn early_media_is_heard_by_nobody() {
 /// RFC 4733 key 1 passes the guard; a mailbox that presses nothing does not. The prompt is English by default.
 #[test]
 fn a_person_presses_one_and_a_mailbox_is_taken_for_what_it_is() {
+    on_time(
+        "calls::trunk::a_person_presses_one_and_a_mailbox_is_taken_for_what_it_is",
+        press_one_or_nothing,
+    );
+}
+
+fn press_one_or_nothing() {
     let sipp = Sipp::start(Trunk::default()).unwrap();
     let (config, [mut alice, mut person]) =
         baresips(config(), [telephone(ALICE, 700.0), telephone(OUTSIDE, 0.0)]);
@@ -370,6 +378,13 @@ fn a_person_presses_one_and_a_mailbox_is_taken_for_what_it_is() {
 /// The prompt in the configured language, and key 1 at once: then the other is heard.
 #[test]
 fn the_prompt_is_german_by_configuration() {
+    on_time(
+        "calls::trunk::the_prompt_is_german_by_configuration",
+        prompt_in_german,
+    );
+}
+
+fn prompt_in_german() {
     let (config, [_alice, mut person]) =
         baresips(config(), [telephone(ALICE, 700.0), telephone(OUTSIDE, 0.0)]);
     let mut stage = Stage::start(

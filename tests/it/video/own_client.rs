@@ -1,5 +1,6 @@
 //! Somebody whose client is a SIP telephone that knows no WebRTC is told by message how to join a video conference, and joins so.
 
+use convoke_tests::again::on_time;
 use convoke_tests::peers::baresip::{Account, Baresip, Telephone};
 use convoke_tests::peers::sipp_im::{Client, ImClients, Text};
 use convoke_tests::rest::Administrator;
@@ -18,6 +19,13 @@ const CAN: &str = ";audio;mobility=\"fixed\";methods=\"INVITE,ACK,BYE,CANCEL,OPT
 /// V3, V5, V7: his way is his own client, and the baresip that gets the words calls.
 #[test]
 fn a_sip_client_without_webrtc_is_told_where_to_call_and_takes_part() {
+    on_time(
+        "video::own_client::a_sip_client_without_webrtc_is_told_where_to_call_and_takes_part",
+        be_told_and_call,
+    );
+}
+
+fn be_told_and_call() {
     let telephone = Telephone {
         number: ALICE,
         tone_hz: ALICE_HZ.into(),
