@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use testkit::GIVE_UP;
+use testkit::{GIVE_UP, uninterrupted};
 
 use crate::audio::{Law, RATE, a_law, from_a_law, from_mu_law, mu_law, tone};
 
@@ -152,7 +152,7 @@ fn talk(socket: &UdpSocket, bridge: SocketAddr, law: Law, shared: &Shared) {
     };
     let mut datagram = [0; 2_000];
     loop {
-        let length = match socket.recv(&mut datagram) {
+        let length = match uninterrupted(|| socket.recv(&mut datagram)) {
             Ok(length) => length,
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => continue,
             Err(_) => return,

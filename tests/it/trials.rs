@@ -3,10 +3,10 @@
 use std::thread;
 use std::time::Duration;
 
-use testkit::GIVE_UP;
 use testkit::call::{Answer, Cancel};
 use testkit::peer::{Identity, SipPeer};
 use testkit::ports::Protocol;
+use testkit::{GIVE_UP, uninterrupted};
 
 use convoke_tests::audio::{Law, from_mu_law, level_dbfs, write_wav};
 use convoke_tests::ladder::Ladder;
@@ -138,7 +138,7 @@ fn call(peer: &mut SipPeer, uri: &str, cancel: Cancel, hang_up: bool) -> Answer 
     let (rtp, sdp) = offer("8 0 101");
     let answer = peer.invite(uri, &sdp, cancel).unwrap();
     if answer.status() == 200 {
-        rtp.recv(&mut [0; 2048]).unwrap();
+        uninterrupted(|| rtp.recv(&mut [0; 2048])).unwrap();
         if hang_up {
             assert_eq!(peer.bye(&answer).unwrap(), 200);
         } else {
@@ -256,14 +256,14 @@ fn baresip_is_a_telephone_that_speaks_hears_and_hangs_up() {
         // Everything it says comes back to it: it must hear its own tone.
         let mut packet = [0; 2048];
         for _ in 0..100 {
-            let (length, from) = rtp.recv_from(&mut packet).unwrap();
+            let (length, from) = uninterrupted(|| rtp.recv_from(&mut packet)).unwrap();
             rtp.send_to(&packet[..length], from).unwrap();
         }
         baresip.wait_event("CALL_RTPESTAB").unwrap();
         baresip.press('1').unwrap();
         let mut key = None;
         while key.is_none() {
-            let length = rtp.recv(&mut packet).unwrap();
+            let length = uninterrupted(|| rtp.recv(&mut packet)).unwrap();
             key = (packet[1] & 0x7f == 101 && length >= 16).then(|| packet[12]);
         }
         assert_eq!(key, Some(1));

@@ -19,8 +19,37 @@ pub mod sip_text;
 mod websocket;
 pub mod ws_relay;
 
+use std::io;
 use std::time::Duration;
 
 /// How long a test waits for something from a real program before it gives up: five times and more what any of them
 /// needs on two busy cores.
 pub const GIVE_UP: Duration = Duration::from_secs(20);
+
+/// Reads from a socket that has a limit for it, and again where that was interrupted: by a signal, or since the process, or the whole machine,
+/// was stopped for a moment and went on (signal(7)). Without a limit the kernel does that by itself.
+///
+/// # Errors
+/// What reading gave otherwise.
+pub fn uninterrupted<T>(mut read: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match read() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return other,
+        }
+    }
+}
+
+#[test]
+fn what_was_interrupted_is_read_again_and_what_failed_is_not() {
+    let mut left = [
+        Err(io::ErrorKind::Interrupted),
+        Ok(7),
+        Err(io::ErrorKind::TimedOut),
+    ]
+    .into_iter();
+    let mut read = || left.next().unwrap().map_err(io::Error::from);
+    assert_eq!(uninterrupted(&mut read).unwrap(), 7);
+    let failed = uninterrupted(&mut read).unwrap_err();
+    assert_eq!(failed.kind(), io::ErrorKind::TimedOut);
+}

@@ -7,10 +7,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sip_proto::auth::{self, Challenge, Login};
 
-use crate::GIVE_UP;
 use crate::rng::Rng;
 use crate::sip_text::SipText;
 use crate::websocket::Ws;
+use crate::{GIVE_UP, uninterrupted};
 
 /// Largest message a peer takes.
 const MESSAGE_MAX_BYTES: usize = 1024 * 1024;
@@ -229,11 +229,11 @@ impl SipPeer {
                 Wire::Udp(socket) => {
                     socket.set_read_timeout(Some(limit))?;
                     self.buffer.clear();
-                    socket.recv(&mut chunk)?
+                    uninterrupted(|| socket.recv(&mut chunk))?
                 }
                 Wire::Tcp(stream) => {
                     stream.set_read_timeout(Some(limit))?;
-                    match stream.read(&mut chunk)? {
+                    match uninterrupted(|| stream.read(&mut chunk))? {
                         0 => return Err(io::ErrorKind::UnexpectedEof.into()),
                         length => length,
                     }

@@ -10,7 +10,7 @@ use std::os::unix::net::{SocketAddr as UnixAddr, UnixListener};
 use std::thread;
 use std::time::Duration;
 
-use crate::GIVE_UP;
+use crate::{GIVE_UP, uninterrupted};
 
 /// The first port that may be reserved.
 pub const FIRST_PORT: u16 = 20_000;
@@ -110,7 +110,7 @@ pub fn await_listening(addr: SocketAddr, protocol: Protocol) -> io::Result<()> {
             }
             Protocol::Udp => {
                 socket.send(b"\r\n\r\n").ok();
-                match socket.recv(&mut nothing) {
+                match uninterrupted(|| socket.recv(&mut nothing)) {
                     Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
                         thread::park_timeout(TRY_EVERY);
                     }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use tungstenite::client::ClientRequestBuilder;
 use tungstenite::{Bytes, Error, Message, Utf8Bytes, WebSocket};
 
+use crate::uninterrupted;
+
 /// A byte stream.
 trait Duplex: Read + Write + Send {}
 impl<T: Read + Write + Send> Duplex for T {}
@@ -57,7 +59,7 @@ impl Ws {
     pub(crate) fn receive_within(&mut self, limit: Duration) -> io::Result<Bytes> {
         self.below.set_read_timeout(Some(limit))?;
         loop {
-            match self.socket.read().map_err(of)? {
+            match uninterrupted(|| self.socket.read().map_err(of))? {
                 Message::Text(text) => return Ok(text.into()),
                 Message::Binary(bytes) => return Ok(bytes),
                 Message::Close(_) => return Err(io::ErrorKind::UnexpectedEof.into()),

@@ -12,6 +12,8 @@ use tungstenite::http::HeaderValue;
 use tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
 use tungstenite::{Error, Message, WebSocket};
 
+use crate::uninterrupted;
+
 /// What a text of the far side becomes.
 type Change = dyn Fn(&str) -> String + Send + Sync;
 
@@ -94,7 +96,7 @@ fn pass(near: TcpStream, far: SocketAddr, change: &Change) -> io::Result<()> {
             PollFd::new(near.get_ref(), PollFlags::IN),
             PollFd::new(far.get_ref(), PollFlags::IN),
         ];
-        poll(&mut sides, None)?;
+        uninterrupted(|| Ok(poll(&mut sides, None)?))?;
     }
 }
 

@@ -11,9 +11,9 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use testkit::GIVE_UP;
 use testkit::ports::{self, Ports, Protocol};
 use testkit::process::Program;
+use testkit::{GIVE_UP, uninterrupted};
 
 use super::pictures::Seen;
 use super::{fill, room, write_certificate};
@@ -365,7 +365,7 @@ impl Baresip {
                 }
             }
             let mut chunk = [0; 8192];
-            match self.control.read(&mut chunk) {
+            match uninterrupted(|| self.control.read(&mut chunk)) {
                 Ok(0) => bail!("baresip closed its control connection"),
                 Ok(length) => self.buffer.extend_from_slice(&chunk[..length]),
                 Err(error)

@@ -9,7 +9,7 @@ use std::time::Duration;
 use convoke_tests::peers::tests_dir;
 use convoke_tests::rest::{Administrator, request};
 use testkit::peer::SipPeer;
-use testkit::{GIVE_UP, ports};
+use testkit::{GIVE_UP, ports, uninterrupted};
 
 use super::soap::{SoapClient, create, envelope, fresh, leaf, on, person};
 use super::stage::{DOMAIN, ImServer, Stage, aor, base};
@@ -81,7 +81,7 @@ fn malformed_sip_is_answered_or_passed_over_and_the_server_serves_on() {
         socket.set_read_timeout(Some(GIVE_UP)).unwrap();
         let mut answer = [0; 4_096];
         loop {
-            let length = socket.recv(&mut answer).unwrap();
+            let length = uninterrupted(|| socket.recv(&mut answer)).unwrap();
             let text = String::from_utf8_lossy(&answer[..length]).into_owned();
             if text.contains("z9hG4bKfaulty") {
                 assert!(text.starts_with("SIP/2.0 400"), "{name}: {text}");
@@ -319,7 +319,7 @@ fn malformed_rtp_is_passed_over() {
         rtp.send_to(&packet, to).unwrap();
     }
     // The mix still comes, and the leg is still in the call until it is hung up.
-    let heard = rtp.recv(&mut [0; 2_048]).unwrap();
+    let heard = uninterrupted(|| rtp.recv(&mut [0; 2_048])).unwrap();
     assert_eq!(heard, 172);
     let conference = leaf(&answer, "c:id").to_owned();
     let state = alice.command(&on("get", &conference, None));

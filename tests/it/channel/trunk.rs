@@ -3,8 +3,8 @@
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use testkit::GIVE_UP;
 use testkit::sip_text::SipText;
+use testkit::{GIVE_UP, uninterrupted};
 
 /// A good answer to an offer, towards this RTP port.
 pub fn sdp(port: u16) -> String {
@@ -43,7 +43,8 @@ impl Trunk {
     fn receive(&mut self) -> SipText {
         let mut datagram = vec![0; 65_536];
         loop {
-            let (length, from) = self.socket.recv_from(&mut datagram).unwrap();
+            let came = uninterrupted(|| self.socket.recv_from(&mut datagram));
+            let (length, from) = came.unwrap();
             self.peer = Some(from);
             if let Some(message) = SipText::take(&mut datagram[..length].to_vec()) {
                 return message;
@@ -54,7 +55,7 @@ impl Trunk {
     /// Whether any request comes within `limit`.
     pub fn hears_within(&mut self, limit: Duration) -> bool {
         self.socket.set_read_timeout(Some(limit)).unwrap();
-        let heard = self.socket.recv_from(&mut [0; 65_536]).is_ok();
+        let heard = uninterrupted(|| self.socket.recv_from(&mut [0; 65_536])).is_ok();
         self.socket.set_read_timeout(Some(GIVE_UP)).unwrap();
         heard
     }

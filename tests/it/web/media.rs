@@ -13,7 +13,7 @@ use convoke_types::media::{Codec, MediaCommand, MediaEvent, StreamParams};
 use media_core::g711::{self, Law};
 use media_core::rtp::{RtpPacket, RtpSender};
 use serde_json::json;
-use testkit::GIVE_UP;
+use testkit::{GIVE_UP, uninterrupted};
 
 use super::word;
 
@@ -122,7 +122,8 @@ impl Phone {
     fn talk(&mut self, packets: usize) {
         for _ in 0..packets {
             let mut datagram = [0; 1_500];
-            let length = self.socket.recv(&mut datagram).expect("a packet in time");
+            let came = uninterrupted(|| self.socket.recv(&mut datagram));
+            let length = came.expect("a packet in time");
             let packet = RtpPacket::parse(&datagram[..length]).unwrap();
             let codes = packet.payload.iter();
             self.heard
