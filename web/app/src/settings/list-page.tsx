@@ -12,10 +12,10 @@ interface ListPageProps {
   /** Whether it is known what stands on the list, and is being asked. */
   known: boolean;
   loading: boolean;
+  /** Asks again. */
+  onLoad: () => void;
   empty: boolean;
   problem: Problem | undefined;
-  /** What can be done about the problem. */
-  mend?: ReactNode;
   onAdd: () => void;
   /** The list, where somebody is on it. */
   children: ReactNode;
@@ -24,7 +24,7 @@ interface ListPageProps {
 }
 
 /** A page with a list of mine: says what it is for, and adds to it. */
-export function ListPage({ screen, words, known, loading, empty, problem, mend, onAdd, children, dialog }: ListPageProps) {
+export function ListPage({ screen, words, known, loading, onLoad, empty, problem, onAdd, children, dialog }: ListPageProps) {
   const { t } = useI18n();
   const slow = useSlow(loading);
   return (
@@ -43,7 +43,19 @@ export function ListPage({ screen, words, known, loading, empty, problem, mend, 
       <div className="scroll">
         <div className="inner">
           <p className="soft">{words.say}</p>
-          {problem && <ProblemNotice problem={problem} className="pagenotice" action={mend} />}
+          {problem && (
+            <ProblemNotice
+              problem={problem}
+              className="pagenotice"
+              action={
+                !known && (
+                  <Button small disabled={loading} onClick={onLoad}>
+                    {t.common.tryAgain}
+                  </Button>
+                )
+              }
+            />
+          )}
           {!known ? (
             loading &&
             slow && (

@@ -7,7 +7,7 @@ import { announce } from '../ui/announce.tsx';
 import { DropMenu, MenuItem, MenuLine } from '../ui/float.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { modeIcon } from '../ui/mode-icon.ts';
-import { Button, cx, IconButton } from '../ui/parts.tsx';
+import { cx, IconButton } from '../ui/parts.tsx';
 import { usePlaceWord } from '../ui/place.tsx';
 import { toast } from '../ui/toast.tsx';
 import { ListPage } from './list-page.tsx';
@@ -73,15 +73,9 @@ export default function Modes() {
       words={t.modes}
       known={state.loaded}
       loading={state.loading}
+      onLoad={() => void modes.load()}
       empty={list.length === 0}
       problem={state.problem}
-      mend={
-        !state.loaded && (
-          <Button small disabled={state.loading} onClick={() => void modes.load()}>
-            {t.common.tryAgain}
-          </Button>
-        )
-      }
       onAdd={() => setEditing('new')}
       dialog={
         editing !== undefined && (

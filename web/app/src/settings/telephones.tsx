@@ -48,8 +48,9 @@ export default function Telephones() {
     <ListPage
       screen="telephones"
       words={t.telephones}
-      known={!state.loading || list.length > 0}
+      known={state.loaded}
       loading={state.loading}
+      onLoad={() => void telephones.load()}
       empty={list.length === 0}
       problem={state.problem}
       onAdd={() => setEditing('new')}

@@ -2,8 +2,9 @@
 import { problem, restProblem } from '../problem.js';
 import type { ModeBody, ModeRow } from '../rest/api.js';
 import type { RestError } from '../rest/rest.js';
+import { Newest } from '../util/newest.js';
 import { State } from '../util/store.js';
-import type { Core, Line } from './core.js';
+import type { Core } from './core.js';
 import type { Mode, Modes, ModesState, Problem, WantedMode } from './types.js';
 
 export class ModesModel extends State<ModesState> implements Modes {
@@ -12,11 +13,7 @@ export class ModesModel extends State<ModesState> implements Modes {
   #asked = false;
   /** As the server has them. */
   #stored: readonly Mode[] = [];
-  /** The newest that is wanted, until it is sent: one save is under way at a time, so that none overtakes another. */
-  #wanted: readonly Mode[] | undefined;
-  #sending: Promise<boolean> | undefined;
-  /** Counts what was wanted: an answer that was asked for before it is older. */
-  #turn = 0;
+  readonly #saves = new Newest<readonly Mode[]>((wanted) => this.#send(wanted));
 
   constructor(core: Core) {
     super({ list: [], loading: false, loaded: false, saving: false });
@@ -27,8 +24,7 @@ export class ModesModel extends State<ModesState> implements Modes {
     core.onClose.add(() => {
       this.#asked = false;
       this.#stored = [];
-      this.#wanted = undefined;
-      this.#sending = undefined;
+      this.#saves.clear();
       this.put({ list: [], loading: false, loaded: false, saving: false });
     });
   }
@@ -37,54 +33,44 @@ export class ModesModel extends State<ModesState> implements Modes {
     const line = this.#core.line;
     this.#asked = true;
     // While some are saved the server may still tell what was before them; how that went says it all.
-    if (!line || this.get().loading || this.#sending) return;
+    if (!line || this.get().loading || this.#saves.saving) return;
     this.set({ loading: true });
-    const turn = this.#turn;
+    const { turn } = this.#saves;
     const result = await this.#core.api.modes();
     if (this.#core.line !== line) return;
     this.set({ loading: false });
     // What was saved meanwhile says more, and so does how that went.
-    if (turn !== this.#turn) return;
+    if (turn !== this.#saves.turn) return;
     if (result.ok) this.#take(result.data);
     this.set({ problem: result.ok ? undefined : restProblem(result.error) });
   }
 
   async save(list: readonly WantedMode[]): Promise<boolean> {
-    const line = this.#core.line;
     // Whoever does not know what there is would wipe it.
-    if (!line || !this.get().loaded) return false;
+    if (!this.#core.line || !this.get().loaded) return false;
     const known = new Map(this.get().list.map((one) => [one.id, one]));
     const next = list.map((one): Mode => {
       const id = idOf(one);
       return { origin: 'by-hand', ...known.get(id), id, ...one };
     });
-    this.#turn++;
-    this.#wanted = next;
     this.set({ list: next, saving: true });
-    this.#sending ??= this.#send(line);
-    return this.#sending;
+    return this.#saves.save(next);
   }
 
-  /** Sends what is wanted until nothing newer waits. Returns whether the newest was taken. */
-  async #send(line: Line): Promise<boolean> {
-    let done = false;
-    while (this.#wanted) {
-      const body = this.#wanted.map((one) => ({
-        mode: one.kind,
-        address: one.address?.trim() ?? null,
-        video: one.video,
-        ...this.#asHeard(one),
-      }));
-      this.#wanted = undefined;
-      const result = await this.#core.api.setModes(body);
-      if (this.#core.line !== line) return false;
-      done = result.ok;
-      // The server writes addresses in its own way.
-      if (result.ok) this.#stored = this.#read(result.data);
-      if (!this.#wanted) this.set({ saving: false, list: this.#stored, problem: result.ok ? undefined : whyNot(result.error) });
-    }
-    this.#sending = undefined;
-    return done;
+  async #send(wanted: readonly Mode[]): Promise<boolean | undefined> {
+    const line = this.#core.line;
+    const body = wanted.map((one) => ({
+      mode: one.kind,
+      address: one.address?.trim() ?? null,
+      video: one.video,
+      ...this.#asHeard(one),
+    }));
+    const result = await this.#core.api.setModes(body);
+    if (this.#core.line !== line) return undefined;
+    // The server writes addresses in its own way.
+    if (result.ok) this.#stored = this.#read(result.data);
+    if (!this.#saves.waiting) this.set({ saving: false, list: this.#stored, problem: result.ok ? undefined : whyNot(result.error) });
+    return result.ok;
   }
 
   /** Of one that is brought back, what the server had heard of it. */

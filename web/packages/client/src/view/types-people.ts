@@ -319,13 +319,15 @@ export interface TelephonesState {
   /** In the order of calling. */
   readonly list: readonly Telephone[];
   readonly loading: boolean;
+  /** The list is known; before that an empty one says nothing. */
+  readonly loaded: boolean;
   readonly saving: boolean;
   readonly problem?: Problem;
 }
 
 export interface Telephones extends Store<TelephonesState> {
   load(): Promise<void>;
-  /** Replaces the whole list. */
+  /** Replaces the whole list, which stands at once; as the server has it where that is refused. Refused before it is known. */
   save(list: readonly Telephone[]): Promise<boolean>;
 }
 
