@@ -1,16 +1,10 @@
 //! What others do beside a conference: rooms of theirs, a conference service that has a bad moment; and what others may know of people.
 
-use std::time::Duration;
-
 use allocator_core::Event;
 use convoke_types::{FaultCode, Mode};
 use soap_proto::KnownMode;
 
-use crate::world::{Prepares, Service, World, mode, person, server};
-
-fn secs(n: u64) -> Duration {
-    Duration::from_secs(n)
-}
+use crate::world::{Prepares, Service, World, mode, person, secs, server};
 
 #[test]
 fn rooms_that_others_made_are_left_alone() {

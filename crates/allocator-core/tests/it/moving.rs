@@ -1,16 +1,10 @@
 //! Video servers are lost with conferences running: these are placed anew, and everybody is told where.
 
-use std::time::Duration;
-
 use allocator_core::Event;
 use convoke_types::ConferenceId;
 use convoke_types::report::Change;
 
-use crate::world::{Prepares, Service, World, person, server};
-
-fn secs(n: u64) -> Duration {
-    Duration::from_secs(n)
-}
+use crate::world::{Prepares, Service, World, person, secs, server};
 
 /// Conferences of Alice, all at server one.
 fn at_one(world: &mut World, count: usize) -> Vec<ConferenceId> {

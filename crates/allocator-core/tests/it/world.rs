@@ -34,6 +34,10 @@ pub fn server(name: &str) -> VideoServerName {
     name.parse().unwrap()
 }
 
+pub fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
 /// What a service does with what it is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Service {

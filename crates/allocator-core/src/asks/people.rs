@@ -1,0 +1,198 @@
+//! The request's people: everybody's way, who is left out, and whether there can be a conference with those who are not.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use convoke_types::video::VideoGuest;
+use convoke_types::{Aor, ConferenceId, Fault, FaultCode, ParticipantId, VideoServerName};
+use service_core::words::Language;
+use soap_proto::{Invite, Invited, KnownPerson, VideoAnswer};
+
+use super::learning::asked_name;
+use super::{Ask, Goal};
+use crate::allocator::{Allocator, Duty};
+use crate::moving::legs_of;
+use crate::plan::Plan;
+use crate::replies::guests;
+use crate::speak;
+use crate::ways::{self, NoWay, Person};
+
+impl Ask {
+    /// The people who have a way, with the ids that they get on the roster: the initiator first, then in the order of the request.
+    pub(super) fn roster(&self) -> Vec<(ParticipantId, &Person)> {
+        let with_way = self.people.iter().filter(|person| person.way.is_ok());
+        let number = |(n, person)| Some((format!("p{}", n + 1).parse().ok()?, person));
+        with_way.enumerate().filter_map(number).collect()
+    }
+
+    pub(super) fn guests(&self) -> Vec<VideoGuest> {
+        ways::guests(&self.roster())
+    }
+
+    /// Has no way for who is at this place among those whom [`create`](Self::create) names; false: there is none.
+    pub(super) fn leave_out(&mut self, index: Option<u32>) -> bool {
+        let named = self.people.iter_mut().filter(|person| person.way.is_ok());
+        let mut at_index = named.zip(0_u32..).filter(|(_, n)| Some(*n) == index);
+        let Some((person, _)) = at_index.next() else {
+            return false;
+        };
+        if let Ok(chosen) = &person.way {
+            // Nobody else finds a name for who is not in.
+            let (name, mode) = (person.shown().to_owned(), chosen.mode);
+            person.name = name;
+            person.way = Err(NoWay::NotCalled(mode));
+        }
+        true
+    }
+}
+
+/// The name that the asker gives somebody.
+fn named(invite: &Invite) -> Option<String> {
+    invite.name.clone().filter(|name| !name.is_empty())
+}
+
+impl Allocator {
+    /// The conference information: everybody's way.
+    pub(crate) fn work_out(&mut self, id: &ConferenceId, now: Instant) {
+        let Some(ask) = self.asks.get_mut(id) else {
+            return;
+        };
+        let plan = Plan {
+            gateways: self.config.gateways.clone(),
+            refused: ask.refused.clone(),
+        };
+        let find = |known: &BTreeMap<String, Option<KnownPerson>>, name: &str| {
+            known.get(&asked_name(name)).cloned().flatten()
+        };
+        let person = |known: Option<KnownPerson>, invite: Option<&Invite>, name: &str| {
+            let named = invite.and_then(named);
+            let wanted = invite.and_then(|invite| invite.mode);
+            let Some(known) = known else {
+                return Person {
+                    name: named.unwrap_or_else(|| name.to_owned()),
+                    user: None,
+                    language: Language::default(),
+                    way: Err(NoWay::Unknown),
+                };
+            };
+            Person {
+                name: named.unwrap_or_else(|| known.name.clone()),
+                user: Some(known.user.clone()),
+                language: Language::of(&known.language),
+                way: ways::of_person(&known, wanted, &plan),
+            }
+        };
+        let own = ask.asker.to_string();
+        let mut people = vec![person(find(&ask.known, &own), None, &own)];
+        for invite in &ask.wanted.invites {
+            let one = match (&invite.who, ways::of_address(&invite.who, &plan)) {
+                (Invited::Person(name), _) => person(find(&ask.known, name), Some(invite), name),
+                (Invited::Number(number), Some(way)) => Person {
+                    // The conference service finds a name that says no more to the others than it should; for who is not in it finds none.
+                    name: named(invite).unwrap_or_else(|| match way {
+                        Ok(_) => String::new(),
+                        Err(_) => number.clone(),
+                    }),
+                    user: None,
+                    language: Language::default(),
+                    way,
+                },
+                (who, Some(way)) => Person {
+                    name: named(invite).unwrap_or_else(|| match who {
+                        Invited::Sip(uri) => uri.clone(),
+                        Invited::Network(address) => address.to_string(),
+                        Invited::Person(name) | Invited::Number(name) => name.clone(),
+                    }),
+                    user: None,
+                    language: Language::default(),
+                    way,
+                },
+                (_, None) => continue,
+            };
+            // Nobody is in twice, and who asks is in already.
+            let twice = people.iter().any(|other| {
+                (one.user.is_some() && other.user == one.user)
+                    || (one.user.is_none() && one.way.is_ok() && other.way == one.way)
+            });
+            if !twice {
+                people.push(one);
+            }
+        }
+        if let Some(asker) = people.first_mut() {
+            asker.language = ask.language;
+        }
+        ask.people = people;
+        self.judge(id, None, now);
+    }
+
+    /// Whether it can be had with these people: then a server is asked to prepare it, the one that has it already where there is one.
+    pub(super) fn judge(&mut self, id: &ConferenceId, at: Option<VideoServerName>, now: Instant) {
+        let Some(ask) = self.asks.get_mut(id) else {
+            return;
+        };
+        ask.legs = legs_of(&ask.guests());
+        let people = &ask.people;
+        let asker_language = ask.language;
+        if ask.wanted.goal == Goal::Ways {
+            let answer = VideoAnswer::Ways(guests(people, asker_language));
+            let Some(ask) = self.leave(id) else { return };
+            return self.tell(&ask.asker, &ask.wanted, Ok(answer), Duty::Word, now);
+        }
+        let no_way = people.first().and_then(|asker| asker.way.as_ref().err());
+        let fault = match no_way {
+            Some(why) => {
+                let why = speak::no_way(why, asker_language);
+                let came = asker_language.choose(
+                    format!("you cannot take part yourself: {why}"),
+                    format!("du kannst selbst nicht teilnehmen: {why}"),
+                );
+                Some(came)
+            }
+            None if people.iter().skip(1).all(|person| person.way.is_err()) => {
+                Some(match people.len() {
+                    1 => asker_language
+                        .choose(
+                            "nobody but you is invited",
+                            "außer dir ist niemand eingeladen",
+                        )
+                        .to_owned(),
+                    _ => speak::nobody(people, asker_language),
+                })
+            }
+            None => None,
+        };
+        match fault {
+            Some(came) => {
+                self.tell_left_out(id, now);
+                let fault = Fault::new(FaultCode::NoTelephone, "people who can take part", came);
+                self.refuse_ask(id, fault, now);
+            }
+            None => match at {
+                Some(server) => self.prepare_at(id, server, now),
+                None => self.place(id, now),
+            },
+        }
+    }
+
+    /// Who was wanted and has no way is told so: nobody shall wonder.
+    fn tell_left_out(&mut self, id: &ConferenceId, now: Instant) {
+        let Some(ask) = self.asks.get(id) else {
+            return;
+        };
+        let told = left_out(&ask.people, &ask.asker);
+        for (user, words) in told {
+            self.say(&user, words, now);
+        }
+    }
+}
+
+/// Those who have an account and no way, each with what they are told.
+pub(crate) fn left_out(people: &[Person], asker: &Aor) -> Vec<(Aor, String)> {
+    let name = people.first().map(|one| one.name.clone());
+    let name = name.unwrap_or_else(|| asker.to_string());
+    let told = |person: &Person| {
+        let (user, why) = (person.user.clone()?, person.way.as_ref().err()?);
+        Some((user, speak::left_out(&name, why, person.language)))
+    };
+    people.iter().skip(1).filter_map(told).collect()
+}
