@@ -10,7 +10,7 @@
 //!    └── prepared, again ─ awaited at the server it was at ─ or ─► lost
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use convoke_types::video::{VideoCommand, VideoGuest};
@@ -50,8 +50,8 @@ pub(crate) struct Move {
 /// Who was asked since it was lost.
 #[derive(Debug, Clone, Default)]
 struct Round {
-    /// Servers that did not take it, and why.
-    tried: BTreeMap<VideoServerName, String>,
+    /// Servers that did not take it.
+    tried: BTreeSet<VideoServerName>,
     /// The one it was at was asked for it again.
     again: bool,
 }
@@ -94,7 +94,7 @@ impl Allocator {
             words: words.to_owned(),
         });
         let round = Round {
-            tried: BTreeMap::from([(server, words.to_owned())]),
+            tried: BTreeSet::from([server]),
             again: false,
         };
         self.place_anew(id, round, now);
@@ -113,7 +113,7 @@ impl Allocator {
             words: words.to_owned(),
         });
         let round = Round {
-            tried: BTreeMap::from([(server, words.to_owned())]),
+            tried: BTreeSet::from([server]),
             again: true,
         };
         self.place_anew(id, round, now);
@@ -126,7 +126,8 @@ impl Allocator {
         };
         let (home, guests) = (running.server.clone(), running.guests_to_be());
         let near = self.near_running(id);
-        let to = self.servers.place(legs_of(&guests), &round.tried, &near);
+        let is_tried = |server: &VideoServerName| round.tried.contains(server);
+        let to = self.servers.place(legs_of(&guests), is_tried, &near);
         match to {
             Some(to) if to != home => self.ask_to_take(id, to, round, now),
             Some(_) => self.wait_for_home(id, now),
@@ -216,7 +217,7 @@ impl Allocator {
         match &running.seat {
             Seat::Moving(moving) if moving.to == *server => {
                 let mut round = moving.round.clone();
-                round.tried.insert(server.clone(), words.to_owned());
+                round.tried.insert(server.clone());
                 self.event(Event::NotPlaced {
                     conference: id.clone(),
                     server: server.clone(),
@@ -275,7 +276,7 @@ impl Allocator {
         };
         let legs = legs_of(&running.guests_to_be());
         let near = self.near_running(id);
-        if self.servers.place(legs, &BTreeMap::new(), &near).is_some() {
+        if self.servers.place(legs, |_| false, &near).is_some() {
             self.place_anew(id, Round::default(), now);
         }
     }

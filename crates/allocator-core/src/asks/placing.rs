@@ -21,7 +21,9 @@ impl Allocator {
         let near = self.near(people.filter_map(|one| one.user.as_ref()).collect());
         let (legs, tried) = (ask.legs, &ask.tried);
         let full = self.conferences.len() >= CONFERENCES_MAX;
-        let server = self.servers.place(legs, tried, &near).filter(|_| !full);
+        let is_tried = |server: &VideoServerName| tried.contains_key(server);
+        let server = self.servers.place(legs, is_tried, &near);
+        let server = server.filter(|_| !full);
         let Some(server) = server else {
             let came = match full {
                 true => ask
