@@ -241,6 +241,7 @@ mod tests {
             capacity,
             legs,
             ready: true,
+            refusal: None,
             why: None,
         }
     }

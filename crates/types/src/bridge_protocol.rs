@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::media::{MediaCommand, MediaEvent};
-use crate::video::{VideoCommand, VideoEvent};
+use crate::video::{Refusal, VideoCommand, VideoEvent};
 
 /// The WebSocket subprotocol; its number is that of the protocol's version.
 pub const SUBPROTOCOL: &str = "convoke-bridge.1";
@@ -65,6 +65,9 @@ pub struct Announcement {
     pub legs: u32,
     /// `false`: what it stands for is not reachable at the moment, or of no use.
     pub ready: bool,
+    /// Why it is not ready, for programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<Refusal>,
     /// Why it is not ready, as a person reads it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,

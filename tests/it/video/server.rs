@@ -50,6 +50,7 @@ impl Owner {
                 capacity: 0,
                 legs: 0,
                 ready: false,
+                refusal: None,
                 why: None,
             },
         }

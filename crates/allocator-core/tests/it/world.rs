@@ -552,6 +552,7 @@ fn announcement() -> Announcement {
         capacity: 100,
         legs: 0,
         ready: true,
+        refusal: None,
         why: None,
     }
 }

@@ -28,7 +28,7 @@ pub struct Janus {
     pub(super) link: Link,
     pub(super) product: String,
     /// Why it could not be used last: it is told until it can be, and so does not change while it is greeted again and again.
-    pub(super) lost: String,
+    pub(super) lost: (Refusal, String),
     /// What it had when it was last asked; before that, pictures are what it is most likely there for.
     pub(super) plugins: Plugins,
     pub(super) asked: BTreeMap<u64, Asked>,
@@ -51,7 +51,7 @@ pub struct Janus {
 /// How things stand with Janus.
 pub(super) enum Link {
     /// It is not there, or of no use.
-    Away { refusal: Refusal, words: String },
+    Away,
     /// It is asked what it is; then for a session and, for each plugin that it has, a handle to make rooms with.
     Greeting {
         session: Option<u64>,
@@ -114,12 +114,9 @@ impl Janus {
         let mut janus = Self {
             settings,
             drawn: 0,
-            link: Link::Away {
-                refusal: Refusal::Unreachable,
-                words: NOT_YET.into(),
-            },
+            link: Link::Away,
             product: "Janus".into(),
-            lost: NOT_YET.into(),
+            lost: (Refusal::Unreachable, NOT_YET.into()),
             plugins: Plugins {
                 pictures: true,
                 sound: false,
@@ -143,16 +140,18 @@ impl Janus {
 
     /// What this bridge is now.
     pub fn announcement(&self) -> Announcement {
+        let (refusal, why) = match &self.link {
+            Link::Up { .. } => (None, None),
+            Link::Greeting { .. } | Link::Away => (Some(self.lost.0), Some(self.lost.1.clone())),
+        };
         Announcement {
             product: self.product.clone(),
             features: self.features(),
             capacity: self.settings.capacity,
             legs: self.promised(),
             ready: matches!(self.link, Link::Up { .. }),
-            why: match &self.link {
-                Link::Up { .. } => None,
-                Link::Greeting { .. } | Link::Away { .. } => Some(self.lost.clone()),
-            },
+            refusal,
+            why,
         }
     }
 
@@ -313,7 +312,7 @@ impl Janus {
         let session = match self.link {
             Link::Up { session, .. } => Some(session),
             Link::Greeting { session, .. } => session,
-            Link::Away { .. } => return,
+            Link::Away => return,
         };
         let plugin = match about {
             About::Sound(_) => sound::PLUGIN,
@@ -339,7 +338,7 @@ impl Janus {
     // What comes back.
 
     fn hear(&mut self, text: &str) {
-        if matches!(self.link, Link::Away { .. }) {
+        if matches!(self.link, Link::Away) {
             return;
         }
         let Ok(reply) = serde_json::from_str::<Reply>(text) else {

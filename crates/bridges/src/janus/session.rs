@@ -128,7 +128,7 @@ impl Janus {
     pub(super) fn told(&mut self, reply: &Reply) {
         let ours = match self.link {
             Link::Up { session, .. } => reply.session_id == Some(session),
-            Link::Greeting { .. } | Link::Away { .. } => false,
+            Link::Greeting { .. } | Link::Away => false,
         };
         match &*reply.janus {
             "timeout" if ours => {
@@ -182,7 +182,7 @@ impl Janus {
     fn is_in_use(&self, handle: u64) -> bool {
         let makes = match self.link {
             Link::Up { control, mixer, .. } => [control, mixer].contains(&Some(handle)),
-            Link::Greeting { .. } | Link::Away { .. } => false,
+            Link::Greeting { .. } | Link::Away => false,
         };
         makes || self.handles.contains_key(&handle) || self.sound.has_handle(handle)
     }
@@ -196,11 +196,8 @@ impl Janus {
     }
 
     pub(super) fn lose(&mut self, refusal: Refusal, words: &str) {
-        self.link = Link::Away {
-            refusal,
-            words: words.to_owned(),
-        };
-        words.clone_into(&mut self.lost);
+        self.link = Link::Away;
+        self.lost = (refusal, words.to_owned());
         self.asked.clear();
         self.keep_alive = None;
         self.legs.clear();
@@ -237,7 +234,7 @@ impl Janus {
                 Refusal::Unreachable,
                 "Janus is only just being connected to".into(),
             )),
-            Link::Away { refusal, words } => Some((*refusal, words.clone())),
+            Link::Away => Some(self.lost.clone()),
         }
     }
 }

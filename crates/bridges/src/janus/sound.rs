@@ -172,7 +172,7 @@ impl Janus {
         }
         match self.link {
             Link::Up { mixer: None, .. } => return Some("Janus has no AudioBridge plugin".into()),
-            Link::Up { .. } | Link::Greeting { .. } | Link::Away { .. } => {}
+            Link::Up { .. } | Link::Greeting { .. } | Link::Away => {}
         }
         let (capacity, promised) = (self.settings.capacity, self.promised());
         (promised >= capacity).then(|| {

@@ -74,6 +74,7 @@ fn announcement() -> Announcement {
         capacity: 10,
         legs: 0,
         ready: true,
+        refusal: None,
         why: None,
     }
 }

@@ -295,6 +295,7 @@ mod tests {
             capacity,
             legs: 0,
             ready: true,
+            refusal: None,
             why: None,
         });
         server

@@ -161,6 +161,7 @@ async fn pass_own(place: usize, mut own: Own, into: mpsc::Sender<(usize, LinkEve
         capacity: u32::MAX,
         legs: 0,
         ready: true,
+        refusal: None,
         why: None,
     };
     let mut event = LinkEvent::Up(announced);

@@ -36,6 +36,7 @@ impl Stage {
             capacity,
             legs: 0,
             ready: true,
+            refusal: None,
             why: None,
         };
         self.sound.handle_announcement(bridge, announcement);

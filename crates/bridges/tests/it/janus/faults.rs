@@ -30,6 +30,7 @@ fn of(info: Value) -> (Refusal, String) {
     scene.no_request();
     let said = scene.announced.clone().unwrap();
     assert_eq!((said.ready, said.why), (false, Some(words.clone())));
+    assert_eq!(said.refusal, Some(refusal));
     // It may be another one the next time.
     scene.connect();
     scene.prepare(&["a"]);

@@ -35,6 +35,7 @@ pub fn announcement(legs: u32) -> Announcement {
         capacity: 100,
         legs,
         ready: true,
+        refusal: None,
         why: None,
     }
 }
