@@ -10,14 +10,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use convoke_types::report::Report;
-use convoke_types::{Aor, CommandId, ConferenceId, Fault, VideoServerName};
+use convoke_types::{Aor, CommandId, ConferenceId, VideoServerName};
 use service_core::words::Language;
 use soap_proto::{Callee, INVITES_MAX, Invite, Invited, KnownPerson, MODES_PEOPLE_MAX, UtcMillis};
 
 use self::learning::asked_name;
 use crate::allocator::{Allocator, Caller, Duty, wall_at};
 use crate::io::Event;
-use crate::replies::{Reply, words_of};
+use crate::reasons::{NotTaken, Reason};
+use crate::replies::Reply;
 use crate::speak;
 use crate::ways::Person;
 use crate::words::Word;
@@ -67,7 +68,7 @@ pub(crate) struct Ask {
     people: Vec<Person>,
     legs: u32,
     /// Servers that did not take it, and why.
-    tried: BTreeMap<VideoServerName, String>,
+    tried: BTreeMap<VideoServerName, NotTaken>,
     reports: Vec<Report>,
 }
 
@@ -132,14 +133,8 @@ impl Allocator {
         }
     }
 
-    /// The language of whoever asked for this conference to be.
-    pub(crate) fn language_of(&self, id: &ConferenceId) -> Language {
-        let ask = self.asks.get(id);
-        ask.map_or(Language::default(), |ask| ask.language)
-    }
-
     /// The request comes to nothing: its room is freed, and the asker is told why.
-    pub(crate) fn refuse_ask(&mut self, id: &ConferenceId, fault: Fault, now: Instant) {
+    pub(crate) fn refuse_ask(&mut self, id: &ConferenceId, reason: Reason, now: Instant) {
         let Some(ask) = self.leave(id) else {
             return;
         };
@@ -149,7 +144,7 @@ impl Allocator {
         match &ask.wanted.goal {
             Goal::Conference => self.event(Event::Refused {
                 conference: id.clone(),
-                words: words_of(&fault),
+                words: reason.logged(),
             }),
             Goal::Ways => {}
             // Their language is not to be had, and no reason to say nothing.
@@ -158,6 +153,7 @@ impl Allocator {
                 return self.say(&ask.asker, words, now);
             }
         }
-        self.tell(&ask.asker, &ask.wanted, Err(fault), Duty::Word, now);
+        let to = (&ask.asker, &ask.wanted, ask.language);
+        self.tell(to, Err(reason), Duty::Word, now);
     }
 }

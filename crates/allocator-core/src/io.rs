@@ -30,7 +30,7 @@ pub struct IncomingMessage {
 pub enum ServerNews {
     /// It can be reached, and says what it is; also whenever its load has changed.
     Announced(Announcement),
-    /// It cannot be reached (any more), and why, for people.
+    /// It cannot be reached (any more), and why, for the log.
     Lost(String),
     /// Of a conference.
     Event(VideoEvent),
@@ -85,7 +85,7 @@ pub enum Output {
     Event(Event),
 }
 
-/// What happened. Holds no bodies.
+/// What happened, in English. Holds no bodies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// Somebody asks for a video conference.

@@ -29,6 +29,7 @@ mod io;
 mod moving;
 mod placement;
 mod plan;
+mod reasons;
 mod replies;
 mod rooms;
 mod running;

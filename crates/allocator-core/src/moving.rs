@@ -20,6 +20,7 @@ use soap_proto::Operation;
 use crate::allocator::{Allocator, Timer, after};
 use crate::config::PREPARE_WAIT;
 use crate::io::{Event, Output};
+use crate::reasons::NotTaken;
 use crate::running::Running;
 use crate::services::Purpose;
 
@@ -83,15 +84,16 @@ pub(crate) fn legs_of(guests: &[VideoGuest]) -> u32 {
 
 impl Allocator {
     /// The pictures of a conference are lost with its server.
-    pub(crate) fn lose(&mut self, id: &ConferenceId, words: &str, now: Instant) {
+    pub(crate) fn lose(&mut self, id: &ConferenceId, why: &NotTaken, now: Instant) {
         let Some(running) = self.conferences.get_mut(id).filter(|one| !one.over) else {
             return;
         };
         let server = running.server.clone();
+        let words = why.logged();
         running.why = format!("{server}: {words}");
         self.event(Event::PicturesLost {
             conference: id.clone(),
-            words: words.to_owned(),
+            words,
         });
         let round = Round {
             tried: BTreeSet::from([server]),
@@ -102,7 +104,7 @@ impl Allocator {
     }
 
     /// The server that it was at does not make its room again.
-    fn not_again(&mut self, id: &ConferenceId, words: &str, now: Instant) {
+    fn not_again(&mut self, id: &ConferenceId, why: &NotTaken, now: Instant) {
         let running = self.conferences.get(id);
         let Some(server) = running.map(|running| running.server.clone()) else {
             return;
@@ -110,7 +112,7 @@ impl Allocator {
         self.event(Event::NotPlaced {
             conference: id.clone(),
             server: server.clone(),
-            words: words.to_owned(),
+            words: why.logged(),
         });
         let round = Round {
             tried: BTreeSet::from([server]),
@@ -207,7 +209,7 @@ impl Allocator {
         &mut self,
         id: &ConferenceId,
         server: &VideoServerName,
-        words: &str,
+        why: &NotTaken,
         end: bool,
         now: Instant,
     ) {
@@ -221,29 +223,28 @@ impl Allocator {
                 self.event(Event::NotPlaced {
                     conference: id.clone(),
                     server: server.clone(),
-                    words: words.to_owned(),
+                    words: why.logged(),
                 });
                 self.free_room(id, server, end);
                 self.place_anew(id, round, now);
             }
-            Seat::Awaited(_) if running.server == *server => self.not_again(id, words, now),
+            Seat::Awaited(_) if running.server == *server => self.not_again(id, why, now),
             Seat::There | Seat::Awaited(_) | Seat::Moving(_) | Seat::Lost(_) => {}
         }
     }
 
     /// What a conference waits for did not come in time, or another round may begin.
     pub(crate) fn on_seat_due(&mut self, id: &ConferenceId, now: Instant) {
-        let words = "it did not answer in time";
         let running = self.conferences.get(id).filter(|one| !one.over);
         let due = |seat: &Seat| seat.until().is_some_and(|until| until <= now);
         let Some(running) = running.filter(|one| due(&one.seat)) else {
             return;
         };
         match &running.seat {
-            Seat::Awaited(_) => self.not_again(id, words, now),
+            Seat::Awaited(_) => self.not_again(id, &NotTaken::Late, now),
             Seat::Moving(moving) => {
                 let to = moving.to.clone();
-                self.on_no_seat(id, &to, words, true, now);
+                self.on_no_seat(id, &to, &NotTaken::Late, true, now);
             }
             Seat::Lost(_) => self.seek(id, now),
             Seat::There => {}

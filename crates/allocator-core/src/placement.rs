@@ -4,17 +4,17 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use convoke_types::bridge_protocol::{Announcement, Feature};
 use convoke_types::{ConferenceId, VideoServerName};
-use service_core::words::Language;
 
 use crate::config::{GIVEN_UP_MAX, ROOMS_TO_END_MAX};
+use crate::reasons::NotTaken;
 
 /// What is known of one video server.
 #[derive(Debug, Default)]
 struct Server {
     /// What it last said of itself; `None` while it cannot be reached.
     says: Option<Announcement>,
-    /// Why it cannot be reached.
-    down: Option<String>,
+    /// Why it cannot be reached, as far as that was told.
+    down: String,
     /// Conferences that are being prepared or run there, with the legs that they may need.
     rooms: BTreeMap<ConferenceId, u32>,
     /// The numbers of the last questions about conferences: only the answers to these are waited for.
@@ -51,7 +51,7 @@ impl Servers {
             return Vec::new();
         };
         server.says = Some(says);
-        server.down = None;
+        server.down.clear();
         std::mem::take(&mut server.to_end).into_iter().collect()
     }
 
@@ -61,7 +61,7 @@ impl Servers {
             return Vec::new();
         };
         server.says = None;
-        server.down = Some(words.to_owned());
+        words.clone_into(&mut server.down);
         self.rooms_of(name)
     }
 
@@ -159,32 +159,18 @@ impl Servers {
         given_up.any(|(at, id)| at == name && id == conference)
     }
 
-    /// Why a conference that needs so many legs is not at one of the servers, for people.
+    /// Why a conference that needs so many legs is not at one of the servers.
     pub fn why_not(
         &self,
         legs: u32,
-        tried: &BTreeMap<VideoServerName, String>,
-        language: Language,
-    ) -> String {
+        tried: &BTreeMap<VideoServerName, NotTaken>,
+    ) -> Vec<(VideoServerName, NotTaken)> {
         let why = |name: &VideoServerName| {
-            let server = self.servers.get(name);
-            let words = match (tried.get(name), server) {
-                (Some(words), _) => words.clone(),
-                (None, Some(server)) => server.why_not(legs, language),
-                (None, None) => String::new(),
-            };
-            format!("{name}: {words}")
+            let tried = tried.get(name).cloned();
+            let now = || Some(self.servers.get(name)?.why_not(legs));
+            Some((name.clone(), tried.or_else(now)?))
         };
-        let all: Vec<String> = self.order.iter().map(why).collect();
-        match all.is_empty() {
-            true => language
-                .choose(
-                    "no video server is configured",
-                    "es ist kein Videoserver eingerichtet",
-                )
-                .to_owned(),
-            false => all.join("; "),
-        }
+        self.order.iter().filter_map(why).collect()
     }
 }
 
@@ -202,33 +188,30 @@ impl Server {
         usable.then(|| says.capacity.saturating_sub(taken))
     }
 
-    fn why_not(&self, legs: u32, language: Language) -> String {
+    fn why_not(&self, legs: u32) -> NotTaken {
         let Some(says) = &self.says else {
-            let down = self.down.as_deref();
-            let silent = language.choose("it does not answer", "er antwortet nicht");
-            return down.unwrap_or(silent).to_owned();
+            return NotTaken::Away(self.down.clone());
         };
         // Of one that is of no use it is not told what it has.
-        if let Some(words) = says.not_ready() {
-            return words;
+        if let Some(not_ready) = NotTaken::of(says) {
+            return not_ready;
         }
-        let product = &says.product;
-        if !says.features.contains(&Feature::Video) {
-            return language.choose(
-                format!("{product} carries no pictures"),
-                format!("{product} trägt keine Bilder"),
-            );
+        let product = says.product.clone();
+        match says.features.contains(&Feature::Video) {
+            true => NotTaken::NoRoom {
+                product,
+                room: self.room().unwrap_or(0),
+                legs,
+            },
+            false => NotTaken::NoPictures(product),
         }
-        let room = self.room().unwrap_or(0);
-        language.choose(
-            format!("{product} has room for {room} of {legs} pictures"),
-            format!("{product} hat Platz für {room} von {legs} Bildern"),
-        )
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use convoke_types::video::Refusal;
+
     use super::*;
 
     fn name(text: &str) -> VideoServerName {
@@ -266,7 +249,7 @@ mod tests {
             Some(name("b")),
             "no room there"
         );
-        let tried = BTreeMap::from([(name("b"), "full".to_owned())]);
+        let tried = BTreeMap::from([(name("b"), NotTaken::Late)]);
         assert_eq!(servers.place(5, |one| tried.contains_key(one), &near), None);
         // Promised legs count although nobody has come yet.
         servers.reserve(&name("b"), &id("x"), 9);
@@ -276,23 +259,38 @@ mod tests {
             ..says(99, 0)
         };
         servers.announced(&name("c"), audio);
-        for why in [None, Some("Test 1 is too old")] {
+        let old = || "Test 1 is too old".to_owned();
+        for (refusal, expected) in [
+            (None, NotTaken::NotReady(old())),
+            (
+                Some(Refusal::Unsuitable),
+                NotTaken::Refused(Refusal::Unsuitable, old()),
+            ),
+        ] {
             let away = Announcement {
                 ready: false,
-                why: why.map(str::to_owned),
+                refusal,
+                why: Some(old()),
                 ..says(99, 0)
             };
             servers.announced(&name("b"), away);
-            let expected = format!("b: {}", why.unwrap_or("Test 1 is not ready"));
-            let told = servers.why_not(50, &BTreeMap::new(), Language::English);
-            assert!(told.contains(&expected), "{told}");
+            let told = servers.why_not(50, &BTreeMap::new());
+            assert_eq!(told[1], (name("b"), expected));
         }
         assert_eq!(servers.place(2, untried, &nobody), Some(name("a")));
-        let why = servers.why_not(50, &tried, Language::English);
-        assert!(why.contains("a: Test 1 has room for 4 of 50"), "{why}");
-        assert!(
-            why.contains("b: full") && why.contains("c: Test 1 carries no pictures"),
-            "{why}"
+        let product = || "Test 1".to_owned();
+        let no_room = NotTaken::NoRoom {
+            product: product(),
+            room: 4,
+            legs: 50,
+        };
+        assert_eq!(
+            servers.why_not(50, &tried),
+            [
+                (name("a"), no_room),
+                (name("b"), NotTaken::Late),
+                (name("c"), NotTaken::NoPictures(product())),
+            ]
         );
     }
 

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use convoke_types::{ConferenceId, Fault, NetworkAddress};
+use convoke_types::{ConferenceId, NetworkAddress};
 use soap_proto::{CALLEES_MAX, Callee, Invite, Invited, KnownPerson};
 
 use crate::allocator::Allocator;
 use crate::gateways::{GatewayRoute, dial_string};
+use crate::reasons::Reason;
 use crate::ways::NoWay;
 
 /// Where gateways lead, and what of it may not be called.
@@ -77,14 +78,14 @@ impl Allocator {
     pub(crate) fn on_callable(
         &mut self,
         id: &ConferenceId,
-        answer: Result<BTreeMap<Callee, bool>, Fault>,
+        answer: Result<BTreeMap<Callee, bool>, Reason>,
         now: Instant,
     ) {
         let Some(ask) = self.learning(id) else {
             return;
         };
         match answer {
-            Err(fault) => self.refuse_ask(id, fault, now),
+            Err(reason) => self.refuse_ask(id, reason, now),
             Ok(judged) => {
                 ask.waiting = ask.waiting.saturating_sub(1);
                 let refused = judged.into_iter().filter(|(_, may)| !may);

@@ -17,6 +17,7 @@ use soap_proto::{
 use crate::allocator::{Allocator, Caller, Duty, WORDS_TYPE, after};
 use crate::asks::{Goal, Wanted};
 use crate::config::ANSWERS_MAX;
+use crate::reasons::Reason;
 use crate::speak;
 use crate::words::{Said, Word, parse};
 
@@ -42,10 +43,10 @@ impl Reply {
     }
 
     /// The language that is answered in, of an asker whose own is this one: that of their words, where these tell one.
-    pub fn learn(&mut self, own: Language) -> Language {
+    pub fn learn(&self, own: Language) -> Language {
         match self {
             Reply::Device { .. } => own,
-            Reply::Words(language) => *language.get_or_insert(own),
+            Reply::Words(language) => language.unwrap_or(own),
         }
     }
 }
@@ -122,10 +123,6 @@ impl Allocator {
         let (address, id) = check(&request, caller)?;
         let fingerprint = fingerprint(&request);
         let key = (caller.user.clone(), id);
-        let reply = Reply::Device {
-            headers: Box::new(request.headers.clone()),
-            address,
-        };
         if let Some((before, fate)) = self.replies.known.get(&key) {
             if *before != fingerprint {
                 let expected = "a command id that was not used for something else";
@@ -137,7 +134,7 @@ impl Allocator {
             }
             if let Fate::Answered(outcome) = fate {
                 let outcome = outcome.as_ref().clone();
-                self.reply((&caller.user, &reply), &outcome, false, Duty::Word, now);
+                self.tell_device((&request.headers, &address), &outcome, Duty::Word, now);
             }
             // Of one that is under way the answer is coming.
             return Ok(());
@@ -167,7 +164,10 @@ impl Allocator {
         let wanted = Wanted {
             title: title.unwrap_or_default(),
             invites,
-            reply,
+            reply: Reply::Device {
+                headers: Box::new(request.headers),
+                address,
+            },
             key: Some(key),
             may_ring: false,
             goal,
@@ -206,19 +206,33 @@ impl Allocator {
         }
     }
 
-    /// Tells the asker what came of it, and remembers that for repeats.
+    /// Tells the asker what came of it, in their language, and remembers that for repeats.
     pub(crate) fn tell(
         &mut self,
-        asker: &Aor,
-        wanted: &Wanted,
-        outcome: Result<VideoAnswer, Fault>,
+        (asker, wanted, language): (&Aor, &Wanted, Language),
+        outcome: Result<VideoAnswer, Reason>,
         duty: Duty,
         now: Instant,
     ) {
-        let to = (asker, &wanted.reply);
-        self.reply(to, &outcome, wanted.may_ring, duty, now);
-        if let Some(key) = &wanted.key {
-            self.replies.answered(key, outcome);
+        match &wanted.reply {
+            Reply::Device { headers, address } => {
+                let outcome = outcome.map_err(|reason| reason.fault(language));
+                self.tell_device((headers, address), &outcome, duty, now);
+                if let Some(key) = &wanted.key {
+                    self.replies.answered(key, outcome);
+                }
+            }
+            Reply::Words(_) => {
+                let words = match outcome {
+                    Ok(VideoAnswer::Requested(requested)) => self.ready_words(&requested, language),
+                    // Nobody asks for these in words.
+                    Ok(VideoAnswer::Ways(_) | VideoAnswer::Modes(_) | VideoAnswer::Callable(_)) => {
+                        return;
+                    }
+                    Err(reason) => reason.words(wanted.may_ring, language),
+                };
+                self.send(asker.to_uri(), WORDS_TYPE, words.into(), duty, None, now);
+            }
         }
     }
 
@@ -229,34 +243,16 @@ impl Allocator {
         }
     }
 
-    fn reply(
+    fn tell_device(
         &mut self,
-        (asker, reply): (&Aor, &Reply),
+        (headers, address): (&Headers, &str),
         outcome: &Result<VideoAnswer, Fault>,
-        may_ring: bool,
         duty: Duty,
         now: Instant,
     ) {
-        match reply {
-            Reply::Device { headers, address } => {
-                let envelope = write_video_response(&VideoResponse::to(headers, outcome.clone()));
-                let to = address.clone();
-                self.send(to, names::CONTENT_TYPE, envelope.into(), duty, None, now);
-            }
-            Reply::Words(_) => {
-                let language = reply.language();
-                let words = match outcome {
-                    Ok(VideoAnswer::Requested(requested)) => self.ready_words(requested, language),
-                    // Nobody asks for these in words.
-                    Ok(VideoAnswer::Ways(_) | VideoAnswer::Modes(_) | VideoAnswer::Callable(_)) => {
-                        return;
-                    }
-                    Err(fault) => speak::fault(fault, may_ring, language),
-                };
-                let to = asker.to_uri();
-                self.send(to, WORDS_TYPE, words.into(), duty, None, now);
-            }
-        }
+        let envelope = write_video_response(&VideoResponse::to(headers, outcome.clone()));
+        let to = address.to_owned();
+        self.send(to, names::CONTENT_TYPE, envelope.into(), duty, None, now);
     }
 
     fn ready_words(&self, requested: &Requested, language: Language) -> String {
@@ -339,11 +335,6 @@ fn fingerprint(request: &VideoRequest) -> Fingerprint {
     };
     // What was read can be written.
     Sha256::digest(write_video_request(&bare).unwrap_or_default()).into()
-}
-
-/// The conference of an outcome, for logs.
-pub(crate) fn words_of(fault: &Fault) -> String {
-    format!("{}: {}", fault.code, fault.came)
 }
 
 /// What the asker is told of a conference that is ready.

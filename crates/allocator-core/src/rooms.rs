@@ -4,11 +4,12 @@ use std::time::Instant;
 
 use convoke_types::bridge_protocol::Announcement;
 use convoke_types::video::{VideoCommand, VideoEvent};
-use convoke_types::{ConferenceId, Fault, FaultCode, VideoServerName};
+use convoke_types::{ConferenceId, VideoServerName};
 
 use crate::allocator::Allocator;
 use crate::asks::Stage;
 use crate::io::Output;
+use crate::reasons::{NotTaken, Reason};
 
 impl Allocator {
     /// A server can be reached: what could not be ended there is, and what it should have is prepared again.
@@ -19,27 +20,26 @@ impl Allocator {
         now: Instant,
     ) {
         let was_ready = self.servers.is_ready(server);
-        let why = says.not_ready();
+        let why = NotTaken::of(&says);
         for conference in self.servers.announced(server, says) {
             self.output(Output::Video {
                 server: server.clone(),
                 command: VideoCommand::End { conference },
             });
         }
-        if self.servers.is_ready(server) {
+        let Some(why) = why else {
             return self.seat_the_lost(server, !was_ready, now);
-        }
+        };
         // What it stands for is gone. Of its rooms it says that too, or has: whichever comes first.
-        let words = why.unwrap_or_default();
         for id in self.servers.rooms_of(server) {
-            self.room_gone(&id, server, &words, false, now);
+            self.room_gone(&id, server, why.clone(), false, now);
         }
     }
 
     /// A server cannot be reached any more.
     pub(crate) fn on_server_lost(&mut self, server: &VideoServerName, words: &str, now: Instant) {
         for id in self.servers.lost(server, words) {
-            self.room_gone(&id, server, words, true, now);
+            self.room_gone(&id, server, NotTaken::Away(words.to_owned()), true, now);
         }
     }
 
@@ -48,21 +48,24 @@ impl Allocator {
         &mut self,
         id: &ConferenceId,
         server: &VideoServerName,
-        words: &str,
+        why: NotTaken,
         left: bool,
         now: Instant,
     ) {
         match self.asks.get(id).map(|ask| ask.stage.clone()) {
             Some(Stage::Preparing(at)) if at == *server => {
-                self.not_placed(id, server, words.to_owned(), left, now);
+                self.not_placed(id, server, why, left, now);
             }
-            Some(Stage::Creating(at)) if at == *server => self.room_lost(id, server, words, now),
+            // The conference is being created: all is taken back.
+            Some(Stage::Creating(at)) if at == *server => {
+                self.on_not_created(id, Reason::RoomLost(at, why), now);
+            }
             Some(_) => {}
             None => match self.conferences.get(id) {
                 Some(running) if running.server == *server && running.has_pictures() => {
-                    self.lose(id, words, now);
+                    self.lose(id, &why, now);
                 }
-                Some(_) => self.on_no_seat(id, server, words, left, now),
+                Some(_) => self.on_no_seat(id, server, &why, left, now),
                 None => {}
             },
         }
@@ -84,19 +87,6 @@ impl Allocator {
         }
     }
 
-    /// The room of a request whose conference is being created is gone: all is taken back.
-    fn room_lost(
-        &mut self,
-        id: &ConferenceId,
-        server: &VideoServerName,
-        words: &str,
-        now: Instant,
-    ) {
-        let came = format!("{server}: {words}");
-        let fault = Fault::new(FaultCode::Overloaded, "a video server that stays", came);
-        self.on_not_created(id, fault, now);
-    }
-
     /// A server told something of a conference.
     pub(crate) fn on_video(&mut self, server: &VideoServerName, event: VideoEvent, now: Instant) {
         match event {
@@ -109,19 +99,25 @@ impl Allocator {
                 conference, serial, ..
             } if !self.servers.is_asked(server, &conference, serial) => {}
             VideoEvent::Refused {
-                conference, words, ..
-            } => match self.asks.get(&conference).map(|ask| &ask.stage) {
-                Some(Stage::Preparing(at)) if at == server => {
-                    self.not_placed(&conference, server, words, false, now);
+                conference,
+                refusal,
+                words,
+                ..
+            } => {
+                let why = NotTaken::Refused(refusal, words);
+                match self.asks.get(&conference).map(|ask| &ask.stage) {
+                    Some(Stage::Preparing(at)) if at == server => {
+                        self.not_placed(&conference, server, why, false, now);
+                    }
+                    Some(_) => {}
+                    // Nothing of what it refuses is left there; what waits for a place there has to have another.
+                    None => self.on_no_seat(&conference, server, &why, false, now),
                 }
-                Some(_) => {}
-                // Nothing of what it refuses is left there; what waits for a place there has to have another.
-                None => self.on_no_seat(&conference, server, &words, false, now),
-            },
+            }
             VideoEvent::Ended {
                 conference,
                 lost: Some(words),
-            } => self.room_gone(&conference, server, &words, false, now),
+            } => self.room_gone(&conference, server, NotTaken::RoomGone(words), false, now),
             // The owner of the dialogs has to do with these.
             VideoEvent::Answered { .. }
             | VideoEvent::Offered { .. }

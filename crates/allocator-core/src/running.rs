@@ -36,7 +36,7 @@ pub(crate) struct Running {
     told: bool,
     /// Where its pictures are.
     pub seat: Seat,
-    /// Why they were lost last, for people.
+    /// Why they were lost last, as reports tell it: in English.
     pub why: String,
     /// It is over, and its presence is being taken back.
     pub over: bool,
@@ -145,7 +145,8 @@ impl Allocator {
             .map_or(Language::English, |one| one.language);
         let outcome = requested(id.clone(), uri, server, link, &running.people, language);
         let outcome = VideoAnswer::Requested(outcome);
-        self.tell(&asker, &wanted, Ok(outcome), Duty::Ready(id.clone()), now);
+        let to = (&asker, &wanted, language);
+        self.tell(to, Ok(outcome), Duty::Ready(id.clone()), now);
         if let Some(running) = self.conferences.get_mut(id) {
             running.wanted = Some((asker, wanted));
         }

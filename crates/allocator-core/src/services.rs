@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use convoke_types::{CommandId, ConferenceId, Fault, FaultCode, VideoServerName};
-use service_core::words::Language;
+use service_core::faults::Whom;
 use soap_proto::{
     Answer, Callee, Create, Expires, Headers, Operation, Request, UtcMillis, VideoAnswer,
     VideoOperation, VideoRequest, names, parse_report, parse_response, parse_video_response,
@@ -14,6 +14,7 @@ use soap_proto::{
 
 use crate::allocator::{Allocator, Caller, Duty, Timer, after};
 use crate::config::{COMMAND_LIFE_S, CREATE_TRIES, CREATE_WAIT, MODES_WAIT};
+use crate::reasons::{Reason, Service, Silence};
 
 /// A question that waits for its answer.
 #[derive(Debug)]
@@ -77,7 +78,8 @@ impl Allocator {
                 match created {
                     // What became of the first time nobody knows.
                     Err(fault) if question.tries > 1 => {
-                        self.on_not_created(&conference, fault, now)
+                        let reason = self.create_refused(&conference, fault);
+                        self.on_not_created(&conference, reason, now)
                     }
                     created => self.on_created(&conference, created, caller.wall, now),
                 }
@@ -126,6 +128,7 @@ impl Allocator {
                     VideoAnswer::Modes(people) => Ok(people),
                     _ => Err(another_answer()),
                 });
+                let people = people.map_err(|fault| modes_refused(Service::Modes, fault));
                 self.on_modes(&conference, people, now);
             }
             Purpose::Callable(conference, callees) => {
@@ -135,6 +138,7 @@ impl Allocator {
                     }
                     _ => Err(another_answer()),
                 });
+                let judged = judged.map_err(|fault| modes_refused(Service::Callable, fault));
                 self.on_callable(&conference, judged, now);
             }
             // It is not asked for these.
@@ -154,19 +158,9 @@ impl Allocator {
 
     /// The service does not take the question now: as good as no answer.
     pub(crate) fn on_question_undelivered(&mut self, id: &CommandId, status: u16, now: Instant) {
-        let Some(question) = self.questions.remove(id) else {
-            return;
-        };
-        let words = |language: Language| match status {
-            404 | 480 => language
-                .choose("it is not there", "er ist nicht da")
-                .to_owned(),
-            status => language.choose(
-                format!("it does not take messages ({status})"),
-                format!("er nimmt keine Nachrichten an ({status})"),
-            ),
-        };
-        self.unanswered(question.purpose, words, now);
+        if let Some(question) = self.questions.remove(id) {
+            self.unanswered(question.purpose, Silence::Undelivered(status), now);
+        }
     }
 
     /// The service does not answer. A command is sent once more: its first answer may have been lost.
@@ -189,41 +183,21 @@ impl Allocator {
             return;
         }
         if let Some(question) = self.questions.remove(id) {
-            let words = |language: Language| {
-                let words = language.choose("it does not answer", "er antwortet nicht");
-                words.to_owned()
-            };
-            self.unanswered(question.purpose, words, now);
+            self.unanswered(question.purpose, Silence::Late, now);
         }
     }
 
-    /// `words`: why, in the asker's language.
-    fn unanswered(&mut self, purpose: Purpose, words: impl Fn(Language) -> String, now: Instant) {
-        let fault = |who: &str, language: Language| {
-            let came = format!("{who}: {}", words(language));
-            Fault::new(FaultCode::Overloaded, "an answer", came)
-        };
+    fn unanswered(&mut self, purpose: Purpose, silence: Silence, now: Instant) {
+        let by = |service| Reason::Unanswered(service, silence);
         match purpose {
             Purpose::Modes(conference) => {
-                let language = self.language_of(&conference);
-                let who = language.choose(
-                    "who knows how to reach people",
-                    "der Dienst, der weiß, wie man Leute erreicht",
-                );
-                self.on_modes(&conference, Err(fault(who, language)), now);
+                self.on_modes(&conference, Err(by(Service::Modes)), now);
             }
             Purpose::Callable(conference, _) => {
-                let language = self.language_of(&conference);
-                let who = language.choose(
-                    "who knows what may be called",
-                    "der Dienst, der weiß, was angerufen werden darf",
-                );
-                self.on_callable(&conference, Err(fault(who, language)), now);
+                self.on_callable(&conference, Err(by(Service::Callable)), now);
             }
             Purpose::Create(conference) => {
-                let language = self.language_of(&conference);
-                let who = language.choose("the conference service", "der Konferenzdienst");
-                self.on_not_created(&conference, fault(who, language), now);
+                self.on_not_created(&conference, by(Service::Conference), now);
             }
             Purpose::End(conference) => self.on_not_ended(&conference, now),
             // It is asked, and told, again when its presence is renewed.
@@ -239,7 +213,7 @@ impl Allocator {
     ) {
         let purpose = Purpose::Modes(conference.clone());
         if let Err(fault) = self.ask_modes_service(VideoOperation::Modes(people), purpose, now) {
-            self.on_modes(conference, Err(fault), now);
+            self.on_modes(conference, Err(modes_refused(Service::Modes, fault)), now);
         }
     }
 
@@ -252,7 +226,8 @@ impl Allocator {
         let purpose = Purpose::Callable(conference.clone(), callees.clone());
         if let Err(fault) = self.ask_modes_service(VideoOperation::Callable(callees), purpose, now)
         {
-            self.on_callable(conference, Err(fault), now);
+            let refused = modes_refused(Service::Callable, fault);
+            self.on_callable(conference, Err(refused), now);
         }
     }
 
@@ -280,7 +255,8 @@ impl Allocator {
     ) {
         let purpose = Purpose::Create(conference.clone());
         if let Err(fault) = self.command(Operation::Create(create), purpose, wall, now) {
-            self.on_not_created(conference, fault, now);
+            let reason = self.create_refused(conference, fault);
+            self.on_not_created(conference, reason, now);
         }
     }
 
@@ -326,6 +302,11 @@ impl Allocator {
         self.question(&to, id, envelope.into(), purpose, (CREATE_WAIT, now));
         Ok(())
     }
+}
+
+/// The modes service refuses, which is told by itself about nobody of whom it was asked.
+fn modes_refused(service: Service, fault: Fault) -> Reason {
+    Reason::Refused(service, fault, Whom::One)
 }
 
 /// Whether the conference service does not know the conference, or not as ours.

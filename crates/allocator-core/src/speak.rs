@@ -1,14 +1,13 @@
 //! What people are told, in words.
 
-use convoke_types::{Fault, FaultCode, Mode};
+use convoke_types::Mode;
 use service_core::words::Language;
-use soap_proto::clean_words;
 
 use crate::ways::{Chosen, How, NoWay, Person};
 use crate::words::{Confusion, Word};
 
 /// Most people named in one message.
-const NAMED_MAX: usize = 30;
+pub(crate) const NAMED_MAX: usize = 30;
 
 fn mode_name(mode: Mode, language: Language) -> &'static str {
     match mode {
@@ -188,56 +187,6 @@ pub(crate) fn left_out(asker: &str, why: &NoWay, language: Language) -> String {
             "{asker} wollte dich in einer Videokonferenz, aber du bist nicht zu erreichen: {why}."
         ),
     )
-}
-
-/// A refusal. `may_ring`: the conference service had been asked, and nobody knows what it did.
-pub(crate) fn fault(fault: &Fault, may_ring: bool, language: Language) -> String {
-    let (expected, came) = (&fault.expected, &fault.came);
-    let text = match fault.code {
-        FaultCode::Overloaded if may_ring => language.choose(
-            format!("No video conference just now: {came}. If a telephone rings, it falls silent again; try again soon."),
-            format!("Gerade geht keine Videokonferenz: {came}. Falls ein Telefon klingelt, verstummt es wieder; versuch es gleich noch einmal."),
-        ),
-        FaultCode::Overloaded => language.choose(
-            format!("No video conference just now: {came}. Nobody was called; try again soon."),
-            format!("Gerade geht keine Videokonferenz: {came}. Niemand wurde angerufen; versuch es gleich noch einmal."),
-        ),
-        FaultCode::NoTelephone => language.choose(
-            format!("That cannot be: {came}."),
-            format!("Das geht nicht: {came}."),
-        ),
-        FaultCode::LimitReached => language.choose(
-            format!("That is too much: {expected}, and it is {came}."),
-            format!("Das ist zu viel: {came} statt höchstens {}.", most(expected)),
-        ),
-        FaultCode::NumberRefused => language.choose(
-            format!("I may not call {came}."),
-            format!("Ich darf {came} nicht anrufen."),
-        ),
-        _ => language.choose(
-            format!("That did not work ({}): expected {expected}, came {came}.", fault.code),
-            format!("Das ging nicht ({}): erwartet {expected}, gekommen {came}.", fault.code),
-        ),
-    };
-    clean_words(&text)
-}
-
-/// The number of "at most 100 people".
-fn most(expected: &str) -> &str {
-    let number = expected.strip_prefix("at most ").unwrap_or(expected);
-    number.split(' ').next().unwrap_or(number)
-}
-
-/// Why nobody of the invited can take part.
-pub(crate) fn nobody(people: &[Person], language: Language) -> String {
-    let people = people.iter().skip(1).take(NAMED_MAX);
-    let why: Vec<String> = people
-        .filter_map(|person| {
-            let why = person.way.as_ref().err()?;
-            Some(format!("{}: {}", person.name, no_way(why, language)))
-        })
-        .collect();
-    why.join("; ")
 }
 
 /// The answer to what needs no conference.

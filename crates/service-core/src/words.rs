@@ -52,6 +52,11 @@ pub fn join(names: &[String], language: Language) -> String {
     }
 }
 
+/// What somebody else said, as theirs: it may be of any language.
+pub fn quoted(text: &str, language: Language) -> String {
+    language.choose(format!("“{text}”"), format!("„{text}“"))
+}
+
 /// Words between names that mean nothing.
 const FILLERS: [&str; 6] = ["and", "und", "with", "mit", "&", "to"];
 

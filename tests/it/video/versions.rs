@@ -1,5 +1,5 @@
 //! A Janus of another version, or with other plugins: a real one, of which only what it says of itself is told otherwise. Who asks for a
-//! conference reads why there is none, and has one once Janus is of use.
+//! conference reads why there is none, in Janus' adapter's own words, and has one once Janus is of use.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,7 +30,8 @@ fn told_until_it_is_of_use(janus: Janus, change: fn(&mut Value), words: &str) {
         .unwrap();
     let fault = ask(&mut alice, "ask-1", &["bob"]).unwrap_err();
     assert_eq!(fault.code, FaultCode::Overloaded);
-    assert!(fault.came.contains(&format!("janus: {words}")), "{fault}");
+    let expected = format!("janus: it cannot be used (“{words}”)");
+    assert_eq!(fault.came, expected);
 
     pretends.store(false, Ordering::Relaxed);
     adapter

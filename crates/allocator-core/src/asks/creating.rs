@@ -5,10 +5,12 @@ use std::time::Instant;
 use convoke_types::report::Report;
 use convoke_types::video::VideoGuest;
 use convoke_types::{ConferenceId, Fault, FaultCode, VideoServerName};
+use service_core::faults::Whom;
 use soap_proto::{Create, Snapshot, UtcMillis};
 
 use super::{Ask, Stage};
 use crate::allocator::Allocator;
+use crate::reasons::{Reason, Service};
 use crate::running::Running;
 
 /// Reports that may come before the answer that a conference was created.
@@ -52,7 +54,8 @@ impl Allocator {
             Err(fault) => {
                 let refused = fault.code == FaultCode::NumberRefused;
                 if !refused || !self.without_refused(id, &fault, now) {
-                    self.refuse_ask(id, fault, now);
+                    let reason = self.create_refused(id, fault);
+                    self.refuse_ask(id, reason, now);
                 }
             }
             Ok(snapshot) => {
@@ -86,14 +89,21 @@ impl Allocator {
         true
     }
 
+    /// Why there is no conference that the conference service was asked for.
+    pub(crate) fn create_refused(&self, id: &ConferenceId, fault: Fault) -> Reason {
+        let ask = self.asks.get(id);
+        let whom = ask.map_or(Whom::One, |ask| ask.whom(fault.index));
+        Reason::Refused(Service::Conference, fault, whom)
+    }
+
     /// The conference service did not answer: whatever it did is taken back.
-    pub(crate) fn on_not_created(&mut self, id: &ConferenceId, fault: Fault, now: Instant) {
+    pub(crate) fn on_not_created(&mut self, id: &ConferenceId, reason: Reason, now: Instant) {
         let Some(ask) = self.asks.get_mut(id) else {
             return;
         };
         ask.wanted.may_ring = true;
         let wall = ask.wall_at(now);
-        self.refuse_ask(id, fault, now);
+        self.refuse_ask(id, reason, now);
         self.ask_end(id, wall, now);
     }
 

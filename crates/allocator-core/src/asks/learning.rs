@@ -2,12 +2,13 @@
 
 use std::time::Instant;
 
-use convoke_types::{ConferenceId, Fault, FaultCode};
+use convoke_types::ConferenceId;
 use service_core::words::Language;
 use soap_proto::{AskedPerson, INVITES_MAX, clean, names};
 
 use super::{Ask, Goal, Stage};
 use crate::allocator::Allocator;
+use crate::reasons::Reason;
 use crate::speak;
 
 /// How a person is named in the question to the modes service.
@@ -26,14 +27,14 @@ impl Allocator {
     pub(crate) fn on_modes(
         &mut self,
         id: &ConferenceId,
-        answer: Result<Vec<AskedPerson>, Fault>,
+        answer: Result<Vec<AskedPerson>, Reason>,
         now: Instant,
     ) {
         let Some(ask) = self.learning(id) else {
             return;
         };
         match answer {
-            Err(fault) => self.refuse_ask(id, fault, now),
+            Err(reason) => self.refuse_ask(id, reason, now),
             Ok(people) => {
                 ask.waiting = ask.waiting.saturating_sub(1);
                 for person in people {
@@ -63,9 +64,7 @@ impl Allocator {
                 self.say(&ask.asker, words, now);
             }
             Goal::Conference | Goal::Ways if invited > INVITES_MAX => {
-                let expected = format!("at most {INVITES_MAX} people");
-                let fault = Fault::new(FaultCode::LimitReached, expected, invited.to_string());
-                self.refuse_ask(id, fault, now);
+                self.refuse_ask(id, Reason::TooMany(invited), now);
             }
             Goal::Conference | Goal::Ways => self.judge_callees(id, now),
         }

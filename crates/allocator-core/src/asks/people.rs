@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use convoke_types::video::VideoGuest;
-use convoke_types::{Aor, ConferenceId, Fault, FaultCode, ParticipantId, VideoServerName};
+use convoke_types::{Aor, ConferenceId, ParticipantId, VideoServerName};
+use service_core::faults::Whom;
 use service_core::words::Language;
 use soap_proto::{Invite, Invited, KnownPerson, VideoAnswer};
 
@@ -13,6 +14,7 @@ use super::{Ask, Goal};
 use crate::allocator::{Allocator, Duty};
 use crate::moving::legs_of;
 use crate::plan::Plan;
+use crate::reasons::Reason;
 use crate::replies::guests;
 use crate::speak;
 use crate::ways::{self, NoWay, Person};
@@ -27,6 +29,20 @@ impl Ask {
 
     pub(super) fn guests(&self) -> Vec<VideoGuest> {
         ways::guests(&self.roster())
+    }
+
+    /// Who is at this place among those whom [`create`](Self::create) names.
+    pub(super) fn whom(&self, index: Option<u32>) -> Whom {
+        let mut named = self
+            .people
+            .iter()
+            .filter(|person| person.way.is_ok())
+            .zip(0_u32..);
+        match named.find(|(_, n)| Some(*n) == index) {
+            Some((_, 0)) => Whom::You,
+            Some((person, _)) => Whom::Named(person.shown().to_owned()),
+            None => Whom::One,
+        }
     }
 
     /// Has no way for who is at this place among those whom [`create`](Self::create) names; false: there is none.
@@ -132,45 +148,30 @@ impl Allocator {
         };
         ask.legs = legs_of(&ask.guests());
         let people = &ask.people;
-        let asker_language = ask.language;
         if ask.wanted.goal == Goal::Ways {
-            let answer = VideoAnswer::Ways(guests(people, asker_language));
+            let answer = VideoAnswer::Ways(guests(people, ask.language));
             let Some(ask) = self.leave(id) else { return };
-            return self.tell(&ask.asker, &ask.wanted, Ok(answer), Duty::Word, now);
+            let to = (&ask.asker, &ask.wanted, ask.language);
+            return self.tell(to, Ok(answer), Duty::Word, now);
         }
-        let no_way = people.first().and_then(|asker| asker.way.as_ref().err());
-        let fault = match no_way {
-            Some(why) => {
-                let why = speak::no_way(why, asker_language);
-                let came = asker_language.choose(
-                    format!("you cannot take part yourself: {why}"),
-                    format!("du kannst selbst nicht teilnehmen: {why}"),
-                );
-                Some(came)
-            }
-            None if people.iter().skip(1).all(|person| person.way.is_err()) => {
-                Some(match people.len() {
-                    1 => asker_language
-                        .choose(
-                            "nobody but you is invited",
-                            "außer dir ist niemand eingeladen",
-                        )
-                        .to_owned(),
-                    _ => speak::nobody(people, asker_language),
-                })
+        let out = |person: &Person| Some((person.name.clone(), person.way.clone().err()?));
+        let asker_out = people.first().and_then(|asker| asker.way.clone().err());
+        let others = people.get(1..).unwrap_or_default();
+        let reason = match asker_out {
+            Some(why) => Some(Reason::AskerOut(why)),
+            None if others.is_empty() => Some(Reason::Alone),
+            None if others.iter().all(|person| person.way.is_err()) => {
+                Some(Reason::AllOut(others.iter().filter_map(out).collect()))
             }
             None => None,
         };
-        match fault {
-            Some(came) => {
+        match (reason, at) {
+            (Some(reason), _) => {
                 self.tell_left_out(id, now);
-                let fault = Fault::new(FaultCode::NoTelephone, "people who can take part", came);
-                self.refuse_ask(id, fault, now);
+                self.refuse_ask(id, reason, now);
             }
-            None => match at {
-                Some(server) => self.prepare_at(id, server, now),
-                None => self.place(id, now),
-            },
+            (None, Some(server)) => self.prepare_at(id, server, now),
+            (None, None) => self.place(id, now),
         }
     }
 

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use convoke_types::video::VideoCommand;
-use convoke_types::{Aor, ConferenceId, Fault, FaultCode, VideoServerName};
+use convoke_types::{Aor, ConferenceId, VideoServerName};
 
 use super::Stage;
 use crate::allocator::Allocator;
 use crate::config::{CONFERENCES_MAX, PREPARE_WAIT};
 use crate::io::{Event, Output};
+use crate::reasons::{NotTaken, Reason};
 
 impl Allocator {
     /// Gives the request to the best server that was not tried yet.
@@ -25,18 +26,11 @@ impl Allocator {
         let server = self.servers.place(legs, is_tried, &near);
         let server = server.filter(|_| !full);
         let Some(server) = server else {
-            let came = match full {
-                true => ask
-                    .language
-                    .choose(
-                        "there are as many conferences as can be",
-                        "es gibt schon so viele Konferenzen, wie sein können",
-                    )
-                    .to_owned(),
-                false => self.servers.why_not(legs, tried, ask.language),
+            let reason = match full {
+                true => Reason::Full,
+                false => Reason::NoServer(self.servers.why_not(legs, tried)),
             };
-            let fault = Fault::new(FaultCode::Overloaded, "a video server with room", came);
-            return self.refuse_ask(id, fault, now);
+            return self.refuse_ask(id, reason, now);
         };
         self.prepare_at(id, server, now);
     }
@@ -80,18 +74,18 @@ impl Allocator {
         &mut self,
         id: &ConferenceId,
         server: &VideoServerName,
-        words: String,
+        why: NotTaken,
         end: bool,
         now: Instant,
     ) {
-        if let Some(ask) = self.asks.get_mut(id) {
-            ask.tried.insert(server.clone(), words.clone());
-        }
         self.event(Event::NotPlaced {
             conference: id.clone(),
             server: server.clone(),
-            words,
+            words: why.logged(),
         });
+        if let Some(ask) = self.asks.get_mut(id) {
+            ask.tried.insert(server.clone(), why);
+        }
         self.free_room(id, server, end);
         self.place(id, now);
     }
@@ -100,12 +94,7 @@ impl Allocator {
     pub(crate) fn on_ask_late(&mut self, id: &ConferenceId, now: Instant) {
         let stage = self.asks.get(id).map(|ask| ask.stage.clone());
         if let Some(Stage::Preparing(server)) = stage {
-            let words = self.language_of(id).choose(
-                "it did not answer in time",
-                "er hat nicht rechtzeitig geantwortet",
-            );
-            let words = words.to_owned();
-            self.not_placed(id, &server, words, true, now);
+            self.not_placed(id, &server, NotTaken::Late, true, now);
         }
     }
 }

@@ -73,7 +73,10 @@ fn without_another_server_the_loss_is_told_and_the_return_too() {
     let id = at_one(&mut world, 1).remove(0);
     world.server_crashed("one");
     assert_eq!(world.shown_at(&id), None);
-    let lost = ("lost".to_owned(), "one: the connection broke".to_owned());
+    let lost = (
+        "lost".to_owned(),
+        "one: its room is gone: the connection broke".to_owned(),
+    );
     assert_eq!(told(&world, &id), [lost]);
     world.pass(secs(600));
     assert_eq!(told(&world, &id).len(), 1, "once");

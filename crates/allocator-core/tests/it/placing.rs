@@ -46,7 +46,7 @@ fn with_no_server_the_asker_is_told_why_and_nothing_is_left_behind() {
     let id = world.ask("alice", vec![person("bob")]);
     let fault = world.refused(&id);
     assert_eq!(fault.code, FaultCode::Overloaded);
-    assert!(fault.came.contains("one: connection refused"), "{fault}");
+    assert!(fault.came.contains("one: it cannot be reached"), "{fault}");
     assert!(fault.came.contains("two: it is full"), "{fault}");
     assert!(world.rooms.is_empty() && world.creates == 0 && world.letters_to("bob").is_empty());
     // In words as well.
@@ -57,4 +57,47 @@ fn with_no_server_the_asker_is_told_why_and_nothing_is_left_behind() {
             && said.contains("it is full. Nobody was called"),
         "{said}"
     );
+}
+
+#[test]
+fn why_no_server_takes_it_is_told_in_the_language_of_who_asks_and_logged_in_english() {
+    for (language, words, one, two) in [
+        (
+            "en",
+            "No video conference just now",
+            "one: it cannot be used (“Test 0 is too old”)",
+            "two: it cannot be reached",
+        ),
+        (
+            "de",
+            "Gerade geht keine Videokonferenz",
+            "one: er ist nicht zu gebrauchen („Test 0 is too old“)",
+            "two: er ist nicht zu erreichen",
+        ),
+    ] {
+        let mut world = World::new();
+        world.languages.insert("alice", language);
+        world.prepares.insert(server("one"), Prepares::Unsuitable);
+        world.server_lost("two");
+        let expected = format!("{one}; {two}");
+        world.say("alice", "video bob");
+        let said = world.letters_to("alice").pop().unwrap().text();
+        assert!(said.starts_with(&format!("{words}: {expected}.")), "{said}");
+        let id = world.ask("alice", vec![person("bob")]);
+        assert_eq!(world.refused(&id).came, expected);
+        // Whoever asks, the log has all of it in one language.
+        let not_placed = "it cannot be used: Test 0 is too old";
+        let refused =
+            format!("overloaded: one: {not_placed}; two: it cannot be reached: connection refused");
+        let logged: Vec<&str> = world.events.iter().filter_map(why).collect();
+        assert_eq!(logged, [not_placed, &refused].repeat(2));
+    }
+}
+
+/// What an event says in words.
+fn why(event: &Event) -> Option<&str> {
+    match event {
+        Event::NotPlaced { words, .. } | Event::Refused { words, .. } => Some(words),
+        _ => None,
+    }
 }

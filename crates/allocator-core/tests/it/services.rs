@@ -1,6 +1,7 @@
 //! Services that do not answer, or refuse, while a request is worked on.
 
-use convoke_types::FaultCode;
+use allocator_core::Event;
+use convoke_types::{Fault, FaultCode, NumberRefusal};
 
 use crate::world::{Service, World, person, secs};
 
@@ -56,4 +57,74 @@ fn a_modes_service_that_fails_is_told() {
         world.refused(&id);
         assert!(world.rooms.is_empty() && world.creates == 0);
     }
+}
+
+#[test]
+fn why_a_service_refuses_is_told_in_the_language_of_who_asks_and_logged_in_english() {
+    let abroad = "a number at home or in a permitted country ([dialplan] abroad)";
+    let telephone = "a person with a telephone in their profile";
+    let none = || Fault::new(FaultCode::NoTelephone, telephone, "somebody without one");
+    for (refusal, english, german) in [
+        (
+            Fault::number(NumberRefusal::Abroad, abroad, "•••07 abroad"),
+            "I may not call one of them: the number is abroad, where nobody is called from here.",
+            "Ich darf jemanden davon nicht anrufen: die Nummer liegt im Ausland, und dorthin wird von hier nicht angerufen.",
+        ),
+        (
+            none().about(1),
+            "No telephone is known for BOB.",
+            "Für BOB ist kein Telefon bekannt.",
+        ),
+        (
+            none().about(0),
+            "No such telephone of yours is known; write one into your profile.",
+            "So ein Telefon ist von dir nicht bekannt; trag eins in dein Profil ein.",
+        ),
+        (
+            Fault::new(
+                FaultCode::ShuttingDown,
+                "a running server",
+                "one that is going down",
+            ),
+            "No video conference just now: the conference service: it is going down. Nobody was called; try again soon.",
+            "Gerade geht keine Videokonferenz: der Konferenzdienst: er wird gerade beendet. Niemand wurde angerufen; versuch es gleich noch einmal.",
+        ),
+    ] {
+        for (language, expected) in [("en", english), ("de", german)] {
+            let mut world = World::new();
+            world.languages.insert("alice", language);
+            world.conference = Service::Refuses;
+            world.refusal = refusal.clone();
+            world.say("alice", "video bob");
+            let said = world.letters_to("alice").pop().unwrap().text();
+            assert_eq!(said, expected);
+            // Programs are told what the service said.
+            let id = world.ask("alice", vec![person("bob")]);
+            assert_eq!(world.refused(&id), refusal);
+            let logged = world.events.iter().filter_map(|event| match event {
+                Event::Refused { words, .. } => Some(words.clone()),
+                _ => None,
+            });
+            assert_eq!(
+                logged.collect::<Vec<_>>(),
+                [refusal.to_string(), refusal.to_string()]
+            );
+        }
+    }
+}
+
+#[test]
+fn a_service_that_says_nothing_is_logged_in_english_whoever_asks() {
+    let mut world = World::new();
+    world.languages.insert("alice", "de");
+    world.conference = Service::Away;
+    world.say("alice", "video bob");
+    let said = world.letters_to("alice").pop().unwrap().text();
+    assert!(
+        said.contains("der Konferenzdienst: er ist nicht da."),
+        "{said}"
+    );
+    let logged = "overloaded: the conference service: it is not there";
+    let refused = |event: &Event| matches!(event, Event::Refused { words, .. } if words == logged);
+    assert!(world.events.iter().any(refused), "{:?}", world.events);
 }

@@ -57,6 +57,7 @@ pub enum Prepares {
     Never,
     Full,
     Nonsense,
+    Unsuitable,
 }
 
 /// A MESSAGE to a person.
@@ -83,6 +84,8 @@ pub struct World {
     start: Instant,
     pub modes: Service,
     pub conference: Service,
+    /// What a conference service that refuses says.
+    pub refusal: Fault,
     /// What the question for a state is answered with.
     pub get_fault: Option<FaultCode>,
     /// A conference answer that was lost is given when the same command comes again.
@@ -156,6 +159,7 @@ impl World {
             start,
             modes: Service::Good,
             conference: Service::Good,
+            refusal: Fault::new(FaultCode::NumberRefused, "a number of ours", "+1900"),
             get_fault: None,
             answered: BTreeMap::new(),
             people: BTreeMap::new(),

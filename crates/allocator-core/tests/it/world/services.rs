@@ -62,7 +62,7 @@ impl World {
         let request = parse_request(body).unwrap();
         let id = request.headers.message_id.clone().unwrap();
         if self.conference == Service::Refuses {
-            let fault = Fault::new(FaultCode::NumberRefused, "a number of ours", "+1900");
+            let fault = self.refusal.clone();
             return self.answer_conference(
                 &id,
                 &write_response(&Response::to(&request.headers, Err(fault))),
@@ -194,6 +194,12 @@ impl World {
                         serial,
                         refusal: Refusal::Nonsense,
                         words: "what it says makes no sense".to_owned(),
+                    },
+                    Prepares::Unsuitable => VideoEvent::Refused {
+                        conference,
+                        serial,
+                        refusal: Refusal::Unsuitable,
+                        words: "Test 0 is too old".to_owned(),
                     },
                 }
             }
