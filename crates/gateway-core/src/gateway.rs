@@ -21,7 +21,7 @@ use crate::device::{Devices, Item};
 use crate::io::{Direction, IncomingMessage, LogEntry, Output, ReportEnvelope};
 use crate::soap::SoapCall;
 use crate::talk::Talk;
-use crate::words::speak;
+use crate::words::reports;
 
 /// The gateway. Give it inputs with the time, then take outputs until there are none, then wait for `poll_timeout`.
 #[derive(Debug)]
@@ -362,7 +362,7 @@ impl Gateway {
                         let own = |(id, by): &(CommandId, Aor)| id == command && *by == user;
                         relates_to.as_ref() == Some(command) || self.own_commands.iter().any(own)
                     });
-                    if let Some(words) = speak::report(report, told, language) {
+                    if let Some(words) = reports::report(report, told, language) {
                         self.devices.push(&user.to_uri(), Item::Words(words), now);
                     }
                 }
