@@ -133,7 +133,7 @@ pub(crate) fn bridge_lost(words: &str) -> Outcome {
     outcome(
         LegState::Failed,
         EndReason::Bridge,
-        format!("the connection to the bridge was lost: {words}"),
+        format!("{}{words}", ConferenceEnd::BRIDGE_LOST),
     )
 }
 
@@ -141,7 +141,7 @@ pub(crate) fn bridge_lost(words: &str) -> Outcome {
 pub(crate) fn conference_bridge_lost(words: &str) -> ConferenceEnd {
     end(
         ConferenceEndReason::Error,
-        format!("the connection to the bridge was lost: {words}"),
+        format!("{}{words}", ConferenceEnd::BRIDGE_LOST),
     )
 }
 
@@ -171,10 +171,11 @@ pub(crate) fn conference_empty() -> ConferenceEnd {
 pub(crate) fn conference_idle(idle: Duration) -> ConferenceEnd {
     let minutes = idle.as_secs() / 60;
     let words = if minutes > 0 && idle.as_secs().is_multiple_of(60) {
-        format!("nobody spoke for {minutes} min")
+        format!("{minutes} min")
     } else {
-        format!("nobody spoke for {} s", idle.as_secs())
+        format!("{} s", idle.as_secs())
     };
+    let words = format!("{}{words}", ConferenceEnd::NOBODY_SPOKE);
     end(ConferenceEndReason::Error, words)
 }
 

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use convoke_types::{ConferenceId, Fault, LegState, ParticipantId};
+use service_core::faults::Whom;
 use soap_proto::{
     Answer, ConferenceState, Create, Expires, Operation, ParticipantSnapshot, Party, Request,
     Response, Snapshot, Who,
@@ -23,8 +24,11 @@ const PAGES_MAX: usize = 20;
 /// What the answer under way is for.
 #[derive(Debug)]
 pub(crate) enum Talk {
-    /// `create` was sent.
-    Create { language: Language },
+    /// `create` was sent, for these.
+    Create {
+        language: Language,
+        participants: Vec<Party>,
+    },
     /// The user's conferences are being learnt, to find out which one and who is meant.
     Find {
         said: Said,
@@ -33,6 +37,39 @@ pub(crate) enum Talk {
     },
     /// The command itself was sent.
     Act { language: Language, did: Did },
+}
+
+impl Talk {
+    /// Whom a fault of the answer is about, as they were named.
+    fn whom(&self, fault: &Fault) -> Whom {
+        let at = fault.index.and_then(|index| usize::try_from(index).ok());
+        let named = |participants: &[Party], at: Option<usize>| {
+            let party = at.and_then(|at| participants.get(at));
+            party.map_or(Whom::One, |party| Whom::Named(speak::party(party)))
+        };
+        match (self, at) {
+            // The initiator comes first.
+            (Talk::Create { .. }, Some(0)) => Whom::You,
+            (Talk::Create { participants, .. }, at) => {
+                named(participants, at.and_then(|at| at.checked_sub(1)))
+            }
+            (
+                Talk::Act {
+                    did: Did::Added(participants),
+                    ..
+                },
+                at,
+            ) => named(participants, at),
+            (
+                Talk::Act {
+                    did: Did::Redialled(name),
+                    ..
+                },
+                _,
+            ) => Whom::Named(name.clone()),
+            (Talk::Act { .. } | Talk::Find { .. }, _) => Whom::One,
+        }
+    }
 }
 
 impl Gateway {
@@ -70,7 +107,7 @@ impl Gateway {
             }
         };
         if let Err(fault) = done {
-            self.say(caller, speak::fault(&fault, language), now);
+            self.say(caller, speak::fault(&fault, &Whom::One, language), now);
         }
     }
 
@@ -87,14 +124,15 @@ impl Gateway {
             wall: call.wall_at(now),
         };
         let language = match talk {
-            Talk::Create { language } | Talk::Act { language, .. } => *language,
+            Talk::Create { language, .. } | Talk::Act { language, .. } => *language,
             Talk::Find { said, .. } => said.language,
         };
         let done = outcome
             .and_then(|response| response.outcome)
             .and_then(|answer| self.words_answer(&caller, talk, answer, now));
         if let Err(fault) = done {
-            self.say(&caller, speak::fault(&fault, language), now);
+            let words = speak::fault(&fault, &talk.whom(&fault), language);
+            self.say(&caller, words, now);
         }
     }
 
@@ -106,7 +144,7 @@ impl Gateway {
         now: Instant,
     ) -> Result<(), Fault> {
         match (talk, answer) {
-            (Talk::Create { language }, Answer::Done { conference, .. }) => {
+            (Talk::Create { language, .. }, Answer::Done { conference, .. }) => {
                 let subscriber = Subscriber::Person(caller.user.clone(), *language);
                 self.subscribe(conference.id.clone(), subscriber, None);
                 self.say(
@@ -162,6 +200,10 @@ impl Gateway {
         participants: Vec<Party>,
         now: Instant,
     ) -> Result<(), Fault> {
+        let talk = Talk::Create {
+            language,
+            participants: participants.clone(),
+        };
         let create = Operation::Create(Create {
             title: None,
             initiator: Party::of(Who::Person(caller.user.to_string())),
@@ -173,7 +215,7 @@ impl Gateway {
             owner: None,
             video: None,
         });
-        self.ask(caller, create, language, Talk::Create { language }, now)
+        self.ask(caller, create, language, talk, now)
     }
 
     /// With what is known of the user's conferences: asks for more of a roster, does what was said, or says why not.

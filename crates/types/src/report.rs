@@ -127,10 +127,31 @@ impl ConferenceEnd {
     /// tell such an owner from one who left by nothing else. The window knows it too (`web/app/src/board/end-words.ts`).
     pub const NOT_REACHED: &str = " was not reached: ";
 
+    /// What stands before why, in the words of an end by [`ConferenceEndReason::Error`] because the bridge that mixes was lost. The window
+    /// knows it, too.
+    pub const BRIDGE_LOST: &str = "the connection to the bridge was lost: ";
+    /// What stands before for how long, in the words of such an end because nobody spoke. The window knows it, too.
+    pub const NOBODY_SPOKE: &str = "nobody spoke for ";
+
     /// Whether it ended because its owner was never reached, and so never was in it.
     #[must_use]
     pub fn owner_was_not_reached(&self) -> bool {
         self.reason == ConferenceEndReason::OwnerLeft && self.words.contains(Self::NOT_REACHED)
+    }
+
+    /// Whether it ended because the bridge that mixes was lost.
+    #[must_use]
+    pub fn bridge_was_lost(&self) -> bool {
+        self.reason == ConferenceEndReason::Error && self.words.starts_with(Self::BRIDGE_LOST)
+    }
+
+    /// For how long nobody spoke, where it ended because of that: `10 min` or `30 s`.
+    #[must_use]
+    pub fn nobody_spoke_for(&self) -> Option<&str> {
+        let fault = self.reason == ConferenceEndReason::Error;
+        self.words
+            .strip_prefix(Self::NOBODY_SPOKE)
+            .filter(|_| fault)
     }
 }
 

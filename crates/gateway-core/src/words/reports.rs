@@ -1,6 +1,6 @@
 //! What the reports of a conference are in words.
 
-use convoke_types::report::{Change, ConferenceEndReason, Report};
+use convoke_types::report::{Change, ConferenceEnd, ConferenceEndReason, Report};
 use convoke_types::{Cause, EndReason, LegState, MutedBy, Role};
 
 use super::Language;
@@ -129,9 +129,10 @@ pub(crate) fn report(report: &Report, told: bool, language: Language) -> Option<
                 ConferenceEndReason::Empty => language
                     .choose(": everybody left", ": alle sind weg")
                     .to_owned(),
-                ConferenceEndReason::Error | ConferenceEndReason::Shutdown => {
-                    format!(": {}", cause.words)
-                }
+                ConferenceEndReason::Error => failed(cause, language),
+                ConferenceEndReason::Shutdown => language
+                    .choose(": the server is going down", ": der Server wird angehalten")
+                    .to_owned(),
             };
             Some(language.choose(
                 format!("The conference has ended{why}."),
@@ -168,7 +169,8 @@ fn leg_words(
             format!("{who} ist weg{}.", left_why(cause, language)),
         )),
         LegState::Failed => {
-            let why = cause.map_or_else(String::new, |c| format!(" ({})", c.words));
+            let why = cause.and_then(|cause| fault_of(cause.reason, language));
+            let why = why.map_or_else(String::new, |why| format!(" ({why})"));
             Some(format!("{who}: {}{why}", state(leg, None, language)))
         }
         LegState::Ringing
@@ -214,4 +216,60 @@ fn left_why(cause: Option<&Cause>, language: Language) -> &'static str {
         }
         _ => "",
     }
+}
+
+/// Why a conference failed. What else the service says of it is English, and for logs.
+fn failed(cause: &ConferenceEnd, language: Language) -> String {
+    if let Some(long) = cause.nobody_spoke_for() {
+        return language.choose(
+            format!(": nobody spoke for {long}"),
+            format!(": {long} lang sprach niemand"),
+        );
+    }
+    let words = match cause.bridge_was_lost() {
+        true => language.choose(
+            ": the connection to the conference bridge was lost",
+            ": die Verbindung zur Konferenzbrücke ging verloren",
+        ),
+        false => language.choose(": there was a fault", ": es gab einen Fehler"),
+    };
+    words.to_owned()
+}
+
+/// Why a leg failed; what it otherwise ends by is its state already.
+fn fault_of(reason: EndReason, language: Language) -> Option<&'static str> {
+    Some(match reason {
+        EndReason::NotPermitted => language.choose(
+            "this number may not be called",
+            "diese Nummer darf nicht angerufen werden",
+        ),
+        EndReason::NoLine => language.choose("all lines are in use", "alle Leitungen sind belegt"),
+        EndReason::Trunk => language.choose(
+            "the telephone line does not work",
+            "die Telefonleitung ist gestört",
+        ),
+        EndReason::Media => {
+            language.choose("no sound could be set up", "der Ton kam nicht zustande")
+        }
+        EndReason::Bridge => language.choose(
+            "the conference bridge does not work",
+            "die Konferenzbrücke ist gestört",
+        ),
+        EndReason::Shutdown => {
+            language.choose("the server is going down", "der Server wird angehalten")
+        }
+        EndReason::Network => language.choose(
+            "the connection failed or was lost",
+            "die Verbindung kam nicht zustande oder ging verloren",
+        ),
+        EndReason::HungUp
+        | EndReason::ByModerator
+        | EndReason::JoinedElsewhere
+        | EndReason::ConferenceEnded
+        | EndReason::Busy
+        | EndReason::RingTimeout
+        | EndReason::Voicemail
+        | EndReason::Declined
+        | EndReason::Unreachable => return None,
+    })
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use convoke_types::{Aor, EndReason, Fault, FaultCode, LegState, Role};
 use soap_proto::{ParticipantSnapshot, Party, Snapshot, UtcMillis, Who};
 
+use service_core::faults::{self, Whom};
 use service_core::words::join;
 
 use super::Language;
@@ -175,7 +176,7 @@ pub(crate) fn did(did: &Did, language: Language) -> String {
     }
 }
 
-fn party(party: &Party) -> String {
+pub(crate) fn party(party: &Party) -> String {
     let who = match &party.who {
         Who::Person(text) | Who::Number(text) | Who::Sip(text) => text,
     };
@@ -280,51 +281,26 @@ pub(super) fn state(
     }
 }
 
-pub(crate) fn fault(fault: &Fault, language: Language) -> String {
-    let came = &fault.came;
+/// Why the conference service does not do it, or did not.
+pub(crate) fn fault(fault: &Fault, whom: &Whom, language: Language) -> String {
     let text = match fault.code {
-        FaultCode::UnknownPerson => language.choose(
-            format!("I know nobody called {came}. Try user@domain, or a number with +."),
-            format!("Ich kenne niemanden namens {came}. Versuch es mit name@domain oder einer Nummer mit +."),
+        FaultCode::NotAllowed => language.choose(
+            "You may not do that in this conference.",
+            "Das darfst du in dieser Konferenz nicht.",
         ),
-        FaultCode::NoTelephone => language.choose(
-            format!("No telephone is known for {came}."),
-            format!("Für {came} ist kein Telefon bekannt."),
+        FaultCode::UnknownConference => return no_conference(language),
+        FaultCode::Expired => return late(language),
+        FaultCode::WrongState => language.choose(
+            "That does not fit just now. Say \"who\" to see who is in and who is called.",
+            "Das passt gerade nicht. Sag \"wer\", dann siehst du, wer dabei ist und wer angerufen wird.",
         ),
-        FaultCode::NumberRefused => language.choose(
-            format!("I may not call {came}."),
-            format!("Ich darf {came} nicht anrufen."),
+        FaultCode::Overloaded | FaultCode::ShuttingDown => language.choose(
+            "The conference service does not answer just now. Nobody was called; try again soon.",
+            "Der Konferenzdienst antwortet gerade nicht. Versuch es gleich noch einmal.",
         ),
-        FaultCode::NotAllowed => language
-            .choose("You may not do that in this conference.", "Das darfst du in dieser Konferenz nicht.")
-            .to_owned(),
-        FaultCode::UnknownConference => no_conference(language),
-        FaultCode::Expired => late(language),
-        FaultCode::LimitReached => language.choose(
-            format!("A limit is reached: {}.", fault.expected),
-            format!("Eine Grenze ist erreicht: {}.", fault.expected),
-        ),
-        FaultCode::Overloaded | FaultCode::ShuttingDown => language
-            .choose(
-                "The conference service does not answer just now. Nobody was called; try again soon.",
-                "Der Konferenzdienst antwortet gerade nicht. Versuch es gleich noch einmal.",
-            )
-            .to_owned(),
-        FaultCode::BadRequest
-        | FaultCode::UnknownOperation
-        | FaultCode::VersionMismatch
-        | FaultCode::MustUnderstand
-        | FaultCode::Unauthenticated
-        | FaultCode::UnknownParticipant
-        | FaultCode::CommandIdReused
-        | FaultCode::WrongState
-        | FaultCode::NoReplyTo
-        | FaultCode::Internal => language.choose(
-            format!("That did not work ({}): expected {}, came {came}.", fault.code, fault.expected),
-            format!("Das ging nicht ({}): erwartet {}, gekommen {came}.", fault.code, fault.expected),
-        ),
+        _ => return soap_proto::clean_words(&faults::words(fault, whom, language)),
     };
-    soap_proto::clean_words(&text)
+    text.to_owned()
 }
 
 pub(crate) fn confusion(confusion: &Confusion) -> String {

@@ -1,7 +1,7 @@
 //! People: words in, words back to the address of record.
 
 use convoke_types::report::{Change, ConferenceEnd, ConferenceEndReason};
-use convoke_types::{Fault, FaultCode, LegState};
+use convoke_types::{Cause, EndReason, Fault, FaultCode, LegState, NumberRefusal};
 use gateway_core::words::Language;
 use gateway_core::words_address;
 use soap_proto::{Answer, Operation, OperationName, Snapshot, Who};
@@ -528,28 +528,53 @@ fn a_long_roster_is_fetched_in_pages_until_the_name_is_found() {
 }
 
 #[test]
-fn faults_are_told_in_words() {
+fn faults_are_told_in_the_language_of_the_words_and_name_who_is_meant() {
     let mut scene = Scene::new();
+    let none = || Fault::new(FaultCode::NoTelephone, "a telephone", "zoe without one");
+    let state = || Fault::new(FaultCode::WrongState, "somebody else", "Bob, In the call");
+    let abroad = "a number at home or in a permitted country";
     for (words, fault, answer) in [
         (
             "call zoe",
-            Fault::new(FaultCode::UnknownPerson, "a person", "zoe"),
-            "I know nobody called zoe.",
+            Fault::new(
+                FaultCode::UnknownPerson,
+                "a person",
+                "a name of several people",
+            )
+            .about(1),
+            "I know nobody called zoe, or several people. Try user@domain",
+        ),
+        (
+            "ruf zoe (mobile) an",
+            none().about(1),
+            "Für zoe (mobile) ist kein Telefon bekannt.",
         ),
         (
             "ruf zoe an",
-            Fault::new(FaultCode::NoTelephone, "a telephone", "zoe"),
-            "Für zoe ist kein Telefon bekannt.",
+            none().about(0),
+            "So ein Telefon ist von dir nicht bekannt",
         ),
         (
-            "call +88212345678",
-            Fault::new(
-                FaultCode::NumberRefused,
-                "a country at home",
-                "+88212345678",
-            ),
-            "I may not call +88212345678.",
+            "call bob +88212345678",
+            Fault::number(NumberRefusal::Abroad, abroad, "•••78 abroad").about(2),
+            "I may not call +88212345678: the number is abroad",
         ),
+        (
+            "ruf +88212345678 an",
+            Fault::number(NumberRefusal::Abroad, abroad, "•••78 abroad").about(1),
+            "Ich darf +88212345678 nicht anrufen: die Nummer liegt im Ausland",
+        ),
+        (
+            "ruf bob an",
+            Fault::new(FaultCode::LimitReached, "at most 9 participants", "10"),
+            "Das ist zu viel: 10 statt höchstens 9.",
+        ),
+        (
+            "ruf bob an",
+            Fault::new(FaultCode::BadRequest, "a name", "none"),
+            "So, wie es gesagt wurde, geht es nicht: „expected a name, came none“",
+        ),
+        ("ruf bob an", state(), "Das passt gerade nicht. Sag \"wer\""),
         (
             "call bob",
             Fault::new(FaultCode::Overloaded, "", ""),
@@ -562,11 +587,84 @@ fn faults_are_told_in_words() {
         let heard = scene.hears();
         assert!(heard.contains(answer), "{words}: {heard}");
     }
+    // Who is added is named, too, and who is called again.
+    for (words, answer) in [
+        ("dazu dave", "Für dave ist kein Telefon bekannt."),
+        ("redial bob", "No telephone is known for Bob."),
+    ] {
+        scene.says_with(words, vec![conference("c1", &[("Bob", "mobile")])]);
+        let (token, request) = scene.call();
+        scene.service_answers(token, &request, Err(none().about(0)));
+        assert_eq!(scene.hears(), answer, "{words}");
+    }
     // What no schema takes is refused here, before anything is called.
     scene.says("alice", &format!("call {}", "1".repeat(50)));
     assert!(scene.calls.is_empty());
     let heard = scene.hears();
     assert!(heard.contains("expected a telephone number"), "{heard}");
+}
+
+#[test]
+fn what_fails_is_told_in_the_language_of_who_is_told() {
+    let alice = "alice@example.org".parse().unwrap();
+    let failed = |reason| Change::Leg {
+        leg: "l2".parse().unwrap(),
+        state: LegState::Failed,
+        cause: Some(Cause {
+            reason,
+            sip: None,
+            q850: None,
+            words: "Janus refuses it (499: words of its own)".into(),
+        }),
+        moving: false,
+    };
+    let ended = |reason, words: String| Change::Ended {
+        cause: ConferenceEnd { reason, words },
+    };
+    let lost = format!("{}Janus was restarted", ConferenceEnd::BRIDGE_LOST);
+    let error = ConferenceEndReason::Error;
+    for (change, english, german) in [
+        (
+            failed(EndReason::Media),
+            "Bob: failed (no sound could be set up)",
+            "Bob: gescheitert (der Ton kam nicht zustande)",
+        ),
+        (
+            failed(EndReason::NoLine),
+            "Bob: failed (all lines are in use)",
+            "Bob: gescheitert (alle Leitungen sind belegt)",
+        ),
+        (
+            ended(error, lost),
+            "The conference has ended: the connection to the conference bridge was lost.",
+            "Die Konferenz ist zu Ende: die Verbindung zur Konferenzbrücke ging verloren.",
+        ),
+        (
+            ended(error, format!("{}10 min", ConferenceEnd::NOBODY_SPOKE)),
+            "The conference has ended: nobody spoke for 10 min.",
+            "Die Konferenz ist zu Ende: 10 min lang sprach niemand.",
+        ),
+        (
+            ended(error, "another one".to_owned()),
+            "The conference has ended: there was a fault.",
+            "Die Konferenz ist zu Ende: es gab einen Fehler.",
+        ),
+        (
+            ended(
+                ConferenceEndReason::Shutdown,
+                "the server is going down".to_owned(),
+            ),
+            "The conference has ended: the server is going down.",
+            "Die Konferenz ist zu Ende: der Server wird angehalten.",
+        ),
+    ] {
+        for (language, said) in [(Language::English, english), (Language::German, german)] {
+            let mut scene = Scene::new();
+            let address = words_address(&alice, language);
+            scene.reports(Some(&address), vec![report(3, Some("Bob"), change.clone())]);
+            assert_eq!(scene.hears(), said);
+        }
+    }
 }
 
 #[test]
