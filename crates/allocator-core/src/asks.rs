@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use convoke_types::report::Report;
-use convoke_types::{Aor, CommandId, ConferenceId, VideoServerName};
+use convoke_types::{Aor, ConferenceId, VideoServerName};
 use service_core::words::Language;
 use soap_proto::{Callee, INVITES_MAX, Invite, Invited, KnownPerson, MODES_PEOPLE_MAX, UtcMillis};
 
@@ -41,8 +41,6 @@ pub(crate) struct Wanted {
     pub title: String,
     pub invites: Vec<Invite>,
     pub reply: Reply,
-    /// The asker and the command's id; words have none.
-    pub key: Option<(Aor, CommandId)>,
     /// The conference service was asked and did not answer: telephones may ring already.
     pub may_ring: bool,
     pub goal: Goal,

@@ -24,8 +24,9 @@ use crate::words::{Said, Word, parse};
 /// Where and how an asker is answered.
 #[derive(Debug, Clone)]
 pub(crate) enum Reply {
-    /// SOAP to the device that asked.
+    /// SOAP to the device that asked, and the same for a repeat.
     Device {
+        key: Key,
         headers: Box<Headers>,
         address: String,
     },
@@ -51,6 +52,7 @@ impl Reply {
     }
 }
 
+/// The asker and the command's id.
 type Key = (Aor, CommandId);
 type Fingerprint = [u8; 32];
 
@@ -165,10 +167,10 @@ impl Allocator {
             title: title.unwrap_or_default(),
             invites,
             reply: Reply::Device {
+                key,
                 headers: Box::new(request.headers),
                 address,
             },
-            key: Some(key),
             may_ring: false,
             goal,
         };
@@ -215,12 +217,14 @@ impl Allocator {
         now: Instant,
     ) {
         match &wanted.reply {
-            Reply::Device { headers, address } => {
+            Reply::Device {
+                key,
+                headers,
+                address,
+            } => {
                 let outcome = outcome.map_err(|reason| reason.fault(language));
                 self.tell_device((headers, address), &outcome, duty, now);
-                if let Some(key) = &wanted.key {
-                    self.replies.answered(key, outcome);
-                }
+                self.replies.answered(key, outcome);
             }
             Reply::Words(_) => {
                 let words = match outcome {
@@ -238,7 +242,7 @@ impl Allocator {
 
     /// Nobody was there to be told: a repeat is a new request.
     pub(crate) fn forget_reply(&mut self, wanted: &Wanted) {
-        if let Some(key) = &wanted.key {
+        if let Reply::Device { key, .. } = &wanted.reply {
             self.replies.forget(key);
         }
     }
@@ -295,7 +299,6 @@ fn in_words(language: Option<Language>, invites: Vec<Invite>, goal: Goal) -> Wan
         title: String::new(),
         invites,
         reply: Reply::Words(language),
-        key: None,
         may_ring: false,
         goal,
     }
