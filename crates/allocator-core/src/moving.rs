@@ -13,13 +13,13 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use convoke_types::video::{VideoCommand, VideoGuest};
+use convoke_types::video::VideoGuest;
 use convoke_types::{ConferenceId, VideoServerName};
 use soap_proto::Operation;
 
 use crate::allocator::{Allocator, Timer, after};
 use crate::config::PREPARE_WAIT;
-use crate::io::{Event, Output};
+use crate::io::Event;
 use crate::reasons::NotTaken;
 use crate::running::Running;
 use crate::services::Purpose;
@@ -146,18 +146,13 @@ impl Allocator {
             return;
         };
         running.guests = running.guests_to_be();
-        let command = VideoCommand::Prepare {
-            conference: id.clone(),
-            serial: self.servers.ask(&to, id),
-            title: running.board.title.clone(),
-            guests: running.guests.clone(),
-        };
-        let legs = legs_of(&running.guests);
+        let (title, guests) = (running.board.title.clone(), running.guests.clone());
+        let legs = legs_of(&guests);
         self.servers.reserve(&to, id, legs);
         let until = after(now, PREPARE_WAIT);
         let server = to.clone();
         self.take_seat(id, Seat::Moving(Move { to, until, round }));
-        self.output(Output::Video { server, command });
+        self.ask_room(id, &server, title, guests);
     }
 
     /// Its room is to be where it was, at once or as soon as that server is reached.

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use convoke_types::bridge_protocol::Announcement;
-use convoke_types::video::{VideoCommand, VideoEvent};
+use convoke_types::video::{VideoCommand, VideoEvent, VideoGuest};
 use convoke_types::{ConferenceId, VideoServerName};
 
 use crate::allocator::Allocator;
@@ -22,10 +22,7 @@ impl Allocator {
         let was_ready = self.servers.is_ready(server);
         let why = NotTaken::of(&says);
         for conference in self.servers.announced(server, says) {
-            self.output(Output::Video {
-                server: server.clone(),
-                command: VideoCommand::End { conference },
-            });
+            self.end_room(&conference, server);
         }
         let Some(why) = why else {
             return self.seat_the_lost(server, !was_ready, now);
@@ -78,13 +75,35 @@ impl Allocator {
             self.servers.give_up(server, id);
         }
         if reached && end {
-            self.output(Output::Video {
-                server: server.clone(),
-                command: VideoCommand::End {
-                    conference: id.clone(),
-                },
-            });
+            self.end_room(id, server);
         }
+    }
+
+    /// Asks a server for a room for exactly these people.
+    pub(crate) fn ask_room(
+        &mut self,
+        id: &ConferenceId,
+        server: &VideoServerName,
+        title: String,
+        guests: Vec<VideoGuest>,
+    ) {
+        let command = VideoCommand::Prepare {
+            conference: id.clone(),
+            serial: self.servers.ask(server, id),
+            title,
+            guests,
+        };
+        self.command_server(server, command);
+    }
+
+    fn end_room(&mut self, id: &ConferenceId, server: &VideoServerName) {
+        let conference = id.clone();
+        self.command_server(server, VideoCommand::End { conference });
+    }
+
+    fn command_server(&mut self, server: &VideoServerName, command: VideoCommand) {
+        let server = server.clone();
+        self.output(Output::Video { server, command });
     }
 
     /// A server told something of a conference.
@@ -152,12 +171,7 @@ impl Allocator {
             // As soon as the conference service was asked, the conference role may have moved it here.
             (Some(Stage::Creating(_)), _) | (None, Some(_)) => {}
             // Too late: we gave this room up.
-            _ if self.servers.was_given_up(server, id) => self.output(Output::Video {
-                server: server.clone(),
-                command: VideoCommand::End {
-                    conference: id.clone(),
-                },
-            }),
+            _ if self.servers.was_given_up(server, id) => self.end_room(id, server),
             _ => {}
         }
     }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use convoke_types::report::{Change, Report};
-use convoke_types::video::{VideoCommand, VideoGuest};
+use convoke_types::video::VideoGuest;
 use convoke_types::{Aor, ConferenceId, Mode, VideoServerName};
 use service_core::presence::{Face, Publication};
 use service_core::words::Language;
@@ -398,16 +398,10 @@ impl Allocator {
         };
         running.guests = running.guests_to_be();
         let server = running.server.clone();
-        if !self.servers.is_reached(&server) {
-            return;
+        let (title, guests) = (running.board.title.clone(), running.guests.clone());
+        if self.servers.is_reached(&server) {
+            self.ask_room(id, &server, title, guests);
         }
-        let command = VideoCommand::Prepare {
-            conference: id.clone(),
-            serial: self.servers.ask(&server, id),
-            title: running.board.title.clone(),
-            guests: running.guests.clone(),
-        };
-        self.output(Output::Video { server, command });
     }
 
     /// A conference is over: its room is freed, its presence taken back.

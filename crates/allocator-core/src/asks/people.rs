@@ -103,21 +103,14 @@ impl Allocator {
         for invite in &ask.wanted.invites {
             let one = match (&invite.who, ways::of_address(&invite.who, &plan)) {
                 (Invited::Person(name), _) => person(find(&ask.known, name), Some(invite), name),
-                (Invited::Number(number), Some(way)) => Person {
-                    // The conference service finds a name that says no more to the others than it should; for who is not in it finds none.
-                    name: named(invite).unwrap_or_else(|| match way {
-                        Ok(_) => String::new(),
-                        Err(_) => number.clone(),
-                    }),
-                    user: None,
-                    language: Language::default(),
-                    way,
-                },
                 (who, Some(way)) => Person {
                     name: named(invite).unwrap_or_else(|| match who {
-                        Invited::Sip(uri) => uri.clone(),
+                        // The conference service finds a name that says no more to the others than it should; for who is not in it finds none.
+                        Invited::Number(_) if way.is_ok() => String::new(),
+                        Invited::Sip(text) | Invited::Number(text) | Invited::Person(text) => {
+                            text.clone()
+                        }
                         Invited::Network(address) => address.to_string(),
-                        Invited::Person(name) | Invited::Number(name) => name.clone(),
                     }),
                     user: None,
                     language: Language::default(),

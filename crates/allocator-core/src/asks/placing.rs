@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use convoke_types::video::VideoCommand;
 use convoke_types::{Aor, ConferenceId, VideoServerName};
 
 use super::Stage;
 use crate::allocator::Allocator;
 use crate::config::{CONFERENCES_MAX, PREPARE_WAIT};
-use crate::io::{Event, Output};
+use crate::io::Event;
 use crate::reasons::{NotTaken, Reason};
 
 impl Allocator {
@@ -39,12 +38,7 @@ impl Allocator {
         let Some(ask) = self.asks.get(id) else {
             return;
         };
-        let prepare = VideoCommand::Prepare {
-            conference: id.clone(),
-            serial: self.servers.ask(&server, id),
-            title: ask.wanted.title.clone(),
-            guests: ask.guests(),
-        };
+        let (title, guests) = (ask.wanted.title.clone(), ask.guests());
         self.servers.reserve(&server, id, ask.legs);
         self.stage(
             id,
@@ -52,10 +46,7 @@ impl Allocator {
             Some(PREPARE_WAIT),
             now,
         );
-        self.output(Output::Video {
-            server,
-            command: prepare,
-        });
+        self.ask_room(id, &server, title, guests);
     }
 
     /// Servers that have conferences with some of these people.
