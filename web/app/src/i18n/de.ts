@@ -462,6 +462,7 @@ export const de: Words = {
     network: 'Die Verbindung ging verloren',
   },
   quoted: (text) => `„${text}“`,
+  serverSays: (words) => `Der Server sagt: „${words}“.`,
   sound: {
     title: 'Ton und Kamera',
     say: 'Für Gespräche von diesem Browser aus.',

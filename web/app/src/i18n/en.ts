@@ -482,6 +482,8 @@ export const en = {
     network: 'The connection was lost',
   } satisfies By<EndReason>,
   quoted: (text: string) => `“${text}”`,
+  /** The server's own words, which are English. */
+  serverSays: (words: string) => words,
   sound: {
     title: 'Sound and camera',
     say: 'Used when you take part from this browser.',

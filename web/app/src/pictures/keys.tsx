@@ -61,7 +61,7 @@ export function PictureProblem({ pictures, shown }: KeysProps) {
     <ProblemNotice
       className="above"
       problem={problem}
-      {...(problem.detail ? { todo: problem.detail } : {})}
+      {...(problem.detail ? { todo: t.serverSays(problem.detail) } : {})}
       action={<IconButton icon="x" label={t.common.dismiss} onClick={() => pictures.dismiss()} />}
     />
   );

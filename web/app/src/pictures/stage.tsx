@@ -90,7 +90,9 @@ export function Stage({ state, pictures, shown, large }: StageProps) {
           onClick={() => view.setStage(large ? 'board' : 'large')}
         />
       </header>
-      {shown.problem && <ProblemNotice problem={shown.problem} {...(shown.problem.detail ? { todo: shown.problem.detail } : {})} />}
+      {shown.problem && (
+        <ProblemNotice problem={shown.problem} {...(shown.problem.detail ? { todo: t.serverSays(shown.problem.detail) } : {})} />
+      )}
       <div className="room">
         {tiles.length === 0 ? (
           <p className="alone soft">{t.stage.alone}</p>
