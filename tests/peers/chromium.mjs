@@ -15,6 +15,7 @@ import { numberOf } from '../../web/tools/numbered.mjs';
  * @property {'granted' | 'denied'} microphone the answer to the page's question
  * @property {boolean} [camera] the page may have the camera
  * @property {Record<string, string>} [storage] what the browser remembers of former visits
+ * @property {boolean} [untreated] the page is given the microphone as it is, whatever treatment it asks for
  * @property {boolean} [own] keep what the microphone hears, too
  *
  * @typedef {object} Sound what one track brought
@@ -45,6 +46,7 @@ const { origin } = new URL(options.url);
 const granted = [...(options.microphone === 'granted' ? ['microphone'] : []), ...(options.camera ? ['camera'] : [])];
 if (granted.length > 0) await context.grantPermissions(granted, { origin });
 await context.addInitScript(remember, options.storage ?? {});
+if (options.untreated) await context.addInitScript(leaveAlone);
 await context.addInitScript(listen, options.own === true);
 await context.addInitScript(`globalThis.numberOf = ${numberOf}`);
 const page = await context.newPage();
@@ -219,6 +221,18 @@ function say(what) {
  */
 function remember(storage) {
   for (const [key, value] of Object.entries(storage)) localStorage.setItem(key, value);
+}
+
+/** In the page, before its own code: no echo cancellation, noise suppression or gain control. */
+function leaveAlone() {
+  const { mediaDevices } = navigator;
+  if (!mediaDevices) return;
+  const ask = mediaDevices.getUserMedia.bind(mediaDevices);
+  const none = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+  mediaDevices.getUserMedia = ({ audio, ...wanted } = {}) => {
+    const asked = typeof audio === 'object' ? audio : {};
+    return ask({ ...wanted, audio: audio ? { ...asked, ...none } : false });
+  };
 }
 
 /**

@@ -15,11 +15,13 @@ use crate::audio::{Law, write_wav};
 /// The microphone.
 #[derive(Debug, Clone)]
 pub enum Microphone {
-    /// Says these samples (8 kHz) once, from the moment it is opened.
+    /// Says these samples (8 kHz) once, from the moment it is opened; the browser treats them as the page asks it to.
     Says(Vec<i16>),
+    /// The same of a tone, which the browser leaves alone whatever the page asks: its noise suppression takes tones away.
+    Hums(Vec<i16>),
     /// Is not given to the page.
     Refused,
-    /// What the sound server at this address has.
+    /// What the sound server at this address has, which are tones.
     Of(String),
 }
 
@@ -135,8 +137,9 @@ impl Chromium {
             "url": visit.url,
             "args": arguments,
             "microphone": if granted { "granted" } else { "denied" },
-            // Known speech is measured, and echo cancellation would shape it; the test of the microphone is behind them.
-            "storage": { "convoke.voice.raw": "1", "convoke.voice.checked": "yes" },
+            "untreated": matches!(visit.microphone, Microphone::Hums(_) | Microphone::Of(_)),
+            // The test of the microphone is behind them.
+            "storage": { "convoke.voice.checked": "yes" },
             "own": visit.own,
             "camera": visit.camera.is_some(),
         });
@@ -310,7 +313,7 @@ impl Chromium {
 /// Arguments for the microphone, and whether the page may have it.
 fn microphone(microphone: &Microphone, dir: &Path) -> anyhow::Result<(Vec<String>, bool)> {
     let says = match microphone {
-        Microphone::Says(says) => says,
+        Microphone::Says(says) | Microphone::Hums(says) => says,
         Microphone::Refused => {
             return Ok((vec!["--use-fake-device-for-media-stream".into()], false));
         }

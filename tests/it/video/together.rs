@@ -55,7 +55,7 @@ fn take_part() {
         came.unwrap();
     }
     await_links(&convoke, &["janus"], 2);
-    let microphones = WINDOWS_HZ.map(|hz| Microphone::Says(tone(hz.into(), DBFS, 300)));
+    let microphones = WINDOWS_HZ.map(|hz| Microphone::Hums(tone(hz.into(), DBFS, 300)));
     let mut windows = windows(&convoke, microphones);
     let administrator = Administrator::of(&convoke).unwrap();
     let numbers = [("work", CAROL)];

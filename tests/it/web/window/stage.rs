@@ -121,9 +121,9 @@ pub fn bob() -> Baresip {
     .unwrap()
 }
 
-/// A microphone that says alice's tone for longer than any of this takes: Chromium stumbles where it begins a file anew.
+/// A microphone that hums alice's tone for longer than any of this takes: Chromium stumbles where it begins a file anew.
 pub fn alices_tone() -> Microphone {
-    Microphone::Says(tone(ALICE_HZ, DBFS, 300))
+    Microphone::Hums(tone(ALICE_HZ, DBFS, 300))
 }
 
 /// Alice at her window, signed in.

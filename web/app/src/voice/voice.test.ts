@@ -10,6 +10,7 @@ class Track extends EventTarget {
 }
 
 let tracks: Track[];
+let asked: MediaStreamConstraints | undefined;
 let give: () => void;
 
 beforeEach(() => {
@@ -18,14 +19,16 @@ beforeEach(() => {
   give = () => {
     for (const one of waiting.splice(0)) one();
   };
-  const getUserMedia = () =>
-    new Promise((done) =>
+  const getUserMedia = (wanted: MediaStreamConstraints) => {
+    asked = wanted;
+    return new Promise((done) =>
       waiting.push(() => {
         const track = new Track();
         tracks.push(track);
         done({ getAudioTracks: () => [track], getTracks: () => [track] });
       }),
     );
+  };
   const mediaDevices = Object.assign(new EventTarget(), { getUserMedia, enumerateDevices: async () => [] });
   vi.stubGlobal('navigator', { mediaDevices });
   vi.stubGlobal('window', new EventTarget());
@@ -65,6 +68,17 @@ it('gives the microphone back when the test was stopped before it came', async (
   expect([live(), voice.get().status]).toEqual([1, 'testing']);
   voice.stopTest();
   expect([live(), voice.get().status]).toEqual([0, 'idle']);
+});
+
+it('asks the browser to cancel echo, suppress noise and control the gain', async () => {
+  const { createVoice } = await import('./voice.ts');
+  const voice = createVoice();
+  const testing = voice.test();
+  const treated = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
+  expect(asked).toMatchObject({ audio: treated, video: false });
+  give();
+  await testing;
+  voice.stopTest();
 });
 
 it('goes over from a test to a call, and says when the microphone goes and comes', async () => {

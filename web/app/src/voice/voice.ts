@@ -10,8 +10,8 @@ const LEVEL_EVERY_MS = 50;
 const LOOK_AGAIN_MS = 2_000;
 const MICROPHONE_KEY = 'convoke.microphone';
 const SPEAKER_KEY = 'convoke.speaker';
-/** Tests send known speech and measure it: no echo cancellation, noise suppression or gain control then. */
-const RAW_KEY = 'convoke.voice.raw';
+/** What browsers are asked to do for every voice. */
+const TREATED: MediaTrackConstraints = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
 
 /** The sound of one call, as the client library asks for it (`MediaSession`). */
 export interface VoiceSession {
@@ -110,15 +110,9 @@ export function createVoice(): BrowserVoice {
 
   async function capture(): Promise<MediaStream> {
     if (!navigator.mediaDevices?.getUserMedia) throw new MicrophoneProblem('no-microphone');
-    const raw = memory.get(RAW_KEY) === '1';
-    const audio: MediaTrackConstraints = {
-      echoCancellation: !raw,
-      noiseSuppression: !raw,
-      autoGainControl: !raw,
-    };
     try {
       return await ofDevice(store.get().chosen.microphone, (device) =>
-        navigator.mediaDevices.getUserMedia({ audio: { ...audio, ...device }, video: false }),
+        navigator.mediaDevices.getUserMedia({ audio: { ...TREATED, ...device }, video: false }),
       );
     } catch (fault) {
       throw new MicrophoneProblem(codeOf(fault));
