@@ -34,6 +34,8 @@ pub(crate) struct OpenedText {
 pub(crate) struct Content {
     /// That somebody is typing.
     pub typing: bool,
+    /// Words, bare or in an envelope.
+    pub words: bool,
     /// What is in the envelope, if it is one.
     pub opened: Option<Opened>,
 }
@@ -45,12 +47,14 @@ impl Content {
         if typing || !message.content_type_is(cpim::CONTENT_TYPE) {
             return Self {
                 typing,
+                words: message.content_type_is(TEXT) || message.content_type().is_none(),
                 opened: None,
             };
         }
         match Cpim::parse(&message.body()) {
             Ok(envelope) => Self {
                 typing: envelope.content_type_is(cpim::TYPING_CONTENT_TYPE),
+                words: envelope.content_type_is(TEXT),
                 opened: Some(Opened::of(&envelope)),
             },
             Err(_) => Self::default(),

@@ -28,6 +28,7 @@ mod register;
 mod registrar;
 mod relay;
 mod saved;
+mod sent;
 mod server;
 mod short_text;
 mod told;
@@ -42,4 +43,5 @@ pub use ports::{
     SavedBinding, StoreFault, StoreOp, StoreToken, Stored, Token,
 };
 pub use relay::MESSAGE_ID;
+pub use sent::SENT_TO;
 pub use server::ImServer;

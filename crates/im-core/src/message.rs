@@ -41,6 +41,8 @@ pub(crate) struct Plan {
     pub control: bool,
     /// Of no interest to who is not there now, and not to the log either: that somebody is typing.
     pub passing: bool,
+    /// What one person says to another.
+    pub words: bool,
     /// The message as it was written, if it came compressed.
     pub unpacked: Option<Message>,
     /// What is in the envelope, if the message is one.
@@ -212,6 +214,7 @@ impl ImServer {
             control,
             keep: !control && !content.typing && !message.has(HeaderName::Expires),
             passing: content.typing,
+            words: !control && content.words,
             opened: content.opened,
             unpacked,
             assert: to_service,

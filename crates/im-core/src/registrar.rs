@@ -65,7 +65,7 @@ impl Binding {
         }
     }
 
-    fn flow_key(&self) -> Option<FlowKey> {
+    pub(crate) fn flow_key(&self) -> Option<FlowKey> {
         FlowKey::of_target(&self.target)
     }
 }

@@ -12,6 +12,7 @@ use crate::content::{Opened, OpenedText, takes_envelopes};
 use crate::message::Plan;
 use crate::ports::{Event, StoreOp};
 use crate::registrar::Binding;
+use crate::sent::SENT_TO;
 use crate::server::{ImServer, Request, Storing};
 use crate::told::Telling;
 
@@ -60,6 +61,8 @@ pub(crate) enum Fork {
     Relay { id: i64, device: Arc<str> },
     /// The kept message that is being delivered to this person.
     Kept { aor: Arc<str>, device: Arc<str> },
+    /// A copy of so many bytes for another device of its sender.
+    Copy { from: Arc<str>, bytes: usize },
     /// Word to a device that this message is kept, which it could not take.
     ShortText { telling: Telling, id: i64 },
 }
@@ -98,15 +101,7 @@ impl ImServer {
         let copies = self.copies(&request.message, &plan, id);
         let mut open = 0;
         for leg in legs {
-            let mut copy = copies.clone();
-            if let Some(Opened::Text(opened)) = plan.opened.as_ref().filter(|_| !leg.envelopes) {
-                copy = copy.body(&opened.kind, opened.text.clone());
-                // Answers to control go back to where the request's own is known.
-                if let Some(name) = opened.call_id.as_ref().filter(|_| !plan.control) {
-                    copy = copy.set(HeaderName::CallId, name);
-                }
-            }
-            let message = addressed(copy, &leg);
+            let message = addressed(opened(copies.clone(), &plan, &leg), &leg);
             let host = self.config.via.of(leg.target.transport);
             let sent = self.endpoint.send_request(&message, &leg.target, host, now);
             if let Ok(tx) = sent {
@@ -115,6 +110,7 @@ impl ImServer {
                 open += 1;
             }
         }
+        self.copy_to_own_devices(request, &plan, &copies, now);
         self.event(Event::Relayed {
             id,
             from: plan.from.clone(),
@@ -222,15 +218,7 @@ impl ImServer {
                 too_large.push(Leg::of(binding));
                 continue;
             }
-            // RFC 5626 §7: one device with several flows gets one copy, over its newest.
-            let same = chosen
-                .iter_mut()
-                .find(|other| other.instance.is_some() && other.instance == binding.instance);
-            match same {
-                Some(other) if other.id < binding.id => *other = binding,
-                Some(_) => {}
-                None => chosen.push(binding),
-            }
+            choose(&mut chosen, binding);
         }
         (chosen.into_iter().map(Leg::of).collect(), too_large)
     }
@@ -246,6 +234,7 @@ impl ImServer {
             HeaderName::PPreferredIdentity,
             HeaderName::ProxyAuthorization,
             MESSAGE_ID,
+            SENT_TO,
         ] {
             if message.has(name.clone()) {
                 edit = edit.remove_all(name);
@@ -282,6 +271,7 @@ impl ImServer {
             Some(Fork::Relay { id, device }) => {
                 self.relay_answered(id, &device, status, response, now);
             }
+            Some(Fork::Copy { from, bytes }) => self.own_copies.end(&from, bytes),
             Some(Fork::Kept { aor, device }) => self.kept_answered(&aor, &device, status, now),
             Some(Fork::ShortText { telling, id }) => {
                 self.short_text_answered(&telling, id, response.is_some());
@@ -410,6 +400,31 @@ impl ImServer {
             at_unix_ms: self.config.wall.unix_ms(now),
         };
         self.store(op, Storing::Quiet);
+    }
+}
+
+/// Adds a contact. RFC 5626 §7: one device with several flows gets one copy, over its newest.
+pub(crate) fn choose<'b>(chosen: &mut Vec<&'b Binding>, binding: &'b Binding) {
+    let same = chosen
+        .iter_mut()
+        .find(|other| other.instance.is_some() && other.instance == binding.instance);
+    match same {
+        Some(other) if other.id < binding.id => *other = binding,
+        Some(_) => {}
+        None => chosen.push(binding),
+    }
+}
+
+/// What is in the envelope, for a device that knows none.
+pub(crate) fn opened(copy: Edit, plan: &Plan, leg: &Leg) -> Edit {
+    let Some(Opened::Text(opened)) = plan.opened.as_ref().filter(|_| !leg.envelopes) else {
+        return copy;
+    };
+    let copy = copy.body(&opened.kind, opened.text.clone());
+    // Answers to control go back to where the request's own is known.
+    match opened.call_id.as_ref().filter(|_| !plan.control) {
+        Some(name) => copy.set(HeaderName::CallId, name),
+        None => copy,
     }
 }
 

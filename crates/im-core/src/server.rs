@@ -94,6 +94,8 @@ pub struct ImServer {
     pub(crate) passing: i64,
     /// What is being stored or relayed.
     pub(crate) under_way: UnderWay,
+    /// Copies on their way to other devices of their senders.
+    pub(crate) own_copies: UnderWay,
     pub(crate) forks: HashMap<ClientTx, Fork>,
     /// Control requests in the order in which they went out, with the moment until which each waits for its answer.
     pub(crate) control_deadlines: VecDeque<(Instant, i64)>,
@@ -142,6 +144,7 @@ impl ImServer {
             relays: HashMap::new(),
             passing: 0,
             under_way: UnderWay::default(),
+            own_copies: UnderWay::default(),
             forks: HashMap::new(),
             control_deadlines: VecDeque::new(),
             sessions: HashMap::new(),

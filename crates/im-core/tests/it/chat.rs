@@ -95,15 +95,7 @@ fn a_device_with_two_flows_gets_one_copy_over_the_newer() {
     let first = world.registered("bob", Transport::Tcp);
     let mut second = world.device("bob", Transport::Tcp);
     second.instance = first.instance.clone();
-    let contact = format!(
-        "<{}>;+sip.instance=\"<{}>\";reg-id=2",
-        second.uri(),
-        second.instance.clone().unwrap()
-    );
-    assert_eq!(
-        world.register_contact(&mut second, &contact, "").status(),
-        Some(200)
-    );
+    world.register_flow(&mut second, 2, "");
     world.say(&mut alice, "bob", "once");
     assert!(world.received(&first).is_empty());
     world.request(&second);

@@ -21,15 +21,7 @@ fn envelope(kind: &str, text: &str) -> String {
 
 /// A device that opens envelopes itself, as the window does.
 fn window(world: &mut World, user: &str) -> Device {
-    let mut device = world.device(user, Transport::Wss);
-    let contact = format!(
-        "<{}>;+g.convoke.cpim;+sip.instance=\"<{}>\";reg-id=1",
-        device.uri(),
-        device.instance.clone().unwrap()
-    );
-    let answer = world.register_contact(&mut device, &contact, "");
-    assert_eq!(answer.status(), Some(200));
-    device
+    world.registered_as(user, Transport::Wss, ";+g.convoke.cpim")
 }
 
 fn send(world: &mut World, from: &mut Device, kind: &str, headers: &str, body: &str) -> Message {

@@ -12,6 +12,7 @@ mod envelopes;
 mod presence;
 mod register;
 mod sender;
+mod sent;
 mod short_text;
 mod tokens;
 mod world;

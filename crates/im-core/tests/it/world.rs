@@ -182,6 +182,22 @@ impl World {
         device
     }
 
+    /// The same of one that says of itself what these parameters say.
+    pub fn registered_as(&mut self, user: &str, transport: Transport, features: &str) -> Device {
+        let mut device = self.device(user, transport);
+        self.register_flow(&mut device, 1, features);
+        device
+    }
+
+    /// Registers one of a device's connections.
+    pub fn register_flow(&mut self, device: &mut Device, reg_id: u32, features: &str) {
+        let instance = device.instance.clone().unwrap();
+        let uri = device.uri();
+        let contact = format!("<{uri}>;+sip.instance=\"<{instance}>\";reg-id={reg_id}{features}");
+        let answer = self.register_contact(device, &contact, "");
+        assert_eq!(answer.status(), Some(200), "{:?}", text(&answer));
+    }
+
     /// Registers, through the challenge when there is one; the final answer.
     pub fn register(&mut self, device: &mut Device, headers: &str, expires_s: u32) -> Message {
         let instance = device.instance.as_ref().map_or(String::new(), |instance| {
