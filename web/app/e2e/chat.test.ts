@@ -83,6 +83,31 @@ describe('a chat', () => {
     await expect.poll(() => again.log.getByText(none).count()).toBe(before + 2);
   });
 
+  it('has at once what its person writes at another computer, and what becomes of it', async () => {
+    const alice = await world.window('alice');
+    // Browsers of their own: what they know of each other, the server tells them.
+    const elsewhere = await world.newWindow('alice');
+    const here = await alice.chatWith(PEOPLE.carol);
+    const there = await elsewhere.chatWith(PEOPLE.carol);
+    // Carol is away, and nothing of hers makes a window look into the history.
+    const stamp = String(Date.now());
+    const words = [`From one computer ${stamp}`, `From another one ${stamp}`] as const;
+    await here.send(words[0]);
+    await there.mark(words[0], 'Sent').waitFor();
+    await there.send(words[1]);
+    await here.mark(words[1], 'Sent').waitFor();
+    for (const window of [alice, elsewhere]) {
+      await window.lineOf(PEOPLE.carol).filter({ hasText: words[1] }).waitFor();
+      expect(await window.lineOf(PEOPLE.carol).filter({ hasText: 'unread' }).count()).toBe(0);
+    }
+    const carol = await world.newWindow('carol');
+    await carol.chatWith(PEOPLE.alice);
+    for (const chat of [here, there]) {
+      for (const text of words) await chat.mark(text, 'Read').waitFor();
+      expect(await chat.texts(stamp)).toEqual(words);
+    }
+  });
+
   it('keeps a message for who is away', async () => {
     const alice = await world.window('alice');
     const chat = await alice.chatWith(PEOPLE.carol);

@@ -14,7 +14,7 @@ use crate::calls::stage::DOMAIN;
 fn linphone_tells_a_window_what_came_and_was_read_and_both_that_they_type() {
     let _alone = alone();
     let stage = stage();
-    let mut bob = linphone(&stage);
+    let mut bob = linphone(&stage, "bob", "alice");
     let mut alice = signed_in(&Visit::to(stage.url(), Microphone::Refused));
 
     alice.write("Bob Keller", "shall we begin?").unwrap();
@@ -48,12 +48,28 @@ fn linphone_tells_a_window_what_became_of_a_message_that_was_kept_for_it() {
     alice.write("Bob Keller", "shall we begin?").unwrap();
     alice.until_window("^Sent$").unwrap();
 
-    let mut bob = linphone(&stage);
+    let mut bob = linphone(&stage, "bob", "alice");
     bob.until("message", &json!("shall we begin?")).unwrap();
     alice.until_window("^Delivered$").unwrap();
     bob.reads().unwrap();
     alice.until_window("^Read$").unwrap();
     assert_faultless(&mut alice);
+}
+
+/// What alice writes with her Linphone stands in her window at once, though bob is away and tells nothing of it.
+#[test]
+fn what_linphone_writes_stands_in_its_own_persons_window() {
+    let _alone = alone();
+    let stage = stage();
+    // A new device of hers makes a window that is there register anew, and read the history.
+    let mut linphone = linphone(&stage, "alice", "bob");
+    let mut window = signed_in(&Visit::to(stage.url(), Microphone::Refused));
+    window.write("Bob Keller", "from my window").unwrap();
+    window.until_window("^Sent$").unwrap();
+    linphone.write("from my telephone").unwrap();
+    window.until_window("^from my telephone$").unwrap();
+    linphone.until("is", &json!("delivered")).unwrap();
+    assert_faultless(&mut window);
 }
 
 fn stage() -> Stage {
@@ -62,10 +78,10 @@ fn stage() -> Stage {
     Stage::of(Convoke::start(config).unwrap())
 }
 
-/// Bob's Linphone, in its chat with alice.
-fn linphone(stage: &Stage) -> Chat {
-    let password = stage.administrator.device("bob").unwrap();
+/// Somebody's Linphone, in its chat with somebody.
+fn linphone(stage: &Stage, of: &str, with: &str) -> Chat {
+    let password = stage.administrator.device(of).unwrap();
     let server = stage.convoke.addr("sip_tcp").unwrap();
-    let her = format!("sip:alice@{DOMAIN}");
-    Chat::with(&her, server, DOMAIN, "bob", &password).unwrap()
+    let with = format!("sip:{with}@{DOMAIN}");
+    Chat::with(&with, server, DOMAIN, of, &password).unwrap()
 }

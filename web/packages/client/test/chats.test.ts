@@ -573,6 +573,10 @@ describe('two windows', () => {
     await settle();
     expect(texts(there)).toEqual(['> from the first sent']);
     expect(second.peer.chat).toEqual([]);
+    // The server tells it as well.
+    second.peer.copy(BOB, messages(here)[0]?.id ?? '', 'from the first', 4);
+    await settle();
+    expect(texts(there)).toEqual(['> from the first sent']);
     for (const world of [first, second]) world.peer.text(BOB, 'id-1', 'hello', 5);
     await settle();
     expect([here.get().unread, there.get().unread]).toEqual([1, 1]);
@@ -591,6 +595,72 @@ describe('two windows', () => {
     await settle(2_000);
     expect(first.convoke.session.get().problem).toBeUndefined();
     expect(second.convoke.session.get()).toMatchObject({ status: 'signed-out', problem: { code: 'session-ended' } });
+  });
+
+  it('of other machines show at once what the other sends, as their own', async () => {
+    const { peer, rest, convoke } = await World.online();
+    const notices: Notice[] = [];
+    convoke.onNotice((notice) => notices.push(notice));
+    const chat = convoke.chats.open(BOB);
+    await settle();
+    const pages = () => rest.asked('GET', `/me/chats/${encodeURIComponent(BOB)}`).length;
+    expect(pages()).toBe(1);
+    peer.text(BOB, 'his-1', 'shall we?', 5);
+    await settle();
+    const said = peer.requests('MESSAGE').length;
+    peer.copy(BOB, 'mine-1', 'we shall', 6);
+    await settle();
+    expect(texts(chat)).toEqual(['< shall we? delivered', '> we shall sent']);
+    // What stood before it is as unread as the server says.
+    expect(convoke.chats.get()).toMatchObject({ unread: 1, list: [{ last: 'we shall', lastMine: true, unread: 1 }] });
+    expect(notices.map((notice) => notice.kind === 'message' && notice.text)).toEqual(['shall we?']);
+    expect(peer.requests('MESSAGE').length, 'nobody is told that it came').toBe(said);
+    expect(peer.log.at(-1)?.status).toBe(200);
+
+    // By the server's numbers, whatever comes first; and once, also where the history has it too.
+    peer.text(BOB, 'his-2', 'fine', 8);
+    for (let n = 0; n < 2; n++) peer.copy(BOB, 'mine-2', 'at ten', 7);
+    await settle();
+    const inOrder = ['< shall we?', '> we shall', '> at ten', '< fine'];
+    const order = () => texts(chat).map((one) => one.replace(/ \w+$/, ''));
+    expect(order()).toEqual(inOrder);
+    peer.message(
+      BOB,
+      'message/imdn+xml',
+      '<imdn xmlns="urn:ietf:params:xml:ns:imdn"><message-id>mine-2</message-id><display-notification><status><displayed/></status></display-notification></imdn>',
+    );
+    await settle(1_000);
+    expect(texts(chat).slice(1, 3)).toEqual(['> we shall read', '> at ten read']);
+    expect(pages()).toBe(1);
+    rest.routes.set('GET /me/chats/*', () => ({
+      messages: [
+        { id: 7, at: Date.now(), from: ALICE, to: BOB, type: 'text', text: 'at ten', imdnId: 'mine-2', delivered: true, read: true },
+      ],
+    }));
+    peer.connection.cut();
+    await settle(3_000);
+    expect(pages()).toBe(2);
+    expect(order()).toEqual(inOrder);
+  });
+
+  it('of other machines begin chats by what the other sends', async () => {
+    const { peer, convoke } = await World.online();
+    peer.copy(BOB, 'mine-1', 'are you there?', 6);
+    await settle();
+    expect(convoke.chats.get()).toMatchObject({
+      unread: 0,
+      list: [{ with: { user: BOB }, last: 'are you there?', lastKind: 'message', lastMine: true, unread: 0 }],
+    });
+  });
+
+  it('believe of themselves alone what they have sent', async () => {
+    const { peer, convoke } = await World.online();
+    const chat = convoke.chats.open(BOB);
+    await settle();
+    peer.message(BOB, 'text/plain', 'not yours', ['Convoke-Message-Id: 6', `Convoke-Sent-To: <sip:carol@${DOMAIN}>`]);
+    await settle();
+    expect(texts(chat)).toEqual(['< not yours delivered']);
+    expect(convoke.chats.get().list.map((one) => one.with.user)).toEqual([BOB]);
   });
 
   it('of other machines are caught up with when an answer tells of them', async () => {

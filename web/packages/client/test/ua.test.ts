@@ -15,7 +15,7 @@ describe('registration', () => {
     expect(register?.uri).toBe('sip:example.org');
     expect(register?.get('Authorization')).toBe('Bearer token-1');
     expect(register?.get('Contact')).toMatch(
-      /^<sip:alice@[0-9a-f]+\.invalid;transport=ws>;\+sip\.instance="<urn:uuid:[0-9a-f-]{36}>";reg-id=1;\+g\.convoke\.cpim;text;audio="FALSE";video="FALSE";expires=600$/,
+      /^<sip:alice@[0-9a-f]+\.invalid;transport=ws>;\+sip\.instance="<urn:uuid:[0-9a-f-]{36}>";reg-id=1;\+g\.convoke\.cpim;\+g\.convoke\.sent;text;audio="FALSE";video="FALSE";expires=600$/,
     );
     expect(register?.get('Supported')).toBe('path, outbound, gruu');
     expect(register?.get('Via')).toMatch(/^SIP\/2\.0\/WSS [0-9a-f]+\.invalid;branch=z9hG4bK/);

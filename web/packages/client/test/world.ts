@@ -212,8 +212,17 @@ export class Peer {
 
   /** Chat as our own clients write it. */
   text(from: string, id: string, text: string, number = this.#number++): void {
-    const body = `From: <sip:${from}>\r\nTo: <sip:alice@${DOMAIN}>\r\nDateTime: ${new Date().toISOString()}\r\nNS: imdn <urn:ietf:params:imdn>\r\nimdn.Message-ID: ${id}\r\nimdn.Disposition-Notification: positive-delivery, display\r\n\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n${text}`;
-    this.message(from, 'message/cpim', body, [`Convoke-Message-Id: ${number}`, `Date: ${new Date().toUTCString()}`]);
+    this.#chat(from, `alice@${DOMAIN}`, id, text, number);
+  }
+
+  /** A copy of what another device of Alice's sent. */
+  copy(to: string, id: string, text: string, number = this.#number++): void {
+    this.#chat(`alice@${DOMAIN}`, to, id, text, number, [`Convoke-Sent-To: <sip:${to}>`]);
+  }
+
+  #chat(from: string, to: string, id: string, text: string, number: number, headers: string[] = []): void {
+    const body = `From: <sip:${from}>\r\nTo: <sip:${to}>\r\nDateTime: ${new Date().toISOString()}\r\nNS: imdn <urn:ietf:params:imdn>\r\nimdn.Message-ID: ${id}\r\nimdn.Disposition-Notification: positive-delivery, display\r\n\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n${text}`;
+    this.message(from, 'message/cpim', body, [`Convoke-Message-Id: ${number}`, `Date: ${new Date().toUTCString()}`, ...headers]);
   }
 
   take(request: Sip, connection: Connection): void {

@@ -101,7 +101,7 @@ export class ChatModel extends State<ChatState> implements Chat {
     const { core, outbox } = this.#parts;
     const id = uuid(core.platform);
     const at = core.platform.now();
-    this.#own(id, text, at, 'sending');
+    this.own(id, text, at, 'sending');
     this.setDraft('');
     this.#endTyping(false);
     outbox.add(id, this.user, text, at);
@@ -239,9 +239,7 @@ export class ChatModel extends State<ChatState> implements Chat {
   }
 
   sent(item: Outgoing, serverId: number | undefined): void {
-    const entry = this.#entries.get(item.id);
-    if (entry) entry.serverId = serverId ?? entry.serverId;
-    this.#arrivedUpTo(serverId);
+    this.#numbered(item.id, serverId);
     const message = this.#message(item.id);
     if (message) this.#raise(message, 'sent');
     this.#show();
@@ -252,9 +250,11 @@ export class ChatModel extends State<ChatState> implements Chat {
     if (message) this.#put(item.id, { ...message, state: 'failed', problem: why });
   }
 
-  /** One of mine: written here before, or in another window. */
-  own(id: string, text: string, at: number, state: MessageState): void {
-    if (!this.#entries.has(id)) this.#own(id, text, at, state);
+  /** One of mine: written here, now or before, or elsewhere. */
+  own(id: string, text: string, at: number, state: MessageState, serverId?: number): void {
+    if (!this.#entries.has(id)) this.#entries.set(id, { item: { kind: 'message', id, mine: true, text, at, state } });
+    this.#numbered(id, serverId);
+    this.#show();
   }
 
   composing(seconds: number): void {
@@ -304,10 +304,6 @@ export class ChatModel extends State<ChatState> implements Chat {
     return [...this.#entries.values()].filter(
       ({ item, serverId, seen }) => item.kind === 'invitation' && !item.mine && serverId !== undefined && !seen,
     );
-  }
-
-  #own(id: string, text: string, at: number, state: MessageState): void {
-    this.#put(id, { kind: 'message', id, mine: true, text, at, state });
   }
 
   #put(id: string, item: ChatItem): void {
@@ -362,6 +358,13 @@ export class ChatModel extends State<ChatState> implements Chat {
   #whole(read: readonly MessageRow[]): void {
     this.#wholeTo = Math.max(this.#wholeTo, ...read.map((row) => row.id));
     this.#missing = false;
+  }
+
+  /** One of mine has this number at the server. */
+  #numbered(id: string, serverId: number | undefined): void {
+    const entry = this.#entries.get(id);
+    if (entry) entry.serverId = serverId ?? entry.serverId;
+    this.#arrivedUpTo(serverId);
   }
 
   /** A message came or went as it happened: nothing lies between it and the one before, unless the connection was away. */

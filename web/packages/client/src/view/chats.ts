@@ -89,8 +89,7 @@ export class ChatsModel extends State<ChatsState> implements Chats {
     core.onMessage.add((message) => this.#arrived(message));
     core.onGossip.add((gossip) => {
       if (gossip.kind === 'sent') {
-        this.#chats.get(gossip.user)?.own(gossip.id, gossip.text, gossip.at, 'sent');
-        this.#last(gossip.user, { last: gossip.text, lastKind: 'message', lastMine: true, at: gossip.at });
+        this.#elsewhere(gossip.user, gossip.id, gossip.text, gossip.at);
       } else if (gossip.kind === 'read') {
         this.#chats.get(gossip.user)?.readElsewhere();
         this.#setUnread(gossip.user, 0);
@@ -170,6 +169,10 @@ export class ChatsModel extends State<ChatsState> implements Chats {
       return;
     }
     if (!this.#isNew(`${user} ${message.id}`)) return;
+    if (message.sentTo) {
+      this.#elsewhere(message.sentTo.toLowerCase(), message.id, message.body, message.at, message.serverId);
+      return;
+    }
     if (message.type === INVITATION) {
       const body = readInvitation(message.body);
       const me = this.#core.line?.user ?? '';
@@ -231,6 +234,12 @@ export class ChatsModel extends State<ChatsState> implements Chats {
   #last(user: string, last: Omit<Summary, 'unread'>): void {
     this.#summaries.set(user, { ...last, unread: this.#summaries.get(user)?.unread ?? 0 });
     this.#show();
+  }
+
+  /** I wrote it in another window or at another device. */
+  #elsewhere(user: string, id: string, text: string, at: number, serverId?: number): void {
+    this.#chats.get(user)?.own(id, text, at, 'sent', serverId);
+    this.#last(user, { last: text, lastKind: 'message', lastMine: true, at });
   }
 
   /** What went out now is the newest, whenever it was written; what waits behind it goes out after it. */

@@ -26,6 +26,8 @@ export interface Line {
 export interface Arrived {
   /** `bob@example.org`. */
   readonly from: string;
+  /** To whom another device of ours sent it, where it is a copy of that. */
+  readonly sentTo?: string;
   readonly type: string;
   readonly body: string;
   /** RFC 5438's Message-ID; the server's number otherwise. */

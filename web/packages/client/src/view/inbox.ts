@@ -34,8 +34,11 @@ export function receive(core: Core, line: Line, request: SipRequest, respond: Re
   const serverId = Number.isSafeInteger(number) && number > 0 ? number : undefined;
   const sent = Date.parse(request.header('Date') ?? '');
   const written = Number.isFinite(sent) ? core.localTime(sent) : core.platform.now();
+  // Of what we say, only we are told.
+  const ours = from.toLowerCase() === line.user.toLowerCase();
   core.onMessage.tell({
     from,
+    sentTo: ours ? aorOf(request.header('Convoke-Sent-To') ?? '') : undefined,
     type,
     body: wrapped?.body ?? request.body,
     id: wrapped?.id ?? (serverId === undefined ? request.callId : `m${serverId}`),

@@ -15,8 +15,8 @@ import type { Me, OwnPresence, Problem, Session, SessionState } from './types.js
 
 /** What stands in User-Agent. */
 const PRODUCT = 'Convoke-Client/0.1';
-/** Says that we unwrap `message/cpim` ourselves. */
-const FEATURES = ';+g.convoke.cpim;text';
+/** Says that we unwrap `message/cpim` ourselves, and take copies of what other devices of ours send. */
+const FEATURES = ';+g.convoke.cpim;+g.convoke.sent;text';
 /** A token that does not say when it ends is renewed after this time. */
 const TOKEN_LIFE_MS = 900_000;
 /** Pauses between attempts to renew a token, or to go on with a session, while the server is away. */
