@@ -33,13 +33,14 @@ impl Telephony {
             return self.give_up(key, outcome, now);
         };
         let guard = leg.order.guard;
-        leg.stage = if guard {
-            Stage::Guarding
-        } else {
-            Stage::Joining
-        };
         self.tell(key, LegEvent::Answered);
         self.agreed(key, agreed, now);
+        if let Some(leg) = self.legs.get_mut(key) {
+            leg.stage = match guard {
+                true => Stage::Guarding,
+                false => Stage::Joining,
+            };
+        }
         if guard {
             self.ask_for_key(key, now);
             self.tell(key, LegEvent::Confirming);

@@ -35,10 +35,10 @@ impl Telephony {
             return;
         };
         let body = Bytes::from(ours);
-        let accepted = self
+        let _ = self
             .calls
             .accept_change(&mut self.endpoint, call, body, now);
-        if let Some(agreed) = agreed.filter(|_| accepted.is_ok()) {
+        if let Some(agreed) = agreed {
             self.agreed(key, agreed, now);
         }
     }

@@ -247,3 +247,17 @@ fn who_is_on_hold_stays_on_hold() {
     };
     assert!(!params.send && params.receive);
 }
+
+/// Its INVITE at the trunk's next server tells the new port already: nothing is to be offered once more, and who answers is asked once.
+#[test]
+fn who_is_called_at_the_next_server_after_the_move_is_asked_for_a_key_once() {
+    let mut stage = Stage::over(&[2, 3]);
+    stage.dial(true);
+    move_away(&mut stage);
+    stage.trunk_rejects(503);
+    stage.trunk_answers();
+    let asks = |command: &&MediaCommand| matches!(command, MediaCommand::Play { .. });
+    assert_eq!(stage.media.iter().filter(asks).count(), 1);
+    let offers = |(_, event): &&(_, CallEvent)| matches!(event, CallEvent::Reinvite { .. });
+    assert_eq!(stage.trunk_events.iter().filter(offers).count(), 0);
+}
