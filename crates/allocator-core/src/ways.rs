@@ -69,6 +69,8 @@ impl NoWay {
 /// Somebody who takes part, or would.
 #[derive(Debug, Clone)]
 pub(crate) struct Person {
+    /// Which of those whom the request names, in its order; the asker is 0.
+    pub place: u32,
     /// Empty for a number that the asker gave no name, until the conference service has found one.
     pub name: String,
     pub user: Option<Aor>,
@@ -306,6 +308,7 @@ mod tests {
     #[test]
     fn each_way_becomes_a_party_of_its_own_kind() {
         let bob = |way: Chosen| Person {
+            place: 1,
             name: "Bob".to_owned(),
             user: "bob@example.org".parse().ok(),
             language: Language::English,

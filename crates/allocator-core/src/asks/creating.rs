@@ -92,8 +92,15 @@ impl Allocator {
     /// Why there is no conference that the conference service was asked for.
     pub(crate) fn create_refused(&self, id: &ConferenceId, fault: Fault) -> Reason {
         let ask = self.asks.get(id);
-        let whom = ask.map_or(Whom::One, |ask| ask.whom(fault.index));
-        Reason::Refused(Service::Conference, fault, whom)
+        let person = ask.and_then(|ask| ask.named(fault.index));
+        let whom = match person {
+            Some(person) if person.place == 0 => Whom::You,
+            Some(person) => Whom::Named(person.shown().to_owned()),
+            None => Whom::One,
+        };
+        // It counts those alone who have a way.
+        let index = person.map(|person| person.place);
+        Reason::Refused(Service::Conference, Fault { index, ..fault }, whom)
     }
 
     /// The conference service did not answer: whatever it did is taken back.

@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use convoke_types::video::VideoGuest;
 use convoke_types::{Aor, ConferenceId, ParticipantId, VideoServerName};
-use service_core::faults::Whom;
 use service_core::words::Language;
 use soap_proto::{Invite, Invited, KnownPerson, VideoAnswer};
 
@@ -32,17 +31,9 @@ impl Ask {
     }
 
     /// Who is at this place among those whom [`create`](Self::create) names.
-    pub(super) fn whom(&self, index: Option<u32>) -> Whom {
-        let mut named = self
-            .people
-            .iter()
-            .filter(|person| person.way.is_ok())
-            .zip(0_u32..);
-        match named.find(|(_, n)| Some(*n) == index) {
-            Some((_, 0)) => Whom::You,
-            Some((person, _)) => Whom::Named(person.shown().to_owned()),
-            None => Whom::One,
-        }
+    pub(super) fn named(&self, index: Option<u32>) -> Option<&Person> {
+        let mut named = self.people.iter().filter(|person| person.way.is_ok());
+        named.nth(usize::try_from(index?).ok()?)
     }
 
     /// Has no way for who is at this place among those whom [`create`](Self::create) names; false: there is none.
@@ -80,30 +71,36 @@ impl Allocator {
         let find = |known: &BTreeMap<String, Option<KnownPerson>>, name: &str| {
             known.get(&asked_name(name)).cloned().flatten()
         };
-        let person = |known: Option<KnownPerson>, invite: Option<&Invite>, name: &str| {
-            let named = invite.and_then(named);
-            let wanted = invite.and_then(|invite| invite.mode);
-            let Some(known) = known else {
-                return Person {
-                    name: named.unwrap_or_else(|| name.to_owned()),
-                    user: None,
-                    language: Language::default(),
-                    way: Err(NoWay::Unknown),
+        let person =
+            |place: u32, known: Option<KnownPerson>, invite: Option<&Invite>, name: &str| {
+                let named = invite.and_then(named);
+                let wanted = invite.and_then(|invite| invite.mode);
+                let Some(known) = known else {
+                    return Person {
+                        place,
+                        name: named.unwrap_or_else(|| name.to_owned()),
+                        user: None,
+                        language: Language::default(),
+                        way: Err(NoWay::Unknown),
+                    };
                 };
+                Person {
+                    place,
+                    name: named.unwrap_or_else(|| known.name.clone()),
+                    user: Some(known.user.clone()),
+                    language: Language::of(&known.language),
+                    way: ways::of_person(&known, wanted, &plan),
+                }
             };
-            Person {
-                name: named.unwrap_or_else(|| known.name.clone()),
-                user: Some(known.user.clone()),
-                language: Language::of(&known.language),
-                way: ways::of_person(&known, wanted, &plan),
-            }
-        };
         let own = ask.asker.to_string();
-        let mut people = vec![person(find(&ask.known, &own), None, &own)];
-        for invite in &ask.wanted.invites {
+        let mut people = vec![person(0, find(&ask.known, &own), None, &own)];
+        for (invite, place) in ask.wanted.invites.iter().zip(1_u32..) {
             let one = match (&invite.who, ways::of_address(&invite.who, &plan)) {
-                (Invited::Person(name), _) => person(find(&ask.known, name), Some(invite), name),
+                (Invited::Person(name), _) => {
+                    person(place, find(&ask.known, name), Some(invite), name)
+                }
                 (who, Some(way)) => Person {
+                    place,
                     name: named(invite).unwrap_or_else(|| match who {
                         // The conference service finds a name that says no more to the others than it should; for who is not in it finds none.
                         Invited::Number(_) if way.is_ok() => String::new(),

@@ -54,9 +54,24 @@ fn a_modes_service_that_fails_is_told() {
         world.modes = service;
         let id = world.ask("alice", vec![person("bob")]);
         world.pass(secs(6));
-        world.refused(&id);
+        let refused = world.refused(&id);
+        if service != Service::Refuses {
+            assert_eq!(refused.code, FaultCode::Overloaded);
+            let (who, _) = refused.came.split_once(": it ").unwrap();
+            assert_eq!(who, "who knows how to reach people");
+        }
         assert!(world.rooms.is_empty() && world.creates == 0);
     }
+}
+
+/// The conference service is asked for those alone who have a way.
+#[test]
+fn programs_are_told_of_whom_a_refusal_is_by_the_place_in_their_own_request() {
+    let mut world = World::new();
+    world.conference = Service::Refuses;
+    world.refusal = Fault::new(FaultCode::UnknownPerson, "one person", "several").about(1);
+    let id = world.ask("alice", vec![person("nobody"), person("bob")]);
+    assert_eq!(world.refused(&id).index, Some(2));
 }
 
 #[test]
