@@ -296,7 +296,7 @@ pub(crate) fn fault(fault: &Fault, whom: &Whom, language: Language) -> String {
         ),
         FaultCode::Overloaded | FaultCode::ShuttingDown => language.choose(
             "The conference service does not answer just now. Nobody was called; try again soon.",
-            "Der Konferenzdienst antwortet gerade nicht. Versuch es gleich noch einmal.",
+            "Der Konferenzdienst antwortet gerade nicht. Niemand wurde angerufen; versuch es gleich noch einmal.",
         ),
         _ => return soap_proto::clean_words(&faults::words(fault, whom, language)),
     };

@@ -580,6 +580,11 @@ fn faults_are_told_in_the_language_of_the_words_and_name_who_is_meant() {
             Fault::new(FaultCode::Overloaded, "", ""),
             "Nobody was called",
         ),
+        (
+            "ruf bob an",
+            Fault::new(FaultCode::Overloaded, "", ""),
+            "Niemand wurde angerufen",
+        ),
     ] {
         scene.says("alice", words);
         let (token, request) = scene.call();
