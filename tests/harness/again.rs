@@ -41,6 +41,8 @@ pub fn run(by: &[&str], path: &str, word: &str) -> anyhow::Result<String> {
     let lines = program.lines().into_iter().map(|line| line.text);
     let said = lines.collect::<Vec<_>>().join("\n");
     ensure!(status.success(), "{path} failed:\n{said}");
+    // Of a path that names none it says that all is well.
+    ensure!(said.contains("1 passed"), "{path} is no test:\n{said}");
     Ok(said)
 }
 

@@ -53,7 +53,7 @@ impl ImServer {
         }
     }
 
-    /// The devices of a person that take copies, without the one that sends from `source`.
+    /// The devices of a person that take copies, without those that stand behind `source`: a MESSAGE does not say which of them sent it.
     fn other_devices(&self, aor: &str, source: &Source, now: Instant) -> Vec<Leg> {
         let Some((_, bindings)) = self.registrar.find(aor, now) else {
             return Vec::new();

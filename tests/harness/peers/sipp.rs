@@ -210,7 +210,7 @@ impl Sipp {
 const RULE: &str = "----------------------------------------------- ";
 
 /// The messages that a sipp which still runs has logged in its directory. An entry has a line end of its own after the message: the last one is
-/// being written as long as it has none.
+/// being written as long as it has none. (One that is cut at the end of one of its lines passes as whole.)
 pub(super) fn logged(dir: &Path) -> Vec<Spoken> {
     let log = std::fs::read(dir.join("messages.log")).unwrap_or_default();
     let log = String::from_utf8_lossy(&log);
