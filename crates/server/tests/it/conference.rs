@@ -225,6 +225,6 @@ async fn an_unreachable_trunk_fails_the_call_in_words() {
         until(&mut alice, "conference has ended")
     })
     .await;
-    assert!(said.contains("trunk"), "{said}");
+    assert!(said.contains("the telephone line does not work"), "{said}");
     bench.stop().await;
 }
