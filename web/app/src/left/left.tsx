@@ -19,24 +19,11 @@ import './left.css';
 export function Left() {
   const { convoke, view } = useModels();
   const { t } = useI18n();
-  const conferences = usePick(convoke.conferences, (state) => state.live);
+  const live = usePick(convoke.conferences, (state) => state.live);
   const people = useStore(convoke.people);
   const chats = useStore(convoke.chats);
   const touch = useMedia(NARROW);
-  const rows = useMemo(
-    () =>
-      leftRows({
-        live: conferences,
-        contacts: people.contacts,
-        favourites: people.favourites,
-        loadingPeople: people.loading,
-        peopleProblem: people.problem,
-        chats: chats.list,
-        loadingChats: chats.loading,
-        chatsProblem: chats.problem,
-      }),
-    [conferences, people, chats],
-  );
+  const rows = useMemo(() => leftRows({ live, people, chats }), [live, people, chats]);
   const scroll = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer({
     count: rows.length,

@@ -1,4 +1,4 @@
-import type { ChatSummary, LiveConference, Person, Problem } from '../model.ts';
+import type { ChatSummary, ChatsState, LiveConference, PeopleState, Person, Problem } from '../model.ts';
 
 /** So many contacts stand in the column; the others are in the address book. */
 export const CONTACTS_SHOWN = 12;
@@ -15,48 +15,45 @@ export type LeftRow =
 
 interface What {
   readonly live: readonly LiveConference[];
-  readonly contacts: readonly Person[];
-  readonly favourites: readonly Person[];
-  readonly loadingPeople: boolean;
-  /** Why they could not be loaded: that nobody is there is not known then. */
-  readonly peopleProblem?: Problem | undefined;
-  readonly chats: readonly ChatSummary[];
-  readonly loadingChats: boolean;
-  readonly chatsProblem?: Problem | undefined;
+  readonly people: PeopleState;
+  readonly chats: ChatsState;
 }
 
 /** The column from top to bottom. A favourite is not repeated among the contacts. */
-export function leftRows(what: What): LeftRow[] {
+export function leftRows({ live, people, chats }: What): LeftRow[] {
+  const { contacts, favourites } = people;
   // Those who stand below among the chats too.
-  const chats = new Set(what.chats.map((chat) => chat.with.id));
+  const below = new Set(chats.list.map((chat) => chat.with.id));
   const line = (prefix: string, person: Person): LeftRow => ({
     kind: 'person',
     key: `${prefix}-${person.id}`,
     person,
-    also: chats.has(person.id),
+    also: below.has(person.id),
   });
   const rows: LeftRow[] = [{ kind: 'head', key: 'h-live', section: 'live' }];
-  for (const live of what.live) rows.push({ kind: 'live', key: `l-${live.id}`, live });
-  if (what.live.length === 0) rows.push({ kind: 'say', key: 's-live', section: 'live' });
-  if (what.favourites.length > 0) {
+  for (const one of live) rows.push({ kind: 'live', key: `l-${one.id}`, live: one });
+  if (live.length === 0) rows.push({ kind: 'say', key: 's-live', section: 'live' });
+  if (favourites.length > 0) {
     rows.push({ kind: 'head', key: 'h-favourites', section: 'favourites' });
-    for (const person of what.favourites) rows.push(line('f', person));
+    for (const person of favourites) rows.push(line('f', person));
   }
   rows.push({ kind: 'head', key: 'h-contacts', section: 'contacts' });
-  const others = what.contacts.filter((person) => !person.favourite);
+  const others = contacts.filter((person) => !person.favourite);
   for (const person of others.slice(0, CONTACTS_SHOWN)) rows.push(line('p', person));
-  if (others.length > CONTACTS_SHOWN) rows.push({ kind: 'all', key: 'all', count: what.contacts.length });
-  if (what.contacts.length === 0) {
-    const say = { kind: 'say', key: 's-contacts', section: 'contacts', problem: what.peopleProblem } as const;
-    rows.push(what.loadingPeople ? { kind: 'bones', key: 'b-people' } : say);
+  if (others.length > CONTACTS_SHOWN) rows.push({ kind: 'all', key: 'all', count: contacts.length });
+  if (contacts.length === 0) {
+    // Of lists that are known it says why a change was refused.
+    const problem = people.loaded ? undefined : people.problem;
+    const say = { kind: 'say', key: 's-contacts', section: 'contacts', problem } as const;
+    rows.push(people.loading ? { kind: 'bones', key: 'b-people' } : say);
   }
   rows.push({ kind: 'head', key: 'h-chats', section: 'chats' });
   // Not before those above them: they would be pushed away under the pointer.
-  if (what.contacts.length === 0 && what.loadingPeople) return [...rows, { kind: 'bones', key: 'b-chats' }];
-  for (const chat of what.chats) rows.push({ kind: 'chat', key: `c-${chat.with.id}`, chat });
-  if (what.chats.length === 0) {
-    const say = { kind: 'say', key: 's-chats', section: 'chats', problem: what.chatsProblem } as const;
-    rows.push(what.loadingChats ? { kind: 'bones', key: 'b-chats' } : say);
+  if (contacts.length === 0 && people.loading) return [...rows, { kind: 'bones', key: 'b-chats' }];
+  for (const chat of chats.list) rows.push({ kind: 'chat', key: `c-${chat.with.id}`, chat });
+  if (chats.list.length === 0) {
+    const say = { kind: 'say', key: 's-chats', section: 'chats', problem: chats.problem } as const;
+    rows.push(chats.loading ? { kind: 'bones', key: 'b-chats' } : say);
   }
   return rows;
 }

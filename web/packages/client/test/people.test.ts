@@ -44,14 +44,23 @@ function withContacts(world: World): void {
 describe('contacts', () => {
   it('are read and sorted, with all their places', async () => {
     const { convoke } = await World.online({ before: withContacts });
-    const { contacts, favourites, loading } = convoke.people.get();
-    expect(loading).toBe(false);
+    const { contacts, favourites, loading, loaded } = convoke.people.get();
+    expect([loading, loaded]).toEqual([false, true]);
     expect(contacts.map((one) => one.name)).toEqual(['Bob Keller', 'Carol Diaz', 'Harbour Freight']);
     expect(favourites.map((one) => one.name)).toEqual(['Bob Keller']);
     expect(contacts[0]).toMatchObject({ id: BOB, user: BOB, initials: 'BK', presence: 'offline', favourite: true, contact: true });
     expect(contacts[0]?.places.map((one) => one.id)).toEqual(['work', 'mobile', 'number:+15550177', 'browser']);
     expect(contacts[2]).toMatchObject({ id: 'number:+15550100', user: undefined });
     expect(contacts[2]?.places).toMatchObject([{ id: 'number:+15550100', kind: 'work', number: '+15550100' }]);
+  });
+
+  it('are not known where the server does not give them, whatever else it does', async () => {
+    const { convoke, rest } = await World.online({ before: ({ rest }) => void rest.status.set('GET /me/contacts', 503) });
+    const { people } = convoke;
+    expect(people.get()).toMatchObject({ loading: false, loaded: false, problem: { code: 'busy-server' } });
+    rest.routes.set('PUT /me/contacts/*', () => ({}));
+    expect(await people.addContact({ number: '+1 555 0199', name: 'Depot' })).toBe(true);
+    expect(people.get().loaded).toBe(false);
   });
 
   it('come page by page', async () => {

@@ -58,7 +58,7 @@ export class PeopleModel extends State<PeopleState> implements People {
   readonly onChange = new Listeners<[ReadonlySet<string>]>();
 
   constructor(core: Core) {
-    super({ contacts: [], favourites: [], loading: false });
+    super({ contacts: [], favourites: [], loading: false, loaded: false });
     this.#core = core;
     this.#together = new Alarm(core.platform);
     core.onOpen.add(({ user }) => {
@@ -291,7 +291,7 @@ export class PeopleModel extends State<PeopleState> implements People {
     // What was changed here meanwhile is newer.
     for (const [id, known] of gone) if (this.#known.get(id) === known) this.#know(id, { ...known, contact: false, favourite: false });
     this.#list();
-    this.set({ loading: false, problem: undefined });
+    this.set({ loading: false, loaded: true, problem: undefined });
     const { favourites, contacts } = this.get();
     const users = [...favourites, ...contacts].flatMap((person) => person.user ?? []);
     const unwatch = this.#unwatchContacts;
@@ -422,7 +422,7 @@ export class PeopleModel extends State<PeopleState> implements People {
     this.#held = [];
     this.#unwatchContacts = () => {};
     this.#together.clear();
-    this.put({ contacts: [], favourites: [], loading: false });
+    this.put({ contacts: [], favourites: [], loading: false, loaded: false });
   }
 }
 

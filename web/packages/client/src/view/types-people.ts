@@ -127,8 +127,11 @@ export interface PeopleState {
   readonly contacts: readonly Person[];
   /** Those marked as favourites, by name. */
   readonly favourites: readonly Person[];
-  /** The first load is under way. */
+  /** They are being read. */
   readonly loading: boolean;
+  /** They are known; before that empty lists say nothing. */
+  readonly loaded: boolean;
+  /** Why they could not be read, or why the last change was refused. */
   readonly problem?: Problem;
 }
 
