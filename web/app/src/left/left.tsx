@@ -85,7 +85,9 @@ function Line({ row }: { row: LeftRow }) {
     case 'all':
       return <All count={row.count} />;
     case 'say':
-      return row.problem ? <NotLoaded problem={row.problem} /> : <Say section={row.section} />;
+      return <Say section={row.section} />;
+    case 'not-loaded':
+      return <NotLoaded section={row.section} problem={row.problem} />;
     case 'bones':
       return <Bones />;
   }
@@ -291,12 +293,18 @@ function Say({ section }: { section: 'live' | 'contacts' | 'chats' }) {
   return <p className="say">{words[section]}</p>;
 }
 
-/** Why it is not known what stands here. */
-function NotLoaded({ problem }: { problem: Problem }) {
+/** Why it is not known what stands here; it is asked again by a click. */
+function NotLoaded({ section, problem }: { section: 'contacts' | 'chats'; problem: Problem }) {
+  const { convoke } = useModels();
+  const { t } = useI18n();
+  const list = section === 'contacts' ? convoke.people : convoke.chats;
   return (
-    <p className="say" role="status">
+    <div className="say" role="status">
       <ProblemLine problem={problem} />
-    </p>
+      <Button small onClick={() => void list.load()}>
+        {t.common.tryAgain}
+      </Button>
+    </div>
   );
 }
 

@@ -11,7 +11,7 @@ const noChats: ChatsState = { list: [], unread: 0, loading: false };
 const nothing = { live: [], people: noPeople, chats: noChats };
 const problem = { code: 'busy-server', what: '', todo: '' } as const;
 
-const whyOf = (rows: readonly LeftRow[]) => rows.flatMap((row) => (row.kind === 'say' && row.problem === problem ? row.key : []));
+const whyOf = (rows: readonly LeftRow[]) => rows.flatMap((row) => (row.kind === 'not-loaded' && row.problem === problem ? row.key : []));
 
 describe('the column on the left', () => {
   it('says what to do next where nothing is', () => {

@@ -10,7 +10,8 @@ export type LeftRow =
   | { readonly kind: 'person'; readonly key: string; readonly person: Person; readonly also: boolean }
   | { readonly kind: 'chat'; readonly key: string; readonly chat: ChatSummary }
   | { readonly kind: 'all'; readonly key: string; readonly count: number }
-  | { readonly kind: 'say'; readonly key: string; readonly section: 'live' | 'contacts' | 'chats'; readonly problem?: Problem | undefined }
+  | { readonly kind: 'say'; readonly key: string; readonly section: 'live' | 'contacts' | 'chats' }
+  | { readonly kind: 'not-loaded'; readonly key: string; readonly section: 'contacts' | 'chats'; readonly problem: Problem }
   | { readonly kind: 'bones'; readonly key: string };
 
 interface What {
@@ -44,18 +45,22 @@ export function leftRows({ live, people, chats }: What): LeftRow[] {
   if (contacts.length === 0) {
     // Of lists that are known it says why a change was refused.
     const problem = people.loaded ? undefined : people.problem;
-    const say = { kind: 'say', key: 's-contacts', section: 'contacts', problem } as const;
-    rows.push(people.loading ? { kind: 'bones', key: 'b-people' } : say);
+    rows.push(people.loading ? { kind: 'bones', key: 'b-people' } : said('contacts', problem));
   }
   rows.push({ kind: 'head', key: 'h-chats', section: 'chats' });
   // Not before those above them: they would be pushed away under the pointer.
   if (contacts.length === 0 && people.loading) return [...rows, { kind: 'bones', key: 'b-chats' }];
   for (const chat of chats.list) rows.push({ kind: 'chat', key: `c-${chat.with.id}`, chat });
   if (chats.list.length === 0) {
-    const say = { kind: 'say', key: 's-chats', section: 'chats', problem: chats.problem } as const;
-    rows.push(chats.loading ? { kind: 'bones', key: 'b-chats' } : say);
+    rows.push(chats.loading ? { kind: 'bones', key: 'b-chats' } : said('chats', chats.problem));
   }
   return rows;
+}
+
+/** Instead of a list that is empty or not known. */
+function said(section: 'contacts' | 'chats', problem: Problem | undefined): LeftRow {
+  const key = `s-${section}`;
+  return problem ? { kind: 'not-loaded', key, section, problem } : { kind: 'say', key, section };
 }
 
 /** Heights in pixels, as in `left.css`. */
@@ -72,6 +77,8 @@ export function rowHeight(row: LeftRow, touch: boolean): number {
       return touch ? 52 : 44;
     case 'say':
       return row.section === 'live' ? 32 : 44;
+    case 'not-loaded':
+      return touch ? 92 : 76;
     case 'bones':
       return 96;
   }

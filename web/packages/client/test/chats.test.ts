@@ -559,6 +559,21 @@ function channels(): (name: string) => Channel {
   };
 }
 
+describe('the list of chats', () => {
+  it('is read again where the server did not give it', async () => {
+    const { convoke, rest } = await World.online({ before: ({ rest }) => void rest.status.set('GET /me/chats', 503) });
+    const { chats } = convoke;
+    expect(chats.get()).toMatchObject({ loading: false, list: [], problem: { code: 'busy-server' } });
+    rest.status.clear();
+    const last = { id: 3, at: Date.now(), from: BOB, to: ALICE, type: 'text', text: 'hello', delivered: true, read: false };
+    rest.routes.set('GET /me/chats', () => ({ chats: [{ with: BOB, unread: 1, last }] }));
+    const again = chats.load();
+    expect(chats.get().loading).toBe(true);
+    await again;
+    expect(chats.get()).toMatchObject({ loading: false, problem: undefined, list: [{ last: 'hello' }] });
+  });
+});
+
 describe('two windows', () => {
   it('show what the other wrote and read', async () => {
     const channel = channels();

@@ -16,7 +16,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-function withContacts(world: World): void {
+function withContacts(world: Pick<World, 'rest'>): void {
   world.rest.routes.set('GET /me/contacts', () => ({
     contacts: [
       { key: CAROL, user: CAROL, name: 'Carol Diaz', favourite: false, numbers: [], places },
@@ -61,6 +61,12 @@ describe('contacts', () => {
     rest.routes.set('PUT /me/contacts/*', () => ({}));
     expect(await people.addContact({ number: '+1 555 0199', name: 'Depot' })).toBe(true);
     expect(people.get().loaded).toBe(false);
+    rest.status.clear();
+    withContacts({ rest });
+    const again = people.load();
+    expect(people.get().loading).toBe(true);
+    await again;
+    expect(people.get()).toMatchObject({ loading: false, loaded: true, contacts: { length: 3 } });
   });
 
   it('come page by page', async () => {

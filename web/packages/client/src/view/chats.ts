@@ -64,6 +64,12 @@ export class ChatsModel extends State<ChatsState> implements Chats {
     this.#listen();
   }
 
+  async load(): Promise<void> {
+    if (!this.#core.line || this.get().loading) return;
+    this.set({ loading: true });
+    await this.#load();
+  }
+
   open(user: string): Chat {
     const chat = this.#chat(user.toLowerCase());
     void chat.load();
@@ -73,13 +79,12 @@ export class ChatsModel extends State<ChatsState> implements Chats {
   #listen(): void {
     const core = this.#core;
     core.onOpen.add((line) => {
-      this.set({ loading: true });
       this.#readDrafts();
       for (const item of this.#outbox.restore(line)) {
         this.#chat(item.user).own(item.id, item.text, item.at, 'sending');
         this.#last(item.user, { last: item.text, lastKind: 'message', lastMine: true, at: item.at });
       }
-      void this.#load();
+      void this.load();
     });
     core.onClose.add(() => this.#clear());
     core.onBack.add(() => void this.#load());

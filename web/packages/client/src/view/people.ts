@@ -62,12 +62,17 @@ export class PeopleModel extends State<PeopleState> implements People {
     this.#core = core;
     this.#together = new Alarm(core.platform);
     core.onOpen.add(({ user }) => {
-      this.set({ loading: true });
       this.#held.push(this.watch([user]));
-      void this.#load();
+      void this.load();
     });
     core.onBack.add(() => void this.#load());
     core.onClose.add(() => this.#clear());
+  }
+
+  async load(): Promise<void> {
+    if (!this.#core.line || this.get().loading) return;
+    this.set({ loading: true });
+    await this.#load();
   }
 
   /** Me, as others see me. */

@@ -136,6 +136,8 @@ export interface PeopleState {
 }
 
 export interface People extends Store<PeopleState> {
+  /** Reads all contacts again, as is done by itself at the start and after a loss. */
+  load(): Promise<void>;
   /** Contacts and the directory by name, account or number; contacts first, each person once. A bare number is found too. */
   search(text: string): Promise<readonly Person[]>;
   /** The same without asking the server: what comes first in the answer of `search`, at once. */
@@ -176,12 +178,15 @@ export interface ChatsState {
   readonly list: readonly ChatSummary[];
   /** All unread messages. */
   readonly unread: number;
-  /** The first load is under way. */
+  /** It is being read. */
   readonly loading: boolean;
+  /** Why it could not be read. */
   readonly problem?: Problem;
 }
 
 export interface Chats extends Store<ChatsState> {
+  /** Reads the list again, as is done by itself at the start and after a loss. */
+  load(): Promise<void>;
   /** The chat with an account; the same object each time. Its newest page is loaded when first opened. */
   open(user: string): Chat;
 }
