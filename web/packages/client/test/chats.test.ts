@@ -639,6 +639,7 @@ describe('two windows', () => {
     const inOrder = ['< shall we?', '> we shall', '> at ten', '< fine'];
     const order = () => texts(chat).map((one) => one.replace(/ \w+$/, ''));
     expect(order()).toEqual(inOrder);
+    expect(convoke.chats.get().list).toMatchObject([{ last: 'fine', lastMine: false }]);
     peer.message(
       BOB,
       'message/imdn+xml',
@@ -656,6 +657,39 @@ describe('two windows', () => {
     await settle(3_000);
     expect(pages()).toBe(2);
     expect(order()).toEqual(inOrder);
+  });
+
+  it('of other machines and of this one put nothing older into the list than stands there', async () => {
+    const channel = channels();
+    const first = await World.online({ platform: { channel } });
+    const second = await World.online({ platform: { channel, tab: new Memory() } });
+    const here = first.convoke.chats.open(BOB);
+    const last = () => second.convoke.chats.get().list[0];
+    await settle(1_300);
+    here.send('from the first');
+    await settle();
+    const told = last();
+    expect(told).toMatchObject({ last: 'from the first' });
+    // The server tells it as well, in whole seconds.
+    second.peer.copy(BOB, messages(here)[0]?.id ?? '', 'from the first', 4);
+    await settle();
+    expect(last()).toBe(told);
+
+    // Written before what came since, and sent after it: that it is the newer one is for the server to say.
+    first.peer.up = false;
+    first.peer.connection.cut();
+    await settle(100);
+    here.send('held up');
+    await settle(2_000);
+    second.peer.text(BOB, 'his-1', 'anybody?', 5);
+    await settle();
+    first.peer.up = true;
+    await settle(60_000);
+    expect(messages(here).at(-1)).toMatchObject({ text: 'held up', state: 'sent' });
+    expect(last()).toMatchObject({ last: 'anybody?' });
+    second.peer.copy(BOB, messages(here).at(-1)?.id ?? '', 'held up', 6);
+    await settle();
+    expect(last()).toMatchObject({ last: 'held up', lastMine: true });
   });
 
   it('of other machines begin chats by what the other sends', async () => {

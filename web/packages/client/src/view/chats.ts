@@ -21,7 +21,11 @@ const SEEN_MAX = 2_000;
 /** Newest chats in which the presence of the other one is followed without their being open. */
 const WATCHED_MAX = 200;
 
-type Summary = Omit<ChatSummary, 'with' | 'typing' | 'draft' | 'unread'> & { unread: number };
+type Summary = Omit<ChatSummary, 'with' | 'typing' | 'draft' | 'unread'> & {
+  unread: number;
+  /** The server's number of the last one, where it is known. */
+  readonly serverId?: number | undefined;
+};
 
 export class ChatsModel extends State<ChatsState> implements Chats {
   readonly #core: Core;
@@ -48,7 +52,7 @@ export class ChatsModel extends State<ChatsState> implements Chats {
     this.#outbox = new Outbox(core);
     this.#outbox.onSent = (item, serverId) => {
       this.#chats.get(item.user)?.sent(item, serverId);
-      this.#sent(item);
+      this.#sent(item, serverId);
       core.gossip({ kind: 'sent', user: item.user, id: item.id, text: item.text, at: item.at });
     };
     this.#outbox.onFailed = (item, why) => this.#chats.get(item.user)?.failed(item, why);
@@ -153,6 +157,7 @@ export class ChatsModel extends State<ChatsState> implements Chats {
       lastMine: account(last.from, domain).toLowerCase() === this.#core.line?.user.toLowerCase(),
       at,
       unread: row.unread,
+      serverId: last.id,
     };
     this.#summaries.set(user, newer ? { ...known, unread: row.unread } : told);
     this.#chats.get(user)?.setUnread(row.unread);
@@ -173,11 +178,11 @@ export class ChatsModel extends State<ChatsState> implements Chats {
       if (told && chat && !chat.disposition(told.id, told.state)) chat.refresh();
       return;
     }
-    if (!this.#isNew(`${user} ${message.id}`)) return;
     if (message.sentTo) {
       this.#elsewhere(message.sentTo.toLowerCase(), message.id, message.body, message.at, message.serverId);
       return;
     }
+    if (!this.#isNew(`${user} ${message.id}`)) return;
     if (message.type === INVITATION) {
       const body = readInvitation(message.body);
       const me = this.#core.line?.user ?? '';
@@ -196,6 +201,7 @@ export class ChatsModel extends State<ChatsState> implements Chats {
       lastMine: false,
       at: message.at,
       unread: known ? known.get().unread : unread,
+      serverId: message.serverId,
     });
     this.#show();
     if (message.wants.has('positive-delivery')) this.#tellDelivered(user, message.id);
@@ -208,7 +214,7 @@ export class ChatsModel extends State<ChatsState> implements Chats {
     this.#chats.get(user)?.invitation(record);
     const known = this.#summaries.get(user);
     if ((known?.at ?? 0) < record.at)
-      this.#last(user, { last: record.title, lastKind: 'invitation', lastMine: record.mine, at: record.at });
+      this.#last(user, { last: record.title, lastKind: 'invitation', lastMine: record.mine, at: record.at, serverId: record.serverId });
   }
 
   /** Whoever has answered an invitation has seen it. What is unread before it stays so, and it with that. */
@@ -241,19 +247,23 @@ export class ChatsModel extends State<ChatsState> implements Chats {
     this.#show();
   }
 
-  /** I wrote it in another window or at another device. */
+  /** I wrote it in another window or at another device; both the window and the server may tell it, at any time. */
   #elsewhere(user: string, id: string, text: string, at: number, serverId?: number): void {
     this.#chats.get(user)?.own(id, text, at, 'sent', serverId);
-    this.#last(user, { last: text, lastKind: 'message', lastMine: true, at });
+    const known = this.#summaries.get(user);
+    const numbered = serverId !== undefined && known?.serverId !== undefined;
+    const older = numbered ? serverId < (known?.serverId ?? 0) : at < (known?.at ?? 0);
+    if (older || !this.#isNew(`mine ${id}`)) return;
+    this.#last(user, { last: text, lastKind: 'message', lastMine: true, at, serverId });
   }
 
   /** What went out now is the newest, whenever it was written; what waits behind it goes out after it. */
-  #sent(item: Outgoing): void {
+  #sent(item: Outgoing, serverId: number | undefined): void {
     const known = this.#summaries.get(item.user);
     // It may have gone out long ago, before what came since.
     if (item.doubt !== undefined && known && !known.lastMine) return;
     const { text } = this.#outbox.waiting(item.user).at(-1) ?? item;
-    this.#last(item.user, { last: text, lastKind: 'message', lastMine: true, at: this.#core.platform.now() });
+    this.#last(item.user, { last: text, lastKind: 'message', lastMine: true, at: this.#core.platform.now(), serverId });
   }
 
   #setUnread(user: string, unread: number): void {
@@ -276,7 +286,7 @@ export class ChatsModel extends State<ChatsState> implements Chats {
 
   #show(): void {
     const before = new Map(this.get().list.map((one) => [one.with.id, one]));
-    const list = [...this.#summaries].map(([user, summary]): ChatSummary => {
+    const list = [...this.#summaries].map(([user, { serverId: _, ...summary }]): ChatSummary => {
       const chat = this.#chats.get(user)?.get();
       const next: ChatSummary = {
         ...summary,
