@@ -12,20 +12,27 @@ class Track extends EventTarget {
 let tracks: Track[];
 let asked: MediaStreamConstraints | undefined;
 let give: () => void;
+let refuse: () => void;
 
 beforeEach(() => {
   tracks = [];
-  const waiting: (() => void)[] = [];
+  const waiting: { give: () => void; refuse: () => void }[] = [];
   give = () => {
-    for (const one of waiting.splice(0)) one();
+    for (const one of waiting.splice(0)) one.give();
+  };
+  refuse = () => {
+    for (const one of waiting.splice(0)) one.refuse();
   };
   const getUserMedia = (wanted: MediaStreamConstraints) => {
     asked = wanted;
-    return new Promise((done) =>
-      waiting.push(() => {
-        const track = new Track();
-        tracks.push(track);
-        done({ getAudioTracks: () => [track], getTracks: () => [track] });
+    return new Promise((done, refused) =>
+      waiting.push({
+        give() {
+          const track = new Track();
+          tracks.push(track);
+          done({ getAudioTracks: () => [track], getTracks: () => [track] });
+        },
+        refuse: () => refused(new DOMException('', 'NotAllowedError')),
       }),
     );
   };
@@ -102,4 +109,18 @@ it('goes over from a test to a call, and says when the microphone goes and comes
   expect(voice.get().problem).toBeUndefined();
   session.close();
   expect(live()).toBe(0);
+});
+
+it('leaves the call as it is when there is no microphone for another one', async () => {
+  const { createVoice } = await import('./voice.ts');
+  const voice = createVoice();
+  const opening = voice.open();
+  give();
+  const session = await opening;
+  tracks.at(-1)?.stop();
+  const another = voice.open();
+  refuse();
+  await expect(another).rejects.toMatchObject({ code: 'microphone-refused' });
+  expect(voice.get()).toMatchObject({ status: 'connecting', problem: { code: 'microphone-refused' } });
+  session.close();
 });

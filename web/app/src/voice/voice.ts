@@ -1,4 +1,4 @@
-import type { Problem, ProblemCode, Voice, VoiceState } from '../model.ts';
+import type { Problem, ProblemCode, Voice, VoiceState, VoiceStatus } from '../model.ts';
 import { memory } from '../shell/window.ts';
 import { createStore } from '../store.ts';
 import { ofDevice } from './device.ts';
@@ -168,6 +168,8 @@ export function createVoice(): BrowserVoice {
 
   class Session implements VoiceSession {
     onEvent: VoiceSession['onEvent'] = () => {};
+    /** How its sound stands, also while a microphone is asked for. */
+    status: VoiceStatus = 'connecting';
     #peer: Peer | undefined;
     /** Offered; it takes over when it has connected. */
     #next: Peer | undefined;
@@ -184,7 +186,7 @@ export function createVoice(): BrowserVoice {
     async offer(): Promise<string> {
       this.#next?.close();
       this.#answered = false;
-      patch({ status: this.#peer ? 'reconnecting' : 'connecting' });
+      this.#become(this.#peer ? 'reconnecting' : 'connecting');
       const peer = new Peer(stream as MediaStream, store.get().chosen.speaker, (event) => this.#heard(peer, event));
       this.#next = peer;
       return peer.offer();
@@ -232,11 +234,16 @@ export function createVoice(): BrowserVoice {
       release();
     }
 
+    #become(status: VoiceStatus): void {
+      this.status = status;
+      patch({ status });
+    }
+
     #heard(peer: Peer, event: PeerEvent): void {
       if (this.#closed || (peer !== this.#peer && peer !== this.#next)) return;
       if (event === 'up') {
         if (peer === this.#next) this.#takeOver();
-        patch({ status: 'connected' });
+        this.#become('connected');
       }
       // That of one whose answer is still awaited is for whoever asks; the former one is being replaced already.
       else if (this.#next && (peer !== this.#next || !this.#answered)) return;
@@ -245,7 +252,7 @@ export function createVoice(): BrowserVoice {
 
     #tell(event: PeerEvent): void {
       if (this.#closed || (event === 'lost' && !this.#peer)) return;
-      if (event === 'lost') patch({ status: 'reconnecting' });
+      if (event === 'lost') this.#become('reconnecting');
       this.onEvent(event);
     }
   }
@@ -269,7 +276,7 @@ export function createVoice(): BrowserVoice {
         opening -= 1;
         const code = fault instanceof MicrophoneProblem ? fault.code : 'no-sound';
         setProblem(code);
-        patch({ status: session ? store.get().status : 'idle' });
+        patch({ status: session?.status ?? 'idle' });
         throw Object.assign(new Error(code), { code });
       }
       testing = false;
