@@ -1,7 +1,8 @@
 import type { Page } from 'playwright-core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Rows } from '../src/fixtures/shown.ts';
-import type { BoardRow, ChatItem, LiveConference } from '../src/model.ts';
+import type { BoardRow, ChatItem, LiveConference, TelephonesState } from '../src/model.ts';
+import type { Writable } from '../src/store.ts';
 import { settled } from './browser.ts';
 import { usePages } from './pages.ts';
 
@@ -225,6 +226,23 @@ describe('keyboard', () => {
     await page.keyboard.press('Escape');
     await page.locator('.pop').waitFor({ state: 'detached' });
     expect(await page.evaluate(() => document.activeElement?.className)).toContain('sel');
+  });
+});
+
+describe('my telephones', () => {
+  it('that is being changed stays the same one while the server refuses what was done before', async () => {
+    await open('telephones', 'list');
+    const numbers = () => page.locator('.tel .num').allTextContents();
+    const before = await page.evaluate(() => window.models.convoke.telephones.get().list);
+    await page.locator('.tel:nth-child(1) [aria-haspopup=menu]').click();
+    await page.locator('.pop .bad').click();
+    await expect.poll(numbers).toEqual(['+1 555 0111', '+1 555 0121']);
+    await page.locator('.tel:nth-child(1) [aria-haspopup=menu]').click();
+    await page.locator('.pop > [role=menuitem]').first().click();
+    await page.locator('.dialog input[type=tel]').fill('+1 555 0112');
+    await page.evaluate((list) => (window.models.convoke.telephones as Writable<TelephonesState>).set((now) => ({ ...now, list })), before);
+    await page.locator('.dialog button[type=submit]').click();
+    await expect.poll(numbers).toEqual(['+1 555 0101', '+1 555 0112', '+1 555 0121']);
   });
 });
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Mode, ModeKind } from '../model.ts';
-import { addressFor, isAddress, isTaken, placeAt, withAgain, withChanged } from './mode-rules.ts';
+import { addressFor, isAddress, isTaken, placeAt, withAgain } from './mode-rules.ts';
 
 const mode = (kind: ModeKind, address?: string): Mode => ({
   id: `${kind} ${address ?? ''}`,
@@ -49,12 +49,6 @@ it('puts one back where it stood, once', () => {
   const [a, b] = [mode('computer'), mode('h323', '4711')];
   expect(withAgain([a], b, 0)).toEqual([b, a]);
   expect(withAgain([b], b, 0)).toEqual([b]);
-});
-
-it('changes one where it stands, also where the list was read again, and adds it where it went meanwhile', () => {
-  const [a, b, next] = [mode('computer'), mode('h323', '4711'), mode('h323', '4712')];
-  expect(withChanged([{ ...b }, a], b.id, next)).toEqual([next, a]);
-  expect(withChanged([a], b.id, next)).toEqual([a, next]);
 });
 
 it('goes past those whose middles were passed', () => {

@@ -43,12 +43,6 @@ export function withAgain(list: readonly Mode[], gone: Mode, index: number): rea
   return list.some((one) => one.id === gone.id) ? list : list.toSpliced(index, 0, gone);
 }
 
-/** With one that was changed, in its place; at the end where it is there no more. */
-export function withChanged(list: readonly Mode[], id: string, next: Mode): readonly Mode[] {
-  const index = list.findIndex((one) => one.id === id);
-  return index < 0 ? [...list, next] : list.with(index, next);
-}
-
 /** Where something that is dragged goes: past those whose middles it has passed. `middles` are those of the others, from top to bottom. */
 export function placeAt(middles: readonly number[], y: number): number {
   const below = middles.findIndex((middle) => y < middle);

@@ -11,9 +11,9 @@ import { cx, IconButton } from '../ui/parts.tsx';
 import { usePlaceWord } from '../ui/place.tsx';
 import { toast } from '../ui/toast.tsx';
 import { ListPage } from './list-page.tsx';
-import { placeAt, withAgain, withChanged } from './mode-rules.ts';
+import { placeAt, withAgain } from './mode-rules.ts';
 import { ModeEdit } from './modes-edit.tsx';
-import { moved } from './order.ts';
+import { moved, withChanged } from './order.ts';
 
 /** How a way is called where its mode is not enough. */
 function useModeWords(): (mode: Mode) => { name: string; where: string } {
@@ -85,7 +85,7 @@ export default function Modes() {
             onClose={() => setEditing(undefined)}
             onSave={(next) => {
               const made = { ...next, id: `${next.kind} ${next.address ?? ''}`, origin: 'by-hand' as const };
-              save(editing === 'new' ? [...list, made] : withChanged(list, editing.id, made));
+              save(editing === 'new' ? [...list, made] : withChanged(list, ({ id }) => id === editing.id, made));
               setEditing(undefined);
             }}
           />

@@ -11,7 +11,7 @@ import { Button, Field, IconButton } from '../ui/parts.tsx';
 import { placeIcon, usePlaceWord } from '../ui/place.tsx';
 import { toast } from '../ui/toast.tsx';
 import { ListPage } from './list-page.tsx';
-import { moved } from './order.ts';
+import { moved, withChanged } from './order.ts';
 
 const kinds = ['mobile', 'work', 'home', 'other'] as const;
 
@@ -32,7 +32,9 @@ export default function Telephones() {
   const { t } = useI18n();
   const { telephones } = convoke;
   const state = useStore(telephones);
-  const [editing, setEditing] = useState<number | 'new' | undefined>();
+  const [editing, setEditing] = useState<Telephone | 'new' | undefined>();
+  // By what it is, not by its place: the list is the former one again where the server refuses a change.
+  const edited = editing === 'new' ? undefined : editing;
   useEffect(() => void telephones.load(), [telephones]);
   const list = state.list;
   const usual = list.find((one) => one.default)?.label;
@@ -57,12 +59,12 @@ export default function Telephones() {
       dialog={
         editing !== undefined && (
           <Edit
-            it={editing === 'new' ? undefined : list[editing]}
-            taken={list.filter((_, at) => at !== editing).map((one) => one.label.toLowerCase())}
+            it={edited}
+            taken={list.filter(({ label }) => label !== edited?.label).map(({ label }) => label.toLowerCase())}
             onClose={() => setEditing(undefined)}
             onSave={(next) => {
-              const rest = editing === 'new' ? [...list, next] : list.map((one, at) => (at === editing ? next : one));
-              save(rest, editing !== 'new' && list[editing]?.default ? next.label : usual);
+              const rest = edited ? withChanged(list, ({ label }) => label === edited.label, next) : [...list, next];
+              save(rest, edited && usual === edited.label ? next.label : usual);
               setEditing(undefined);
             }}
           />
@@ -76,7 +78,7 @@ export default function Telephones() {
             it={one}
             first={index === 0}
             last={index === list.length - 1}
-            onEdit={() => setEditing(index)}
+            onEdit={() => setEditing(one)}
             onRemove={() => remove(index)}
             onMove={(by) => save(moved(list, index, index + by))}
             onUsual={() => save(list, one.label)}
