@@ -127,7 +127,6 @@ function Shell({ silent }: { silent: boolean }) {
   const { t } = useI18n();
   const state = useStore(view);
   const conferences = useStore(convoke.conferences);
-  const session = usePick(convoke.session, (now) => now.status);
   const narrow = useMedia(NARROW);
   const wide = useMedia(WIDE);
   useKeys();
@@ -163,11 +162,7 @@ function Shell({ silent }: { silent: boolean }) {
     </>
   );
   return (
-    <div
-      className={cx('app', column && 'withboard', there && 'incall')}
-      data-pane={!there && state.pane === 'board' ? 'main' : state.pane}
-      data-session={session}
-    >
+    <div className={cx('app', column && 'withboard', there && 'incall')} data-pane={!there && state.pane === 'board' ? 'main' : state.pane}>
       {conferences.ringing.length > 0 && (
         // First in the page, so that the keyboard comes by it before everything else.
         <div className="ringing">
@@ -285,12 +280,14 @@ function Connection() {
     return () => clearTimeout(timer);
   }, [away, session.status]);
   if (!away || !long) return null;
-  if (session.status === 'connecting') return <Notice className="connection" icon="cloudoff" title={t.connection.connecting} />;
+  if (session.status === 'connecting')
+    return <Notice className="connection" icon="cloudoff" title={t.connection.connecting} data-session={session.status} />;
   return (
     <Notice
       className="connection"
       look="warn"
       icon="cloudoff"
+      data-session={session.status}
       title={
         <>
           {t.connection.offline}
