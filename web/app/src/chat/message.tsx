@@ -80,7 +80,7 @@ export const MessageView = memo(function MessageView({ chat, item, head, name }:
         </div>
         {failed && (
           <p className="failure">
-            <span {...(item.problem ? problemData(item.problem) : {})}>
+            <span {...problemData(item.problem)}>
               {item.problem ? `${t.problem[item.problem.code].what} ${t.problem[item.problem.code].todo}` : t.problem.internal.what}
             </span>
             <button type="button" className="btn link small" onClick={() => chat.resend(item.id)}>

@@ -110,7 +110,7 @@ function Unreachable() {
       <div className="signbox">
         <img src="/icon.svg" width="40" height="40" alt="" />
         <h1>{t.connection.offline}</h1>
-        <p className="soft" {...(session.problem ? problemData(session.problem) : {})}>
+        <p className="soft" {...problemData(session.problem)}>
           {words?.what} {session.retryAt !== undefined && `${t.connection.retryIn(format.timer(Math.max(0, session.retryAt - now)))}.`}
         </p>
         <Button touch onClick={() => convoke.session.reconnect()}>

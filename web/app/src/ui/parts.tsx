@@ -173,9 +173,9 @@ export function problemWords(problem: Problem, t: Words): { what: string; todo: 
   return refused ? { ...words, what: t.refused[refused.why](refused.number ?? t.refusedOne) } : words;
 }
 
-/** Which problem it is, for whoever looks at the page. */
-export function problemData({ code, refused }: Problem): { 'data-problem': string; 'data-refused'?: string } {
-  return { 'data-problem': code, ...(refused ? { 'data-refused': refused.why } : {}) };
+/** Which problem it is, if there is one, for whoever looks at the page. */
+export function problemData(problem: Problem | undefined): { 'data-problem': string | undefined; 'data-refused': string | undefined } {
+  return { 'data-problem': problem?.code, 'data-refused': problem?.refused?.why };
 }
 
 /** What went wrong, as a line beside something else. */
