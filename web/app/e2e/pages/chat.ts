@@ -36,6 +36,13 @@ export class Chat {
     return all.filter((text) => text.includes(containing));
   }
 
+  /** The texts after the last message of this text, as far as the log holds them; none while it does not stand there. */
+  async textsAfter(text: string): Promise<string[]> {
+    const all = await this.texts('');
+    const at = all.lastIndexOf(text);
+    return at < 0 ? [] : all.slice(at + 1);
+  }
+
   async send(text: string): Promise<void> {
     await this.field.fill(text);
     await this.page.keyboard.press('Enter');
