@@ -1,8 +1,7 @@
 import type { Page } from 'playwright-core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Rows } from '../src/fixtures/shown.ts';
-import type { BoardRow, ChatItem, LiveConference, TelephonesState } from '../src/model.ts';
-import type { Writable } from '../src/store.ts';
+import type { BoardRow, ChatItem, LiveConference } from '../src/model.ts';
 import { settled } from './browser.ts';
 import { usePages } from './pages.ts';
 
@@ -229,6 +228,22 @@ describe('keyboard', () => {
   });
 });
 
+describe('the list', () => {
+  it('asks again for contacts and for chats that did not load', async () => {
+    await open('list', 'problem');
+    const again = page.locator('.left').getByRole('button', { name: 'Try again' });
+    await again.nth(1).click();
+    await page.locator('.left .bones').waitFor({ state: 'attached' });
+    expect(await page.evaluate(() => [window.models.convoke.people.get().loading, window.models.convoke.chats.get().loading])).toEqual([
+      false,
+      true,
+    ]);
+    await again.click();
+    await again.waitFor({ state: 'detached' });
+    expect(await page.locator('.left .bones').count()).toBe(2);
+  });
+});
+
 describe('my telephones', () => {
   it('that is being changed stays the same one while the server refuses what was done before', async () => {
     await open('telephones', 'list');
@@ -240,7 +255,7 @@ describe('my telephones', () => {
     await page.locator('.tel:nth-child(1) [aria-haspopup=menu]').click();
     await page.locator('.pop > [role=menuitem]').first().click();
     await page.locator('.dialog input[type=tel]').fill('+1 555 0112');
-    await page.evaluate((list) => (window.models.convoke.telephones as Writable<TelephonesState>).set((now) => ({ ...now, list })), before);
+    await page.evaluate((list) => window.models.convoke.telephones.set((now) => ({ ...now, list })), before);
     await page.locator('.dialog button[type=submit]').click();
     await expect.poll(numbers).toEqual(['+1 555 0101', '+1 555 0112', '+1 555 0121']);
   });
