@@ -38,4 +38,16 @@ describe('contacts', () => {
     await shown(alice, PEOPLE.bob, 'Available');
     await shown(alice, PEOPLE.carol, 'Offline');
   });
+
+  it('are as before where the server refuses a change, and it is said', async () => {
+    const alice = await world.newWindow('alice');
+    await alice.chatWith(PEOPLE.bob);
+    const star = alice.page.getByRole('button', { name: 'Mark as a favourite' });
+    await star.waitFor();
+    await alice.page.route('**/api/v1/me/contacts/*', (route) => route.fulfill({ status: 503 }));
+    await star.click();
+    await alice.page.getByText('The server is too busy now.').waitFor();
+    await star.waitFor();
+    await alice.page.context().close();
+  });
 });

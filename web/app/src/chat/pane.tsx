@@ -4,6 +4,7 @@ import { noWayWords } from '../board/no-way.ts';
 import { plain } from '../i18n/format.ts';
 import { useI18n } from '../i18n/index.tsx';
 import type { Chat, Person } from '../model.ts';
+import { useContacts } from '../shell/contacts.ts';
 import { useModels } from '../shell/models.tsx';
 import { BackButton, PaneTabs } from '../shell/panes.tsx';
 import { useTitled } from '../shell/title.ts';
@@ -72,7 +73,7 @@ function WithNumber({ id }: { id: string }) {
 }
 
 function Header({ person, user }: { person: Person; user?: string }) {
-  const { convoke } = useModels();
+  const contacts = useContacts();
   const { t } = useI18n();
   const say = person.presenceText
     ? `${t.presence[person.presence]} · ${person.presenceText}`
@@ -99,7 +100,7 @@ function Header({ person, user }: { person: Person; user?: string }) {
           className={cx('touchy', person.favourite && 'lit')}
           label={person.favourite ? t.chat.unfavourite : t.chat.favourite}
           aria-pressed={person.favourite}
-          onClick={() => void convoke.people.setFavourite(person, !person.favourite)}
+          onClick={() => void contacts.setFavourite(person, !person.favourite)}
         />
         <CallButton person={person} {...(user ? { user } : {})} />
       </header>
@@ -111,6 +112,7 @@ function Header({ person, user }: { person: Person; user?: string }) {
 /** One click calls; the small button offers the ways. */
 function CallButton({ person, user }: { person: Person; user?: string }) {
   const { convoke } = useModels();
+  const contacts = useContacts();
   const { t } = useI18n();
   const calls = useCalls();
   const placeWord = usePlaceWord();
@@ -183,17 +185,17 @@ function CallButton({ person, user }: { person: Person; user?: string }) {
             <MenuItem
               icon="trash"
               onClick={() => {
-                void convoke.people.removeContact(person);
+                void contacts.removeContact(person);
                 toast({
                   text: t.chat.contactRemoved(plain(person.name)),
-                  action: { label: t.common.undo, run: () => void convoke.people.addContact(person) },
+                  action: { label: t.common.undo, run: () => void contacts.addContact(person) },
                 });
               }}
             >
               {t.chat.removeContact}
             </MenuItem>
           ) : (
-            <MenuItem icon="book" onClick={() => void convoke.people.addContact(person)}>
+            <MenuItem icon="book" onClick={() => void contacts.addContact(person)}>
               {t.chat.addContact}
             </MenuItem>
           )}

@@ -2,6 +2,7 @@ import { useVirtualizer } from '@tanstack/react-virtual';
 import { type FormEvent, useEffect, useRef, useState } from 'react';
 import { useI18n } from '../i18n/index.tsx';
 import type { Person } from '../model.ts';
+import { useContacts } from '../shell/contacts.ts';
 import { useModels } from '../shell/models.tsx';
 import { NARROW, useMedia, useStore } from '../store.ts';
 import { Modal } from '../ui/float.tsx';
@@ -127,7 +128,7 @@ interface EntryProps {
 }
 
 function Entry({ person, picking, chosen, touch, onPress }: EntryProps) {
-  const { convoke } = useModels();
+  const contacts = useContacts();
   const { t } = useI18n();
   const word = usePlaceWord();
   const places = person.places.filter((place) => place.kind !== 'browser').map((place) => word(place));
@@ -149,8 +150,8 @@ function Entry({ person, picking, chosen, touch, onPress }: EntryProps) {
           label={person.contact ? (person.favourite ? t.chat.unfavourite : t.chat.favourite) : t.chat.addContact}
           {...(person.contact ? { 'aria-pressed': person.favourite } : {})}
           onClick={() => {
-            if (person.contact) void convoke.people.setFavourite(person, !person.favourite);
-            else void convoke.people.addContact(person).then((done) => done && toast({ text: t.book.added(person.name) }));
+            if (person.contact) void contacts.setFavourite(person, !person.favourite);
+            else void contacts.addContact(person).then((done) => done && toast({ text: t.book.added(person.name) }));
           }}
         />
       )}
@@ -159,7 +160,7 @@ function Entry({ person, picking, chosen, touch, onPress }: EntryProps) {
 }
 
 function AddNumber({ name: firstName, number: firstNumber, onClose }: { name: string; number: string; onClose: () => void }) {
-  const { convoke } = useModels();
+  const contacts = useContacts();
   const { t } = useI18n();
   const [name, setName] = useState(firstName);
   const [number, setNumber] = useState(firstNumber);
@@ -168,7 +169,7 @@ function AddNumber({ name: firstName, number: firstNumber, onClose }: { name: st
     event.preventDefault();
     setTried(true);
     if (name.trim() === '' || !isNumber(number)) return;
-    void convoke.people.addContact({ name: name.trim(), number: number.trim() }).then((done) => {
+    void contacts.addContact({ name: name.trim(), number: number.trim() }).then((done) => {
       if (done) toast({ text: t.book.added(name.trim()) });
       onClose();
     });
