@@ -145,6 +145,18 @@ impl Reason {
         if let Self::Refused(_, fault, _) = self {
             return fault.to_string();
         }
+        if let Self::AllOut(people) = self {
+            // Who has no name is a number, which is nobody's business here.
+            let named = |name: &str| match name.chars().any(char::is_alphabetic) {
+                true => name.to_owned(),
+                false => "a number".to_owned(),
+            };
+            let people = people.iter().take(NAMED_MAX);
+            let why = people
+                .map(|(name, why)| format!("{}: {}", named(name), no_way(why, Language::English)));
+            let code = self.fault(Language::English).code;
+            return format!("{code}: {}", why.collect::<Vec<_>>().join("; "));
+        }
         let code = self.fault(Language::English).code;
         format!(
             "{code}: {}",
@@ -414,5 +426,13 @@ mod tests {
             assert_eq!(reason.words(false, Language::German), german);
             assert_eq!(reason.logged(), logged);
         }
+    }
+
+    #[test]
+    fn no_number_is_logged() {
+        let reason = Reason::AllOut(vec![("+15550107".to_owned(), NoWay::NoMode)]);
+        assert!(reason.words(false, Language::English).contains("+15550107"));
+        let logged = reason.logged();
+        assert!(logged.starts_with("no-telephone: a number: "), "{logged}");
     }
 }
